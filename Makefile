@@ -1,0 +1,38 @@
+# Two commands do all the set-up on a machine that has Python 3.11 or newer and make:
+#   make run    the main job, on the sample invoices, through the local sandbox provider
+#   make test   everything that CI runs
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test check bench soak clean
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cloud,fast,dev]'
+	touch $@
+
+run: $(VENV)/installed
+	$(BIN)/pipeline run jobs/invoices.toml
+
+check: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check
+	$(BIN)/pytest -q
+
+bench: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/overhead.py
+
+soak: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/soak.py
+
+clean:
+	rm -rf $(VENV) out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

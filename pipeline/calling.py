@@ -1,0 +1,261 @@
+"""One request to its answer: found on record, or admitted, put on record, sent, journalled, and tried again if it may be.
+
+The one place that spends money. A twin of a request in flight waits for its answer and pays nothing.
+"""
+
+import asyncio
+import random
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from pipeline.admission import Admission, NeverFits
+from pipeline.calibrating import TokenScale
+from pipeline.errors import CallFailed, Kind
+from pipeline.ledger import Ledger
+from pipeline.ledger.records import Answer, Call, Send
+from pipeline.limits import Need, Ticket, Used
+from pipeline.preparing import Prepared
+from pipeline.pricing import cost_usd, to_units, worst_case_usd
+from pipeline.progress import Tally
+from pipeline.providers import Transport, Wire
+from pipeline.retrying import Action, Decision, Policy, decide
+from pipeline.work import ErrorCode, Reply, Request, Stop, Usage
+
+CALL_CODES = {
+    Kind.THROTTLED: "rate_limited",
+    Kind.OVERLOADED: "provider_error",
+    Kind.NO_ANSWER: "provider_error",
+    Kind.TIMEOUT: "timeout",
+    Kind.CONNECTION: "timeout",
+}
+STOP_CODES = {Stop.DONE: None, Stop.TRUNCATED: "truncated", Stop.REFUSED: "refused", Stop.BLOCKED: "blocked"}
+FATE_UNKNOWN = {Kind.TIMEOUT, Kind.CONNECTION}
+
+
+class RowFailed(Exception):
+    """The row ends here, with this code."""
+
+    def __init__(self, code: ErrorCode, message: str, *, reply: Reply | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.finish_reason = reply.finish_reason if reply else None
+        self.model_version = reply.model_version if reply else None
+
+
+class TooLong(Exception):
+    """The provider refused the length: smaller chunks may help."""
+
+
+class Abandoned(Exception):
+    """Another chunk of this row failed, so that this request, not yet sent, would be wasted."""
+
+
+@dataclass(slots=True)
+class RowLife:
+    """What the requests of one row share."""
+
+    alive: bool = True
+    first_sent_s: float | None = None  # on the loop's clock
+    sources: set[str] = field(default_factory=set)  # call, duplicate, ledger
+
+
+class Caller:
+    def __init__(  # noqa: PLR0913 (the edges that one call passes through)
+        self, prepared: Prepared, ledger: Ledger, admission: Admission, wire: Wire, transport: Transport, tally: Tally
+    ) -> None:
+        self._rate = prepared.rate
+        self._policy = Policy(max_attempts=prepared.job.limits.max_attempts)
+        self._ledger = ledger
+        self._admission = admission
+        self._wire = wire
+        self._transport = transport
+        self._tally = tally
+        self._scale = TokenScale()
+        self._asked: dict[bytes, asyncio.Future[Reply]] = {}
+
+    async def ask(self, request: Request, life: RowLife, reusable: Callable[[Answer], bool]) -> Reply:
+        """The answer to `request`, paid for at most once.
+
+        Raises:
+            RowFailed, TooLong: as `retrying.decide` says; Stopped: the run ends early; Abandoned: nobody wants it now.
+        """
+        while (twin := self._asked.get(request.key)) is not None:
+            try:
+                reply = await asyncio.shield(twin)
+            except Abandoned:
+                continue
+            life.sources.add("duplicate")
+            return reply
+        found = self._ledger.answer(request.key)
+        if found is not None and reusable(found):
+            life.sources.add("duplicate" if found.run == self._ledger.run else "ledger")
+            return found.reply
+        promise: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        promise.add_done_callback(_seen)
+        self._asked[request.key] = promise
+        try:
+            reply = await self._until_answered(request, life)
+        except BaseException as error:
+            del self._asked[request.key]
+            promise.set_exception(Abandoned() if isinstance(error, asyncio.CancelledError) else error)
+            raise
+        life.sources.add("call")
+        promise.set_result(reply)
+        return reply
+
+    async def _until_answered(self, request: Request, life: RowLife) -> Reply:
+        sent = failed = 0
+        while True:
+            ticket, wait_ms = await self._admitted(request, retry=sent > 0)
+            if not life.alive:
+                self._admission.settle(ticket, _nothing())
+                raise Abandoned
+            sent += 1
+            try:
+                return await self._attempt(request, ticket, _Try(sent, wait_ms), life)
+            except CallFailed as failure:
+                decision = decide(failure, failed + 1, self._policy, random.random())
+                failed += decision.action is Action.RETRY
+                await self._carry_out(decision, failure)
+
+    async def _admitted(self, request: Request, *, retry: bool) -> tuple[Ticket, int]:
+        loop = asyncio.get_running_loop()
+        asked_s = loop.time()
+        try:
+            ticket = await self._admission.admit(lambda: self._need(request), retry=retry)
+        except NeverFits as error:
+            raise RowFailed(ErrorCode.CONTEXT_EXCEEDED, str(error)) from None
+        return ticket, round((loop.time() - asked_s) * 1000)
+
+    def _need(self, request: Request) -> Need:
+        """What this request may use at the most, as far as is known when its turn has come."""
+        usd = Decimal(0)
+        if self._rate is not None:
+            usd = worst_case_usd(self._scale.ceiling(request), request.max_output_tokens, self._rate)
+            if self._scale.seen == 0 and self._admission.in_flight == 0 and not self._admission.affords(usd):
+                usd = worst_case_usd(self._scale.blind_ceiling(request), request.max_output_tokens, self._rate)
+        return Need(
+            input_tokens=self._scale.expected(request),
+            output_tokens=request.max_output_tokens,
+            usd=usd,
+            tenant=request.tenant,
+        )
+
+    async def _attempt(self, request: Request, ticket: Ticket, this: "_Try", life: RowLife) -> Reply:
+        """One HTTP attempt, on record before and after. The slot is free when the answer is here, not when it is on disk."""
+        loop = asyncio.get_running_loop()
+        used: Used | None = _nothing()  # nothing has left yet
+        try:
+            at_risk = to_units(ticket.need.usd)
+            send = Send(
+                uuid.uuid4().hex, request.row, request.row_id, request.chunk, request.purpose, this.number,
+                time.time_ns() // 1000, at_risk, request.tenant,
+            )  # fmt: skip
+            await self._ledger.intend(send)
+            used = None  # from here on, what it costs is not known until an answer says so
+            started_s = loop.time()
+            if life.first_sent_s is None:
+                life.first_sent_s = started_s
+            try:
+                answered = await self._transport.send(self._wire, request)
+                reply = self._wire.reply(answered)
+            except CallFailed as failure:
+                used = self._used_by(failure)
+                self._record_failure(failure, send, this, round((loop.time() - started_s) * 1000))
+                self._tell_limits(failure, ticket)
+                raise
+            cost = self._cost(reply.usage)
+            used = Used(reply.usage.input_tokens, reply.usage.output_tokens, cost or Decimal(0))
+        finally:
+            self._admission.settle(ticket, used)
+        self._scale.observe(request, reply.usage.input_tokens)
+        self._admission.limits(ticket, reply.limits)
+        self._admission.ok(reply.retry_after_s)
+        call = Call(
+            send,
+            round((loop.time() - started_s) * 1000),
+            this.wait_ms,
+            reply.usage,
+            None if cost is None else to_units(cost),
+            http_status=answered.status,
+            provider_request_id=reply.provider_request_id,
+            model_version=reply.model_version,
+            error_code=STOP_CODES[reply.stop],
+            finish_reason=reply.finish_reason,
+            ttft_ms=answered.ttft_ms,
+        )
+        durable = self._ledger.record(call, request.key, reply)
+        durable.add_done_callback(lambda _: self._asked.pop(request.key, None))
+        self._tally.called(call)
+        return reply
+
+    def _record_failure(self, failure: CallFailed, send: Send, this: "_Try", latency_ms: int) -> None:
+        unknown = failure.kind in FATE_UNKNOWN and failure.sent and failure.usage is None
+        cost = None if unknown else self._cost(failure.usage or Usage())
+        call = Call(
+            send,
+            latency_ms,
+            this.wait_ms,
+            failure.usage or Usage(),
+            None if cost is None else to_units(cost),
+            at_risk_units=send.at_risk_units if unknown else 0,
+            http_status=failure.status,
+            provider_request_id=failure.provider_request_id,
+            model_version=failure.model_version,
+            error_code=CALL_CODES.get(failure.kind, str(failure.kind)),
+            error=failure.message,
+            finish_reason=failure.finish_reason,
+        )
+        self._ledger.record(call)
+        self._tally.called(call)
+
+    def _used_by(self, failure: CallFailed) -> Used | None:
+        if failure.kind in FATE_UNKNOWN and failure.sent and failure.usage is None:
+            return None
+        usage = failure.usage or Usage()
+        cost = self._cost(usage) or Decimal(0)
+        return Used(usage.input_tokens, usage.output_tokens, cost, rejected=failure.kind is Kind.THROTTLED)
+
+    def _tell_limits(self, failure: CallFailed, ticket: Ticket) -> None:
+        self._admission.limits(ticket, failure.limits)
+        if failure.kind is Kind.THROTTLED:
+            self._admission.throttled(ticket, failure.retry_after_s, random.random())
+        elif failure.kind in {Kind.OVERLOADED, Kind.TIMEOUT, Kind.CONNECTION}:
+            self._admission.overloaded(failure.retry_after_s, random.random())
+
+    async def _carry_out(self, decision: Decision, failure: CallFailed) -> None:
+        """Wait, or end the row or the run."""
+        match decision.action:
+            case Action.WAIT:
+                return
+            case Action.RETRY:
+                await self._admission.pause(decision.wait_s)
+            case Action.SHRINK:
+                raise TooLong(str(failure))
+            case Action.FAIL if decision.code is not None:
+                raise RowFailed(decision.code, str(failure))
+            case _ if decision.park is not None:
+                self._admission.stop(decision.park, str(failure))
+                await self._admission.pause(0)  # raises Stopped
+
+    def _cost(self, usage: Usage) -> Decimal | None:
+        return None if self._rate is None else cost_usd(usage, self._rate)
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    number: int  # from 1
+    wait_ms: int
+
+
+def _nothing() -> Used:
+    return Used(0, 0, Decimal(0), rejected=True)
+
+
+def _seen(promise: "asyncio.Future[Reply]") -> None:
+    """Mark the exception as looked at: nobody may have been waiting for it."""
+    if not promise.cancelled():
+        promise.exception()

@@ -1,0 +1,351 @@
+"""A run: feed rows, carry each to its outcome, drain, publish. The only place that knows the order of things.
+
+Whatever ends a run early (a budget, a provider, a signal, a full disk, a bug) ends it the same way: nothing more is
+admitted, answers in flight are kept, the views are published, and the next command goes on from there.
+"""
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline import results
+from pipeline.admission import Admission, Stopped
+from pipeline.calling import Caller
+from pipeline.columns import RecordColumn
+from pipeline.errors import JobError
+from pipeline.extracting import Extraction
+from pipeline.feeding import Batch, Selection, Work, feed
+from pipeline.inspecting import read_manifest
+from pipeline.job import REMOTE, Job
+from pipeline.ledger import Ledger
+from pipeline.ledger.records import Send
+from pipeline.limits import Governor, rules_of
+from pipeline.preparing import Prepared
+from pipeline.pricetable import price_table_name
+from pipeline.progress import ProgressLine, Tally, money
+from pipeline.providers import Wire, wire_for
+from pipeline.providers.http import HttpTransport
+from pipeline.sandbox.embedded import embedded
+from pipeline.work import ParkReason
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a session ended. `manifest` is run.json."""
+
+    manifest: dict[str, Any]
+    park: ParkReason | None
+    message: str  # why it was parked, in full
+
+
+@dataclass(slots=True)
+class _Stop:
+    """What ended the run early, when it is to be raised once everything is safe."""
+
+    input: JobError | None = None  # the input could not be read to its end
+    bug: Exception | None = None
+
+
+class Run:
+    """One session over one output folder."""
+
+    def __init__(self, prepared: Prepared, ledger: Ledger, selection: Selection, environ: Mapping[str, str]) -> None:
+        self._prepared = prepared
+        self._job = prepared.job
+        self._ledger = ledger
+        self._selection = selection
+        self._environ = environ
+        self._folder = ledger.path.parent
+        self._column = RecordColumn(prepared.model)
+        self._tally = Tally()
+        self._stop = _Stop()
+        self._started = datetime.now(UTC)
+
+    async def execute(self) -> Ended:
+        """The whole session, from taking up the ledger to publishing.
+
+        Raises:
+            JobError: the input cannot be read, or a key is missing; nothing was sent.
+            LedgerError: the durable record cannot go on.
+        """
+        prepared, ledger = self._prepared, self._ledger
+        self._tally.total = await asyncio.to_thread(prepared.source.count_rows)
+        async with self._wire() as wire:
+            lost = ledger.begin(prepared.plan.request_hash, prepared.plan.doc_hash, prepared.source.fingerprint())
+            _tell_lost(lost)
+            governor = Governor(rules_of(self._job, spent_usd=results.usd(ledger.spent_units())))
+            self._admission = Admission(governor, asyncio.get_running_loop().time)
+            transport = HttpTransport(self._job.limits, stream=self._job.model.stream)
+            caller = Caller(prepared, ledger, self._admission, wire, transport, self._tally)
+            self._extraction = Extraction(prepared, caller, self._column)
+            self._write_manifest("running", None, results.Totals(total=self._tally.total, pending=self._tally.total))
+            ledger.start_writing(lambda: self._admission.stop(ParkReason.DISK_FULL, "no space left on the disk"))
+            try:
+                with self._signals():
+                    await self._work()
+            finally:
+                await transport.aclose()
+                await ledger.stop_writing()
+        if self._stop.input is not None:
+            ledger.end("parked", "input")
+            raise self._stop.input
+        ended = await asyncio.to_thread(self._publish)
+        if self._stop.bug is not None:
+            raise self._stop.bug
+        return ended
+
+    @contextlib.asynccontextmanager
+    async def _wire(self) -> AsyncIterator[Wire]:
+        """The wire to the provider; the embedded sandbox lives as long as the run."""
+        model, shape = self._job.model, self._prepared.shaped.shape
+        if model.provider == "sandbox" and not model.base_url:
+            async with embedded(self._job.sandbox) as url:
+                yield wire_for(model, shape, self._environ, base_url=url)
+        else:
+            yield wire_for(model, shape, self._environ, base_url=model.base_url)
+
+    async def _work(self) -> None:
+        """Every row of the input into the ledger; every chosen row to its outcome, a window of them at a time."""
+        line = ProgressLine(self._tally)
+        showing = asyncio.create_task(self._show(line))
+        rows: set[asyncio.Task[None]] = set()
+        try:
+            await self._dispatch(rows)
+            if rows:
+                await asyncio.wait(rows)
+        except asyncio.CancelledError:  # the second signal
+            if (task := asyncio.current_task()) is not None:
+                task.uncancel()
+        finally:
+            for task in (*rows, showing):
+                task.cancel()
+            await asyncio.gather(*rows, showing, return_exceptions=True)
+            line.clear()
+
+    async def _dispatch(self, rows: set[asyncio.Task[None]]) -> None:
+        concurrency = self._job.limits.concurrency
+        window = asyncio.Semaphore(concurrency + max(16, concurrency))
+        entered = 0
+        try:
+            async for batch in feed(self._prepared, self._ledger.path, self._selection):
+                self._enter(batch)
+                entered += len(batch.entries)
+                for work in batch.todo:
+                    await window.acquire()
+                    if self._admission.stopped is not None:
+                        window.release()
+                        continue  # the rows that follow are entered all the same, and stay pending
+                    task = asyncio.create_task(self._row(work, window))
+                    rows.add(task)
+                    task.add_done_callback(rows.discard)
+        except JobError as error:
+            self._stop.input = error
+            self._admission.stop(ParkReason.INTERRUPTED, str(error))
+        else:
+            self._ledger.end_rows(entered)
+
+    def _enter(self, batch: Batch) -> None:
+        self._ledger.enter_rows(batch.entries)
+        self._tally.ok += batch.ok
+        self._tally.failed.update(batch.failed)
+
+    async def _row(self, work: Work, window: asyncio.Semaphore) -> None:
+        try:
+            outcome = await self._extraction.outcome(work)
+            await self._ledger.conclude(outcome)
+            self._tally.concluded(outcome)
+        except Stopped:
+            pass  # stays pending
+        except Exception as error:  # noqa: BLE001 (the boundary of one row: a bug ends the run, with all answers kept)
+            self._stop.bug = self._stop.bug or error
+            traceback.print_exc(file=sys.stderr)
+            self._admission.stop(ParkReason.INTERRUPTED, f"internal error: {error!r}")
+        finally:
+            window.release()
+
+    async def _show(self, line: ProgressLine) -> None:
+        line.begin()
+        while True:
+            await asyncio.sleep(line.every_s)
+            line.show(self._admission.in_flight, self._admission.why_waiting)
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """The first Ctrl-C or SIGTERM drains, the second cuts; what is then in flight is named by the next run."""
+        loop, main = asyncio.get_running_loop(), asyncio.current_task()
+
+        def on_signal() -> None:
+            if self._admission.stopped is None:
+                sys.stderr.write("\nstopping: waiting for answers in flight (once more to cut them off)\n")
+                self._admission.stop(ParkReason.INTERRUPTED, "stopped by a signal")
+            elif main is not None:
+                main.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, on_signal)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _publish(self) -> Ended:
+        source, ledger, job = self._prepared.source, self._ledger, self._job
+        kept_schema = source.kept_schema(_remembered_schema(ledger))
+        view = results.View(
+            provider=job.model.provider,
+            model=job.model.name,
+            prompt_version=job.prompt_version,
+            feature=job.name,
+            stream=job.model.stream,
+            betas=job.model.betas,
+            priced=self._prepared.rate is not None,
+            per_chunk=job.extract.merge == "none",
+            record=self._column,
+            kept_schema=kept_schema,
+        )
+        totals = results.publish(self._folder, ledger.path, ledger.run, view, source.kept())
+        _remember_schema(ledger, kept_schema)
+        park = self._admission.stopped if totals.pending else None
+        state = "finished"
+        if totals.pending:
+            state = "interrupted" if park is ParkReason.INTERRUPTED else "parked"
+        ledger.end(state, str(park) if park else None)
+        manifest = self._write_manifest(state, str(park) if park else None, totals)
+        return Ended(manifest, park, self._admission.stop_message if park else "")
+
+    def _write_manifest(self, state: str, reason: str | None, totals: results.Totals) -> dict[str, Any]:
+        """run.json: the job as resolved and the sums of both files."""
+        ended = datetime.now(UTC) if state != "running" else None
+        prepared = self._prepared
+        manifest = {
+            "state": state,
+            "reason": reason,
+            "rows": {
+                "total": totals.total,
+                "ok": totals.ok,
+                "failed": totals.failed,
+                "pending": totals.pending,
+            },
+            "failed_by_code": dict(sorted(totals.failed_by_code.items())),
+            "tokens": {name: totals.tokens[name] for name in results.TOKENS},
+            "cost_usd": f"{results.usd(totals.usd_units):.10f}" if prepared.rate is not None else None,
+            "calls": totals.calls,
+            "repairs": totals.repairs,
+            "repaired_rows": totals.repaired,
+            "free_rows": totals.answer_from["duplicate"] + totals.answer_from["ledger"],
+            "rate_limited": totals.rate_limited,
+            "started_at": self._started.isoformat(timespec="milliseconds"),
+            "ended_at": ended.isoformat(timespec="milliseconds") if ended else None,
+            "seconds": round((ended - self._started).total_seconds(), 3) if ended else None,
+            "job": self._job.as_dict(),
+            "schema_hash": prepared.schema_hash,
+            "input_fingerprint": prepared.source.fingerprint(),
+            "price_table": prepared.rate.source if prepared.rate is not None else price_table_name(),
+        }
+        results.write_json(self._folder / results.RUN, manifest)
+        return manifest
+
+
+def _tell_lost(lost: Sequence[Send]) -> None:
+    """Name the calls that were in flight when the last session died."""
+    if not lost:
+        return
+    most = money(sum(send.at_risk_units for send in lost))
+    sys.stderr.write(f"the last session died with {len(lost)} calls in flight, which may have cost up to {most}:\n")
+    for send in lost[:10]:
+        sys.stderr.write(f"  row {send.row} ({send.id!r}), chunk {send.chunk}, {send.purpose}, call {send.request_id}\n")
+    if len(lost) > 10:
+        sys.stderr.write(f"  and {len(lost) - 10} more; all are in calls.parquet with error_code 'lost'\n")
+
+
+KEPT = "kept_schema"
+
+
+def _remembered_schema(ledger: Ledger) -> pa.Schema | None:
+    """The types of the kept columns on earlier runs, so that a column that is all null tonight keeps its type."""
+    text = ledger.remembered(KEPT)
+    return None if text is None else pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))
+
+
+def _remember_schema(ledger: Ledger, schema: pa.Schema) -> None:
+    ledger.remember(KEPT, base64.b64encode(schema.serialize().to_pybytes()).decode())
+
+
+# ── one command ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def run_job(prepared: Prepared, verb: str, selection: Selection, environ: Mapping[str, str], *, fresh: bool) -> Ended:
+    """Open the output folder, run one session, close it. A finished output is left as it is.
+
+    Raises:
+        JobError, LedgerError: nothing was sent, unless the message says so.
+    """
+    folder = ready_folder(prepared.job)
+    with Ledger(folder, verb, fresh=fresh) as ledger:
+        if not selection.failed and (manifest := _finished(prepared, ledger)) is not None:
+            return Ended(manifest, None, "")
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(Run(prepared, ledger, selection, environ).execute())
+
+
+def ready_folder(job: Job) -> Path:
+    """The output folder, made if need be."""
+    if job.output.path.startswith(REMOTE):
+        raise JobError(f"{job.file}: output.path = {job.output.path!r}: remote outputs are not built yet; give a local folder")
+    folder = Path(job.output.path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise JobError(f"{job.file}: output.path = {str(folder)!r} is a file. Give a folder, with output.path or --output") from None
+    except OSError as error:
+        raise JobError(f"{job.file}: output.path = {str(folder)!r} cannot be made: {error.strerror}") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise JobError(f"{job.file}: output.path = {str(folder)!r} is not writable for this user")
+    return folder
+
+
+def _finished(prepared: Prepared, ledger: Ledger) -> dict[str, Any] | None:
+    """run.json, when it says that this very job has finished this very input and its files are in place."""
+    manifest = read_manifest(ledger.path.parent)
+    plan = prepared.plan
+    if manifest is None or manifest["state"] != "finished" or manifest["rows"]["pending"]:
+        return None
+    if not ledger.is_last(plan.request_hash, plan.doc_hash, prepared.source.fingerprint()):
+        return None
+    same = manifest["job"] == json.loads(json.dumps(prepared.job.as_dict()))
+    whole = all((ledger.path.parent / name).exists() for name in (results.RESULTS, results.CALLS))
+    return manifest if same and whole else None
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where it is installed (the extra `fast`), else asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def exit_code(ended: Ended, max_failed_share: float) -> int:
+    """The contract's exit codes."""
+    if ended.park is not None:
+        return {ParkReason.BUDGET: 3, ParkReason.INTERRUPTED: 130}.get(ended.park, 4)
+    rows = ended.manifest["rows"]
+    if rows["pending"]:
+        return 4
+    return 0 if rows["failed"] <= max_failed_share * rows["total"] else 1

@@ -1,0 +1,57 @@
+"""What can go wrong, by whose fault it is.
+
+`JobError` is for the user to mend before anything is sent; `CallFailed` is one attempt that a provider or the network
+failed; `LedgerError` is the durable record refusing to go on. Nothing else is raised on purpose.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pipeline.work import LimitSeen, Usage
+
+
+class JobError(Exception):
+    """The job, its schema or its input is wrong; nothing was sent (exit code 2).
+
+    The message says what is wrong, where, and how to mend it, and stands alone on a terminal.
+    """
+
+
+class LedgerError(Exception):
+    """The ledger cannot be used: locked by another run, newer than this program, damaged, or out of disk space."""
+
+
+class Kind(StrEnum):
+    """Why an attempt failed, as far as it matters for what to do next. `retrying.decide` is the one reader."""
+
+    THROTTLED = "throttled"  # a rate limit: wait, the attempt is not spent
+    OVERLOADED = "overloaded"  # 5xx, 529: the provider's trouble, for everybody
+    NO_ANSWER = "no_answer"  # a 200 that holds no answer (HTML, empty choices, an error object)
+    TIMEOUT = "timeout"  # no answer in time
+    CONNECTION = "connection"  # refused, reset, cut off in the middle
+    CONTEXT_EXCEEDED = "context_exceeded"  # the input is too long for the model, or can never fit a limit
+    INVALID_REQUEST = "invalid_request"  # the provider refuses this request for ever
+    BLOCKED = "blocked"  # a content filter refused the input
+    AUTH = "auth"  # the key or role is not good for this
+    QUOTA = "quota"  # the account is empty, or the day's allowance is used up
+    MODEL_UNAVAILABLE = "model_unavailable"  # no such model, or no access to it
+
+
+@dataclass(slots=True)
+class CallFailed(Exception):
+    """One attempt failed; raised by a provider's wire or by the transport, with all that is known about it."""
+
+    kind: Kind
+    message: str  # the provider's words, shortened, secrets removed; never more than 500 characters
+    status: int | None = None  # None when no HTTP answer came
+    retry_after_s: float | None = None  # the provider's hint, never shortened; None when it gave none
+    provider_request_id: str | None = None
+    usage: Usage | None = None  # what the failed attempt is billed for, where the provider says so
+    limits: tuple[LimitSeen, ...] = ()
+    finish_reason: str | None = None
+    model_version: str | None = None
+    sent: bool = True  # False: it surely never reached the provider, so it cannot have cost anything
+
+    def __str__(self) -> str:
+        where = f"HTTP {self.status}" if self.status is not None else "no HTTP answer"
+        return f"{self.kind}: {self.message} ({where})"

@@ -1,0 +1,197 @@
+"""One row to its outcome: its chunks are asked for side by side, judged, repaired once, and merged.
+
+The order of a row's life stands here and nowhere else; each step is decided by a pure function and done by the caller.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from pydantic import BaseModel
+
+from pipeline import planning
+from pipeline.admission import Stopped
+from pipeline.calling import Caller, RowFailed, RowLife, TooLong
+from pipeline.chunking import chunk as cut
+from pipeline.chunking import rough_tokens
+from pipeline.columns import RecordColumn
+from pipeline.feeding import Work
+from pipeline.ledger.records import Answer
+from pipeline.merging import Merged, merge
+from pipeline.preparing import Prepared
+from pipeline.retrying import Next, Tried, after_reply
+from pipeline.schemas import restore
+from pipeline.validating import Invalid, Valid, check, repair_turns
+from pipeline.work import Chunk, ErrorCode, Outcome, Reply, Request, Row, Status, Stop
+
+MESSAGES = {
+    ErrorCode.TRUNCATED: "the answer hit its cap of {cap} output tokens, and a higher cap did not help. "
+    "Raise model.max_output_tokens, or lower chunks.max_tokens",
+    ErrorCode.REFUSED: "the model declined: {text}",
+    ErrorCode.BLOCKED: "a content filter stopped the answer ({finish})",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One chunk's answer, judged good."""
+
+    chunk: Chunk
+    record: BaseModel
+    record_json: str
+    reply: Reply
+    repaired: bool
+
+
+class Extraction:
+    """What all rows of a run share on their way from text to record."""
+
+    def __init__(self, prepared: Prepared, caller: Caller, column: RecordColumn) -> None:
+        self._prepared = prepared
+        self._plan = prepared.plan
+        self._caller = caller
+        self._column = column
+
+    async def outcome(self, work: Work) -> Outcome:
+        """Where the row ends.
+
+        Raises:
+            Stopped: the run ends before it.
+        """
+        clock = asyncio.get_running_loop().time
+        life = RowLife()
+        row_work = _RowWork(work, life, next_number=len(work.chunks))
+        outcome = Outcome(doc=work.doc, row=work.row.index, status=Status.FAILED, chunks=len(work.chunks))
+        try:
+            pieces = await self._pieces(row_work, work.chunks, shrunk=False)
+            outcome = self._merged(outcome, pieces)
+        except RowFailed as failure:
+            outcome = replace(
+                outcome,
+                error_code=failure.code,
+                error=str(failure),
+                finish_reason=failure.finish_reason,
+                model_version=failure.model_version,
+            )
+        latency_ms = None if life.first_sent_s is None else round((clock() - life.first_sent_s) * 1000)
+        by = next((source for source in ("call", "duplicate", "ledger") if source in life.sources), "call")
+        return replace(outcome, latency_ms=latency_ms, answer_from=by)
+
+    async def _pieces(self, work: "_RowWork", chunks: Sequence[Chunk], *, shrunk: bool) -> list[Piece]:
+        """Every chunk's piece, in order; the first failure, in order, is the row's."""
+        if len(chunks) == 1:
+            return await self._piece(work, chunks[0], shrunk=shrunk)
+        results = await asyncio.gather(
+            *(self._or_abandon(work, chunk, shrunk=shrunk) for chunk in chunks), return_exceptions=True
+        )
+        for kind in (RowFailed, Stopped, Exception):
+            for result in results:
+                if isinstance(result, kind):
+                    raise result
+        return list(chain.from_iterable(result for result in results if not isinstance(result, BaseException)))
+
+    async def _or_abandon(self, work: "_RowWork", chunk: Chunk, *, shrunk: bool) -> list[Piece]:
+        try:
+            return await self._piece(work, chunk, shrunk=shrunk)
+        except RowFailed:
+            work.life.alive = False  # what the row's other chunks have not yet sent would be wasted
+            raise
+
+    async def _piece(self, work: "_RowWork", chunk: Chunk, *, shrunk: bool) -> list[Piece]:
+        """Ask, judge, and do what `after_reply` says until it accepts or gives up."""
+        request = planning.extract_request(self._plan, work.row, chunk)
+        tried = Tried(shrunk=shrunk)
+        while True:
+            try:
+                reply = await self._caller.ask(request, work.life, lambda answer: self._reusable(work, answer))
+            except TooLong as error:
+                if tried.shrunk or tried.repaired:
+                    raise RowFailed(ErrorCode.CONTEXT_EXCEEDED, str(error)) from None
+                return await self._smaller(work, chunk, error)
+            verdict = self._judged(reply)
+            step = after_reply(reply.stop, isinstance(verdict, Valid), tried)
+            if step.next is Next.ACCEPT and isinstance(verdict, Valid):
+                return [Piece(chunk, verdict.record, verdict.record_json, reply, tried.repaired)]
+            if step.next is Next.REPAIR and isinstance(verdict, Invalid):
+                request, tried = self._repair(request, reply, verdict), replace(tried, repaired=True)
+                continue
+            if step.next is Next.RAISE_CAP and (raised := planning.raised_request(self._plan, request)) is not None:
+                request, tried = raised, replace(tried, raised_cap=True)
+                continue
+            raise self._failed(step.code or ErrorCode.TRUNCATED, request, reply, verdict)
+
+    async def _smaller(self, work: "_RowWork", chunk: Chunk, error: TooLong) -> list[Piece]:
+        """The one retry of a chunk that was too long: in halves, by our own count."""
+        counter = self._prepared.counter
+        half = max(1, counter.count(chunk.text) // 2 + 1)
+        parts = cut(chunk.text, counter, half, min(self._plan.overlap_tokens, half // 4), exact=True)
+        if len(parts) < 2:
+            raise RowFailed(ErrorCode.CONTEXT_EXCEEDED, str(error)) from None
+        numbered = [
+            replace(part, number=work.next_number + position, start=chunk.start + part.start, end=chunk.start + part.end)
+            for position, part in enumerate(parts)
+        ]
+        work.next_number += len(parts)
+        return await self._pieces(work, numbered, shrunk=True)
+
+    def _repair(self, request: Request, reply: Reply, verdict: Invalid) -> Request:
+        turns = repair_turns(request.turns, reply.text, verdict.errors)
+        added = sum(rough_tokens(turn.text) for turn in turns[len(request.turns) :])
+        return planning.repair_request(self._plan, request, turns, added)
+
+    def _judged(self, reply: Reply) -> Valid | Invalid | None:
+        """The record in an answer that ended by itself, or what is wrong with it."""
+        if reply.stop is not Stop.DONE:
+            return None
+        shaped = self._prepared.shaped
+        verdict = check(self._prepared.model, lambda data: restore(shaped, data), reply.text)
+        if isinstance(verdict, Valid) and (problem := self._column.problem_of(verdict.record_json)) is not None:
+            return Invalid((problem,))
+        return verdict
+
+    def _reusable(self, work: "_RowWork", answer: Answer) -> bool:
+        """A retry asks again for what was bad when the row failed; everything else on record is taken as it is."""
+        return answer.session > work.stale_session or isinstance(self._judged(answer.reply), Valid)
+
+    def _failed(self, code: ErrorCode, request: Request, reply: Reply, verdict: Valid | Invalid | None) -> RowFailed:
+        if isinstance(verdict, Invalid):
+            return RowFailed(code, "; ".join(verdict.errors), reply=reply)
+        text = MESSAGES[code].format(cap=request.max_output_tokens, text=reply.text[:300], finish=reply.finish_reason)
+        return RowFailed(code, text, reply=reply)
+
+    def _merged(self, outcome: Outcome, pieces: Sequence[Piece]) -> Outcome:
+        last = pieces[-1].reply
+        ended = replace(
+            outcome,
+            chunks=len(pieces),
+            repaired=any(piece.repaired for piece in pieces),
+            finish_reason=last.finish_reason,
+            model_version=last.model_version,
+        )
+        rule = self._prepared.job.extract.merge
+        if rule == "none":
+            return replace(ended, status=Status.OK, records=tuple(piece.record_json for piece in pieces))
+        if len(pieces) == 1:
+            return replace(ended, status=Status.OK, records=(pieces[0].record_json,))
+        overlapping = self._plan.overlap_tokens > 0
+        merged = merge(self._prepared.model, rule, [piece.record for piece in pieces], overlapping=overlapping)
+        if isinstance(merged, Merged) and (problem := self._column.problem_of(merged.record_json)) is None:
+            return replace(ended, status=Status.OK, records=(merged.record_json,), conflicts=merged.conflicts)
+        errors = merged.errors if isinstance(merged, Invalid) else (f"merged record: {problem}",)
+        return replace(ended, error_code=ErrorCode.INVALID_OUTPUT, error="; ".join(errors))
+
+
+@dataclass(slots=True)
+class _RowWork:
+    work: Work
+    life: RowLife
+    next_number: int  # of the next chunk that has to be cut smaller
+
+    @property
+    def row(self) -> Row:
+        return self.work.row
+
+    @property
+    def stale_session(self) -> int:
+        return self.work.stale_session

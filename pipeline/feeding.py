@@ -1,0 +1,105 @@
+"""Input → work, a batch at a time: reads, hashes, looks up what is done and cuts the rest, in a thread off the loop."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline import planning
+from pipeline.chunking import chunk
+from pipeline.ledger import End, connect, ends
+from pipeline.ledger.records import RowEntry
+from pipeline.preparing import Prepared
+from pipeline.work import Chunk, ErrorCode, Row, Status
+
+BATCH_ROWS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One row to be done. `stale_session`: a bad answer of that session or before is what a retry is to replace."""
+
+    row: Row
+    doc: bytes
+    chunks: Sequence[Chunk]
+    stale_session: int = 0
+
+
+@dataclass(slots=True)
+class Batch:
+    """Some rows of the input: all entered in the ledger, some with work to do, the others with their end known."""
+
+    entries: list[RowEntry] = field(default_factory=list)
+    todo: list[Work] = field(default_factory=list)
+    ok: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    left_pending: int = 0  # rows with no outcome that this command does not run
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which rows a command runs: those with no outcome, or (retry) those that failed, all or of one code."""
+
+    failed: bool = False
+    error_code: str | None = None
+
+
+async def feed(prepared: Prepared, ledger_path: Path, selection: Selection) -> AsyncIterator[Batch]:
+    """All rows of the input in order; the next batch is made while the last is worked on.
+
+    Raises:
+        JobError: the input cannot be read to its end.
+    """
+    loop = asyncio.get_running_loop()
+    rows = prepared.source.batches(BATCH_ROWS)
+    with closing(connect(ledger_path)) as db:
+
+        def make() -> Batch | None:
+            batch = next(rows, None)
+            if batch is None:
+                return None
+            return _batch(prepared, batch, lambda docs: ends(db, docs), selection)
+
+        upcoming = loop.run_in_executor(None, make)
+        try:
+            while (batch := await upcoming) is not None:
+                upcoming = loop.run_in_executor(None, make)
+                yield batch
+        finally:
+            await asyncio.wait([upcoming])
+
+
+def _batch(
+    prepared: Prepared,
+    rows: Sequence[Row],
+    ends_of: Callable[[Sequence[bytes]], Mapping[bytes, End]],
+    selection: Selection,
+) -> Batch:
+    plan = prepared.plan
+    batch = Batch()
+    docs = [None if row.problem else planning.doc_key(plan, row) for row in rows]
+    ended = ends_of([doc for doc in docs if doc is not None])
+    for row, doc in zip(rows, docs, strict=True):
+        batch.entries.append(RowEntry(row.index, row.id, doc, row.problem, row.tenant))
+        if doc is None:
+            batch.failed[ErrorCode.BAD_ROW] += 1
+            continue
+        end = ended.get(doc)
+        if _chosen(end, selection):
+            chunks = chunk(row.text, prepared.counter, plan.chunk_tokens, plan.overlap_tokens, exact=prepared.exact)
+            batch.todo.append(Work(row, doc, chunks, end.session if end else 0))
+        elif end is None:
+            batch.left_pending += 1
+        elif end.status == Status.OK:
+            batch.ok += 1
+        else:
+            batch.failed[end.error_code or ""] += 1
+    return batch
+
+
+def _chosen(end: End | None, selection: Selection) -> bool:
+    if not selection.failed:
+        return end is None
+    return end is not None and end.status == Status.FAILED and selection.error_code in {None, end.error_code}

@@ -1,0 +1,276 @@
+"""The durable record that everything else is a view of: what was asked, what came back, what it cost, where rows ended.
+
+Writes go through one thread in group commits; reads of single answers happen on the event loop, from their own
+connection. What was answered is journalled before it is looked at. Only the edges call this; it decides nothing.
+"""
+
+import asyncio
+import errno
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pipeline.errors import LedgerError
+from pipeline.ledger import records, schema
+from pipeline.ledger.lock import FolderLock, require_local, who
+from pipeline.ledger.records import Answer, Call, RowEntry, Send
+from pipeline.ledger.writer import Writer
+from pipeline.work import Outcome, Reply, Usage
+
+FILE = "ledger.sqlite"
+BALLAST_BYTES = 16 * 1024 * 1024  # more than all answers that can be in flight
+LOST = "lost"  # error_code of a call that was in flight when the process died
+
+
+def _insert(table: str, columns: Sequence[str], extra: str = "", verb: str = "INSERT") -> str:
+    names = ", ".join(columns)
+    return f"{verb} INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))}) {extra}"  # noqa: S608 (our own names)
+
+
+_SEND = _insert("sends", records.SEND_COLUMNS)
+_SETTLE = "DELETE FROM sends WHERE request_id = ?"
+_CALL = _insert("calls", (*records.CALL_COLUMNS, "crc"))
+_ANSWER = _insert("answers", (*records.ANSWER_COLUMNS, "crc"), verb="INSERT OR REPLACE")
+_ROW = _insert("rows", ("row", "id", "doc", "problem", "tenant"), verb="INSERT OR REPLACE")
+_OUTCOME = _insert(
+    "outcomes",
+    (*records.OUTCOME_COLUMNS, "crc"),
+    # A success is final: the same content under the same job has nothing better to become.
+    "ON CONFLICT(doc) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in (*records.OUTCOME_COLUMNS[1:], "crc"))
+    + " WHERE outcomes.status != 'ok'",
+)
+
+
+_LAST_RUN = "SELECT run, request_hash, doc_hash, input_fingerprint FROM runs ORDER BY run DESC LIMIT 1"
+
+
+class Ledger:
+    """An output folder's ledger, open for one session. Use as `with Ledger(folder, verb) as ledger`.
+
+    Raises:
+        LedgerError: another run holds the folder, the file is newer than this program or damaged, or cannot be written.
+    """
+
+    def __init__(self, folder: Path, verb: str, *, fresh: bool = False) -> None:
+        self._fresh = fresh
+        self.path = folder / FILE
+        self._folder = folder
+        self._verb = verb
+        self._lock = FolderLock(folder, verb)
+        self._ballast = folder / ".ballast"
+        self._writer: Writer | None = None
+        self.run = 0
+        self.session = 0
+
+    def __enter__(self) -> Self:
+        require_local(self._folder)
+        self._lock.__enter__()
+        try:
+            if self._fresh:
+                _keep_beside(self.path)
+            self._db = connect(self.path)
+            schema.migrate(self._db, str(self.path))
+            self._reader = connect(self.path)
+            _preallocate(self._ballast)
+        except (sqlite3.Error, OSError) as error:
+            self._lock.__exit__(None, None, None)
+            raise LedgerError(_unusable(self.path, error)) from error
+        except LedgerError:
+            self._lock.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._ballast.unlink(missing_ok=True)
+        self._reader.close()
+        self._db.close()
+        self._lock.__exit__(kind, error, trace)
+
+    # ── sessions, before and after the writer runs ──────────────────────────────────────────────────────────────
+
+    def begin(self, request_hash: bytes, doc_hash: bytes, input_fingerprint: str) -> list[Send]:
+        """Start a session of the run for this job and input; a new run if either changed. Returns the calls lost in a crash.
+
+        A lost call stays on the books as an attempt of unknown fate, with what it may have cost at the most.
+        """
+        db, now_us = self._db, _now_us()
+        last = db.execute(_LAST_RUN).fetchone()
+        db.execute("BEGIN IMMEDIATE")
+        lost = self._book_lost(last[0] if last else 0)
+        if last is not None and last[1:] == (request_hash, doc_hash, input_fingerprint):
+            self.run = last[0]
+        else:
+            sql = "INSERT INTO runs (request_hash, doc_hash, input_fingerprint, started_us) VALUES (?, ?, ?, ?)"
+            self.run = db.execute(sql, (request_hash, doc_hash, input_fingerprint, now_us)).lastrowid or 0
+            db.execute("DELETE FROM rows")
+        sql = "INSERT INTO sessions (run, verb, who, started_us, state) VALUES (?, ?, ?, ?, 'running')"
+        self.session = db.execute(sql, (self.run, self._verb, who(), now_us)).lastrowid or 0
+        db.execute("COMMIT")
+        return lost
+
+    def end(self, state: str, reason: str | None) -> None:
+        """Close the session; the writer has stopped."""
+        sql = "UPDATE sessions SET ended_us = ?, state = ?, reason = ? WHERE session = ?"
+        self._db.execute(sql, (_now_us(), state, reason, self.session))
+
+    def _book_lost(self, run: int) -> list[Send]:
+        lost = []
+        names = ", ".join(records.SEND_COLUMNS)
+        for values in self._db.execute(f"SELECT {names} FROM sends ORDER BY sent_us").fetchall():  # noqa: S608 (own names)
+            request_id, session, *rest = values
+            send = Send(request_id, *rest)
+            message = "the process died while this call was in flight; the provider may have billed it"
+            call = Call(send, None, 0, Usage(), None, send.at_risk_units, error_code=LOST, error=message)
+            self._db.execute(_CALL, records.call_values(call, run, session))
+            lost.append(send)
+        self._db.execute("DELETE FROM sends")
+        return lost
+
+    # ── writing, from the event loop ────────────────────────────────────────────────────────────────────────────
+
+    def start_writing(self, on_full: Callable[[], None]) -> None:
+        self._writer = Writer(self._db, self._ballast, on_full)
+
+    async def stop_writing(self) -> None:
+        """Everything handed over is on disk when this returns."""
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            await writer.close()
+
+    async def intend(self, send: Send) -> None:
+        """Put a request on record before it leaves; returns when the record would survive a power cut."""
+        await self._w.put_durably((_SEND, records.send_values(send, self.session)))
+
+    def record(self, call: Call, key: bytes | None = None, reply: Reply | None = None) -> "asyncio.Future[None]":
+        """Journal an attempt and, if it brought one, its answer; the future is done once it would survive a power cut."""
+        statements = [
+            (_CALL, records.call_values(call, self.run, self.session)),
+            (_SETTLE, (call.send.request_id,)),
+        ]
+        if key is not None and reply is not None:
+            statements.append((_ANSWER, records.answer_values(key, reply, self.run, self.session)))
+        return self._w.put_durably(*statements)
+
+    async def conclude(self, outcome: Outcome) -> None:
+        """Record where a row's content ended; returns when that would survive a power cut."""
+        await self._w.put_durably((_OUTCOME, records.outcome_values(outcome, self.run, self.session)))
+
+    def enter_rows(self, entries: Iterable[RowEntry]) -> None:
+        for entry in entries:
+            self._w.put((_ROW, (entry.row, entry.id, entry.doc, entry.problem, entry.tenant)))
+
+    def end_rows(self, total: int) -> None:
+        """The input has this many rows: forget those that an earlier, longer reading entered."""
+        self._w.put(("DELETE FROM rows WHERE row >= ?", (total,)))
+
+    @property
+    def _w(self) -> Writer:
+        if self._writer is None:
+            raise LedgerError("the ledger is not open for writing")
+        return self._writer
+
+    # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def answer(self, key: bytes) -> Answer | None:
+        """The answer to this very request, if one is on record and whole."""
+        names = ", ".join((*records.ANSWER_COLUMNS, "crc"))
+        values = self._reader.execute(f"SELECT {names} FROM answers WHERE key = ?", (key,)).fetchone()  # noqa: S608 (own names)
+        if values is None or records.crc(values[:-1]) != values[-1]:
+            return None  # a damaged answer is asked for again
+        return records.answer_from(values[:-1])
+
+    def is_last(self, request_hash: bytes, doc_hash: bytes, input_fingerprint: str) -> bool:
+        """Whether the last run was of this job and input."""
+        last = self._reader.execute(_LAST_RUN).fetchone()
+        return last is not None and last[1:] == (request_hash, doc_hash, input_fingerprint)
+
+    def spent_units(self) -> int:
+        """What this run has cost so far, in 1e-10 USD, with what calls of unknown fate may have cost at the most."""
+        sql = "SELECT COALESCE(SUM(COALESCE(cost_units, 0) + at_risk_units), 0) FROM calls WHERE run = ?"
+        return int(self._reader.execute(sql, (self.run,)).fetchone()[0])
+
+    def remembered(self, key: str) -> str | None:
+        found = self._reader.execute("SELECT value FROM remembered WHERE key = ?", (key,)).fetchone()
+        return found[0] if found else None
+
+    def remember(self, key: str, value: str) -> None:
+        """Keep a small fact for later runs; the writer has stopped or not yet started."""
+        self._db.execute("INSERT OR REPLACE INTO remembered VALUES (?, ?)", (key, value))
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a content ended, in short."""
+
+    status: str
+    session: int
+    error_code: str | None
+
+
+def ends(db: sqlite3.Connection, docs: Sequence[bytes]) -> dict[bytes, End]:
+    """Of these contents, those that have an outcome."""
+    marks = ", ".join("?" * len(docs))
+    sql = f"SELECT doc, status, session, error_code FROM outcomes WHERE doc IN ({marks})"  # noqa: S608 (question marks)
+    return {doc: End(*rest) for doc, *rest in db.execute(sql, docs)}
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """A connection with the settings that the promises rest on: write-ahead log, every commit synced to the disk."""
+    mode = "ro" if read_only else "rwc"
+    uri = f"file:{str(path).replace('%', '%25').replace('?', '%3f').replace('#', '%23')}?mode={mode}"
+    db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10.0)
+    if not read_only:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone stops at the drive's cache
+    db.execute("PRAGMA cache_size = -8000")
+    return db
+
+
+def _preallocate(ballast: Path) -> None:
+    descriptor = os.open(ballast, os.O_WRONLY | os.O_CREAT, 0o644)
+    try:
+        os.posix_fallocate(descriptor, 0, BALLAST_BYTES)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            ballast.unlink(missing_ok=True)
+            raise
+    except AttributeError:
+        pass  # not on this platform: run without ballast
+    finally:
+        os.close(descriptor)
+
+
+def _keep_beside(path: Path) -> None:
+    """Move the ledger out of the way, whole: its log is folded in first."""
+    if not path.exists():
+        return
+    with closing(connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    stamp = datetime.fromtimestamp(path.stat().st_mtime, UTC).strftime("%Y%m%dT%H%M%S")
+    target = path.with_name(f"ledger-{stamp}.sqlite")
+    number = 1
+    while target.exists():
+        number += 1
+        target = path.with_name(f"ledger-{stamp}-{number}.sqlite")
+    path.rename(target)
+
+
+def _unusable(path: Path, error: Exception) -> str:
+    if getattr(error, "errno", None) == errno.ENOSPC or "full" in str(error):
+        return f"{path}: no space left on the disk. Free at least {BALLAST_BYTES // 2**20} MiB, or use another --output"
+    if "malformed" in str(error) or "not a database" in str(error):
+        return f"{path} is damaged or not a ledger ({error}). Restore it from a copy, or start over with --fresh"
+    return f"{path} cannot be opened: {error}"
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,100 @@
+"""One run per output folder: an advisory lock that the kernel frees when its holder dies, however it dies."""
+
+import errno
+import fcntl
+import json
+import os
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pipeline.errors import LedgerError
+
+NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "ceph", "glusterfs", "afs"}
+
+
+class FolderLock:
+    """Held for the length of a run. The file says who holds it, for the message that the second one gets."""
+
+    def __init__(self, folder: Path, verb: str) -> None:
+        self._path = folder / ".lock"
+        self._verb = verb
+        self._file: int | None = None
+
+    def __enter__(self) -> Self:
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = _holder(descriptor)
+            os.close(descriptor)
+            if error.errno not in {errno.EAGAIN, errno.EACCES}:
+                raise LedgerError(f"{self._path}: this file system cannot lock files: {error}") from None
+            raise LedgerError(
+                f"{self._path.parent} is in use by another run: {holder}. Wait for it (pipeline status JOB shows how "
+                "far it is), stop it, or give another folder with --output"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps({"who": who(), "verb": self._verb, "since": _now()}).encode(), 0)
+        self._file = descriptor
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._file is not None:
+            os.ftruncate(self._file, 0)
+            os.close(self._file)
+            self._file = None
+
+
+def held(folder: Path) -> str | None:
+    """Who holds the folder's lock, or None when nobody does."""
+    try:
+        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return _holder(descriptor)
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def who() -> str:
+    return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+def require_local(folder: Path) -> None:
+    """SQLite's write-ahead log needs shared memory, which network file systems don't give.
+
+    Raises:
+        LedgerError: the folder is on a network file system.
+    """
+    try:
+        mounts = Path("/proc/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return  # not Linux: nothing to read it from
+    best, kind = "", ""
+    target = str(folder.resolve())
+    for line in mounts:
+        _device, point, system, *_ = line.split(" ")
+        point = point.replace("\\040", " ")
+        if len(point) >= len(best) and (target == point or target.startswith(point.rstrip("/") + "/")):
+            best, kind = point, system
+    if kind in NETWORK_FILE_SYSTEMS:
+        raise LedgerError(f"{folder} is on a network file system ({kind}), where the ledger is not safe. Use a local folder")
+
+
+def _holder(descriptor: int) -> str:
+    try:
+        holder = json.loads(os.pread(descriptor, 4096, 0))
+        return f"pipeline {holder['verb']}, {holder['who']}, since {holder['since']}"
+    except (ValueError, KeyError, TypeError):
+        return "a run that has just begun"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,196 @@
+"""The ledger's records as values, and their columns as SQLite takes them."""
+
+import json
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.work import ErrorCode, Outcome, Purpose, Reply, Status, Stop, Usage
+
+OUTCOME_COLUMNS = (
+    "doc", "run", "session", "row", "status", "records", "error_code", "error", "repaired", "conflicts", "chunks",
+    "finish_reason", "model_version", "latency_ms", "answer_from",
+)  # fmt: skip
+ANSWER_COLUMNS = ("key", "run", "session", "text", "stop", "finish_reason", "model_version")
+CALL_COLUMNS = (
+    "run", "session", "request_id", "provider_request_id", "row", "id", "chunk", "purpose", "attempt", "sent_us",
+    "model_version", "http_status", "error_code", "error", "finish_reason", "input_tokens", "cached_input_tokens",
+    "cache_write_tokens", "output_tokens", "reasoning_tokens", "cost_units", "at_risk_units", "wait_ms", "ttft_ms",
+    "latency_ms", "tenant",
+)  # fmt: skip
+SEND_COLUMNS = (
+    "request_id", "session", "row", "id", "chunk", "purpose", "attempt", "sent_us", "at_risk_units", "tenant",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A request that is about to leave. Durable before it does, so that a crash leaves its name behind."""
+
+    request_id: str
+    row: int
+    id: str
+    chunk: int
+    purpose: Purpose
+    attempt: int  # from 1, over all HTTP attempts of this request
+    sent_us: int
+    at_risk_units: int
+    tenant: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP attempt, when its fate is known (or known to be unknown: then `at_risk_units` > 0)."""
+
+    send: Send
+    latency_ms: int | None
+    wait_ms: int
+    usage: Usage
+    cost_units: int | None
+    at_risk_units: int = 0
+    http_status: int | None = None
+    provider_request_id: str | None = None
+    model_version: str | None = None
+    error_code: str | None = None
+    error: str | None = None
+    finish_reason: str | None = None
+    ttft_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply as the ledger keeps it, and the session that paid for it."""
+
+    reply: Reply
+    run: int
+    session: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowEntry:
+    """One row of the current run's input, by its position."""
+
+    row: int
+    id: str
+    doc: bytes | None
+    problem: str | None
+    tenant: str | None
+
+
+def with_crc(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The record and its checksum; SQLite gives back equal values, so `repr` is a stable form."""
+    return (*values, crc(values))
+
+
+def crc(values: tuple[Any, ...]) -> int:
+    return zlib.crc32(repr(values).encode("utf-8", "surrogatepass"))
+
+
+def outcome_values(outcome: Outcome, run: int, session: int) -> tuple[Any, ...]:
+    return with_crc(
+        (
+            outcome.doc,
+            run,
+            session,
+            outcome.row,
+            str(outcome.status),
+            json.dumps(outcome.records) if outcome.records else None,
+            None if outcome.error_code is None else str(outcome.error_code),
+            storable(outcome.error),
+            int(outcome.repaired),
+            json.dumps(outcome.conflicts),
+            outcome.chunks,
+            storable(outcome.finish_reason),
+            storable(outcome.model_version),
+            outcome.latency_ms,
+            outcome.answer_from,
+        )
+    )
+
+
+def outcome_from(values: Iterable[Any]) -> Outcome:
+    """The outcome in a record of OUTCOME_COLUMNS."""
+    (doc, _run, _session, row, status, records, code, error, repaired, conflicts, chunks, finish, version, latency, by) = values
+    return Outcome(
+        doc=doc,
+        row=row,
+        status=Status(status),
+        records=tuple(json.loads(records)) if records else (),
+        error_code=ErrorCode(code) if code else None,
+        error=error,
+        repaired=bool(repaired),
+        conflicts=tuple(json.loads(conflicts)),
+        chunks=chunks,
+        finish_reason=finish,
+        model_version=version,
+        latency_ms=latency,
+        answer_from=by,
+    )
+
+
+def answer_values(key: bytes, reply: Reply, run: int, session: int) -> tuple[Any, ...]:
+    text, finish, version = storable(reply.text) or "", storable(reply.finish_reason) or "", storable(reply.model_version)
+    return with_crc((key, run, session, text, str(reply.stop), finish, version))
+
+
+def answer_from(values: Iterable[Any]) -> Answer:
+    """The answer in a record of ANSWER_COLUMNS; its usage is in `calls`, where it was paid."""
+    _key, run, session, text, stop, finish, version = values
+    return Answer(Reply(text, Stop(stop), finish, Usage(), version), run, session)
+
+
+def call_values(call: Call, run: int, session: int) -> tuple[Any, ...]:
+    send, usage = call.send, call.usage
+    return with_crc(
+        (
+            run,
+            session,
+            send.request_id,
+            storable(call.provider_request_id),
+            send.row,
+            send.id,
+            send.chunk,
+            str(send.purpose),
+            send.attempt,
+            send.sent_us,
+            storable(call.model_version),
+            call.http_status,
+            call.error_code,
+            storable(call.error),
+            storable(call.finish_reason),
+            usage.input_tokens,
+            usage.cached_input_tokens,
+            usage.cache_write_tokens,
+            usage.output_tokens,
+            usage.reasoning_tokens,
+            call.cost_units,
+            call.at_risk_units,
+            call.wait_ms,
+            call.ttft_ms,
+            call.latency_ms,
+            send.tenant,
+        )
+    )
+
+
+def send_values(send: Send, session: int) -> tuple[Any, ...]:
+    return (
+        send.request_id,
+        session,
+        send.row,
+        send.id,
+        send.chunk,
+        str(send.purpose),
+        send.attempt,
+        send.sent_us,
+        send.at_risk_units,
+        send.tenant,
+    )
+
+
+def storable(text: str | None) -> str | None:
+    """Text that SQLite can keep: a lone surrogate, which a model can write as an escape, becomes U+FFFD."""
+    if text is None or text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

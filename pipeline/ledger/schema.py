@@ -1,0 +1,124 @@
+"""The ledger's tables, by numbered, forward-only migrations.
+
+`calls` is append-only: money spent is never overwritten. `answers` and `outcomes` are found by content hash. `rows` is
+the current run's view of its input. Every record of the first three carries a CRC-32, for SQLite's file has none.
+Money is an integer number of 1e-10 USD; times are microseconds since the epoch.
+"""
+
+import sqlite3
+
+from pipeline.errors import LedgerError
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE runs (                -- one per input and job; resumed and retried by several sessions
+        run INTEGER PRIMARY KEY,
+        request_hash BLOB NOT NULL,    -- all that can change an answer, but the document
+        doc_hash BLOB NOT NULL,        -- request_hash and all that makes an outcome of answers
+        input_fingerprint TEXT NOT NULL,
+        started_us INTEGER NOT NULL
+    );
+    CREATE TABLE sessions (            -- one per `run` or `retry` command
+        session INTEGER PRIMARY KEY,
+        run INTEGER NOT NULL,
+        verb TEXT NOT NULL,
+        who TEXT NOT NULL,
+        started_us INTEGER NOT NULL,
+        ended_us INTEGER,
+        state TEXT NOT NULL,           -- running, finished, parked, interrupted
+        reason TEXT
+    );
+    CREATE TABLE rows (                -- the current run's input, in order
+        row INTEGER PRIMARY KEY,
+        id TEXT NOT NULL,
+        doc BLOB,                      -- null for a row that cannot be used
+        problem TEXT,
+        tenant TEXT
+    );
+    CREATE TABLE outcomes (
+        doc BLOB NOT NULL,
+        run INTEGER NOT NULL,
+        session INTEGER NOT NULL,
+        row INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        records TEXT,                  -- a JSON list of JSON texts
+        error_code TEXT,
+        error TEXT,
+        repaired INTEGER NOT NULL,
+        conflicts TEXT NOT NULL,       -- a JSON list
+        chunks INTEGER NOT NULL,
+        finish_reason TEXT,
+        model_version TEXT,
+        latency_ms INTEGER,
+        answer_from TEXT,
+        crc INTEGER NOT NULL
+    );
+    CREATE UNIQUE INDEX outcomes_doc ON outcomes(doc);
+    CREATE TABLE answers (
+        key BLOB NOT NULL,
+        run INTEGER NOT NULL,
+        session INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        stop TEXT NOT NULL,
+        finish_reason TEXT NOT NULL,
+        model_version TEXT,
+        crc INTEGER NOT NULL
+    );
+    CREATE UNIQUE INDEX answers_key ON answers(key);
+    CREATE TABLE calls (
+        call INTEGER PRIMARY KEY,
+        run INTEGER NOT NULL,
+        session INTEGER NOT NULL,
+        request_id TEXT NOT NULL,
+        provider_request_id TEXT,
+        row INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        chunk INTEGER NOT NULL,
+        purpose TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        sent_us INTEGER NOT NULL,
+        model_version TEXT,
+        http_status INTEGER,
+        error_code TEXT,
+        error TEXT,
+        finish_reason TEXT,
+        input_tokens INTEGER NOT NULL,
+        cached_input_tokens INTEGER NOT NULL,
+        cache_write_tokens INTEGER NOT NULL,
+        output_tokens INTEGER NOT NULL,
+        reasoning_tokens INTEGER NOT NULL,
+        cost_units INTEGER,            -- null: the model has no price, or the call's fate is not known
+        at_risk_units INTEGER NOT NULL,  -- what a call of unknown fate may have cost at the most
+        wait_ms INTEGER NOT NULL,
+        ttft_ms INTEGER,
+        latency_ms INTEGER,
+        tenant TEXT,
+        crc INTEGER NOT NULL
+    );
+    CREATE TABLE sends (               -- calls in flight: written before the request leaves, removed with its answer
+        request_id TEXT PRIMARY KEY,
+        session INTEGER NOT NULL,
+        row INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        chunk INTEGER NOT NULL,
+        purpose TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        sent_us INTEGER NOT NULL,
+        at_risk_units INTEGER NOT NULL,
+        tenant TEXT
+    ) WITHOUT ROWID;
+    CREATE TABLE remembered (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+    """,
+)
+
+
+def migrate(db: sqlite3.Connection, path: str) -> None:
+    """Bring the file to this program's version, or refuse one that is newer."""
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        raise LedgerError(
+            f"{path} was written by a newer version of pipeline (ledger format {version}; this one knows "
+            f"{len(MIGRATIONS)}). Upgrade pipeline, or give another output folder with --output"
+        )
+    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+        db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")

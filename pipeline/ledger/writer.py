@@ -1,0 +1,135 @@
+"""The one writer: a thread that commits what has gathered, and tells the event loop when it is safe on disk.
+
+Group commit: whatever arrives while one commit waits for the disk goes into the next. The loop never blocks on it.
+A full disk is met by deleting the ballast, so that answers already paid for still land; then no more is accepted.
+"""
+
+import asyncio
+import errno
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import LedgerError
+
+LINGER_S = 0.003  # lets a burst share one fsync; an answer is durable well within the promised 50 ms
+FULL_RETRY_S = 0.5
+FULL_RETRIES = 20
+
+Statement = tuple[str, tuple[Any, ...]]
+Item = tuple[tuple[Statement, ...], asyncio.Future[None] | None]
+
+
+class Writer:
+    """Owns the writing connection. `put` from the event loop; `on_full` is called there once, when space ran out."""
+
+    def __init__(self, db: sqlite3.Connection, ballast: Path, on_full: Callable[[], None]) -> None:
+        self._db = db
+        self._ballast = ballast
+        self._on_full = on_full
+        self._loop = asyncio.get_running_loop()
+        self._gathered: deque[Item] = deque()
+        self._work = threading.Event()
+        self._closing = False
+        self._failed: LedgerError | None = None
+        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+        self._thread.start()
+
+    def put(self, *statements: Statement) -> None:
+        """Write these in one transaction, soon."""
+        self._gather(statements, None)
+
+    def put_durably(self, *statements: Statement) -> asyncio.Future[None]:
+        """Write these in one transaction; the future is done once they would survive a power cut."""
+        done = self._loop.create_future()
+        self._gather(statements, done)
+        return done
+
+    async def close(self) -> None:
+        """Commit everything, then stop the thread."""
+        self._closing = True
+        self._work.set()
+        await asyncio.to_thread(self._thread.join)
+        if self._failed is not None:
+            raise self._failed
+
+    def _gather(self, statements: tuple[Statement, ...], done: asyncio.Future[None] | None) -> None:
+        if self._failed is not None:
+            raise self._failed
+        self._gathered.append((statements, done))
+        self._work.set()
+
+    def _run(self) -> None:
+        while True:
+            self._work.wait()
+            if not self._closing:
+                time.sleep(LINGER_S)
+            self._work.clear()
+            batch = [self._gathered.popleft() for _ in range(len(self._gathered))]
+            if batch:
+                self._commit_or_fail(batch)
+            elif self._closing:
+                return
+            if self._closing:
+                self._work.set()
+
+    def _commit_or_fail(self, batch: list[Item]) -> None:
+        error: LedgerError | None = None
+        try:
+            self._commit(batch)
+        except (sqlite3.Error, OSError) as cause:
+            error = self._after_full(batch) if _is_full(cause) else LedgerError(f"the ledger cannot be written: {cause}")
+        if error is not None:
+            self._failed = error
+        waiting = [done for _, done in batch if done is not None]
+        if waiting:
+            self._loop.call_soon_threadsafe(_resolve, waiting, error)
+
+    def _commit(self, batch: list[Item]) -> None:
+        grouped: dict[str, list[tuple[Any, ...]]] = {}
+        for statements, _ in batch:
+            for sql, values in statements:
+                grouped.setdefault(sql, []).append(values)
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            for sql, rows in grouped.items():
+                self._db.executemany(sql, rows)
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def _after_full(self, batch: list[Item]) -> LedgerError | None:
+        """Make room by deleting the ballast and try again for a while; None when the batch landed after all."""
+        self._loop.call_soon_threadsafe(self._on_full)
+        self._ballast.unlink(missing_ok=True)
+        for _ in range(FULL_RETRIES):
+            try:
+                self._commit(batch)
+            except (sqlite3.Error, OSError) as cause:
+                if not _is_full(cause):
+                    return LedgerError(f"the ledger cannot be written: {cause}")
+                time.sleep(FULL_RETRY_S)
+            else:
+                return None
+        return LedgerError(f"no space left on the disk of {self._ballast.parent}; answers in flight could not be kept")
+
+
+def _is_full(cause: Exception) -> bool:
+    code = getattr(cause, "sqlite_errorcode", None)
+    return code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE} or getattr(cause, "errno", None) == errno.ENOSPC
+
+
+def _resolve(waiting: list[asyncio.Future[None]], error: LedgerError | None) -> None:
+    for done in waiting:
+        if done.done():
+            continue
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)

@@ -1,0 +1,182 @@
+"""Rows × job → requests, each found by the hash of all that can change its answer.
+
+Pure. A document's bytes are data: the prompt's template is cut into pieces once, and text is only ever put between
+them, so that braces in a document mean nothing.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Any
+
+from pipeline.job import Job
+from pipeline.work import AnswerShape, Chunk, Purpose, Request, Row, Turn
+
+KEY_VERSION = 1  # raise it when the meaning of a key changes: old answers are then not found, never misread
+PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)\}")
+TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A prompt cut at its placeholders: literals[0], value of columns[0], literals[1], …"""
+
+    literals: tuple[str, ...]  # one more than columns
+    columns: tuple[str, ...]  # "text" is the document itself
+
+    @property
+    def other_columns(self) -> tuple[str, ...]:
+        """The input columns that the prompt names, beside the document."""
+        return tuple(dict.fromkeys(name for name in self.columns if name != TEXT))
+
+
+def parse_template(prompt: str) -> Template:
+    """Cut `prompt` at {column}; {{ and }} stand for braces; any other brace stands for itself."""
+    literals, columns, piece, position = [], [], "", 0
+    for match in PLACEHOLDER.finditer(prompt):
+        piece += prompt[position : match.start()]
+        position = match.end()
+        if match.group(1) is None:
+            piece += match.group()[0]
+        else:
+            literals.append(piece)
+            columns.append(match.group(1))
+            piece = ""
+    return Template((*literals, piece + prompt[position:]), tuple(columns))
+
+
+def render(template: Template, text: str, values: Mapping[str, Any]) -> str:
+    parts = [template.literals[0]]
+    for name, literal in zip(template.columns, template.literals[1:], strict=True):
+        parts.append(text if name == TEXT else _as_text(values.get(name)))
+        parts.append(literal)
+    return "".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What every request of a job has in common."""
+
+    system: str
+    template: Template
+    max_output_tokens: int
+    output_ceiling_tokens: int  # what a truncated answer's cap may be raised to
+    fixed_tokens: int  # a request with an empty document, as counted
+    fixed_bytes: int  # the same as sent
+    chunk_tokens: int  # the most that a chunk may have
+    overlap_tokens: int
+    request_hash: bytes
+    doc_hash: bytes
+
+
+def request_hash(job: Job, shape: AnswerShape) -> bytes:
+    """Everything that can change an answer, but the document: not keys, hosts, limits, prices or retries."""
+    model = job.model
+    return _hash(
+        {
+            "key_version": KEY_VERSION,
+            "provider": model.provider,
+            "model": model.name,
+            "api": model.api if model.provider == "bedrock" else "",
+            "betas": model.betas,
+            "temperature": model.temperature,
+            "system": job.extract.system,
+            "mode": job.extract.mode if job.extract.mode == "two_step" else shape.mode,
+            "strict": shape.strict,
+            "schema": shape.schema,
+            "schema_name": shape.name,
+        }
+    )
+
+
+def doc_hash(request: bytes, job: Job, schema_source_hash: str) -> bytes:
+    """Everything that makes an outcome of answers: a change here is worked out again from answers already paid for."""
+    chunks = job.chunks
+    return _hash(
+        {
+            "request": request.hex(),
+            "prompt": job.extract.prompt,
+            "chunks": [chunks.max_tokens, chunks.overlap_tokens, chunks.context],
+            "merge": job.extract.merge,
+            "max_output_tokens": job.model.max_output_tokens,
+            "schema_source": schema_source_hash,
+        }
+    )
+
+
+def doc_key(plan: Plan, row: Row) -> bytes:
+    """The content of a row under this job: equal rows have equal keys, wherever they stand."""
+    digest = blake2b(row.text.encode("utf-8", "surrogatepass"), digest_size=16, key=plan.doc_hash)
+    for name in plan.template.other_columns:
+        value = _as_text(row.values.get(name)).encode("utf-8", "surrogatepass")
+        digest.update(f"\x00{len(value)}\x00".encode() + value)
+    return digest.digest()
+
+
+def extract_request(plan: Plan, row: Row, chunk: Chunk) -> Request:
+    turn = Turn("user", render(plan.template, chunk.text, row.values))
+    others = sum(len(_as_text(row.values.get(name))) for name in plan.template.columns if name != TEXT)
+    return Request(
+        key=_request_key(plan, (turn,), plan.max_output_tokens),
+        row=row.index,
+        row_id=row.id,
+        chunk=chunk.number,
+        purpose=Purpose.EXTRACT,
+        system=plan.system,
+        turns=(turn,),
+        max_output_tokens=plan.max_output_tokens,
+        input_tokens=plan.fixed_tokens + chunk.tokens + others // 3,
+        input_tokens_ceiling=plan.fixed_bytes + _utf8_bytes(turn.text),
+        tenant=row.tenant,
+    )
+
+
+def repair_request(plan: Plan, request: Request, turns: tuple[Turn, ...], added_tokens: int) -> Request:
+    """The one second chance: the same question with the answer and what is wrong with it."""
+    return replace(
+        request,
+        key=_request_key(plan, turns, request.max_output_tokens),
+        purpose=Purpose.REPAIR,
+        turns=turns,
+        input_tokens=request.input_tokens + added_tokens,
+        input_tokens_ceiling=plan.fixed_bytes + sum(_utf8_bytes(turn.text) for turn in turns),
+    )
+
+
+def raised_request(plan: Plan, request: Request) -> Request | None:
+    """The same question with room for twice the answer, or None when the model has no more room to give."""
+    cap = min(2 * request.max_output_tokens, max(plan.output_ceiling_tokens, request.max_output_tokens))
+    if cap == request.max_output_tokens:
+        return None
+    return replace(request, key=_request_key(plan, request.turns, cap), max_output_tokens=cap)
+
+
+def _request_key(plan: Plan, turns: tuple[Turn, ...], cap: int) -> bytes:
+    digest = blake2b(str(cap).encode(), digest_size=16, key=plan.request_hash)
+    for turn in turns:
+        text = turn.text.encode("utf-8", "surrogatepass")
+        digest.update(f"\x00{turn.role}\x00{len(text)}\x00".encode())
+        digest.update(text)
+    return digest.digest()
+
+
+def _hash(value: Mapping[str, Any]) -> bytes:
+    canonical = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"), default=str)
+    return blake2b(canonical.encode(), digest_size=16).digest()
+
+
+def _as_text(value: object) -> str:
+    """A column's value in a prompt: text as it is, nothing for null, JSON for what has structure."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
+
+
+def _utf8_bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

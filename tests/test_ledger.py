@@ -1,0 +1,302 @@
+"""The ledger keeps what was paid for, through kills, full disks, damage and a second run."""
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pipeline.errors import LedgerError
+from pipeline.ledger import FILE, LOST, Ledger, connect, ends, records
+from pipeline.ledger.records import Call, RowEntry, Send
+from pipeline.work import ErrorCode, Outcome, Purpose, Reply, Status, Stop, Usage
+
+HASHES = (b"r" * 16, b"d" * 16, "fingerprint")
+
+
+def send(number=0, at_risk=70):
+    return Send(f"req-{number}", number, f"id-{number}", 0, Purpose.EXTRACT, 1, 1_700_000_000_000_000, at_risk, None)
+
+
+def call(number=0, cost=50):
+    return Call(send(number), 120, 3, Usage(100, 0, 0, 20, 0), cost, http_status=200, finish_reason="stop")
+
+
+def outcome(doc=b"x" * 16, status=Status.OK, **changes):
+    values = {"doc": doc, "row": 0, "status": status, "records": ('{"a":1}',) if status is Status.OK else ()}
+    return Outcome(**{**values, **changes})
+
+
+def use(folder, script, *, verb="run", fresh=False):
+    """Open the ledger, begin a session, let `script(ledger)` write, close."""
+
+    async def main(ledger):
+        ledger.start_writing(lambda: None)
+        try:
+            await script(ledger)
+        finally:
+            await ledger.stop_writing()
+
+    with Ledger(folder, verb, fresh=fresh) as ledger:
+        lost = ledger.begin(*HASHES)
+        asyncio.run(main(ledger))
+        ledger.end("finished", None)
+        return lost, ledger.run, ledger.session
+
+
+def test_an_answer_is_found_by_the_hash_of_its_request(tmp_path):
+    """What was answered once is never asked again."""
+    reply = Reply('{"total": "1.10"}', Stop.DONE, "stop", Usage(100, 0, 0, 20, 0), "m-1")
+
+    async def script(ledger):
+        await ledger.intend(send())
+        await ledger.record(call(), b"k" * 16, reply)
+        found = ledger.answer(b"k" * 16)
+        assert (found.reply.text, found.reply.stop, found.reply.model_version) == (reply.text, Stop.DONE, "m-1")
+        assert ledger.answer(b"other" + b"k" * 11) is None
+
+    use(tmp_path, script)
+
+
+def test_a_call_in_flight_at_a_crash_is_named_by_the_next_session_with_what_it_may_have_cost(tmp_path):
+    """Promise 1: no call disappears from the books."""
+
+    async def crash(ledger):
+        await ledger.intend(send(7, at_risk=70))
+
+    use(tmp_path, crash)
+
+    async def nothing(ledger):
+        assert ledger.spent_units() == 70
+
+    lost, run, _ = use(tmp_path, nothing)
+    assert [(one.request_id, one.at_risk_units) for one in lost] == [("req-7", 70)]
+    with sqlite3.connect(tmp_path / FILE) as db:
+        assert db.execute("SELECT run, error_code, cost_units, at_risk_units FROM calls").fetchall() == [(run, LOST, None, 70)]
+        assert db.execute("SELECT COUNT(*) FROM sends").fetchone() == (0,)
+    db.close()
+
+
+def test_a_success_is_never_overwritten(tmp_path):
+    """A failure after a success, of whatever cause, changes nothing; a success after a failure takes its place."""
+
+    async def script(ledger):
+        await ledger.conclude(outcome())
+        await ledger.conclude(outcome(status=Status.FAILED, error_code=ErrorCode.TIMEOUT))
+        await ledger.conclude(outcome(b"y" * 16, Status.FAILED, error_code=ErrorCode.TIMEOUT))
+        await ledger.conclude(outcome(b"y" * 16))
+
+    use(tmp_path, script)
+    db = connect(tmp_path / FILE, read_only=True)
+    found = ends(db, [b"x" * 16, b"y" * 16, b"z" * 16])
+    assert {doc: end.status for doc, end in found.items()} == {b"x" * 16: "ok", b"y" * 16: "ok"}
+    db.close()
+
+
+def test_a_damaged_answer_is_not_believed(tmp_path):
+    """One flipped character in the file is noticed by the record's checksum."""
+
+    async def script(ledger):
+        await ledger.record(call(), b"k" * 16, Reply('{"total": 11}', Stop.DONE, "stop", Usage()))
+
+    use(tmp_path, script)
+    with sqlite3.connect(tmp_path / FILE) as db:
+        db.execute("""UPDATE answers SET text = '{"total": 71}'""")
+    db.close()
+
+    async def look(ledger):
+        assert ledger.answer(b"k" * 16) is None
+
+    use(tmp_path, look)
+
+
+def test_the_second_run_on_a_folder_is_refused_with_who_and_since_when(tmp_path):
+    """Promise 2."""
+    with Ledger(tmp_path, "run"):
+        with pytest.raises(LedgerError, match=rf"in use by another run: pipeline run, process {os.getpid()} on .*since 20"):
+            Ledger(tmp_path, "retry").__enter__()
+    with Ledger(tmp_path, "run"):
+        pass  # free again
+
+
+def test_a_newer_ledger_is_refused(tmp_path):
+    """An old program does not touch what it does not understand."""
+    with Ledger(tmp_path, "run"):
+        pass
+    with sqlite3.connect(tmp_path / FILE) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(LedgerError, match="newer version"):
+        Ledger(tmp_path, "run").__enter__()
+
+
+def test_a_file_that_is_no_ledger_is_refused_with_the_way_out(tmp_path):
+    """Damage is said, not repaired in silence."""
+    (tmp_path / FILE).write_bytes(b"not a database, but long enough to be looked at " * 100)
+    with pytest.raises(LedgerError, match="--fresh"):
+        Ledger(tmp_path, "run").__enter__()
+
+
+def test_fresh_keeps_the_old_ledger_beside_the_new_one(tmp_path):
+    """--fresh never deletes what was paid for."""
+
+    async def script(ledger):
+        await ledger.conclude(outcome())
+
+    use(tmp_path, script)
+    use(tmp_path, lambda _: asyncio.sleep(0), fresh=True)
+    (old,) = tmp_path.glob("ledger-*.sqlite")
+    db = connect(old, read_only=True)
+    assert len(ends(db, [b"x" * 16])) == 1
+    db.close()
+
+
+def test_a_changed_input_is_a_new_run_and_the_same_input_is_not(tmp_path):
+    """The same command goes on with its run; a new night begins another."""
+    with Ledger(tmp_path, "run") as ledger:
+        ledger.begin(*HASHES)
+        first = ledger.run
+        ledger.begin(*HASHES)
+        assert ledger.run == first
+        ledger.begin(HASHES[0], HASHES[1], "another night")
+        assert ledger.run == first + 1
+
+
+def test_text_that_sqlite_cannot_hold_is_kept_as_near_as_can_be(tmp_path):
+    """A lone surrogate in a paid answer does not lose the answer."""
+
+    async def script(ledger):
+        await ledger.record(call(), b"k" * 16, Reply("a\ud83d b 😀", Stop.DONE, "stop", Usage()))
+        assert ledger.answer(b"k" * 16).reply.text == "a\ufffd b 😀"
+
+    use(tmp_path, script)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.builds(
+        Outcome,
+        doc=st.binary(min_size=16, max_size=16),
+        row=st.integers(0, 2**40),
+        status=st.sampled_from([Status.OK, Status.FAILED]),
+        records=st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=3).map(tuple),
+        error_code=st.none() | st.sampled_from(ErrorCode),
+        error=st.none() | st.text(st.characters(exclude_categories=["Cs"])),
+        repaired=st.booleans(),
+        conflicts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=2).map(tuple),
+        chunks=st.integers(0, 999),
+        finish_reason=st.none() | st.just("stop"),
+        model_version=st.none() | st.just("m"),
+        latency_ms=st.none() | st.integers(0, 10**9),
+        answer_from=st.none() | st.just("call"),
+    )
+)
+def test_an_outcome_comes_back_as_it_went_in(value):
+    """Values → columns → values is the identity."""
+    assert records.outcome_from(records.outcome_values(value, 1, 2)[:-1]) == value
+
+
+KILLED = """
+import asyncio, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from test_ledger import HASHES, call, outcome, send
+from pipeline.ledger import Ledger
+from pipeline.work import Reply, Stop, Usage
+
+async def main(ledger):
+    ledger.start_writing(lambda: None)
+
+    async def one(number):
+        await ledger.intend(send(number))
+        durable = ledger.record(call(number), number.to_bytes(16, "big"), Reply("{{}}", Stop.DONE, "stop", Usage()))
+        await durable
+        print(number, flush=True)
+
+    for start in range(0, 1_000_000, 20):
+        await asyncio.gather(*(one(number) for number in range(start, start + 20)))
+
+with Ledger(Path({folder!r}), "run") as ledger:
+    ledger.begin(*HASHES)
+    asyncio.run(main(ledger))
+"""
+
+
+@pytest.mark.parametrize("lines_before_kill", [1, 57, 240])
+def test_nothing_acknowledged_is_lost_to_kill_9(tmp_path, lines_before_kill):
+    """Whatever the writer acknowledged before SIGKILL is in the file, and each call is either settled or named as lost."""
+    program = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
+    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True)
+    acknowledged = [int(process.stdout.readline()) for _ in range(lines_before_kill)]
+    process.send_signal(signal.SIGKILL)
+    acknowledged += [int(line) for line in process.stdout.read().split("\n")[:-1]]
+    process.wait()
+    process.stdout.close()
+    with Ledger(tmp_path, "run") as ledger:
+        lost = {one.row for one in ledger.begin(*HASHES)}
+        kept = {row for (row,) in ledger._reader.execute("SELECT row FROM calls WHERE error_code IS NULL")}
+        assert set(acknowledged) <= kept
+        assert all(ledger.answer(number.to_bytes(16, "big")) is not None for number in kept)
+        assert not (lost & kept)
+
+
+def test_a_full_disk_lands_what_is_in_flight_and_says_so(tmp_path):
+    """With the ballast gone there is room for answers that were already paid for; `on_full` is called once at least."""
+    mount = tmp_path / "small"
+    mount.mkdir()
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "none", mount]).returncode:  # noqa: S607
+        pytest.skip("needs the right to mount a small tmpfs")
+    try:
+        told = []
+
+        async def main(ledger):
+            ledger.start_writing(lambda: told.append(True))
+            text, number = "x" * 100_000, 0
+            while not told:
+                number += 1
+                await ledger.record(call(number), number.to_bytes(16, "big"), Reply(text, Stop.DONE, "stop", Usage()))
+                assert number < 1000
+            await ledger.stop_writing()
+            return number
+
+        with Ledger(mount, "run") as ledger:
+            ledger.begin(*HASHES)
+            count = asyncio.run(main(ledger))
+            assert all(ledger.answer(number.to_bytes(16, "big")) for number in range(1, count + 1))
+    finally:
+        subprocess.run(["umount", mount], check=True)  # noqa: S607
+
+
+def test_rows_are_entered_in_order_and_a_shorter_reading_forgets_the_rest(tmp_path):
+    """The current run's view of its input has exactly the rows of the last reading."""
+
+    async def script(ledger):
+        ledger.enter_rows(RowEntry(n, f"id-{n}", None, "bad", None) for n in range(10))
+        ledger.end_rows(4)
+
+    use(tmp_path, script)
+    with sqlite3.connect(tmp_path / FILE) as db:
+        assert [row for (row,) in db.execute("SELECT row FROM rows ORDER BY row")] == [0, 1, 2, 3]
+    db.close()
+
+
+def test_an_answer_is_durable_within_50_ms(tmp_path):
+    """Promise 1's figure, on a disk that is not busy: the median of single writes."""
+
+    async def script(ledger):
+        times = []
+        for number in range(20):
+            began = time.perf_counter()
+            await ledger.record(call(number), number.to_bytes(16, "big"), Reply("{}", Stop.DONE, "stop", Usage()))
+            times.append(time.perf_counter() - began)
+        assert sorted(times)[10] < 0.05, json.dumps(times)
+
+    use(tmp_path, script)
