@@ -187,6 +187,42 @@ def show(job_file: Path, row_id: str, as_json: bool, **overrides: Any) -> None: 
 
 
 @main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@_json_option
+@_errors_to_exit_code
+def verify(folder: Path, as_json: bool) -> None:  # noqa: FBT001 (click's way)
+    """Recompute every invariant of an output folder from its files alone."""
+    from pipeline.verifying import verify as verified
+
+    checks = verified(folder)
+    right = all(check.problem is None for check in checks)
+    listed = [{"check": check.name, "problem": check.problem} for check in checks]
+    lines = [f"ok      {check.name}" if check.problem is None else f"BROKEN  {check.name}: {check.problem}" for check in checks]
+    _tell({"ok": right, "checks": listed}, "\n".join(lines), as_json=as_json)
+    sys.exit(0 if right else 1)
+
+
+@main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--by", type=click.Choice(["tenant", "model", "day", "error_code"]), default="model", show_default=True)
+@_json_option
+@_errors_to_exit_code
+def costs(folder: Path, by: str, as_json: bool) -> None:  # noqa: FBT001 (click's way)
+    """Cost and tokens grouped by tenant, model, day or error_code.
+
+    \b
+    Examples:
+      pipeline costs out/invoices --by tenant
+      pipeline costs out/invoices --by error_code --json
+    """  # noqa: D301
+    from pipeline.costing import costs as grouped
+    from pipeline.progress import costs_text
+
+    entries = grouped(folder, by)
+    _tell({"by": by, "groups": entries}, costs_text(by, entries), as_json=as_json)
+
+
+@main.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes any free port.")
 @click.option("--requests-per-minute", type=click.IntRange(min=0), default=0, help="0: no limit.")
 @click.option("--tokens-per-minute", type=click.IntRange(min=0), default=0, help="0: no limit.")

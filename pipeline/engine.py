@@ -86,7 +86,7 @@ class Run:
             lost = ledger.begin(prepared.plan.request_hash, prepared.plan.doc_hash, prepared.source.fingerprint())
             _tell_lost(lost)
             governor = Governor(rules_of(self._job, spent_usd=results.usd(ledger.spent_units())))
-            self._admission = Admission(governor, asyncio.get_running_loop().time)
+            self._admission = Admission(governor, asyncio.get_running_loop().time, self._job.limits.outage_s)
             transport = HttpTransport(self._job.limits, stream=self._job.model.stream)
             caller = Caller(prepared, ledger, self._admission, wire, transport, self._tally)
             self._extraction = Extraction(prepared, caller, self._column)

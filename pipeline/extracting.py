@@ -145,7 +145,8 @@ class Extraction:
         if reply.stop is not Stop.DONE:
             return None
         shaped = self._prepared.shaped
-        verdict = check(self._prepared.model, lambda data: restore(shaped, data), reply.text)
+        turn_back = (lambda data: restore(shaped, data)) if shaped.rewritten else None
+        verdict = check(self._prepared.model, turn_back, reply.text)
         if isinstance(verdict, Valid) and (problem := self._column.problem_of(verdict.record_json)) is not None:
             return Invalid((problem,))
         return verdict

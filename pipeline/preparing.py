@@ -130,7 +130,9 @@ def _plan(job: Job, shaped: Shaped, template: Template, counter: Counter, source
     fixed_bytes = FRAME_BYTES + sum(len(part.encode()) for part in (job.extract.system, literals, schema_text))
     limits = limits_of(job.model.name)
     try:
-        room = available_tokens(limits.context_tokens, job.model.max_output_tokens, fixed_tokens)
+        room = available_tokens(
+            limits.context_tokens, job.model.max_output_tokens, fixed_tokens, max_input_tokens=limits.max_input_tokens
+        )
     except ValueError as error:
         raise JobError(f"{job.file}: nothing is left of the context window for documents: {error}") from None
     if job.chunks.max_tokens > room:

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TextIO
@@ -161,5 +162,15 @@ def estimate_text(report: dict[str, Any]) -> str:
         f"  time      about {duration(float(seconds['expected']))}",
         "  because",
         *(f"    - {line}" for line in report["assumptions"]),
+    ]
+    return "\n".join(lines)
+
+
+def costs_text(by: str, groups: Sequence[dict[str, Any]]) -> str:
+    lines = [f"{by:<24} {'calls':>8} {'input tokens':>14} {'output tokens':>14} {'cost':>16}"]
+    lines += [
+        f"{group[by] or '-':<24} {group['calls']:>8,} {group['input_tokens']:>14,} {group['output_tokens']:>14,} "
+        f"{'$' + group['cost_usd']:>16}"
+        for group in groups
     ]
     return "\n".join(lines)

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib.resources import files
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from typing import cast
 
 import tiktoken
@@ -27,21 +27,22 @@ from pipeline.windows import bare_model, longest_prefix
 DEFAULT_ENCODING = "o200k_base"
 # A run of about 1,000,000 blanks overflows the stack of tiktoken's regular expressions, and the panic is no Exception.
 # A power of two, so that runs of one character are cut where their longest tokens end and count the same.
-MAX_BLANKS = 1 << 17
+MAX_BLANKS = 1 << 19
 LONG_BLANKS = re.compile(rf"(?<!\s)\s{{{MAX_BLANKS},}}")
 
 # Tokens of other vocabularies per token of o200k_base: the highest mean over prose, invoices, CJK and code, rounded up.
 # A mean, not a bound: single documents of prose went to 1.8 (older Claude), 2.1 (newer Claude) and 1.5 (Gemma).
 CLAUDE_3, CLAUDE_5, GEMINI, UNKNOWN = Fraction("1.35"), Fraction("1.6"), Fraction("1.35"), Fraction("1.6")
-FACTORS: Mapping[str, Fraction] = {
-    **dict.fromkeys("claude claude-opus-4-7 claude-opus-4-8 claude-opus-4-9".split(), CLAUDE_5),
-    **dict.fromkeys("claude-instant claude-v2 claude-2 claude-3 claude-4".split(), CLAUDE_3),
-    **dict.fromkeys("claude-opus-4 claude-sonnet-4 claude-haiku-4".split(), CLAUDE_3),
-    **dict.fromkeys("gemini gemma".split(), GEMINI),
-    **dict.fromkeys("llama llama3 llama4 meta-llama".split(), Fraction("1.05")),
-    **dict.fromkeys("mistral mixtral ministral codestral pixtral magistral devstral".split(), Fraction("1.3")),
-    **dict.fromkeys("deepseek deepseek.r1 r1".split(), Fraction("1.1")),
-}
+FAMILIES = (
+    (CLAUDE_5, ("claude", "claude-opus-4-7", "claude-opus-4-8", "claude-opus-4-9")),
+    (CLAUDE_3, ("claude-instant", "claude-v2", "claude-2", "claude-3", "claude-4")),
+    (CLAUDE_3, ("claude-opus-4", "claude-sonnet-4", "claude-haiku-4")),
+    (GEMINI, ("gemini", "gemma")),
+    (Fraction("1.05"), ("llama", "llama3", "llama4", "meta-llama")),
+    (Fraction("1.3"), ("mistral", "mixtral", "ministral", "codestral", "pixtral", "magistral", "devstral")),
+    (Fraction("1.1"), ("deepseek", "r1")),
+)
+FACTORS = {prefix: factor for factor, prefixes in FAMILIES for prefix in prefixes}
 PROVIDER_FACTORS = {"anthropic": CLAUDE_5, "bedrock": UNKNOWN, "gemini": GEMINI, "vertex": GEMINI}
 
 
@@ -51,7 +52,7 @@ class Vocabulary:
 
     name: str
     encoding: tiktoken.Encoding = field(repr=False)
-    lengths: bytes = field(repr=False)
+    lengths: tuple[int, ...] = field(repr=False)
 
     def ids(self, text: str) -> Iterator[list[int]]:
         for piece in _without_long_blanks(repaired(text)):
@@ -71,8 +72,8 @@ class VocabularyCounter:
         return sum(map(len, self.vocabulary.ids(text)))
 
     def ends(self, text: str) -> Sequence[int]:
-        lengths = (self.vocabulary.lengths[token] for ids in self.vocabulary.ids(text) for token in ids)
-        return array("q", accumulate(lengths))
+        ids = chain.from_iterable(self.vocabulary.ids(text))
+        return array("q", accumulate(map(self.vocabulary.lengths.__getitem__, ids)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def counter_for(provider: str, model: str) -> Counter:
     times a factor. A name that nobody knows counts as o200k_base at OpenAI, Azure and compatible servers.
     """
     name = bare_model(model)
-    factor = longest_prefix(FACTORS, name) or _word_prefix(name)
+    factor = longest_prefix(FACTORS, name)
     if factor is None and provider in PROVIDER_FACTORS and not name.startswith(("gpt-", "ft:gpt-")):
         factor = PROVIDER_FACTORS[provider]
     if factor is not None:
@@ -145,13 +146,11 @@ def vocabulary(name: str) -> Vocabulary:
             "install the package again"
         )
     count = cast("int", about["tokens"])
-    lengths = data[:count]
+    lengths = tuple(data[:count])
     bounds = pairwise(accumulate(lengths, initial=count))
     ranks = {data[start:end]: rank for rank, (start, end) in enumerate(bounds)}
     pattern = cast("str", about["pattern"])
-    return Vocabulary(
-        name, tiktoken.Encoding(name, pat_str=pattern, mergeable_ranks=ranks, special_tokens={}), lengths
-    )
+    return Vocabulary(name, tiktoken.Encoding(name, pat_str=pattern, mergeable_ranks=ranks, special_tokens={}), lengths)
 
 
 @functools.cache
@@ -161,7 +160,7 @@ def _encodings() -> Mapping[str, Mapping[str, int | str]]:
 
 
 def _without_long_blanks(text: str) -> Iterator[str]:
-    """`text` in pieces, none with more than MAX_BLANKS blanks in a row; each further piece may count a token more."""
+    """`text` in pieces, none with more than MAX_BLANKS blanks in a row; a cut may cost or save a token or two."""
     half = MAX_BLANKS // 2  # a run that is too long fills one of these slices whole
     if len(text) < MAX_BLANKS or not any(text[at : at + half].isspace() for at in range(0, len(text), half)):
         yield text

@@ -26,10 +26,8 @@ class ModelLimits:
 
 
 def bare_model(model: str) -> str:
-    """The name without what says where it runs: ARN, path, region and maker; `ft:` and the base model stay in front."""
+    """The name without what says where it runs: path or ARN, region and maker (`us.anthropic.`). `ft:` stays."""
     name = model.strip().lower().rpartition("/")[2]
-    if name.startswith("arn:"):
-        name = name.rpartition(":")[2]
     return MAKER.sub("", REGION.sub("", name))
 
 
@@ -43,13 +41,13 @@ def longest_prefix(table: Mapping[str, T], name: str) -> T | None:
 
 def limits_of(model: str) -> ModelLimits:
     """The limits of a model, by the longest prefix in the table; 128,000 and 4,096 tokens for one that is not in it."""
-    found = longest_prefix(LIMITS, bare_model(model).removeprefix("ft:"))
+    name = bare_model(model).removeprefix("ft:")
+    found = longest_prefix(LIMITS, name)
     if found is None:
         return ModelLimits(128_000, 4_096, known=False, max_input_tokens=128_000)
     context, output = found
-    name = bare_model(model).removeprefix("ft:")
     # From gpt-5 on OpenAI refuses input beyond the window less the largest output, however little output is asked for.
-    separate = re.match(r"gpt-[5-9](?!.*chat)", name) is not None
+    separate = name.startswith(("gpt-5", "gpt-6")) and output >= 128_000
     return ModelLimits(context, output, known=True, max_input_tokens=context - output if separate else context)
 
 
@@ -88,7 +86,9 @@ LIMITS: Mapping[str, tuple[int, int]] = {  # prefix → (context_tokens, max_out
     **_family(1_000_000, 65_535, "gemini-2.5-flash gemini-2.5-pro gemini-3-flash gemini-3-pro gemini-3.1-flash"),
     **_family(1_000_000, 65_535, "gemini-3.1-pro gemini-3.5-flash gemini-3.6-flash gemini-3.7-flash gemini-3.8-flash"),
     **_family(1_000_000, 65_535, "gemini-4-argon gemini-flash-latest gemini-flash-lite-latest gemini-pro-latest"),
-    **_family(8_192, 8_192, "gemini-2.5-flash-tts gemini-2.5-pro-tts gemini-2.5-flash-lite-preview-tts gemini-embedding"),
+    **_family(
+        8_192, 8_192, "gemini-2.5-flash-tts gemini-2.5-pro-tts gemini-2.5-flash-lite-preview-tts gemini-embedding"
+    ),
     **_family(32_768, 32_768, "gemini-2.5-flash-image"),
     **_family(128_000, 8_192, "gemma-3"),
     **_family(256_000, 8_192, "gemma-4"),
@@ -107,5 +107,9 @@ LIMITS: Mapping[str, tuple[int, int]] = {  # prefix → (context_tokens, max_out
     **_family(32_000, 8_192, "mistral-large-2402 mistral-small-2402"),
     **_family(128_000, 8_192, "mistral-large-2407 pixtral-large-2502 ministral-3"),
     **_family(256_000, 8_192, "mistral-large-3"),
-    **_family(128_000, 32_768, "deepseek.r1 r1"),
+    **_family(128_000, 32_768, "r1"),
+    **_family(32_000, 8_192, "qwen3-32b"),
+    **_family(16_384, 16_384, "phi-4"),
+    **_family(32_768, 16_384, "phi-4-reasoning phi-4-reasoning-plus"),
+    **_family(128_000, 4_096, "phi-4-mini phi-4-multimodal"),
 }

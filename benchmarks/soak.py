@@ -1,0 +1,66 @@
+"""A bad night, proved: faults and kill -9 over many rows, then run.json, both files and the server's counters compared.
+
+    python benchmarks/soak.py [--rows 2000] [--kills 5] [--seed 1]
+"""
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from common import REPO, counters, job_file, measured, sandbox, write_invoices
+
+FAULTS = ("--throttled", "0.05", "--server-error", "0.05", "--invalid-output", "0.05", "--truncated", "0.02", "--disconnect", "0.01")
+
+
+def reconciled(out: Path) -> dict:
+    manifest = json.loads((out / "run.json").read_text())
+    results, calls = pq.read_table(out / "results.parquet"), pq.read_table(out / "calls.parquet")
+    rows = manifest["rows"]
+    status = results["status"].to_pylist()
+    assert rows["total"] == rows["ok"] + rows["failed"] + rows["pending"] == len(status)
+    assert [status.count(name) for name in ("ok", "failed", "pending")] == [rows["ok"], rows["failed"], rows["pending"]]
+    for name, total in manifest["tokens"].items():
+        assert total == sum(results[name].to_pylist()) == sum(calls[name].to_pylist()), name
+    for table in (results, calls):
+        assert Decimal(manifest["cost_usd"]) == sum((cost or Decimal(0) for cost in table["cost_usd"].to_pylist()), Decimal(0))
+    assert manifest["calls"] == calls.num_rows == sum(results["calls"].to_pylist())
+    assert results["row"].to_pylist() == list(range(len(status)))
+    return {"manifest": manifest, "calls": calls}
+
+
+def main(rows: int, kills: int, seed: int) -> None:
+    chance = random.Random(seed)
+    with tempfile.TemporaryDirectory() as scratch, sandbox("--latency-ms", "50", "--seed", str(seed), *FAULTS) as url:
+        folder = Path(scratch)
+        write_invoices(folder / "rows.jsonl", rows, seed)
+        command = [sys.executable, "-m", "pipeline", "run", str(job_file(folder, url, folder / "rows.jsonl"))]
+        for number in range(kills):
+            killed = measured(command, REPO, kill_after_s=chance.uniform(1.0, 4.0))
+            print(f"kill {number}: exit {killed['code']}; {killed['err'].strip().splitlines()[:1]}")
+        last = measured(command, REPO)
+        print(last["err"])
+        if last["code"]:
+            sys.exit(f"exit {last['code']}")
+        found, served = reconciled(folder / "out"), counters(url)
+    manifest, calls = found["manifest"], found["calls"]
+    lost = sum(code == "lost" for code in calls["error_code"].to_pylist())
+    answered = sum(status == 200 for status in calls["http_status"].to_pylist())
+    print(f"sandbox: {json.dumps(served)}")
+    print(f"ours: {manifest['calls']} calls, {answered} answered, {lost} lost in crashes, {manifest['rows']}")
+    print(f"answers the sandbox billed and we don't have: {served['answered'] - answered} (at most the {lost} lost and the cut)")
+    seen = sum(count for count in (served["requests"], -manifest["calls"]))
+    print(f"requests the sandbox saw beyond our call log: {seen}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=2000)
+    parser.add_argument("--kills", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    main(arguments.rows, arguments.kills, arguments.seed)

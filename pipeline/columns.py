@@ -1,0 +1,174 @@
+"""The user's model → one Arrow type, declared up front, and records → a column of it.
+
+Everything is nullable at every level; what Arrow cannot type is a JSON string, marked in the field's metadata. The type
+depends on the model alone, so it is the same every night, also when a column is all null.
+"""
+
+import base64
+import datetime as dt
+import enum
+import json
+import types
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal, get_args, get_origin
+from uuid import UUID
+
+import pyarrow as pa
+from pydantic import AwareDatetime, BaseModel, NaiveDatetime, RootModel, TypeAdapter
+
+JSON_METADATA = {b"encoding": b"json"}
+Convert = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """An Arrow type, and how a JSON value becomes what Arrow takes for it."""
+
+    type: pa.DataType
+    convert: Convert
+    is_json: bool = False
+
+
+class RecordColumn:
+    """The `record` column of a schema."""
+
+    def __init__(self, model: type[BaseModel]) -> None:
+        self._kind = _of_model(model, ())
+        self.type: pa.StructType = self._kind.type
+
+    def array(self, records: Sequence[str | None]) -> pa.StructArray:
+        """Records as `model_dump_json` made them; None is null."""
+        values = [None if record is None else self._kind.convert(json.loads(record, parse_float=Decimal)) for record in records]
+        return pa.array(values, self.type)
+
+    def problem_of(self, record: str) -> str | None:
+        """Why the column cannot hold this record, or None: an integer of more than 64 bits, say."""
+        try:
+            self.array([record])
+        except (pa.ArrowException, ValueError, TypeError, OverflowError, ArithmeticError) as error:
+            return f"the record cannot be stored: {str(error).splitlines()[0]}"
+        return None
+
+
+def _of_model(model: type[BaseModel], above: tuple[type, ...]) -> _Kind:
+    if issubclass(model, RootModel):
+        return _struct({"root": _of(model.model_fields["root"].annotation, model.model_fields["root"].metadata, above)}, root=True)
+    kinds = {name: _of(info.annotation, info.metadata, (*above, model)) for name, info in model.model_fields.items()}
+    return _struct(kinds)
+
+
+def _struct(kinds: dict[str, _Kind], *, root: bool = False) -> _Kind:
+    fields = [pa.field(name, kind.type, metadata=JSON_METADATA if kind.is_json else None) for name, kind in kinds.items()]
+    converts = {name: kind.convert for name, kind in kinds.items()}
+
+    def convert(value: Any) -> dict[str, Any]:  # noqa: ANN401 (any JSON value)
+        value = {"root": value} if root else value
+        return {name: None if value.get(name) is None else step(value[name]) for name, step in converts.items()}
+
+    return _Kind(pa.struct(fields), convert)
+
+
+def _of(annotation: Any, metadata: Sequence[Any], above: tuple[type, ...]) -> _Kind:  # noqa: ANN401, PLR0911 (a table of kinds)
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is typing.Annotated:
+        return _of(arguments[0], [*metadata, *arguments[1:]], above)
+    if origin in {typing.Union, types.UnionType}:
+        return _of_union([part for part in arguments if part is not type(None)], metadata, above)
+    if origin is Literal:
+        return _of_values(arguments)
+    if origin in {list, set, frozenset, typing.Sequence} or (origin is tuple and len(arguments) == 2 and arguments[1] is ...):
+        inner = _of(arguments[0], (), above)
+        field = pa.field("item", inner.type, metadata=JSON_METADATA if inner.is_json else None)
+        return _Kind(pa.list_(field), lambda value: [None if one is None else inner.convert(one) for one in value])
+    if isinstance(annotation, type):
+        return _of_class(annotation, metadata, above)
+    if annotation in {AwareDatetime, NaiveDatetime}:
+        return _datetime(naive=annotation is NaiveDatetime)
+    return _json()
+
+
+def _of_class(kind: type, metadata: Sequence[Any], above: tuple[type, ...]) -> _Kind:
+    if issubclass(kind, BaseModel):
+        recursive = kind in above or kind.model_config.get("extra") == "allow" or (issubclass(kind, RootModel) and above)
+        return _json() if recursive else _of_model(kind, above)
+    if issubclass(kind, enum.Enum):
+        return _of_values([member.value for member in kind])
+    if issubclass(kind, Decimal):
+        return _decimal(metadata)
+    if kind in SIMPLE:
+        return SIMPLE[kind]
+    if kind in {AwareDatetime, NaiveDatetime} or kind is dt.datetime:
+        return _datetime(naive=kind is NaiveDatetime)
+    return SIMPLE[str] if _writes_strings(kind) else _json()
+
+
+def _of_union(parts: list[Any], metadata: Sequence[Any], above: tuple[type, ...]) -> _Kind:
+    if len(parts) == 1:
+        return _of(parts[0], metadata, above)
+    if set(parts) == {int, float}:
+        return SIMPLE[float]
+    return _json()
+
+
+def _of_values(values: Sequence[Any]) -> _Kind:
+    kinds = {type(value) for value in values}
+    if kinds == {str}:
+        return SIMPLE[str]
+    if kinds == {int}:
+        return SIMPLE[int]
+    return SIMPLE[bool] if kinds == {bool} else _json()
+
+
+def _decimal(metadata: Sequence[Any]) -> _Kind:
+    digits = places = None
+    for item in metadata:
+        digits = getattr(item, "max_digits", None) or digits
+        found = getattr(item, "decimal_places", None)
+        places = found if found is not None else places
+        for inner in getattr(item, "metadata", ()) or ():
+            digits = getattr(inner, "max_digits", None) or digits
+    if digits is None or places is None or digits > 38:
+        return _Kind(pa.string(), str)  # nothing says how many digits: text loses none
+    return _Kind(pa.decimal128(digits, places), lambda value: Decimal(str(value)))
+
+
+def _datetime(*, naive: bool) -> _Kind:
+    def convert(value: str) -> dt.datetime:
+        found = dt.datetime.fromisoformat(value)
+        if naive:
+            return found
+        return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)
+
+    return _Kind(pa.timestamp("us") if naive else pa.timestamp("us", tz="UTC"), convert)
+
+
+def _json() -> _Kind:
+    return _Kind(pa.string(), lambda value: json.dumps(value, ensure_ascii=False, default=_digits), is_json=True)
+
+
+def _digits(value: Decimal) -> float:
+    return float(value)
+
+
+def _writes_strings(kind: type) -> bool:
+    """Whether Pydantic writes such values as strings: URLs, paths, addresses."""
+    try:
+        return bool(TypeAdapter(kind).json_schema(mode="serialization").get("type") == "string")
+    except Exception:  # noqa: BLE001 (any type may refuse to have a schema; it is then kept as JSON)
+        return False
+
+
+SIMPLE: dict[type, _Kind] = {
+    str: _Kind(pa.string(), str),
+    bool: _Kind(pa.bool_(), bool),
+    int: _Kind(pa.int64(), int),
+    float: _Kind(pa.float64(), float),
+    bytes: _Kind(pa.binary(), lambda value: value.encode() if isinstance(value, str) else base64.b64decode(value)),
+    dt.date: _Kind(pa.date32(), dt.date.fromisoformat),
+    dt.time: _Kind(pa.time64("us"), lambda value: dt.time.fromisoformat(value).replace(tzinfo=None)),
+    dt.timedelta: _Kind(pa.duration("us"), lambda value: TypeAdapter(dt.timedelta).validate_python(value)),
+    UUID: _Kind(pa.string(), str),
+}

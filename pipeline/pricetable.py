@@ -1,0 +1,76 @@
+"""The price table: genai-prices' data → one `Rate` per job. The only importer of genai_prices; nothing is fetched."""
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from importlib.metadata import version
+from typing import Any
+
+from pipeline.job import Prices
+from pipeline.pricing import Rate, Tier
+
+PROVIDERS = {
+    "openai": ("openai",),
+    "azure": ("azure", "openai"),
+    "anthropic": ("anthropic",),
+    "bedrock": ("aws",),
+    "gemini": ("google",),
+    "vertex": ("google",),
+    "sandbox": ("openai", "anthropic", "google", "aws"),
+}
+
+
+def rate_for(provider: str, model: str, prices: Prices) -> Rate | None:
+    """The job's own prices first, then the table's; None when neither knows the model."""
+    if prices.input_usd_per_mtok is not None and prices.output_usd_per_mtok is not None:
+        price = prices.input_usd_per_mtok
+        return Rate(price, price, price, prices.output_usd_per_mtok, "the job file's [prices]")
+    name = re.sub(r"^arn:[^/]*/", "", model)
+    for table in PROVIDERS[provider]:
+        found = _from_table(table, name)
+        if found is not None:
+            return found
+    return None
+
+
+def price_table_name() -> str:
+    """The table and its version, for run.json."""
+    return f"genai-prices {version('genai-prices')}"
+
+
+def _from_table(table: str, model: str) -> Rate | None:
+    from genai_prices import Usage, calc_price  # 0.3 s: only when a job is priced
+
+    try:
+        found = calc_price(
+            Usage(input_tokens=1, output_tokens=1), model, provider_id=table, genai_request_timestamp=datetime.now(UTC)
+        )
+    except LookupError:
+        return None
+    price = found.model_price
+    starts = sorted({start for name in ("input_mtok", "output_mtok") for start in _starts(getattr(price, name, None))})
+    tiers = tuple(Tier(start + 1, *_classes(price, start + 1)) for start in starts)
+    return Rate(*_classes(price, 0), source=price_table_name(), tiers=tiers)
+
+
+def _classes(price: Any, tokens: int) -> tuple[Decimal, Decimal, Decimal, Decimal]:  # noqa: ANN401 (the table's type)
+    """(input, cached input, cache write, output) USD per million at this many input tokens; missing ones cost as input."""
+    plain = _at(getattr(price, "input_mtok", None), tokens) or Decimal(0)
+    read = _at(getattr(price, "cache_read_mtok", None), tokens)
+    write = _at(getattr(price, "cache_write_mtok", None), tokens)
+    output = _at(getattr(price, "output_mtok", None), tokens) or Decimal(0)
+    return plain, plain if read is None else read, plain if write is None else write, output
+
+
+def _at(price: Any, tokens: int) -> Decimal | None:  # noqa: ANN401 (a number or tiers)
+    if price is None or isinstance(price, Decimal):
+        return price
+    found: Decimal = price.base
+    for tier in sorted(price.tiers, key=lambda tier: tier.start):
+        if tokens > tier.start:
+            found = tier.price
+    return found
+
+
+def _starts(price: Any) -> list[int]:  # noqa: ANN401 (a number or tiers)
+    return [] if price is None or isinstance(price, Decimal) else [tier.start for tier in price.tiers]

@@ -1,0 +1,73 @@
+"""Usage × rate → USD. Pure, in `Decimal` throughout; a rate is looked up once per job, elsewhere."""
+
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
+
+from pipeline.work import Usage
+
+QUANTUM = Decimal("1e-10")
+MTOK = Decimal(1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """Other prices for the whole request, from this many input tokens on."""
+
+    from_input_tokens: int
+    input: Decimal
+    cached_input: Decimal
+    cache_write: Decimal
+    output: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """USD per million tokens, by class; `source` says where from, with its date."""
+
+    input: Decimal
+    cached_input: Decimal
+    cache_write: Decimal
+    output: Decimal
+    source: str
+    tiers: tuple[Tier, ...] = ()  # by rising from_input_tokens
+
+
+def cost_usd(usage: Usage, rate: Rate) -> Decimal:
+    """What one attempt cost, to 1e-10 USD. Cached reads beyond the input, which some servers report, are cut to it."""
+    prices = _prices(rate, usage.input_tokens)
+    cached = min(usage.cached_input_tokens, usage.input_tokens)
+    written = min(usage.cache_write_tokens, usage.input_tokens - cached)
+    plain = usage.input_tokens - cached - written
+    total = (
+        plain * prices.input
+        + cached * prices.cached_input
+        + written * prices.cache_write
+        + usage.output_tokens * prices.output
+    )
+    return (total / MTOK).quantize(QUANTUM, ROUND_HALF_EVEN)
+
+
+def worst_case_usd(input_tokens_ceiling: int, max_output_tokens: int, rate: Rate) -> Decimal:
+    """The most that one attempt can cost: all input in the dearest class and tier, all output used."""
+    reachable = [rate, *(tier for tier in rate.tiers if tier.from_input_tokens <= input_tokens_ceiling)]
+    dearest_in = max(max(p.input, p.cached_input, p.cache_write) for p in reachable)
+    dearest_out = max(p.output for p in reachable)
+    total = (input_tokens_ceiling * dearest_in + max_output_tokens * dearest_out) / MTOK
+    return total.quantize(QUANTUM, ROUND_CEILING)
+
+
+def to_units(usd: Decimal) -> int:
+    """USD as a whole number of 1e-10 USD, for integer columns."""
+    return int(usd.scaleb(10).to_integral_value(ROUND_CEILING))
+
+
+def from_units(units: int) -> Decimal:
+    return Decimal(units).scaleb(-10)
+
+
+def _prices(rate: Rate, input_tokens: int) -> Rate | Tier:
+    found: Rate | Tier = rate
+    for tier in rate.tiers:
+        if input_tokens >= tier.from_input_tokens:
+            found = tier
+    return found

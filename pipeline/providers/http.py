@@ -1,0 +1,86 @@
+"""The hot path: one aiohttp session, one attempt per call. Never retries, never waits for anything but the answer."""
+
+import asyncio
+import ssl
+
+import aiohttp
+
+from pipeline.errors import CallFailed, Kind
+from pipeline.job import Limits
+from pipeline.providers import Wire
+from pipeline.work import Answered, Request
+
+CONNECT_TIMEOUT_S = 30.0
+MOST_BYTES = 32 * 1024 * 1024
+
+
+class HttpTransport:
+    """Slots are admission's business: the session opens as many connections as there are calls."""
+
+    def __init__(self, limits: Limits, *, stream: bool) -> None:
+        self._timeout = aiohttp.ClientTimeout(
+            total=limits.timeout_s,
+            sock_connect=min(CONNECT_TIMEOUT_S, limits.timeout_s),
+            sock_read=limits.idle_timeout_s if stream else None,
+        )
+        self._stream = stream
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(self, wire: Wire, request: Request) -> Answered:
+        """One attempt.
+
+        Raises:
+            CallFailed: no whole answer came (TIMEOUT, CONNECTION), or more than 32 MB of it (NO_ANSWER).
+        """
+        body = wire.body(request)
+        try:
+            async with self._opened().post(
+                wire.url, data=body, headers=wire.headers(body), allow_redirects=False
+            ) as response:
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                if self._stream and response.status == 200 and "json" not in response.content_type:
+                    return await _streamed(wire, response, headers)
+                return Answered(response.status, headers, await _bounded(response))
+        except (TimeoutError, aiohttp.ServerTimeoutError) as error:
+            sent = not isinstance(error, aiohttp.ConnectionTimeoutError)
+            raise CallFailed(Kind.TIMEOUT, f"no whole answer in time ({type(error).__name__})", sent=sent) from error
+        except (aiohttp.ClientConnectorError, ssl.SSLError) as error:
+            raise CallFailed(Kind.CONNECTION, f"no connection: {type(error).__name__}: {error}"[:500], sent=False) from error
+        except (aiohttp.ClientError, OSError, EOFError, ValueError) as error:
+            raise CallFailed(Kind.CONNECTION, f"the connection broke: {type(error).__name__}: {error}"[:500]) from error
+
+    async def aclose(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300)
+            self._session = aiohttp.ClientSession(
+                connector=connector, timeout=self._timeout, trust_env=True, cookie_jar=aiohttp.DummyCookieJar()
+            )
+        return self._session
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > MOST_BYTES:
+            raise CallFailed(Kind.NO_ANSWER, f"an answer of more than {MOST_BYTES // 2**20} MB", status=response.status)
+    return bytes(body)
+
+
+async def _streamed(wire: Wire, response: aiohttp.ClientResponse, headers: dict[str, str]) -> Answered:
+    clock = asyncio.get_running_loop().time
+    began_s, first_s, size = clock(), None, 0
+    events = wire.stream()
+    async for piece in response.content.iter_any():
+        size += len(piece)
+        if size > MOST_BYTES:
+            raise CallFailed(Kind.NO_ANSWER, f"an answer of more than {MOST_BYTES // 2**20} MB", status=response.status)
+        if events.feed(piece) and first_s is None:
+            first_s = clock() - began_s
+    ttft_ms = None if first_s is None else round(first_s * 1000)
+    return Answered(response.status, headers, events.finish(response.status, headers), ttft_ms)

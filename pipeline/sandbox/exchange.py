@@ -1,0 +1,117 @@
+"""What passes between the server and a wire: a question, an answer to it, and why there is none.
+
+Values in no provider's dialect, and the one token rule; nothing here does I/O or knows a wire.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from pipeline.sandbox.quota import Denial, Level
+
+MODEL_VERSION = "sandbox-rules-1"
+BYTES_PER_TOKEN = 4
+
+Extract = Callable[[str, Mapping[str, Any]], dict[str, Any]]
+Repair = Callable[[str, Mapping[str, Any], str], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What stands in for a model."""
+
+    extract: Extract  # (text, schema) → record
+    repair: Repair  # (text, schema, what was wrong) → record
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request that the provider would take."""
+
+    model: str
+    document: str  # the first user message, whole
+    prompt_tokens: int
+    cap_tokens: int | None
+    schema: Mapping[str, Any] | None = None  # None: free text was asked for
+    errors: str | None = None  # what a later message says was wrong with an earlier answer
+    tool: str | None = None  # the function to call, instead of answering
+    tool_forced: bool = False
+    stream: bool = False
+    stream_usage: bool = False
+
+
+class Ending(StrEnum):
+    DONE = "done"
+    TRUNCATED = "truncated"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    id: str
+    text: str  # JSON, or why it was refused
+    ending: Ending
+    prompt_tokens: int
+    completion_tokens: int
+    created_s: int  # Unix time
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a wire says about a request in headers."""
+
+    request_id: str
+    levels: tuple[Level, ...] = ()  # as of admission
+    processing_ms: int = 0
+    retry_after_s: float | None = None
+
+
+@dataclass(slots=True)
+class Refused(Exception):
+    """The provider would refuse this request; `body` is its error in its own shape."""
+
+    status: int
+    body: bytes
+
+
+class Wire(Protocol):
+    """One provider's dialect. Pure: bytes in, bytes out."""
+
+    path: str
+    stream_type: str
+
+    def authorise(self, headers: Mapping[str, str]) -> None:
+        """Raises Refused when there is no good key."""
+        ...
+
+    def parse(self, body: bytes) -> Question:
+        """Raises Refused for all that the provider would refuse."""
+        ...
+
+    def whole(self, question: Question, answer: Answer) -> bytes: ...
+
+    def events(self, question: Question, answer: Answer) -> list[bytes]:
+        """The same answer as a stream, event by event."""
+        ...
+
+    def throttled(self, question: Question, denial: Denial | None, retry_after_s: float | None) -> Refused:
+        """A 429: by an empty bucket, or (no denial) as a fault."""
+        ...
+
+    def broken(self, status: int) -> Refused:
+        """A 5xx."""
+        ...
+
+    def headers(self, stamp: Stamp) -> dict[str, str]: ...
+
+
+def tokens_of(text: str) -> int:
+    """The sandbox's own count: one token for every four bytes of UTF-8, begun ones included."""
+    size_bytes = len(text) if text.isascii() else len(text.encode())
+    return -(-size_bytes // BYTES_PER_TOKEN)
+
+
+def cut(text: str, tokens: int) -> str:
+    """The longest start of `text` that counts at most `tokens`."""
+    return text.encode()[: tokens * BYTES_PER_TOKEN].decode(errors="ignore")

@@ -1,0 +1,252 @@
+"""The sandbox as an HTTP server on loopback.
+
+The order of a request's life stands here, once for all wires: key, request, quota, fault, latency, answer. What the
+wires say and what the rules find is theirs.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+
+import orjson
+from aiohttp import web
+
+from pipeline.errors import JobError
+from pipeline.job import Sandbox
+from pipeline.sandbox.counters import Counters
+from pipeline.sandbox.exchange import Answer, Ending, Question, Refused, Rules, Stamp, Wire, cut, tokens_of
+from pipeline.sandbox.faults import Drawn, Fault, Faults, spoiled
+from pipeline.sandbox.openai import OpenAI
+from pipeline.sandbox.quota import Quota
+
+WIRES: tuple[Wire, ...] = (OpenAI(),)
+MAX_BODY_BYTES = 64 * 1024 * 1024
+HOLD_S = 300.0  # the longest that a TIMEOUT waits for its client to go away
+LOOK_S = 0.05
+LEAVE_S = 0.2  # what is still under way when the server stops gets this long
+BACKLOG = 1024
+REFUSAL = "I'm sorry, but I can't help with that."
+NO_SCHEMA = "The sandbox answers by rules, and was given no schema to answer in."
+JSON_TYPE = "application/json"
+
+
+@dataclass(slots=True)
+class Call:
+    """One request that was let in."""
+
+    wire: Wire
+    question: Question
+    digest: bytes
+    drawn: Drawn
+    stamp: Stamp
+    began_s: float
+    used_tokens: int = 0
+
+
+class Provider:
+    """All that the server remembers; `reset` forgets it."""
+
+    def __init__(self, config: Sandbox, rules: Rules) -> None:
+        self._config = config
+        self._rules = rules
+        self._faults = Faults(config)
+        self.counters = Counters()
+        self.reset()
+
+    def reset(self) -> None:
+        """Everything as at the start, but what is under way."""
+        under_way = self.counters.in_flight
+        self.counters = Counters(in_flight=under_way, max_concurrent=under_way)
+        self._seen: Counter[bytes] = Counter()
+        self._quota = Quota(self._config.requests_per_minute, self._config.tokens_per_minute, time.monotonic())
+
+    async def handle(self, wire: Wire, request: web.Request) -> web.StreamResponse:
+        stamp = Stamp(f"req_{self.counters.began():024x}")
+        try:
+            return await self._admitted(wire, request, await request.read(), stamp)
+        except Refused as refused:
+            return self._refused(wire, refused, stamp)
+        finally:
+            self.counters.in_flight -= 1
+
+    async def _admitted(self, wire: Wire, request: web.Request, body: bytes, stamp: Stamp) -> web.StreamResponse:
+        began_s = time.monotonic()
+        wire.authorise(request.headers)
+        question = wire.parse(body)
+        reserved = question.prompt_tokens + (question.cap_tokens or 0)
+        quota = self._quota
+        denial = quota.admit(reserved, began_s)
+        levels = quota.levels(began_s)
+        if denial is not None:
+            self.counters.rate_limited += 1
+            stamp = replace(stamp, levels=levels, retry_after_s=denial.retry_after_s)
+            return self._refused(wire, wire.throttled(question, denial, denial.retry_after_s), stamp)
+        digest = blake2b(body, digest_size=16).digest()
+        drawn = self._faults.draw(digest, self._seen[digest])
+        self._seen[digest] += 1
+        self.counters.faults[drawn.fault] += 1
+        call = Call(wire, question, digest, drawn, Stamp(f"req_{drawn.tag}", levels), began_s)
+        try:
+            return await self._played(request, call)
+        finally:
+            quota.settle(reserved, call.used_tokens, time.monotonic())
+
+    async def _played(self, request: web.Request, call: Call) -> web.StreamResponse:
+        drawn, wire = call.drawn, call.wire
+        if drawn.fault is Fault.THROTTLED:
+            stamp = replace(call.stamp, retry_after_s=drawn.hint_s)
+            return self._refused(wire, wire.throttled(call.question, None, drawn.hint_s), stamp)
+        if drawn.latency_s:
+            await asyncio.sleep(drawn.latency_s / 2 if call.question.stream else drawn.latency_s)
+        if drawn.fault is Fault.SERVER_ERROR:
+            return self._refused(wire, wire.broken(drawn.status), call.stamp)
+        if call.question.stream:
+            return await self._streamed(request, call)
+        if drawn.fault is Fault.TIMEOUT:
+            return await self._held(request, web.Response())
+        answer = self._answer(call)
+        body = wire.whole(call.question, answer)
+        headers = self._headers(call, JSON_TYPE)
+        self._bill(call, answer)
+        if drawn.fault is not Fault.DISCONNECT:
+            return web.Response(body=body, headers=headers)
+        response = web.StreamResponse(headers={**headers, "Content-Length": str(len(body))})
+        await response.prepare(request)
+        await response.write(body[: len(body) // 2])
+        return _cut_off(request, response)
+
+    async def _streamed(self, request: web.Request, call: Call) -> web.StreamResponse:
+        answer = self._answer(call)
+        events = call.wire.events(call.question, answer)
+        response = web.StreamResponse(headers=self._headers(call, call.wire.stream_type))
+        half = len(events) // 2
+        if call.drawn.fault is Fault.TIMEOUT:
+            await response.prepare(request)
+            await response.write(events[0])
+            return await self._held(request, response)
+        self._bill(call, answer)
+        await response.prepare(request)
+        for event in events[:half]:
+            await response.write(event)
+        if call.drawn.fault is Fault.DISCONNECT:
+            return _cut_off(request, response)
+        if call.drawn.latency_s:
+            await asyncio.sleep(call.drawn.latency_s / 2)
+        for event in events[half:]:
+            await response.write(event)
+        await response.write_eof()
+        return response
+
+    async def _held(self, request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+        """No answer, or no more of it, for as long as the client waits."""
+        self.counters.unanswered += 1
+        ends_s = time.monotonic() + HOLD_S
+        while request.transport is not None and time.monotonic() < ends_s:  # noqa: ASYNC110 (aiohttp has no event for it)
+            await asyncio.sleep(LOOK_S)
+        return _cut_off(request, response)
+
+    def _answer(self, call: Call) -> Answer:
+        question, fault = call.question, call.drawn.fault
+        if fault is Fault.REFUSED:
+            text, ending = REFUSAL, Ending.REFUSED
+        else:
+            text, ending = self._text(question, call.drawn), Ending.DONE
+        tokens, cap = tokens_of(text), question.cap_tokens
+        if cap is not None and tokens > cap and ending is Ending.DONE:
+            text, tokens, ending = cut(text, cap), cap, Ending.TRUNCATED
+        elif fault is Fault.TRUNCATED:
+            text, ending = text[: len(text) // 2], Ending.TRUNCATED
+            tokens = cap or tokens_of(text)
+        return Answer(call.drawn.tag, text, ending, question.prompt_tokens, tokens, int(time.time()))
+
+    def _text(self, question: Question, drawn: Drawn) -> str:
+        if question.schema is None:
+            return NO_SCHEMA
+        if question.errors is not None:
+            record = self._rules.repair(question.document, question.schema, question.errors)
+        else:
+            record = self._rules.extract(question.document, question.schema)
+        if drawn.fault is Fault.INVALID_OUTPUT:
+            return spoiled(record, question.schema, drawn.variant)
+        return orjson.dumps(record).decode()
+
+    def _bill(self, call: Call, answer: Answer) -> None:
+        call.used_tokens = answer.prompt_tokens + answer.completion_tokens
+        document = blake2b(call.question.document.encode(), digest_size=16).digest()
+        self.counters.billed(answer, document, call.digest)
+
+    def _headers(self, call: Call, content_type: str) -> dict[str, str]:
+        stamp = replace(call.stamp, processing_ms=round((time.monotonic() - call.began_s) * 1000))
+        return {**call.wire.headers(stamp), "Content-Type": content_type}
+
+    def _refused(self, wire: Wire, refused: Refused, stamp: Stamp) -> web.Response:
+        self.counters.by_status[refused.status] += 1
+        headers = {**wire.headers(stamp), "Content-Type": JSON_TYPE}
+        return web.Response(status=refused.status, body=refused.body, headers=headers)
+
+
+def _cut_off(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """Break the connection in the middle of what was being sent."""
+    if request.transport is not None:
+        request.transport.abort()
+    return response
+
+
+def application(config: Sandbox, rules: Rules) -> web.Application:
+    """The wires, `GET /_sandbox/counters` and `POST /_sandbox/reset`.
+
+    Raises:
+        JobError: the shares of the faults cannot be.
+    """
+    provider = Provider(config, rules)
+    app = web.Application(client_max_size=MAX_BODY_BYTES)
+    for wire in WIRES:
+        app.router.add_post(wire.path, _handler(provider, wire))
+
+    async def counters(_: web.Request) -> web.Response:
+        return web.Response(body=orjson.dumps(provider.counters.as_dict()), content_type=JSON_TYPE)
+
+    async def reset(_: web.Request) -> web.Response:
+        provider.reset()
+        return web.Response(status=204)
+
+    app.router.add_get("/_sandbox/counters", counters)
+    app.router.add_post("/_sandbox/reset", reset)
+    app.router.add_route("*", "/{path:.*}", _nowhere)
+    return app
+
+
+def _handler(provider: Provider, wire: Wire) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await provider.handle(wire, request)
+
+    return handle
+
+
+async def _nowhere(request: web.Request) -> web.Response:
+    known = ", ".join(wire.path for wire in WIRES)
+    error = {"message": f"Invalid URL ({request.method} {request.path}). The sandbox answers POST to {known}."}
+    body = {"error": {**error, "type": "invalid_request_error", "param": None, "code": None}}
+    return web.Response(status=404, body=orjson.dumps(body), content_type=JSON_TYPE)
+
+
+async def serve(config: Sandbox, host: str, port: int, rules: Rules) -> tuple[web.AppRunner, int]:
+    """Start; the port is the one taken, also when 0 asked for any.
+
+    Raises:
+        JobError: the shares of the faults cannot be, or the port is taken.
+    """
+    runner = web.AppRunner(application(config, rules), access_log=None, shutdown_timeout=LEAVE_S)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
+    except OSError as error:
+        await runner.cleanup()
+        reason = error.strerror or str(error)
+        raise JobError(
+            f"the sandbox cannot listen on {host}:{port}: {reason}. Give another --port, or 0 for any"
+        ) from None
+    return runner, runner.addresses[0][1]

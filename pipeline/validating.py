@@ -1,0 +1,100 @@
+"""An answer → a record, or what is wrong with it; and the one message that asks for a better one. Pure."""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from pipeline.work import Turn
+
+MOST_BYTES = 16 * 1024 * 1024
+MOST_ERRORS = 12
+SHOWN_CHARS = 80
+MOST_ANSWER_CHARS = 20_000
+FENCE = re.compile(r"\A\s*```[\w-]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
+
+Restore = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Valid:
+    record: BaseModel
+    record_json: str
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    errors: tuple[str, ...]  # each "path: what (got value)"
+
+
+def check(model: type[BaseModel], restore: Restore | None, text: str) -> Valid | Invalid:
+    """The record in `text`, by the user's own model; `restore` is None when answers need no turning back."""
+    text = _unfenced(text)
+    if len(text) > MOST_BYTES:
+        return Invalid((f"the answer has {len(text):,} characters, more than {MOST_BYTES:,}",))
+    try:
+        if restore is None:
+            record = model.model_validate_json(text)
+        else:
+            # Numbers keep their digits on the way: a float would make 0.1 of a Decimal something else.
+            data = restore(json.loads(text, parse_float=Decimal, parse_constant=_no_constant))
+            record = model.model_validate_json(json.dumps(data, default=_number, ensure_ascii=True))
+        return Valid(record, record.model_dump_json())
+    except ValidationError as error:
+        return Invalid(_told(error))
+    except json.JSONDecodeError as error:
+        return Invalid((f"the answer is not valid JSON: {error.msg} at character {error.pos}",))
+    except RecursionError:
+        return Invalid(("the answer is nested too deeply",))
+    except Exception as error:  # noqa: BLE001 (the user's validators may raise anything; it is recorded as the cause)
+        return Invalid((f"a validator of {model.__name__} raised {type(error).__name__}: {_short(str(error))}",))
+
+
+def repair_turns(turns: Sequence[Turn], answer: str, errors: Sequence[str]) -> tuple[Turn, ...]:
+    """The same question, the answer it got, and what is wrong with that."""
+    listed = "\n".join(f"- {error}" for error in errors)
+    ask = f"That answer does not fit the schema:\n{listed}\nAnswer again with the whole corrected JSON, and nothing else."
+    return (*turns, Turn("assistant", answer[:MOST_ANSWER_CHARS] or "(no answer)"), Turn("user", ask))
+
+
+def _unfenced(text: str) -> str:
+    text = text.lstrip("\ufeff")
+    found = FENCE.match(text)
+    return found.group(1) if found else text
+
+
+def _told(error: ValidationError) -> tuple[str, ...]:
+    found = error.errors(include_url=False, include_context=False)
+    told = []
+    for one in found[:MOST_ERRORS]:
+        path = ".".join(map(str, one["loc"])) or "the record"
+        got = f" (got {_short(repr(one['input']))})" if one["type"] != "missing" else ""
+        told.append(f"{path}: {one['msg']}{got}")
+    if len(found) > MOST_ERRORS:
+        told.append(f"and {len(found) - MOST_ERRORS} more")
+    return tuple(told)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS] + "..."
+
+
+def _no_constant(name: str) -> None:
+    raise json.JSONDecodeError(f"{name} is not JSON", name, 0)
+
+
+class _Number(float):
+    """A decimal that `json.dumps` writes with all its digits."""
+
+    def __new__(cls, value: Decimal) -> "_Number":
+        return super().__new__(cls, value)
+
+
+def _number(value: object) -> Any:  # noqa: ANN401 (what json takes)
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{value!r} is not JSON")

@@ -1,0 +1,186 @@
+"""`pipeline verify`: every invariant of an output folder, worked out again from its files alone.
+
+Each check is a generator of what is wrong; the first finding ends the command with exit code 1.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.errors import JobError
+from pipeline.inspecting import read_manifest
+from pipeline.job import Prices
+from pipeline.ledger import FILE, connect, records
+from pipeline.pricetable import rate_for
+from pipeline.pricing import cost_usd
+from pipeline.results import CALLS, RESULTS, RUN, TOKENS
+from pipeline.work import ErrorCode, Usage
+
+BATCH_ROWS = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One invariant, and the first thing that breaks it, if any."""
+
+    name: str
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    path: Path
+    manifest: dict[str, Any]
+
+    def batches(self, name: str, *columns: str) -> Iterator[dict[str, list[Any]]]:
+        with pq.ParquetFile(self.path / name, page_checksum_verification=True) as file:
+            for batch in file.iter_batches(BATCH_ROWS, columns=list(columns), use_threads=False):
+                yield batch.to_pydict()
+
+    def column(self, name: str, *columns: str) -> pa.Table:
+        return pq.read_table(self.path / name, columns=list(columns), page_checksum_verification=True)
+
+
+def verify(folder: Path) -> list[Check]:
+    """All checks up to and including the first that fails.
+
+    Raises:
+        JobError: the folder holds no published run.
+    """
+    manifest = read_manifest(folder)
+    missing = [name for name in (RUN, RESULTS, CALLS, FILE) if not (folder / name).exists()]
+    if manifest is None or missing:
+        raise JobError(f"{folder}: holds no published run ({', '.join(missing) or RUN + ' cannot be read'})")
+    found = _Folder(folder, manifest)
+    done: list[Check] = []
+    for name, check in CHECKS.items():
+        try:
+            problem = next(check(found), None)
+        except (OSError, pa.ArrowException, sqlite3.Error, KeyError) as error:
+            problem = f"cannot be read: {error!r}"
+        done.append(Check(name, problem))
+        if problem is not None:
+            break
+    return done
+
+
+def _counts(found: _Folder) -> Iterator[str]:
+    rows = found.manifest["rows"]
+    if rows["total"] != rows["ok"] + rows["failed"] + rows["pending"]:
+        yield f"run.json: {rows}"
+    if rows["failed"] != sum(found.manifest["failed_by_code"].values()):
+        yield f"run.json: {rows['failed']} failed, but by code {found.manifest['failed_by_code']}"
+    states: Counter[str] = Counter()
+    expected = 0
+    for batch in found.batches(RESULTS, "row", "status"):
+        for row, status in zip(batch["row"], batch["status"], strict=True):
+            if row == expected - 1:
+                continue  # a further chunk of the same row
+            if row != expected:
+                yield f"{RESULTS}: row {expected} is missing (found {row} in its place)"
+            expected += 1
+            states[status] += 1
+    if states != Counter({name: rows[name] for name in ("ok", "failed", "pending")}):
+        yield f"{RESULTS}: {dict(states)}, run.json: {rows}"
+
+
+def _one_place(found: _Folder) -> Iterator[str]:
+    codes = {str(code) for code in ErrorCode}
+    for batch in found.batches(RESULTS, "row", "status", "record", "error_code"):
+        columns = (batch[name] for name in ("row", "status", "record", "error_code"))
+        for row, status, record, code in zip(*columns, strict=True):
+            if (status == "ok") != (record is not None):
+                yield f"{RESULTS}: row {row} is {status} {'with' if record else 'without'} a record"
+            if (status == "failed") != (code in codes):
+                yield f"{RESULTS}: row {row} is {status} with error_code {code!r}"
+
+
+def _sums(found: _Folder) -> Iterator[str]:
+    manifest = found.manifest
+    for name in (RESULTS, CALLS):
+        table = found.column(name, *TOKENS, "cost_usd")
+        for column in TOKENS:
+            total = pc.sum(table[column]).as_py() or 0
+            if total != manifest["tokens"][column]:
+                yield f"{column}: {name} sums to {total}, run.json says {manifest['tokens'][column]}"
+        cost = pc.sum(table["cost_usd"]).as_py() or Decimal(0)
+        if manifest["cost_usd"] is not None and cost != Decimal(manifest["cost_usd"]):
+            yield f"cost_usd: {name} sums to {cost}, run.json says {manifest['cost_usd']}"
+
+
+def _calls_of_rows(found: _Folder) -> Iterator[str]:
+    calls = found.column(CALLS, "row", "request_id", *TOKENS, "cost_usd")
+    if calls.num_rows != found.manifest["calls"]:
+        yield f"{CALLS}: {calls.num_rows} rows, run.json says {found.manifest['calls']}"
+    if pc.count_distinct(calls["request_id"]).as_py() != calls.num_rows:
+        yield f"{CALLS}: a request_id stands twice"
+    sums = [(name, "sum") for name in (*TOKENS, "cost_usd")]
+    by_call = calls.group_by("row").aggregate([*sums, ("request_id", "count")]).sort_by("row")
+    results = found.column(RESULTS, "row", "calls", *TOKENS, "cost_usd")
+    by_row = results.group_by("row").aggregate([*sums, ("calls", "sum")]).filter(pc.field("calls_sum") > 0).sort_by("row")
+    for ours, theirs in (("row", "row"), ("calls_sum", "request_id_count"), *((f"{name}_sum",) * 2 for name in TOKENS)):
+        if by_row[ours].to_pylist() != by_call[theirs].to_pylist():
+            yield f"{theirs}: the calls of some row don't add up to what {RESULTS} says of it"
+
+
+def _prices(found: _Folder) -> Iterator[str]:
+    job = found.manifest["job"]
+    amounts = {name: Decimal(value) for name, value in job["prices"].items() if value is not None}
+    rate = rate_for(job["model"]["provider"], job["model"]["name"], Prices(**amounts))
+    if rate is None or rate.source != found.manifest["price_table"]:
+        return  # priced by another table than this program's: nothing to compare with
+    for batch in found.batches(CALLS, "request_id", *TOKENS, "cost_usd"):
+        for request_id, cost, *tokens in zip(
+            batch["request_id"], batch["cost_usd"], *(batch[name] for name in TOKENS), strict=True
+        ):
+            if cost is not None and cost != cost_usd(Usage(*tokens), rate):
+                yield f"{CALLS}: {request_id} cost {cost}, its tokens cost {cost_usd(Usage(*tokens), rate)}"
+
+
+def _checksums(found: _Folder) -> Iterator[str]:
+    tables = {"answers": records.ANSWER_COLUMNS, "outcomes": records.OUTCOME_COLUMNS, "calls": records.CALL_COLUMNS}
+    with closing(connect(found.path / FILE, read_only=True)) as db:
+        for table, columns in tables.items():
+            for values in db.execute(f"SELECT {', '.join(columns)}, crc FROM {table}"):  # noqa: S608 (own names)
+                if records.crc(values[:-1]) != values[-1]:
+                    yield f"{FILE}: a record of {table} is damaged: {values[0]!r}"
+
+
+def _ledger(found: _Folder) -> Iterator[str]:
+    with closing(connect(found.path / FILE, read_only=True)) as db:
+        sql = (
+            "SELECT r.id, r.problem IS NOT NULL, o.status, o.error_code FROM rows r "
+            "LEFT JOIN outcomes o ON o.doc = r.doc ORDER BY r.row"
+        )
+        ledger = db.execute(sql)
+        last = None
+        for batch in found.batches(RESULTS, "row", "id", "status", "error_code"):
+            columns = (batch[name] for name in ("row", "id", "status", "error_code"))
+            for row, row_id, status, code in zip(*columns, strict=True):
+                if row == last:
+                    continue
+                last = row
+                kept_id, bad, kept_status, kept_code = next(ledger, ("", 0, None, None))
+                kept = (kept_id, "failed", "bad_row") if bad else (kept_id, kept_status or "pending", kept_code)
+                if (row_id, status, code) != kept:
+                    yield f"{RESULTS}: row {row} is {(row_id, status, code)}, the ledger says {kept}"
+
+
+CHECKS: dict[str, Callable[[_Folder], Iterator[str]]] = {
+    "every row is there once, in order, and counted": _counts,
+    "every row ends in exactly one place": _one_place,
+    "tokens and cost sum to run.json": _sums,
+    "every row's figures are the sum of its calls": _calls_of_rows,
+    "every call costs what its tokens cost": _prices,
+    "every record of the ledger is whole": _checksums,
+    "results.parquet says what the ledger says": _ledger,
+}

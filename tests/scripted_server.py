@@ -1,0 +1,135 @@
+"""A provider for tests: a real HTTP server on loopback that answers chat completions as a script says.
+
+The script is `answer(document: str, nth: int, body: dict) -> Scripted | None`; `nth` counts requests for that document
+from 1, None is a good answer. Everything received is kept, so that "sent" and "paid" are counted here, not believed.
+"""
+
+import asyncio
+import json
+import threading
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+GOOD = {"name": "ok", "total": "1.50"}
+
+
+@dataclass
+class Scripted:
+    """One answer. `text` becomes the message's content; `raw` replaces the whole body."""
+
+    status: int = 200
+    text: str | None = None
+    finish: str = "stop"
+    raw: bytes | None = None
+    headers: dict = field(default_factory=dict)
+    delay_s: float = 0.0
+    cut: bool = False  # half a body, then a reset
+    usage: tuple = (100, 20)
+    refusal: str | None = None
+    error: dict | None = None
+
+
+@dataclass
+class Server:
+    url: str = ""
+    script: object = None
+    requests: list = field(default_factory=list)  # (document, body, monotonic seconds)
+    paid: Counter = field(default_factory=Counter)  # document -> answers with usage sent
+    seen: Counter = field(default_factory=Counter)
+    now: int = 0
+    most_at_once: int = 0
+
+    @property
+    def sent(self):
+        return len(self.requests)
+
+
+def document_of(body):
+    """What stands between the markers in the first user message, else the whole message."""
+    text = next(message["content"] for message in body["messages"] if message["role"] == "user")
+    return text.split("<<", 1)[-1].split(">>", 1)[0]
+
+
+def completion(scripted, body):
+    content = scripted.text if scripted.text is not None else json.dumps(GOOD)
+    prompt, out = scripted.usage
+    message = {"role": "assistant", "content": None if scripted.refusal else content, "refusal": scripted.refusal}
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": body["model"] + "-2026-01-01",
+        "choices": [{"index": 0, "message": message, "finish_reason": scripted.finish}],
+        "usage": {"prompt_tokens": prompt, "completion_tokens": out, "total_tokens": prompt + out},
+    }
+
+
+async def _answer(server, request):
+    body = json.loads(await request.read())
+    document = document_of(body)
+    server.requests.append((document, body, asyncio.get_running_loop().time()))
+    server.seen[document] += 1
+    server.now += 1
+    server.most_at_once = max(server.most_at_once, server.now)
+    try:
+        scripted = (server.script and server.script(document, server.seen[document], body)) or Scripted()
+        if scripted.delay_s:
+            await asyncio.sleep(scripted.delay_s)
+        return await _respond(server, request, scripted, document, body)
+    finally:
+        server.now -= 1
+
+
+async def _respond(server, request, scripted, document, body):
+    headers = {"x-request-id": f"req_{len(server.requests)}", **scripted.headers}
+    if scripted.raw is not None:
+        return web.Response(status=scripted.status, body=scripted.raw, headers=headers)
+    if scripted.status != 200:
+        error = scripted.error or {"message": "scripted failure", "type": "server_error", "code": None, "param": None}
+        return web.json_response({"error": error}, status=scripted.status, headers=headers)
+    payload = json.dumps(completion(scripted, body)).encode()
+    if scripted.cut:
+        response = web.StreamResponse(headers={**headers, "Content-Length": str(len(payload))})
+        await response.prepare(request)
+        await response.write(payload[: len(payload) // 2])
+        request.transport.abort()
+        return response
+    server.paid[document] += 1
+    return web.Response(body=payload, content_type="application/json", headers=headers)
+
+
+@contextmanager
+def serving(script=None):
+    """A server in a thread of its own; `server.url` ends in /v1."""
+    server, ready, loop = Server(script=script), threading.Event(), asyncio.new_event_loop()
+
+    async def start():
+        app = web.Application(client_max_size=2**28)
+        app.router.add_post("/v1/chat/completions", lambda request: _answer(server, request))
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+        ready.set()
+        return runner
+
+    def work():
+        asyncio.set_event_loop(loop)
+        runner = loop.run_until_complete(start())
+        loop.run_forever()
+        loop.run_until_complete(runner.cleanup())
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    ready.wait()
+    try:
+        yield server
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
