@@ -21,7 +21,10 @@ async def main(url: str, path: str, concurrency: int) -> None:
     schema = shape_for(Invoice, "openai", "auto").shape.schema
     fixed = {
         "model": "gpt-4o-mini",
-        "response_format": {"type": "json_schema", "json_schema": {"name": "Invoice", "strict": True, "schema": schema}},
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "Invoice", "strict": True, "schema": schema},
+        },
         "max_completion_tokens": 1024,
     }
     gate, good, bad = asyncio.Semaphore(concurrency), 0, 0

@@ -1,6 +1,6 @@
 """CPU, wall and memory of a whole run against the bare loop, alternating in one run, at zero latency.
 
-    python benchmarks/overhead.py [--rows 2000] [--rounds 3]
+python benchmarks/overhead.py [--rows 2000] [--rounds 3]
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """A bad night, proved: faults and kill -9 over many rows, then run.json, both files and the server's counters compared.
 
-    python benchmarks/soak.py [--rows 2000] [--kills 5] [--seed 1]
+python benchmarks/soak.py [--rows 2000] [--kills 5] [--seed 1]
 """
 
 import argparse
@@ -14,7 +14,18 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from common import REPO, counters, job_file, measured, sandbox, write_invoices
 
-FAULTS = ("--throttled", "0.05", "--server-error", "0.05", "--invalid-output", "0.05", "--truncated", "0.02", "--disconnect", "0.01")
+FAULTS = (
+    "--throttled",
+    "0.05",
+    "--server-error",
+    "0.05",
+    "--invalid-output",
+    "0.05",
+    "--truncated",
+    "0.02",
+    "--disconnect",
+    "0.01",
+)
 
 
 def reconciled(out: Path) -> dict:
@@ -27,7 +38,9 @@ def reconciled(out: Path) -> dict:
     for name, total in manifest["tokens"].items():
         assert total == sum(results[name].to_pylist()) == sum(calls[name].to_pylist()), name
     for table in (results, calls):
-        assert Decimal(manifest["cost_usd"]) == sum((cost or Decimal(0) for cost in table["cost_usd"].to_pylist()), Decimal(0))
+        assert Decimal(manifest["cost_usd"]) == sum(
+            (cost or Decimal(0) for cost in table["cost_usd"].to_pylist()), Decimal(0)
+        )
     assert manifest["calls"] == calls.num_rows == sum(results["calls"].to_pylist())
     assert results["row"].to_pylist() == list(range(len(status)))
     return {"manifest": manifest, "calls": calls}
@@ -52,7 +65,9 @@ def main(rows: int, kills: int, seed: int) -> None:
     answered = sum(status == 200 for status in calls["http_status"].to_pylist())
     print(f"sandbox: {json.dumps(served)}")
     print(f"ours: {manifest['calls']} calls, {answered} answered, {lost} lost in crashes, {manifest['rows']}")
-    print(f"answers the sandbox billed and we don't have: {served['answered'] - answered} (at most the {lost} lost and the cut)")
+    print(
+        f"answers the sandbox billed and we don't have: {served['answered'] - answered} (at most the {lost} lost and the cut)"
+    )
     seen = sum(count for count in (served["requests"], -manifest["calls"]))
     print(f"requests the sandbox saw beyond our call log: {seen}")
 

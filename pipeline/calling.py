@@ -63,7 +63,7 @@ class RowLife:
 
 
 class Caller:
-    def __init__(  # noqa: PLR0913 (the edges that one call passes through)
+    def __init__(
         self, prepared: Prepared, ledger: Ledger, admission: Admission, wire: Wire, transport: Transport, tally: Tally
     ) -> None:
         self._rate = prepared.rate

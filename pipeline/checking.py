@@ -10,6 +10,7 @@ from pipeline.job import Job
 from pipeline.ledger.lock import held, require_local
 from pipeline.preparing import Prepared, prepare, require_affordable
 from pipeline.providers import wire_for
+from pipeline.providers.credentials import credentials_for
 from pipeline.windows import limits_of
 
 
@@ -50,7 +51,9 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
     rows = prepared.source.count_rows()
     yield Finding("input", "ok" if rows else "warning", f"{rows:,} rows in {len(prepared.source.files)} files")
     known = limits_of(job.model.name).known
-    detail = f"{job.model.name}: window {prepared.window_tokens:,} tokens, at most {plan.chunk_tokens:,} of text a request"
+    detail = (
+        f"{job.model.name}: window {prepared.window_tokens:,} tokens, at most {plan.chunk_tokens:,} of text a request"
+    )
     yield Finding("model", "ok" if known else "warning", detail + ("" if known else " (not in our table: assumed)"))
     if prepared.rate is None:
         advice = "cost will be null; add [prices] with input_usd_per_mtok and output_usd_per_mtok"
@@ -68,7 +71,8 @@ def _budget(prepared: Prepared) -> str:
 
 def _credentials(prepared: Prepared, environ: Mapping[str, str]) -> str:
     model = prepared.job.model
-    wire_for(model, prepared.shaped.shape, environ, base_url=model.base_url or "http://127.0.0.1/v1")
+    wire_for(model, prepared.shaped.shape, environ)
+    credentials_for(model, environ)
     return "not needed" if model.provider == "sandbox" else "present"
 
 

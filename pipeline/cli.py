@@ -31,7 +31,11 @@ def _job_options(command: Command) -> Command:
         click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N rows."),
         click.option("--max-usd", metavar="X", help="Never spend more than this, not even by calls in flight."),
         click.option(
-            "--set", "sets", multiple=True, metavar="SECTION.KEY=VALUE", help="Override any key of the job file. Repeatable."
+            "--set",
+            "sets",
+            multiple=True,
+            metavar="SECTION.KEY=VALUE",
+            help="Override any key of the job file. Repeatable.",
         ),
     )
     for option in reversed(options):
@@ -40,7 +44,9 @@ def _job_options(command: Command) -> Command:
 
 
 def _json_option(command: Command) -> Command:
-    return click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, nothing else.")(command)
+    return click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, nothing else.")(
+        command
+    )
 
 
 def _errors_to_exit_code(command: Command) -> Command:
@@ -135,7 +141,9 @@ def estimate(job_file: Path, as_json: bool, **overrides: Any) -> None:  # noqa: 
     prepared = prepare(_load(job_file, overrides))
     job = prepared.job
     size = answer_tokens(prepared.shaped.shape.schema)
-    result = estimated(measure(prepared), prepared.rate, size, job.model.max_output_tokens, history(prepared), job.limits)
+    result = estimated(
+        measure(prepared), prepared.rate, size, job.model.max_output_tokens, history(prepared), job.limits
+    )
     report = {"name": job.name, "provider": job.model.provider, "model": job.model.name, **result.as_json()}
     _tell(report, estimate_text(report), as_json=as_json)
 
@@ -197,7 +205,10 @@ def verify(folder: Path, as_json: bool) -> None:  # noqa: FBT001 (click's way)
     checks = verified(folder)
     right = all(check.problem is None for check in checks)
     listed = [{"check": check.name, "problem": check.problem} for check in checks]
-    lines = [f"ok      {check.name}" if check.problem is None else f"BROKEN  {check.name}: {check.problem}" for check in checks]
+    lines = [
+        f"ok      {check.name}" if check.problem is None else f"BROKEN  {check.name}: {check.problem}"
+        for check in checks
+    ]
     _tell({"ok": right, "checks": listed}, "\n".join(lines), as_json=as_json)
     sys.exit(0 if right else 1)
 
@@ -231,7 +242,9 @@ def costs(folder: Path, by: str, as_json: bool) -> None:  # noqa: FBT001 (click'
 @click.option("--throttled", type=click.FloatRange(0, 1), default=0.0, help="Share of answers that are a 429.")
 @click.option("--server-error", type=click.FloatRange(0, 1), default=0.0, help="Share of 500s and 503s.")
 @click.option("--timeout", type=click.FloatRange(0, 1), default=0.0, help="Share of requests that are never answered.")
-@click.option("--invalid-output", type=click.FloatRange(0, 1), default=0.0, help="Share of answers that break the schema.")
+@click.option(
+    "--invalid-output", type=click.FloatRange(0, 1), default=0.0, help="Share of answers that break the schema."
+)
 @click.option("--truncated", type=click.FloatRange(0, 1), default=0.0, help="Share of answers cut off at the cap.")
 @click.option("--refused", type=click.FloatRange(0, 1), default=0.0, help="Share of refusals.")
 @click.option("--disconnect", type=click.FloatRange(0, 1), default=0.0, help="Share of connections cut in the middle.")
@@ -253,7 +266,7 @@ def sandbox(port: int, **settings: Any) -> None:  # noqa: ANN401 (click passes w
 # ── shared ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _run(job_file: Path, overrides: dict[str, Any], verb: str, selection: Any, *, fresh: bool, as_json: bool) -> None:  # noqa: ANN401, PLR0913 (selection's type would cost an import)
+def _run(job_file: Path, overrides: dict[str, Any], verb: str, selection: Any, *, fresh: bool, as_json: bool) -> None:  # noqa: ANN401 (selection's type would cost an import)
     from pipeline.engine import exit_code, run_job
     from pipeline.preparing import prepare, require_affordable
     from pipeline.progress import summary

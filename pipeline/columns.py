@@ -41,7 +41,10 @@ class RecordColumn:
 
     def array(self, records: Sequence[str | None]) -> pa.StructArray:
         """Records as `model_dump_json` made them; None is null."""
-        values = [None if record is None else self._kind.convert(json.loads(record, parse_float=Decimal)) for record in records]
+        values = [
+            None if record is None else self._kind.convert(json.loads(record, parse_float=Decimal))
+            for record in records
+        ]
         return pa.array(values, self.type)
 
     def problem_of(self, record: str) -> str | None:
@@ -55,13 +58,17 @@ class RecordColumn:
 
 def _of_model(model: type[BaseModel], above: tuple[type, ...]) -> _Kind:
     if issubclass(model, RootModel):
-        return _struct({"root": _of(model.model_fields["root"].annotation, model.model_fields["root"].metadata, above)}, root=True)
+        return _struct(
+            {"root": _of(model.model_fields["root"].annotation, model.model_fields["root"].metadata, above)}, root=True
+        )
     kinds = {name: _of(info.annotation, info.metadata, (*above, model)) for name, info in model.model_fields.items()}
     return _struct(kinds)
 
 
 def _struct(kinds: dict[str, _Kind], *, root: bool = False) -> _Kind:
-    fields = [pa.field(name, kind.type, metadata=JSON_METADATA if kind.is_json else None) for name, kind in kinds.items()]
+    fields = [
+        pa.field(name, kind.type, metadata=JSON_METADATA if kind.is_json else None) for name, kind in kinds.items()
+    ]
     converts = {name: kind.convert for name, kind in kinds.items()}
 
     def convert(value: Any) -> dict[str, Any]:  # noqa: ANN401 (any JSON value)
@@ -71,7 +78,7 @@ def _struct(kinds: dict[str, _Kind], *, root: bool = False) -> _Kind:
     return _Kind(pa.struct(fields), convert)
 
 
-def _of(annotation: Any, metadata: Sequence[Any], above: tuple[type, ...]) -> _Kind:  # noqa: ANN401, PLR0911 (a table of kinds)
+def _of(annotation: Any, metadata: Sequence[Any], above: tuple[type, ...]) -> _Kind:  # noqa: ANN401 (a table of kinds)
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is typing.Annotated:
         return _of(arguments[0], [*metadata, *arguments[1:]], above)
@@ -79,7 +86,9 @@ def _of(annotation: Any, metadata: Sequence[Any], above: tuple[type, ...]) -> _K
         return _of_union([part for part in arguments if part is not type(None)], metadata, above)
     if origin is Literal:
         return _of_values(arguments)
-    if origin in {list, set, frozenset, typing.Sequence} or (origin is tuple and len(arguments) == 2 and arguments[1] is ...):
+    if origin in {list, set, frozenset, typing.Sequence} or (
+        origin is tuple and len(arguments) == 2 and arguments[1] is ...
+    ):
         inner = _of(arguments[0], (), above)
         field = pa.field("item", inner.type, metadata=JSON_METADATA if inner.is_json else None)
         return _Kind(pa.list_(field), lambda value: [None if one is None else inner.convert(one) for one in value])
@@ -92,7 +101,9 @@ def _of(annotation: Any, metadata: Sequence[Any], above: tuple[type, ...]) -> _K
 
 def _of_class(kind: type, metadata: Sequence[Any], above: tuple[type, ...]) -> _Kind:
     if issubclass(kind, BaseModel):
-        recursive = kind in above or kind.model_config.get("extra") == "allow" or (issubclass(kind, RootModel) and above)
+        recursive = (
+            kind in above or kind.model_config.get("extra") == "allow" or (issubclass(kind, RootModel) and above)
+        )
         return _json() if recursive else _of_model(kind, above)
     if issubclass(kind, enum.Enum):
         return _of_values([member.value for member in kind])

@@ -11,10 +11,9 @@ from typing import Any
 Schema = Mapping[str, Any]
 
 KEPT = frozenset(
-    "type properties required items enum const anyOf $ref $defs description format pattern minimum maximum "
-    "exclusiveMinimum exclusiveMaximum multipleOf minItems maxItems additionalProperties".split()
+    ["type", "properties", "required", "items", "enum", "const", "anyOf", "$ref", "$defs", "description", "format", "pattern", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minItems", "maxItems", "additionalProperties"]
 )
-FORMATS = frozenset("date-time time date duration email hostname ipv4 ipv6 uuid".split())
+FORMATS = frozenset(["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"])
 TOLD = {  # what strict mode does not enforce is said in the description
     "minLength": "at least {} characters",
     "maxLength": "at most {} characters",
@@ -53,7 +52,9 @@ class Rewrite:
             node = {**node["allOf"][0], **{key: value for key, value in node.items() if key != "allOf"}}
         if _is_decimal(node):
             plain: dict[str, Any] = {"type": "string"}
-            return self._described({"anyOf": [plain, {"type": "null"}]} if _nullable(node) else plain, node, NUMBER_TEXT)
+            return self._described(
+                {"anyOf": [plain, {"type": "null"}]} if _nullable(node) else plain, node, NUMBER_TEXT
+            )
         if _is_any(node):
             return self._described({"type": "string"}, node, JSON_TEXT)
         if _is_map(node):
@@ -88,7 +89,9 @@ class Rewrite:
         value = node.get("additionalProperties")
         inner = self._node(value if isinstance(value, Mapping) else {}, f"{path}.*")
         entry = {"key": {"type": "string"}, "value": inner}
-        self.notes.append(f"{path}: a free-form map is asked for as {ENTRIES} and turned back (strict mode has no maps)")
+        self.notes.append(
+            f"{path}: a free-form map is asked for as {ENTRIES} and turned back (strict mode has no maps)"
+        )
         item = {"type": "object", "properties": entry, "required": ["key", "value"], "additionalProperties": False}
         return self._described({"type": "array", "items": item}, node, ENTRIES)
 
@@ -126,7 +129,10 @@ def restore(node: Schema, data: Any, root: Schema) -> Any:  # noqa: ANN401 (any 
         items = node.get("items")
         prefix = node.get("prefixItems", ())
         kinds = [prefix[n] if n < len(prefix) else items for n in range(len(data))]
-        return [restore(kind, one, root) if isinstance(kind, Mapping) else one for kind, one in zip(kinds, data, strict=True)]
+        return [
+            restore(kind, one, root) if isinstance(kind, Mapping) else one
+            for kind, one in zip(kinds, data, strict=True)
+        ]
     if isinstance(data, dict) and _is_object(node):
         return _restored_object(node, data, root)
     return data
@@ -161,7 +167,14 @@ def _node_needs(node: Any) -> bool:  # noqa: ANN401 (any part of a schema)
     properties = node.get("properties", {})
     if any(name not in required and not _nullable(inner) for name, inner in properties.items()):
         return True  # a null in the place of a default is to be dropped
-    parts = [*properties.values(), node.get("items"), node.get("prefixItems"), node.get("anyOf"), node.get("oneOf"), node.get("allOf")]
+    parts = [
+        *properties.values(),
+        node.get("items"),
+        node.get("prefixItems"),
+        node.get("anyOf"),
+        node.get("oneOf"),
+        node.get("allOf"),
+    ]
     return any(map(_node_needs, parts))
 
 
@@ -247,7 +260,9 @@ def _is_decimal(node: Schema) -> bool:
     """Pydantic writes a Decimal as a number or a string of digits."""
     options = node.get("anyOf", ())
     kinds = {option.get("type") for option in options} - {"null"}
-    return kinds == {"number", "string"} and any("pattern" in option for option in options if option.get("type") == "string")
+    return kinds == {"number", "string"} and any(
+        "pattern" in option for option in options if option.get("type") == "string"
+    )
 
 
 def _nullable(node: Schema) -> bool:

@@ -36,7 +36,8 @@ from pipeline.preparing import Prepared
 from pipeline.pricetable import price_table_name
 from pipeline.progress import ProgressLine, Tally, money
 from pipeline.providers import Wire, wire_for
-from pipeline.providers.http import HttpTransport
+from pipeline.providers.credentials import credentials_for
+from pipeline.providers.transports import transport_for
 from pipeline.sandbox.embedded import embedded
 from pipeline.work import ParkReason
 
@@ -87,7 +88,7 @@ class Run:
             _tell_lost(lost)
             governor = Governor(rules_of(self._job, spent_usd=results.usd(ledger.spent_units())))
             self._admission = Admission(governor, asyncio.get_running_loop().time, self._job.limits.outage_s)
-            transport = HttpTransport(self._job.limits, stream=self._job.model.stream)
+            transport = transport_for(self._job, credentials_for(self._job.model, self._environ))
             caller = Caller(prepared, ledger, self._admission, wire, transport, self._tally)
             self._extraction = Extraction(prepared, caller, self._column)
             self._write_manifest("running", None, results.Totals(total=self._tally.total, pending=self._tally.total))
@@ -112,9 +113,9 @@ class Run:
         model, shape = self._job.model, self._prepared.shaped.shape
         if model.provider == "sandbox" and not model.base_url:
             async with embedded(self._job.sandbox) as url:
-                yield wire_for(model, shape, self._environ, base_url=url)
+                yield wire_for(model, shape, self._environ, base_url=f"{url}/v1")
         else:
-            yield wire_for(model, shape, self._environ, base_url=model.base_url)
+            yield wire_for(model, shape, self._environ)
 
     async def _work(self) -> None:
         """Every row of the input into the ledger; every chosen row to its outcome, a window of them at a time."""
@@ -268,7 +269,9 @@ def _tell_lost(lost: Sequence[Send]) -> None:
     most = money(sum(send.at_risk_units for send in lost))
     sys.stderr.write(f"the last session died with {len(lost)} calls in flight, which may have cost up to {most}:\n")
     for send in lost[:10]:
-        sys.stderr.write(f"  row {send.row} ({send.id!r}), chunk {send.chunk}, {send.purpose}, call {send.request_id}\n")
+        sys.stderr.write(
+            f"  row {send.row} ({send.id!r}), chunk {send.chunk}, {send.purpose}, call {send.request_id}\n"
+        )
     if len(lost) > 10:
         sys.stderr.write(f"  and {len(lost) - 10} more; all are in calls.parquet with error_code 'lost'\n")
 
@@ -306,12 +309,16 @@ def run_job(prepared: Prepared, verb: str, selection: Selection, environ: Mappin
 def ready_folder(job: Job) -> Path:
     """The output folder, made if need be."""
     if job.output.path.startswith(REMOTE):
-        raise JobError(f"{job.file}: output.path = {job.output.path!r}: remote outputs are not built yet; give a local folder")
+        raise JobError(
+            f"{job.file}: output.path = {job.output.path!r}: remote outputs are not built yet; give a local folder"
+        )
     folder = Path(job.output.path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
-        raise JobError(f"{job.file}: output.path = {str(folder)!r} is a file. Give a folder, with output.path or --output") from None
+        raise JobError(
+            f"{job.file}: output.path = {str(folder)!r} is a file. Give a folder, with output.path or --output"
+        ) from None
     except OSError as error:
         raise JobError(f"{job.file}: output.path = {str(folder)!r} cannot be made: {error.strerror}") from None
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -333,7 +340,7 @@ def _finished(prepared: Prepared, ledger: Ledger) -> dict[str, Any] | None:
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where it is installed (the extra `fast`), else asyncio's own."""
+    """Uvloop where it is installed (the extra `fast`), else asyncio's own."""
     try:
         import uvloop
     except ImportError:

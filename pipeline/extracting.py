@@ -129,7 +129,9 @@ class Extraction:
         if len(parts) < 2:
             raise RowFailed(ErrorCode.CONTEXT_EXCEEDED, str(error)) from None
         numbered = [
-            replace(part, number=work.next_number + position, start=chunk.start + part.start, end=chunk.start + part.end)
+            replace(
+                part, number=work.next_number + position, start=chunk.start + part.start, end=chunk.start + part.end
+            )
             for position, part in enumerate(parts)
         ]
         work.next_number += len(parts)

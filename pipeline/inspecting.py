@@ -45,7 +45,10 @@ def status(folder: Path) -> dict[str, Any]:
 
 def _brief(manifest: dict[str, Any]) -> dict[str, Any]:
     names = ("state", "reason", "rows", "failed_by_code", "tokens", "cost_usd", "calls", "repairs", "rate_limited")
-    return {"name": manifest["job"]["name"], **{name: manifest[name] for name in (*names, "started_at", "ended_at", "seconds")}}
+    return {
+        "name": manifest["job"]["name"],
+        **{name: manifest[name] for name in (*names, "started_at", "ended_at", "seconds")},
+    }
 
 
 def _live(db: sqlite3.Connection, total: int) -> dict[str, Any]:
@@ -87,14 +90,18 @@ def show(folder: Path, row_id: str) -> dict[str, Any]:
         raise JobError(f"{folder}: no run here yet. Start one with: pipeline run JOB")
     with closing(connect(path, read_only=True)) as db:
         run = db.execute("SELECT COALESCE(MAX(run), 0) FROM runs").fetchone()[0]
-        found = db.execute("SELECT row, id, doc, problem, tenant FROM rows WHERE id = ? ORDER BY row", (row_id,)).fetchall()
+        found = db.execute(
+            "SELECT row, id, doc, problem, tenant FROM rows WHERE id = ? ORDER BY row", (row_id,)
+        ).fetchall()
         if not found:
             some = [value for (value,) in db.execute("SELECT id FROM rows ORDER BY row LIMIT 3")]
             raise JobError(f"{folder}: no row has the id {row_id!r}. Ids here look like {', '.join(map(repr, some))}")
         return {"id": row_id, "rows": [_row(db, run, entry) for entry in found]}
 
 
-def _row(db: sqlite3.Connection, run: int, entry: tuple[int, str, bytes | None, str | None, str | None]) -> dict[str, Any]:
+def _row(
+    db: sqlite3.Connection, run: int, entry: tuple[int, str, bytes | None, str | None, str | None]
+) -> dict[str, Any]:
     row, _row_id, doc, problem, tenant = entry
     shown: dict[str, Any] = {"row": row, "tenant_hash": tenant_hash(tenant)}
     names = ", ".join(records.OUTCOME_COLUMNS)

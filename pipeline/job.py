@@ -234,9 +234,7 @@ def _section(kind: type, name: str, values: Mapping[str, Any], file: Path) -> ob
     hints = typing.get_type_hints(kind)
     _known(values, fields, where=name, file=file)
     required = [
-        f.name
-        for f in fields.values()
-        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        f.name for f in fields.values() if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
     ]
     for key in required:
         if key not in values or values[key] == "":

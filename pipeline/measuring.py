@@ -65,7 +65,7 @@ def _count_all(
                 sums.document_tokens += piece.tokens
 
 
-def _to_send(  # noqa: PLR0913 (one pass over everything that can spare a request)
+def _to_send(
     prepared: Prepared,
     rows: Sequence[Row],
     sums: _Sums,

@@ -1,4 +1,4 @@
-"""Rows × job → requests, each found by the hash of all that can change its answer.
+"""Rows and job → requests, each found by the hash of all that can change its answer.
 
 Pure. A document's bytes are data: the prompt's template is cut into pieces once, and text is only ever put between
 them, so that braces in a document mean nothing.
@@ -21,7 +21,7 @@ TEXT = "text"
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A prompt cut at its placeholders: literals[0], value of columns[0], literals[1], …"""
+    """A prompt cut at its placeholders: literals[0], value of columns[0], literals[1] and so on."""
 
     literals: tuple[str, ...]  # one more than columns
     columns: tuple[str, ...]  # "text" is the document itself

@@ -24,9 +24,7 @@ from pipeline.windows import limits_of
 FRAME_TOKENS = 12  # role markers and reply priming of a system and a user message (3 + 3 + 3), and some slack
 FRAME_BYTES = 1024  # parameter names and punctuation around what the job fixes
 RESERVED = frozenset(
-    "row id chunk status record error_code error repaired conflicts chunks calls provider model model_version "
-    "input_tokens cached_input_tokens cache_write_tokens output_tokens reasoning_tokens cost_usd finish_reason "
-    "latency_ms prompt_version answer_from".split()
+    ["row", "id", "chunk", "status", "record", "error_code", "error", "repaired", "conflicts", "chunks", "calls", "provider", "model", "model_version", "input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "cost_usd", "finish_reason", "latency_ms", "prompt_version", "answer_from"]
 )
 
 

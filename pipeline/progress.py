@@ -106,7 +106,9 @@ def duration(seconds: float) -> str:
 def summary(manifest: dict[str, Any], folder: str, next_step: str) -> str:
     """The end of a run, from its manifest: every figure in it can be found in run.json."""
     rows, tokens = manifest["rows"], manifest["tokens"]
-    failed = ", ".join(f"{count} {code}" for code, count in sorted(manifest["failed_by_code"].items(), key=lambda i: -i[1]))
+    failed = ", ".join(
+        f"{count} {code}" for code, count in sorted(manifest["failed_by_code"].items(), key=lambda i: -i[1])
+    )
     cost = manifest["cost_usd"]
     lines = [
         ("rows", f"{rows['total']:,}   {rows['ok']:,} ok · {rows['failed']:,} failed · {rows['pending']:,} pending"),
@@ -123,7 +125,9 @@ def summary(manifest: dict[str, Any], folder: str, next_step: str) -> str:
         ("results", f"{folder}/results.parquet, calls.parquet, run.json"),
     ]
     if manifest.get("free_rows"):
-        lines.insert(2, ("free", f"{manifest['free_rows']:,} rows answered by a duplicate or an earlier run, at no cost"))
+        lines.insert(
+            2, ("free", f"{manifest['free_rows']:,} rows answered by a duplicate or an earlier run, at no cost")
+        )
     reason = f" ({manifest['reason']})" if manifest["reason"] else ""
     head = f"{manifest['job']['name']}: {manifest['state']}{reason}"
     body = "\n".join(f"  {name:<9} {text}" for name, text in lines)
@@ -155,8 +159,12 @@ def estimate_text(report: dict[str, Any]) -> str:
     lines = [
         f"{report['name']}: {report['model']} ({report['provider']})",
         f"  rows      {report['rows']:,}",
-        f"  requests  {report['requests']:,}" if not isinstance(report["requests"], dict) else f"  requests  {report['requests']['expected']:,} expected",
-        f"  input     {report['input_tokens']:,} tokens" if not isinstance(report["input_tokens"], dict) else f"  input     {report['input_tokens']['expected']:,} tokens expected",
+        f"  requests  {report['requests']:,}"
+        if not isinstance(report["requests"], dict)
+        else f"  requests  {report['requests']['expected']:,} expected",
+        f"  input     {report['input_tokens']:,} tokens"
+        if not isinstance(report["input_tokens"], dict)
+        else f"  input     {report['input_tokens']['expected']:,} tokens expected",
         f"  output    {output['low']:,} low · {output['expected']:,} expected · {output['high']:,} high tokens",
         f"  cost      {money_line}",
         f"  time      about {duration(float(seconds['expected']))}",

@@ -255,7 +255,9 @@ def _row_lines(
     else:
         record = outcome.records[0] if outcome.records else None
         code = str(outcome.error_code) if outcome.error_code else None
-        yield _Line(row, row_id, None, outcome.status, record, outcome, code, outcome.error, answer_from, _together(spent))
+        yield _Line(
+            row, row_id, None, outcome.status, record, outcome, code, outcome.error, answer_from, _together(spent)
+        )
 
 
 def _together(spent: dict[int, _Spent]) -> _Spent:

@@ -55,7 +55,9 @@ def source_hash(model: type[BaseModel], spec: str) -> str:
     """Hash of the schema and of the source that holds its validators: a change of either makes outcomes anew."""
     place = spec.rpartition(":")[0]
     try:
-        source = Path(place).read_text(encoding="utf-8") if place.endswith(".py") else inspect.getsource(sys.modules[place])
+        source = (
+            Path(place).read_text(encoding="utf-8") if place.endswith(".py") else inspect.getsource(sys.modules[place])
+        )
     except (OSError, TypeError, KeyError):
         source = ""
     canonical = json.dumps(model.model_json_schema(), sort_keys=True)
@@ -69,7 +71,12 @@ def shape_for(model: type[BaseModel], provider: str, mode: str) -> Shaped:  # no
     except (PydanticUserError, TypeError) as error:
         schema: dict[str, Any] = {}
         problem = f"{model.__name__} has no JSON schema: {str(error).splitlines()[0]}"
-        return Shaped(AnswerShape(model.__name__, "json_schema", schema, strict=True), schema, rewritten=False, problems=(problem,))
+        return Shaped(
+            AnswerShape(model.__name__, "json_schema", schema, strict=True),
+            schema,
+            rewritten=False,
+            problems=(problem,),
+        )
     rewrite = dialects.Rewrite(original)
     schema = rewrite.strict()
     chosen = "json_schema" if mode == "auto" else mode
@@ -92,7 +99,9 @@ def _imported(name: str) -> ModuleType:
 def _from_file(path: Path) -> ModuleType:
     if not path.exists():
         raise JobError(f"{path}: no such file (extract.schema)")
-    spec = importlib.util.spec_from_file_location(f"_pipeline_schema_{hashlib.sha1(str(path).encode()).hexdigest()}", path)  # noqa: S324 (a name)
+    spec = importlib.util.spec_from_file_location(
+        f"_pipeline_schema_{hashlib.sha1(str(path).encode()).hexdigest()}", path
+    )
     if spec is None or spec.loader is None:
         raise JobError(f"{path}: cannot be loaded (extract.schema)")
     module = importlib.util.module_from_spec(spec)
@@ -102,7 +111,7 @@ def _from_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except SyntaxError as error:
         raise JobError(f"{error.filename}: line {error.lineno}: {error.msg} (extract.schema)") from None
-    except BaseException as error:  # noqa: BLE001 (the user's file may raise anything, SystemExit too)
+    except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]

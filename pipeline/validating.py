@@ -57,7 +57,9 @@ def check(model: type[BaseModel], restore: Restore | None, text: str) -> Valid |
 def repair_turns(turns: Sequence[Turn], answer: str, errors: Sequence[str]) -> tuple[Turn, ...]:
     """The same question, the answer it got, and what is wrong with that."""
     listed = "\n".join(f"- {error}" for error in errors)
-    ask = f"That answer does not fit the schema:\n{listed}\nAnswer again with the whole corrected JSON, and nothing else."
+    ask = (
+        f"That answer does not fit the schema:\n{listed}\nAnswer again with the whole corrected JSON, and nothing else."
+    )
     return (*turns, Turn("assistant", answer[:MOST_ANSWER_CHARS] or "(no answer)"), Turn("user", ask))
 
 

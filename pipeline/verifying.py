@@ -126,7 +126,9 @@ def _calls_of_rows(found: _Folder) -> Iterator[str]:
     sums = [(name, "sum") for name in (*TOKENS, "cost_usd")]
     by_call = calls.group_by("row").aggregate([*sums, ("request_id", "count")]).sort_by("row")
     results = found.column(RESULTS, "row", "calls", *TOKENS, "cost_usd")
-    by_row = results.group_by("row").aggregate([*sums, ("calls", "sum")]).filter(pc.field("calls_sum") > 0).sort_by("row")
+    by_row = (
+        results.group_by("row").aggregate([*sums, ("calls", "sum")]).filter(pc.field("calls_sum") > 0).sort_by("row")
+    )
     for ours, theirs in (("row", "row"), ("calls_sum", "request_id_count"), *((f"{name}_sum",) * 2 for name in TOKENS)):
         if by_row[ours].to_pylist() != by_call[theirs].to_pylist():
             yield f"{theirs}: the calls of some row don't add up to what {RESULTS} says of it"

@@ -1,4 +1,4 @@
-"""The values that flow through a run: a row becomes chunks, a chunk becomes requests, a request a reply, a row an outcome.
+"""The values that flow through a run: row → chunks → requests → replies → outcome.
 
 Frozen and dull: no behaviour but arithmetic, no I/O, nothing imported from the rest of the package.
 """
@@ -23,7 +23,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a row's text: `text == row.text[start:end]`, `tokens` as counted (or a cheap upper bound, see chunking)."""
+    """A piece of a row's text: `text == row.text[start:end]`; `tokens` as counted, or roughly (see chunking)."""
 
     number: int  # from 0
     start: int
@@ -72,6 +72,7 @@ class Request:
     input_tokens: int  # estimate of what the provider will count, fixed overhead included
     input_tokens_ceiling: int  # never less than what the provider can bill
     tenant: str | None = None
+    free_text: bool = False  # asked for in plain words, with no schema: a first reading, or a summary
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,9 @@ class Invoice(BaseModel):
         description="credit_note when it gives money back; receipt when it was paid at the till"
     )
     supplier: str | None = Field(description="Name of the company or person that sends the invoice, not the customer")
-    invoice_number: str | None = Field(description="The supplier's number of this document, not an order or customer number")
+    invoice_number: str | None = Field(
+        description="The supplier's number of this document, not an order or customer number"
+    )
     issued_on: date | None = Field(description="Date of the invoice")
     due_on: date | None = Field(
         description="Date by which it must be paid; from a term such as '30 days' when no date is printed"

@@ -12,7 +12,7 @@ import pytest
 from scripted_server import serving
 
 REPO = Path(__file__).parent.parent
-SCHEMA = '''
+SCHEMA = """
 from decimal import Decimal
 from pydantic import BaseModel, model_validator
 
@@ -20,7 +20,7 @@ from pydantic import BaseModel, model_validator
 class Thing(BaseModel):
     name: str
     total: Decimal
-'''
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,9 @@ def _only_loopback(monkeypatch):
     connect = socket.socket.connect
 
     def guarded(self, address, *rest):
-        if self.family in {socket.AF_INET, socket.AF_INET6} and not str(address[0]).startswith(("127.", "::1", "localhost")):
+        if self.family in {socket.AF_INET, socket.AF_INET6} and not str(address[0]).startswith(
+            ("127.", "::1", "localhost")
+        ):
             raise AssertionError(f"a test tried to reach {address}")
         return connect(self, address, *rest)
 
@@ -62,7 +64,8 @@ class JobFolder:
         for name, values in sections.items():
             job[name] = {**job.get(name, {}), **values}
         toml = "".join(
-            f"[{name}]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in values.items()) for name, values in job.items()
+            f"[{name}]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in values.items())
+            for name, values in job.items()
         )
         self.file.write_text(more + toml)
         return self

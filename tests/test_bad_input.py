@@ -246,9 +246,14 @@ def test_keeping_a_column_that_the_results_have_already_is_exit_2(job, server):
 
 def test_kept_columns_have_the_type_of_the_input_also_when_all_null(job, server):
     """A column does not change its type from night to night."""
-    rows = [{"id": "a", "text": "one", "n": 1, "when": "2026-01-01"}, {"id": "b", "text": "two", "n": None, "when": None}]
+    rows = [
+        {"id": "a", "text": "one", "n": 1, "when": "2026-01-01"},
+        {"id": "b", "text": "two", "n": None, "when": None},
+    ]
     job.write(server.url, rows=rows, input={"keep": ["n", "when"]}).run()
     first = job.table().schema
     assert (str(first.field("n").type), str(first.field("when").type)) == ("int64", "string")
-    job.write(server.url, rows=[{"id": "c", "text": "three", "n": None, "when": None}], input={"keep": ["n", "when"]}).run()
+    job.write(
+        server.url, rows=[{"id": "c", "text": "three", "n": None, "when": None}], input={"keep": ["n", "when"]}
+    ).run()
     assert job.table().schema.equals(first)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from pipeline.errors import LedgerError
 from pipeline.ledger import FILE, LOST, Ledger, connect, ends, records
 from pipeline.ledger.records import Call, RowEntry, Send
@@ -80,7 +81,9 @@ def test_a_call_in_flight_at_a_crash_is_named_by_the_next_session_with_what_it_m
     lost, run, _ = use(tmp_path, nothing)
     assert [(one.request_id, one.at_risk_units) for one in lost] == [("req-7", 70)]
     with sqlite3.connect(tmp_path / FILE) as db:
-        assert db.execute("SELECT run, error_code, cost_units, at_risk_units FROM calls").fetchall() == [(run, LOST, None, 70)]
+        assert db.execute("SELECT run, error_code, cost_units, at_risk_units FROM calls").fetchall() == [
+            (run, LOST, None, 70)
+        ]
         assert db.execute("SELECT COUNT(*) FROM sends").fetchone() == (0,)
     db.close()
 
@@ -120,9 +123,10 @@ def test_a_damaged_answer_is_not_believed(tmp_path):
 
 def test_the_second_run_on_a_folder_is_refused_with_who_and_since_when(tmp_path):
     """Promise 2."""
-    with Ledger(tmp_path, "run"):
-        with pytest.raises(LedgerError, match=rf"in use by another run: pipeline run, process {os.getpid()} on .*since 20"):
-            Ledger(tmp_path, "retry").__enter__()
+    with Ledger(tmp_path, "run"), pytest.raises(
+        LedgerError, match=rf"in use by another run: pipeline run, process {os.getpid()} on .*since 20"
+    ):
+        Ledger(tmp_path, "retry").__enter__()
     with Ledger(tmp_path, "run"):
         pass  # free again
 
@@ -252,7 +256,7 @@ def test_a_full_disk_lands_what_is_in_flight_and_says_so(tmp_path):
     """With the ballast gone there is room for answers that were already paid for; `on_full` is called once at least."""
     mount = tmp_path / "small"
     mount.mkdir()
-    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "none", mount]).returncode:  # noqa: S607
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "none", mount]).returncode:
         pytest.skip("needs the right to mount a small tmpfs")
     try:
         told = []
@@ -272,7 +276,7 @@ def test_a_full_disk_lands_what_is_in_flight_and_says_so(tmp_path):
             count = asyncio.run(main(ledger))
             assert all(ledger.answer(number.to_bytes(16, "big")) for number in range(1, count + 1))
     finally:
-        subprocess.run(["umount", mount], check=True)  # noqa: S607
+        subprocess.run(["umount", mount], check=True)
 
 
 def test_rows_are_entered_in_order_and_a_shorter_reading_forgets_the_rest(tmp_path):

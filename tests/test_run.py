@@ -46,7 +46,11 @@ def test_a_run_ends_with_typed_rows_that_reconcile_and_a_second_run_sends_nothin
 def test_a_429_loses_no_row_and_everybody_waits_it_out(job, server):
     """Retry-After is honoured by the call that got it and by all others."""
     server.script = lambda document, nth, body: (
-        Scripted(429, headers={"retry-after": "1"}, error={"message": "slow down", "type": "requests", "code": "rate_limit_exceeded"})
+        Scripted(
+            429,
+            headers={"retry-after": "1"},
+            error={"message": "slow down", "type": "requests", "code": "rate_limit_exceeded"},
+        )
         if document == "document 3" and nth == 1
         else Scripted(delay_s=0.05)
     )
@@ -114,7 +118,10 @@ def test_a_truncated_answer_is_never_ok_and_never_sent_again_unchanged(job, serv
 
 def test_refusals_and_filters_are_outcomes_of_their_own(job, server):
     """Neither is repaired nor sent again."""
-    answers = {"document 0": Scripted(refusal="I cannot help with that"), "document 1": Scripted(text="", finish="content_filter")}
+    answers = {
+        "document 0": Scripted(refusal="I cannot help with that"),
+        "document 1": Scripted(text="", finish="content_filter"),
+    }
     server.script = lambda document, nth, body: answers.get(document)
     job.write(server.url, rows=rows(3)).run(code=1)
     job.reconcile()
@@ -185,7 +192,11 @@ def test_max_usd_is_never_exceeded_and_the_run_can_go_on_with_more(job, server):
 def test_retry_runs_only_the_failed_rows_and_keeps_the_others_bytes(job, server):
     """Failed rows are asked again, the rest is not touched, cost adds up over all attempts."""
     server.script = lambda document, nth, body: (
-        Scripted(text="{}") if document == "document 2" else Scripted(refusal="no") if document == "document 4" else None
+        Scripted(text="{}")
+        if document == "document 2"
+        else Scripted(refusal="no")
+        if document == "document 4"
+        else None
     )
     job.write(server.url, rows=rows(6)).run(code=1)
     before = by_id(job)
@@ -349,7 +360,11 @@ def test_concurrency_is_a_ceiling(job, server):
 def test_secrets_are_in_no_file_and_no_output(job, server):
     """Promise 6, also when the provider echoes the key."""
     secret = job.env["OPENAI_API_KEY"]
-    error = {"message": f"Incorrect API key provided: {secret}", "type": "invalid_request_error", "code": "invalid_api_key"}
+    error = {
+        "message": f"Incorrect API key provided: {secret}",
+        "type": "invalid_request_error",
+        "code": "invalid_api_key",
+    }
     server.script = lambda document, nth, body: Scripted(401, error=error)
     job.write(server.url, rows=rows(3))
     process = job.run(code=4)

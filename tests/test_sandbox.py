@@ -62,9 +62,9 @@ def test_json_mode_finds_the_schema_in_the_system_prompt():
     assert bare.record == {}
 
 
-def test_free_text_is_answered_with_a_sentence():
-    """Without any schema the answer is text that says why it holds nothing."""
-    assert "no schema" in posted(ask(response_format=...)).choice["message"]["content"]
+def test_free_text_is_answered_by_the_rule_for_reading():
+    """Without any schema the answer is text."""
+    assert posted(ask("a document", response_format=...)).choice["message"]["content"] == "a document"
 
 
 def test_a_long_answer_is_cut_at_the_cap():

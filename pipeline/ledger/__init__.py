@@ -31,7 +31,7 @@ LOST = "lost"  # error_code of a call that was in flight when the process died
 
 def _insert(table: str, columns: Sequence[str], extra: str = "", verb: str = "INSERT") -> str:
     names = ", ".join(columns)
-    return f"{verb} INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))}) {extra}"  # noqa: S608 (our own names)
+    return f"{verb} INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))}) {extra}"
 
 
 _SEND = _insert("sends", records.SEND_COLUMNS)
@@ -88,7 +88,9 @@ class Ledger:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._ballast.unlink(missing_ok=True)
         self._reader.close()
         self._db.close()

@@ -41,7 +41,9 @@ class FolderLock:
         self._file = descriptor
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._file is not None:
             os.ftruncate(self._file, 0)
             os.close(self._file)
@@ -85,7 +87,9 @@ def require_local(folder: Path) -> None:
         if len(point) >= len(best) and (target == point or target.startswith(point.rstrip("/") + "/")):
             best, kind = point, system
     if kind in NETWORK_FILE_SYSTEMS:
-        raise LedgerError(f"{folder} is on a network file system ({kind}), where the ledger is not safe. Use a local folder")
+        raise LedgerError(
+            f"{folder} is on a network file system ({kind}), where the ledger is not safe. Use a local folder"
+        )
 
 
 def _holder(descriptor: int) -> str:

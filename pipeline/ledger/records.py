@@ -111,7 +111,23 @@ def outcome_values(outcome: Outcome, run: int, session: int) -> tuple[Any, ...]:
 
 def outcome_from(values: Iterable[Any]) -> Outcome:
     """The outcome in a record of OUTCOME_COLUMNS."""
-    (doc, _run, _session, row, status, records, code, error, repaired, conflicts, chunks, finish, version, latency, by) = values
+    (
+        doc,
+        _run,
+        _session,
+        row,
+        status,
+        records,
+        code,
+        error,
+        repaired,
+        conflicts,
+        chunks,
+        finish,
+        version,
+        latency,
+        by,
+    ) = values
     return Outcome(
         doc=doc,
         row=row,
@@ -130,7 +146,11 @@ def outcome_from(values: Iterable[Any]) -> Outcome:
 
 
 def answer_values(key: bytes, reply: Reply, run: int, session: int) -> tuple[Any, ...]:
-    text, finish, version = storable(reply.text) or "", storable(reply.finish_reason) or "", storable(reply.model_version)
+    text, finish, version = (
+        storable(reply.text) or "",
+        storable(reply.finish_reason) or "",
+        storable(reply.model_version),
+    )
     return with_crc((key, run, session, text, str(reply.stop), finish, version))
 
 

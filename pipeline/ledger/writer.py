@@ -82,7 +82,9 @@ class Writer:
         try:
             self._commit(batch)
         except (sqlite3.Error, OSError) as cause:
-            error = self._after_full(batch) if _is_full(cause) else LedgerError(f"the ledger cannot be written: {cause}")
+            error = (
+                self._after_full(batch) if _is_full(cause) else LedgerError(f"the ledger cannot be written: {cause}")
+            )
         if error is not None:
             self._failed = error
         waiting = [done for _, done in batch if done is not None]

@@ -1,15 +1,18 @@
-"""The seam between the engine and the providers: a pure wire, and a transport that carries it.
+"""The seam between the engine and the providers: a pure wire, a transport that carries it, and what lets it in.
 
 A wire maps one vendor's dialect, both ways, and makes one attempt's worth of sense of it. Wires are strangers to each
 other; each is imported only when a job uses it.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from importlib import import_module
 from typing import Protocol
 
 from pipeline.errors import JobError
-from pipeline.job import Model, key_variable
+from pipeline.job import Model
+from pipeline.providers.secrets import Secret
 from pipeline.work import Answered, AnswerShape, Reply, Request
 
 
@@ -26,12 +29,14 @@ class EventAssembler(Protocol):
 
 
 class Wire(Protocol):
-    """One vendor's dialect. Pure: no network, no clock; the key never shows in a repr."""
+    """One vendor's dialect. Pure: no network, no clock, no key of its own."""
 
     name: str
     url: str
 
-    def headers(self, body: bytes) -> dict[str, str]: ...
+    def headers(self, body: bytes, secret: Secret, now: datetime) -> dict[str, str]:
+        """All headers of one attempt; `now` (UTC) is for those that sign."""
+        ...
 
     def body(self, request: Request) -> bytes: ...
 
@@ -46,8 +51,38 @@ class Wire(Protocol):
     def stream(self) -> EventAssembler: ...
 
 
+class CountingWire(Wire, Protocol):
+    """A wire whose provider counts the tokens of a request for free."""
+
+    count_url: str
+
+    def count_body(self, request: Request) -> bytes: ...
+
+    def counted(self, answer: Answered) -> int:
+        """Input tokens of the request.
+
+        Raises:
+            CallFailed: as `reply`.
+        """
+        ...
+
+
+class Credentials(Protocol):
+    """Where the secret comes from; renewed before it expires."""
+
+    async def secret(self) -> Secret:
+        """The secret to use now.
+
+        Raises:
+            CallFailed: AUTH: it cannot be renewed.
+        """
+        ...
+
+    async def aclose(self) -> None: ...
+
+
 class Transport(Protocol):
-    """Carries one attempt."""
+    """Carries one attempt, and takes the secret out of what comes back."""
 
     async def send(self, wire: Wire, request: Request) -> Answered:
         """Send and read the whole answer.
@@ -62,35 +97,53 @@ class Transport(Protocol):
 
 WIRES = {
     "openai": "pipeline.providers.openai:OpenAIWire",
+    "azure": "pipeline.providers.azure:AzureWire",
+    "anthropic": "pipeline.providers.anthropic:AnthropicWire",
+    "bedrock": "pipeline.providers.bedrock:ConverseWire",
+    "bedrock invoke": "pipeline.providers.bedrock_invoke:InvokeWire",
+    "gemini": "pipeline.providers.gemini:GeminiWire",
+    "vertex": "pipeline.providers.gemini:VertexWire",
     "sandbox": "pipeline.providers.openai:OpenAIWire",
+}
+FROM_ENVIRONMENT = {  # key of [model] → variables that fill it when it is empty
+    "azure": {"base_url": ("AZURE_OPENAI_ENDPOINT",), "api_version": ("OPENAI_API_VERSION",)},
+    "bedrock": {"region": ("AWS_REGION", "AWS_DEFAULT_REGION")},
+    "vertex": {
+        "project": ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"),
+        "region": ("GOOGLE_CLOUD_LOCATION", "GOOGLE_CLOUD_REGION"),
+    },
 }
 
 
 def wire_for(model: Model, shape: AnswerShape, environ: Mapping[str, str], base_url: str = "") -> Wire:
-    """The wire of a job's provider, with its key from the environment.
+    """The wire of a job's provider.
 
     Raises:
-        JobError: the provider is not built, or the variable of its key is not set.
+        JobError: the endpoint lacks something (a region, a project) that neither the job nor the environment says.
     """
-    if model.provider not in WIRES:
-        raise JobError(f"model.provider = {model.provider!r} is not built yet. There are: {', '.join(WIRES)}")
-    module, _, name = WIRES[model.provider].partition(":")
-    return getattr(import_module(module), name)(model, shape, key(model, environ), base_url)  # type: ignore[no-any-return]
+    name = "bedrock invoke" if model.provider == "bedrock" and model.api == "invoke" else model.provider
+    module, _, kind = WIRES[name].partition(":")
+    wire: Wire = getattr(import_module(module), kind)(settled(model, environ, base_url), shape)
+    return wire
 
 
-def key(model: Model, environ: Mapping[str, str]) -> str:
-    """The provider's key, never from a file.
+def settled(model: Model, environ: Mapping[str, str], base_url: str = "") -> Model:
+    """[model] with what the environment says filled in where the job says nothing; `base_url` goes before both."""
+    model = replace(model, base_url=base_url or model.base_url)
+    found = {}
+    for key, variables in FROM_ENVIRONMENT.get(model.provider, {}).items():
+        if not getattr(model, key):
+            found[key] = next((environ[name] for name in variables if environ.get(name)), "")
+    return replace(model, **found)
+
+
+def require(value: str, key: str, model: Model) -> str:
+    """A part of the endpoint that cannot be left out.
 
     Raises:
-        JobError: names the variable and how to set it.
+        JobError: names the key of [model] and the variables that would do.
     """
-    if model.provider == "sandbox":
-        return "sandbox"
-    variable = key_variable(model)
-    value = environ.get(variable, "").strip()
-    if not value:
-        raise JobError(
-            f"the environment variable {variable} holds no key for {model.provider}. Set it:  export {variable}=...  "
-            "(another variable: model.api_key_env)"
-        )
-    return value
+    if value:
+        return value
+    variables = " or ".join(FROM_ENVIRONMENT.get(model.provider, {}).get(key, ()))
+    raise JobError(f"model.provider = {model.provider!r} needs model.{key}" + (f" (or {variables})" if variables else ""))

@@ -2,15 +2,17 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from pipeline.work import Lane, LimitSeen
 
 MESSAGE_CHARS = 500
-DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|milliseconds?|s|sec(?:ond)?s?|m|min(?:ute)?s?|h|hours?|d|days?)(?![a-z])", re.I)
-AGAIN = re.compile(r"(?:try again|retry) (?:in|after) ((?:\d+(?:\.\d+)?\s*[a-z]+\s*)+)", re.I)
+DURATION = re.compile(
+    r"(\d+(?:\.\d+)?)\s*(ms|milliseconds?|s|sec(?:ond)?s?|m|min(?:ute)?s?|h|hours?|d|days?)(?![a-z])", re.IGNORECASE
+)
+AGAIN = re.compile(r"(?:try again|retry) (?:in|after) ((?:\d+(?:\.\d+)?\s*[a-z]+\s*)+)", re.IGNORECASE)
 UNITS_S = {"ms": 1e-3, "mi": 60.0, "m": 60.0, "s": 1.0, "h": 3600.0, "d": 86400.0}
 KEY_LIKE = re.compile(r"(sk-[\w-]{8,}|Bearer\s+\S+|AKIA\w{12,}|AIza[\w-]{20,}|\b[A-Za-z0-9_-]{40,}\b)")
 LANES = {
@@ -60,11 +62,8 @@ def limits_seen(headers: Mapping[str, str], now: datetime | None = None) -> tupl
     return tuple(found)
 
 
-def redacted(text: str, secrets: Iterable[str] = ()) -> str:
-    """At most 500 characters, without known secrets or what looks like one."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "[redacted]")
+def shortened(text: str) -> str:
+    """At most 500 characters, without what looks like a key (the run's own is already out, see `secrets`)."""
     text = KEY_LIKE.sub("[redacted]", text[: 4 * MESSAGE_CHARS])
     return text if len(text) <= MESSAGE_CHARS else text[: MESSAGE_CHARS - 3] + "..."
 

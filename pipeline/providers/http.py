@@ -2,12 +2,14 @@
 
 import asyncio
 import ssl
+from datetime import UTC, datetime
 
 import aiohttp
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.job import Limits
-from pipeline.providers import Wire
+from pipeline.providers import Credentials, Wire
+from pipeline.providers.secrets import Secret
 from pipeline.work import Answered, Request
 
 CONNECT_TIMEOUT_S = 30.0
@@ -17,7 +19,8 @@ MOST_BYTES = 32 * 1024 * 1024
 class HttpTransport:
     """Slots are admission's business: the session opens as many connections as there are calls."""
 
-    def __init__(self, limits: Limits, *, stream: bool) -> None:
+    def __init__(self, limits: Limits, credentials: Credentials, *, stream: bool) -> None:
+        self._credentials = credentials
         self._timeout = aiohttp.ClientTimeout(
             total=limits.timeout_s,
             sock_connect=min(CONNECT_TIMEOUT_S, limits.timeout_s),
@@ -32,20 +35,25 @@ class HttpTransport:
         Raises:
             CallFailed: no whole answer came (TIMEOUT, CONNECTION), or more than 32 MB of it (NO_ANSWER).
         """
+        secret = await self._credentials.secret()
         body = wire.body(request)
+        return await self.post(wire.url, body, wire.headers(body, secret, datetime.now(UTC)), secret, wire)
+
+    async def post(self, url: str, body: bytes, headers: dict[str, str], secret: Secret, wire: Wire) -> Answered:
+        """One POST and its answer, without the secret."""
         try:
-            async with self._opened().post(
-                wire.url, data=body, headers=wire.headers(body), allow_redirects=False
-            ) as response:
-                headers = {name.lower(): value for name, value in response.headers.items()}
+            async with self._opened().post(url, data=body, headers=headers, allow_redirects=False) as response:
+                found = {name.lower(): value for name, value in response.headers.items()}
                 if self._stream and response.status == 200 and "json" not in response.content_type:
-                    return await _streamed(wire, response, headers)
-                return Answered(response.status, headers, await _bounded(response))
+                    return await _streamed(wire, response, found, secret)
+                return Answered(response.status, found, secret.redacted(await _bounded(response)))
         except (TimeoutError, aiohttp.ServerTimeoutError) as error:
             sent = not isinstance(error, aiohttp.ConnectionTimeoutError)
             raise CallFailed(Kind.TIMEOUT, f"no whole answer in time ({type(error).__name__})", sent=sent) from error
         except (aiohttp.ClientConnectorError, ssl.SSLError) as error:
-            raise CallFailed(Kind.CONNECTION, f"no connection: {type(error).__name__}: {error}"[:500], sent=False) from error
+            raise CallFailed(
+                Kind.CONNECTION, f"no connection: {type(error).__name__}: {error}"[:500], sent=False
+            ) from error
         except (aiohttp.ClientError, OSError, EOFError, ValueError) as error:
             raise CallFailed(Kind.CONNECTION, f"the connection broke: {type(error).__name__}: {error}"[:500]) from error
 
@@ -53,6 +61,7 @@ class HttpTransport:
         if self._session is not None:
             await self._session.close()
             self._session = None
+        await self._credentials.aclose()
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -72,7 +81,9 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
     return bytes(body)
 
 
-async def _streamed(wire: Wire, response: aiohttp.ClientResponse, headers: dict[str, str]) -> Answered:
+async def _streamed(
+    wire: Wire, response: aiohttp.ClientResponse, headers: dict[str, str], secret: Secret
+) -> Answered:
     clock = asyncio.get_running_loop().time
     began_s, first_s, size = clock(), None, 0
     events = wire.stream()
@@ -83,4 +94,4 @@ async def _streamed(wire: Wire, response: aiohttp.ClientResponse, headers: dict[
         if events.feed(piece) and first_s is None:
             first_s = clock() - began_s
     ttft_ms = None if first_s is None else round(first_s * 1000)
-    return Answered(response.status, headers, events.finish(response.status, headers), ttft_ms)
+    return Answered(response.status, headers, secret.redacted(events.finish(response.status, headers)), ttft_ms)

@@ -5,13 +5,15 @@ What the job fixes is encoded once and stands first, byte-identical over rows; p
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import orjson
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.job import Model
-from pipeline.providers.hints import limits_seen, redacted, retry_after_s
+from pipeline.providers.hints import limits_seen, retry_after_s, shortened
+from pipeline.providers.secrets import Secret
 from pipeline.work import Answered, AnswerShape, Reply, Request, Stop, Usage
 
 BASE_URL = "https://api.openai.com/v1"
@@ -43,54 +45,69 @@ CODES = {
     "rate_limit_exceeded": Kind.THROTTLED,
     "server_error": Kind.OVERLOADED,
 }
-STATUSES = {401: Kind.AUTH, 402: Kind.QUOTA, 403: Kind.AUTH, 429: Kind.THROTTLED, 408: Kind.OVERLOADED, 409: Kind.OVERLOADED, 425: Kind.OVERLOADED}
-TOO_LONG = re.compile(r"maximum context length|context size|context window|too many tokens|prompt is too long", re.IGNORECASE)
+STATUSES = {
+    401: Kind.AUTH,
+    402: Kind.QUOTA,
+    403: Kind.AUTH,
+    429: Kind.THROTTLED,
+    408: Kind.OVERLOADED,
+    409: Kind.OVERLOADED,
+    425: Kind.OVERLOADED,
+}
+TOO_LONG = re.compile(
+    r"maximum context length|context size|context window|too many tokens|prompt is too long", re.IGNORECASE
+)
 NEVER_FITS = re.compile(r"request too large", re.IGNORECASE)
 PER_DAY = re.compile(r"per day|\((?:TPD|RPD)\)", re.IGNORECASE)
-NO_MODEL = re.compile(r"model .*(?:does not exist|not found|deprecated|not supported)|deployment .*not exist", re.IGNORECASE)
+NO_MODEL = re.compile(
+    r"model .*(?:does not exist|not found|deprecated|not supported)|deployment .*not exist", re.IGNORECASE
+)
 NEW_CAP = re.compile(r"^(?:ft:)?(?:gpt-|chatgpt|o\d)")
 
 
 class OpenAIWire:
-    """`base_url` ends in /v1; the key stays out of every repr."""
+    """`model.base_url` ends in /v1."""
 
     name = "openai"
 
-    def __init__(self, model: Model, shape: AnswerShape, api_key: str, base_url: str = "") -> None:
-        self.url = (base_url or BASE_URL).rstrip("/") + "/chat/completions"
-        self._key = api_key
+    def __init__(self, model: Model, shape: AnswerShape) -> None:
+        self.url = (model.base_url or BASE_URL).rstrip("/") + "/chat/completions"
         self._shape = shape
         self._cap = "max_completion_tokens" if NEW_CAP.match(model.name) else "max_tokens"
-        fixed: dict[str, Any] = {"model": model.name, **_structured(shape)}
+        free: dict[str, Any] = {"model": model.name}
         if model.temperature is not None:
-            fixed["temperature"] = model.temperature
+            free["temperature"] = model.temperature
         if model.stream:
-            fixed |= {"stream": True, "stream_options": {"include_usage": True}}
-        self._head = orjson.dumps(fixed)[:-1]
-        self._systems: dict[str, bytes] = {}
+            free |= {"stream": True, "stream_options": {"include_usage": True}}
+        self._free_head = orjson.dumps(free)[:-1]
+        self._head = orjson.dumps({**free, **_structured(shape)})[:-1]
+        self._systems: dict[tuple[str, bool], bytes] = {}
 
     def __repr__(self) -> str:
         return f"OpenAIWire({self.url})"
 
-    def headers(self, body: bytes) -> dict[str, str]:  # noqa: ARG002 (other wires sign the body)
-        return {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+    def headers(self, body: bytes, secret: Secret, now: datetime) -> dict[str, str]:  # noqa: ARG002 (others sign)
+        return {"Authorization": f"Bearer {secret.value}", "Content-Type": "application/json"}
 
     def body(self, request: Request) -> bytes:
         turns = [{"role": turn.role, "content": _clean(turn.text)} for turn in request.turns]
         messages = orjson.dumps(turns)[1:]
         cap = f',"{self._cap}":{request.max_output_tokens}}}'.encode()
-        return self._head + b',"messages":[' + self._system(request.system) + messages + cap
+        head = self._free_head if request.free_text else self._head
+        return head + b',"messages":[' + self._system(request.system, free_text=request.free_text) + messages + cap
 
-    def _system(self, system: str) -> bytes:
+    def _system(self, system: str, *, free_text: bool) -> bytes:
         """The system message, encoded once per job."""
-        found = self._systems.get(system)
+        found = self._systems.get((system, free_text))
         if found is None:
             text = system
-            if self._shape.mode == "json_object":
+            if self._shape.mode == "json_object" and not free_text:
                 schema = orjson.dumps(self._shape.schema).decode()
-                text = f"{system}\n\nAnswer with one JSON object of this JSON schema, and nothing else:\n{schema}".strip()
+                text = (
+                    f"{system}\n\nAnswer with one JSON object of this JSON schema, and nothing else:\n{schema}".strip()
+                )
             found = orjson.dumps({"role": "system", "content": _clean(text)}) + b"," if text else b""
-            self._systems[system] = found
+            self._systems[system, free_text] = found
         return found
 
     def reply(self, answer: Answered) -> Reply:
@@ -124,12 +141,16 @@ class OpenAIWire:
         error = body.get("error") if isinstance(body, dict) else None
         if isinstance(body, dict) and not error:
             error = body
-        details = error if isinstance(error, dict) else {"message": str(error or answer.body[:500].decode("utf-8", "replace"))}
+        details = (
+            error
+            if isinstance(error, dict)
+            else {"message": str(error or answer.body[:500].decode("utf-8", "replace"))}
+        )
         message = _string(details.get("message")) or answer.body[:500].decode("utf-8", "replace")
         hint = retry_after_s(answer.headers, message)
         return CallFailed(
             _kind(answer.status, details, message),
-            redacted(message, (self._key,)) or f"status {answer.status}",
+            shortened(message) or f"status {answer.status}",
             status=answer.status,
             retry_after_s=hint,
             provider_request_id=_request_id(answer.headers),
@@ -137,7 +158,7 @@ class OpenAIWire:
         )
 
     def _no_answer(self, answer: Answered, message: str, usage: Usage) -> CallFailed:
-        start = redacted(answer.body[:200].decode("utf-8", "replace"), (self._key,))
+        start = shortened(answer.body[:200].decode("utf-8", "replace"))
         return CallFailed(
             Kind.CONNECTION if answer.body == CUT_OFF else Kind.NO_ANSWER,
             f"{message}: {start}",

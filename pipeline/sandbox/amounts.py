@@ -17,9 +17,7 @@ CURRENCY_MARK = r"(?:EUR|USD|GBP|CHF|PLN|JPY|SEK|US\$|[€$£¥])"
 PLAIN = r"\d{1,3}(?:[.,'’]\d{3})+(?:[.,]\d{1,6})?(?![\d'’])|\d+(?:[.,]\d{1,6})?"
 SPACED = r"\d{1,3}(?: \d{3})+(?:[.,]\d{1,6})?(?![\d'’])|" + PLAIN
 LATIN = "A-Za-zÀ-ž"
-AROUND = (
-    rf"(?P<sign>[-−–])?(?:(?<![{LATIN}])(?P<mark>{CURRENCY_MARK}\s?)|(?<![{LATIN}_\d.,/:#]))(?P<inner>[-−–])?"  # noqa: RUF001 (minus signs)
-)
+AROUND = rf"(?P<sign>[-−–])?(?:(?<![{LATIN}])(?P<mark>{CURRENCY_MARK}\s?)|(?<![{LATIN}_\d.,/:#]))(?P<inner>[-−–])?"  # noqa: RUF001 (minus signs)
 AFTER = r"(?![A-Za-z0-9/:]|[.,]\d)(?P<percent>\s?[%‰])?(?P<trailing>-(?![\w-]))?"
 TIGHT_NUMBER = re.compile(rf"{AROUND}(?P<digits>{PLAIN}){AFTER}")
 SPACED_NUMBER = re.compile(rf"{AROUND}(?P<digits>{SPACED}){AFTER}")
@@ -72,7 +70,13 @@ def plain(value: Decimal) -> str:
 def _number(match: re.Match[str], line: str, mark: str) -> Number | None:
     digits, start = match["digits"], match.start("digits")
     sign = match["sign"]
-    if sign and match.start() > 0 and (before := line[match.start() - 1]) != "(" and not before.isspace() and before not in ";|\t":
+    if (
+        sign
+        and match.start() > 0
+        and (before := line[match.start() - 1]) != "("
+        and not before.isspace()
+        and before not in ";|\t"
+    ):
         if match["mark"] is None:
             return None  # the last part of A-17 or 551-0099812
         sign = None

@@ -15,6 +15,7 @@ BYTES_PER_TOKEN = 4
 
 Extract = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 Repair = Callable[[str, Mapping[str, Any], str], dict[str, Any]]
+Read = Callable[[str, int | None], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,18 @@ class Rules:
 
     extract: Extract  # (text, schema) → record
     repair: Repair  # (text, schema, what was wrong) → record
+    read: Read  # (text, cap in tokens) → the answer in plain words, where no schema is given
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An HTTP request, whole. Header names are lower-case."""
+
+    method: str
+    path: str  # as sent: percent-encoded, without the query
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +52,7 @@ class Question:
     tool_forced: bool = False
     stream: bool = False
     stream_usage: bool = False
+    count_only: bool = False  # not to be answered: how many tokens has it?
 
 
 class Ending(StrEnum):
@@ -78,15 +92,20 @@ class Refused(Exception):
 class Wire(Protocol):
     """One provider's dialect. Pure: bytes in, bytes out."""
 
-    path: str
+    name: str
+    paths: tuple[str, ...]  # aiohttp's route patterns, of POST
     stream_type: str
 
-    def authorise(self, headers: Mapping[str, str]) -> None:
-        """Raises Refused when there is no good key."""
+    def authorise(self, received: Received) -> None:
+        """Raises Refused when there is no good key, or no good signature."""
         ...
 
-    def parse(self, body: bytes) -> Question:
+    def parse(self, received: Received) -> Question:
         """Raises Refused for all that the provider would refuse."""
+        ...
+
+    def counted(self, question: Question) -> bytes:
+        """The answer to a question that only counts."""
         ...
 
     def whole(self, question: Question, answer: Answer) -> bytes: ...

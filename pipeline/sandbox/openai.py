@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from pipeline.sandbox import openai_errors
-from pipeline.sandbox.exchange import MODEL_VERSION, Answer, Ending, Question, Refused, Stamp
+from pipeline.sandbox.exchange import MODEL_VERSION, Answer, Ending, Question, Received, Refused, Stamp
 from pipeline.sandbox.openai_requests import question_of
 from pipeline.sandbox.quota import Denial
 
@@ -21,11 +21,12 @@ DONE = b"data: [DONE]\n\n"
 
 
 class OpenAI:
-    path = "/v1/chat/completions"
+    name = "openai"
+    paths: tuple[str, ...] = ("/v1/chat/completions",)
     stream_type = "text/event-stream; charset=utf-8"
 
-    def authorise(self, headers: Mapping[str, str]) -> None:
-        scheme, _, key = headers.get("Authorization", "").partition(" ")
+    def authorise(self, received: Received) -> None:
+        scheme, _, key = received.headers.get("authorization", "").partition(" ")
         key = key.strip()
         if scheme.lower() != "bearer" or not key:
             text = "You didn't provide an API key: send it in the header Authorization, as Bearer YOUR_KEY."
@@ -33,8 +34,11 @@ class OpenAI:
         if key == BAD_KEY:
             raise openai_errors.refusal(401, "Incorrect API key provided.", code="invalid_api_key")
 
-    def parse(self, body: bytes) -> Question:
-        return question_of(body)
+    def parse(self, received: Received) -> Question:
+        return question_of(received.body)
+
+    def counted(self, question: Question) -> bytes:
+        raise NotImplementedError("chat completions have no counting endpoint")
 
     def whole(self, question: Question, answer: Answer) -> bytes:
         message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None, "annotations": []}

@@ -20,7 +20,9 @@ MAX_CHARS = 120_000
 TAIL_CHARS = 20_000
 MAX_LINES = 3_000
 MAX_LINE_CHARS = 600
-INSTRUCTION = re.compile(r"\A\s*(?:please\s)?(?:extract|read|find|return|answer|summari[sz]e|list)\b[^\n]{0,300}\n+", re.IGNORECASE)
+INSTRUCTION = re.compile(
+    r"\A\s*(?:please\s)?(?:extract|read|find|return|answer|summari[sz]e|list)\b[^\n]{0,300}\n+", re.IGNORECASE
+)
 HTML = re.compile(r"<(?:html|body|table|tr|td|p|br|div)\b", re.IGNORECASE)
 HIDDEN = re.compile(r"<(script|style)\b[^>]{0,200}>.{0,5000}?</\1>", re.IGNORECASE | re.DOTALL)
 CELL_END = re.compile(r"</t[dh]>", re.IGNORECASE)

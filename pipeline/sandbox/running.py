@@ -13,7 +13,7 @@ import orjson
 
 from pipeline.job import Sandbox
 from pipeline.sandbox.exchange import Rules
-from pipeline.sandbox.rules import extract, repair
+from pipeline.sandbox.rules import extract, read, repair
 from pipeline.sandbox.server import serve
 
 HOST = "127.0.0.1"
@@ -36,7 +36,7 @@ async def _until_stopped(config: Sandbox, port: int, *, parent_pipe: bool) -> No
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, (lambda: None) if parent_pipe else stop.set)
-    runner, taken = await serve(config, HOST, port, Rules(extract, repair))
+    runner, taken = await serve(config, HOST, port, Rules(extract, repair, read))
     try:
         where = {"url": f"http://{HOST}:{taken}", "port": taken}
         sys.stdout.write(orjson.dumps(where).decode() + "\n")

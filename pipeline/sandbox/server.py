@@ -17,19 +17,17 @@ from aiohttp import web
 from pipeline.errors import JobError
 from pipeline.job import Sandbox
 from pipeline.sandbox.counters import Counters
-from pipeline.sandbox.exchange import Answer, Ending, Question, Refused, Rules, Stamp, Wire, cut, tokens_of
+from pipeline.sandbox.exchange import Answer, Ending, Question, Received, Refused, Rules, Stamp, Wire, cut, tokens_of
 from pipeline.sandbox.faults import Drawn, Fault, Faults, spoiled
-from pipeline.sandbox.openai import OpenAI
 from pipeline.sandbox.quota import Quota
+from pipeline.sandbox.wires import WIRES
 
-WIRES: tuple[Wire, ...] = (OpenAI(),)
 MAX_BODY_BYTES = 64 * 1024 * 1024
 HOLD_S = 300.0  # the longest that a TIMEOUT waits for its client to go away
 LOOK_S = 0.05
 LEAVE_S = 0.2  # what is still under way when the server stops gets this long
 BACKLOG = 1024
 REFUSAL = "I'm sorry, but I can't help with that."
-NO_SCHEMA = "The sandbox answers by rules, and was given no schema to answer in."
 JSON_TYPE = "application/json"
 
 
@@ -66,16 +64,18 @@ class Provider:
     async def handle(self, wire: Wire, request: web.Request) -> web.StreamResponse:
         stamp = Stamp(f"req_{self.counters.began():024x}")
         try:
-            return await self._admitted(wire, request, await request.read(), stamp)
+            return await self._admitted(wire, request, await _received(request), stamp)
         except Refused as refused:
             return self._refused(wire, refused, stamp)
         finally:
             self.counters.in_flight -= 1
 
-    async def _admitted(self, wire: Wire, request: web.Request, body: bytes, stamp: Stamp) -> web.StreamResponse:
+    async def _admitted(self, wire: Wire, request: web.Request, received: Received, stamp: Stamp) -> web.StreamResponse:
         began_s = time.monotonic()
-        wire.authorise(request.headers)
-        question = wire.parse(body)
+        wire.authorise(received)
+        question = wire.parse(received)
+        if question.count_only:
+            return web.Response(body=wire.counted(question), content_type=JSON_TYPE)
         reserved = question.prompt_tokens + (question.cap_tokens or 0)
         quota = self._quota
         denial = quota.admit(reserved, began_s)
@@ -84,7 +84,7 @@ class Provider:
             self.counters.rate_limited += 1
             stamp = replace(stamp, levels=levels, retry_after_s=denial.retry_after_s)
             return self._refused(wire, wire.throttled(question, denial, denial.retry_after_s), stamp)
-        digest = blake2b(body, digest_size=16).digest()
+        digest = blake2b(received.body, digest_size=16).digest()
         drawn = self._faults.draw(digest, self._seen[digest])
         self._seen[digest] += 1
         self.counters.faults[drawn.fault] += 1
@@ -164,7 +164,7 @@ class Provider:
 
     def _text(self, question: Question, drawn: Drawn) -> str:
         if question.schema is None:
-            return NO_SCHEMA
+            return self._rules.read(question.document, question.cap_tokens)
         if question.errors is not None:
             record = self._rules.repair(question.document, question.schema, question.errors)
         else:
@@ -188,6 +188,12 @@ class Provider:
         return web.Response(status=refused.status, body=refused.body, headers=headers)
 
 
+async def _received(request: web.Request) -> Received:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    path, _, query = request.raw_path.partition("?")
+    return Received(request.method, path, query, headers, await request.read())
+
+
 def _cut_off(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
     """Break the connection in the middle of what was being sent."""
     if request.transport is not None:
@@ -204,7 +210,8 @@ def application(config: Sandbox, rules: Rules) -> web.Application:
     provider = Provider(config, rules)
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     for wire in WIRES:
-        app.router.add_post(wire.path, _handler(provider, wire))
+        for path in wire.paths:
+            app.router.add_post(path, _handler(provider, wire))
 
     async def counters(_: web.Request) -> web.Response:
         return web.Response(body=orjson.dumps(provider.counters.as_dict()), content_type=JSON_TYPE)
@@ -227,7 +234,7 @@ def _handler(provider: Provider, wire: Wire) -> Callable[[web.Request], Awaitabl
 
 
 async def _nowhere(request: web.Request) -> web.Response:
-    known = ", ".join(wire.path for wire in WIRES)
+    known = ", ".join(path for wire in WIRES for path in wire.paths)
     error = {"message": f"Invalid URL ({request.method} {request.path}). The sandbox answers POST to {known}."}
     body = {"error": {**error, "type": "invalid_request_error", "param": None, "code": None}}
     return web.Response(status=404, body=orjson.dumps(body), content_type=JSON_TYPE)

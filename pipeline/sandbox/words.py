@@ -34,7 +34,10 @@ TOTAL = (
     r"|合計|請求金額|請求額"
 )
 AMOUNT_LABELS = re.compile(
-    "|".join(f"(?P<{kind}>{words})" for kind, words in (("none", NONE), ("gross", GROSS), ("net", NET), ("tax", TAX), ("total", TOTAL)))
+    "|".join(
+        f"(?P<{kind}>{words})"
+        for kind, words in (("none", NONE), ("gross", GROSS), ("net", NET), ("tax", TAX), ("total", TOTAL))
+    )
 )
 
 DUE = re.compile(
@@ -63,18 +66,24 @@ NUMBERED = re.compile(
     rf"(?<!\w)(?:{DOCUMENT})[\s-]?(?P<word>numbers?|nummer|numero|numéro|no\.?|nr\.?|n[°º.]|番号|#)?(?: is|\s+of)?\s{{0,24}}[:#]{{0,2}}\s{{0,24}}"
     r"(?:第\s?|no\.\s{1,3}|de\s(?:factura|facture):?\s{1,3})?(?P<number>[a-z]{0,6}[-/.]?[a-z]{0,4}[-/.]?\d[\w./-]{0,24}|[a-z]-[a-z0-9/-]*\d\w*)"
 )
-BARE_NUMBER = re.compile(r"(?:^|[|\s])(?:number is|nr\.|no\.|numéro|número(?: de factura)?|#)\s?:?\s{0,3}(?P<number>[a-z]{0,4}[-/.]?\d[\w./-]{1,24})")
+BARE_NUMBER = re.compile(
+    r"(?:^|[|\s])(?:number is|nr\.|no\.|numéro|número(?: de factura)?|#)\s?:?\s{0,3}(?P<number>[a-z]{0,4}[-/.]?\d[\w./-]{1,24})"
+)
 OTHER_DOCUMENT = re.compile(r"relates to|zu rechnung|sur facture|della fattura|storno|order|our file|policy|account")
 CREDIT = re.compile(
     r"credit note|^\W*gutschrift\b|\bavoir\b|nota di credito|nota de crédito|factura rectificativa|creditnota|kreditfaktura|korygująca|赤伝"
 )
-TENDERED = re.compile(r"^\W*(?:cash|change|card|visa|mastercard|efectivo|cambio|tarjeta|bar|rückgeld|espèces|contanti|現金|お釣り)\b.*(?:\d[.,]\d\d|¥|approved)|領 ?収 ?書")
+TENDERED = re.compile(
+    r"^\W*(?:cash|change|card|visa|mastercard|efectivo|cambio|tarjeta|bar|rückgeld|espèces|contanti|現金|お釣り)\b.*(?:\d[.,]\d\d|¥|approved)|領 ?収 ?書"
+)
 
 COMPANY = re.compile(
     r"(?:\b(?:Ltd|LTD|Limited|Inc|INC|LLC|LLP|PLC|GmbH|AG|KG|GbR|SARL|SAS|SA|S\.A\.S|S\.A|S\.L|S\.r\.l|S\.p\.A|B\.V|V\.O\.F|AB|HB|K\.K|S\.C|OÜ)\b\.?"
     r"|e\.K\.|Sp\. z o\.o\.|株式会社|有限会社|合同会社)"
 )
-SELLER = re.compile(r"^\W*(?:seller|supplier|vendor|sprzedawca|seller / sprzedawca|leverancier|lieferant|fornitore|emisor|émetteur|de|from|invoice from)\s?(?::|(?<=invoice from)\s)\s*(.+)")
+SELLER = re.compile(
+    r"^\W*(?:seller|supplier|vendor|sprzedawca|seller / sprzedawca|leverancier|lieferant|fornitore|emisor|émetteur|de|from|invoice from)\s?(?::|(?<=invoice from)\s)\s*(.+)"
+)
 BUYER = re.compile(
     r"\b(?:bill to|ship to|buyer|customer|client|kunde|cliente|klant|nabywca|spett\.?le|destinatario|consignee|shipper|guest)\b|^\W*(?:an|aan|to|à)\b\s?:?|御中"
 )
