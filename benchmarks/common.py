@@ -1,4 +1,4 @@
-"""What the benchmarks share: invoices by the thousand, a sandbox in its own process, and processes measured from outside."""
+"""What the benchmarks share: invoices by the thousand, a sandbox of its own, processes measured from outside."""
 
 import json
 import os

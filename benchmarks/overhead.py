@@ -30,8 +30,8 @@ def main(rows: int, rounds: int) -> None:
             for name, figures in (("bare", bare), ("ours", ours)):
                 per_thousand = 1000 * figures["cpu_s"] / rows
                 print(
-                    f"round {number} {name}: {per_thousand:.2f} CPU s per 1,000 rows, {rows / figures['wall_s']:.0f} rows/s, "
-                    f"{figures['peak_mb']:.0f} MB"
+                    f"round {number} {name}: {per_thousand:.2f} CPU s per 1,000 rows, "
+                    f"{rows / figures['wall_s']:.0f} rows/s, {figures['peak_mb']:.0f} MB"
                 )
             manifest = json.loads((folder / "out/run.json").read_text())
             print(f"        rows {manifest['rows']}")

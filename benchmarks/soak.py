@@ -66,7 +66,8 @@ def main(rows: int, kills: int, seed: int) -> None:
     print(f"sandbox: {json.dumps(served)}")
     print(f"ours: {manifest['calls']} calls, {answered} answered, {lost} lost in crashes, {manifest['rows']}")
     print(
-        f"answers the sandbox billed and we don't have: {served['answered'] - answered} (at most the {lost} lost and the cut)"
+        f"answers the sandbox billed and we don't have: {served['answered'] - answered} "
+        f"(at most the {lost} lost and those cut off)"
     )
     seen = sum(count for count in (served["requests"], -manifest["calls"]))
     print(f"requests the sandbox saw beyond our call log: {seen}")

@@ -1,7 +1,8 @@
 """The one place where calls wait: first come, first served, retries before new rows, no polling.
 
-Every change (a settlement, a hint, the passing of time) wakes the pump once; it admits from the head of the queue as
-long as the governor says go. Waiting outside of it (back-off) goes through `pause`, so that a stop reaches everybody.
+Every change that matters (a settlement, a hint, the passing of time) wakes the pump once; it admits from the head of
+the queue as long as the governor says go. Waiting outside of it (back-off) goes through `pause`, so that a stop reaches
+everybody. Who waits for a tenant's own budget stands aside and holds up nobody else.
 """
 
 import asyncio
@@ -9,8 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from pipeline.limits import UNSENT, Governor, Need, Snapshot, Ticket, Used
-from pipeline.work import LimitSeen, ParkReason
+from pipeline.limits import UNSENT, Governor, Need, Room, Snapshot, Ticket, Used, Wait
+from pipeline.work import Lane, LimitSeen, ParkReason
 
 TIMER_LEAST_S = 0.001  # some event loops count in milliseconds, and would spin on less
 
@@ -27,9 +28,17 @@ class NeverFits(Exception):
     """The request is larger than a limit ever allows."""
 
 
-Queue = OrderedDict[
-    "asyncio.Future[Ticket]", Callable[[], Need]
-]  # in order of arrival; one who gives up leaves at once
+class TenantOverBudget(Exception):
+    """The request's tenant has nothing left for today; the other tenants go on."""
+
+    def __init__(self, tenant: str, message: str) -> None:
+        super().__init__(message)
+        self.tenant = tenant
+
+
+Turn = asyncio.Future[Ticket]
+Queue = OrderedDict[Turn, Callable[[], Need]]  # in order of arrival; one who gives up leaves at once
+Aside = OrderedDict[Turn, tuple[Queue, Callable[[], Need]]]  # with the queue that it came from
 
 
 class Admission:
@@ -41,9 +50,11 @@ class Admission:
         self._outage_s = outage_s
         self._retries: Queue = OrderedDict()
         self._new: Queue = OrderedDict()
+        self._aside: dict[str, Aside] = {}
         self._paused: set[asyncio.Future[None]] = set()
         self._draining: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._firm = False  # nothing but time lets the head of the queue go
         self._held_since_s = 0.0
         self._stopped: ParkReason | None = None
         self.stop_message = ""
@@ -59,12 +70,13 @@ class Admission:
 
     @property
     def waiting(self) -> int:
-        return len(self._retries) + len(self._new)
+        return len(self._retries) + len(self._new) + sum(map(len, self._aside.values()))
 
     def affords(self, usd: Decimal) -> bool:
         return self._governor.affords(usd)
 
     def snapshot(self) -> Snapshot:
+        self._held(self.why_waiting, book=True)
         return self._governor.snapshot(self._clock())
 
     # ── waiting ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -73,24 +85,29 @@ class Admission:
         """Wait for one's turn; `need` is asked when it has come. The ticket is to be settled exactly once.
 
         Raises:
-            Stopped: the run ends early. NeverFits: no waiting would help. What `need` raises.
+            Stopped: the run ends early. NeverFits: no waiting would help. TenantOverBudget. What `need` raises.
         """
         self._raise_if_stopped()
-        turn: asyncio.Future[Ticket] = asyncio.get_running_loop().create_future()
+        turn: Turn = asyncio.get_running_loop().create_future()
         queue = self._retries if retry else self._new
-        first = not self._retries if retry else not self.waiting
+        first = not self._retries if retry else not (self._retries or self._new)
         queue[turn] = need
         if first:
             self._pump()  # behind somebody, nothing has changed
         try:
             return await turn
         except asyncio.CancelledError:
-            queue.pop(turn, None)
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self.settle(turn.result(), UNSENT)
-            else:
-                self._pump()  # the next may be smaller
+            self._leave(turn, queue)
             raise
+
+    def _leave(self, turn: Turn, queue: Queue) -> None:
+        queue.pop(turn, None)
+        for aside in self._aside.values():
+            aside.pop(turn, None)
+        if turn.done() and not turn.cancelled() and turn.exception() is None:
+            self.settle(turn.result(), UNSENT)
+        else:
+            self._pump()  # the next may be smaller
 
     async def pause(self, seconds: float) -> None:
         """Sleep outside any slot; a stop cuts it short with `Stopped`."""
@@ -121,16 +138,19 @@ class Admission:
             for empty in self._draining:
                 _wake(empty)
             self._draining.clear()
-        self._pump()
+        if ticket.need.tenant in self._aside:
+            self._call_back(ticket.need.tenant)
+        self._nudge()
 
     def limits(self, ticket: Ticket, seen: Sequence[LimitSeen]) -> None:
         """To be called before `ok`, `throttled` or `overloaded` of the same answer: those wake the queue."""
         if seen:
             self._governor.on_limits(ticket, seen, self._clock())
 
-    def throttled(self, ticket: Ticket, retry_after_s: float | None, jitter: float) -> None:
-        self._governor.on_throttled(ticket, retry_after_s, self._clock(), jitter)
-        self._pump()
+    def throttled(self, ticket: Ticket, retry_after_s: float | None, jitter: float, lane: Lane | None = None) -> None:
+        """A 429, to be told before its ticket is settled. `lane`: what was short, where the provider says it."""
+        self._governor.on_throttled(ticket, retry_after_s, self._clock(), jitter, lane)
+        self._nudge()
 
     def overloaded(self, retry_after_s: float | None, jitter: float) -> None:
         now_s = self._clock()
@@ -139,13 +159,13 @@ class Admission:
         opened_s = self._governor.open_since_s
         if opened_s is not None and now_s - opened_s >= self._outage_s:
             self.stop(ParkReason.OUTAGE, f"the provider has been down for {now_s - opened_s:.0f} s")
-        self._pump()
+        self._nudge()
 
-    def ok(self, retry_after_s: float | None = None) -> None:
+    def ok(self, retry_after_s: float | None = None, ticket: Ticket | None = None) -> None:
         now_s = self._clock()
-        self._governor.on_ok(now_s)
+        self._governor.on_ok(now_s, ticket)
         self._governor.hint(retry_after_s, now_s)
-        self._pump()
+        self._nudge()
 
     # ── the run's side ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -164,11 +184,11 @@ class Admission:
             return
         self._stopped, self.stop_message = reason, message
         self._held("")
-        for turn in (*self._retries, *self._new):
-            if not turn.done():
-                turn.set_exception(Stopped(reason, message))
-        self._retries.clear()
-        self._new.clear()
+        for line in (self._retries, self._new, *self._aside.values()):
+            for turn in line:
+                if not turn.done():
+                    turn.set_exception(Stopped(reason, message))
+            line.clear()
         for woken in self._paused:
             _wake(woken)
         self._disarm()
@@ -179,6 +199,11 @@ class Admission:
 
     # ── the pump ────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def _nudge(self) -> None:
+        """Something was settled or answered: ask again, unless only time can tell."""
+        if self._timer is None or not self._firm:
+            self._pump()
+
     def _pump(self) -> None:
         """Admit from the head of the queue while the governor says go; then wait for time or a settlement."""
         self._disarm()
@@ -186,38 +211,68 @@ class Admission:
             turn = next(iter(queue))
             if turn.done():  # cancelled, and not yet told
                 del queue[turn]
-            elif not self._offer(turn, queue[turn]):
+            elif not self._offer(turn, queue):
                 return
             else:
                 queue.pop(turn, None)
         self._held("")
 
-    def _offer(self, turn: "asyncio.Future[Ticket]", asked: Callable[[], Need]) -> bool:
+    def _offer(self, turn: Turn, queue: Queue) -> bool:
         """Whether the head of the queue is served, one way or another."""
         try:
-            need = asked()
+            need = queue[turn]()
         except Exception as error:  # noqa: BLE001 (the boundary of one waiter: its own error goes to itself)
             turn.set_exception(error)
             return True
         if (refusal := self._governor.refusal(need)) is not None:
             turn.set_exception(NeverFits(refusal))
             return True
-        now_s = self._clock()
-        wait = self._governor.wait(need, now_s)
-        if wait.seconds == 0:
-            turn.set_result(self._governor.take(need, now_s))
+        if need.tenant is not None and self._stands_aside(turn, queue, need, need.tenant):
             return True
+        now_s = self._clock()
+        wait = self._governor.offer(need, now_s)
+        if isinstance(wait, Ticket):
+            turn.set_result(wait)
+            if need.tenant in self._aside:
+                self._call_back(need.tenant)
+            return True
+        self._wait(wait, need, now_s)
+        return False
+
+    def _wait(self, wait: Wait, need: Need, now_s: float) -> None:
         self._held(wait.why)
+        self._firm = wait.firm
         if wait.seconds is not None:
             at_s = now_s + max(wait.seconds, TIMER_LEAST_S)
             self._timer = asyncio.get_running_loop().call_at(at_s, self._pump)
         elif self._governor.budget_spent(need):
             self.stop(ParkReason.BUDGET, "the next call could cost more than what is left of budget.max_usd")
-        return False
 
-    def _held(self, why: str) -> None:
+    def _stands_aside(self, turn: Turn, queue: Queue, need: Need, tenant: str) -> bool:
+        """Whether its tenant's budget keeps it: for good, or until a call of this tenant has ended."""
+        match self._governor.tenant_room(need):
+            case Room.NEVER:
+                turn.set_exception(TenantOverBudget(tenant, self._governor.tenant_told(need)))
+            case Room.LATER:
+                aside = self._aside.setdefault(tenant, OrderedDict())
+                aside[turn] = (queue, queue[turn])
+            case Room.NOW:
+                return False
+        return True
+
+    def _call_back(self, tenant: str) -> None:
+        """The first of a tenant's calls that stand aside goes back to the head of its queue; it may fit by now."""
+        aside = self._aside[tenant]
+        if aside:
+            turn, (queue, need) = aside.popitem(last=False)
+            queue[turn] = need
+            queue.move_to_end(turn, last=False)
+        else:
+            del self._aside[tenant]
+
+    def _held(self, why: str, *, book: bool = False) -> None:
         """Book the time that the head of the queue was held, by its cause."""
-        if why == self.why_waiting:
+        if why == self.why_waiting and not book:
             return
         now_s = self._clock()
         if self.why_waiting:

@@ -6,8 +6,6 @@ They know nothing of each other: a 429 says nothing about the provider's health,
 import math
 from dataclasses import dataclass
 
-from pipeline.lanes import sane
-
 GATE_S = 0.35  # a 429 without a hint; doubles with each episode in a row
 GATE_MOST_S = 60.0
 HINT_MOST_S = 1e9
@@ -31,24 +29,23 @@ class Gate:
         """Never shortened."""
         self.until_s = max(self.until_s, until_s)
 
-    def throttled(self, sent_s: float, retry_after_s: float | None, now_s: float, jitter: float) -> bool:
-        """Whether this 429 is news: one that was sent before the last reaction brings only its hint.
-
-        Without a hint: full jitter over 0.7, 1.4, 2.8, … 60, 60 s for the episodes in a row.
-        """
-        hint_s = sane(retry_after_s, HINT_MOST_S)
+    def news(self, sent_s: float, hint_s: float | None, now_s: float) -> bool:
+        """Whether a 429 is one: whoever was sent before the last reaction brings only its hint."""
         if hint_s is not None:
             self.hold(now_s + hint_s)
         if sent_s <= self._episode_s:
             return False
         self._episode_s = now_s
-        self._episodes += 1
-        if hint_s is None:
-            self.hold(now_s + jitter * min(GATE_MOST_S, GATE_S * 2.0 ** min(self._episodes, 16)))
         return True
 
-    def succeeded(self) -> None:
-        self._episodes = 0
+    def back_off(self, now_s: float, jitter: float) -> None:
+        """News without a hint: full jitter over 0.7, 1.4, 2.8, … 60, 60 s for the episodes in a row."""
+        self._episodes += 1
+        self.hold(now_s + jitter * min(GATE_MOST_S, GATE_S * 2.0 ** min(self._episodes, 16)))
+
+    def succeeded(self, sent_s: float) -> None:
+        if sent_s > self._episode_s:
+            self._episodes = 0
 
     def ramp_s(self, in_flight: int, concurrency: int, now_s: float) -> float:
         """Until the next slot opens: all who waited for the gate would else leave at once."""

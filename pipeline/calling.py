@@ -1,4 +1,4 @@
-"""One request to its answer: found on record, or admitted, put on record, sent, journalled, and tried again if it may be.
+"""One request to its answer: found on record, or admitted, sent, journalled, and tried again if it may be.
 
 The one place that spends money. A twin of a request in flight waits for its answer and pays nothing.
 """
@@ -145,7 +145,7 @@ class Caller:
         )
 
     async def _attempt(self, request: Request, ticket: Ticket, this: "_Try", life: RowLife) -> Reply:
-        """One HTTP attempt, on record before and after. The slot is free when the answer is here, not when it is on disk."""
+        """One HTTP attempt, on record before and after. The slot is free once the answer is here, not yet on disk."""
         loop = asyncio.get_running_loop()
         used: Used | None = _nothing()  # nothing has left yet
         try:

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
 
+from pipeline.profiles import Profile
 from pipeline.work import Lane
 
 SMOOTHING = 0.05
+LANES = tuple(Lane)  # amounts are tuples in this order: requests, input tokens, output tokens, tokens
+INDEX = {lane: number for number, lane in enumerate(LANES)}
 
-Settling = Literal["refund", "none", "post"]
+Amounts = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +26,17 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What a call has used. `rejected`: a 429 costs a request and no tokens. `sent` false: it never left."""
+    """What a call has used. `rejected`: a 429 costs a request and no tokens. `sent` false: it never left.
+
+    `input_tokens` includes the cached ones, which some providers charge to no limit.
+    """
 
     input_tokens: int
     output_tokens: int
     usd: Decimal
     rejected: bool = False
     sent: bool = True
+    cached_input_tokens: int = 0
 
 
 UNSENT = Used(0, 0, Decimal(0), rejected=True, sent=False)
@@ -38,23 +44,30 @@ UNSENT = Used(0, 0, Decimal(0), rejected=True, sent=False)
 
 @dataclass(slots=True)
 class Charges:
-    """`settle` is what becomes of reserved output that was not used: given back, kept, or never reserved (post)."""
+    """The provider's arithmetic, and what this run's answers have taught about output."""
 
-    settle: Settling
+    profile: Profile
     output_share: float = 1.0  # of the reserved output that is used, on average
 
-    def reserve(self, lane: Lane, need: Need) -> float:
+    def reserve(self, need: Need) -> Amounts:
         """What the provider sets aside when it admits the call."""
-        return _amount(lane, need.input_tokens, self._output(need) if self.settle == "post" else need.output_tokens)
+        output = self._output(need) if self.profile.settle == "post" else float(need.output_tokens)
+        return (1.0, float(need.input_tokens), output, need.input_tokens + output)
 
-    def expected(self, lane: Lane, need: Need) -> float:
+    def expected(self, need: Need) -> Amounts:
         """What it will probably come to in the end, for pacing."""
-        return _amount(lane, need.input_tokens, need.output_tokens if self.settle == "none" else self._output(need))
+        output = float(need.output_tokens) if self.profile.settle == "none" else self._output(need)
+        return (1.0, float(need.input_tokens), output, need.input_tokens + output)
 
-    def final(self, lane: Lane, need: Need, used: Used) -> float:
+    def final(self, need: Need, used: Used) -> Amounts:
         if used.rejected:
-            return float(lane is Lane.REQUESTS and used.sent)
-        return _amount(lane, used.input_tokens, need.output_tokens if self.settle == "none" else used.output_tokens)
+            return (float(used.sent and self.profile.rejects_count), 0.0, 0.0, 0.0)
+        kept = self.profile.settle == "none"
+        if kept and used.input_tokens == 0:
+            return self.reserve(need)  # an attempt that failed there, and was charged all the same
+        inputs = float(used.input_tokens - (used.cached_input_tokens if self.profile.cached_free else 0))
+        output = float(need.output_tokens) if kept else self.profile.burn * used.output_tokens
+        return (1.0, inputs, output, inputs + output)
 
     def observe(self, need: Need, used: Used) -> None:
         if not used.rejected and need.output_tokens > 0:
@@ -62,18 +75,7 @@ class Charges:
             self.output_share += SMOOTHING * (share - self.output_share)
 
     def _output(self, need: Need) -> float:
+        """Units that the answer will probably be charged."""
         if need.expected_output_tokens is not None:
-            return min(need.expected_output_tokens, need.output_tokens)
-        return need.output_tokens * self.output_share
-
-
-def _amount(lane: Lane, input_tokens: float, output_tokens: float) -> float:
-    match lane:
-        case Lane.REQUESTS:
-            return 1.0
-        case Lane.INPUT_TOKENS:
-            return float(input_tokens)
-        case Lane.OUTPUT_TOKENS:
-            return float(output_tokens)
-        case Lane.TOKENS:
-            return float(input_tokens + output_tokens)
+            return self.profile.burn * min(need.expected_output_tokens, need.output_tokens)
+        return self.profile.burn * need.output_tokens * self.output_share

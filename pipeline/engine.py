@@ -342,7 +342,7 @@ def _finished(prepared: Prepared, ledger: Ledger) -> dict[str, Any] | None:
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """Uvloop where it is installed (the extra `fast`), else asyncio's own."""
     try:
-        import uvloop
+        import uvloop  # noqa: PLC0415 (an extra)
     except ImportError:
         return None
     return uvloop.new_event_loop

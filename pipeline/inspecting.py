@@ -61,12 +61,10 @@ def _live(db: sqlite3.Connection, total: int) -> dict[str, Any]:
             ok += count
         else:
             failed[code] += count
-    sums = ", ".join(f"COALESCE(SUM({name}), 0)" for name in TOKENS)
-    calls, limited, repairs, units, *tokens = db.execute(
-        "SELECT COUNT(*), COALESCE(SUM(error_code = 'rate_limited'), 0), "  # noqa: S608 (own names)
-        f"COALESCE(SUM(purpose = 'repair' AND attempt = 1), 0), COALESCE(SUM(cost_units), 0), {sums} FROM calls WHERE run = ?",
-        (run,),
-    ).fetchone()
+    amounts = ("error_code = 'rate_limited'", "purpose = 'repair' AND attempt = 1", "cost_units", *TOKENS)
+    sums = ", ".join(f"COALESCE(SUM({amount}), 0)" for amount in amounts)
+    found = db.execute(f"SELECT COUNT(*), {sums} FROM calls WHERE run = ?", (run,)).fetchone()  # noqa: S608 (own names)
+    calls, limited, repairs, units, *tokens = found
     done = ok + failed.total()
     return {
         "rows": {"total": max(total, done), "ok": ok, "failed": failed.total(), "pending": max(total, done) - done},

@@ -4,15 +4,18 @@ Requests, tokens, dollars and slots are the same thing: a budget with a level an
 call is admitted when its worst case fits all of them at once, and settled to what it really used, exactly once.
 """
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from pipeline.brakes import HINT_MOST_S, Circuit, Gate
-from pipeline.charging import UNSENT, Charges, Need, Settling, Used
-from pipeline.job import Job
-from pipeline.lanes import Hold, LaneState, LaneView, sane
+from pipeline.charging import UNSENT, Amounts, Need, Used
+from pipeline.climbing import Climb
+from pipeline.lane_set import Held, LaneSet, News
+from pipeline.lanes import LaneView
+from pipeline.mirrors import sane
+from pipeline.rules import LimitRules, rules_of
+from pipeline.spending import Account, Room, Spending
 from pipeline.work import Lane, LimitSeen
 
 __all__ = [
@@ -22,6 +25,7 @@ __all__ = [
     "LaneView",
     "LimitRules",
     "Need",
+    "Room",
     "Snapshot",
     "Ticket",
     "Used",
@@ -29,98 +33,69 @@ __all__ = [
     "rules_of",
 ]
 
-# A 429 may be a fault and no limit: a given limit is cut when there were this many, and this share of what was sent.
-CUT_AFTER, CUT_SHARE, EVIDENCE_MOST = 8, 0.12, 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitRules:
-    """What the job says; 0 is not known. `settle`: what the provider does with reserved output that was not used."""
-
-    concurrency: int
-    requests_per_minute: int = 0
-    input_tokens_per_minute: int = 0
-    output_tokens_per_minute: int = 0
-    max_usd: Decimal | None = None
-    spent_usd: Decimal = Decimal(0)  # by earlier sessions of this run
-    settle: Settling = "refund"  # post: output counts as it is produced, and its maximum is not reserved
-    gamma: float = 4.0
-    first_window: int = 32  # calls at once until the first answer, while no limit is known
-
-    def __post_init__(self) -> None:
-        if self.concurrency < 1 or self.first_window < 1 or not 1.0 <= self.gamma < math.inf:
-            raise ValueError(f"{self!r}: concurrency and first_window should be 1 or more, gamma from 1")
-
-
-def rules_of(job: Job, spent_usd: Decimal) -> LimitRules:
-    limits = job.limits
-    return LimitRules(
-        concurrency=limits.concurrency,
-        requests_per_minute=limits.requests_per_minute,
-        input_tokens_per_minute=limits.input_tokens_per_minute,
-        output_tokens_per_minute=limits.output_tokens_per_minute,
-        max_usd=job.budget.max_usd,
-        spent_usd=spent_usd,
-    )
-
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """`seconds`: 0 may go, None waits for a settlement. `why` names what is short."""
+    """`seconds`: 0 may go, None waits for a settlement. `why` names what is short.
+
+    `firm`: nothing that is settled or answered makes it shorter, so that nobody needs to ask again before.
+    """
 
     seconds: float | None
     why: str = ""
+    firm: bool = False
 
 
 GO = Wait(0.0)
+FOR_BUDGET, FOR_SLOTS, FOR_PROBES = Wait(None, "budget"), Wait(None, "slots"), Wait(None, "circuit")
 
 
 @dataclass(slots=True)
 class Ticket:
-    """One admission; to be settled once."""
+    """One admission; to be settled once. `probe`: sent to see whether a provider that was down is up again."""
 
     need: Need
-    taken_s: float
-    holds: dict[Lane, Hold]
-    admitted: dict[Lane, float]  # in all, itself included: for limits that become known while it is out
+    held: Held
     probe: bool
     settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
+    """`concurrency` is the ceiling, `slots` how many of them are open now."""
+
     in_flight: int
     concurrency: int
+    slots: int
     gate_until_s: float
     spent_usd: Decimal
     reserved_usd: Decimal
     at_risk_usd: Decimal
-    waited_s: dict[str, float]  # by cause
+    waited_s: Mapping[str, float]  # the head of the queue, by cause
     lanes: tuple[LaneView, ...]
+
+    @property
+    def waited_share(self) -> dict[str, float]:
+        """Causes with their share of all waiting, the longest first."""
+        total_s = sum(self.waited_s.values())
+        by_time = sorted(self.waited_s.items(), key=lambda item: -item[1])
+        return {why: seconds / total_s for why, seconds in by_time if seconds > 0.0}
 
 
 class Governor:
     """All limits of one scope. Every method takes the time, on one clock that never goes back; nothing here waits."""
 
     def __init__(self, rules: LimitRules) -> None:
-        self._rules = rules
         self.concurrency = rules.concurrency
-        self.max_usd = rules.max_usd
         self.in_flight = 0
-        self.spent_usd = rules.spent_usd
-        self.reserved_usd = Decimal(0)
-        self.at_risk_usd = Decimal(0)
+        self.money = Spending(Account(rules.max_usd, rules.spent_usd), rules.tenant_max_usd_per_day, rules.alert_at)
+        self.money.start_day(rules.spent_by_tenant)
         self.waited_s: dict[str, float] = {}
-        self._charges = Charges(rules.settle)
+        self._lanes = LaneSet(rules)
         self._gate = Gate()
         self._circuit = Circuit()
+        self._climb = Climb(float(rules.first_window))
         self._probes = 0
-        self._answered = False
-        self._admitted = dict.fromkeys(Lane, 0.0)
-        self._accepted = self._throttled = 0
-        given = (rules.requests_per_minute, rules.input_tokens_per_minute, rules.output_tokens_per_minute)
-        pairs = zip((Lane.REQUESTS, Lane.INPUT_TOKENS, Lane.OUTPUT_TOKENS), given, strict=True)
-        self._lanes = {lane: LaneState(float(limit), rules.gamma) for lane, limit in pairs if limit}
 
     @property
     def gate_until_s(self) -> float:
@@ -135,46 +110,72 @@ class Governor:
 
     def refusal(self, need: Need) -> str | None:
         """Why this can never be admitted, or None."""
-        for lane, state in self._lanes.items():
-            amount, ceiling = self._charges.reserve(lane, need), state.ceiling
-            if ceiling is not None and amount > ceiling.limit:
-                return (
-                    f"the request needs {amount:,.0f} {lane}, more than limits.{lane}_per_minute = {ceiling.limit:.0f} "
-                    "ever admits. Raise that limit, or lower model.max_output_tokens or chunks.max_tokens"
-                )
-        return None
+        return self._lanes.refusal(need)
 
     def affords(self, usd: Decimal) -> bool:
-        if self.max_usd is None:
-            return True
-        return self.spent_usd + self.reserved_usd + self.at_risk_usd + usd <= self.max_usd
+        return self.money.run.affords(usd)
 
     def budget_spent(self, need: Need) -> bool:
         """Whether no settlement can make room for it any more."""
         return self.in_flight == 0 and not self.affords(need.usd)
 
+    def tenant_room(self, need: Need) -> Room:
+        """Whether the call fits what its tenant may spend today."""
+        if need.tenant is None or self.money.tenant_most_usd is None:
+            return Room.NOW
+        return self.money.tenant(need.tenant).room(need.usd)
+
+    def tenant_told(self, need: Need) -> str:
+        """Why a tenant's calls are not admitted any more."""
+        spent = self.money.tenant(need.tenant or "").spent_usd
+        return (
+            f"tenant {need.tenant!r} has spent ${spent:.4f} of budget.tenant_max_usd_per_day = "
+            f"${self.money.tenant_most_usd} today, and the next call could cost ${need.usd:.4f}"
+        )
+
+    def alert(self) -> str | None:
+        """A warning that is due, once: the share of budget.max_usd that budget.alert_at names is spent."""
+        return self.money.alert()
+
     def wait(self, need: Need, now_s: float) -> Wait:
         """How long, and for what; a reading."""
-        if not self.affords(need.usd):
-            return Wait(None, "budget")
-        if self.in_flight >= self._window():
-            return Wait(None, "slots")
-        if now_s < self.gate_until_s:
-            return Wait(self.gate_until_s - now_s, "retry_after")
+        return self._wait(need, self._lanes.charges.reserve(need), now_s)
+
+    def _wait(self, need: Need, reserved: Amounts, now_s: float) -> Wait:
+        if not self.money.run.affords(need.usd):
+            return FOR_BUDGET
+        if self.in_flight >= self.slots:
+            return FOR_SLOTS
+        if now_s < self._gate.until_s:
+            return Wait(self._gate.until_s - now_s, "retry_after", firm=True)
         circuit_s = self._circuit.wait_s(self._probes, now_s)
         if circuit_s != 0.0:
-            return Wait(circuit_s, "circuit")
-        longest = Wait(self._gate.ramp_s(self.in_flight, self.concurrency, now_s), "pacing")
-        for lane, state in self._lanes.items():
-            seconds, paced = state.wait_s(self._charges.reserve(lane, need), now_s)
-            if seconds > (longest.seconds or 0.0):
-                longest = Wait(seconds, "pacing" if paced else str(lane))
-        return longest if longest.seconds else GO
+            return FOR_PROBES if circuit_s is None else Wait(circuit_s, "circuit")
+        ramp_s = 0.0 if self._lanes.at_once else self._gate.ramp_s(self.in_flight, self.concurrency, now_s)
+        seconds, why, firm = self._lanes.wait_s(reserved, now_s)
+        if ramp_s > seconds:
+            return Wait(ramp_s, "retry_after")
+        return Wait(seconds, why, firm) if seconds > 0.0 else GO
 
-    def _window(self) -> int:
-        """Calls at once. Before the first answer nothing is known of a limit that the job doesn't give."""
-        unknown = not self._answered and not self._lanes
-        return min(self.concurrency, self._rules.first_window) if unknown else self.concurrency
+    @property
+    def slots(self) -> int:
+        """Calls at once: as many as give most answers, while no limit is known."""
+        return self.concurrency if self._lanes.known else min(self.concurrency, int(self._climb.slots))
+
+    def offer(self, need: Need, now_s: float) -> Ticket | Wait:
+        """Admit it, or say how long it has to wait."""
+        reserved = self._lanes.charges.reserve(need)
+        wait = self._wait(need, reserved, now_s)
+        if wait is not GO:
+            return wait
+        held = self._lanes.take(need, reserved, now_s, self._gate.pace_most(now_s))
+        if (opening_s := self._lanes.opening_s(now_s)) is not None:
+            self._gate.hold(opening_s)
+        probe = self._circuit.width is not None
+        self.in_flight += 1
+        self._probes += probe
+        self.money.reserve(need.tenant, need.usd)
+        return Ticket(need, held, probe)
 
     def take(self, need: Need, now_s: float) -> Ticket:
         """Admit what `wait` let go.
@@ -182,19 +183,10 @@ class Governor:
         Raises:
             ValueError: it has to wait; nothing has changed.
         """
-        if self.wait(need, now_s) != GO:
-            raise ValueError(f"{need!r} was taken while it has to wait: {self.wait(need, now_s)!r}")
-        most = self._gate.pace_most(now_s)
-        holds = {}
-        for lane, state in self._lanes.items():
-            holds[lane] = state.take(self._charges.reserve(lane, need), self._charges.expected(lane, need), now_s, most)
-        for lane in Lane:
-            self._admitted[lane] += self._charges.reserve(lane, need)
-        probe = self._circuit.width is not None
-        self.in_flight += 1
-        self._probes += probe
-        self.reserved_usd += need.usd
-        return Ticket(need, now_s, holds, dict(self._admitted), probe)
+        ticket = self.offer(need, now_s)
+        if isinstance(ticket, Wait):
+            raise ValueError(f"{need!r} was taken while it has to wait: {ticket!r}")  # noqa: TRY004 (of its value)
+        return ticket
 
     def settle(self, ticket: Ticket, used: Used | None, now_s: float) -> None:
         """Give back what was not used. None: the call's fate is not known, so its worst case stays reserved.
@@ -207,54 +199,30 @@ class Governor:
         ticket.settled = True
         self.in_flight -= 1
         self._probes -= ticket.probe
-        self.reserved_usd -= ticket.need.usd
-        if used is None:
-            self.at_risk_usd += ticket.need.usd
-            return
-        self.spent_usd += used.usd
-        self._charges.observe(ticket.need, used)
-        for lane, hold in ticket.holds.items():
-            self._lanes[lane].settle(hold, self._charges.final(lane, ticket.need, used), now_s)
+        self.money.settle(ticket.need.tenant, ticket.need.usd, None if used is None else used.usd)
+        self._lanes.settle(ticket.held, ticket.need, used, now_s)
 
     # ── what the provider says ──────────────────────────────────────────────────────────────────────────────────
 
     def on_limits(self, ticket: Ticket, seen: Sequence[LimitSeen], now_s: float) -> None:
-        """Headers: a limit makes or moves a lane; what remained at the send instant corrects its level."""
-        for one in seen:
-            limit, remaining = sane(one.limit), sane(one.remaining)
-            if not limit or remaining is None:
-                continue
-            remaining = min(remaining, limit)
-            hold = ticket.holds.get(one.lane) or Hold(self._charges.reserve(one.lane, ticket.need), ticket.taken_s)
-            if (state := self._lanes.get(one.lane)) is None:
-                state = self._lanes[one.lane] = LaneState(None, self._rules.gamma)
-            since = self._admitted[one.lane] - ticket.admitted[one.lane]
-            refilled = max(0.0, now_s - ticket.taken_s) * limit / 60.0
-            state.announced(limit, remaining - since + refilled, now_s).observe(remaining, hold, now_s)
+        """What headers say of limits, as of the moment that the provider let the call in."""
+        self._lanes.told(ticket.held, seen, now_s)
 
-    def on_throttled(self, ticket: Ticket, retry_after_s: float | None, now_s: float, jitter: float) -> None:
-        """A 429: close the gate for everybody. One that was sent before the last reaction brings only its hint."""
-        self._answered = True
-        self._throttled += 1
+    def on_throttled(
+        self, ticket: Ticket, retry_after_s: float | None, now_s: float, jitter: float, lane: Lane | None = None
+    ) -> None:
+        """A 429: close the gate for everybody. One that was sent before the last reaction brings only its hint.
+
+        `lane`: what was short, where the provider says it.
+        """
         self._circuit.succeeded()  # whoever says 429 is not down
-        if self._gate.throttled(ticket.taken_s, retry_after_s, now_s, jitter):
-            self._learn(ticket, now_s)
-
-    def _learn(self, ticket: Ticket, now_s: float) -> None:
-        """Which lane the 429 is of: one that was said to be short, or else a span shorter than a minute."""
-        observed = {lane: state.bucket for lane, state in self._lanes.items() if state.bucket is not None}
-        holds = {lane: ticket.holds.get(lane) or Hold(0.0, ticket.taken_s) for lane in observed}
-        short = {lane for lane, bucket in observed.items() if not bucket.plenty(holds[lane])}
-        for lane, bucket in observed.items():
-            if not short:
-                bucket.kept_shorter()
-            elif lane in short:
-                bucket.emptied(holds[lane], now_s)
-        share = self._throttled / max(1, self._throttled + self._accepted)
-        if self._throttled >= CUT_AFTER and share >= CUT_SHARE:
-            for lane in self._lanes.keys() - observed.keys():
-                self._lanes[lane].cut(max(0.5, 1.0 - share), now_s)
-            self._throttled = self._accepted = 0
+        hint_s = sane(retry_after_s, HINT_MOST_S)
+        fresh = self._gate.news(ticket.held.taken_s, hint_s, now_s)
+        until_s = self._lanes.refused(ticket.held, News(fresh, hint_s or 0.0, lane), now_s)
+        if until_s is not None:
+            self._gate.hold(until_s)
+        elif hint_s is None:
+            self._gate.back_off(now_s, jitter)
 
     def hold(self, until_s: float) -> None:
         """Nothing is sent before this; never shortened."""
@@ -269,14 +237,12 @@ class Governor:
     def on_overloaded(self, now_s: float, jitter: float) -> None:
         self._circuit.failed(now_s, jitter)
 
-    def on_ok(self, now_s: float) -> None:  # noqa: ARG002 (the clock is every event's argument; learning will need it)
-        self._answered = True
-        self._gate.succeeded()
-        self._accepted += 1
-        if self._accepted + self._throttled > EVIDENCE_MOST:
-            self._accepted //= 2
-            self._throttled //= 2
+    def on_ok(self, now_s: float, ticket: Ticket | None = None) -> None:
+        """`ticket`: of the call that was answered, so that one sent before the last 429 is not taken for its end."""
+        self._gate.succeeded(now_s if ticket is None else ticket.held.taken_s)
         self._circuit.succeeded()
+        if not self._lanes.known:
+            self._climb.answered(now_s, busy=self.in_flight + 1 >= self.slots)
 
     # ── the run's side ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -286,13 +252,21 @@ class Governor:
         self.concurrency = calls
 
     def set_max_usd(self, usd: Decimal | None) -> None:
-        self.max_usd = usd
+        self.money.run.most_usd = usd
 
     def waited(self, why: str, seconds: float) -> None:
         """The head of the queue was held this long by `why`."""
         self.waited_s[why] = self.waited_s.get(why, 0.0) + max(0.0, seconds)
 
     def snapshot(self, now_s: float) -> Snapshot:
-        views = [state.view(str(lane), now_s) for lane, state in self._lanes.items()]
-        money = (self.spent_usd, self.reserved_usd, self.at_risk_usd)
-        return Snapshot(self.in_flight, self.concurrency, self.gate_until_s, *money, dict(self.waited_s), tuple(views))
+        return Snapshot(
+            in_flight=self.in_flight,
+            concurrency=self.concurrency,
+            slots=self.slots,
+            gate_until_s=self.gate_until_s,
+            spent_usd=self.money.run.spent_usd,
+            reserved_usd=self.money.run.reserved_usd,
+            at_risk_usd=self.money.run.at_risk_usd,
+            waited_s=dict(self.waited_s),
+            lanes=self._lanes.views(now_s),
+        )

@@ -5,15 +5,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean, stdev
 
 from pipeline import planning
 from pipeline.chunking import chunk
 from pipeline.estimating import Counts, History
 from pipeline.ledger import FILE, connect, ends
 from pipeline.preparing import Prepared
-from pipeline.work import Row
+from pipeline.work import Purpose, Row
 
 BATCH_ROWS = 512
+ENOUGH = 10  # answers on record from which to speak of the rest
 
 
 @dataclass(slots=True)
@@ -97,19 +99,19 @@ def history(prepared: Prepared) -> History | None:
     if not ledger.exists():
         return None
     sql = (
-        "SELECT c.output_tokens, c.latency_ms FROM calls c JOIN runs USING (run) "
-        "WHERE runs.request_hash = ? AND c.purpose = 'extract' AND c.http_status = 200 ORDER BY c.call DESC LIMIT 2000"
+        "SELECT c.purpose, c.output_tokens, c.latency_ms FROM calls c JOIN runs USING (run) "
+        "WHERE runs.request_hash = ? AND c.http_status = 200 AND c.output_tokens > 0 ORDER BY c.call DESC LIMIT 4000"
     )
     with closing(connect(ledger, read_only=True)) as db:
         found = db.execute(sql, (prepared.plan.request_hash,)).fetchall()
-    outputs = sorted(tokens for tokens, _ in found if tokens)
-    if len(outputs) < 20:
+    first = [(tokens, latency) for purpose, tokens, latency in found if purpose == Purpose.EXTRACT]
+    if len(first) < ENOUGH:
         return None
-    latencies = sorted(latency for _, latency in found if latency is not None)
+    latencies = sorted(latency for _, latency in first if latency is not None)
     return History(
-        requests=len(outputs),
-        output_tokens_low=outputs[len(outputs) // 10],
-        output_tokens_mean=sum(outputs) / len(outputs),
-        output_tokens_high=outputs[len(outputs) * 9 // 10],
+        requests=len(first),
+        output_tokens_mean=fmean(tokens for tokens, _ in first),
+        output_tokens_stdev=stdev(tokens for tokens, _ in first),
+        repair_share=(len(found) - len(first)) / len(first),
         latency_s=latencies[len(latencies) // 2] / 1000 if latencies else None,
     )

@@ -24,7 +24,32 @@ from pipeline.windows import limits_of
 FRAME_TOKENS = 12  # role markers and reply priming of a system and a user message (3 + 3 + 3), and some slack
 FRAME_BYTES = 1024  # parameter names and punctuation around what the job fixes
 RESERVED = frozenset(
-    ["row", "id", "chunk", "status", "record", "error_code", "error", "repaired", "conflicts", "chunks", "calls", "provider", "model", "model_version", "input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "cost_usd", "finish_reason", "latency_ms", "prompt_version", "answer_from"]
+    [
+        "row",
+        "id",
+        "chunk",
+        "status",
+        "record",
+        "error_code",
+        "error",
+        "repaired",
+        "conflicts",
+        "chunks",
+        "calls",
+        "provider",
+        "model",
+        "model_version",
+        "input_tokens",
+        "cached_input_tokens",
+        "cache_write_tokens",
+        "output_tokens",
+        "reasoning_tokens",
+        "cost_usd",
+        "finish_reason",
+        "latency_ms",
+        "prompt_version",
+        "answer_from",
+    ]
 )
 
 
@@ -106,8 +131,8 @@ def require_affordable(prepared: Prepared) -> None:
     allowed, wanted = job.limits.output_tokens_per_minute, job.model.max_output_tokens
     if 0 < allowed < wanted:
         raise JobError(
-            f"{job.file}: model.max_output_tokens = {wanted} can never fit limits.output_tokens_per_minute = {allowed}. "
-            "Lower the first or raise the second"
+            f"{job.file}: model.max_output_tokens = {wanted} can never fit "
+            f"limits.output_tokens_per_minute = {allowed}. Lower the first or raise the second"
         )
 
 
@@ -168,6 +193,6 @@ def _check_keep(job: Job) -> None:
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """ " Did you mean …?" or nothing."""
+    """The nearest name, as the end of a message; nothing where none is near."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f" Did you mean {close[0]!r}?" if close else ""

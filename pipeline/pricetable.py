@@ -24,7 +24,7 @@ def rate_for(provider: str, model: str, prices: Prices) -> Rate | None:
     """The job's own prices first, then the table's; None when neither knows the model."""
     if prices.input_usd_per_mtok is not None and prices.output_usd_per_mtok is not None:
         price = prices.input_usd_per_mtok
-        return Rate(price, price, price, prices.output_usd_per_mtok, "the job file's [prices]")
+        return Rate(price, price, price, prices.output_usd_per_mtok, source="the job file's [prices]")
     name = re.sub(r"^arn:[^/]*/", "", model)
     for table in PROVIDERS[provider]:
         found = _from_table(table, name)
@@ -39,7 +39,7 @@ def price_table_name() -> str:
 
 
 def _from_table(table: str, model: str) -> Rate | None:
-    from genai_prices import Usage, calc_price  # 0.3 s: only when a job is priced
+    from genai_prices import Usage, calc_price  # noqa: PLC0415 (0.3 s: only when a job is priced)
 
     try:
         found = calc_price(
@@ -49,12 +49,12 @@ def _from_table(table: str, model: str) -> Rate | None:
         return None
     price = found.model_price
     starts = sorted({start for name in ("input_mtok", "output_mtok") for start in _starts(getattr(price, name, None))})
-    tiers = tuple(Tier(start + 1, *_classes(price, start + 1)) for start in starts)
+    tiers = tuple(Tier(*_classes(price, start + 1), from_input_tokens=start + 1) for start in starts)
     return Rate(*_classes(price, 0), source=price_table_name(), tiers=tiers)
 
 
 def _classes(price: Any, tokens: int) -> tuple[Decimal, Decimal, Decimal, Decimal]:  # noqa: ANN401 (the table's type)
-    """(input, cached input, cache write, output) USD per million at this many input tokens; missing ones cost as input."""
+    """(input, cached input, cache write, output) USD per million at this many tokens; missing ones cost as input."""
     plain = _at(getattr(price, "input_mtok", None), tokens) or Decimal(0)
     read = _at(getattr(price, "cache_read_mtok", None), tokens)
     write = _at(getattr(price, "cache_write_mtok", None), tokens)

@@ -1,4 +1,4 @@
-"""Usage × rate → USD. Pure, in `Decimal` throughout; a rate is looked up once per job, elsewhere."""
+"""Usage and rate → USD. Pure, in `Decimal` throughout; a rate is looked up once per job, elsewhere."""
 
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
@@ -10,31 +10,33 @@ MTOK = Decimal(1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
-class Tier:
+class Prices:
+    """USD per million tokens, by class."""
+
+    input: Decimal
+    cached_input: Decimal
+    cache_write: Decimal
+    output: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tier(Prices):
     """Other prices for the whole request, from this many input tokens on."""
 
     from_input_tokens: int
-    input: Decimal
-    cached_input: Decimal
-    cache_write: Decimal
-    output: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """USD per million tokens, by class; `source` says where from, with its date."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate(Prices):
+    """A model's prices; `source` says where from, with its date."""
 
-    input: Decimal
-    cached_input: Decimal
-    cache_write: Decimal
-    output: Decimal
     source: str
     tiers: tuple[Tier, ...] = ()  # by rising from_input_tokens
 
 
 def cost_usd(usage: Usage, rate: Rate) -> Decimal:
     """What one attempt cost, to 1e-10 USD. Cached reads beyond the input, which some servers report, are cut to it."""
-    prices = _prices(rate, usage.input_tokens)
+    prices = prices_at(rate, usage.input_tokens)
     cached = min(usage.cached_input_tokens, usage.input_tokens)
     written = min(usage.cache_write_tokens, usage.input_tokens - cached)
     plain = usage.input_tokens - cached - written
@@ -49,7 +51,7 @@ def cost_usd(usage: Usage, rate: Rate) -> Decimal:
 
 def worst_case_usd(input_tokens_ceiling: int, max_output_tokens: int, rate: Rate) -> Decimal:
     """The most that one attempt can cost: all input in the dearest class and tier, all output used."""
-    reachable = [rate, *(tier for tier in rate.tiers if tier.from_input_tokens <= input_tokens_ceiling)]
+    reachable: list[Prices] = [rate, *(tier for tier in rate.tiers if tier.from_input_tokens <= input_tokens_ceiling)]
     dearest_in = max(max(p.input, p.cached_input, p.cache_write) for p in reachable)
     dearest_out = max(p.output for p in reachable)
     total = (input_tokens_ceiling * dearest_in + max_output_tokens * dearest_out) / MTOK
@@ -65,8 +67,9 @@ def from_units(units: int) -> Decimal:
     return Decimal(units).scaleb(-10)
 
 
-def _prices(rate: Rate, input_tokens: int) -> Rate | Tier:
-    found: Rate | Tier = rate
+def prices_at(rate: Rate, input_tokens: int) -> Prices:
+    """The prices that hold for a request with this many input tokens."""
+    found: Prices = rate
     for tier in rate.tiers:
         if input_tokens >= tier.from_input_tokens:
             found = tier

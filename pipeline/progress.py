@@ -115,11 +115,7 @@ def summary(manifest: dict[str, Any], folder: str, next_step: str) -> str:
         ("repaired", f"{manifest['repaired_rows']:,} rows, with {manifest['repairs']:,} repair calls"),
         ("failed", failed or "none"),
         ("calls", f"{manifest['calls']:,}   {manifest['rate_limited']:,} answered 429 and waited out"),
-        (
-            "tokens",
-            f"{tokens['input_tokens']:,} in ({tokens['cached_input_tokens']:,} cached) · "
-            f"{tokens['output_tokens']:,} out ({tokens['reasoning_tokens']:,} reasoning)",
-        ),
+        ("tokens", _tokens(tokens)),
         ("cost", f"${cost} by {manifest['price_table']}" if cost is not None else "unknown: no price for this model"),
         ("time", duration(manifest["seconds"])),
         ("results", f"{folder}/results.parquet, calls.parquet, run.json"),
@@ -132,6 +128,11 @@ def summary(manifest: dict[str, Any], folder: str, next_step: str) -> str:
     head = f"{manifest['job']['name']}: {manifest['state']}{reason}"
     body = "\n".join(f"  {name:<9} {text}" for name, text in lines)
     return f"{head}\n{body}" + (f"\n\n{next_step}" if next_step else "")
+
+
+def _tokens(tokens: dict[str, int]) -> str:
+    into = f"{tokens['input_tokens']:,} in ({tokens['cached_input_tokens']:,} cached)"
+    return f"{into} · {tokens['output_tokens']:,} out ({tokens['reasoning_tokens']:,} reasoning)"
 
 
 def status_text(found: dict[str, Any]) -> str:
@@ -152,26 +153,26 @@ def status_text(found: dict[str, Any]) -> str:
 
 def estimate_text(report: dict[str, Any]) -> str:
     """The dry-run as people read it."""
-    cost, output, seconds = report["cost_usd"], report["output_tokens"], report["seconds"]
+    cost, seconds = report["cost_usd"], report["seconds"]
     money_line = "unknown: no price for this model"
     if cost is not None:
         money_line = f"${cost['low']} low · ${cost['expected']} expected · ${cost['high']} high"
     lines = [
         f"{report['name']}: {report['model']} ({report['provider']})",
         f"  rows      {report['rows']:,}",
-        f"  requests  {report['requests']:,}"
-        if not isinstance(report["requests"], dict)
-        else f"  requests  {report['requests']['expected']:,} expected",
-        f"  input     {report['input_tokens']:,} tokens"
-        if not isinstance(report["input_tokens"], dict)
-        else f"  input     {report['input_tokens']['expected']:,} tokens expected",
-        f"  output    {output['low']:,} low · {output['expected']:,} expected · {output['high']:,} high tokens",
+        f"  requests  {report['requests']:,}, and {_expected(report['repair_requests'])} repairs",
+        f"  input     {_expected(report['input_tokens'])} tokens",
+        f"  output    {_expected(report['output_tokens'])} tokens",
         f"  cost      {money_line}",
-        f"  time      about {duration(float(seconds['expected']))}",
+        f"  time      about {duration(seconds['expected'])}, up to {duration(seconds['high'])}",
         "  because",
         *(f"    - {line}" for line in report["assumptions"]),
     ]
     return "\n".join(lines)
+
+
+def _expected(band: dict[str, Any]) -> str:
+    return f"{band['expected']:,} ({band['low']:,} to {band['high']:,})"
 
 
 def costs_text(by: str, groups: Sequence[dict[str, Any]]) -> str:

@@ -253,10 +253,10 @@ def _row_lines(
         for number, record in enumerate(outcome.records):
             yield _Line(row, row_id, number, Status.OK, record, outcome, None, None, answer_from, shares[number])
     else:
-        record = outcome.records[0] if outcome.records else None
+        whole = outcome.records[0] if outcome.records else None
         code = str(outcome.error_code) if outcome.error_code else None
         yield _Line(
-            row, row_id, None, outcome.status, record, outcome, code, outcome.error, answer_from, _together(spent)
+            row, row_id, None, outcome.status, whole, outcome, code, outcome.error, answer_from, _together(spent)
         )
 
 

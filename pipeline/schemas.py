@@ -6,30 +6,37 @@ import importlib
 import importlib.util
 import inspect
 import json
+import re
 import sys
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.errors import PydanticUserError
 
-from pipeline import dialects
+from pipeline import modes
+from pipeline.dialects import PLAIN, Back, Dialect, dialects_for, restored, rewrite
 from pipeline.errors import JobError
+from pipeline.originals import original_of
 from pipeline.work import AnswerShape
+
+NAME = re.compile(r"[^a-zA-Z0-9_-]+")
+LONGEST_NAME = 64
+WAY_OUT = "ask for less in one schema, or set extract.mode = 'auto', which takes a mode that can say it"
 
 
 @dataclass(frozen=True, slots=True)
 class Shaped:
-    """A model in a provider's dialect. `original` is Pydantic's own schema, the guide back."""
+    """A model in a provider's dialect. `original` is Pydantic's schema with our marks, `back` the way back to it."""
 
     shape: AnswerShape
     original: dict[str, Any]
     rewritten: bool  # whether answers have to be restored
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    back: Back = field(default_factory=Back)
 
 
 def load_model(spec: str) -> type[BaseModel]:
@@ -60,33 +67,47 @@ def source_hash(model: type[BaseModel], spec: str) -> str:
         )
     except (OSError, TypeError, KeyError):
         source = ""
-    canonical = json.dumps(model.model_json_schema(), sort_keys=True)
+    canonical = json.dumps(original_of(model).schema, sort_keys=True)
     return hashlib.blake2b(f"{canonical}\0{source}".encode(), digest_size=16).hexdigest()
 
 
-def shape_for(model: type[BaseModel], provider: str, mode: str) -> Shaped:  # noqa: ARG001 (each provider has its dialect)
-    """The model as `provider` is asked for it in `mode`."""
-    try:
-        original = model.model_json_schema(by_alias=True, mode="validation")
-    except (PydanticUserError, TypeError) as error:
-        schema: dict[str, Any] = {}
-        problem = f"{model.__name__} has no JSON schema: {str(error).splitlines()[0]}"
-        return Shaped(
-            AnswerShape(model.__name__, "json_schema", schema, strict=True),
-            schema,
-            rewritten=False,
-            problems=(problem,),
+def shape_for(model: type[BaseModel], provider: str, mode: str, *, model_name: str = "", api: str = "") -> Shaped:
+    """The model as `provider` is asked for it in `mode`; with `auto`, in the strictest mode that can say it all."""
+    original = original_of(model)
+    wrong = modes.mode_problem(provider, model_name, api, mode)
+    problems = (*original.problems, *([wrong] if wrong else []))
+    if problems:
+        shape = AnswerShape(
+            _shape_name(model.__name__), modes.mode_for(provider, model_name, api, mode), {}, strict=False
         )
-    rewrite = dialects.Rewrite(original)
-    schema = rewrite.strict()
-    chosen = "json_schema" if mode == "auto" else mode
-    shape = AnswerShape(model.__name__, chosen, schema, strict=chosen != "json_object")
-    return Shaped(shape, original, dialects.needs_restoring(original), tuple(dict.fromkeys(rewrite.notes)))
+        return Shaped(shape, original.schema, rewritten=False, problems=problems)
+    tries = [
+        (one, dialect, rewrite(original.schema, dialect))
+        for one in modes.modes_for(provider, model_name, api, mode)
+        for dialect in _dialects(provider, one, model_name, api)
+    ]
+    chosen, dialect, asked = next((one for one in tries if not one[2].problems), tries[0])
+    notes = asked.notes
+    if dialect is not tries[0][1]:
+        notes = (f"asked for by {dialect.name}, because {tries[0][1].name} cannot: {tries[0][2].problems[0]}", *notes)
+    shape = AnswerShape(_shape_name(model.__name__), chosen, asked.schema, strict=dialect.enforced)
+    way_out = (WAY_OUT,) if asked.problems and not rewrite(original.schema, PLAIN).problems else ()
+    return Shaped(shape, original.schema, not asked.back.plain, notes, (*asked.problems, *way_out), asked.back)
 
 
 def restore(shaped: Shaped, data: Any) -> Any:  # noqa: ANN401 (any JSON value)
     """An answer as the model takes it."""
-    return dialects.restored_root(shaped.original, data) if shaped.rewritten else data
+    return restored(shaped.back, data) if shaped.rewritten else data
+
+
+def _dialects(provider: str, mode: str, model_name: str, api: str) -> tuple[Dialect, ...]:
+    strict_tools = modes.ability_of(provider, model_name, api).strict_tools
+    return dialects_for(provider, mode, model_name, strict_tools=strict_tools)
+
+
+def _shape_name(name: str) -> str:
+    """A class's name as all providers take one: Box[int] has brackets."""
+    return NAME.sub("_", name).strip("_-")[:LONGEST_NAME] or "Record"
 
 
 def _imported(name: str) -> ModuleType:
@@ -99,9 +120,8 @@ def _imported(name: str) -> ModuleType:
 def _from_file(path: Path) -> ModuleType:
     if not path.exists():
         raise JobError(f"{path}: no such file (extract.schema)")
-    spec = importlib.util.spec_from_file_location(
-        f"_pipeline_schema_{hashlib.sha1(str(path).encode()).hexdigest()}", path
-    )
+    name = hashlib.blake2b(str(path).encode(), digest_size=16).hexdigest()
+    spec = importlib.util.spec_from_file_location(f"_pipeline_schema_{name}", path)
     if spec is None or spec.loader is None:
         raise JobError(f"{path}: cannot be loaded (extract.schema)")
     module = importlib.util.module_from_spec(spec)

@@ -40,9 +40,8 @@ def check(model: type[BaseModel], restore: Restore | None, text: str) -> Valid |
         if restore is None:
             record = model.model_validate_json(text)
         else:
-            # Numbers keep their digits on the way: a float would make 0.1 of a Decimal something else.
-            data = restore(json.loads(text, parse_float=Decimal, parse_constant=_no_constant))
-            record = model.model_validate_json(json.dumps(data, default=_number, ensure_ascii=True))
+            data = restore(json.loads(text, parse_float=_exact, parse_constant=_no_constant))
+            record = model.model_validate_json(json.dumps(data, default=_as_digits))
         return Valid(record, record.model_dump_json())
     except ValidationError as error:
         return Invalid(_told(error))
@@ -89,14 +88,14 @@ def _no_constant(name: str) -> None:
     raise json.JSONDecodeError(f"{name} is not JSON", name, 0)
 
 
-class _Number(float):
-    """A decimal that `json.dumps` writes with all its digits."""
+def _exact(digits: str) -> float | Decimal:
+    """A number as a float where no digit is lost by it, else with all its digits."""
+    number = float(digits)
+    return number if Decimal(repr(number)) == Decimal(digits) else Decimal(digits)
 
-    def __new__(cls, value: Decimal) -> "_Number":
-        return super().__new__(cls, value)
 
-
-def _number(value: object) -> Any:  # noqa: ANN401 (what json takes)
+def _as_digits(value: object) -> str:
+    """What `json` cannot write: a Decimal goes as text, which Pydantic takes for a number too."""
     if isinstance(value, Decimal):
         return str(value)
     raise TypeError(f"{value!r} is not JSON")

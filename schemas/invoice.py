@@ -43,7 +43,7 @@ class Invoice(BaseModel):
     currency: str = Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code of the amounts, such as EUR")
     prices_include_tax: bool = Field(description="True when the line amounts already include tax, as on most receipts")
     lines: list[LineItem] = Field(
-        description="All lines that make up the total, with discounts, shipping and tips; no subtotals, no carried-forward sums"
+        description="All lines that make up the total, with discounts, shipping and tips; no subtotals or carried sums"
     )
     net_total: Amount = Field(description="Total before tax; negative on a credit note")
     tax_total: Amount = Field(description="Sum of all taxes at all rates; 0 when no tax is charged")
@@ -54,7 +54,8 @@ class Invoice(BaseModel):
         gap = self.net_total + self.tax_total - self.gross_total
         if abs(gap) > TOLERANCE:
             raise ValueError(
-                f"net_total {self.net_total} + tax_total {self.tax_total} differs from gross_total {self.gross_total} by {gap}"
+                f"net_total {self.net_total} + tax_total {self.tax_total} differs from "
+                f"gross_total {self.gross_total} by {gap}"
             )
         return self
 

@@ -10,6 +10,7 @@ import threading
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from aiohttp import web
 
@@ -108,7 +109,7 @@ def serving(script=None):
 
     async def start():
         app = web.Application(client_max_size=2**28)
-        app.router.add_post("/v1/chat/completions", lambda request: _answer(server, request))
+        app.router.add_post("/v1/chat/completions", partial(_answer, server))
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -127,7 +128,7 @@ def serving(script=None):
 
     thread = threading.Thread(target=work)
     thread.start()
-    ready.wait()
+    assert ready.wait(10), "the server did not start"
     try:
         yield server
     finally:

@@ -233,7 +233,8 @@ def test_equal_documents_are_paid_once(job, server):
 def test_chunks_of_a_document_become_one_row(job, server):
     """Lists and scalars merge; disagreements are listed."""
     (job.folder / "thing.py").write_text(
-        "from pydantic import BaseModel\nclass Thing(BaseModel):\n    name: str | None = None\n    items: list[str] = []\n"
+        "from pydantic import BaseModel\n"
+        "class Thing(BaseModel):\n    name: str | None = None\n    items: list[str] = []\n"
     )
 
     def script(document, nth, body):

@@ -99,7 +99,7 @@ class Ledger:
     # ── sessions, before and after the writer runs ──────────────────────────────────────────────────────────────
 
     def begin(self, request_hash: bytes, doc_hash: bytes, input_fingerprint: str) -> list[Send]:
-        """Start a session of the run for this job and input; a new run if either changed. Returns the calls lost in a crash.
+        """Start a session of the run for this job and input, of a new run if either changed; returns the calls lost.
 
         A lost call stays on the books as an attempt of unknown fate, with what it may have cost at the most.
         """
@@ -152,7 +152,7 @@ class Ledger:
         await self._w.put_durably((_SEND, records.send_values(send, self.session)))
 
     def record(self, call: Call, key: bytes | None = None, reply: Reply | None = None) -> "asyncio.Future[None]":
-        """Journal an attempt and, if it brought one, its answer; the future is done once it would survive a power cut."""
+        """Journal an attempt and its answer, if any; the future is done once it would survive a power cut."""
         statements = [
             (_CALL, records.call_values(call, self.run, self.session)),
             (_SETTLE, (call.send.request_id,)),

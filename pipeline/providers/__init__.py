@@ -146,4 +146,6 @@ def require(value: str, key: str, model: Model) -> str:
     if value:
         return value
     variables = " or ".join(FROM_ENVIRONMENT.get(model.provider, {}).get(key, ()))
-    raise JobError(f"model.provider = {model.provider!r} needs model.{key}" + (f" (or {variables})" if variables else ""))
+    raise JobError(
+        f"model.provider = {model.provider!r} needs model.{key}" + (f" (or {variables})" if variables else "")
+    )

@@ -2,107 +2,165 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from pipeline.work import Lane, LimitSeen
 
 MESSAGE_CHARS = 500
-DURATION = re.compile(
-    r"(\d+(?:\.\d+)?)\s*(ms|milliseconds?|s|sec(?:ond)?s?|m|min(?:ute)?s?|h|hours?|d|days?)(?![a-z])", re.IGNORECASE
+UNITS_S = {
+    name: seconds
+    for names, seconds in (
+        ("ns", 1e-9),
+        ("us µs μs", 1e-6),
+        ("ms msec millisecond", 1e-3),
+        ("s sec second", 1.0),
+        ("m min minute", 60.0),
+        ("h hr hour", 3600.0),
+        ("d day", 86400.0),
+    )
+    for name in names.split()
+}
+UNIT = "|".join(sorted(UNITS_S, key=len, reverse=True))
+DURATION = re.compile(rf"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*({UNIT})s?(?![a-zµμ])")  # lower case only
+AGAIN = re.compile(
+    r"(?:try again|retry|retrying|wait)\s+(?:(?:in|after|for|at least|about)\s+)*((?:[0-9.]+\s*[a-zµμ]+[\s,]*)+)"
 )
-AGAIN = re.compile(r"(?:try again|retry) (?:in|after) ((?:\d+(?:\.\d+)?\s*[a-z]+\s*)+)", re.IGNORECASE)
-UNITS_S = {"ms": 1e-3, "mi": 60.0, "m": 60.0, "s": 1.0, "h": 3600.0, "d": 86400.0}
+DURATION_CHARS = 200
+EPOCH_S = 1e9  # a reset beyond this is a Unix time: as a duration it would be 31 years
+ROUNDING_S = 1.0
 KEY_LIKE = re.compile(r"(sk-[\w-]{8,}|Bearer\s+\S+|AKIA\w{12,}|AIza[\w-]{20,}|\b[A-Za-z0-9_-]{40,}\b)")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 LANES = {
     "requests": Lane.REQUESTS,
     "tokens": Lane.TOKENS,
     "input-tokens": Lane.INPUT_TOKENS,
     "output-tokens": Lane.OUTPUT_TOKENS,
 }
+SPELLINGS = (
+    "x-ratelimit-{0}-{1}",
+    "x-ratelimit-{0}-project-{1}",  # OpenAI's, beside the organisation's
+    "x-ratelimit-{0}-{1}-minute",  # Cerebras
+    "anthropic-ratelimit-{1}-{0}",
+)
+HEADERS = {
+    lane: tuple(
+        tuple(spelling.format(what, name) for what in ("limit", "remaining", "reset")) for spelling in SPELLINGS
+    )
+    for name, lane in LANES.items()
+}
 
 
 def retry_after_s(headers: Mapping[str, str], text: str = "", body_hint: str = "") -> float | None:
-    """Seconds to wait: retry-after-ms, Retry-After (seconds or a date), a hint in the body, or in the message."""
+    """Seconds to wait: retry-after-ms, Retry-After (seconds, a date), a hint in the body, or in the message.
+
+    Retry-After is retry-after-ms rounded; where they differ by more than that (Azure sends 0 beside 1), the longer one
+    stands.
+    """
     milliseconds = _number(headers.get("retry-after-ms"))
+    exact_s = None if milliseconds is None else max(0.0, milliseconds / 1000)
     seconds = _retry_after(headers)
-    if milliseconds is not None or seconds is not None:
-        in_ms = None if milliseconds is None else milliseconds / 1000
-        if in_ms and in_ms > 0:
-            return in_ms
-        return seconds if seconds is not None else max(0.0, in_ms or 0.0)
-    if body_hint:
-        return duration_s(body_hint)
-    found = AGAIN.search(text)
-    return duration_s(found.group(1)) if found else None
+    if exact_s and seconds is not None and seconds - exact_s > ROUNDING_S:
+        return seconds
+    if exact_s:
+        return exact_s
+    if seconds is not None:
+        return seconds
+    found = _said(body_hint)
+    if found is None and (again := AGAIN.search(text.lower())):
+        found = duration_s(again.group(1))
+    return found if found is not None else exact_s
 
 
 def duration_s(text: str) -> float | None:
-    """Seconds of "6m0s", "1.5s", "20ms", "2 hours"; None when it is no duration."""
+    """Seconds of "6m0s", "1.5s", "20ms", "2 hours"; None when it is no duration, 0 when it is negative."""
     total, seen = 0.0, False
-    for amount, unit in DURATION.findall(text[:200]):
-        lower = unit.lower()
-        factor = 1e-3 if lower.startswith("mil") else UNITS_S.get(lower[:2], UNITS_S.get(lower[:1], 0.0))
-        total += float(amount) * factor
+    for amount, unit in DURATION.findall(text[:DURATION_CHARS].lower()):
+        total += float(amount) * UNITS_S[unit]
         seen = True
-    return total if seen and math.isfinite(total) else None
+    if not seen or not math.isfinite(total):
+        return None
+    return 0.0 if text.lstrip().startswith("-") else total
 
 
 def limits_seen(headers: Mapping[str, str], now: datetime | None = None) -> tuple[LimitSeen, ...]:
-    """x-ratelimit-{limit,remaining,reset}-LANE and anthropic-ratelimit-LANE-{limit,remaining,reset}."""
+    """What the headers say of each lane: x-ratelimit-{limit,remaining,reset}-LANE, anthropic-ratelimit-LANE-….
+
+    Where a lane has two limits (organisation and project), the smaller one. Resets given as a time are counted from
+    `now`, or from the answer's own Date.
+    """
     found = []
-    for name, lane in LANES.items():
-        for pattern in ("x-ratelimit-{0}-" + name, "anthropic-ratelimit-" + name + "-{0}"):
-            limit = _number(headers.get(pattern.format("limit")))
-            remaining = _number(headers.get(pattern.format("remaining")))
-            if limit is not None or remaining is not None:
-                reset = headers.get(pattern.format("reset"), "")
-                found.append(LimitSeen(lane, limit, remaining, _reset_s(reset, headers, now)))
+    for lane, spellings in HEADERS.items():
+        seen = list(_lane(headers, lane, spellings, now))
+        if seen:
+            found.append(min(seen, key=lambda one: math.inf if one.limit is None else one.limit))
     return tuple(found)
 
 
 def shortened(text: str) -> str:
-    """At most 500 characters, without what looks like a key (the run's own is already out, see `secrets`)."""
-    text = KEY_LIKE.sub("[redacted]", text[: 4 * MESSAGE_CHARS])
+    """At most 500 characters, none of them control, without what looks like a key (the run's own is out already)."""
+    text = CONTROL.sub(" ", KEY_LIKE.sub("[redacted]", text[: 4 * MESSAGE_CHARS]))
     return text if len(text) <= MESSAGE_CHARS else text[: MESSAGE_CHARS - 3] + "..."
 
 
+def _lane(
+    headers: Mapping[str, str], lane: Lane, spellings: tuple[tuple[str, ...], ...], now: datetime | None
+) -> Iterator[LimitSeen]:
+    for limit_name, remaining_name, reset_name in spellings:
+        limit, remaining = _positive(headers.get(limit_name)), _positive(headers.get(remaining_name))
+        if limit is not None or remaining is not None:
+            yield LimitSeen(lane, limit, remaining, _reset_s(headers.get(reset_name, ""), headers, now))
+
+
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    value = headers.get("retry-after")
-    if value is None:
-        return None
-    seconds = _number(value)
-    if seconds is not None:
-        return max(0.0, seconds)
-    until, now = _date(value), _date(headers.get("date", ""))
+    """Seconds, or a date; a date without the answer's own Date is read by this machine's clock."""
+    value = headers.get("retry-after", "")
+    found = _said(value)
+    if found is not None:
+        return found
+    until = _date(value)
     if until is None:
         return None
-    return max(0.0, (until - (now or datetime.now(UTC))).total_seconds())
+    return _until_s(until, _date(headers.get("date", "")) or datetime.now(UTC))
 
 
 def _reset_s(value: str, headers: Mapping[str, str], now: datetime | None) -> float | None:
-    if not value:
-        return None
-    found = duration_s(value) if not re.match(r"\d{4}-", value) else None
-    if found is not None:
-        return found
-    if (seconds := _number(value)) is not None:
-        return max(0.0, seconds)
-    try:
-        until = datetime.fromisoformat(value)
-        since = now or _date(headers.get("date", ""))
-        return max(0.0, (until - since).total_seconds()) if since else None
-    except (ValueError, TypeError, OverflowError):
-        return None
+    until, since = _date(value), now or _date(headers.get("date", ""))
+    seconds = None if until else _said(value)
+    if seconds is not None and seconds >= EPOCH_S:
+        return max(0.0, seconds - since.timestamp()) if since else None
+    if until is None:
+        return seconds
+    return _until_s(until, since) if since else None
+
+
+def _until_s(until: datetime, since: datetime) -> float:
+    return max(0.0, (until - since.replace(tzinfo=since.tzinfo or UTC)).total_seconds())
+
+
+def _said(value: str) -> float | None:
+    """A bare number of seconds, or a duration."""
+    seconds = _positive(value)
+    return seconds if seconds is not None or ":" in value else duration_s(value)
 
 
 def _date(value: str) -> datetime | None:
-    try:
-        found = parsedate_to_datetime(value)
-    except (ValueError, TypeError, OverflowError, IndexError):
+    """An HTTP date or an ISO one; UTC where no zone is told."""
+    if ":" not in value:
         return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            found = read(value)
+        except (ValueError, TypeError, OverflowError, IndexError):
+            continue
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return None
+
+
+def _positive(value: str | None) -> float | None:
+    number = _number(value)
+    return None if number is None else max(0.0, number)
 
 
 def _number(value: str | None) -> float | None:

@@ -81,9 +81,7 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
     return bytes(body)
 
 
-async def _streamed(
-    wire: Wire, response: aiohttp.ClientResponse, headers: dict[str, str], secret: Secret
-) -> Answered:
+async def _streamed(wire: Wire, response: aiohttp.ClientResponse, headers: dict[str, str], secret: Secret) -> Answered:
     clock = asyncio.get_running_loop().time
     began_s, first_s, size = clock(), None, 0
     events = wire.stream()

@@ -41,37 +41,10 @@ class OpenAI:
         raise NotImplementedError("chat completions have no counting endpoint")
 
     def whole(self, question: Question, answer: Answer) -> bytes:
-        message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None, "annotations": []}
-        if answer.ending is Ending.REFUSED:
-            message["refusal"] = answer.text
-        elif question.tool is not None:
-            function = {"name": question.tool, "arguments": answer.text}
-            message["tool_calls"] = [{"id": _call_id(answer), "type": "function", "function": function}]
-        else:
-            message["content"] = answer.text
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish_reason(question, answer)}
-        return orjson.dumps(
-            {
-                "id": f"chatcmpl-{answer.id}",
-                "object": "chat.completion",
-                "created": answer.created_s,
-                "model": MODEL_VERSION,
-                "choices": [choice],
-                "usage": _usage(answer),
-                "service_tier": "default",
-                "system_fingerprint": FINGERPRINT,
-            }
-        )
+        return orjson.dumps(self._completion(question, answer))
 
     def events(self, question: Question, answer: Answer) -> list[bytes]:
-        chunk: dict[str, Any] = {
-            "id": f"chatcmpl-{answer.id}",
-            "object": "chat.completion.chunk",
-            "created": answer.created_s,
-            "model": MODEL_VERSION,
-            "service_tier": "default",
-            "system_fingerprint": FINGERPRINT,
-        }
+        chunk: dict[str, Any] = {**_head(answer), "object": "chat.completion.chunk"}
         if question.stream_usage:
             chunk["usage"] = None
         deltas = _deltas(question, answer)
@@ -79,9 +52,9 @@ class OpenAI:
         events = []
         for delta, end in zip(deltas, ends, strict=True):
             choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": end}
-            events.append(_event({**chunk, "choices": [choice]}))
+            events.append(event({**chunk, "choices": [choice]}))
         if question.stream_usage:
-            events.append(_event({**chunk, "choices": [], "usage": _usage(answer)}))
+            events.append(event({**chunk, "choices": [], "usage": _usage(answer)}))
         return [*events, DONE]
 
     def throttled(self, question: Question, denial: Denial | None, retry_after_s: float | None) -> Refused:
@@ -101,6 +74,18 @@ class OpenAI:
             headers["retry-after-ms"] = str(math.ceil(stamp.retry_after_s * 1000))
         return headers
 
+    def _completion(self, question: Question, answer: Answer) -> dict[str, Any]:
+        message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None, "annotations": []}
+        if answer.ending is Ending.REFUSED:
+            message["refusal"] = answer.text
+        elif question.tool is not None:
+            function = {"name": question.tool, "arguments": answer.text}
+            message["tool_calls"] = [{"id": _call_id(answer), "type": "function", "function": function}]
+        else:
+            message["content"] = answer.text
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish_reason(question, answer)}
+        return {**_head(answer), "object": "chat.completion", "choices": [choice], "usage": _usage(answer)}
+
 
 def go_duration(seconds: float) -> str:
     """As the Go language prints one, to the millisecond: 0s, 20ms, 1.5s, 6m0s."""
@@ -109,6 +94,20 @@ def go_duration(seconds: float) -> str:
         return f"{milliseconds}ms"
     minutes, rest = divmod(milliseconds, 60_000)
     return f"{minutes}m{rest / 1000:g}s" if minutes else f"{rest / 1000:g}s"
+
+
+def event(chunk: Mapping[str, Any]) -> bytes:
+    return b"data: " + orjson.dumps(chunk) + b"\n\n"
+
+
+def _head(answer: Answer) -> dict[str, Any]:
+    return {
+        "id": f"chatcmpl-{answer.id}",
+        "created": answer.created_s,
+        "model": MODEL_VERSION,
+        "service_tier": "default",
+        "system_fingerprint": FINGERPRINT,
+    }
 
 
 def _finish_reason(question: Question, answer: Answer) -> str:
@@ -148,7 +147,3 @@ def _deltas(question: Question, answer: Answer) -> list[dict[str, Any]]:
 
 def _call_id(answer: Answer) -> str:
     return f"call_{answer.id}"
-
-
-def _event(chunk: Mapping[str, Any]) -> bytes:
-    return b"data: " + orjson.dumps(chunk) + b"\n\n"

@@ -31,8 +31,8 @@ MISSING_MODEL = "missing-model"
 MESSAGE_TOKENS = 3
 
 
-def question_of(body: bytes) -> Question:
-    """The question in a request body.
+def question_of(body: bytes, deployment: str | None = None) -> Question:
+    """The question in a request body; a deployment named by the URL stands for the model.
 
     Raises:
         Refused: as the provider would.
@@ -46,7 +46,7 @@ def question_of(body: bytes) -> Question:
     unknown = sorted(set(request) - PARAMETERS)
     if unknown:
         raise refusal(400, f"Unrecognized request argument{'s' * (len(unknown) > 1)} supplied: {', '.join(unknown)}")
-    model = _model(request)
+    model = _model(request if deployment is None else {"model": deployment})
     messages = _messages(request.get("messages"))
     shape = shape_of(request, messages)
     _check_numbers(request, model)

@@ -1,0 +1,299 @@
+"""Writes docs/job-file.md and docs/cli.md, the pages that only repeat what the code says.
+
+    python docs/generate.py            writes both
+    python docs/generate.py --check    exits 1 when a page on disk differs, or a setting has no meaning here
+
+Names, types, defaults, choices and ranges come from `pipeline.job`, help texts from `pipeline.cli`, meanings from here.
+"""
+
+import json
+import re
+import tomllib
+import types
+from collections.abc import Iterator
+from dataclasses import MISSING, Field, fields
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import click
+
+from pipeline.cli import main as cli
+from pipeline.errors import JobError
+from pipeline.job import KEY_ENV, SECTIONS, TOP_KEYS, Job, resolve
+from pipeline.providers import FROM_ENVIRONMENT
+
+DOCS = Path(__file__).parent
+AGAIN = "run: python docs/generate.py"
+HELP_WIDTH = 100
+FILLED_IN = {"name": "the file's name without `.toml`"}  # defaults that `resolve` knows and the dataclass does not
+UNITS = {  # end of a key → unit; the first that fits
+    "_usd_per_mtok": "USD per million tokens",
+    "_usd_per_day": "USD a day",
+    "_usd": "USD",
+    "requests_per_minute": "requests a minute",
+    "tokens_per_minute": "tokens a minute",
+    "_tokens": "tokens",
+    "_ms": "ms",
+    "_s": "s",
+    "concurrency": "calls",
+    "_attempts": "attempts",
+}
+KINDS = {str: "text", bool: "`true` or `false`", int: "whole number", float: "number", Decimal: "number"}
+PROBES = (-1, 0, 1000)
+RANGES = {PROBES: "", (0, 1000): ", 0 or more", (1000,): ", more than 0", (0,): ", from 0 to 1"}  # by what is accepted
+
+JOB_FILE = """\
+<!-- Written by docs/generate.py from pipeline/job.py: mend those, and run it. -->
+
+# The job file
+
+TOML. Relative paths are relative to the job file. A key that does not exist is an error that names the nearest one that
+does; a value of the wrong type or out of range is an error that says what it should be; a key or choice that this
+version does not have yet is refused by name. All of that before anything is sent, with exit code 2.
+
+Every key can be set for one command with `--set SECTION.KEY=VALUE` ([cli.md](cli.md)). Whole files to start from are in
+[jobs/](../jobs). What becomes of rows and runs that fail: [failures.md](failures.md).
+"""
+CLI = """\
+<!-- Written by docs/generate.py from pipeline/cli.py: mend that, and run it. -->
+
+# The commands
+
+What each prints with `--help`. Exit codes: [failures.md](failures.md). Every setting: [job-file.md](job-file.md).
+"""
+
+# A section, or a setting with an example; after #, and in the indented lines below, what it means.
+MEANINGS = r"""
+name = "supplier-invoices"  # What the job is called in `run.json`, and as `feature` in `calls.parquet`.
+prompt_version = "2026-11-23"  # A label that goes with every result and call; change it with the prompt. It decides
+  nothing: what is found again goes by the prompt itself.
+[input]  # What is read. Rows keep the order of the files' names, and of the rows in them.
+input.path = "../sample_data/invoices.jsonl"  # A file, a folder (with its subfolders; names that begin with `.` or `_`
+  are left out) or a glob. Files end in `.jsonl`, `.ndjson` (either also `.gz` or `.zst`) or `.parquet`. Local, or
+  `s3://`, `gs://`, `az://`, `abfss://`.
+input.id = "id"  # The column that names a row in results, `pipeline show` and errors: a string or a whole number. A row
+  without one, or with that of an earlier row, is a `bad_row`. Empty: rows are named by position, from 0.
+input.text = "body"  # The column that holds the document. Missing, null, blank or no string: the row is a `bad_row`.
+input.tenant = "customer"  # The column that says whose document it is: for `pipeline costs --by tenant`, `tenant_hash`
+  in `calls.parquet` and `budget.tenant_max_usd_per_day`. Empty, or null in a row: nobody's.
+input.keep = ["received_on"]  # Columns copied into the results, which must have no such column yet. Empty: none.
+[extract]  # What is asked for.
+extract.schema = "../schemas/invoice.py:Invoice"  # A Pydantic class, as `FILE.py:Class` or as `module:Class` that can
+  be imported. Its field descriptions are part of the question, its validators decide what a good answer is. The file is
+  run, so use only one that you trust.
+extract.system = "You read supplier invoices."  # The system prompt, the same for every call. Empty: none is sent.
+extract.prompt = "Extract the invoice.\n\n{text}"  # The user's message. `{text}` is the document, or a chunk of it, and
+  has to be there; `{column}` is any input column, and `{{` and `}}` are braces. Braces in a document mean nothing.
+extract.mode = "tool"  # How the form of an answer is asked for. `auto`: the strictest that provider and model have.
+  `json_schema`: a schema that the provider enforces. `tool`: a forced function call. `json_object`: any JSON object,
+  with the schema in the prompt. `two_step`: first in words, then a second call brings them into form. Every answer is
+  checked here, in any mode.
+extract.merge = "concat"  # How the records of a document's chunks become one. `auto`: lists are joined, other fields
+  are the first that is not null, and those on which chunks disagree are named in `conflicts`. `concat`: the same
+  without `conflicts`. `first`: the record of the first chunk. `none`: no merging, one result row for each chunk. A
+  method `merge_chunks(records)` of the schema goes before `auto` and `concat`. A document of one chunk is not touched.
+[model]  # Who is asked. What changes an answer (provider, name, api, temperature, betas, output cap) is part of how it
+  is found again: after a change of one of these the rows are asked anew.
+model.provider = "openai"  # Whose protocol is spoken. `openai` is for every server that speaks it too, with `base_url`.
+  `sandbox` answers by rules on this machine, needs no account and costs nothing.
+model.name = "gpt-4o-mini"  # The model as the provider calls it; for `azure` the deployment, for `bedrock` also an
+  inference profile or ARN, for `sandbox` the model that is rehearsed, whose tokenizer, window and price apply.
+model.max_output_tokens = 1024  # The cap on one answer, with its reasoning; also what each call reserves of the window,
+  the limits and the budget. An answer that reaches it is asked for once more with twice the cap (at most the model's
+  own); then the row ends as `truncated`.
+model.temperature = 0.0  # Sent only when it is set. Reasoning models and the newest versions of Anthropic refuse it.
+model.base_url = "https://gateway.example/v1"  # A compatible server or gateway: with `/v1` at the end for `openai`, the
+  bare host for the others. Without one: the provider's own; for `sandbox` one is started for the run.
+model.api_key_env = "TEAM_A_KEY"  # The name of the environment variable that holds the key, never the key itself.
+  `azure` without a key uses Entra. `bedrock` (the AWS credential chain), `vertex` (application default credentials) and
+  `sandbox` need none.
+model.stream = true  # Read answers as they are made: `limits.idle_timeout_s` then counts, and `ttft_ms` is known.
+  Answers are the same.
+model.api = "invoke"  # Only for `bedrock`. `converse`: the one form for all models. `invoke`: the maker's own form.
+model.region = "us-east-1"  # Only for `bedrock` and `vertex`: where the calls go.
+model.api_version = "2025-04-01-preview"  # Only for `azure`. Without one: the endpoint that needs none.
+model.transport = "sdk"  # `http`: the connection that comes with this package. `sdk`: the provider's official package
+  carries the same body, at more CPU a call, for what only it can reach; its own retries are off.
+model.project = "acme-extraction"  # Only for `vertex`: the Google Cloud project.
+model.betas = ["context-1m-2025-08-07"]  # Only for `anthropic`: sent as `anthropic-beta`, logged with calls. Empty:
+  none.
+[chunks]  # How a document that is too long for one call is cut: at the largest boundary that fits (section, paragraph,
+  line, sentence, word), each chunk within the token budget.
+chunks.max_tokens = 6000  # The most tokens of document in one call. 0: what the window leaves after the output cap,
+  prompt, schema and a margin. More than that is an error before anything is sent.
+chunks.overlap_tokens = 60  # How much of its predecessor's end a chunk repeats; less than half of `max_tokens`. List
+  items that are equal in both are merged into one. 0: none.
+chunks.context = "rolling"  # `none`: chunks are asked about each on its own, side by side. `rolling`: with a running
+  summary of those before, one after another.
+[limits]  # How fast, how long, how often.
+limits.concurrency = 16  # The ceiling on calls in flight. Limits, a budget or a provider in trouble make it fewer.
+limits.requests_per_minute = 500  # Only to stay below what the account allows. 0: not known, and learned from the
+  provider's headers and its 429s, which are waited out.
+limits.input_tokens_per_minute = 200000  # The same for input tokens. A call that alone needs more fails its row as
+  `context_exceeded`.
+limits.output_tokens_per_minute = 50000  # The same for output tokens, where a call counts with its cap. Less than
+  `model.max_output_tokens` is an error.
+limits.timeout_s = 60  # One attempt in all, from connecting to the last byte; waiting for a turn is not part of it.
+  After that it is a failure, and as it may have been billed its worst case stays reserved in the budget.
+limits.idle_timeout_s = 15  # The longest silence between bytes, only with `model.stream`; then as `timeout_s`.
+limits.max_attempts = 3  # How often one call is tried, the first time included, if it fails with a 5xx, a timeout, a
+  broken connection or an empty answer. After that the row ends as `provider_error` or `timeout`. A 429 does not count.
+limits.max_failed_share = 0.02  # The share of rows that may end as `failed` with exit code 0; with more it is 1. 0:
+  none.
+limits.outage_s = 1800  # How long a provider that is down (failures in a row, no success) is probed before the run
+  parks with exit code 4. 0: not at all.
+[budget]  # Hard caps in USD. Both need a price for the model.
+budget.max_usd = 5.00  # What the run may cost, its resumed sessions and retries included. Kept by reservation: a call
+  is sent only when its worst case fits beside all calls in flight; when none fits any more the run parks with exit code
+  3. 0: only what is free. Not set: no cap.
+budget.tenant_max_usd_per_day = 1.00  # The same for each value of `input.tenant` and day. Rows of a tenant that do not
+  fit stay `pending`, with exit code 3. Not set: no cap.
+budget.alert_at = 0.5  # Warns once, when this share of `max_usd` is spent. No effect without `max_usd`.
+[prices]  # For a model that the price table does not know, or to override it. Both or none; cached input costs the
+  same.
+prices.input_usd_per_mtok = 0.15  # Input tokens. Not set: the price table.
+prices.output_usd_per_mtok = 0.60  # Output tokens, reasoning included. Not set: the price table.
+[output]  # Where it goes.
+output.path = "../out/invoices"  # A local folder, made when it is missing: results, call log, manifest and ledger. Not
+  on a network file system. One run at a time uses it.
+[sandbox]  # Limits, latency and faults of the local provider. Only for `provider = "sandbox"` without a `base_url`. The
+  shares are of all requests and add up to 1 at the most.
+sandbox.requests_per_minute = 600  # Beyond it the answer is a 429 with a hint. 0: no limit.
+sandbox.tokens_per_minute = 100000  # The same for input and reserved output together. 0: no limit.
+sandbox.latency_ms = 200  # The median time to an answer; each is up to half shorter or longer. 0: at once.
+sandbox.seed = 7  # The same seed gives the same request the same fault and latency, whatever the order.
+sandbox.throttled = 0.05  # A 429 with a hint.
+sandbox.server_error = 0.02  # A 500 or a 503.
+sandbox.timeout = 0.01  # No answer at all.
+sandbox.invalid_output = 0.05  # An answer that does not fit the schema.
+sandbox.truncated = 0.01  # An answer cut off at the cap.
+sandbox.refused = 0.01  # A refusal.
+sandbox.disconnect = 0.01  # The connection cut in the middle of the answer.
+"""
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 when a page on disk differs.")
+def main(check: bool) -> None:  # noqa: FBT001 (click's way)
+    """Write docs/job-file.md and docs/cli.md."""
+    if problems := unwritten() or (outdated(DOCS) if check else []):
+        raise SystemExit("\n".join(problems))
+    if not check:
+        for name, text in pages().items():
+            (DOCS / name).write_text(text, encoding="utf-8")
+
+
+def unwritten() -> list[str]:
+    """What has to be mended by hand in MEANINGS before there can be pages."""
+    told, known = set(meanings()), {*SECTIONS, *(key for key, _, _ in settings())}
+    found = [f"{key} of pipeline/job.py has no meaning" for key in sorted(known - told)]
+    found += [f"{key} is not in pipeline/job.py" for key in sorted(told - known)]
+    if not found and (refusal := _refusal()):
+        found = [f"the examples are no job: {refusal}"]
+    return [f"docs/generate.py: MEANINGS: {problem}. Mend it, then {AGAIN}" for problem in found]
+
+
+def outdated(folder: Path) -> list[str]:
+    """The pages in `folder` that are not what the code says."""
+    there = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.md")}
+    return [
+        f"docs/{name} is not what the code says; {AGAIN}" for name, text in pages().items() if there.get(name) != text
+    ]
+
+
+def pages() -> dict[str, str]:
+    """File name → text."""
+    root = cli.make_context("pipeline", [], resilient_parsing=True, terminal_width=HELP_WIDTH)
+    contexts = [root]
+    for verb, command in cli.commands.items():
+        contexts.append(command.make_context(verb, [], parent=root, resilient_parsing=True))
+    helps = [f"\n## {context.command_path}\n\n```text\n{context.get_help()}\n```\n" for context in contexts]
+    sections = [_section(section) for section in ("", *SECTIONS)]
+    return {"job-file.md": JOB_FILE + "".join(sections), "cli.md": CLI + "".join(helps)}
+
+
+def settings() -> Iterator[tuple[str, Field[Any], Any]]:
+    """(section.key, field, type without its `| None`) of every setting."""
+    for section, owner in (("", Job), *SECTIONS.items()):
+        kinds = get_type_hints(owner)
+        for field in fields(owner):
+            if section or field.name in TOP_KEYS:
+                kind = kinds[field.name]
+                optional = get_origin(kind) in {types.UnionType, Union}
+                yield f"{section}.{field.name}".lstrip("."), field, get_args(kind)[0] if optional else kind
+
+
+def meanings() -> dict[str, tuple[str, str]]:
+    """Section or section.key → (example, meaning)."""
+    told = {}
+    for entry in re.split(r"\n+(?=\S)", MEANINGS.strip()):
+        head, _, meaning = entry.partition("  # ")
+        key, _, example = head.partition(" = ")
+        told[key.strip("[]")] = example, " ".join(meaning.split())
+    return told
+
+
+def _section(section: str) -> str:
+    """One section of the page: what it is for, an example of all its keys, and a table of them."""
+    title, intro = (f"[{section}]", meanings()[section][1] + "\n\n") if section else ("Above the sections", "")
+    head = "| key | value | unit | default | meaning |\n|---|---|---|---|---|\n"
+    rows = [
+        f"| `{field.name}` | {_values(key, kind)} | {_default(key, field)} | {_meaning(key)} |\n"
+        for key, field, kind in settings()
+        if key.rpartition(".")[0] == section
+    ]
+    return f"\n## {title}\n\n{intro}```toml\n{_example(section)}```\n\n{head}{''.join(rows)}"
+
+
+def _example(section: str) -> str:
+    """The examples of a section as TOML."""
+    examples = {key.rpartition("."): example for key, (example, _) in meanings().items() if example}
+    lines = [f"{name} = {example}\n" for (owner, _, name), example in examples.items() if owner == section]
+    return "".join([f"[{section}]\n" if section else "", *lines])
+
+
+def _values(key: str, kind: Any) -> str:
+    """Two cells: what the setting takes, and in what unit."""
+    if get_origin(kind) is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(kind)) + " | "
+    if get_origin(kind) is tuple or kind in {str, bool}:
+        return KINDS.get(kind, "list of texts") + " | "
+    taken = RANGES.get(tuple(value for value in PROBES if not _refusal((key, value))), "")
+    unit = next((unit for end, unit in UNITS.items() if key.endswith(end)), "share" if taken == RANGES[0,] else "")
+    return f"{KINDS[kind]}{taken} | {unit}"
+
+
+def _default(key: str, field: Field[Any]) -> str:
+    if field.default is MISSING:
+        return FILLED_IN.get(key, "required")
+    return "not set" if field.default is None else f"`{json.dumps(field.default)}`"
+
+
+def _meaning(key: str) -> str:
+    """With the environment variables that are read where the setting is empty."""
+    section, _, name = key.rpartition(".")
+    table = (
+        {provider: found.get(name, ()) for provider, found in FROM_ENVIRONMENT.items()} if section == "model" else {}
+    )
+    if key == "model.api_key_env":
+        table = {provider: (variable,) for provider, variable in KEY_ENV.items()}
+    told = [f"{' or '.join(f'`{one}`' for one in names)} (`{provider}`)" for provider, names in table.items() if names]
+    return meanings()[key][1] + (f" When empty, from the environment: {', '.join(told)}." if told else "")
+
+
+def _refusal(changed: tuple[str, Any] | None = None) -> str:
+    """Why the examples, with one of them changed, are no job; or nothing."""
+    table = tomllib.loads("\n".join(_example(section) for section in ("", *SECTIONS)))
+    if changed:
+        section, _, key = changed[0].rpartition(".")
+        table[section][key] = changed[1]
+    try:
+        resolve(table, DOCS / "example.toml")
+    except JobError as error:
+        return str(error)
+    return ""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""The two ways a provider keeps a limit, mirrored: a count per minute, and a bucket that refills all the time. Pure.
+
+The sliding minute is the one that every kind of server grants, so a limit that the job gives is kept so: no 60 seconds
+ever admit more. The bucket is corrected by what `remaining` says; it finds small bursts and other clients on the key.
+"""
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+
+MINUTE_S = 60.0
+WINDOW_S = 60.2  # a minute, and a little for the jitter between our clock and the provider's
+SLOT_S = 0.1  # uses this close together are forgotten together: 600 slots whatever the rate
+CUSHION_S = 0.5  # seconds of refill that stay in an observed bucket: its figures are as old as a generation
+GAIN = 0.5  # of a difference that one sample may correct
+LEAK_S = 5.0  # over how long a lasting difference is taken for somebody else's use
+LEAK_MOST = 0.95  # of the refill
+STALE_S = 0.25
+FULL = 0.95  # of a bucket: what others take from it nobody misses
+JUMP = 0.25  # of a limit that comes back at once
+PLENTY = 1.3  # times what we think a call costs
+DOUBT, DOUBT_OPEN = 1.25, 0.02  # a call's tokens, and the share of those in flight, that the provider may count more
+NEARLY = 0.9  # of a minute's limit: a 429 there means that the provider counts a little more than we do
+LEAST_OURS, NOISE = 0.05, 0.01
+COUNTS_MORE, FORGIVEN_PER_S = 0.002, 0.00002
+LARGEST = 1e12  # a limit above is no limit
+
+
+@dataclass(slots=True)
+class Slot:
+    first_s: float
+    last_s: float
+    amount: float = 0.0
+
+
+@dataclass(slots=True)
+class Hold:
+    """What one ticket holds of one lane, and how that lane stood just after."""
+
+    amount: float
+    taken_s: float
+    total: float = 0.0  # taken of the lane in all
+    open: float = 0.0  # reserved and not yet settled
+    used: float = 0.0  # in the last minute
+    slot: Slot | None = None
+    bucket: "Bucket | None" = None
+    level: float = 0.0
+    corrected: float = 0.0
+
+
+@dataclass(slots=True)
+class SlidingMinute:
+    """What was admitted in the last minute. `less`: the share by which the provider seemed to count more, at `less_s`.
+
+    `others`: what somebody else used in a minute, as far as headers show it: the most in this minute, and in the last.
+    """
+
+    limit: float
+    used: float = 0.0
+    slots: deque[Slot] = field(default_factory=deque)
+    less: float = 0.0
+    less_s: float = -math.inf
+    others: tuple[float, float] = (0.0, 0.0)
+    others_s: float = -math.inf
+
+    def advance(self, now_s: float) -> None:
+        while self.slots and self.slots[0].last_s <= now_s - WINDOW_S:
+            self.used -= self.slots.popleft().amount
+        if not self.slots:
+            self.used = 0.0  # no rounding error outlives an idle minute
+
+    def granted(self, now_s: float) -> float:
+        """What may be used: the limit, or a little less for some time after it was refused."""
+        granted = max(LEAST_OURS * self.limit, self.limit - max(self.others))
+        if self.less > 0.0:
+            granted -= self.limit * max(0.0, self.less - (now_s - self.less_s) * FORGIVEN_PER_S)
+        return granted
+
+    def observe(self, remaining: float, hold: Hold) -> None:
+        """What was used when the call of `hold` was sent and not by us, was used by others."""
+        now, before = self.others
+        if hold.taken_s > self.others_s + WINDOW_S:
+            now, before, self.others_s = 0.0, now, hold.taken_s
+        self.others = (max(now, self.limit * (1.0 - NOISE) - remaining - hold.used), before)
+
+    def nearly_full(self, now_s: float) -> bool:
+        """Whether a 429 of now came when the minute was almost used up; then it counts for what is granted."""
+        self.advance(now_s)
+        if self.used < NEARLY * self.limit:
+            return False
+        self.less = 1.0 - min(self.used, self.granted(now_s)) / self.limit + COUNTS_MORE
+        self.less_s = now_s
+        return True
+
+    def wait_s(self, amount: float, open_: float, now_s: float) -> float:
+        """Until `amount`, at most the limit, fits. Tokens, also those in flight, may turn out to be a few more."""
+        self.advance(now_s)
+        limit = max(amount, self.granted(now_s))
+        if amount > 1.0:
+            amount = min(DOUBT * amount + DOUBT_OPEN * open_, limit)
+        short = self.used + amount - limit
+        if short <= dust(self.limit):
+            return 0.0
+        for slot in self.slots:
+            short -= slot.amount
+            if short <= dust(self.limit):
+                return max(0.0, slot.last_s + WINDOW_S - now_s)
+        return max(0.0, self.slots[-1].last_s + WINDOW_S - now_s) if self.slots else 0.0
+
+    def take(self, amount: float, now_s: float) -> Slot:
+        self.advance(now_s)
+        if not self.slots or now_s - self.slots[-1].first_s >= SLOT_S:
+            self.slots.append(Slot(now_s, now_s))
+        slot = self.slots[-1]
+        slot.last_s = max(slot.last_s, now_s)
+        slot.amount += amount
+        self.used += amount
+        return slot
+
+    def settle(self, slot: Slot, change: float, now_s: float) -> None:
+        self.advance(now_s)
+        if self.slots and slot.last_s >= self.slots[0].last_s:
+            slot.amount += change
+            self.used += change
+
+
+@dataclass(slots=True)
+class Bucket:
+    """The provider's side of a limit: a minute's worth at the most, refilling all the time, less what others take."""
+
+    limit: float
+    level: float
+    at_s: float
+    cushion_s: float = CUSHION_S
+    share: float = 1.0  # of the refill that we go at
+    leak: float = 0.0  # units per second that others take
+    corrected: float = 0.0  # all corrections so far, so that no sample counts one twice
+    remaining: float = math.inf  # as last said
+    sent_s: float = -math.inf  # the send instant that this was said of
+    jumped: bool = False  # it is no bucket: what remains starts again now and then
+
+    @property
+    def rate(self) -> float:
+        """Units per second that are ours."""
+        refill = self.limit / MINUTE_S
+        return max(0.02 * refill, (refill - self.leak) * self.share)
+
+    def advance(self, now_s: float) -> None:
+        if now_s > self.at_s:
+            self.level = min(self.limit, self.level + (now_s - self.at_s) * self.rate)
+            self.at_s = now_s
+
+    def wait_s(self, amount: float, now_s: float) -> float:
+        """Until `amount`, at most the limit, fits with a cushion left where it can be."""
+        self.advance(now_s)
+        rate = self.rate
+        short = min(amount + self.cushion_s * rate, max(amount, 0.98 * self.limit)) - self.level
+        return short / rate if short > dust(self.limit) else 0.0
+
+    def take(self, hold: Hold, now_s: float) -> None:
+        self.advance(now_s)
+        self.level -= hold.amount
+        hold.bucket, hold.level, hold.corrected = self, self.level, self.corrected
+
+    def settle(self, change: float, now_s: float) -> None:
+        self.advance(now_s)
+        self.level = min(self.limit, self.level - change)
+
+    def relimit(self, limit: float) -> None:
+        self.limit = limit
+        self.level = min(self.level, limit)
+        self.leak = min(self.leak, LEAK_MOST * limit / MINUTE_S)
+
+    def observe(self, remaining: float, hold: Hold, now_s: float, unseen: float = 0.0) -> None:
+        """Compare with our own level at the send instant: the answer is as old as a whole generation.
+
+        `unseen`: how much of what was reserved and not yet settled then the provider has not yet charged.
+        """
+        if hold.taken_s < self.sent_s - STALE_S:
+            return
+        self.advance(now_s)
+        since_s = max(0.0, hold.taken_s - self.sent_s) if self.sent_s > -math.inf else 0.0
+        most = self.remaining + JUMP * self.limit + 2.0 * since_s * self.limit / MINUTE_S
+        self.jumped |= since_s > 0.0 and remaining > most
+        self.remaining, self.sent_s = remaining, max(self.sent_s, hold.taken_s)
+        if hold.bucket is self:  # else sent before this bucket was known
+            error = GAIN * (remaining - unseen * hold.open - (hold.level + self.corrected - hold.corrected))
+            self._correct(error, since_s)
+
+    def _correct(self, error: float, since_s: float) -> None:
+        if error < 0.0 and self.level > FULL * self.limit:
+            error = 0.0
+        self.level = min(self.limit, self.level + error)
+        self.corrected += error
+        credible = min(max(error, -self.rate), self.rate)  # one wild sample is nobody's lasting use
+        self.leak -= credible / LEAK_S * min(1.0, since_s)
+        self.leak = min(max(self.leak, 0.0), LEAK_MOST * self.limit / MINUTE_S)
+
+    def plenty(self, hold: Hold) -> bool:
+        """Whether the provider said of this very call that more than enough remained."""
+        return self.sent_s == hold.taken_s and self.remaining > PLENTY * hold.amount
+
+    def emptied(self, hold: Hold, now_s: float) -> None:
+        """A 429 of this limit: there is no more than was said, or nothing."""
+        self.advance(now_s)
+        said = self.remaining if self.sent_s == hold.taken_s else 0.0
+        before, self.level = self.level, min(self.level, said)
+        self.corrected += self.level - before
+
+
+def sane(value: float | None, most: float = LARGEST) -> float | None:
+    """A number that somebody else sent, from 0 to `most`; None for what is no number. Negative is 0."""
+    if value is None or math.isnan(value):
+        return None
+    return min(max(value, 0.0), most)
+
+
+def dust(limit: float) -> float:
+    """What floating point may lose."""
+    return 1e-9 * max(1.0, limit)
