@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from pipeline.admission import Admission, NeverFits
+from pipeline.admission import Admission, NeverFits, TenantOverBudget
 from pipeline.calibrating import TokenScale
 from pipeline.errors import CallFailed, Kind
 from pipeline.ledger import Ledger
@@ -80,13 +80,14 @@ class Caller:
         """The answer to `request`, paid for at most once.
 
         Raises:
-            RowFailed, TooLong: as `retrying.decide` says; Stopped: the run ends early; Abandoned: nobody wants it now.
+            RowFailed, TooLong: as `retrying.decide` says. Stopped: the run ends early. TenantOverBudget: this row is
+            left for another day. Abandoned: nobody wants it now.
         """
         while (twin := self._asked.get(request.key)) is not None:
             try:
                 reply = await asyncio.shield(twin)
-            except Abandoned:
-                continue
+            except (Abandoned, TenantOverBudget):
+                continue  # nobody is asking any more: it is this row's own to ask
             life.sources.add("duplicate")
             return reply
         found = self._ledger.answer(request.key)
@@ -173,7 +174,7 @@ class Caller:
             self._admission.settle(ticket, used)
         self._scale.observe(request, reply.usage.input_tokens)
         self._admission.limits(ticket, reply.limits)
-        self._admission.ok(reply.retry_after_s)
+        self._admission.ok(reply.retry_after_s, ticket)
         call = Call(
             send,
             round((loop.time() - started_s) * 1000),

@@ -28,11 +28,17 @@ class Climb:
     slots: float
     growing: bool = True
     rounds: list[Round] = field(default_factory=list)
+    settled: Round | None = None  # as was found last
     _begun_s: float | None = None
     _answers: int = 0
     _slot_sum: float = 0.0
     _flat: int = 0
     _held: int = 0
+
+    @classmethod
+    def resumed(cls, slots: float, per_s: float) -> "Climb":
+        """From what an earlier run has found."""
+        return cls(slots, growing=False, rounds=[Round(slots / ROOM, per_s)], settled=Round(slots, per_s))
 
     def answered(self, now_s: float, *, busy: bool) -> None:
         if self._begun_s is None or not busy:
@@ -71,3 +77,4 @@ class Climb:
         self.slots = max(1.0, min(self.slots, ROOM * most_per_s * shortest_s))
         self.growing, self._held, self._flat = False, 0, 0
         self.rounds = [Round(most_per_s * shortest_s, most_per_s)]
+        self.settled = Round(self.slots, most_per_s)

@@ -11,7 +11,7 @@ from itertools import chain
 from pydantic import BaseModel
 
 from pipeline import planning
-from pipeline.admission import Stopped
+from pipeline.admission import Stopped, TenantOverBudget
 from pipeline.calling import Caller, RowFailed, RowLife, TooLong
 from pipeline.chunking import chunk as cut
 from pipeline.chunking import rough_tokens
@@ -20,7 +20,7 @@ from pipeline.feeding import Work
 from pipeline.ledger.records import Answer
 from pipeline.merging import Merged, merge
 from pipeline.preparing import Prepared
-from pipeline.retrying import Next, Tried, after_reply
+from pipeline.retrying import ENDS, Next, Tried, after_reply
 from pipeline.schemas import restore
 from pipeline.validating import Invalid, Valid, check, repair_turns
 from pipeline.work import Chunk, ErrorCode, Outcome, Reply, Request, Row, Status, Stop
@@ -57,14 +57,14 @@ class Extraction:
         """Where the row ends.
 
         Raises:
-            Stopped: the run ends before it.
+            Stopped: the run ends before it. TenantOverBudget: its tenant has nothing left for today.
         """
         clock = asyncio.get_running_loop().time
         life = RowLife()
         row_work = _RowWork(work, life, next_number=len(work.chunks))
         outcome = Outcome(doc=work.doc, row=work.row.index, status=Status.FAILED, chunks=len(work.chunks))
         try:
-            pieces = await self._pieces(row_work, work.chunks, shrunk=False)
+            pieces = await self._all_pieces(row_work)
             outcome = self._merged(outcome, pieces)
         except RowFailed as failure:
             outcome = replace(
@@ -78,6 +78,50 @@ class Extraction:
         by = next((source for source in ("call", "duplicate", "ledger") if source in life.sources), "call")
         return replace(outcome, latency_ms=latency_ms, answer_from=by)
 
+    async def _all_pieces(self, work: "_RowWork") -> list[Piece]:
+        """Side by side; one after the other where each chunk is to know of those before."""
+        chunks = work.work.chunks
+        if not self._plan.summary_tokens or len(chunks) == 1:
+            return await self._pieces(work, chunks, shrunk=False)
+        pieces: list[Piece] = []
+        for chunk in chunks:
+            pieces += await self._piece(work, chunk, shrunk=False)
+            if chunk is not chunks[-1]:
+                work.summary = await self._summary(work, chunk)
+        return pieces
+
+    async def _summary(self, work: "_RowWork", chunk: Chunk) -> str:
+        request = planning.extract_request(self._plan, work.row, chunk)
+        reply = await self._free_text(planning.summary_request(self._plan, request, work.summary, chunk), work)
+        if reply.stop in {Stop.REFUSED, Stop.BLOCKED}:
+            raise self._failed(ENDS[reply.stop], request, reply, None)
+        return reply.text.strip()  # one that its cap cut off is still a summary
+
+    async def _read(self, work: "_RowWork", request: Request) -> Request:
+        """The first of two steps; returns the second's request.
+
+        Raises:
+            TooLong: the document is to be cut smaller. RowFailed: it was not read to its end.
+        """
+        reading, tried = planning.reading_request(self._plan, request), Tried()
+        while True:
+            reply = await self._free_text(reading, work)
+            if reply.stop is Stop.DONE:
+                tokens = self._prepared.counter.count(reply.text)
+                return planning.normalising_request(self._plan, request, reply.text, tokens)
+            step = after_reply(reply.stop, False, tried)
+            raised = planning.raised_request(self._plan, reading) if step.next is Next.RAISE_CAP else None
+            if raised is None:
+                raise self._failed(step.code or ErrorCode.TRUNCATED, reading, reply, None)
+            reading, tried = raised, replace(tried, raised_cap=True)
+
+    async def _free_text(self, request: Request, work: "_RowWork") -> Reply:
+        return await self._caller.ask(
+            request,
+            work.life,
+            lambda answer: answer.session > work.stale_session or answer.reply.stop is Stop.DONE,
+        )
+
     async def _pieces(self, work: "_RowWork", chunks: Sequence[Chunk], *, shrunk: bool) -> list[Piece]:
         """Every chunk's piece, in order; the first failure, in order, is the row's."""
         if len(chunks) == 1:
@@ -85,7 +129,7 @@ class Extraction:
         results = await asyncio.gather(
             *(self._or_abandon(work, chunk, shrunk=shrunk) for chunk in chunks), return_exceptions=True
         )
-        for kind in (RowFailed, Stopped, Exception):
+        for kind in (RowFailed, Stopped, TenantOverBudget, Exception):
             for result in results:
                 if isinstance(result, kind):
                     raise result
@@ -100,10 +144,12 @@ class Extraction:
 
     async def _piece(self, work: "_RowWork", chunk: Chunk, *, shrunk: bool) -> list[Piece]:
         """Ask, judge, and do what `after_reply` says until it accepts or gives up."""
-        request = planning.extract_request(self._plan, work.row, chunk)
-        tried = Tried(shrunk=shrunk)
+        request = planning.extract_request(self._plan, work.row, chunk, work.summary)
+        tried, read = Tried(shrunk=shrunk), not self._plan.two_step
         while True:
             try:
+                if not read:
+                    request, read = await self._read(work, request), True
                 reply = await self._caller.ask(request, work.life, lambda answer: self._reusable(work, answer))
             except TooLong as error:
                 if tried.shrunk or tried.repaired:
@@ -190,6 +236,7 @@ class _RowWork:
     work: Work
     life: RowLife
     next_number: int  # of the next chunk that has to be cut smaller
+    summary: str = ""  # of the chunks before, where it goes with each chunk
 
     @property
     def row(self) -> Row:

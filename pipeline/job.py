@@ -21,7 +21,6 @@ Provider = Literal["openai", "azure", "anthropic", "bedrock", "gemini", "vertex"
 Mode = Literal["auto", "json_schema", "tool", "json_object", "two_step"]
 Merge = Literal["auto", "first", "concat", "none"]
 REMOTE = ("s3://", "gs://", "az://", "abfss://")
-TODAY_PROVIDERS = ("openai", "sandbox")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from pipeline.mirrors import WINDOW_S
 from pipeline.strays import Trial
 from pipeline.work import Lane
 
-BUDGET = 0.006  # 429s per call that probing may cost
+BUDGET = 0.005  # 429s per call that probing may cost
 SEARCH_S, SEARCH_BY = 1.0, 1.5  # looking for the first limit: faster by this, every so often
 SURE_AT = 12.0  # calls between two empty instants that make a rate certain
 LEAST_SPAN_S = 0.8  # two refusals closer together are one
@@ -45,6 +45,7 @@ class Refusal:
     net: Mapping[Lane, float]
     calls: float
     pace: Mapping[Lane, float]  # units per second of late
+    calls_per_s: float
     since_s: float  # of the first call of all
     lane: Lane | None = None  # where the provider says which
     given: Mapping[Lane, float] = field(default_factory=dict)  # units per minute that the job gives
@@ -55,7 +56,7 @@ class Refusal:
     @property
     def due(self) -> float:
         """Calls that can have been refilled by then, at the most."""
-        return self.pace.get(Lane.REQUESTS, 0.0) * self.wait_s
+        return self.calls_per_s * self.wait_s
 
 
 @dataclass(slots=True)
@@ -67,6 +68,7 @@ class Learner:
     primary: Lane | None = None
     count: Count | None = None  # it is no bucket
     trial: Trial = field(default_factory=Trial)
+    burst_s: float | None = None
     empty_s: float = -math.inf  # the last instant at which nothing was left
     _measurable: bool = False  # whether that is an instant of this run
     _net: dict[Lane, float] = field(default_factory=dict)  # what had been let in by then
@@ -120,7 +122,7 @@ class Learner:
             self._remember(news)
         elif span_s < LEAST_SPAN_S:
             self.rates = {lane: rate * 0.8 for lane, rate in self.rates.items()}
-        elif news.calls - self._calls < SHUT_CALLS and self.rates[Lane.REQUESTS] * span_s >= SHUT_DUE:
+        elif news.calls - self._calls < SHUT_CALLS and self._calls_per_s(news) * span_s >= SHUT_DUE:
             self._shut(news)
         else:
             self._measure(news, span_s)
@@ -134,24 +136,43 @@ class Learner:
         elif stray and self.trial.thorough:
             self.mode, self.rates = Mode.STRAY, {}
 
-    def start(self, rates: Mapping[Lane, float], now_s: float) -> None:
-        """From what an earlier run has learned."""
-        self.mode, self.rates, self.empty_s = Mode.CRUISE, dict(rates), now_s
+    def start(self, rates: Mapping[Lane, float], burst_s: float | None, *, counted: bool) -> None:
+        """From what an earlier run has learned; nothing was refused yet in this one."""
+        self.mode, self.rates, self.burst_s = Mode.CRUISE, dict(rates), burst_s
+        if counted:
+            most = {lane: 60.0 * rate for lane, rate in rates.items()}
+            self.count = Count(-math.inf, dict.fromkeys(rates, 0.0), most, -math.inf)
+
+    def drop(self, lane: Lane) -> None:
+        """Its limit is told by now."""
+        del self.rates[lane]
+        self._found.pop(lane, None)
+        if self.count is not None:
+            self.count.most.pop(lane, None)
+        if self.primary is lane:
+            self.primary = None
+        if not self.rates:
+            self.mode, self.count = Mode.FREE, None
 
     def _remember(self, news: Refusal) -> None:
         self._net, self._calls, self.empty_s, self._measurable = dict(news.net), news.calls, news.sent_s, True
         self._news += 1
-        calls_per_s = max(1e-6, news.pace.get(Lane.REQUESTS, 1.0))
-        longest_s = max(PERIOD_LEAST_S, 1.0 / (BUDGET * calls_per_s), min(PERIOD_MOST_S, self._burst_s() / 2))
+        sparing_s = 1.0 / (BUDGET * max(1e-6, news.calls_per_s))
+        longest_s = max(PERIOD_LEAST_S, sparing_s, min(PERIOD_MOST_S, self._burst_s(news) / 2))
         self._period_s = min(longest_s, PERIOD_FIRST_S * PERIOD_BY ** min(self._news, 40))
 
-    def _burst_s(self) -> float:
+    def _calls_per_s(self, news: Refusal) -> float:
+        return self.rates.get(Lane.REQUESTS, news.calls_per_s)
+
+    def _burst_s(self, news: Refusal) -> float:
         """Seconds of refill that the provider stores: a rise is not lost while it is stored.
 
         What the first calls had at once, over the rate.
         """
-        rate = self.rates.get(Lane.REQUESTS, 0.0)
-        return self._first_calls / rate - self._first_after_s if rate > 0 and self._measured >= 3 else 0.0
+        rate = self._calls_per_s(news)
+        if self._first_calls and rate > 0 and self._measured >= SURE_AFTER:
+            self.burst_s = max(0.0, self._first_calls / rate - self._first_after_s)
+        return self.burst_s or 0.0
 
     def _first(self, news: Refusal) -> None:
         """Between the pace of late and a minute's burst, all of it used up since the start; nearer to the latter."""
@@ -194,7 +215,7 @@ class Learner:
         self.mode, self._shuts = Mode.CRUISE, 0
         self._measured += 1
         if self._measured > SURE_AFTER:
-            due = self.rates[Lane.REQUESTS] * news.wait_s
+            due = self._calls_per_s(news) * news.wait_s
             self.trial.suspect(news.sent_s, news.now_s, due, granted=same and calls >= SUSPECT_CALLS, unasked=early)
 
     # ── which lane is short ─────────────────────────────────────────────────────────────────────────────────────

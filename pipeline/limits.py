@@ -7,15 +7,19 @@ call is admitted when its worst case fits all of them at once, and settled to wh
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from pipeline.brakes import HINT_MOST_S, Circuit, Gate
 from pipeline.charging import UNSENT, Amounts, Need, Used
 from pipeline.climbing import Climb
-from pipeline.lane_set import Held, LaneSet, News
+from pipeline.lane_set import LaneSet
 from pipeline.lanes import LaneView
 from pipeline.mirrors import sane
+from pipeline.remembering import Memory, read, written
 from pipeline.rules import LimitRules, rules_of
+from pipeline.silence import News
 from pipeline.spending import Account, Room, Spending
+from pipeline.totals import Held
 from pipeline.work import Lane, LimitSeen
 
 __all__ = [
@@ -91,10 +95,13 @@ class Governor:
         self.money = Spending(Account(rules.max_usd, rules.spent_usd), rules.tenant_max_usd_per_day, rules.alert_at)
         self.money.start_day(rules.spent_by_tenant)
         self.waited_s: dict[str, float] = {}
-        self._lanes = LaneSet(rules)
+        memory = read(rules.learned)
+        self._lanes = LaneSet(rules, memory)
         self._gate = Gate()
         self._circuit = Circuit()
         self._climb = Climb(float(rules.first_window))
+        if memory.slots is not None and memory.answers_per_s is not None:
+            self._climb = Climb.resumed(memory.slots, memory.answers_per_s)
         self._probes = 0
 
     @property
@@ -151,7 +158,7 @@ class Governor:
         circuit_s = self._circuit.wait_s(self._probes, now_s)
         if circuit_s != 0.0:
             return FOR_PROBES if circuit_s is None else Wait(circuit_s, "circuit")
-        ramp_s = 0.0 if self._lanes.at_once else self._gate.ramp_s(self.in_flight, self.concurrency, now_s)
+        ramp_s = 0.0 if self._lanes.silence.at_once else self._gate.ramp_s(self.in_flight, self.concurrency, now_s)
         seconds, why, firm = self._lanes.wait_s(reserved, now_s)
         if ramp_s > seconds:
             return Wait(ramp_s, "retry_after")
@@ -168,9 +175,9 @@ class Governor:
         wait = self._wait(need, reserved, now_s)
         if wait is not GO:
             return wait
-        held = self._lanes.take(need, reserved, now_s, self._gate.pace_most(now_s))
-        if (opening_s := self._lanes.opening_s(now_s)) is not None:
-            self._gate.hold(opening_s)
+        held, next_s = self._lanes.take(need, reserved, now_s, self._gate.pace_most(now_s))
+        if next_s is not None:
+            self._gate.hold(next_s)
         probe = self._circuit.width is not None
         self.in_flight += 1
         self._probes += probe
@@ -257,6 +264,12 @@ class Governor:
     def waited(self, why: str, seconds: float) -> None:
         """The head of the queue was held this long by `why`."""
         self.waited_s[why] = self.waited_s.get(why, 0.0) + max(0.0, seconds)
+
+    def learned(self) -> dict[str, Any]:
+        """What was found out about limits, as plain JSON: `LimitRules.learned` of the next run."""
+        best = None if self._lanes.known else self._climb.settled
+        slots, per_s = (None, None) if best is None else (best.slots, best.per_s)
+        return written(Memory(slots, per_s, self._lanes.silence.learner.burst_s, self._lanes.remember()))
 
     def snapshot(self, now_s: float) -> Snapshot:
         return Snapshot(

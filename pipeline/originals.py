@@ -74,16 +74,16 @@ class Marking(GenerateJsonSchema):
         """Never: a title that only repeats the field's name costs tokens, and hides which ones the user gave."""
         return False
 
+    def named_tuple_schema(self, schema: Any) -> JsonSchemaValue:  # noqa: ANN401 (not in every version of Pydantic)
+        """The fields of a NamedTuple keep their names, as titles."""
+        return _titled(super().named_tuple_schema(schema), [one["name"] for one in schema["fields"]])
+
     def p_arguments_schema(
         self, arguments: list[core_schema.ArgumentsParameter], var_args_schema: core_schema.CoreSchema | None
     ) -> JsonSchemaValue:
-        """The fields of a NamedTuple keep their names, as titles."""
+        """The same, in versions of Pydantic to which a NamedTuple is a function."""
         made = super().p_arguments_schema(arguments, var_args_schema)
-        items = [
-            {"title": argument["name"], **item}
-            for argument, item in zip(arguments, made.get("prefixItems", ()), strict=False)
-        ]
-        return {**made, **({"prefixItems": items} if items else {})}
+        return _titled(made, [one["name"] for one in arguments])
 
     def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:  # noqa: ANN401, ARG002
         """A mark instead of an exception that names no field."""
@@ -131,6 +131,11 @@ def _names_taken(model: type[BaseModel], name: str, info: FieldInfo) -> list[str
     if config.get("populate_by_name") or config.get("validate_by_name") or not by_alias:
         found.append(name)
     return found
+
+
+def _titled(made: JsonSchemaValue, names: list[str]) -> JsonSchemaValue:
+    items = [{"title": name, **item} for name, item in zip(names, made.get("prefixItems", ()), strict=False)]
+    return {**made, "prefixItems": items} if items else made
 
 
 def _number(value: Any) -> int | float:  # noqa: ANN401 (Decimal, int or float)

@@ -17,6 +17,19 @@ from pipeline.work import AnswerShape, Chunk, Purpose, Request, Row, Turn
 KEY_VERSION = 1  # raise it when the meaning of a key changes: old answers are then not found, never misread
 PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)\}")
 TEXT = "text"
+FRAME_BYTES = 1024  # parameter names and punctuation around what the job fixes
+READ = (
+    "Before anything is put into a form, read. Write down in plain text all that the document says about what is asked "
+    "for below: figures, names and dates as they are printed, tables line by line, and obvious scanning errors mended. "
+    "Invent nothing, and say so where something cannot be read. What will be asked for, as a JSON schema:"
+)
+NORMALISE = "These notes were taken from a document. Bring them into the form that is asked for.\n\n"
+SUMMARISE = (
+    "You keep a running summary of a long document that is read in parts, for whoever reads the next part: who and what "
+    "it is about, terms that were defined, and what was left open. Answer with the new summary of all parts so far, in "
+    "at most {words} words, and nothing else."
+)
+SUMMARY_HEAD = "Summary of the parts of this document before this one, only to understand it:\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +82,9 @@ class Plan:
     overlap_tokens: int
     request_hash: bytes
     doc_hash: bytes
+    two_step: bool = False  # a free reading first, then its form
+    reading_system: str = ""  # the system prompt of that reading: what to look for
+    summary_tokens: int = 0  # the cap of the running summary that goes with each chunk; 0: none does
 
 
 def request_hash(job: Job, shape: AnswerShape) -> bytes:
@@ -115,8 +131,10 @@ def doc_key(plan: Plan, row: Row) -> bytes:
     return digest.digest()
 
 
-def extract_request(plan: Plan, row: Row, chunk: Chunk) -> Request:
-    turn = Turn("user", render(plan.template, chunk.text, row.values))
+def extract_request(plan: Plan, row: Row, chunk: Chunk, summary: str = "") -> Request:
+    """The question that is to be answered in the schema; `summary` is of the chunks before."""
+    text = render(plan.template, chunk.text, row.values)
+    turn = Turn("user", f"{SUMMARY_HEAD}{summary}\n\n{text}" if summary else text)
     others = sum(len(_as_text(row.values.get(name))) for name in plan.template.columns if name != TEXT)
     return Request(
         key=_request_key(plan, (turn,), plan.max_output_tokens),
@@ -127,9 +145,48 @@ def extract_request(plan: Plan, row: Row, chunk: Chunk) -> Request:
         system=plan.system,
         turns=(turn,),
         max_output_tokens=plan.max_output_tokens,
-        input_tokens=plan.fixed_tokens + chunk.tokens + others // 3,
+        input_tokens=plan.fixed_tokens + chunk.tokens + (others + len(summary)) // 3,
         input_tokens_ceiling=plan.fixed_bytes + _utf8_bytes(turn.text),
         tenant=row.tenant,
+    )
+
+
+def reading_request(plan: Plan, request: Request) -> Request:
+    """The first of two steps: the same document, read freely."""
+    return _free(plan, request, plan.reading_system, request.turns, plan.max_output_tokens)
+
+
+def normalising_request(plan: Plan, request: Request, reading: str, reading_tokens: int) -> Request:
+    """The second of two steps: what was read, in the schema."""
+    turns = (Turn("user", f"{NORMALISE}{reading}"),)
+    return replace(
+        request,
+        key=_request_key(plan, turns, request.max_output_tokens),
+        turns=turns,
+        input_tokens=plan.fixed_tokens + reading_tokens,
+        input_tokens_ceiling=plan.fixed_bytes + _utf8_bytes(turns[0].text),
+    )
+
+
+def summary_request(plan: Plan, request: Request, summary: str, chunk: Chunk) -> Request:
+    """What the next chunk should know: the summary so far, carried on over this chunk."""
+    before = f"{SUMMARY_HEAD}{summary}\n\n" if summary else ""
+    turns = (Turn("user", f"{before}The next part of the document:\n\n{chunk.text}"),)
+    return _free(plan, request, SUMMARISE.format(words=plan.summary_tokens // 2), turns, plan.summary_tokens)
+
+
+def _free(plan: Plan, request: Request, system: str, turns: tuple[Turn, ...], cap: int) -> Request:
+    """A question in plain words."""
+    size = _utf8_bytes(system) + sum(_utf8_bytes(turn.text) for turn in turns)
+    return replace(
+        request,
+        key=_request_key(plan, (Turn("system", system), *turns), cap),
+        system=system,
+        turns=turns,
+        max_output_tokens=cap,
+        input_tokens=request.input_tokens + len(system) // 4,
+        input_tokens_ceiling=FRAME_BYTES + size,
+        free_text=True,
     )
 
 
@@ -150,7 +207,8 @@ def raised_request(plan: Plan, request: Request) -> Request | None:
     cap = min(2 * request.max_output_tokens, max(plan.output_ceiling_tokens, request.max_output_tokens))
     if cap == request.max_output_tokens:
         return None
-    return replace(request, key=_request_key(plan, request.turns, cap), max_output_tokens=cap)
+    turns = (Turn("system", request.system), *request.turns) if request.free_text else request.turns
+    return replace(request, key=_request_key(plan, turns, cap), max_output_tokens=cap)
 
 
 def _request_key(plan: Plan, turns: tuple[Turn, ...], cap: int) -> bytes:

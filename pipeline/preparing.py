@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pipeline import planning, schemas
 from pipeline.chunking import Counter, available_tokens
 from pipeline.errors import JobError
-from pipeline.job import TODAY_PROVIDERS, Job
+from pipeline.job import Job
 from pipeline.planning import Plan, Template
 from pipeline.pricetable import rate_for
 from pipeline.pricing import Rate
@@ -21,8 +21,8 @@ from pipeline.sources import Source
 from pipeline.tokens import counter_for
 from pipeline.windows import limits_of
 
+SUMMARY_TOKENS = 512  # the most that a running summary may have
 FRAME_TOKENS = 12  # role markers and reply priming of a system and a user message (3 + 3 + 3), and some slack
-FRAME_BYTES = 1024  # parameter names and punctuation around what the job fixes
 RESERVED = frozenset(
     [
         "row",
@@ -80,20 +80,10 @@ def prepare(job: Job) -> Prepared:
     Raises:
         JobError: the schema, the prompt, the model or the input cannot be used.
     """
-    if job.model.provider not in TODAY_PROVIDERS:
-        raise JobError(
-            f"{job.file}: model.provider = {job.model.provider!r} is not built yet; "
-            f"this version has {', '.join(TODAY_PROVIDERS)}"
-        )
-    for section, value, missing in (
-        ("extract.mode", job.extract.mode, "two_step"),
-        ("chunks.context", job.chunks.context, "rolling"),
-        ("model.transport", job.model.transport, "sdk"),
-    ):
-        if value == missing:
-            raise JobError(f"{job.file}: {section} = {value!r} is not built yet; leave the key out for now")
     model = schemas.load_model(job.extract.schema)
-    shaped = schemas.shape_for(model, job.model.provider, job.extract.mode)
+    shaped = schemas.shape_for(
+        model, job.model.provider, job.extract.mode, model_name=job.model.name, api=job.model.api
+    )
     if shaped.problems:
         raise JobError(f"{job.extract.schema}: " + "; ".join(shaped.problems))
     template = _template(job)
@@ -150,7 +140,7 @@ def _plan(job: Job, shaped: Shaped, template: Template, counter: Counter, source
     schema_text = json.dumps(shaped.shape.schema, ensure_ascii=False, separators=(",", ":"))
     literals = "".join(template.literals)
     fixed_tokens = FRAME_TOKENS + sum(counter.count(part) for part in (job.extract.system, literals, schema_text))
-    fixed_bytes = FRAME_BYTES + sum(len(part.encode()) for part in (job.extract.system, literals, schema_text))
+    fixed_bytes = planning.FRAME_BYTES + sum(len(part.encode()) for part in (job.extract.system, literals, schema_text))
     limits = limits_of(job.model.name)
     try:
         room = available_tokens(
@@ -158,6 +148,8 @@ def _plan(job: Job, shaped: Shaped, template: Template, counter: Counter, source
         )
     except ValueError as error:
         raise JobError(f"{job.file}: nothing is left of the context window for documents: {error}") from None
+    summary_tokens = min(SUMMARY_TOKENS, room // 8) if job.chunks.context == "rolling" else 0
+    room -= summary_tokens
     if job.chunks.max_tokens > room:
         raise JobError(
             f"{job.file}: chunks.max_tokens = {job.chunks.max_tokens} is more than the {room} tokens that "
@@ -176,6 +168,9 @@ def _plan(job: Job, shaped: Shaped, template: Template, counter: Counter, source
         overlap_tokens=job.chunks.overlap_tokens,
         request_hash=request,
         doc_hash=planning.doc_hash(request, job, source_hash),
+        two_step=job.extract.mode == "two_step",
+        reading_system=f"{job.extract.system}\n\n{planning.READ}\n{schema_text}".strip(),
+        summary_tokens=summary_tokens,
     )
     return plan, limits.context_tokens
 

@@ -51,7 +51,8 @@ class Server:
 def document_of(body):
     """What stands between the markers in the first user message, else the whole message."""
     text = next(message["content"] for message in body["messages"] if message["role"] == "user")
-    return text.split("<<", 1)[-1].split(">>", 1)[0]
+    inner = text.split("<<", 1)[-1]
+    return inner.rpartition(">>")[0] if ">>" in inner else inner
 
 
 def completion(scripted, body):
@@ -115,12 +116,12 @@ def serving(script=None):
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-        ready.set()
         return runner
 
     def work():
         asyncio.set_event_loop(loop)
         runner = loop.run_until_complete(start())
+        loop.call_soon(ready.set)  # from within run_forever, or a stop that comes at once would be lost
         loop.run_forever()
         loop.run_until_complete(runner.cleanup())
         loop.run_until_complete(asyncio.sleep(0))

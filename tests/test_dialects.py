@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import pytest
 from dialect_answers import Answerer
@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from pipeline.dialects import known, restored, rewrite
+from pipeline.dialects.fitting import fits
 from pipeline.dialects.known import (
     AZURE,
     BEDROCK_TOOL,
@@ -35,6 +36,7 @@ from pipeline.dialects.known import (
     PLAIN,
     Dialect,
 )
+from pipeline.dialects.limits import size_of
 from pipeline.originals import original_of
 from pipeline.sandbox import anthropic_schemas, bedrock_schemas, gemini_schemas, strict_schemas
 
@@ -154,6 +156,7 @@ def test_a_map_is_never_an_object_that_can_only_be_empty(dialect):
     entry = asked.schema["properties"]["notes"]["items"]
     assert set(entry["properties"]) == {"key", "value"} == set(entry["required"])
     assert any(note.startswith("notes: ") and "entries" in note for note in asked.notes)
+    assert asked.schema["properties"]["by_kind"]["items"]["properties"]["key"]["enum"] == ["net", "tax"]
     record = Maps(notes={"a": "1", "": "ü"}, by_kind={"tax": Decimal("1.10")})
     assert round_trip(Maps, record, dialect)[0] == record
 
@@ -199,6 +202,16 @@ def test_anthropic_counts_nulls_and_optionals(count, fits):
     assert round_trip(model, record, CLAUDE)[0] == record
 
 
+def test_anthropic_counts_optionals_and_nulls():
+    """The other way round: where no more fields may be left out, null stands for the default of the rest."""
+    model = create_model("Many", **{f"f{number}": (int, number) for number in range(40)})
+    asked = asked_of(model, CLAUDE)
+    assert not asked.problems
+    assert len(asked.schema["required"]) == 16
+    assert restored(asked.back, dict.fromkeys(asked.schema["required"])) == {}
+    assert round_trip(model, model(f3=9), CLAUDE, exclude_unset=True)[0] == model(f3=9)
+
+
 def test_uses_of_a_class_are_counted_when_in_doubt():
     """Whether a class counts once or for each use is not published: beyond the limit either way, people are told."""
     part = create_model("Part", **{f"f{number}": (int | str, ...) for number in range(6)})
@@ -241,6 +254,7 @@ class ByForm(BaseModel):
     told_apart: dict[str, int] | int | str
     alike: list[int] | dict[str, int]
     texts: str | Any
+    same: str | bytes
 
 
 @enforced
@@ -249,9 +263,107 @@ def test_unions_are_told_apart_by_form(dialect):
     asked = asked_of(ByForm, dialect)
     assert "JSON text" not in json.dumps(asked.schema["properties"]["told_apart"])
     assert asked.schema["properties"]["alike"]["type"] == "string"
-    for values in ({"told_apart": {}, "alike": [], "texts": "1"}, {"told_apart": "x", "alike": {}, "texts": 1}):
+    assert asked.schema["properties"]["same"] == {"type": "string"}
+    for values in (
+        {"told_apart": {}, "alike": [], "texts": "1", "same": "s"},
+        {"told_apart": "x", "alike": {}, "texts": 1, "same": ""},
+    ):
         record = ByForm.model_validate(values)
         assert round_trip(ByForm, record, dialect)[0] == record
+
+
+class Free(BaseModel):
+    """Needs turning back where Plain does not; what tells them apart is a constant."""
+
+    kind: Literal["free"]
+    value: Any
+    next: "Free | Plain | None" = None
+
+
+class Plain(BaseModel):
+    value: str = ""
+    first: int = 0
+    second: int = 0
+    kind: Literal["plain"] = "plain"
+    next: "Free | Plain | None" = None
+
+
+@enforced
+def test_a_constant_tells_classes_apart(dialect):
+    """Also when most of the other fields are left out; and it comes first, so that a decoder is never in doubt."""
+    model = create_model("Either", it=(Free | Plain, ...))
+    asked = asked_of(model, dialect)
+    assert asked.schema["properties"]["it"].keys() == {"anyOf"}
+    assert not any("begin alike" in note for note in asked.notes)
+    for values in ({"kind": "plain", "value": "1"}, {"kind": "free", "value": "1", "next": {"value": "2"}}):
+        record = model.model_validate({"it": values})
+        assert round_trip(model, record, dialect)[0] == record
+    if dialect.references:
+        plain = asked.schema["$defs"]["Plain"]
+        assert next(iter(plain["properties"])) == "kind"
+        assert "kind" in plain["required"]
+        assert "anyOf" not in plain["properties"]["kind"]
+    back = restored(asked.back, {"it": {"kind": "plain", "value": "1"}})
+    assert back["it"] == {"kind": "plain", "value": "1"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "fitting", "others"),
+    [
+        ({"type": "integer"}, [1, 1.0, Decimal("2.0")], [True, 1.5, "1", None]),
+        ({"type": "number"}, [1, 1.5, Decimal("1E+400")], [True, "1"]),
+        ({"type": "boolean", "const": True}, [True], [1, False]),
+        ({"type": "integer", "enum": [1, 2]}, [1, 2.0], [True, 3]),
+        ({"anyOf": [{"type": "null"}, {"$ref": "#/$defs/A"}]}, [None, {"x": 1}], [{}, {"x": "1"}, {"x": 1, "y": 2}]),
+        ({"type": "array", "items": {"$ref": "#/$defs/A"}}, [[], [{"x": 1}]], [{}, [{"x": 1}, {}]]),
+        ({"type": "array", "prefixItems": [{"type": "string"}], "items": False}, [["a"], []], [["a", "b"], [1]]),
+        ({}, [None, 1, "x", [], {}], []),
+    ],
+)
+def test_fitting(schema, fitting, others):
+    """What tells the options of a union apart: types, constants and the names of fields."""
+    properties = {"x": {"type": "integer"}}
+    definitions = {"A": {"type": "object", "properties": properties, "required": ["x"], "additionalProperties": False}}
+    assert [one for one in fitting if not fits(schema, one, definitions)] == []
+    assert [one for one in others if fits(schema, one, definitions)] == []
+
+
+class Row(NamedTuple):
+    number: int
+    unit: str | None = None
+    price: int = 3
+
+
+@enforced
+def test_tuples(dialect):
+    """Each position is asked for by itself; one that is left out ends the tuple, a null that is a value does not."""
+    model = create_model("M", rows=(list[Row], ...), pair=(tuple[dict[str, int], Any], ...))
+    record = model.model_validate({"rows": [[1, None, 5], [2, "kg", 3]], "pair": [{"a": 1}, "[1]"]})
+    assert round_trip(model, record, dialect)[0] == record
+    back = restored(asked_of(model, dialect).back, {"rows": [{"item_1": 1, "item_2": None, "item_3": None}]})
+    assert back == {"rows": [[1, None]]}
+    described = json.dumps(asked_of(model, dialect).schema)
+    assert "unit" in described
+    long = {"type": "object", "properties": {"x": LONG_TUPLE}, "required": ["x"]}
+    answer = {"x": {"item_1": 1, "more_items": ["2", '"3"']}}
+    assert restored(rewrite(long, dialect).back, answer) == {"x": [1, 2, "3"]}
+
+
+LONG_TUPLE = {"type": "array", "prefixItems": [{"type": "integer"}], "items": {}, "minItems": 1}
+
+
+def test_what_is_no_entry_or_no_json_passes():
+    """A wrong answer is left for the user's model to refuse."""
+    back = asked_of(Maps, OPENAI).back
+    for wrong in ([{"key": None, "value": "a"}], [{"key": "a"}], [{"key": [], "value": "a"}], "x"):
+        assert restored(back, {"notes": wrong}) == {"notes": wrong}
+    anything = asked_of(create_model("M", x=(Any, ...)), OPENAI).back
+    assert [restored(anything, {"x": one})["x"] for one in ("NaN", "[1", "-Infinity", "1")] == [
+        "NaN",
+        "[1",
+        "-Infinity",
+        1,
+    ]
 
 
 class Named(BaseModel):
@@ -259,17 +371,19 @@ class Named(BaseModel):
     ref: int = Field(alias="$ref")
     long: int = Field(alias="x" * 70)
     longer: int = Field(alias="x" * 71)
+    digit: int = Field(alias="1. Zeile")
 
 
 @all_dialects
 def test_names_of_fields(dialect):
     """Any name comes back, however a provider has it; the model is told what a renamed field is called."""
     asked = asked_of(Named, dialect)
-    record = Named.model_validate({"Straße, Nr.": "a", "$ref": 1, "x" * 70: 2, "x" * 71: 3})
+    record = Named.model_validate({"Straße, Nr.": "a", "$ref": 1, "x" * 70: 2, "x" * 71: 3, "1. Zeile": 4})
     assert round_trip(Named, record, dialect)[0] == record
     if dialect.names is not None:
         assert 'the field "Straße, Nr."' in asked.schema["properties"]["Strae_Nr"]["description"]
-        assert len(asked.schema["properties"]) == 4
+        assert "field_1_Zeile" in asked.schema["properties"]
+        assert len(asked.schema["properties"]) == 5
 
 
 class Typed(BaseModel):
@@ -317,6 +431,10 @@ def test_constants_have_a_type():
     """Mixed constants are asked for type by type; Gemini's tools enumerate nothing but strings."""
     options = [{"type": "string", "const": "a"}, {"type": "integer", "const": 1}, {"type": "null"}]
     assert asked_of(Typed, OPENAI).schema["properties"]["mixed"] == {"anyOf": options}
+    model = create_model("M", x=(Literal[True, False], ...), y=(Literal["a"] | Literal["b", None] | None, ...))  # noqa: PYI030, PYI061
+    properties = asked_of(model, OPENAI).schema["properties"]
+    assert properties["x"] == {"type": "boolean"}
+    assert json.dumps(properties["y"]).count("null") == 1
     told = [{"type": "string", "enum": ["a"]}, {"type": "integer", "description": "one of: 1"}, {"type": "null"}]
     assert asked_of(Typed, GEMINI_TOOL).schema["properties"]["mixed"] == {"anyOf": told}
 
@@ -376,6 +494,23 @@ def test_limits_are_problems():
     assert not asked_of(deep, PLAIN).problems
 
 
+def test_classes_written_out_in_place_have_a_limit():
+    """Where a provider knows no references, a schema that doubles with every level is found before it is sent."""
+    model = create_model("Level0", x=(int, ...))
+    for level in range(1, 15):
+        model = create_model(f"Level{level}", left=(model, ...), right=(model, ...))
+    assert "too large" in asked_of(model, BEDROCK_TOOL).problems[0]
+    assert not asked_of(model, CLAUDE_TOOL).problems
+
+
+def test_sizes_count_what_is_in_unions():
+    """Every option of a union is part of a schema."""
+    inner = {"type": "object", "properties": {"y": {"type": "string", "enum": ["a", "bc"]}}, "required": []}
+    size = size_of({"type": "object", "properties": {"x": {"anyOf": [inner, {"type": "null"}]}}, "required": ["x"]})
+    assert (size.properties, size.levels, size.values, size.text) == (2, 3, 2, 5)
+    assert (size.optionals, size.unions) == (("x.y",), ("x",))
+
+
 def test_long_enumerations_are_told_in_words():
     """A list of constants that is too long for a grammar is told, and every answer is checked all the same."""
     model = create_model("Coded", code=(Literal[tuple(f"c{number}" for number in range(300))], ...))
@@ -406,13 +541,14 @@ HAND_WRITTEN = {
     "properties": {
         "both": {"allOf": [{"$ref": "#/definitions/A"}, {"type": "object", "properties": {"y": {"type": "integer"}}}]},
         "one": {"allOf": [{"$ref": "#/definitions/A"}], "description": "one of them"},
+        "alone": {"allOf": [{"$ref": "#/definitions/A"}]},
         "listed": {"type": ["integer", "null"], "description": "a number"},
         "free": True,
         "lost": {"$ref": "#/$defs/Nowhere"},
         "strange": {"type": "decimal"},
         "patterned": {"type": "object", "patternProperties": {"^a": {"type": "integer"}}},
     },
-    "required": ["both", "one", "listed", "free", "lost", "strange", "patterned"],
+    "required": ["both", "one", "alone", "listed", "free", "lost", "strange", "patterned"],
     "definitions": {"A": {"type": "object", "properties": {"x": {"type": "string"}}, "required": ["x"]}},
 }
 
@@ -424,13 +560,22 @@ def test_schemas_written_by_hand(dialect):
     assert not asked.problems
     assert refused(asked.schema, dialect) == []
     assert sum("any JSON is asked for there" in note for note in asked.notes) == 2
-    answer = {"both": {"x": "a", "y": 1}, "one": {"x": "b"}, "listed": None, "free": "[1]", "lost": "2"}
+    assert not dialect.references or asked.schema["properties"]["alone"] == {"$ref": "#/$defs/A"}
+    answer = {
+        "both": {"x": "a", "y": 1},
+        "one": {"x": "b"},
+        "alone": {"x": "c"},
+        "listed": None,
+        "free": "[1]",
+        "lost": "2",
+    }
     answer |= {"strange": '"t"', "patterned": [{"key": "ab", "value": 3}]}
     Draft202012Validator(asked.schema).validate(answer)
     back = restored(asked.back, answer)
     assert back | {"both": 0, "one": 0} == {
         "both": 0,
         "one": 0,
+        "alone": {"x": "c"},
         "listed": None,
         "free": [1],
         "lost": 2,

@@ -223,3 +223,12 @@ def test_the_hash_knows_the_schema_and_its_source(tmp_path):
     assert source_hash(load_model(spec), spec) == first
     file.write_text(file.read_text() + "    # another comment\n")
     assert source_hash(load_model(spec), spec) != first
+
+
+def test_tools_are_strict_where_the_model_can_be_held_to_them():
+    """A model that takes strict tools is held to the schema; another is asked in plain JSON Schema."""
+    model = create_model("M", x=(dict[str, int], ...))
+    new = shape_for(model, "bedrock", "tool", model_name="anthropic.claude-haiku-4-5-20251001-v1:0")
+    old = shape_for(model, "bedrock", "tool", model_name="anthropic.claude-3-haiku-20240307-v1:0")
+    assert (new.shape.strict, new.shape.schema["properties"]["x"]["type"]) == (True, "array")
+    assert (old.shape.strict, old.shape.schema["properties"]["x"]["type"]) == (False, "object")

@@ -41,8 +41,11 @@ def likeness(schema: Schema, data: Any, definitions: Definitions) -> int:  # noq
     if not isinstance(data, dict):
         return 1
     properties = schema.get("properties", {})
-    wrong = sum(not fits(inner, data[name], definitions) for name, inner in properties.items() if name in data)
-    return 1000 + len(properties.keys() & data.keys()) - len(data.keys() ^ properties.keys()) - 2 * wrong
+    found = 1000 + len(properties.keys() & data.keys()) - len(data.keys() ^ properties.keys())
+    for name, inner in properties.items():
+        if name in data and not fits(inner, data[name], definitions):
+            found -= 2 if _constants(resolved(inner, definitions)) is None else 100  # a wrong constant says the most
+    return max(found, 1)
 
 
 def overlap(one: Schema, other: Schema, definitions: Definitions, seen: frozenset[Pair] = frozenset()) -> bool:

@@ -46,6 +46,16 @@ def too_many(kind: Values, dialect: Dialect) -> bool:
     return most is not None and len(kind.values) > most
 
 
+def one_of_schemas(schemas: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A union; unions in it that say nothing of their own become a part of it."""
+    options: list[dict[str, Any]] = []
+    for schema in schemas:
+        for one in schema["anyOf"] if set(schema) == {"anyOf"} else [schema]:
+            if one not in options:
+                options.append(one)
+    return {"anyOf": options}
+
+
 def or_null(schema: dict[str, Any]) -> dict[str, Any]:
     """`schema` or null, under the same description."""
     inner = {key: value for key, value in schema.items() if key != "description"}

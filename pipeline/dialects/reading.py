@@ -135,9 +135,6 @@ class _Reader:
             kind = self.kind(option, path)
             if kind in (Scalar("null"), Values((None,))):
                 nullable = True
-            elif isinstance(kind, OneOf) and not kind.words:
-                kinds.extend(kind.options)
-                nullable = nullable or kind.nullable
             else:
                 kinds.append(kind)
         if not kinds:

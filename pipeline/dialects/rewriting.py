@@ -133,7 +133,7 @@ class Writer:
         self._unions.append((place.path, tuple(options)))
         schema, way = options[0].schema, options[0].way
         if len(options) > 1:
-            schema = {"anyOf": [one.schema for one in options]}
+            schema = leaves.one_of_schemas([one.schema for one in options])
             way = Choice(tuple((one.schema, one.way) for one in options))
         return Written(described(leaves.or_null(schema) if kind.nullable else schema, *kind.words), way)
 
