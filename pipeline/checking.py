@@ -10,6 +10,7 @@ from pipeline.job import Job
 from pipeline.ledger.lock import held, require_local
 from pipeline.preparing import Prepared, prepare, require_affordable
 from pipeline.providers import wire_for
+from pipeline.providers.anthropic_models import refuses_temperature
 from pipeline.providers.credentials import credentials_for
 from pipeline.windows import limits_of
 
@@ -55,6 +56,9 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
         f"{job.model.name}: window {prepared.window_tokens:,} tokens, at most {plan.chunk_tokens:,} of text a request"
     )
     yield Finding("model", "ok" if known else "warning", detail + ("" if known else " (not in our table: assumed)"))
+    if job.model.temperature is not None and refuses_temperature(job.model.name):
+        advice = f"{job.model.name} refuses model.temperature: every request would be a 400. Leave the key out"
+        yield Finding("model", "problem", advice)
     if prepared.rate is None:
         advice = "cost will be null; add [prices] with input_usd_per_mtok and output_usd_per_mtok"
         yield Finding("prices", "warning", f"no price is known for {job.model.name}: {advice}")

@@ -122,10 +122,11 @@ def retry(job_file: Path, where: str | None, as_json: bool, **overrides: Any) ->
 @main.command()
 @JOB
 @_job_options
+@click.option("--exact", is_flag=True, help="Have the provider count the input, for free. Needs the key.")
 @_json_option
 @_errors_to_exit_code
-def estimate(job_file: Path, as_json: bool, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
-    """The dry-run: tokens, cost and time from the real input. Opens no connection.
+def estimate(job_file: Path, exact: bool, as_json: bool, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
+    """The dry-run: tokens, cost and time from the real input. Opens no connection, but with --exact.
 
     \b
     Examples:
@@ -133,6 +134,7 @@ def estimate(job_file: Path, as_json: bool, **overrides: Any) -> None:  # noqa: 
       pipeline estimate jobs/invoices_openai.toml --limit 1000 --json
     """  # noqa: D301
     from pipeline.estimating import estimate as estimated
+    from pipeline.exactly import counted_exactly
     from pipeline.measuring import history, measure
     from pipeline.preparing import prepare
     from pipeline.progress import estimate_text
@@ -141,10 +143,13 @@ def estimate(job_file: Path, as_json: bool, **overrides: Any) -> None:  # noqa: 
     prepared = prepare(_load(job_file, overrides))
     job = prepared.job
     size = answer_tokens(prepared.shaped.shape.schema)
-    result = estimated(
-        measure(prepared), prepared.rate, size, job.model.max_output_tokens, history(prepared), job.limits
-    )
+    counts, notes = measure(prepared), []
+    if exact:
+        counts, note = counted_exactly(prepared, counts, os.environ)
+        notes.append(note)
+    result = estimated(counts, prepared.rate, size, job.model.max_output_tokens, history(prepared), job.limits)
     report = {"name": job.name, "provider": job.model.provider, "model": job.model.name, **result.as_json()}
+    report["assumptions"] = [*notes, *report["assumptions"]]
     _tell(report, estimate_text(report), as_json=as_json)
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline import results
-from pipeline.admission import Admission, Stopped
+from pipeline.admission import Admission, Stopped, TenantOverBudget
 from pipeline.calling import Caller
 from pipeline.columns import RecordColumn
 from pipeline.errors import JobError
@@ -31,7 +31,7 @@ from pipeline.inspecting import read_manifest
 from pipeline.job import REMOTE, Job
 from pipeline.ledger import Ledger
 from pipeline.ledger.records import Send
-from pipeline.limits import Governor, rules_of
+from pipeline.limits import Governor, LimitRules, rules_of
 from pipeline.preparing import Prepared
 from pipeline.pricetable import price_table_name
 from pipeline.progress import ProgressLine, Tally, money
@@ -72,6 +72,7 @@ class Run:
         self._column = RecordColumn(prepared.model)
         self._tally = Tally()
         self._stop = _Stop()
+        self._over_budget: dict[str, str] = {}  # tenant → why its rows are left for another day
         self._started = datetime.now(UTC)
 
     async def execute(self) -> Ended:
@@ -86,7 +87,8 @@ class Run:
         async with self._wire() as wire:
             lost = ledger.begin(prepared.plan.request_hash, prepared.plan.doc_hash, prepared.source.fingerprint())
             _tell_lost(lost)
-            governor = Governor(rules_of(self._job, spent_usd=results.usd(ledger.spent_units())))
+            governor = Governor(self._rules())
+            self._governor = governor
             self._admission = Admission(governor, asyncio.get_running_loop().time, self._job.limits.outage_s)
             transport = transport_for(self._job, credentials_for(self._job.model, self._environ))
             caller = Caller(prepared, ledger, self._admission, wire, transport, self._tally)
@@ -99,6 +101,7 @@ class Run:
             finally:
                 await transport.aclose()
                 await ledger.stop_writing()
+        ledger.remember(self._limits_key, json.dumps(governor.learned()))
         if self._stop.input is not None:
             ledger.end("parked", "input")
             raise self._stop.input
@@ -106,6 +109,23 @@ class Run:
         if self._stop.bug is not None:
             raise self._stop.bug
         return ended
+
+    def _rules(self) -> LimitRules:
+        """The job's limits, what is left of its budgets, and what earlier nights found out."""
+        ledger = self._ledger
+        remembered = ledger.remembered(self._limits_key)
+        return rules_of(
+            self._job,
+            spent_usd=results.usd(ledger.spent_units()),
+            spent_by_tenant={tenant: results.usd(units) for tenant, units in ledger.spent_today_units().items()},
+            learned=None if remembered is None else json.loads(remembered),
+        )
+
+    @property
+    def _limits_key(self) -> str:
+        """Limits belong to an account at an endpoint, and to a model there."""
+        model = self._job.model
+        return f"limits:{model.provider}:{model.base_url}:{model.region}:{model.name}"
 
     @contextlib.asynccontextmanager
     async def _wire(self) -> AsyncIterator[Wire]:
@@ -169,6 +189,8 @@ class Run:
             self._tally.concluded(outcome)
         except Stopped:
             pass  # stays pending
+        except TenantOverBudget as error:
+            self._over_budget.setdefault(error.tenant, str(error))
         except Exception as error:  # noqa: BLE001 (the boundary of one row: a bug ends the run, with all answers kept)
             self._stop.bug = self._stop.bug or error
             traceback.print_exc(file=sys.stderr)
@@ -180,6 +202,9 @@ class Run:
         line.begin()
         while True:
             await asyncio.sleep(line.every_s)
+            if (alert := self._governor.alert()) is not None:
+                line.clear()
+                sys.stderr.write(f"warning: {alert}\n")
             line.show(self._admission.in_flight, self._admission.why_waiting)
 
     @contextlib.contextmanager
@@ -221,13 +246,16 @@ class Run:
         )
         totals = results.publish(self._folder, ledger.path, ledger.run, view, source.kept())
         _remember_schema(ledger, kept_schema)
-        park = self._admission.stopped if totals.pending else None
+        park, message = self._admission.stopped, self._admission.stop_message
+        if park is None and self._over_budget:
+            park, message = ParkReason.BUDGET, "; ".join(self._over_budget.values())
+        park = park if totals.pending else None
         state = "finished"
         if totals.pending:
             state = "interrupted" if park is ParkReason.INTERRUPTED else "parked"
         ledger.end(state, str(park) if park else None)
         manifest = self._write_manifest(state, str(park) if park else None, totals)
-        return Ended(manifest, park, self._admission.stop_message if park else "")
+        return Ended(manifest, park, message if park else "")
 
     def _write_manifest(self, state: str, reason: str | None, totals: results.Totals) -> dict[str, Any]:
         """run.json: the job as resolved and the sums of both files."""

@@ -34,6 +34,8 @@ class Counts:
     input_tokens: int
     document_tokens: int
     fixed_tokens_per_request: int
+    free_requests: int = 0  # readings of `two_step`, running summaries of `rolling`
+    free_output_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Estimate:
             "bad_rows": counts.bad_rows,
             "done_rows": counts.done_rows,
             "duplicate_rows": counts.duplicate_rows,
-            "requests": counts.requests,
+            "requests": counts.requests + counts.free_requests,
             "repair_requests": _band(self.repairs),
             "input_tokens": _band(self.input_tokens),
             "output_tokens": _band(self.output_tokens),
@@ -90,13 +92,16 @@ def estimate(
         scale * (counts.input_tokens + again * (mean_input + answer))
         for again, answer in zip(repairs, answers, strict=True)
     )
-    outputs = _three((counts.requests + again) * answer for again, answer in zip(repairs, answers, strict=True))
+    outputs = _three(
+        counts.free_output_tokens + (counts.requests + again) * answer
+        for again, answer in zip(repairs, answers, strict=True)
+    )
     cost = None
     if rate is not None:
         low, expected, high = (cost_of(*tokens, counts.requests, rate) for tokens in zip(inputs, outputs, strict=True))
         cost = (low, expected, high)
     low_s, expected_s, high_s = (
-        _seconds(limits, counts.requests + again, tokens, answer, history)
+        _seconds(limits, counts.requests + counts.free_requests + again, tokens, answer, history)
         for again, tokens, answer in zip(repairs, zip(inputs, outputs, strict=True), answers, strict=True)
     )
     told = tuple(_told(counts, history, answers, shares, limits))
@@ -162,6 +167,11 @@ def _told(
         f"answers that need a repair: {shares[0]:.0%} low, {shares[1]:.1%} expected, {shares[2]:.0%} high",
         "no discount for cached input is counted on",
     ]
+    if counts.free_requests:
+        told.append(
+            f"{counts.free_requests:,} more requests for readings or summaries, of "
+            f"{counts.free_output_tokens:,} output tokens in all"
+        )
     if not (limits.requests_per_minute or limits.input_tokens_per_minute or limits.output_tokens_per_minute):
         told.append("time: no limits are given in [limits]; the provider's own may make it longer")
     return told

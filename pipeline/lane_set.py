@@ -74,9 +74,7 @@ class LaneSet:
         longest_s, why, firm = 0.0, "", True
         trial = self.silence.learner.trial.left > 0
         for lane, state in self._lanes.items():
-            if trial and state.learned and state.ceiling is None:
-                continue
-            seconds, paced = state.wait_s(reserved[INDEX[lane]], now_s)
+            seconds, paced = state.wait_s(reserved[INDEX[lane]], now_s, trial=trial)
             if seconds > longest_s:
                 longest_s, why, firm = seconds, lane.value, paced
         return longest_s, why, firm
@@ -98,7 +96,7 @@ class LaneSet:
         if used is not None:
             final = self.charges.final(need, used)
             self.charges.observe(need, used)
-            self._totals.settle(held.reserved, final, rejected=used.rejected and used.sent)
+            self._totals.settle(held.reserved, final, used)
         for lane, state in self._lanes.items():
             hold, number = held.holds.get(lane), INDEX[lane]
             amount = held.reserved[number] if hold is None else hold.amount

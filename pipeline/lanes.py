@@ -91,12 +91,16 @@ class LaneState:
             return rate
         return min(rate, self.bucket.rate if self.learned else self.bucket.rate * multiple)
 
-    def wait_s(self, amount: float, now_s: float) -> tuple[float, bool]:
-        """Seconds until `amount` may go, and whether time alone decides: no settlement makes the pace faster."""
-        pace_s = self._next_s - now_s
-        level_s = 0.0
+    def wait_s(self, amount: float, now_s: float, *, trial: bool = False) -> tuple[float, bool]:
+        """Seconds until `amount` may go, and whether time alone decides: no settlement makes the pace faster.
+
+        `trial`: what was learned, and the pace, are not minded for once.
+        """
         ceiling, bucket, told = self.ceiling, self.bucket, self._told
-        if bucket is not None:
+        free = trial and not self.observed
+        pace_s = 0.0 if free else self._next_s - now_s
+        level_s = 0.0
+        if bucket is not None and not free:
             amount = min(amount, bucket.limit)
             level_s = bucket.wait_s(amount, now_s)
         if ceiling is not None:

@@ -16,12 +16,12 @@ from pipeline.strays import Trial
 from pipeline.work import Lane
 
 BUDGET = 0.005  # 429s per call that probing may cost
-SEARCH_S, SEARCH_BY = 1.0, 1.5  # looking for the first limit: faster by this, every so often
+SEARCH_S, SEARCH_CALLS, SEARCH_BY = 1.0, 2.0, 1.5  # looking for the first limit: faster by this, every so often
 SURE_AT = 12.0  # calls between two empty instants that make a rate certain
 LEAST_SPAN_S = 0.8  # two refusals closer together are one
 DRAIN, DRAIN_S = 0.95, 3.0  # a little under the rate after a refusal: what was in flight comes in too
 PROBE = 0.05
-PERIOD_FIRST_S, PERIOD_BY, PERIOD_LEAST_S, PERIOD_MOST_S = 2.0, 1.6, 8.0, 40.0
+PERIOD_FIRST_S, PERIOD_CALLS, PERIOD_BY, PERIOD_LEAST_S, PERIOD_MOST_S = 2.0, 20.0, 1.6, 8.0, 40.0
 FALLEN, RISEN = 0.8, 1.5  # a rate that has changed is looked for faster
 SLACK = 1.25  # lanes that do not look like the one that is short
 CHOOSE_AFTER, CHOOSE_BY, TELLING_CALLS = 6, 0.6, 30
@@ -94,7 +94,8 @@ class Learner:
     def _multiple(self, now_s: float) -> float:
         since_s = now_s - self.empty_s
         if self.mode is Mode.SEARCH:
-            return SEARCH_BY ** min(40.0, since_s // SEARCH_S)
+            step_s = max(SEARCH_S, SEARCH_CALLS / max(1e-6, self.rates.get(Lane.REQUESTS, math.inf)))
+            return SEARCH_BY ** min(40.0, since_s // step_s)
         x = since_s / self._period_s - 1.0
         if x < 0.0:
             return DRAIN if since_s < min(DRAIN_S, self._period_s / 4) else 1.0
@@ -157,9 +158,10 @@ class Learner:
     def _remember(self, news: Refusal) -> None:
         self._net, self._calls, self.empty_s, self._measurable = dict(news.net), news.calls, news.sent_s, True
         self._news += 1
-        sparing_s = 1.0 / (BUDGET * max(1e-6, news.calls_per_s))
-        longest_s = max(PERIOD_LEAST_S, sparing_s, min(PERIOD_MOST_S, self._burst_s(news) / 2))
-        self._period_s = min(longest_s, PERIOD_FIRST_S * PERIOD_BY ** min(self._news, 40))
+        calls_per_s = max(1e-6, self._calls_per_s(news))
+        first_s = max(PERIOD_FIRST_S, PERIOD_CALLS / calls_per_s)
+        longest_s = max(PERIOD_LEAST_S, 1.0 / (BUDGET * calls_per_s), min(PERIOD_MOST_S, self._burst_s(news) / 2))
+        self._period_s = min(longest_s, first_s * PERIOD_BY ** min(self._news, 40))
 
     def _calls_per_s(self, news: Refusal) -> float:
         return self.rates.get(Lane.REQUESTS, news.calls_per_s)

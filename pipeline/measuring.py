@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
@@ -12,7 +12,7 @@ from pipeline.chunking import chunk
 from pipeline.estimating import Counts, History
 from pipeline.ledger import FILE, connect, ends
 from pipeline.preparing import Prepared
-from pipeline.work import Purpose, Row
+from pipeline.work import Chunk, Purpose, Request, Row
 
 BATCH_ROWS = 512
 ENOUGH = 10  # answers on record from which to speak of the rest
@@ -25,46 +25,67 @@ class _Sums:
     done_rows: int = 0
     duplicate_rows: int = 0
     requests: int = 0
+    chunks: int = 0
     input_tokens: int = 0
     document_tokens: int = 0
+    free_requests: int = 0
+    free_output_tokens: int = 0
 
 
 def measure(prepared: Prepared, *, failed_only: bool = False) -> Counts:
     """Count what is still to be sent; rows with an outcome in the output folder's ledger cost nothing more."""
     sums = _Sums()
-    ledger = Path(prepared.job.output.path) / FILE
-    with closing(sqlite3.connect("")) as seen:  # a private file: memory does not grow with the rows
-        seen.execute("CREATE TABLE docs (doc BLOB PRIMARY KEY) WITHOUT ROWID")
-        if ledger.exists():
-            with closing(connect(ledger, read_only=True)) as done:
-                _count_all(prepared, sums, seen, done, failed_only=failed_only)
-        else:
-            _count_all(prepared, sums, seen, None, failed_only=failed_only)
+    plan = prepared.plan
+    for row, pieces in _work(prepared, sums, failed_only=failed_only):
+        for piece in pieces:
+            request = planning.extract_request(plan, row, piece)
+            sums.requests += 1
+            sums.chunks += 1
+            sums.input_tokens += request.input_tokens
+            sums.document_tokens += piece.tokens
+            if plan.two_step:  # the reading is about as long as what was read, and is what the second step reads
+                _count_free(sums, request.input_tokens, min(piece.tokens, plan.max_output_tokens))
+            if plan.summary_tokens and piece is not pieces[-1]:
+                _count_free(sums, piece.tokens + plan.summary_tokens, plan.summary_tokens // 2)
+                sums.input_tokens += plan.summary_tokens // 2
     return Counts(
         rows=sums.rows,
         bad_rows=sums.bad_rows,
         done_rows=sums.done_rows,
         duplicate_rows=sums.duplicate_rows,
         requests=sums.requests,
-        chunks=sums.requests,
+        chunks=sums.chunks,
         input_tokens=sums.input_tokens,
         document_tokens=sums.document_tokens,
-        fixed_tokens_per_request=prepared.plan.fixed_tokens,
+        fixed_tokens_per_request=plan.fixed_tokens,
+        free_requests=sums.free_requests,
+        free_output_tokens=sums.free_output_tokens,
     )
 
 
-def _count_all(
-    prepared: Prepared, sums: _Sums, seen: sqlite3.Connection, done: sqlite3.Connection | None, *, failed_only: bool
-) -> None:
-    for rows in prepared.source.batches(BATCH_ROWS):
-        for row in _to_send(prepared, rows, sums, seen, done, failed_only=failed_only):
-            for piece in chunk(
-                row.text, prepared.counter, prepared.plan.chunk_tokens, prepared.plan.overlap_tokens, exact=True
-            ):
-                request = planning.extract_request(prepared.plan, row, piece)
-                sums.requests += 1
-                sums.input_tokens += request.input_tokens
-                sums.document_tokens += piece.tokens
+def requests_to_send(prepared: Prepared) -> Iterator[Request]:
+    """The first request of every chunk that has no outcome yet."""
+    for row, pieces in _work(prepared, _Sums(), failed_only=False):
+        for piece in pieces:
+            yield planning.extract_request(prepared.plan, row, piece)
+
+
+def _count_free(sums: _Sums, input_tokens: int, output_tokens: int) -> None:
+    sums.free_requests += 1
+    sums.input_tokens += input_tokens
+    sums.free_output_tokens += output_tokens
+
+
+def _work(prepared: Prepared, sums: _Sums, *, failed_only: bool) -> Iterator[tuple[Row, Sequence[Chunk]]]:
+    """The rows that are to be sent, with their chunks counted token by token."""
+    plan, ledger = prepared.plan, Path(prepared.job.output.path) / FILE
+    with ExitStack() as opened:
+        seen = opened.enter_context(closing(sqlite3.connect("", check_same_thread=False)))  # on disk: memory is flat
+        seen.execute("CREATE TABLE docs (doc BLOB PRIMARY KEY) WITHOUT ROWID")
+        done = opened.enter_context(closing(connect(ledger, read_only=True))) if ledger.exists() else None
+        for rows in prepared.source.batches(BATCH_ROWS):
+            for row in _to_send(prepared, rows, sums, seen, done, failed_only=failed_only):
+                yield row, chunk(row.text, prepared.counter, plan.chunk_tokens, plan.overlap_tokens, exact=True)
 
 
 def _to_send(

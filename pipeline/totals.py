@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from pipeline.charging import INDEX, Amounts
+from pipeline.charging import INDEX, Amounts, Used
 from pipeline.mirrors import Hold
 from pipeline.work import Lane
 
@@ -47,8 +47,11 @@ class Totals:
             net[number] += reserved[number]
             pace[number] = pace[number] * fade + expected[number] / PACE_S
 
-    def settle(self, reserved: Amounts, final: Amounts, *, rejected: bool) -> None:
-        self.rejected += rejected
+    def settle(self, reserved: Amounts, final: Amounts, used: Used) -> None:
+        """What was refused was not let in, even where it is charged."""
+        if used.rejected:
+            self.rejected += 1
+            final = NOTHING
         for number in range(4):
             self.net[number] += final[number] - reserved[number]
 

@@ -199,6 +199,15 @@ class Ledger:
         sql = "SELECT COALESCE(SUM(COALESCE(cost_units, 0) + at_risk_units), 0) FROM calls WHERE run = ?"
         return int(self._reader.execute(sql, (self.run,)).fetchone()[0])
 
+    def spent_today_units(self) -> dict[str, int]:
+        """What each tenant has cost since midnight (UTC), over all runs of this ledger, with what is at risk."""
+        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        sql = (
+            "SELECT tenant, SUM(COALESCE(cost_units, 0) + at_risk_units) FROM calls "
+            "WHERE tenant IS NOT NULL AND sent_us >= ? GROUP BY tenant"
+        )
+        return dict(self._reader.execute(sql, (int(midnight.timestamp() * 1e6),)))
+
     def remembered(self, key: str) -> str | None:
         found = self._reader.execute("SELECT value FROM remembered WHERE key = ?", (key,)).fetchone()
         return found[0] if found else None

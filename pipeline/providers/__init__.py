@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from importlib import import_module
-from typing import Protocol
+from typing import Any, Protocol
 
 from pipeline.errors import JobError
 from pipeline.job import Model
@@ -105,9 +105,14 @@ WIRES = {
     "vertex": "pipeline.providers.gemini:VertexWire",
     "sandbox": "pipeline.providers.openai:OpenAIWire",
 }
-FROM_ENVIRONMENT = {  # key of [model] → variables that fill it when it is empty
+FROM_ENVIRONMENT: Mapping[
+    str, Mapping[str, tuple[str, ...]]
+] = {  # key of [model] → variables that fill it when it is empty
     "azure": {"base_url": ("AZURE_OPENAI_ENDPOINT",), "api_version": ("OPENAI_API_VERSION",)},
-    "bedrock": {"region": ("AWS_REGION", "AWS_DEFAULT_REGION")},
+    "bedrock": {
+        "base_url": ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME",),
+        "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
+    },
     "vertex": {
         "project": ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"),
         "region": ("GOOGLE_CLOUD_LOCATION", "GOOGLE_CLOUD_REGION"),
@@ -130,7 +135,7 @@ def wire_for(model: Model, shape: AnswerShape, environ: Mapping[str, str], base_
 def settled(model: Model, environ: Mapping[str, str], base_url: str = "") -> Model:
     """[model] with what the environment says filled in where the job says nothing; `base_url` goes before both."""
     model = replace(model, base_url=base_url or model.base_url)
-    found = {}
+    found: dict[str, Any] = {}
     for key, variables in FROM_ENVIRONMENT.get(model.provider, {}).items():
         if not getattr(model, key):
             found[key] = next((environ[name] for name in variables if environ.get(name)), "")

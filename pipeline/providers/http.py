@@ -8,7 +8,7 @@ import aiohttp
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.job import Limits
-from pipeline.providers import Credentials, Wire
+from pipeline.providers import CountingWire, Credentials, Wire
 from pipeline.providers.secrets import Secret
 from pipeline.work import Answered, Request
 
@@ -56,6 +56,15 @@ class HttpTransport:
             ) from error
         except (aiohttp.ClientError, OSError, EOFError, ValueError) as error:
             raise CallFailed(Kind.CONNECTION, f"the connection broke: {type(error).__name__}: {error}"[:500]) from error
+
+    async def post_counting(self, wire: CountingWire, body: bytes, now: datetime) -> Answered:
+        """A question for the provider's counting endpoint.
+
+        Raises:
+            CallFailed: as `send`.
+        """
+        secret = await self._credentials.secret()
+        return await self.post(wire.count_url, body, wire.headers(body, secret, now), secret, wire)
 
     async def aclose(self) -> None:
         if self._session is not None:

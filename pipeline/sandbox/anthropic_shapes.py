@@ -3,7 +3,6 @@
 A schema is parsed and judged once, however many requests carry it.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import orjson
 from pipeline.sandbox.anthropic_errors import refusal
 from pipeline.sandbox.anthropic_schemas import problem
 from pipeline.sandbox.exchange import tokens_of
+from pipeline.sandbox.openai_shapes import schema_in
 
 TOOL_KEYS = {
     *("name", "input_schema", "description", "strict", "type", "cache_control", "input_examples"),
@@ -60,7 +60,7 @@ def shape_of(request: Mapping[str, Any], model: str, system: str) -> Shape:
         return tools
     if wanted is not None:
         return Shape(wanted.schema, wanted.tokens + tools.tokens)
-    return Shape(_schema_in(system), tools.tokens)
+    return Shape(schema_in(system), tools.tokens)
 
 
 def only(keys: Mapping[str, Any], known: set[str], where: str) -> None:
@@ -170,21 +170,3 @@ def _check_tool(tool: Mapping[str, Any], where: str) -> None:
 def _checked(schema_json: bytes) -> Checked:
     schema = orjson.loads(schema_json)
     return Checked(schema, problem(schema), tokens_of(schema_json.decode()))
-
-
-@lru_cache(maxsize=256)
-def _schema_in(text: str) -> Mapping[str, Any] | None:
-    """The first JSON Schema of an object in a prompt."""
-    decoder = json.JSONDecoder()
-    start = -1
-    for _ in range(SCHEMA_SEARCHES):
-        start = text.find("{", start + 1)
-        if start < 0:
-            return None
-        try:
-            value, _end = decoder.raw_decode(text, start)
-        except ValueError:
-            continue
-        if isinstance(value, dict) and isinstance(value.get("properties"), dict):
-            return value
-    return None

@@ -17,7 +17,7 @@ from pipeline.sandbox.bedrock_shapes import (
     tool_schema,
 )
 from pipeline.sandbox.exchange import Question, tokens_of
-from pipeline.sandbox.openai_shapes import _schema_in as schema_in
+from pipeline.sandbox.openai_shapes import schema_in
 from pipeline.windows import bare_model
 
 CLAUDE = {

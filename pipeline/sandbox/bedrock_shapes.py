@@ -16,7 +16,7 @@ import orjson
 from pipeline.sandbox.bedrock_errors import Refusal, invalid
 from pipeline.sandbox.bedrock_schemas import problem
 from pipeline.sandbox.exchange import tokens_of
-from pipeline.sandbox.openai_shapes import _schema_in as schema_in
+from pipeline.sandbox.openai_shapes import schema_in
 from pipeline.windows import bare_model
 
 NAME = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")

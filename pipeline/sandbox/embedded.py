@@ -82,9 +82,10 @@ async def _stopped(process: Process) -> None:
     """Ask by closing its standard input; kill it, by its own id, if it does not leave."""
     try:
         async with asyncio.timeout(STOP_S):
-            await process.communicate(b"")  # without input it would leave the pipe open
-    except TimeoutError:
-        pass
+            if process.returncode is None:
+                await process.communicate(b"")  # without input it would leave the pipe open
+    except (TimeoutError, RuntimeError, OSError):
+        pass  # RuntimeError: uvloop's word for a pipe that is closed already
     finally:
         if process.returncode is None:
             process.kill()

@@ -4,7 +4,7 @@ Values in no provider's dialect, and the one token rule; nothing here does I/O o
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -87,14 +87,21 @@ class Refused(Exception):
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Wire(Protocol):
     """One provider's dialect. Pure: bytes in, bytes out."""
 
-    name: str
-    paths: tuple[str, ...]  # aiohttp's route patterns, of POST
-    stream_type: str
+    @property
+    def name(self) -> str: ...
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """aiohttp's route patterns, of POST."""
+        ...
+
+    @property
+    def stream_type(self) -> str: ...
 
     def authorise(self, received: Received) -> None:
         """Raises Refused when there is no good key, or no good signature."""

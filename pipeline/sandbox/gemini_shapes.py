@@ -14,7 +14,7 @@ import orjson
 from pipeline.sandbox.exchange import tokens_of
 from pipeline.sandbox.gemini_errors import refusal
 from pipeline.sandbox.gemini_schemas import openapi_problem, plain, problem
-from pipeline.sandbox.openai_shapes import _schema_in as schema_in
+from pipeline.sandbox.openai_shapes import schema_in
 
 JSON_TYPE = "application/json"
 MIME_TYPES = ("text/plain", JSON_TYPE, "text/x.enum")

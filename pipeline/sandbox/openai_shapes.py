@@ -80,7 +80,7 @@ def _json_object(messages: Sequence[Message]) -> Shape:
         text = "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'."
         raise refusal(400, text, "messages")
     told = "\n".join(message.text for message in messages if message.role in {"system", "developer"})
-    return Shape(_schema_in(told) or {"type": "object", "properties": {}})
+    return Shape(schema_in(told) or {"type": "object", "properties": {}})
 
 
 def _tools(request: Mapping[str, Any]) -> Shape:
@@ -142,7 +142,7 @@ def _checked(schema_json: bytes) -> Checked:
 
 
 @lru_cache(maxsize=256)
-def _schema_in(text: str) -> Mapping[str, Any] | None:
+def schema_in(text: str) -> Mapping[str, Any] | None:
     """The first JSON Schema of an object in a prompt."""
     decoder = json.JSONDecoder()
     start = -1

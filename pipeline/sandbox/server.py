@@ -184,7 +184,7 @@ class Provider:
 
     def _refused(self, wire: Wire, refused: Refused, stamp: Stamp) -> web.Response:
         self.counters.by_status[refused.status] += 1
-        headers = {**wire.headers(stamp), "Content-Type": JSON_TYPE}
+        headers = {**wire.headers(stamp), **refused.headers, "Content-Type": JSON_TYPE}
         return web.Response(status=refused.status, body=refused.body, headers=headers)
 
 
