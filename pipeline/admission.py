@@ -253,6 +253,8 @@ class Admission:
         match self._governor.tenant_room(need):
             case Room.NEVER:
                 turn.set_exception(TenantOverBudget(tenant, self._governor.tenant_told(need)))
+                if tenant in self._aside:
+                    self._call_back(tenant)  # nothing may ever be settled for it again: each is to be told
             case Room.LATER:
                 aside = self._aside.setdefault(tenant, OrderedDict())
                 aside[turn] = (queue, queue[turn])

@@ -293,8 +293,10 @@ def _how_to_go_on(ended: Any, job_file: Path, overrides: dict[str, Any], verb: s
     from pipeline.work import ParkReason
 
     why = f"Stopped early: {ended.message}\n" if ended.message else ""
+    cap = ended.manifest["job"]["budget"]["max_usd"]
+    if ended.park is ParkReason.BUDGET and cap is None:
+        return f"{why}To go on tomorrow (UTC), or with a higher cap:  {_command(verb, job_file, overrides)}"
     if ended.park is ParkReason.BUDGET:
-        cap = ended.manifest["job"]["budget"]["max_usd"]
         overrides = {**overrides, "max_usd": f"{2 * float(cap):g}"}
         return f"{why}To go on with twice the budget:  {_command(verb, job_file, overrides)}"
     return f"{why}To go on from here:  {_command(verb, job_file, overrides)}"

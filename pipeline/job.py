@@ -6,6 +6,7 @@ names the key, the value and the nearest right key. What needs the schema, the p
 
 import dataclasses
 import difflib
+import os
 import tomllib
 import types
 import typing
@@ -324,7 +325,7 @@ def absolute(path: str, folder: Path) -> str:
     """`path` seen from `folder`; remote URLs stay as they are."""
     if path.startswith(REMOTE):
         return path
-    return str((folder / Path(path).expanduser()).absolute())
+    return os.path.normpath((folder / Path(path).expanduser()).absolute())
 
 
 def _cross_checked(job: Job, file: Path) -> Job:

@@ -114,7 +114,8 @@ class LaneState:
 
     def take(self, amount: float, net: float, now_s: float, most: float) -> Hold:
         """`amount` is reserved, `net` is what it will probably come to; `most` caps the multiple of the refill."""
-        amount = min(amount, self.limit)
+        limit = self.limit
+        amount, net = min(amount, limit), min(net, limit)
         pace, burst = self.pace(most), self.burst
         busy = now_s - self._next_s < burst.credit_s
         self._next_s = (self._next_s if busy else now_s - burst.credit_s) + net / pace

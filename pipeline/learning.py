@@ -17,11 +17,11 @@ from pipeline.work import Lane
 
 BUDGET = 0.005  # 429s per call that probing may cost
 SEARCH_S, SEARCH_CALLS, SEARCH_BY = 1.0, 2.0, 1.5  # looking for the first limit: faster by this, every so often
-SURE_AT = 12.0  # calls between two empty instants that make a rate certain
+SURE_AT, SURE_DUE = 12.0, 6.0  # calls between two empty instants, or due by then, that make a rate certain
 LEAST_SPAN_S = 0.8  # two refusals closer together are one
 DRAIN, DRAIN_S = 0.95, 3.0  # a little under the rate after a refusal: what was in flight comes in too
 PROBE = 0.05
-PERIOD_FIRST_S, PERIOD_CALLS, PERIOD_BY, PERIOD_LEAST_S, PERIOD_MOST_S = 2.0, 20.0, 1.6, 8.0, 40.0
+PERIOD_FIRST_S, PERIOD_CALLS, PERIOD_BY, PERIOD_LEAST_S, PERIOD_MOST_S = 2.0, 8.0, 1.6, 8.0, 40.0
 FALLEN, RISEN = 0.8, 1.5  # a rate that has changed is looked for faster
 SLACK = 1.25  # lanes that do not look like the one that is short
 CHOOSE_AFTER, CHOOSE_BY, TELLING_CALLS = 6, 0.6, 30
@@ -191,7 +191,7 @@ class Learner:
 
     def _measure(self, news: Refusal, span_s: float) -> None:
         calls = news.calls - self._calls
-        sure = min(1.0, max(0.1, calls / SURE_AT))
+        sure = min(1.0, max(0.1, calls / SURE_AT, self._calls_per_s(news) * span_s / SURE_DUE))
         early = self.mode is Mode.SEARCH or self._applied <= 1.0  # it did not take a probe
         mix = 0.1 if self.mode is Mode.SEARCH or span_s > self._period_s / 2 else 0.3
         found = {lane: max(0.0, news.net[lane] - self._net[lane]) / span_s for lane in self.rates}

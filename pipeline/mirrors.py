@@ -185,11 +185,10 @@ class Bucket:
         self.remaining, self.sent_s = remaining, max(self.sent_s, hold.taken_s)
         if hold.bucket is self:  # else sent before this bucket was known
             error = GAIN * (remaining - unseen * hold.open - (hold.level + self.corrected - hold.corrected))
-            self._correct(error, since_s)
+            if error > 0.0 or min(remaining, self.level) < FULL * self.limit:
+                self._correct(error, since_s)
 
     def _correct(self, error: float, since_s: float) -> None:
-        if error < 0.0 and self.level > FULL * self.limit:
-            error = 0.0
         self.level = min(self.limit, self.level + error)
         self.corrected += error
         credible = min(max(error, -self.rate), self.rate)  # one wild sample is nobody's lasting use

@@ -20,14 +20,14 @@ TEXT = "text"
 FRAME_BYTES = 1024  # parameter names and punctuation around what the job fixes
 READ = (
     "Before anything is put into a form, read. Write down in plain text all that the document says about what is "
-    "asked for below: figures, names and dates as they are printed, tables line by line, obvious scanning errors mended. "
+    "asked for below: figures, names and dates as printed, tables line by line, obvious scanning errors mended. "
     "Invent nothing, and say so where something cannot be read. What will be asked for, as a JSON schema:"
 )
 NORMALISE = "These notes were taken from a document. Bring them into the form that is asked for.\n\n"
 SUMMARISE = (
     "You keep a running summary of a long document that is read in parts, for whoever reads the next part: who and "
-    "what it is about, terms that were defined, and what was left open. Answer with the new summary of all parts so far, in "
-    "at most {words} words, and nothing else."
+    "what it is about, terms that were defined, and what was left open. Answer with the new summary of all parts so "
+    "far, in at most {words} words, and nothing else."
 )
 SUMMARY_HEAD = "Summary of the parts of this document before this one, only to understand it:\n"
 

@@ -6,7 +6,7 @@ EVERYWHERE = {"type", "properties", "required", "items", "enum", "anyOf", "descr
 REFERENCES = {"$ref", "$defs"}
 NUMBERS = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
 CLAUDE = EVERYWHERE | REFERENCES | {"additionalProperties", "const", "format", "pattern", "minItems"}
-GEMINI = EVERYWHERE | {"format", "minimum", "maximum", "minItems"}
+GEMINI = EVERYWHERE | {"additionalProperties", "format", "minimum", "maximum", "minItems"}
 CLOSED = EVERYWHERE | REFERENCES | {"additionalProperties", "const"}
 JSON_SCHEMA = CLOSED | NUMBERS | {
     *("format", "pattern", "minLength", "maxLength", "minItems", "maxItems", "uniqueItems", "prefixItems"),
@@ -20,7 +20,7 @@ KEYWORDS = {
     "Anthropic's strict tools": CLAUDE,
     "Bedrock's structured output": CLAUDE,
     "Bedrock's strict tools": CLAUDE,
-    "Gemini's structured output": GEMINI | REFERENCES | {"additionalProperties"},
+    "Gemini's structured output": GEMINI | REFERENCES,
     "Gemini's function calling": GEMINI,
     "JSON in words": JSON_SCHEMA,
     "OpenAI's tools": JSON_SCHEMA,

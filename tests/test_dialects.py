@@ -50,7 +50,7 @@ JUDGES = {  # the sandbox's own reading of what each provider takes
     GEMINI_TOOL.name: [gemini_schemas.problem],
 }
 ENFORCED = [one for one in DIALECTS if one.enforced]
-MADE = settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+MADE = settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 all_dialects = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda one: one.name)
 enforced = pytest.mark.parametrize("dialect", ENFORCED, ids=lambda one: one.name)
 
@@ -307,6 +307,39 @@ def test_a_constant_tells_classes_apart(dialect):
     assert back["it"] == {"kind": "plain", "value": "1"}
 
 
+class Sparse(BaseModel):
+    value: str
+    a: int = 0
+    b: int = 0
+    c: int = 0
+
+
+class Near(BaseModel):
+    value: Any
+    x: int
+
+
+class Chain(BaseModel):
+    value: str
+    next: "Chain | None" = None
+
+
+class FreeChain(BaseModel):
+    value: Any
+    next: "FreeChain | None" = None
+
+
+@enforced
+def test_fields_tell_classes_apart(dialect):
+    """By what a class needs and has, not by how much an answer looks like it; classes all alike become JSON text."""
+    model = create_model("M", it=(Near | Sparse, ...), chain=(FreeChain | Chain, ...))
+    asked = asked_of(model, dialect)
+    assert "anyOf" in asked.schema["properties"]["it"]
+    assert asked.schema["properties"]["chain"]["type"] == "string"
+    record = model.model_validate({"it": {"value": "1"}, "chain": {"value": "1", "next": {"value": "2"}}})
+    assert round_trip(model, record, dialect, exclude_unset=True)[0] == record
+
+
 @pytest.mark.parametrize(
     ("schema", "fitting", "others"),
     [
@@ -343,7 +376,7 @@ def test_tuples(dialect):
     back = restored(asked_of(model, dialect).back, {"rows": [{"item_1": 1, "item_2": None, "item_3": None}]})
     assert back == {"rows": [[1, None]]}
     described = json.dumps(asked_of(model, dialect).schema)
-    assert "unit" in described
+    assert "unit" in described.lower()  # Pydantic versions differ in how they write a title
     long = {"type": "object", "properties": {"x": LONG_TUPLE}, "required": ["x"]}
     answer = {"x": {"item_1": 1, "more_items": ["2", '"3"']}}
     assert restored(rewrite(long, dialect).back, answer) == {"x": [1, 2, "3"]}

@@ -114,7 +114,7 @@ def test_a_damaged_object_is_an_error(put):
     """Never a short success."""
     packed = gzip.compress(LINE * 9)
     put("a.jsonl.gz", packed[:-5])
-    with pytest.raises(JobError, match=r"s3://data/a\.jsonl\.gz: cannot be read past row 9 "):
+    with pytest.raises(JobError, match=r"s3://data/a\.jsonl\.gz: cannot be read past row \d+ "):
         texts_of(source("s3://data/a.jsonl.gz"))
     put("b.parquet", b"PAR1 and no more")
     with pytest.raises(JobError, match=r"s3://data/b\.parquet: is not a whole Parquet file"):

@@ -20,7 +20,7 @@ def fits(schema: Schema, data: Any, definitions: Definitions) -> bool:  # noqa: 
     if "anyOf" in schema:
         return any(fits(option, data, definitions) for option in schema["anyOf"])
     allowed = _constants(schema)
-    if allowed is not None and not any(_equal(data, one) for one in allowed):
+    if allowed is not None and data not in allowed:
         return False
     kind = schema.get("type")
     if kind == "object":
@@ -64,7 +64,7 @@ def overlap(one: Schema, other: Schema, definitions: Definitions, seen: frozense
         return False
     constants, others = _constants(one), _constants(other)
     if constants is not None and others is not None:
-        return any(_equal(value, another) for value in constants for another in others)
+        return any(value in others for value in constants)
     if kinds == ("object", "object"):
         return _objects_overlap(one, other, definitions, seen)
     return True
@@ -134,7 +134,3 @@ def _constants(schema: Schema) -> list[Any] | None:
     if "const" in schema:
         return [schema["const"]]
     return list(schema["enum"]) if "enum" in schema else None
-
-
-def _equal(one: Any, other: Any) -> bool:  # noqa: ANN401 (any JSON value)
-    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)

@@ -95,9 +95,7 @@ GEMINI = Dialect(
     empty_objects=False,
     limits=Limits(values_of_one=250, safe_properties=200, safe_values=500),
 )
-GEMINI_TOOL = replace(
-    GEMINI, name="Gemini's function calling", constants=frozenset(["string"]), references=False, closed=False
-)
+GEMINI_TOOL = replace(GEMINI, name="Gemini's function calling", constants=frozenset(["string"]), references=False)
 
 # Not enforced: JSON Schema as Pydantic writes it. Nothing is rewritten but what the wire itself cannot carry.
 PLAIN = Dialect(name="JSON in words", enforced=False, rules=None, formats=None, closed=False, recursion=True)

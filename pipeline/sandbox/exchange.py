@@ -97,7 +97,7 @@ class Wire(Protocol):
     def name(self) -> str: ...
     @property
     def paths(self) -> tuple[str, ...]:
-        """aiohttp's route patterns, of POST."""
+        """Route patterns of aiohttp, of POST."""
         ...
 
     @property

@@ -1,0 +1,169 @@
+"""Every provider, and every way of working, through the command line, against the sandbox as a user would start it."""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from contextlib import contextmanager
+
+import pytest
+
+KEYS = {
+    "OPENAI_API_KEY": "sk-end-to-end-key",
+    "AZURE_OPENAI_API_KEY": "azure-end-to-end-key",
+    "ANTHROPIC_API_KEY": "sk-ant-end-to-end-key",
+    "GEMINI_API_KEY": "gemini-end-to-end-key",
+    "AWS_BEARER_TOKEN_BEDROCK": "bedrock-end-to-end-token",
+    "VERTEX_KEY": "vertex-end-to-end-key",
+}
+PROVIDERS = {
+    "openai": {"provider": "openai", "name": "gpt-4o-mini"},
+    "azure": {"provider": "azure", "name": "gpt-4o-mini", "api_version": "2024-10-21"},
+    "anthropic": {"provider": "anthropic", "name": "claude-sonnet-4-5"},
+    "converse": {"provider": "bedrock", "name": "us.anthropic.claude-haiku-4-5-20251001-v1:0", "region": "us-east-1"},
+    "invoke": {
+        "provider": "bedrock",
+        "api": "invoke",
+        "name": "us.anthropic.claude-haiku-4-5-20251001-v1:0",
+        "region": "us-east-1",
+    },
+    "gemini": {"provider": "gemini", "name": "gemini-2.5-flash"},
+    "vertex": {"provider": "vertex", "name": "gemini-2.5-flash", "project": "p", "api_key_env": "VERTEX_KEY"},
+}
+TEXTS = [
+    "Supplier: Acorn Mills\nTotal: 12.50",
+    "Supplier: Blue Barn\nTotal: 8.00",
+    "Supplier: Copper Kiln\nTotal: 3.75",
+]
+
+
+@contextmanager
+def sandbox(*flags):
+    command = [sys.executable, "-m", "pipeline", "sandbox", "--port", "0", *flags]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        yield json.loads(process.stdout.readline())["url"]
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def url():
+    with sandbox() as found:
+        yield found
+
+
+@pytest.fixture
+def job(job):
+    job.env.update(KEYS)
+    return job
+
+
+def counters(url):
+    with urllib.request.urlopen(url + "/_sandbox/counters") as answer:
+        return json.load(answer)
+
+
+def base_url(url, provider):
+    return f"{url}/v1" if provider == "openai" else url
+
+
+def write(job, url, name, texts=TEXTS, **sections):
+    model = {**PROVIDERS[name], "base_url": base_url(url, name), "max_output_tokens": 500, **sections.pop("model", {})}
+    rows = [{"id": f"r{number}", "text": text, "customer": f"c{number % 2}"} for number, text in enumerate(texts)]
+    return job.write(url, rows=rows, model=model, **sections)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_every_provider_works_by_changing_two_keys(job, url, name, stream):
+    """check, run: typed rows with tokens, finish reason, model version and the provider's request id."""
+    write(job, url, name, model={"stream": stream})
+    if not stream:
+        assert json.loads(job.pipeline("check", job.file, "--json", code=0).out)["ok"]
+    job.run()
+    manifest = job.reconcile()
+    assert manifest["rows"]["ok"] == 3
+    for line in job.results():
+        assert line["record"]["name"]
+        assert line["input_tokens"] > 0
+        assert line["output_tokens"] > 0
+        assert line["finish_reason"]
+    for call in job.calls():
+        assert call["provider_request_id"]
+        assert (call["ttft_ms"] is not None) == stream
+    if not stream:
+        job.pipeline("verify", job.out, code=0)
+
+
+@pytest.mark.parametrize("name", ["openai", "anthropic", "converse", "gemini"])
+def test_two_steps_are_both_paid_for_on_the_row(job, url, name):
+    """Mode = two_step: a free reading, then its form; both calls count in tokens and cost."""
+    write(job, url, name, extract={"mode": "two_step"}).run()
+    job.reconcile()
+    assert [line["calls"] for line in job.results()] == [2, 2, 2]
+    assert all(line["record"]["total"] for line in job.results())
+
+
+def test_a_rolling_summary_goes_with_each_chunk(job, server):
+    """Context = rolling: chunk after chunk, each with what was said of those before, within the budget."""
+    text = "\n\n".join(f"part{number} " + "lorem ipsum dolor " * 30 for number in range(4))
+    job.write(
+        server.url,
+        rows=[{"id": "a", "text": text}],
+        chunks={"max_tokens": 130, "context": "rolling"},
+        extract={"prompt": "Read it.\n{text}"},
+    ).run()
+    job.reconcile()
+    (line,) = job.results()
+    assert line["calls"] == 2 * line["chunks"] - 1
+    asked = [body["messages"][-1]["content"] for _, body, _ in server.requests if "response_format" in body]
+    assert "Summary of the parts" not in asked[0]
+    assert all("Summary of the parts" in one for one in asked[1:])
+
+
+@pytest.mark.parametrize("name", ["anthropic", "converse", "gemini", "openai"])
+def test_an_exact_estimate_is_counted_by_the_provider(job, url, name):
+    """Estimate --exact: the provider's own count, where it has one; nothing is answered or billed."""
+    write(job, url, name)
+    before = counters(url)["answered"]
+    report = json.loads(job.pipeline("estimate", job.file, "--exact", "--json", code=0).out)
+    counted = "counted by the provider" in report["assumptions"][0]
+    assert counted == (name != "openai")
+    assert counters(url)["answered"] == before
+
+
+def test_a_tenant_out_of_budget_parks_its_own_rows_only(job, url):
+    """The others go on; the run ends with exit code 3, and its rows are pending."""
+    write(
+        job,
+        url,
+        "openai",
+        texts=[f"{text} {number}" for number in range(12) for text in TEXTS],
+        input={"path": "in.jsonl", "id": "id", "tenant": "customer"},
+        limits={"concurrency": 2},
+    )
+    rows = [json.loads(line) for line in (job.folder / "in.jsonl").read_text().splitlines()]
+    for row in rows:
+        row["customer"] = "large" if row["id"] not in {"r0", "r1"} else "small"
+    (job.folder / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    job.run("--set", "budget.tenant_max_usd_per_day=0.0007", code=3)
+    manifest = job.reconcile()
+    assert (manifest["state"], manifest["reason"]) == ("parked", "budget")
+    assert 0 < manifest["rows"]["pending"] < len(rows)
+    by_id = {line["id"]: line["status"] for line in job.results()}
+    assert (by_id["r0"], by_id["r1"]) == ("ok", "ok")
+    job.run()
+    assert job.reconcile()["rows"]["ok"] == len(rows)
+
+
+def test_what_was_learned_of_limits_is_where_the_next_run_starts(job, url):
+    """The ledger remembers it by provider, endpoint and model."""
+    import sqlite3
+
+    write(job, url, "openai").run()
+    with sqlite3.connect(job.out / "ledger.sqlite") as db:
+        kept = dict(db.execute("SELECT key, value FROM remembered"))
+    assert any(key.startswith("limits:openai:") for key in kept)
