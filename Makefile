@@ -26,7 +26,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n auto
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/overhead.py

@@ -51,6 +51,7 @@ class Admission:
         self._retries: Queue = OrderedDict()
         self._new: Queue = OrderedDict()
         self._aside: dict[str, Aside] = {}
+        self._back: dict[Turn, str] = {}  # called back from there
         self._paused: set[asyncio.Future[None]] = set()
         self._draining: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -104,6 +105,7 @@ class Admission:
         queue.pop(turn, None)
         for aside in self._aside.values():
             aside.pop(turn, None)
+        self._followed(turn)
         if turn.done() and not turn.cancelled() and turn.exception() is None:
             self.settle(turn.result(), UNSENT)
         else:
@@ -233,8 +235,7 @@ class Admission:
         wait = self._governor.offer(need, now_s)
         if isinstance(wait, Ticket):
             turn.set_result(wait)
-            if need.tenant in self._aside:
-                self._call_back(need.tenant)
+            self._followed(turn)
             return True
         self._wait(wait, need, now_s)
         return False
@@ -250,27 +251,38 @@ class Admission:
 
     def _stands_aside(self, turn: Turn, queue: Queue, need: Need, tenant: str) -> bool:
         """Whether its tenant's budget keeps it: for good, or until a call of this tenant has ended."""
-        match self._governor.tenant_room(need):
-            case Room.NEVER:
-                turn.set_exception(TenantOverBudget(tenant, self._governor.tenant_told(need)))
-                if tenant in self._aside:
-                    self._call_back(tenant)  # nothing may ever be settled for it again: each is to be told
-            case Room.LATER:
-                aside = self._aside.setdefault(tenant, OrderedDict())
-                aside[turn] = (queue, queue[turn])
-            case Room.NOW:
-                return False
+        aside = self._aside.get(tenant)
+        back = turn in self._back
+        room = Room.LATER if aside and not back else self._governor.tenant_room(need)
+        if room is Room.NOW:
+            return False
+        if room is Room.NEVER:
+            turn.set_exception(TenantOverBudget(tenant, self._governor.tenant_told(need)))
+            self._followed(turn)
+        else:
+            aside = self._aside.setdefault(tenant, OrderedDict())
+            aside[turn] = (queue, queue[turn])
+            if back:
+                aside.move_to_end(turn, last=False)
+                del self._back[turn]
         return True
 
     def _call_back(self, tenant: str) -> None:
-        """The first of a tenant's calls that stand aside goes back to the head of its queue; it may fit by now."""
+        """The first of a tenant's calls that stand aside goes to the head of its queue again; it may fit by now."""
         aside = self._aside[tenant]
         if aside:
             turn, (queue, need) = aside.popitem(last=False)
             queue[turn] = need
             queue.move_to_end(turn, last=False)
+            self._back[turn] = tenant
         else:
             del self._aside[tenant]
+
+    def _followed(self, turn: Turn) -> None:
+        """Who was called back is served or gone: the next of its tenant may try."""
+        tenant = self._back.pop(turn, None)
+        if tenant is not None and tenant in self._aside:
+            self._call_back(tenant)
 
     def _held(self, why: str, *, book: bool = False) -> None:
         """Book the time that the head of the queue was held, by its cause."""

@@ -67,6 +67,7 @@ class Circuit:
     _failures: int = 0
     _trips: int = 0
     _probe_at_s: float = -math.inf
+    _opened_s: float = -math.inf
 
     def wait_s(self, probes: int, now_s: float) -> float | None:
         """0 may go; None waits for one of the `probes` that are out."""
@@ -82,7 +83,7 @@ class Circuit:
         if self.width is None:
             if self._failures < FAILURES:
                 return
-            self._trips = 0
+            self._trips, self._opened_s = 0, now_s
         elif now_s < self._probe_at_s:
             return  # sent before it opened: no news
         else:
@@ -93,7 +94,10 @@ class Circuit:
         most_s = min(PROBE_MOST_S, PROBE_S * 2.0 ** min(self._trips, 16))
         self._probe_at_s = now_s + most_s * (0.5 + jitter / 2)
 
-    def succeeded(self) -> None:
+    def succeeded(self, sent_s: float) -> None:
+        """An answer; one to a call that was sent before it opened says nothing of now."""
+        if self.width is not None and sent_s < self._opened_s:
+            return
         self._failures = 0
         self.open_since_s = None
         if self.width is not None:

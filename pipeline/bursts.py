@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-GROW_S, GROW_CALLS, GROW_BY = 1.0, 3, 1.5
+GROW_S, GROW_CALLS, GROW_BY = 0.6, 3, 1.5
 REST_S, REST_BY = 240.0, 3.0  # after a burst was refused; longer each time
 LONG_AGO_S = -1e18
 SHARE_STEP, SHARE_LEAST = 0.004, 0.9

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pipeline.charging import INDEX, Amounts, Charges, Need, Used
 from pipeline.lanes import LaneState, LaneView
 from pipeline.learning import Mode
-from pipeline.mirrors import MINUTE_S, sane
+from pipeline.mirrors import LEAST, MINUTE_S, sane
 from pipeline.remembering import Memory, Remembered
 from pipeline.rules import LimitRules
 from pipeline.silence import News, Silence
@@ -108,7 +108,7 @@ class LaneSet:
         """Headers: a limit makes or moves a lane; what remained at the send instant corrects its level."""
         for one in seen:
             limit, remaining = sane(one.limit), sane(one.remaining)
-            if not limit:
+            if limit is None or limit < LEAST:
                 continue
             if (state := self._lanes.get(one.lane)) is None:
                 state = self._lanes[one.lane] = self._new(one.lane)

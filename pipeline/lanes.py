@@ -122,7 +122,7 @@ class LaneState:
         burst.used(now_s, pace / max(net, 1e-9), busy=busy)
         self._open += amount
         self._total += amount
-        hold = Hold(amount, now_s, self._total, self._open)
+        hold = Hold(amount, now_s, self, self._total, self._open)
         if self.ceiling is not None:
             hold.slot = self.ceiling.take(amount, now_s)
             hold.used = self.ceiling.used
@@ -132,7 +132,7 @@ class LaneState:
 
     def settle(self, hold: Hold | None, change: float, now_s: float) -> None:
         """`change` is what was charged over what was reserved; no hold: taken before this lane was known."""
-        if hold is not None:
+        if hold is not None and hold.owner is self:
             self._open -= hold.amount
             if hold.slot is not None and self.ceiling is not None:
                 self.ceiling.settle(hold.slot, change, now_s)

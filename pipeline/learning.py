@@ -18,9 +18,11 @@ from pipeline.work import Lane
 BUDGET = 0.005  # 429s per call that probing may cost
 SEARCH_S, SEARCH_CALLS, SEARCH_BY = 1.0, 2.0, 1.5  # looking for the first limit: faster by this, every so often
 SURE_AT, SURE_DUE = 12.0, 6.0  # calls between two empty instants, or due by then, that make a rate certain
+LEAST_PER_S = 1e-4
 LEAST_SPAN_S = 0.8  # two refusals closer together are one
 DRAIN, DRAIN_S = 0.95, 3.0  # a little under the rate after a refusal: what was in flight comes in too
 PROBE = 0.05
+LOST = 0.04  # of the time, in pauses that probes may cost
 PERIOD_FIRST_S, PERIOD_CALLS, PERIOD_BY, PERIOD_LEAST_S, PERIOD_MOST_S = 2.0, 8.0, 1.6, 8.0, 40.0
 FALLEN, RISEN = 0.8, 1.5  # a rate that has changed is looked for faster
 SLACK = 1.25  # lanes that do not look like the one that is short
@@ -122,7 +124,7 @@ class Learner:
         elif not self._measurable:
             self._remember(news)
         elif span_s < LEAST_SPAN_S:
-            self.rates = {lane: rate * 0.8 for lane, rate in self.rates.items()}
+            self.rates = {lane: max(LEAST_PER_S, 0.8 * rate) for lane, rate in self.rates.items()}
         elif news.calls - self._calls < SHUT_CALLS and self._calls_per_s(news) * span_s >= SHUT_DUE:
             self._shut(news)
         else:
@@ -160,7 +162,10 @@ class Learner:
         self._news += 1
         calls_per_s = max(1e-6, self._calls_per_s(news))
         first_s = max(PERIOD_FIRST_S, PERIOD_CALLS / calls_per_s)
-        longest_s = max(PERIOD_LEAST_S, 1.0 / (BUDGET * calls_per_s), min(PERIOD_MOST_S, self._burst_s(news) / 2))
+        burst_s = self._burst_s(news)
+        longest_s = max(PERIOD_LEAST_S, 1.0 / (BUDGET * calls_per_s), min(PERIOD_MOST_S, burst_s / 2))
+        if burst_s < 2.0 * news.wait_s:  # what is refilled during the pause that a refusal asks for is lost
+            longest_s = max(longest_s, news.wait_s / LOST)
         self._period_s = min(longest_s, first_s * PERIOD_BY ** min(self._news, 40))
 
     def _calls_per_s(self, news: Refusal) -> float:
@@ -185,7 +190,7 @@ class Learner:
             if lane in news.given:
                 self.rates[lane] = max(least, news.given[lane] / 120.0)
             else:
-                self.rates[lane] = max(1e-6, least**0.75 * max(pace, least) ** 0.25)
+                self.rates[lane] = max(LEAST_PER_S, least**0.75 * max(pace, least) ** 0.25)
         self.mode = Mode.SEARCH
         self._remember(news)
 
@@ -197,10 +202,10 @@ class Learner:
         found = {lane: max(0.0, news.net[lane] - self._net[lane]) / span_s for lane in self.rates}
         moved, same = {}, early
         for lane, rate in self.rates.items():
-            pace = rate * self._applied * self.slack(lane)
+            pace = min(rate * self._applied * self.slack(lane), news.given.get(lane, math.inf) / 60.0)
             same &= found[lane] * span_s > STRAY_FOUND * pace * (span_s - news.closed_s)
             if early:
-                least = max(0.3 * pace, sure * found[lane] + (1.0 - sure) * pace)
+                least = max(LEAST_PER_S, 0.3 * pace, sure * found[lane] + (1.0 - sure) * pace)
                 self.rates[lane] = least + mix * max(0.0, pace - least)
                 moved[lane] = found[lane] < FALLEN * pace
             elif pace > RISEN * found[lane]:

@@ -222,7 +222,7 @@ class Governor:
 
         `lane`: what was short, where the provider says it.
         """
-        self._circuit.succeeded()  # whoever says 429 is not down
+        self._circuit.succeeded(ticket.held.taken_s)  # whoever says 429 is not down
         hint_s = sane(retry_after_s, HINT_MOST_S)
         fresh = self._gate.news(ticket.held.taken_s, hint_s, now_s)
         until_s = self._lanes.refused(ticket.held, News(fresh, hint_s or 0.0, lane), now_s)
@@ -245,9 +245,10 @@ class Governor:
         self._circuit.failed(now_s, jitter)
 
     def on_ok(self, now_s: float, ticket: Ticket | None = None) -> None:
-        """`ticket`: of the call that was answered, so that one sent before the last 429 is not taken for its end."""
-        self._gate.succeeded(now_s if ticket is None else ticket.held.taken_s)
-        self._circuit.succeeded()
+        """`ticket`: of the call that was answered: one sent before the last 429 or outage says nothing of its end."""
+        sent_s = now_s if ticket is None else ticket.held.taken_s
+        self._gate.succeeded(sent_s)
+        self._circuit.succeeded(sent_s)
         if not self._lanes.known:
             self._climb.answered(now_s, busy=self.in_flight + 1 >= self.slots)
 

@@ -23,7 +23,7 @@ DOUBT, DOUBT_OPEN = 1.25, 0.02  # a call's tokens, and the share of those in fli
 NEARLY = 0.9  # of a minute's limit: a 429 there means that the provider counts a little more than we do
 LEAST_OURS, NOISE = 0.05, 0.01
 COUNTS_MORE, FORGIVEN_PER_S = 0.002, 0.00002
-LARGEST = 1e12  # a limit above is no limit
+LEAST, LARGEST = 1e-3, 1e12  # a limit below could never be kept, one above is none
 
 
 @dataclass(slots=True)
@@ -39,6 +39,7 @@ class Hold:
 
     amount: float
     taken_s: float
+    owner: object = None  # the lane, which may have been made anew since
     total: float = 0.0  # taken of the lane in all
     open: float = 0.0  # reserved and not yet settled
     used: float = 0.0  # in the last minute

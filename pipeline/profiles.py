@@ -41,7 +41,7 @@ PROFILES = {
     "bedrock": BEDROCK,
     "gemini": GEMINI,
     "vertex": VERTEX,
-    "sandbox": Profile(settle="refund", rejects_count=False),
+    "sandbox": Profile(settle="refund", rejects_count=False, learns=()),  # its headers tell every limit that it has
 }
 
 

@@ -5,12 +5,11 @@ Shape: `{"version": 1, "slots": 91.0, "answers_per_s": 20.1, "burst_s": 58.9, "l
 they tell it again with the first answer.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.mirrors import LARGEST
+from pipeline.mirrors import LARGEST, LEAST
 from pipeline.work import Lane
 
 VERSION = 1
@@ -72,4 +71,4 @@ def _number(value: object) -> float | None:
         number = float(value)
     except OverflowError:
         return None
-    return number if math.isfinite(number) and 0.0 < number <= LARGEST else None
+    return number if LEAST <= number <= LARGEST else None  # NaN is neither

@@ -15,6 +15,7 @@ BASE_S = 0.5
 MOST_S = 30.0
 MOST_DOUBLINGS = 16  # 0.5 s doubled so often is far over the most; no overflow at attempt 10,000
 HINT_MOST_S = 1e9
+PARK_AFTER_S = 3600.0  # a longer pause is no rate limit: it is an allowance that is used up
 
 
 class Action(StrEnum):
@@ -86,6 +87,8 @@ def decide(failure: CallFailed, attempt: int, policy: Policy, jitter: float) -> 
     hint_s = _hint_s(failure.retry_after_s)
     if failure.kind is Kind.THROTTLED and policy.longest_wait_s is not None and hint_s > policy.longest_wait_s:
         return Decision.fail(ErrorCode.RATE_LIMITED)
+    if failure.kind is Kind.THROTTLED and hint_s > PARK_AFTER_S:
+        return Decision.stop_run(ParkReason.QUOTA)
     if failure.kind in AT_ONCE:
         return AT_ONCE[failure.kind]
     if attempt >= policy.max_attempts:

@@ -54,7 +54,7 @@ class Watched(Governor):
         assert len(self.settled) == len(self.taken)
         assert set(self.settled.values()) <= {1}
         assert (self.in_flight, self.money.run.reserved_usd, self._probes) == (0, 0, 0)
-        assert all(abs(lane.in_flight) < 1e-6 for lane in self.snapshot(1e9).lanes)
+        assert all(abs(lane._open) < 1e-6 for lane in self._lanes._lanes.values())
 
 
 def make(outage_s=600.0, concurrency=4, **rules):
@@ -321,6 +321,101 @@ def test_the_ceilings_can_be_moved_while_all_wait():
     virtual_time.run(main())
 
 
+def spend(tenant, usd):
+    return lambda: Need(1, 1, Decimal(usd), tenant=tenant)
+
+
+def test_a_tenant_that_has_spent_its_day_holds_up_nobody():
+    """Its calls are refused by name while they can't fit any more; the others go on in order."""
+
+    async def main():
+        gov, admission = make(concurrency=1, tenant_max_usd_per_day=Decimal(2), spent_by_tenant={"a": Decimal("1.5")})
+        names = ["a", "b", "a", "b"]
+        tasks = [asyncio.create_task(admission.admit(spend(name, 1))) for name in names]
+        for _ in range(2):
+            await asyncio.sleep(1)
+            ticket = next(t.result() for t in tasks if t.done() and not t.exception() and not t.result().settled)
+            admission.settle(ticket, SPENT)
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(end).__name__ for end in ends] == ["TenantOverBudget", "Ticket", "TenantOverBudget", "Ticket"]
+        assert isinstance(ends[0], TenantOverBudget)
+        assert (ends[0].tenant, "tenant_max_usd_per_day" in str(ends[0])) == ("a", True)
+        gov.check_at_rest()
+
+    virtual_time.run(main())
+
+
+def test_who_waits_for_its_tenants_money_stands_aside_and_keeps_its_place():
+    """Calls of `a` may cost 1 of 2 and do cost 0.1: two at once, and after each that ended the next, in order."""
+
+    async def pay(admission, done, number, tenant):
+        ticket = await admission.admit(spend(tenant, 1))
+        done.append((asyncio.get_running_loop().time(), number))
+        await asyncio.sleep(10 if tenant == "a" else 1)
+        admission.settle(ticket, Used(1, 1, Decimal("0.1")))
+
+    async def main():
+        gov, admission = make(concurrency=10, tenant_max_usd_per_day=Decimal(2))
+        done, begun_s = [], asyncio.get_running_loop().time()
+        tenants = "aaaaaabbb"
+        await asyncio.gather(*(pay(admission, done, n, tenant) for n, tenant in enumerate(tenants)))
+        assert [n for _, n in done if tenants[n] == "a"] == [0, 1, 2, 3, 4, 5]
+        assert max(at_s for at_s, n in done if tenants[n] == "b") < begun_s + 2
+        assert admission.waiting == 0
+        gov.check_at_rest()
+
+    virtual_time.run(main())
+
+
+@settings(max_examples=60, deadline=None)
+@given(lives=LIVES, stop_s=st.one_of(st.none(), st.floats(0, 6)))
+def test_nobody_who_stands_aside_is_forgotten(lives, stop_s):
+    """Whatever is cancelled when: all end, and nothing is held at the end."""
+
+    async def live(admission, arrive_s, seconds, retry, number):
+        await asyncio.sleep(arrive_s)
+        ticket = await admission.admit(spend("ab"[number % 2], Decimal(number % 5)), retry=retry)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            admission.settle(ticket, Used(1, 1, Decimal(0)))
+
+    async def main():
+        gov, admission = make(concurrency=8, tenant_max_usd_per_day=Decimal(5))
+        loop, tasks = asyncio.get_running_loop(), []
+        for arrive_s, cancel_s, seconds, retry, number in lives:
+            tasks.append(asyncio.create_task(live(admission, arrive_s, seconds, retry, number)))
+            if cancel_s is not None:
+                loop.call_later(cancel_s, tasks[-1].cancel)
+        if stop_s is not None:
+            loop.call_later(stop_s, admission.stop, ParkReason.INTERRUPTED, "enough")
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(end is None or isinstance(end, asyncio.CancelledError | Stopped) for end in ended)
+        gov.check_at_rest()
+        assert admission.waiting == 0
+
+    virtual_time.run(main())
+
+
+def test_the_snapshot_tells_what_the_head_of_the_line_waits_for():
+    """With shares of the time waited, the one that is going on included, and where each limit comes from."""
+
+    async def main():
+        _, admission = make(concurrency=1, input_tokens_per_minute=600)
+        ticket = await admission.admit(need(inputs=600))
+        waiter = asyncio.create_task(admission.admit(need(inputs=600)))
+        await asyncio.sleep(10)
+        assert admission.snapshot().waited_share == {"slots": 1.0}
+        admission.settle(ticket, Used(600, 1, Decimal(0)))
+        await asyncio.sleep(30)
+        told = admission.snapshot()
+        assert told.waited_share == pytest.approx({"input_tokens": 0.75, "slots": 0.25})
+        assert (told.lanes[0].name, told.lanes[0].source, told.lanes[0].level) == ("input_tokens", "job", 0)
+        admission.settle(await waiter, Used(1, 1, Decimal(0)))
+
+    virtual_time.run(main())
+
+
 # ── whole runs ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -425,19 +520,33 @@ def simulate(provider, rows=1500, clients=1, seed=1, **rules):
     ("headers", "rules"), [(True, {}), (False, {"requests_per_minute": 3000}), (True, {"requests_per_minute": 3000})]
 )
 def test_a_strict_limit_is_used_up_without_429s(latency_s, headers, rules):
-    """3,000 a minute, 50 at once, known by headers or by the job: 1,500 rows within 3 % of the oracle."""
+    """3,000 a minute, 50 at once, known by headers or by the job: 1,500 rows within 3 % of the oracle.
+
+    And the second that one step too fast costs, and the first answer where headers are to be waited for.
+    """
     provider = Provider(burst=50, latency_s=latency_s, headers=headers)
     took_s, _ = simulate(provider, **rules)
-    assert took_s <= 1.03 * oracle(provider, 1500)
+    assert took_s <= 1.03 * oracle(provider, 1500) + 1.1 + (0.0 if rules else latency_s)
     assert provider.refused < 0.005 * len(provider.sent)
+
+
+def test_a_limit_that_nobody_tells_is_found():
+    """No headers, no hints, nothing in the job: the same 2,000 a minute."""
+    provider = Provider(rpm=2000, burst=33, headers=False, hint_s=None)
+    took_s, _ = simulate(provider, rows=6000)
+    assert took_s < 1.06 * 6000 / (2000 / 60)
+    assert provider.refused < 0.02 * len(provider.sent)
 
 
 @pytest.mark.parametrize("rows", [1500, 9000])
 def test_a_whole_minute_at_once_is_used_where_headers_show_it(rows):
-    """A bucket of a minute's worth: at four times the refill while it lasts, then at the refill; no 429."""
+    """A bucket of a minute's worth: at four times the refill while it lasts, then at the refill; no 429.
+
+    Two seconds to get there step by step.
+    """
     provider = Provider(burst=3000)
     took_s, _ = simulate(provider, rows=rows)
-    assert took_s <= 1.03 * oracle(provider, rows, most_per_s=200)
+    assert took_s <= 1.03 * oracle(provider, rows, most_per_s=200) + 2.0
     assert provider.refused == 0
 
 
@@ -473,16 +582,18 @@ def test_an_overstated_limit_costs_few_429s():
     """The job says 3,000, the provider grants 2,000 and says nothing: found by what is refused."""
     provider = Provider(rpm=2000, burst=33, headers=False)
     took_s, _ = simulate(provider, rows=6000, requests_per_minute=3000)
-    assert took_s < 1.25 * 6000 / (2000 / 60)
-    assert provider.refused < 0.1 * len(provider.sent)
+    assert took_s < 1.06 * 6000 / (2000 / 60)
+    assert provider.refused < 0.02 * len(provider.sent)
 
 
-def test_faults_that_look_like_limits_do_not_slow_a_run_to_a_crawl():
-    """5 % of calls answered 429 at random, with plenty remaining and a short hint."""
+@pytest.mark.parametrize("headers", [True, False])
+def test_faults_that_look_like_limits_do_not_slow_a_run_to_a_crawl(headers):
+    """5 % of calls answered 429 at random and with a short hint: plenty remains, or nothing is known."""
     chance = random.Random(3)
-    provider = Provider(rpm=60_000, burst=60_000, script=lambda *_: 0.05 if chance.random() < 0.05 else None)
+    script = lambda *_: 0.05 if chance.random() < 0.05 else None  # noqa: E731
+    provider = Provider(rpm=60_000, burst=60_000, script=script, headers=headers)
     took_s, _ = simulate(provider, rows=2000, concurrency=100)
-    assert took_s < 5 * 2000 / 100
+    assert took_s < 3 * 2000 / 100
 
 
 def test_an_outage_of_minutes_loses_few_attempts():

@@ -75,7 +75,13 @@ def test_a_deadline_ends_a_row_that_would_wait_beyond_it():
     assert decide(failed(Kind.THROTTLED, 60.0), 1, hurried, 0.5).action is Action.WAIT
     assert decide(failed(Kind.THROTTLED, math.nan), 1, hurried, 0.5).action is Action.WAIT
     assert decide(failed(Kind.THROTTLED, 61.0), 1, hurried, 0.5).code is ErrorCode.RATE_LIMITED
-    assert decide(failed(Kind.THROTTLED, 1e9), 1, POLICY, 0.5).action is Action.WAIT
+    assert decide(failed(Kind.THROTTLED, 3600.0), 1, POLICY, 0.5).action is Action.WAIT
+
+
+def test_a_pause_of_hours_parks_the_run():
+    """It is an allowance that is used up, and no reason to hold slots for a day."""
+    assert decide(failed(Kind.THROTTLED, 3601.0), 1, POLICY, 0.5).park is ParkReason.QUOTA
+    assert decide(failed(Kind.THROTTLED, 1e9), 1, POLICY, 0.5).park is ParkReason.QUOTA
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pipeline.dialects.kinds import Anything, Items, Kind, Map, Named, OneOf, Po
 from pipeline.dialects.known import Dialect
 from pipeline.dialects.naming import safe_name
 from pipeline.dialects.unrolling import DEEPEST, TOP, Circles, Inside
-from pipeline.dialects.ways import WRAPPED, Back, Choice, Jump, Way, pruned
+from pipeline.dialects.ways import WRAPPED, Back, Choice, Jump, Way, plain_names, pruned
 from pipeline.dialects.wording import described, one_of
 
 BARE = frozenset(["type", "properties", "required"])
@@ -26,6 +26,7 @@ class Writer:
         self.back = Back()
         self._reading, self._dialect = reading, dialect
         self._circles = Circles(reading)
+        self._plain: set[str] = set()  # definitions whose answers are taken as they are
         self._parts = 0
         self._names: dict[tuple[str, int], str] = {}
         self._ahead: list[tuple[str, str, Inside]] = []
@@ -49,7 +50,9 @@ class Writer:
             asked, name, inside = self._ahead.pop(0)
             definition = self._write(self._reading.definitions[name], Place(name, inside))
             schemas[asked], ways[asked] = definition.schema, definition.way
-        self.back = pruned(Back(written.way, ways, schemas, wrapped))
+        plain = self._plain = plain_names(ways)
+        left = {name: pruned(way, plain) for name, way in ways.items() if name not in plain}
+        self.back = Back(pruned(written.way, plain), left, schemas, wrapped)
         bare = {key: value for key, value in written.schema.items() if key in BARE}
         schema = bare if self._dialect.bare_root else written.schema
         return {**schema, "$defs": schemas} if schemas else schema
@@ -58,11 +61,16 @@ class Writer:
         """Unions of which an answer could be two options at once that are turned back in different ways."""
         found = set()
         for path, options in self._unions:
-            for one, other in combinations(options, 2):
-                ways = [pruned(replace(self.back, way=option.way)).way for option in (one, other)]
-                if ways[0] != ways[1] and overlap(one.schema, other.schema, self.back.definitions):
+            turned = [(option.schema, self._turned(option.way)) for option in options]
+            for (one, way), (other, other_way) in combinations(turned, 2):
+                if way != other_way and overlap(one, other, self.back.definitions):
                     found.add(path)
         return frozenset(found)
+
+    def _turned(self, way: Way) -> Way:
+        """What a way does: two classes may do the same under two names."""
+        found = pruned(way, self._plain)
+        return self.back.ways.get(found.name, found) if isinstance(found, Jump) else found
 
     def same_starts(self) -> list[str]:
         """Unions of objects that begin alike, which some decoders cannot follow."""

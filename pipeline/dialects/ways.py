@@ -105,13 +105,36 @@ class Back:
         return not self.wrapped and self.way == SAME
 
 
-def pruned(back: Back) -> Back:
-    """The same, with every way that changes nothing made SAME, also around circles of definitions."""
-    plain = set(back.ways)
-    while unplain := {name for name in plain if not _is_plain(back.ways[name], plain)}:
+def plain_names(ways: Mapping[str, Way]) -> set[str]:
+    """The definitions whose ways change nothing, also around circles."""
+    plain = set(ways)
+    while unplain := {name for name in plain if not _is_plain(ways[name], plain)}:
         plain -= unplain
-    ways = {name: _pruned(way, plain) for name, way in back.ways.items() if name not in plain}
-    return replace(back, way=_pruned(back.way, plain), ways=ways)
+    return plain
+
+
+def pruned(way: Way, plain: set[str]) -> Way:
+    """The same way, with every part of it that changes nothing made SAME."""
+    if _is_plain(way, plain):
+        return SAME
+    match way:
+        case Text(then):
+            return Text(pruned(then, plain))
+        case Each(inner):
+            return Each(pruned(inner, plain))
+        case Pairs(inner):
+            return Pairs(pruned(inner, plain))
+        case InOrder(ways, rest):
+            return InOrder(tuple(pruned(one, plain) for one in ways), pruned(rest, plain))
+        case Numbered(ways=ways, rest=rest):
+            after = (rest[0], pruned(rest[1], plain)) if rest else None
+            return replace(way, ways=tuple(pruned(one, plain) for one in ways), rest=after)
+        case Fields(fields):
+            return Fields({asked: replace(one, way=pruned(one.way, plain)) for asked, one in fields.items()})
+        case Choice(options):
+            return Choice(tuple((schema, pruned(one, plain)) for schema, one in options))
+        case _:
+            return way
 
 
 def restored(back: Back, data: Any) -> Any:  # noqa: ANN401 (any JSON value)
@@ -218,26 +241,3 @@ def _is_plain(way: Way, plain: set[str]) -> bool:
             return all(_is_plain(one, plain) for _, one in options)
         case _:
             return way == SAME
-
-
-def _pruned(way: Way, plain: set[str]) -> Way:
-    if _is_plain(way, plain):
-        return SAME
-    match way:
-        case Text(then):
-            return Text(_pruned(then, plain))
-        case Each(inner):
-            return Each(_pruned(inner, plain))
-        case Pairs(inner):
-            return Pairs(_pruned(inner, plain))
-        case InOrder(ways, rest):
-            return InOrder(tuple(_pruned(one, plain) for one in ways), _pruned(rest, plain))
-        case Numbered(ways=ways, rest=rest):
-            after = (rest[0], _pruned(rest[1], plain)) if rest else None
-            return replace(way, ways=tuple(_pruned(one, plain) for one in ways), rest=after)
-        case Fields(fields):
-            return Fields({asked: replace(one, way=_pruned(one.way, plain)) for asked, one in fields.items()})
-        case Choice(options):
-            return Choice(tuple((schema, _pruned(one, plain)) for schema, one in options))
-        case _:
-            return way

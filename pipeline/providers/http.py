@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import aiohttp
@@ -41,11 +42,12 @@ class HttpTransport:
 
     async def post(self, url: str, body: bytes, headers: dict[str, str], secret: Secret, wire: Wire) -> Answered:
         """One POST and its answer, without the secret."""
+        began_s = asyncio.get_running_loop().time()
         try:
             async with self._opened().post(url, data=body, headers=headers, allow_redirects=False) as response:
                 found = {name.lower(): value for name, value in response.headers.items()}
                 if self._stream and response.status == 200 and "json" not in response.content_type:
-                    return await _streamed(wire, response, found, secret)
+                    return await _streamed(wire, response, _Start(began_s, found), secret)
                 return Answered(response.status, found, secret.redacted(await _bounded(response)))
         except (TimeoutError, aiohttp.ServerTimeoutError) as error:
             sent = not isinstance(error, aiohttp.ConnectionTimeoutError)
@@ -81,6 +83,14 @@ class HttpTransport:
         return self._session
 
 
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """When a request was sent, and the headers that came back."""
+
+    began_s: float
+    headers: dict[str, str]
+
+
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
     body = bytearray()
     async for piece in response.content.iter_any():
@@ -90,15 +100,16 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
     return bytes(body)
 
 
-async def _streamed(wire: Wire, response: aiohttp.ClientResponse, headers: dict[str, str], secret: Secret) -> Answered:
+async def _streamed(wire: Wire, response: aiohttp.ClientResponse, start: _Start, secret: Secret) -> Answered:
     clock = asyncio.get_running_loop().time
-    began_s, first_s, size = clock(), None, 0
+    first_s, size = None, 0
     events = wire.stream()
     async for piece in response.content.iter_any():
         size += len(piece)
         if size > MOST_BYTES:
             raise CallFailed(Kind.NO_ANSWER, f"an answer of more than {MOST_BYTES // 2**20} MB", status=response.status)
         if events.feed(piece) and first_s is None:
-            first_s = clock() - began_s
+            first_s = clock() - start.began_s
     ttft_ms = None if first_s is None else round(first_s * 1000)
-    return Answered(response.status, headers, secret.redacted(events.finish(response.status, headers)), ttft_ms)
+    body = secret.redacted(events.finish(response.status, start.headers))
+    return Answered(response.status, start.headers, body, ttft_ms)
