@@ -7,14 +7,13 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 
-REPO = Path(__file__).parents[2]
-sys.path[:0] = [str(REPO), str(REPO / "tests"), str(Path(__file__).parent)]
+from oracle import Oracle
+from ours import Ours, rules_for
+from provider import Provider, Row
+from scenarios import Scenario
 
-import virtual_time  # noqa: E402
-from oracle import Oracle  # noqa: E402
-from ours import Ours, rules_for  # noqa: E402
-from provider import Provider, Row  # noqa: E402
-from scenarios import Scenario  # noqa: E402
+sys.path.append(str(Path(__file__).parents[2] / "tests"))
+import virtual_time  # noqa: E402 (the clock of the tests)
 
 
 @dataclass(frozen=True, slots=True)
