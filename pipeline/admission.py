@@ -9,6 +9,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from itertools import chain
 
 from pipeline.limits import UNSENT, Governor, Need, Room, Snapshot, Ticket, Used, Wait
 from pipeline.work import Lane, LimitSeen, ParkReason
@@ -186,10 +187,10 @@ class Admission:
             return
         self._stopped, self.stop_message = reason, message
         self._held("")
-        for line in (self._retries, self._new, *self._aside.values()):
-            for turn in line:
-                if not turn.done():
-                    turn.set_exception(Stopped(reason, message))
+        for turn in (*self._retries, *self._new, *chain.from_iterable(self._aside.values())):
+            if not turn.done():
+                turn.set_exception(Stopped(reason, message))
+        for line in (self._retries, self._new, self._aside, self._back):
             line.clear()
         for woken in self._paused:
             _wake(woken)

@@ -54,6 +54,7 @@ class Refusal:
     closed_s: float = 0.0  # for how long nothing was sent after the last one
     on_way: int = 0  # calls sent since this one
     wait_s: float = 0.0  # from its being sent until calls can go again
+    evident: bool = True  # it was not the only one of late
 
     @property
     def due(self) -> float:
@@ -97,7 +98,7 @@ class Learner:
         since_s = now_s - self.empty_s
         if self.mode is Mode.SEARCH:
             step_s = max(SEARCH_S, SEARCH_CALLS / max(1e-6, self.rates.get(Lane.REQUESTS, math.inf)))
-            return SEARCH_BY ** min(40.0, since_s // step_s)
+            return math.pow(SEARCH_BY, min(40.0, since_s // step_s))
         x = since_s / self._period_s - 1.0
         if x < 0.0:
             return DRAIN if since_s < min(DRAIN_S, self._period_s / 4) else 1.0
@@ -119,7 +120,7 @@ class Learner:
             return
         elif self.mode is Mode.FREE:
             self._on_trial = news
-            if not self.trial.begin(news.sent_s, news.now_s, news.on_way, news.due):
+            if not self.trial.begin(news.sent_s, news.now_s, news.on_way, news.due) and news.evident:
                 self._first(news)
         elif not self._measurable:
             self._remember(news)

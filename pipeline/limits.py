@@ -249,6 +249,7 @@ class Governor:
         sent_s = now_s if ticket is None else ticket.held.taken_s
         self._gate.succeeded(sent_s)
         self._circuit.succeeded(sent_s)
+        self._lanes.silence.answered()
         if not self._lanes.known:
             self._climb.answered(now_s, busy=self.in_flight + 1 >= self.slots)
 

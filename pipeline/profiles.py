@@ -34,6 +34,8 @@ BEDROCK_CLAUDE = Profile(settle="refund", burn=5.0, rejects_count=False)
 GEMINI = Profile(settle="post", minute="sliding", learns=REQUESTS_AND_INPUT)  # counts input only
 VERTEX = Profile(settle="post", rejects_count=False, learns=REQUESTS_AND_INPUT)  # a shared pool, no fixed quota
 
+UNKNOWN = Profile()
+
 PROFILES = {
     "openai": OPENAI,
     "azure": AZURE,
@@ -49,4 +51,4 @@ def profile_of(provider: str, model: str) -> Profile:
     """Of a provider that is not in the table: reserved output is given back, requests and tokens count."""
     if provider == "bedrock" and "claude" in model.lower():
         return BEDROCK_CLAUDE  # five times for output of the Claude models that AWS lists
-    return PROFILES.get(provider, Profile())
+    return PROFILES.get(provider, UNKNOWN)

@@ -1,8 +1,8 @@
 """What was learned of limits, as plain JSON for the next night: written by a governor, read with no trust at all. Pure.
 
-Shape: `{"version": 1, "slots": 91.0, "answers_per_s": 20.1, "burst_s": 58.9, "lanes": {"requests": {"per_minute": 1200.0,
-"counted": false, "even": true, "share": 0.992}}}`, each part only where it is known. What headers tell is not kept:
-they tell it again with the first answer.
+Shape: `{"version": 1, "slots": 91.0, "answers_per_s": 20.1, "burst_s": 58.9, "lanes": {"requests": {"per_minute":
+1200.0, "counted": false, "even": true, "share": 0.992}}}`, each part only where it is known. What headers tell is not
+kept: they tell it again with the first answer.
 """
 
 from collections.abc import Mapping

@@ -24,7 +24,7 @@ from pipeline.columns import RecordColumn
 from pipeline.ledger import connect, records
 from pipeline.work import ErrorCode, Outcome, Status
 
-ROW_GROUP_ROWS = 16_384
+ROW_GROUP_ROWS = 4096  # lines in memory at once
 COST = pa.decimal128(20, 10)
 TOKENS = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
 RESULTS, CALLS, RUN = "results.parquet", "calls.parquet", "run.json"

@@ -7,12 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.job import Job
-from pipeline.profiles import Profile, profile_of
+from pipeline.profiles import UNKNOWN, Profile, profile_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitRules:
-    """0 is not known. `learned` is what `Governor.learned` told at the end of an earlier run; any garbage is ignored."""
+    """0 is not known. `learned` is what `Governor.learned` told at the end of an earlier run, or any garbage."""
 
     concurrency: int
     requests_per_minute: int = 0
@@ -23,7 +23,7 @@ class LimitRules:
     tenant_max_usd_per_day: Decimal | None = None
     spent_by_tenant: Mapping[str, Decimal] = field(default_factory=dict)  # today, before now
     alert_at: float = 1.0  # share of a cap that is told once
-    profile: Profile = Profile()
+    profile: Profile = UNKNOWN
     gamma: float = 4.0  # times the refill of a bucket that one may go at while it lasts
     count_gamma: float = 8.0  # the same of a count per minute
     first_window: int = 16  # calls at once to begin with, while no limit is known
@@ -31,7 +31,9 @@ class LimitRules:
 
     def __post_init__(self) -> None:
         if self.concurrency < 1 or self.first_window < 1 or not 1.0 <= min(self.gamma, self.count_gamma) < math.inf:
-            raise ValueError(f"{self!r}: concurrency and first_window should be 1 or more, gamma and count_gamma from 1")
+            raise ValueError(
+                f"{self!r}: concurrency and first_window should be 1 or more, gamma and count_gamma from 1"
+            )
 
 
 def rules_of(

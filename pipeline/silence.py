@@ -19,7 +19,7 @@ from pipeline.totals import Held, Totals
 from pipeline.work import Lane
 
 FULL_AGAIN_S = 10.0
-EVIDENCE = 3  # refusals within a minute, before a silent limit is believed in
+EVIDENCE_OF, EVIDENCE = 12, 6  # the last outcomes, and refusals among them: a limit with nothing left refuses most
 GRANTED = 0.85  # of what the job gives was let in: the limit is right, and kept over less than a minute
 GRANTED_SPAN_S, DOUBTS = 10.0, 3
 STRAY_CALLS, STRAY_MOST = 100, 0.4
@@ -44,7 +44,7 @@ class Silence:
     totals: Totals
     add: Callable[[Lane], LaneState]
     learner: Learner = field(default_factory=Learner)
-    _recent: tuple[float, ...] = ()  # when the last few refusals came
+    _recent: tuple[bool, ...] = ()  # the last outcomes: refused or not
     _news_s: float = -math.inf
     _news_net: list[float] = field(default_factory=lambda: [0.0] * 4)
     _resumed_s: float = -math.inf  # first call after the last 429
@@ -62,7 +62,7 @@ class Silence:
     def refused(self, held: Held, news: News, now_s: float) -> float | None:
         """Until when nothing should be sent, where that is known here; None where it is not."""
         learner = self.learner
-        self._recent = (*self._recent, now_s)[-EVIDENCE:]
+        self._recent = (*self._recent, True)[-EVIDENCE_OF:]
         learner.trial.refused(held.taken_s)
         if not news.fresh:
             return -math.inf
@@ -72,7 +72,7 @@ class Silence:
             if (bucket := self.lanes[lane].bucket) is not None:
                 bucket.emptied(held.of(lane), now_s)
         silent = [lane for lane in self.profile.learns if lane not in observed]
-        if not short and not self._explained(observed or silent, now_s) and silent and self._evident(now_s):
+        if not short and not self._explained(observed or silent, now_s) and silent:
             self._learn(held, news, silent, now_s)
         self._news_s, self._news_net = held.taken_s, list(self.totals.net)
         learner = self.learner
@@ -82,10 +82,9 @@ class Silence:
             return learner.trial.listening_until_s or -math.inf
         return -math.inf if learner.mode is Mode.STRAY else None
 
-    def _evident(self, now_s: float) -> bool:
-        """Whether there is enough to learn from: one 429 alone is waited out, and nothing is made of it."""
-        some = len(self._recent) == EVIDENCE and now_s - self._recent[0] <= MINUTE_S
-        return some or self.learner.mode is not Mode.FREE
+    def answered(self) -> None:
+        """A call was let in."""
+        self._recent = (*self._recent, False)[-EVIDENCE_OF:]
 
     def _explained(self, lanes: Iterable[Lane], now_s: float) -> bool:
         """Whether the lanes that are known account for it: a full minute, a burst, or a limit kept by the second.
@@ -146,6 +145,7 @@ class Silence:
             closed_s=max(0.0, self._resumed_s - self._news_s),
             on_way=round(totals.since(held, Lane.REQUESTS)),
             wait_s=now_s - held.taken_s + news.hint_s,
+            evident=sum(self._recent) >= EVIDENCE,
         )
         self.learner.refused(refusal)
         if self.learner.mode is Mode.FREE:

@@ -464,7 +464,7 @@ def latencies(provider, rows, seed=1):
 
 
 def oracle(provider, rows, most_per_s=1e9):
-    """Seconds that the same rows take for one who knows the provider's bucket and sends at the first moment it grants."""
+    """Seconds that the same rows take for one who knows the provider's bucket and sends as soon as it grants."""
     delays = latencies(provider, rows)
     times = [max(0.0, n / most_per_s, (n + 1 - provider.burst) * 60 / provider.rpm) for n in range(rows)]
     return max(at_s + delay_s for at_s, delay_s in zip(times, delays, strict=True))

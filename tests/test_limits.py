@@ -108,8 +108,6 @@ def test_no_sixty_seconds_ever_admit_more_than_a_given_limit(steps, rpm, itpm, h
     assert most_in_a_minute(tokens) <= itpm
 
 
-
-
 @settings(max_examples=40, deadline=None)
 @given(rpm=st.integers(1, 6000), count=st.integers(2, 400))
 def test_a_silent_limit_is_used_evenly_at_first_and_then_faster_by_steps(rpm, count):
@@ -310,16 +308,6 @@ def test_the_gate_holds_everybody_and_is_never_shortened(hints):
                 gov.take(need(), now_s)
 
 
-
-
-
-
-
-
-
-
-
-
 def test_without_a_hint_the_gate_grows_with_each_episode_and_a_later_success_resets_it():
     """Full jitter over 0.7, 1.4, 2.8 … 60 s; an answer to a call sent before the last 429 proves nothing."""
     gate, gates = Gate(), []
@@ -475,8 +463,6 @@ def test_slots_are_a_ceiling_that_can_be_moved():
     gov.take(need(), 0.0)
     with pytest.raises(ValueError, match="1 or more"):
         gov.set_concurrency(0)
-
-
 
 
 TENANTS = st.lists(

@@ -33,13 +33,13 @@ def svg(title: str, panels: Sequence[Panel], unit: str) -> str:
     seconds = max(len(panel.let_in) for panel in panels)
     height = TOP + len(panels) * (ROW + GAP) + 30
     across = (WIDTH - LEFT - RIGHT) / seconds
+    view = f'viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12" fill="{INK}"'
+    key = f'<tspan fill="{IN}">let in</tspan>, <tspan fill="{OUT}">refused</tspan>; the line is what is refilled for us'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" '
-        f'font-size="12" fill="{INK}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {view}>',
         f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
         f'<text x="{LEFT}" y="18" font-size="14">{escape(title)}</text>',
-        f'<text x="{LEFT}" y="34" fill="{INK}">{escape(unit)} a second: <tspan fill="{IN}">let in</tspan>, '
-        f'<tspan fill="{OUT}">refused</tspan>; the line is what the provider refills for us</text>',
+        f'<text x="{LEFT}" y="34">{escape(unit)} a second: {key}</text>',
     ]
     for number, panel in enumerate(panels):
         parts += _panel(panel, TOP + number * (ROW + GAP), across)

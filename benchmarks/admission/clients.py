@@ -129,12 +129,16 @@ class Cookbook(RequestsOnly):
     def __init__(self, *made: object) -> None:
         super().__init__(*made)
         limits = told(self.scenario)
-        self._lane = next((lane for lane in (Lane.TOKENS, Lane.INPUT_TOKENS, Lane.OUTPUT_TOKENS) if lane in limits), None)
+        self._lane = next(
+            (lane for lane in (Lane.TOKENS, Lane.INPUT_TOKENS, Lane.OUTPUT_TOKENS) if lane in limits), None
+        )
         self._tokens = Level(limits[self._lane]) if self._lane else None
         self._paused_until_s = 0.0
 
     def _cost(self, row: Row) -> float:
-        return {Lane.INPUT_TOKENS: row.estimated, Lane.OUTPUT_TOKENS: row.most}.get(self._lane, row.estimated + row.most)
+        return {Lane.INPUT_TOKENS: row.estimated, Lane.OUTPUT_TOKENS: row.most}.get(
+            self._lane, row.estimated + row.most
+        )
 
     def room_s(self, row: Row) -> float | None:
         now_s = self.provider.now_s

@@ -10,7 +10,7 @@ MINUTE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """From `from_s` to `to_s` others take this share of the refill, give or take a half; or the limit is `factor` times."""
+    """From `from_s` to `to_s` others take this share of the refill, give or take a half; the limit is `factor` times."""
 
     from_s: float
     to_s: float = math.inf
@@ -120,10 +120,8 @@ class WindowMeter:
             self._next_s += 1.0
 
     def _expire(self, now_s: float) -> None:
-        if self._slides:
-            until_s = now_s - self._span_s
-        else:
-            until_s = math.floor(now_s / self._span_s) * self._span_s - 1e-9
+        opened_s = math.floor(now_s / self._span_s) * self._span_s - 1e-9
+        until_s = now_s - self._span_s if self._slides else opened_s
         while self._uses and self._uses[0][0] <= until_s:
             self._used -= self._uses.popleft()[1]
 

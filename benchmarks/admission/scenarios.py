@@ -17,7 +17,7 @@ LONGEST_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """Documents and answers: log-normal tokens. `big` of them are `times` larger; `sorted_by_size` comes small first."""
+    """Documents and answers: log-normal tokens. `big` of them are `times` larger."""
 
     median_inputs: float = 800.0
     median_outputs: float = 225.0
@@ -92,7 +92,9 @@ SCENARIOS = [
         Rules((Limit(RPM, 1200, told=True), Limit(RPM, 1200, "fixed", 1.0)), hint="whole"),
         14_000,
     ),
-    Scenario("S3", "Bedrock, output counts five times; silent, unknown", BEDROCK, 12_000, known=False, profile="bedrock"),
+    Scenario(
+        "S3", "Bedrock, output counts five times; silent, unknown", BEDROCK, 12_000, known=False, profile="bedrock"
+    ),
     Scenario("S4", "others take 40 % from 200 to 600 s; headers", _openai(told=True, changes=TAKEN), 12_000),
     Scenario(
         "S5",
@@ -102,7 +104,9 @@ SCENARIOS = [
         known=False,
     ),
     Scenario("S6", "3 % of rows are 60 times larger; headers", _openai(told=True), 8_000, Mix(big=0.03, times=60.0)),
-    Scenario("S7", "an outage of 45 s and 2 % 5xx; headers", _openai(told=True, outage=(240.0, 285.0)), 12_000, failing=0.02),
+    Scenario(
+        "S7", "an outage of 45 s and 2 % 5xx; headers", _openai(told=True, outage=(240.0, 285.0)), 12_000, failing=0.02
+    ),
     Scenario(
         "S8",
         "Anthropic, bound by output as produced; headers",
@@ -145,7 +149,9 @@ SCENARIOS = [
         over=2.0,
     ),
     Scenario("S13", "two processes on one key; headers", _openai(told=True), 12_000, clients=2),
-    Scenario("S14", "limit doubled after 250 s; headers", _openai(told=True, changes=(Change(250, factor=2.0),)), 18_000),
+    Scenario(
+        "S14", "limit doubled after 250 s; headers", _openai(told=True, changes=(Change(250, factor=2.0),)), 18_000
+    ),
     Scenario(
         "S15",
         "small documents first, bound by tokens; silent, unknown",
@@ -184,6 +190,8 @@ SCENARIOS = [
         14_000,
         job={"requests_per_minute": 1200},
     ),
-    Scenario("S20", "2 % of calls are refused at random; 64 slots, no limit", Rules(slots=64, stray=0.02), 8_000, known=False),
+    Scenario(
+        "S20", "2 % of calls are refused at random; 64 slots, no limit", Rules(slots=64, stray=0.02), 8_000, known=False
+    ),
 ]
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

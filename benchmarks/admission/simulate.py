@@ -13,7 +13,7 @@ from provider import Provider, Row
 from scenarios import Scenario
 
 sys.path.append(str(Path(__file__).parents[2] / "tests"))
-import virtual_time  # noqa: E402 (the clock of the tests)
+import virtual_time
 
 
 @dataclass(frozen=True, slots=True)
