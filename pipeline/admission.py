@@ -9,8 +9,8 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from itertools import chain
 
+from pipeline.asides import Asides
 from pipeline.limits import UNSENT, Governor, Need, Room, Snapshot, Ticket, Used, Wait
 from pipeline.work import Lane, LimitSeen, ParkReason
 
@@ -38,8 +38,8 @@ class TenantOverBudget(Exception):
 
 
 Turn = asyncio.Future[Ticket]
-Queue = OrderedDict[Turn, Callable[[], Need]]  # in order of arrival; one who gives up leaves at once
-Aside = OrderedDict[Turn, tuple[Queue, Callable[[], Need]]]  # with the queue that it came from
+Asked = Callable[[], Need]
+Queue = OrderedDict[Turn, Asked]  # in order of arrival; one who gives up leaves at once
 
 
 class Admission:
@@ -51,8 +51,7 @@ class Admission:
         self._outage_s = outage_s
         self._retries: Queue = OrderedDict()
         self._new: Queue = OrderedDict()
-        self._aside: dict[str, Aside] = {}
-        self._back: dict[Turn, str] = {}  # called back from there
+        self._aside: Asides[Turn, Asked] = Asides()
         self._paused: set[asyncio.Future[None]] = set()
         self._draining: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -72,7 +71,7 @@ class Admission:
 
     @property
     def waiting(self) -> int:
-        return len(self._retries) + len(self._new) + sum(map(len, self._aside.values()))
+        return len(self._retries) + len(self._new) + len(self._aside)
 
     def affords(self, usd: Decimal) -> bool:
         return self._governor.affords(usd)
@@ -83,7 +82,7 @@ class Admission:
 
     # ── waiting ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def admit(self, need: Callable[[], Need], *, retry: bool = False) -> Ticket:
+    async def admit(self, need: Asked, *, retry: bool = False) -> Ticket:
         """Wait for one's turn; `need` is asked when it has come. The ticket is to be settled exactly once.
 
         Raises:
@@ -104,9 +103,7 @@ class Admission:
 
     def _leave(self, turn: Turn, queue: Queue) -> None:
         queue.pop(turn, None)
-        for aside in self._aside.values():
-            aside.pop(turn, None)
-        self._followed(turn)
+        self._aside.leave(turn)
         if turn.done() and not turn.cancelled() and turn.exception() is None:
             self.settle(turn.result(), UNSENT)
         else:
@@ -141,8 +138,7 @@ class Admission:
             for empty in self._draining:
                 _wake(empty)
             self._draining.clear()
-        if ticket.need.tenant in self._aside:
-            self._call_back(ticket.need.tenant)
+        self._aside.call_back(ticket.need.tenant)
         self._nudge()
 
     def limits(self, ticket: Ticket, seen: Sequence[LimitSeen]) -> None:
@@ -187,11 +183,12 @@ class Admission:
             return
         self._stopped, self.stop_message = reason, message
         self._held("")
-        for turn in (*self._retries, *self._new, *chain.from_iterable(self._aside.values())):
+        for turn in (*self._retries, *self._new, *self._aside):
             if not turn.done():
                 turn.set_exception(Stopped(reason, message))
-        for line in (self._retries, self._new, self._aside, self._back):
-            line.clear()
+        self._retries.clear()
+        self._new.clear()
+        self._aside.clear()
         for woken in self._paused:
             _wake(woken)
         self._disarm()
@@ -233,57 +230,33 @@ class Admission:
         if need.tenant is not None and self._stands_aside(turn, queue, need, need.tenant):
             return True
         now_s = self._clock()
-        wait = self._governor.offer(need, now_s)
-        if isinstance(wait, Ticket):
-            turn.set_result(wait)
-            self._followed(turn)
-            return True
-        self._wait(wait, need, now_s)
-        return False
+        found = self._governor.offer(need, now_s)
+        if isinstance(found, Wait):
+            self._wait(found, need, now_s)
+            return False
+        turn.set_result(found)
+        self._aside.served(turn)
+        return True
 
     def _wait(self, wait: Wait, need: Need, now_s: float) -> None:
         self._held(wait.why)
         self._firm = wait.firm
         if wait.seconds is not None:
-            at_s = now_s + max(wait.seconds, TIMER_LEAST_S)
-            self._timer = asyncio.get_running_loop().call_at(at_s, self._pump)
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(now_s + max(wait.seconds, TIMER_LEAST_S), self._pump)
         elif self._governor.budget_spent(need):
             self.stop(ParkReason.BUDGET, "the next call could cost more than what is left of budget.max_usd")
 
     def _stands_aside(self, turn: Turn, queue: Queue, need: Need, tenant: str) -> bool:
         """Whether its tenant's budget keeps it: for good, or until a call of this tenant has ended."""
-        aside = self._aside.get(tenant)
-        back = turn in self._back
-        room = Room.LATER if aside and not back else self._governor.tenant_room(need)
-        if room is Room.NOW:
-            return False
-        if room is Room.NEVER:
+        behind = self._aside.ahead_of(turn, tenant)
+        room = Room.LATER if behind else self._governor.tenant_room(need)
+        if room is Room.LATER:
+            self._aside.add(turn, tenant, queue)
+        elif room is Room.NEVER:
             turn.set_exception(TenantOverBudget(tenant, self._governor.tenant_told(need)))
-            self._followed(turn)
-        else:
-            aside = self._aside.setdefault(tenant, OrderedDict())
-            aside[turn] = (queue, queue[turn])
-            if back:
-                aside.move_to_end(turn, last=False)
-                del self._back[turn]
-        return True
-
-    def _call_back(self, tenant: str) -> None:
-        """The first of a tenant's calls that stand aside goes to the head of its queue again; it may fit by now."""
-        aside = self._aside[tenant]
-        if aside:
-            turn, (queue, need) = aside.popitem(last=False)
-            queue[turn] = need
-            queue.move_to_end(turn, last=False)
-            self._back[turn] = tenant
-        else:
-            del self._aside[tenant]
-
-    def _followed(self, turn: Turn) -> None:
-        """Who was called back is served or gone: the next of its tenant may try."""
-        tenant = self._back.pop(turn, None)
-        if tenant is not None and tenant in self._aside:
-            self._call_back(tenant)
+            self._aside.served(turn)
+        return room is not Room.NOW
 
     def _held(self, why: str, *, book: bool = False) -> None:
         """Book the time that the head of the queue was held, by its cause."""

@@ -19,7 +19,7 @@ from pipeline.totals import Held, Totals
 from pipeline.work import Lane
 
 FULL_AGAIN_S = 10.0
-EVIDENCE_OF, EVIDENCE = 12, 6  # the last outcomes, and refusals among them: a limit with nothing left refuses most
+EVIDENCE_OF, EVIDENCE = 12, 5  # the last outcomes, and refusals among them: a limit with nothing left refuses many
 GRANTED = 0.85  # of what the job gives was let in: the limit is right, and kept over less than a minute
 GRANTED_SPAN_S, DOUBTS = 10.0, 3
 STRAY_CALLS, STRAY_MOST = 100, 0.4
@@ -55,7 +55,8 @@ class Silence:
     @property
     def at_once(self) -> bool:
         """Whether calls need not be let out one by one after a pause: a trial wants them so, strays don't mind."""
-        return self.learner.trial.left > 0 or self.learner.mode is Mode.STRAY
+        trial = self.learner.trial
+        return trial.left > 0 or trial.harmless or self.learner.mode is Mode.STRAY
 
     # ── whose 429 is it ─────────────────────────────────────────────────────────────────────────────────────────
 

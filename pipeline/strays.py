@@ -7,13 +7,13 @@ watched that go out right after one was refused: a limit that has nothing left r
 import math
 from dataclasses import dataclass
 
-WATCHED = 6  # calls
-REFUSED_MOST = 0.3  # of them, if it is no limit
+WATCHED, BY_THE_WAY = 6, 10  # calls
+REFUSED_MOST, AT_ONCE_REFUSED_MOST = 0.25, 0.45  # of them, if it is no limit
 HICCUPS = 3  # that were no limit by what was on its way anyhow; then a few are sent at once
 AT_ONCE_MOST = 24
 SUSPECTS, SUSPECTS_OF = 2, 3
 IN_A_ROW = 6  # refusals that no probe had asked for
-CALM_S, CALM_BY = 20.0, 4.0  # a limit that has proved to be one is not tried again so soon
+CALM_S, CALM_BY, CALM_MOST_S = 20.0, 4.0, 320.0  # a limit that has proved to be one is not tried again so soon
 
 
 @dataclass(slots=True)
@@ -28,6 +28,9 @@ class Trial:
     _listen_s: float = 0.0  # for a refusal to come back
     _over_s: float = math.inf
     _hiccups: int = 0
+    _begin_s: float | None = None
+    _by_the_way: int = 0  # calls that were on their way when others were refused, over several such times
+    _by_the_way_refused: int = 0
     _suspects: tuple[bool, ...] = ()
     _in_a_row: int = 0
     _not_before_s: float = -math.inf
@@ -36,13 +39,21 @@ class Trial:
     def begin(self, sent_s: float, now_s: float, on_way: int, due: float) -> bool:
         """A first refusal. `on_way`: calls sent since; `due`: what can have been refilled by the time of the next.
 
-        False: whatever comes of it would tell nothing.
+        False: what comes of it is not enough to tell, and adds to what came of others.
         """
-        self.thorough = self._hiccups >= HICCUPS
-        calls = WATCHED + math.ceil(2.0 * due) if self.thorough else WATCHED
-        if due > WATCHED / 2 and on_way < WATCHED and (not self.thorough or calls > AT_ONCE_MOST):
-            return False
-        self._start(sent_s, now_s, on_way, calls)
+        thorough = WATCHED + math.ceil(2.0 * due)
+        self.thorough = self._hiccups >= HICCUPS and thorough <= AT_ONCE_MOST
+        if self.thorough:
+            self._start(sent_s, now_s, on_way, thorough)
+        elif on_way >= WATCHED or due <= WATCHED / 2:
+            self._start(sent_s, now_s, on_way, WATCHED)
+        else:  # calls that go out after a long pause are let in by any limit
+            self._begin_s = sent_s
+            self._by_the_way += on_way
+            if self._by_the_way < BY_THE_WAY:
+                return False
+            self._start(sent_s, now_s, 0, 0)
+            self._watched, self._refused = self._by_the_way, self._by_the_way_refused
         return True
 
     def suspect(self, sent_s: float, now_s: float, due: float, *, granted: bool, unasked: bool) -> None:
@@ -76,22 +87,31 @@ class Trial:
         return None
 
     @property
+    def harmless(self) -> bool:
+        """Whether the last refusals were found to be no limit."""
+        return self._hiccups >= HICCUPS
+
+    @property
     def listening_until_s(self) -> float | None:
         return None if self.begun_s is None or self._over_s == math.inf else self._over_s
 
     def refused(self, sent_s: float) -> None:
         if self.begun_s is not None and sent_s > self.begun_s:
             self._refused += 1
+        elif self._begin_s is not None and sent_s > self._begin_s:
+            self._by_the_way_refused += 1
 
     def verdict(self, now_s: float) -> bool | None:
         """Whether it is no limit; None while that is not known, or nothing is on trial."""
         if self.begun_s is None or now_s < self._over_s:
             return None
         self.begun_s, self.left, self._suspects, self._in_a_row = None, 0, (), 0
-        if self._refused <= max(1.0, REFUSED_MOST * self._watched):
+        self._begin_s, self._by_the_way, self._by_the_way_refused = None, 0, 0
+        share = AT_ONCE_REFUSED_MOST if self.thorough else REFUSED_MOST
+        if self._refused <= max(1.0, share * self._watched):
             self._hiccups += 1
             return True
         self._hiccups = 0
         self._not_before_s = now_s + self._calm_s
-        self._calm_s *= CALM_BY
+        self._calm_s = min(CALM_MOST_S, CALM_BY * self._calm_s)
         return False

@@ -534,7 +534,7 @@ def test_a_limit_that_nobody_tells_is_found():
     """No headers, no hints, nothing in the job: the same 2,000 a minute."""
     provider = Provider(rpm=2000, burst=33, headers=False, hint_s=None)
     took_s, _ = simulate(provider, rows=6000)
-    assert took_s < 1.06 * 6000 / (2000 / 60)
+    assert took_s < 1.08 * 6000 / (2000 / 60)
     assert provider.refused < 0.02 * len(provider.sent)
 
 
@@ -582,8 +582,8 @@ def test_an_overstated_limit_costs_few_429s():
     """The job says 3,000, the provider grants 2,000 and says nothing: found by what is refused."""
     provider = Provider(rpm=2000, burst=33, headers=False)
     took_s, _ = simulate(provider, rows=6000, requests_per_minute=3000)
-    assert took_s < 1.06 * 6000 / (2000 / 60)
-    assert provider.refused < 0.02 * len(provider.sent)
+    assert took_s < 1.08 * 6000 / (2000 / 60)
+    assert provider.refused < 0.025 * len(provider.sent)
 
 
 @pytest.mark.parametrize("headers", [True, False])

@@ -10,7 +10,7 @@ MINUTE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """From `from_s` to `to_s` others take this share of the refill, give or take a half; the limit is `factor` times."""
+    """From `from_s` to `to_s` others take this share, give or take a half; the limit is `factor` times."""
 
     from_s: float
     to_s: float = math.inf
