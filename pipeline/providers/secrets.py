@@ -24,14 +24,11 @@ class Secret:
         return tuple(word for word in (self.value, self.access_key_id, self.session_token) if len(word) >= SHORTEST)
 
     def redacted(self, data: bytes) -> bytes:
-        """`data` without any of the words, as they are or as JSON writes them."""
+        """`data` without any of the words, as they are or in the ways that JSON writes them."""
         for word in self.words:
-            plain = word.encode()
-            if plain in data:
-                data = data.replace(plain, b"[redacted]")
-            escaped = json.dumps(word)[1:-1].replace("/", "\\/").encode()
-            if escaped != plain and escaped in data:
-                data = data.replace(escaped, b"[redacted]")
+            escaped = json.dumps(word)[1:-1]
+            for spelling in (word, escaped, escaped.replace("/", "\\/")):
+                data = data.replace(spelling.encode(), b"[redacted]")
         return data
 
 
