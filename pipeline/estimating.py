@@ -15,6 +15,7 @@ from pipeline.pricing import MTOK, Rate, prices_at
 from pipeline.shape_size import Size
 
 REPAIRS = (0.0, 0.02, 0.10)  # share of requests, before any was seen
+COPIED = (0.5, 1.5)  # of a document's tokens that its answer repeats: expected, at the most
 LATENCY_S = 1.0  # to the first token, before any was seen
 TOKENS_PER_S = 60.0  # of one answer, before any was seen
 WIDTH = 3.0  # standard errors of a mean on either side: the rows to come are not quite like those that were
@@ -126,8 +127,8 @@ def _answer_tokens(
     else:
         # An answer repeats parts of its document: a short document cannot fill long lists.
         document = counts.document_tokens / counts.requests if counts.requests else 0.0
-        high = max(size.expected, min(size.high, size.low + 1.5 * document))
-        band = (size.low, min(size.expected, high), high)
+        high = min(size.high, size.low + COPIED[1] * document)
+        band = (size.low, min(size.expected, size.low + COPIED[0] * document), high)
     low, expected, high = (min(float(max_output_tokens), tokens) for tokens in band)
     return low, expected, high
 
