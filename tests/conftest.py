@@ -9,7 +9,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from scripted_server import serving
+
+settings.register_profile("unhurried", deadline=None)  # a slow machine is no failure
+settings.load_profile("unhurried")
 
 REPO = Path(__file__).parent.parent
 SCHEMA = """
