@@ -301,14 +301,17 @@ def test_after_kill_9_nothing_answered_is_paid_again(job, server):
 def test_two_runs_on_one_folder_never_run_at_once(job, server):
     """The second says who holds the folder, and sends nothing."""
     server.script = lambda document, nth, body: Scripted(delay_s=0.3)
-    job.write(server.url, rows=rows(10), limits={"concurrency": 2})
+    job.write(server.url, rows=rows(1000), limits={"concurrency": 2})
     first = job.start("run", job.file)
-    _until(lambda: server.sent >= 1)
-    second = job.run(code=2)
+    try:
+        _until(lambda: server.sent >= 1)
+        second = job.run(code=2)
+    finally:
+        first.send_signal(signal.SIGINT)
+        first.communicate(timeout=30)
     assert f"process {first.pid}" in second.err
-    first.communicate(timeout=30)
-    assert first.returncode == 0
-    assert server.sent == 10
+    assert first.returncode == 130
+    assert job.reconcile()["rows"]["ok"] == server.sent
 
 
 def test_an_outage_parks_after_outage_s(job):
@@ -400,15 +403,17 @@ def test_status_show_and_json(job, server):
 def test_status_of_a_running_run_comes_from_its_ledger(job, server):
     """Counts while it runs; after a kill -9 it says that the process died."""
     server.script = lambda document, nth, body: Scripted(delay_s=0.1)
-    job.write(server.url, rows=rows(40), limits={"concurrency": 4})
+    job.write(server.url, rows=rows(2000), limits={"concurrency": 4})
     process = job.start("run", job.file)
-    _until(lambda: server.sent >= 12)
-    status = json.loads(job.pipeline("status", job.file, "--json", code=0).out)
+    try:
+        _until(lambda: server.sent >= 12)
+        status = json.loads(job.pipeline("status", job.file, "--json", code=0).out)
+    finally:
+        process.kill()
+        process.communicate()
     assert status["state"] == "running"
-    assert status["rows"]["total"] == 40
+    assert status["rows"]["total"] == 2000
     assert status["rows"]["ok"] >= 4
-    process.kill()
-    process.communicate()
     assert json.loads(job.pipeline("status", job.file, "--json", code=0).out)["state"] == "interrupted"
 
 
