@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
-from chart import Panel, per_second, svg
+from chart import STEP_S, Panel, bars, svg
 from clients import CLIENTS
 from meters import Flow
 from scenarios import BY_NAME, Scenario
@@ -89,9 +89,11 @@ def _picture() -> str:
         result = simulate(scenario, ALL[client], 1)
         seconds = int(result.makespan_s) + 1
         flow = Flow(limit.per_minute, limit.changes, 1)
-        let_in, refused = per_second(result.arrivals, seconds)
+        let_in, refused = bars(result.arrivals, seconds)
         note = f"{result.makespan_s:.0f} s, {100 * result.share:.1f} % 429s"
-        panels.append(Panel(client, note, let_in, refused, [flow.ours(second + 0.5) for second in range(seconds)]))
+        panels.append(
+            Panel(client, note, let_in, refused, [flow.ours(at_s + 0.5) for at_s in range(0, seconds, STEP_S)])
+        )
     return svg(f"{DRAWN}: {scenario.what}", panels, "tokens")
 
 

@@ -98,7 +98,7 @@ SCENARIOS = [
     Scenario("S4", "others take 40 % from 200 to 600 s; headers", _openai(told=True, changes=TAKEN), 12_000),
     Scenario(
         "S5",
-        "the same, silent and unknown",
+        "others take 40 % from 200 to 600 s; silent, unknown",
         _openai(told=False, hint="none", changes=TAKEN),
         12_000,
         known=False,
