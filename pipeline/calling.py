@@ -16,7 +16,7 @@ from pipeline.calibrating import TokenScale
 from pipeline.errors import CallFailed, Kind
 from pipeline.ledger import Ledger
 from pipeline.ledger.records import Answer, Call, Send
-from pipeline.limits import Need, Ticket, Used
+from pipeline.limits import UNSENT, Need, Ticket, Used
 from pipeline.preparing import Prepared
 from pipeline.pricing import cost_usd, to_units, worst_case_usd
 from pipeline.progress import Tally
@@ -112,7 +112,7 @@ class Caller:
         while True:
             ticket, wait_ms = await self._admitted(request, retry=sent > 0)
             if not life.alive:
-                self._admission.settle(ticket, _nothing())
+                self._admission.settle(ticket, UNSENT)
                 raise Abandoned
             sent += 1
             try:
@@ -148,7 +148,7 @@ class Caller:
     async def _attempt(self, request: Request, ticket: Ticket, this: "_Try", life: RowLife) -> Reply:
         """One HTTP attempt, on record before and after. The slot is free once the answer is here, not yet on disk."""
         loop = asyncio.get_running_loop()
-        used: Used | None = _nothing()  # nothing has left yet
+        used: Used | None = UNSENT  # nothing has left yet
         try:
             at_risk = to_units(ticket.need.usd)
             send = Send(
@@ -250,10 +250,6 @@ class Caller:
 class _Try:
     number: int  # from 1
     wait_ms: int
-
-
-def _nothing() -> Used:
-    return Used(0, 0, Decimal(0), rejected=True)
 
 
 def _seen(promise: "asyncio.Future[Reply]") -> None:

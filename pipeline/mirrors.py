@@ -19,7 +19,11 @@ STALE_S = 0.25
 FULL = 0.95  # of a bucket: what others take from it nobody misses
 JUMP = 0.25  # of a limit that comes back at once
 PLENTY = 1.3  # times what we think a call costs
-DOUBT, DOUBT_OPEN = 1.25, 0.02  # a call's tokens, and the share of those in flight, that the provider may count more
+DOUBT, DOUBT_MOST, DOUBT_OPEN = (
+    0.25,
+    0.02,
+    0.02,
+)  # of a call's tokens, but of the limit; of those in flight: may be more
 NEARLY = 0.9  # of a minute's limit: a 429 there means that the provider counts a little more than we do
 LEAST_OURS, NOISE = 0.05, 0.01
 COUNTS_MORE, FORGIVEN_PER_S = 0.002, 0.00002
@@ -98,7 +102,7 @@ class SlidingMinute:
         self.advance(now_s)
         limit = max(amount, self.granted(now_s))
         if amount > 1.0:
-            amount = min(DOUBT * amount + DOUBT_OPEN * open_, limit)
+            amount = min(amount + min(DOUBT * amount, DOUBT_MOST * limit) + DOUBT_OPEN * open_, limit)
         short = self.used + amount - limit
         if short <= dust(self.limit):
             return 0.0

@@ -367,6 +367,56 @@ def test_who_waits_for_its_tenants_money_stands_aside_and_keeps_its_place():
     virtual_time.run(main())
 
 
+def test_a_smaller_call_does_not_overtake_its_own_tenants_bigger_one():
+    """It would fit at once; and who is called back goes before those who came later, whatever their tenant."""
+
+    async def pay(admission, done, name, usd, seconds):
+        ticket = await admission.admit(spend(name[0], usd))
+        done.append(name)
+        await asyncio.sleep(seconds)
+        admission.settle(ticket, Used(1, 1, Decimal(0)))
+
+    async def main():
+        gov, admission = make(concurrency=2, tenant_max_usd_per_day=Decimal(2))
+        done, calls = [], [("a1", 1, 10), ("a2", "1.5", 1), ("a3", "0.5", 1), *((f"b{n}", 0, 1) for n in range(30))]
+        await asyncio.gather(*(pay(admission, done, *one) for one in calls))
+        assert [name for name in done if name[0] == "a"] == ["a1", "a2", "a3"]
+        assert done.index("a2") <= 13
+        gov.check_at_rest()
+
+    virtual_time.run(main())
+
+
+def test_what_is_given_back_lets_the_next_go_before_its_time():
+    """It waits for the minute to pass, and then the call before it turns out to have used little."""
+
+    async def main():
+        _, admission = make(input_tokens_per_minute=100)
+        first = await admission.admit(need(inputs=80))
+        second = asyncio.create_task(admission.admit(need(inputs=80)))
+        await asyncio.sleep(55)
+        assert not second.done()
+        admission.settle(first, Used(1, 1, Decimal(0)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert second.done()
+        admission.settle(second.result(), SPENT)
+
+    virtual_time.run(main())
+
+
+def test_while_only_time_can_tell_nobody_asks():
+    """At an even pace, an answer wakes nobody: two readings for a call, one at its turn and one for the next."""
+
+    async def main():
+        gov, admission = make(concurrency=500, requests_per_minute=6000)
+        gov._lanes._lanes[Lane.REQUESTS].burst.most = 1.0
+        await asyncio.gather(*(call(admission, [], number, seconds=3) for number in range(2000)))
+        assert gov.readings <= 2.1 * 2000
+
+    virtual_time.run(main())
+
+
 @settings(max_examples=60, deadline=None)
 @given(lives=LIVES, stop_s=st.one_of(st.none(), st.floats(0, 6)))
 def test_nobody_who_stands_aside_is_forgotten(lives, stop_s):

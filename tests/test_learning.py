@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.climbing import Climb
+from pipeline.learning import Learner, Refusal
 from pipeline.limits import GO, UNSENT, Governor, LimitRules, Need, Used
-from pipeline.profiles import PROFILES, Profile
+from pipeline.profiles import Profile
 from pipeline.remembering import Memory, Remembered, read, written
 from pipeline.work import Lane, LimitSeen
 
@@ -134,22 +135,38 @@ def test_refusals_at_random_are_found_to_be_no_limit(share):
     assert server.run(governor(concurrency=60), 6000) <= 1.7 * 6000 / 60
 
 
+def refusal(at_s, calls, lane=None):
+    """Of a call that was sent then; `calls` had been let in before, of 100 tokens each."""
+    net = {Lane.REQUESTS: float(calls), Lane.TOKENS: 100.0 * calls}
+    pace = {Lane.REQUESTS: 10.0, Lane.TOKENS: 1000.0}
+    return Refusal(at_s, at_s + 0.1, net, float(calls), pace, 10.0, 0.0, lane)
+
+
+def learner_of(per_s):
+    learner = Learner()
+    learner.start({Lane.REQUESTS: per_s, Lane.TOKENS: 100.0 * per_s}, 60.0, counted=False)
+    return learner
+
+
 def test_a_lane_that_the_provider_names_is_the_one_that_is_kept():
-    """Bedrock says what was too many: the others get some slack."""
-    gov, now_s = governor(profile=PROFILES["bedrock"]), 0.0
-    learner = gov._lanes.silence.learner
-    for number in range(400):
-        wait = gov.wait(Need(100, 100, FREE), now_s)
-        now_s += 1.0 if wait.seconds is None else wait.seconds
-        ticket = gov.take(Need(100, 100, FREE), now_s)
-        if number % 40 > 30:
-            gov.on_throttled(ticket, None, now_s, 0.5, Lane.TOKENS)
-            gov.settle(ticket, Used(0, 0, FREE, rejected=True), now_s)
-        else:
-            gov.settle(ticket, Used(100, 50, FREE), now_s)
-            gov.on_ok(now_s, ticket)
-    if learner.rates:
-        assert learner.primary is Lane.TOKENS
+    """Bedrock says what was too many: the other lanes get some slack."""
+    learner = learner_of(10.0)
+    for number in range(3):
+        learner.refused(refusal(20.0 * number, 200 * number, Lane.TOKENS))
+    assert (learner.primary, learner.slack(Lane.TOKENS), learner.slack(Lane.REQUESTS)) == (Lane.TOKENS, 1.0, 1.25)
+
+
+def test_a_rate_that_has_changed_is_looked_for_faster():
+    """Probes become rare while all stays the same, and frequent again after a fall."""
+    learner, at_s, calls = learner_of(10.0), 0.0, 0
+    for _ in range(8):
+        learner.refused(refusal(at_s, calls))
+        learner.apply(at_s + 1.2 * learner._period_s, 10.0)
+        at_s, calls = at_s + 40.0, calls + 400
+    calm_s = learner._period_s
+    learner.apply(at_s - 39.0, 10.0)
+    learner.refused(refusal(at_s - 30.0, calls - 400 + 30))
+    assert learner._period_s < calm_s / 3
 
 
 def test_behind_a_server_without_limits_slots_are_as_many_as_give_most_answers():

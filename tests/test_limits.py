@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.brakes import Gate
+from pipeline.lanes import LaneState
 from pipeline.limits import GO, UNSENT, Governor, LimitRules, Need, Room, Used
 from pipeline.profiles import AZURE, Profile, profile_of
+from pipeline.sizing import sizing
 from pipeline.work import Lane, LimitSeen
 
 FREE = Decimal(0)
@@ -387,6 +389,47 @@ def test_others_on_a_count_per_minute_are_left_their_part():
     assert lane_of(gov).ceiling.granted(now_s) <= 360
 
 
+def test_a_full_minute_at_an_even_pace_is_no_excuse():
+    """Where the limit is known to be kept by the second, a 429 makes the pace a little slower, full or not."""
+    gov, now_s = governor(requests_per_minute=60), 0.0
+    lane_of(gov).burst.start(0.95)
+    for _ in range(60):
+        ticket, now_s = admit(gov, need(), now_s)
+        gov.settle(ticket, used(), now_s)
+    ticket, now_s = admit(gov, need(), now_s)
+    before = lane_of(gov).burst.share
+    gov.on_throttled(ticket, 1.0, now_s, 0.5)
+    assert lane_of(gov).burst.share < before
+
+
+def test_a_full_bucket_teaches_nothing_of_others():
+    """What is told of it is rounded down: that is no lasting use."""
+    gov, now_s = governor(), 0.0
+    for _ in range(400):
+        ticket, now_s = admit(gov, need(), now_s + 0.5)
+        gov.on_limits(ticket, seen(600, 598), now_s)
+    assert lane_of(gov).bucket.leak == 0.0
+
+
+def test_a_call_that_failed_there_is_charged_where_nothing_is_given_back():
+    """A 5xx reports no usage."""
+    left = {}
+    for settle in ("none", "refund"):
+        gov = governor(input_tokens_per_minute=1000, profile=Profile(settle=settle))
+        gov.settle(gov.take(need(100), 0.0), used(0, 0), 1.0)
+        left[settle] = level(gov, 1.0, "input_tokens")
+    assert left == {"none": 900, "refund": 1000}
+
+
+def test_what_one_lane_holds_is_not_given_back_to_its_successor():
+    """A lane that was forgotten and made anew."""
+    first, second = LaneState(600.0, 1.0), LaneState(600.0, 1.0)
+    held = first.take(10.0, 10.0, 0.0, math.inf)
+    second.settle(held, 0.0, 1.0)
+    assert second.view("requests", 1.0).in_flight == 0.0
+    assert first.view("requests", 1.0).in_flight == 10.0
+
+
 def test_after_a_gate_slots_open_one_by_one():
     """Half a second after it opens, a quarter of the slots; after two seconds all."""
     gov = governor(concurrency=100, first_window=100)
@@ -582,3 +625,13 @@ def test_rules_that_make_no_sense_are_refused():
     for wrong in ({"concurrency": 0}, {"concurrency": 1, "gamma": 0.5}, {"concurrency": 1, "gamma": math.nan}):
         with pytest.raises(ValueError, match="should be"):
             LimitRules(**wrong)
+
+
+def test_an_oversized_output_cap_is_told_with_the_value_to_use():
+    """Where it is charged whatever comes out, or reserved; not where output counts as it is produced."""
+    told = sizing(profile_of("openai", "x"), 960, 700, 32_000)
+    assert (told.output_tokens, round(told.times)) == (896, 18)
+    assert "896" in told.told
+    assert sizing(profile_of("bedrock", "x"), 960, 700, 32_000).kept is False
+    assert sizing(profile_of("anthropic", "x"), 960, 700, 32_000) is None
+    assert sizing(profile_of("openai", "x"), 960, 700, 1024) is None
