@@ -123,7 +123,7 @@ def _answer_tokens(
     if history is not None:
         spread = WIDTH * history.output_tokens_stdev * math.sqrt(1 / history.requests + 1 / max(1, counts.requests))
         mean = history.output_tokens_mean
-        band = (max(1.0, mean - spread), mean, mean + spread)
+        band = (min(mean, max(1.0, mean - spread)), mean, mean + spread)
     else:
         # An answer repeats parts of its document: a short document cannot fill long lists.
         document = counts.document_tokens / counts.requests if counts.requests else 0.0

@@ -6,7 +6,9 @@ names the key, the value and the nearest right key. What needs the schema, the p
 
 import dataclasses
 import difflib
+import math
 import os
+import re
 import tomllib
 import types
 import typing
@@ -161,6 +163,8 @@ SHARES = (
     "refused",
     "disconnect",
 )
+SECRET = re.compile(r"key|secret|password|token$", re.IGNORECASE)  # keys whose value no error shows
+VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)?")
 KEY_ENV = {"openai": "OPENAI_API_KEY", "azure": "AZURE_OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 KEY_ENV["gemini"] = "GEMINI_API_KEY"
 
@@ -178,7 +182,7 @@ def load(path: str | Path, overrides: Sequence[tuple[str, Any]] = (), limit_rows
         raise JobError(f"{file}: no such job file. Give the path of a .toml file, such as jobs/invoices.toml") from None
     except (OSError, UnicodeDecodeError) as error:
         raise JobError(f"{file}: cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is no TOMLDecodeError
         raise JobError(f"{file}: is not valid TOML: {error}") from None
     for dotted, value in overrides:
         _override(table, dotted, value)
@@ -247,7 +251,8 @@ def _known(values: Mapping[str, Any], known: Mapping[str, Any] | Sequence[str], 
     for key, value in values.items():
         if key not in known:
             full = f"{where}.{key}" if where else key
-            raise JobError(f"{file}: unknown key {full} = {_short(value)}.{_nearest(key, known)}")
+            shown = "(not shown)" if SECRET.search(key) else _short(value)
+            raise JobError(f"{file}: unknown key {full} = {shown}.{_nearest(key, known)}")
 
 
 def _nearest(key: str, known: Mapping[str, Any] | Sequence[str]) -> str:
@@ -269,7 +274,7 @@ def _typed(hint: Any, value: Any, key: str, file: Path) -> Any:  # noqa: ANN401 
     if hint is Decimal and (number or isinstance(value, str)):
         return _money(value, key, file)
     if hint is float and number:
-        value = float(value)
+        value = float(str(value))  # what is too large for a float becomes inf
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         names = {str: "a string in quotes", int: "a whole number", float: "a number", bool: "true or false"}
         raise JobError(f"{file}: {key} = {_short(value)} should be {names.get(hint, 'a number')}")
@@ -300,6 +305,8 @@ def _in_range(value: Any, key: str, file: Path) -> Any:  # noqa: ANN401 (any TOM
             raise JobError(f"{file}: {key} = {value} should be a share between 0 and 1")
         if last in POSITIVE and not value > 0:
             raise JobError(f"{file}: {key} = {value} should be more than 0")
+        if last == "temperature" and not math.isfinite(value):
+            raise JobError(f"{file}: {key} = {value} should be a number")
         if last not in {"seed", "temperature"} and not 0 <= value < float("inf"):
             raise JobError(f"{file}: {key} = {value} should be 0 or more")
     return value
@@ -337,6 +344,12 @@ def _cross_checked(job: Job, file: Path) -> Job:
         )
     if model.base_url and not model.base_url.startswith(("http://", "https://")):
         raise JobError(f"{file}: model.base_url = {model.base_url!r} should start with http:// or https://")
+    if "@" in model.base_url.partition("://")[2].partition("/")[0]:
+        raise JobError(f"{file}: model.base_url should hold no user or password: it is written to run.json")
+    if not VARIABLE.fullmatch(model.api_key_env):
+        raise JobError(
+            f"{file}: model.api_key_env should be the name of a variable, such as OPENAI_API_KEY, not the key"
+        )
     if job.limit_rows is not None and job.limit_rows < 1:
         raise JobError(f"--limit {job.limit_rows}: should be 1 or more")
     if (job.prices.input_usd_per_mtok is None) != (job.prices.output_usd_per_mtok is None):

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from pipeline.validating import Invalid, _told
+from pipeline.validating import Invalid, _told, raised
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +28,28 @@ def merge(model: type[BaseModel], rule: str, records: Sequence[BaseModel], *, ov
     try:
         if own is not None:
             record = own(list(records))
-            return Merged(model.model_validate_json(record.model_dump_json()).model_dump_json())
+            return Merged(_again(model, _input_of(record)).model_dump_json())
         conflicts: dict[str, None] = {}
-        whole = json.loads(records[0].model_dump_json())
+        whole = json.loads(_input_of(records[0]))
         for record in records[1:]:
-            whole = _joined(whole, json.loads(record.model_dump_json()), "", conflicts, overlapping=overlapping)
-        merged = model.model_validate_json(json.dumps(whole)).model_dump_json()
+            whole = _joined(whole, json.loads(_input_of(record)), "", conflicts, overlapping=overlapping)
+        merged = _again(model, json.dumps(whole)).model_dump_json()
         return Merged(merged, tuple(conflicts) if rule == "auto" else ())
     except ValidationError as error:
         return Invalid(tuple(f"merged record: {one}" for one in _told(error)))
-    except Exception as error:  # noqa: BLE001 (the user's merge_chunks may raise anything; it is recorded as the cause)
-        return Invalid((f"merged record: {model.__name__}.merge_chunks raised {type(error).__name__}: {error}",))
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (the user's code may raise anything; it is the cause)
+        name = "a validator" if own is None else "merge_chunks"
+        return Invalid((f"merged record: {name} of {model.__name__} raised {raised(error)}",))
+
+
+def _input_of(record: BaseModel) -> str:
+    """What the model reads again, and checks: without computed fields, under the names of the fields."""
+    return record.model_dump_json(round_trip=True, warnings=False)
+
+
+def _again(model: type[BaseModel], record_json: str) -> BaseModel:
+    """The record once more, by the names of its fields even where answers come under other names."""
+    return model.model_validate_json(record_json, by_alias=True, by_name=True)
 
 
 def _joined(left: Any, right: Any, path: str, conflicts: dict[str, None], *, overlapping: bool) -> Any:  # noqa: ANN401 (any JSON value)

@@ -125,9 +125,12 @@ def doc_hash(request: bytes, job: Job, schema_source_hash: str) -> bytes:
 def doc_key(plan: Plan, row: Row) -> bytes:
     """The content of a row under this job: equal rows have equal keys, wherever they stand."""
     digest = blake2b(row.text.encode("utf-8", "surrogatepass"), digest_size=16, key=plan.doc_hash)
-    for name in plan.template.other_columns:
+    others = plan.template.other_columns
+    for name in others:
         value = _as_text(row.values.get(name)).encode("utf-8", "surrogatepass")
         digest.update(f"\x00{len(value)}\x00".encode() + value)
+    if others:  # where the text ends: it may hold what looks like the columns
+        digest.update(f"\x00{len(row.text)}".encode())
     return digest.digest()
 
 

@@ -47,17 +47,17 @@ def answer_tokens(schema: Schema) -> Size:
     return Size(max(1.0, size.low) * MINIFIED, size.expected * (MINIFIED + INDENTED) / 2, size.high * INDENTED)
 
 
-def _node(node: Schema, root: Schema, name: str, depth: int) -> Size:
-    node = _resolved(node, root)
+def _node(value: object, root: Schema, name: str, depth: int) -> Size:
+    node = _resolved(value, root)
     if depth > DEEPEST:
         return NULL
     if "const" in node or "enum" in node:
-        return _choice(node.get("enum") or [node.get("const")])
-    options = node.get("anyOf") or node.get("oneOf")
+        return _choice(_list(node.get("enum")) or [node.get("const")])
+    options = _list(node.get("anyOf")) or _list(node.get("oneOf"))
     if options:
         return _union([_node(option, root, name, depth + 1) for option in options])
     kind = node.get("type")
-    if isinstance(kind, list):
+    if isinstance(kind, list) and kind:
         return _union([_node({**node, "type": one}, root, name, depth + 1) for one in kind])
     if kind == "object" or "properties" in node:
         return _object(node, root, depth)
@@ -65,23 +65,24 @@ def _node(node: Schema, root: Schema, name: str, depth: int) -> Size:
         return _array(node, root, name, depth)
     if kind == "string" and name.lower() in LONG_NAMES:
         return LONG_TEXT
-    return FORMATS.get(node.get("format", ""), TYPES.get(kind or "string", TYPES["string"]))
+    return FORMATS.get(str(node.get("format")), TYPES.get(str(kind), TYPES["string"]))
 
 
 def _object(node: Schema, root: Schema, depth: int) -> Size:
     size = Size(OBJECT_TOKENS, OBJECT_TOKENS, OBJECT_TOKENS)
-    for name, inner in node.get("properties", {}).items():
+    properties = node.get("properties")
+    for name, inner in properties.items() if isinstance(properties, Mapping) else ():
         key = PUNCTUATION_TOKENS + max(1.0, len(name) / CHARS_PER_TOKEN)
         size += Size(key, key, key) + _node(inner, root, name, depth + 1)
     return size
 
 
 def _array(node: Schema, root: Schema, name: str, depth: int) -> Size:
-    least, most = node.get("minItems", 0), node.get("maxItems")
-    low, expected, high = (max(least, count) for count in ITEMS)
-    if isinstance(most, int):
+    least, most = node.get("minItems"), node.get("maxItems")
+    low, expected, high = (max(least, count) if isinstance(least, int) else count for count in ITEMS)
+    if isinstance(most, int) and most >= 0:
         low, expected, high = (min(most, count) for count in (low, expected, high))
-    item = _node(node.get("items") or {}, root, name, depth + 1)
+    item = _node(node.get("items"), root, name, depth + 1)
     brackets = Size(OBJECT_TOKENS, OBJECT_TOKENS, OBJECT_TOKENS)
     return brackets + Size(low * (item.low + 1), expected * (item.expected + 1), high * (item.high + 1))
 
@@ -96,7 +97,12 @@ def _union(sizes: list[Size]) -> Size:
     return Size(min(s.low for s in sizes), max(s.expected for s in sizes), max(s.high for s in sizes))
 
 
-def _resolved(node: Schema, root: Schema) -> Schema:
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _resolved(value: object, root: Schema) -> Schema:
+    node: Schema = value if isinstance(value, Mapping) else {}  # true and false are schemas too
     for _ in range(16):
         reference = node.get("$ref")
         if not isinstance(reference, str):

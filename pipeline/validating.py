@@ -14,7 +14,9 @@ from pipeline.work import Turn
 MOST_BYTES = 16 * 1024 * 1024
 MOST_ERRORS = 12
 SHOWN_CHARS = 80
+MOST_MESSAGE_CHARS = 300
 MOST_ANSWER_CHARS = 20_000
+NO_NUMBER = re.compile(r"NaN|Infinity")  # pydantic reads them in JSON, and writes them as null
 FENCE = re.compile(r"\A\s*```[\w-]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 
 Restore = Callable[[Any], Any]
@@ -38,6 +40,8 @@ def check(model: type[BaseModel], restore: Restore | None, text: str) -> Valid |
         return Invalid((f"the answer has {len(text):,} characters, more than {MOST_BYTES:,}",))
     try:
         if restore is None:
+            if NO_NUMBER.search(text):
+                json.loads(text, parse_constant=_no_constant)
             record = model.model_validate_json(text)
         else:
             data = restore(json.loads(text, parse_float=_exact, parse_constant=_no_constant))
@@ -49,8 +53,17 @@ def check(model: type[BaseModel], restore: Restore | None, text: str) -> Valid |
         return Invalid((f"the answer is not valid JSON: {error.msg} at character {error.pos}",))
     except RecursionError:
         return Invalid(("the answer is nested too deeply",))
-    except Exception as error:  # noqa: BLE001 (the user's validators may raise anything; it is recorded as the cause)
-        return Invalid((f"a validator of {model.__name__} raised {type(error).__name__}: {_short(str(error))}",))
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (the user's validators may raise anything; it is the cause)
+        return Invalid((f"a validator of {model.__name__} raised {raised(error)}",))
+
+
+def raised(error: BaseException) -> str:
+    """What the user's code raised, in few words, whatever its own text does."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 (the user's __str__ may raise as well)
+        text = "(it has no text)"
+    return f"{type(error).__name__}: {_short(text)}"
 
 
 def repair_turns(turns: Sequence[Turn], answer: str, errors: Sequence[str]) -> tuple[Turn, ...]:
@@ -72,16 +85,16 @@ def _told(error: ValidationError) -> tuple[str, ...]:
     found = error.errors(include_url=False, include_context=False)
     told = []
     for one in found[:MOST_ERRORS]:
-        path = ".".join(map(str, one["loc"])) or "the record"
+        path = _short(".".join(map(str, one["loc"]))) or "the record"
         got = f" (got {_short(repr(one['input']))})" if one["type"] != "missing" else ""
-        told.append(f"{path}: {one['msg']}{got}")
+        told.append(f"{path}: {_short(one['msg'], MOST_MESSAGE_CHARS)}{got}")
     if len(found) > MOST_ERRORS:
         told.append(f"and {len(found) - MOST_ERRORS} more")
     return tuple(told)
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS] + "..."
+def _short(text: str, most_chars: int = SHOWN_CHARS) -> str:
+    return text if len(text) <= most_chars else text[:most_chars] + "..."
 
 
 def _no_constant(name: str) -> None:

@@ -1,0 +1,192 @@
+"""The job file: every wrong one is an error that names the key, and a right one is resolved to absolute values."""
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from pipeline.errors import JobError
+from pipeline.job import absolute, key_variable, load, parse_set
+
+GOOD = {
+    "input": {"path": '"in.jsonl"'},
+    "extract": {"schema": '"../thing.py:Thing"'},
+    "model": {"provider": '"openai"', "name": '"gpt-4o-mini"', "max_output_tokens": "100"},
+    "output": {"path": '"out"'},
+}
+
+
+def written(tmp_path, changes=None, top=""):
+    """A job file that is right but for `changes`: {"section.key": TOML text, or None to leave it out}."""
+    sections = {name: dict(values) for name, values in GOOD.items()}
+    for dotted, value in (changes or {}).items():
+        section, _, key = dotted.partition(".")
+        sections.setdefault(section, {})[key] = value
+    lines = [top]
+    for name, values in sections.items():
+        lines += [f"[{name}]", *(f"{key} = {value}" for key, value in values.items() if value is not None)]
+    file = tmp_path / "jobs" / "night.toml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("\n".join(lines), encoding="utf-8")
+    return file
+
+
+def error_of(file, overrides=(), limit_rows=None):
+    with pytest.raises(JobError) as caught:
+        load(file, overrides, limit_rows)
+    assert len(str(caught.value)) < 1000 + len(str(file))
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("limits.concurency", "8", "unknown key limits.concurency = 8. Did you mean 'concurrency'?"),
+        ("limits.zzzzzzz", "8", "Known keys: concurrency, requests_per_minute"),
+        ("limts.concurrency", "8", "unknown key limts = {'concurrency': 8}. Did you mean 'limits'?"),
+        ("limits.concurrency", '"8"', "limits.concurrency = '8' should be a whole number"),
+        ("limits.concurrency", "8.0", "limits.concurrency = 8.0 should be a whole number"),
+        ("limits.concurrency", "true", "limits.concurrency = True should be a whole number"),
+        ("limits.timeout_s", "true", "limits.timeout_s = True should be a number"),
+        ("limits.timeout_s", "[1]", "limits.timeout_s = [1] should be a number"),
+        ("model.stream", "1", "model.stream = 1 should be true or false"),
+        ("model.name", "4", "model.name = 4 should be a string in quotes"),
+        ("model.betas", '"a"', "model.betas = 'a' should be a list of strings"),
+        ("input.keep", "[1]", "input.keep = [1] should be a list of strings"),
+        ("budget.max_usd", '"five"', "budget.max_usd = 'five' should be an amount in USD"),
+        ("budget.max_usd", "true", "budget.max_usd = True should be a number"),
+        ("budget.max_usd", "-1", "budget.max_usd = -1 should be 0 or more USD"),
+        ("budget.max_usd", "nan", "budget.max_usd = nan should be 0 or more USD"),
+        (
+            "model.provider",
+            '"opneai"',
+            "should be one of openai, azure, anthropic, bedrock, gemini, vertex, sandbox. Did",
+        ),
+        ("model.provider", "3", "model.provider = 3 should be one of openai"),
+        ("model.provider", "[]", "model.provider = [] should be one of openai"),
+        ("extract.mode", '"jsonschema"', "Did you mean 'json_schema'?"),
+        ("extract.merge", '"last"', "should be one of auto, first, concat, none."),
+        ("limits.concurrency", "0", "limits.concurrency = 0 should be more than 0"),
+        ("model.max_output_tokens", "-5", "model.max_output_tokens = -5 should be more than 0"),
+        ("limits.timeout_s", "0.0", "should be more than 0"),
+        ("limits.timeout_s", "nan", "limits.timeout_s = nan should be"),
+        ("limits.timeout_s", "inf", "limits.timeout_s = inf should be"),
+        ("limits.timeout_s", "1" + "0" * 400, "limits.timeout_s = inf should be"),
+        ("limits.requests_per_minute", "-1", "should be 0 or more"),
+        ("limits.max_failed_share", "1.01", "should be a share between 0 and 1"),
+        ("sandbox.throttled", "-0.1", "should be a share between 0 and 1"),
+        ("model.temperature", "nan", "model.temperature = nan should be a number"),
+        ("limits.seed", "9" * 5000, "is not valid TOML"),
+        ("chunks.overlap_tokens", "50\nmax_tokens = 100", "should be less than half of chunks.max_tokens = 100"),
+        ("model.base_url", '"localhost:8000"', "should start with http:// or https://"),
+        ("extract.schema", '"thing.py"', "extract.schema = 'thing.py' should be FILE.py:Class or module:Class"),
+        ("extract.schema", '"thing.py:no-class"', "should be FILE.py:Class"),
+        ("prices.input_usd_per_mtok", "1", "[prices] needs both"),
+        ("prices.output_usd_per_mtok", "1", "[prices] needs both"),
+        ("input.path", None, "[input] needs path. Add:  path = "),
+        ("extract.schema", None, "[extract] needs schema"),
+        ("model.provider", None, "[model] needs provider"),
+        ("model.name", '""', "[model] needs name"),
+        ("model.max_output_tokens", None, "[model] needs max_output_tokens. Add:  max_output_tokens = 1024"),
+        ("output.path", None, "[output] needs path"),
+    ],
+)
+def test_a_wrong_value_is_told_by_its_key(tmp_path, key, value, told):
+    """The error names the file, the key, the value and what it should have been."""
+    file = written(tmp_path, {key: value})
+    message = error_of(file)
+    assert told in message
+    assert message.startswith(str(file))
+
+
+@pytest.mark.parametrize(
+    ("top", "told"),
+    [
+        ("nmae = 'x'", "unknown key nmae = 'x'. Did you mean 'name'?"),
+        ("name = 3", "name = 3 should be a string"),
+        ("limits = 3", "limits = 3 should be a section: write [limits]"),
+        ("name = ", "is not valid TOML"),
+    ],
+)
+def test_a_wrong_top_level_is_told(tmp_path, top, told):
+    assert told in error_of(written(tmp_path, top=top))
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path):
+    """Missing, a folder, or no UTF-8: never a traceback."""
+    assert "no such job file" in error_of(tmp_path / "none.toml")
+    assert "cannot be read" in error_of(tmp_path)
+    (tmp_path / "latin.toml").write_bytes(b'name = "caf\xe9"')
+    assert "cannot be read" in error_of(tmp_path / "latin.toml")
+
+
+@pytest.mark.parametrize("key", ["api_key", "apikey", "password", "client_secret", "auth_token", "api_key_env"])
+def test_a_key_in_the_job_file_is_refused_and_not_shown(tmp_path, key):
+    """Whoever pastes a key where none belongs does not find it in a log."""
+    message = error_of(written(tmp_path, {f"model.{key}": '"sk-made-up-0123456789"'}))
+    assert f"model.{key}" in message
+    assert "sk-made-up" not in message
+
+
+def test_a_password_in_a_url_is_refused_and_not_shown(tmp_path):
+    """The URL is written to run.json."""
+    message = error_of(written(tmp_path, {"model.base_url": '"http://user:made-up-word@proxy.example/v1"'}))
+    assert "model.base_url" in message
+    assert "made-up-word" not in message
+
+
+@pytest.mark.parametrize(
+    ("text", "pair"),
+    [
+        ("limits.concurrency=8", ("limits.concurrency", 8)),
+        ("model.name=gpt-4o-mini", ("model.name", "gpt-4o-mini")),
+        ("model.base_url=http://h/v1?a=b", ("model.base_url", "http://h/v1?a=b")),
+        ('model.betas=["a", "b"]', ("model.betas", ["a", "b"])),
+        ("model.stream=true", ("model.stream", True)),
+        (" extract.prompt =", ("extract.prompt", "")),
+    ],
+)
+def test_set_reads_toml_and_else_a_string(text, pair):
+    assert parse_set(text) == pair
+
+
+@pytest.mark.parametrize("text", ["limits.concurrency", "=8", "", "  =1"])
+def test_a_set_without_key_or_value_is_refused(text):
+    with pytest.raises(JobError, match=r"write SECTION\.KEY=VALUE"):
+        parse_set(text)
+
+
+def test_a_set_is_checked_like_the_file(tmp_path):
+    """An override has the same errors as a line in the file."""
+    file = written(tmp_path)
+    assert "Did you mean 'limits'?" in error_of(file, [("limit.concurrency", 8)])
+    assert "sections are input" in error_of(file, [("concurrency", 8)])
+    assert "Did you mean 'concurrency'?" in error_of(file, [("limits.concurency", 8)])
+    assert "should be a section" in error_of(written(tmp_path, top="limits = 1"), [("limits.concurrency", 8)])
+    assert "--limit 0: should be 1 or more" in error_of(written(tmp_path), limit_rows=0)
+    assert load(written(tmp_path), [("name", "other"), ("limits.concurrency", 8)]).limits.concurrency == 8
+
+
+def test_paths_are_seen_from_the_job_file(tmp_path, monkeypatch):
+    """Wherever the command is run, and with --input and --output laid over."""
+    file = written(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    job = load("jobs/night.toml")
+    assert (job.name, job.file) == ("night", str(file))
+    assert job.input.path == str(tmp_path / "jobs" / "in.jsonl")
+    assert job.output.path == str(tmp_path / "jobs" / "out")
+    assert job.extract.schema == f"{tmp_path / 'thing.py'}:Thing"
+    job = load(file, [("input.path", absolute("x.jsonl", tmp_path)), ("output.path", "s3://bucket/a/../b")])
+    assert (job.input.path, job.output.path) == (str(tmp_path / "x.jsonl"), "s3://bucket/a/../b")
+    assert load(written(tmp_path, {"extract.schema": '"a.b:C"'})).extract.schema == "a.b:C"
+
+
+def test_the_job_as_json_holds_no_secret(tmp_path, monkeypatch):
+    """It names the variable of the key, never its value; money is text."""
+    monkeypatch.setenv("MY_KEY", "sk-made-up-0123456789")
+    job = load(written(tmp_path, {"model.api_key_env": '"MY_KEY"', "budget.max_usd": "0.10", "model.betas": '["b"]'}))
+    told = json.dumps(job.as_dict(), allow_nan=False)
+    assert key_variable(job.model) == "MY_KEY"
+    assert "sk-made-up" not in told
+    assert (json.loads(told)["budget"]["max_usd"], json.loads(told)["model"]["betas"]) == ("0.1", ["b"])
+    assert job.budget.max_usd == Decimal("0.1")

@@ -1,0 +1,197 @@
+"""Rows → requests: text that never acts, and keys that differ exactly where an answer can."""
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pipeline.job import resolve
+from pipeline.planning import (
+    Plan,
+    doc_hash,
+    doc_key,
+    extract_request,
+    normalising_request,
+    parse_template,
+    raised_request,
+    reading_request,
+    render,
+    repair_request,
+    request_hash,
+    summary_request,
+)
+from pipeline.work import AnswerShape, Chunk, Purpose, Row, Turn
+
+SHAPE = AnswerShape("Thing", "json_schema", {"type": "object", "properties": {"name": {"type": "string"}}}, strict=True)
+TABLE = {
+    "input": {"path": "in.jsonl"},
+    "extract": {"schema": "thing.py:Thing", "system": "Read.", "prompt": "{text}"},
+    "model": {"provider": "openai", "name": "gpt-4o-mini", "max_output_tokens": 100},
+    "output": {"path": "out"},
+}
+TEXT = st.text(st.characters() | st.sampled_from("{}\x00%$"))  # lone surrogates too
+
+
+def job(**changed):
+    """The job with {section: {key: value}} laid over."""
+    sections = {name: {**TABLE.get(name, {}), **changed.get(name, {})} for name in {*TABLE, *changed}}
+    return resolve(sections, Path("/jobs/night.toml"))
+
+
+def planned(prompt="{text}", **changed):
+    made = job(extract={"prompt": prompt})
+    hashed = request_hash(made, SHAPE)
+    plan = Plan("Read.", parse_template(prompt), 100, 400, 50, 200, 1000, 0, hashed, doc_hash(hashed, made, "source"))
+    return replace(plan, reading_system="Read freely.", summary_tokens=60, **changed)
+
+
+def row(text="a bill", **values):
+    return Row(0, "r1", text, "acme", values)
+
+
+def request(plan, text="a bill", **values):
+    return extract_request(plan, row(text, **values), Chunk(0, 0, len(text), text, len(text)))
+
+
+@given(TEXT, TEXT)
+def test_braces_in_a_document_mean_nothing(text, value):
+    """A document that names a column, or holds format characters, arrives letter by letter."""
+    template = parse_template("<{text}|{other}|{text}>")
+    assert render(template, text, {"other": value}) == f"<{text}|{value}|{text}>"
+    assert request(planned("{text}{other}"), text, other=value).turns == (Turn("user", text + value),)
+
+
+@given(st.text(st.sampled_from("{}ab 0.!:[]")))
+def test_any_prompt_can_be_cut_and_put_together(prompt):
+    """No prompt is an error: a brace that is no placeholder stands for itself."""
+    template = parse_template(prompt)
+    assert len(template.literals) == len(template.columns) + 1
+    same = render(template, "", {name: f"{{{name}}}" for name in template.columns})
+    assert same.count("{") <= prompt.count("{")
+    assert [letter for letter in same if letter not in "{}"] == [letter for letter in prompt if letter not in "{}"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "rendered"),
+    [
+        ("{{text}} {text}", "{text} T"),
+        ('{"a": {text}}', '{"a": T}'),
+        ("{0} {} { text } {text.x} {text!r} {a b}", "{0} {} { text } {text.x} {text!r} {a b}"),
+        ("{n} {none} {gone} {list} {usd}", '1  \u0020["é"] 0.10'),
+        ("{{{text}}}", "{T}"),
+    ],
+)
+def test_prompts_worked_out_by_hand(prompt, rendered):
+    values = {"n": 1, "none": None, "list": ["é"], "usd": Decimal("0.10")}
+    assert render(parse_template(prompt), "T", values) == rendered
+
+
+def test_what_can_change_an_answer_changes_its_key():
+    """Of the job, and of the shape it is asked for in: each has a key that no other has."""
+    models = ({"provider": "azure"}, {"name": "gpt-4o"}, {"temperature": 0.0}, {"temperature": 1.0}, {"betas": ["new"]})
+    extracts = ({"system": "Read twice."}, {"mode": "two_step"})
+    jobs = [job(), *(job(model=one) for one in models), *(job(extract=one) for one in extracts)]
+    changes = ({"mode": "tool"}, {"strict": False}, {"name": "Other"}, {"schema": {"type": "object"}})
+    keys = {request_hash(one, SHAPE) for one in jobs}
+    keys |= {request_hash(job(), replace(SHAPE, **changed)) for changed in changes}
+    assert len(keys) == len(jobs) + len(changes)
+
+
+def test_bedrock_has_a_key_for_each_of_its_apis_and_others_do_not():
+    for provider, differ in (("bedrock", True), ("openai", False)):
+        keys = {request_hash(job(model={"provider": provider, "api": api}), SHAPE) for api in ("converse", "invoke")}
+        assert len(keys) == 1 + differ
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {
+            "model": {
+                "base_url": "https://gateway.example/v1",
+                "api_key_env": "OTHER",
+                "stream": True,
+                "transport": "sdk",
+            }
+        },
+        {"limits": {"concurrency": 1, "max_attempts": 9, "timeout_s": 5}},
+        {"prices": {"input_usd_per_mtok": 1, "output_usd_per_mtok": 1}},
+        {"budget": {"max_usd": 1}, "output": {"path": "elsewhere"}},
+        {"extract": {"mode": "json_schema"}},  # what auto has chosen, named
+    ],
+)
+def test_what_cannot_change_an_answer_keeps_all_keys(changed):
+    """A move to another gateway, budget or folder pays for nothing again."""
+    hashed = request_hash(job(**changed), SHAPE)
+    assert hashed == request_hash(job(), SHAPE)
+    assert doc_hash(hashed, job(**changed), "source") == doc_hash(hashed, job(), "source")
+
+
+def test_what_makes_an_outcome_of_answers_changes_outcomes_only():
+    """A new merge rule is worked out again from the answers there are."""
+    extracts = [{"prompt": "Now: {text}"}, {"merge": "first"}]
+    chunks = [{"max_tokens": 500}, {"max_tokens": 500, "overlap_tokens": 10}, {"context": "rolling"}]
+    changes = [*({"extract": one} for one in extracts), *({"chunks": one} for one in chunks)]
+    changes += [{"model": {"max_output_tokens": 200}}, {}]
+    hashed = request_hash(job(), SHAPE)
+    assert {request_hash(job(**changed), SHAPE) for changed in changes} == {hashed}
+    keys = [doc_hash(hashed, job(**changed), "source") for changed in changes]
+    assert len({*keys, doc_hash(hashed, job(), "other source"), doc_hash(bytes(16), job(), "source")}) == 9
+
+
+CONTENTS = st.tuples(*[st.text(st.sampled_from("\x0015a"), max_size=12)] * 2)
+
+
+@given(CONTENTS, CONTENTS)
+@example(("x\x005\x00Q", "z"), ("x", "Q\x001\x00z"))  # one text ends like the mark between text and column
+def test_rows_have_equal_keys_exactly_when_their_content_is_equal(one, other):
+    """Wherever they stand; and text cannot pretend to be the column after it."""
+    plan = planned("{text}{a}")
+    keys = {doc_key(plan, Row(n, f"id{n}", text, None, {"a": a})) for n, (text, a) in enumerate([one, other])}
+    assert (len(keys) == 1) == (one == other)
+
+
+def test_every_kind_of_request_has_a_key_of_its_own():
+    """Extraction, reading, form, summary, repair and raised caps never find each other's answers."""
+    plan = planned()
+    asked = request(plan)
+    read = reading_request(plan, asked)
+    summed = summary_request(plan, asked, "", Chunk(0, 0, 6, "a bill", 6))
+    repair = repair_request(plan, asked, (*asked.turns, Turn("assistant", "{}"), Turn("user", "again")), 10)
+    made = [
+        asked,
+        read,
+        normalising_request(plan, asked, "a bill", 5),
+        summed,
+        summary_request(plan, asked, "so far", Chunk(0, 0, 6, "a bill", 6)),
+        extract_request(plan, row(), Chunk(0, 0, 6, "a bill", 6), summary="so far"),
+        repair,
+        *(raised_request(plan, one) for one in (asked, read, summed, repair)),
+    ]
+    assert len({one.key for one in made}) == len(made)
+    assert [one.free_text for one in (asked, read, summed, repair)] == [False, True, True, False]
+    assert repair.purpose is Purpose.REPAIR
+
+
+def test_a_cap_is_doubled_up_to_what_the_model_gives():
+    plan = planned()
+    caps, asked = [], request(plan)
+    while asked is not None:
+        caps.append(asked.max_output_tokens)
+        asked = raised_request(plan, asked)
+    assert caps == [100, 200, 400]
+    assert raised_request(replace(plan, output_ceiling_tokens=50), request(plan)) is None
+
+
+@given(TEXT, TEXT)
+def test_the_ceiling_is_never_below_the_bytes_that_are_sent(text, other):
+    """A budget reserves by it: a token is at least one byte."""
+    plan = planned("{text}{other}")
+    asked = request(plan, text, other=other)
+    made = [asked, reading_request(plan, asked), normalising_request(plan, asked, text, 5)]
+    for one in [*made, repair_request(plan, asked, (*asked.turns, Turn("user", other)), 9)]:
+        sent = sum(len(turn.text.encode("utf-8", "surrogatepass")) for turn in one.turns)
+        assert one.input_tokens_ceiling >= sent
