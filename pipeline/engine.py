@@ -114,10 +114,12 @@ class Run:
         """The job's limits, what is left of its budgets, and what earlier nights found out."""
         ledger = self._ledger
         remembered = ledger.remembered(self._limits_key)
+        capped = self._job.budget.tenant_max_usd_per_day is not None
+        by_tenant = ledger.spent_today_units() if capped else {}
         return rules_of(
             self._job,
             spent_usd=results.usd(ledger.spent_units()),
-            spent_by_tenant={tenant: results.usd(units) for tenant, units in ledger.spent_today_units().items()},
+            spent_by_tenant={tenant: results.usd(units) for tenant, units in by_tenant.items()},
             learned=None if remembered is None else json.loads(remembered),
         )
 

@@ -88,7 +88,8 @@ def prepare(job: Job) -> Prepared:
         raise JobError(f"{job.extract.schema}: " + "; ".join(shaped.problems))
     template = _template(job)
     counter = counter_for(job.model.provider, job.model.name)
-    plan, window = _plan(job, shaped, template, counter, schemas.source_hash(model, job.extract.schema))
+    source_hash = schemas.source_hash(model, job.extract.schema)
+    plan, window = _plan(job, shaped, template, counter, source_hash)
     _check_keep(job)
     source = Source(job.input, template.other_columns, job.limit_rows)
     source.check()
@@ -96,7 +97,7 @@ def prepare(job: Job) -> Prepared:
         job=job,
         model=model,
         shaped=shaped,
-        schema_hash=schemas.source_hash(model, job.extract.schema),
+        schema_hash=source_hash,
         plan=plan,
         source=source,
         counter=counter,

@@ -7,6 +7,7 @@ from typing import Any
 from pipeline.errors import CallFailed, Kind
 from pipeline.providers.anthropic_answers import string
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
+from pipeline.providers.statuses import BY_STATUS
 from pipeline.work import Answered
 
 ERROR_CODES = {  # error.details.error_code, which names the cause; most errors have none
@@ -34,18 +35,6 @@ ERROR_TYPES = {  # error.type; `invalid_request_error` is left to the status: it
     "timeout_error": Kind.OVERLOADED,
     "conflict_error": Kind.OVERLOADED,
     "api_error": Kind.OVERLOADED,
-}
-STATUSES = {
-    401: Kind.AUTH,
-    402: Kind.QUOTA,
-    403: Kind.AUTH,
-    408: Kind.OVERLOADED,
-    409: Kind.OVERLOADED,
-    413: Kind.CONTEXT_EXCEEDED,
-    424: Kind.OVERLOADED,
-    425: Kind.OVERLOADED,
-    429: Kind.THROTTLED,
-    499: Kind.OVERLOADED,
 }
 NO_CREDIT = re.compile(r"credit balance|api usage limits|(?:spend|spending|billing) limit", re.IGNORECASE)
 PER_DAY = re.compile(r"per day|daily", re.IGNORECASE)
@@ -114,8 +103,8 @@ def _kind_of_type(status: int, kind_word: str) -> Kind:
     kind = ERROR_TYPES.get(kind_word)
     if kind is not None and not (kind_word == "api_error" and 400 <= status < 500):
         return kind
-    if status in STATUSES:
-        return STATUSES[status]
+    if status in BY_STATUS:
+        return BY_STATUS[status]
     if status >= 500:
         return Kind.OVERLOADED
     if status == 200 and kind_word != "invalid_request_error":

@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.errors import CallFailed, Kind
 from pipeline.providers.bedrock_json import mapping, string
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
+from pipeline.providers.statuses import BY_STATUS
 from pipeline.work import Answered, Usage
 
 CUT_OFF = b""  # what a stream without its end is put together to
@@ -51,17 +52,6 @@ CODES = {
     "IncompleteSignatureException": Kind.AUTH,
     "MissingAuthenticationToken": Kind.AUTH,
     "MissingAuthenticationTokenException": Kind.AUTH,
-}
-STATUSES = {
-    401: Kind.AUTH,
-    402: Kind.QUOTA,
-    403: Kind.AUTH,
-    408: Kind.OVERLOADED,
-    409: Kind.OVERLOADED,
-    413: Kind.CONTEXT_EXCEEDED,
-    424: Kind.OVERLOADED,
-    425: Kind.OVERLOADED,
-    429: Kind.THROTTLED,
 }
 TOO_LONG = re.compile(
     r"(?:input|prompt|request|conversation|document) is too (?:long|large)|too many (?:total )?(?:input|prompt) tokens"
@@ -148,7 +138,7 @@ def _by_status(status: int) -> Kind | None:
     """None for a refusal of the request, whose words say more."""
     if status == 200:
         return Kind.NO_ANSWER
-    return Kind.OVERLOADED if status >= 500 else STATUSES.get(status)
+    return Kind.OVERLOADED if status >= 500 else BY_STATUS.get(status)
 
 
 def _details(body: object) -> Mapping[str, Any]:

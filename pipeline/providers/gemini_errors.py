@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from pipeline.errors import Kind
+from pipeline.providers.statuses import BY_STATUS
 from pipeline.work import Lane, LimitSeen
 
 NAMES = {  # google.rpc.Code
@@ -27,17 +28,6 @@ NAMES = {  # google.rpc.Code
     "INTERNAL": Kind.OVERLOADED,
     "UNAVAILABLE": Kind.OVERLOADED,
     "UNKNOWN": Kind.OVERLOADED,
-}
-STATUSES = {
-    401: Kind.AUTH,
-    402: Kind.QUOTA,
-    403: Kind.AUTH,
-    408: Kind.OVERLOADED,
-    409: Kind.OVERLOADED,
-    413: Kind.CONTEXT_EXCEEDED,
-    425: Kind.OVERLOADED,
-    429: Kind.THROTTLED,
-    499: Kind.OVERLOADED,
 }
 KEY_REASONS = (
     "API_KEY_",
@@ -122,7 +112,7 @@ def kind_of(status: Status) -> Kind:
     """Details first, then the status name, then the HTTP status; text where none of them says it."""
     if any(reason.startswith(KEY_REASONS) for reason in status.reasons):
         return Kind.AUTH
-    kind = NAMES.get(status.name) or STATUSES.get(status.http)
+    kind = NAMES.get(status.name) or BY_STATUS.get(status.http)
     if kind is Kind.THROTTLED:
         return Kind.QUOTA if _spent(status) else Kind.THROTTLED
     if status.name == "FAILED_PRECONDITION":

@@ -12,6 +12,7 @@ import orjson
 from pipeline.errors import CallFailed, Kind
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
 from pipeline.providers.openai_answers import mapping, mappings, string, usage_of
+from pipeline.providers.statuses import BY_STATUS
 from pipeline.work import Answered, Usage
 
 CODES = {  # `code` or `type` of an error, in lower case
@@ -40,16 +41,7 @@ CODES = {  # `code` or `type` of an error, in lower case
     }.items()
     for name in names.split()
 }
-STATUSES = {
-    401: Kind.AUTH,
-    402: Kind.QUOTA,
-    403: Kind.AUTH,
-    407: Kind.AUTH,
-    410: Kind.MODEL_UNAVAILABLE,
-    413: Kind.CONTEXT_EXCEEDED,
-    429: Kind.THROTTLED,
-    **dict.fromkeys((408, 409, 424, 425, 498, 499), Kind.OVERLOADED),
-}
+STATUSES = {**BY_STATUS, 407: Kind.AUTH, 410: Kind.MODEL_UNAVAILABLE, 498: Kind.OVERLOADED}
 NEVER_FITS = re.compile(r"request too large", re.IGNORECASE)
 ASKED = re.compile(r"\blimit:? (\d{1,15})\b.{0,80}?\brequested:? (\d{1,15})\b", re.IGNORECASE | re.DOTALL)
 PER_DAY = re.compile(r"per day|\((?:TPD|RPD)\)", re.IGNORECASE)

@@ -2,13 +2,15 @@
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import httpx2
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.job import Limits
 from pipeline.providers.http import CONNECT_TIMEOUT_S
-from pipeline.providers.sdk import Incoming
+from pipeline.providers.sdk import Incoming, Outgoing
 
 NO_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=None)  # slots are admission's business
 UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
@@ -43,6 +45,45 @@ def failures(*of_sdk: type[Exception]) -> Iterator[None]:
         words = "no whole answer in time" if kind is Kind.TIMEOUT else "the connection broke"
         names = " from ".join(type(one).__name__ for one in dict.fromkeys((error, cause)) if one is not None)
         raise CallFailed(kind, f"{words} ({names})", sent=not isinstance(cause, UNSENT)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class PostCarrier:
+    """Carries by `client.post`: the clients of OpenAI and Anthropic are made by one generator.
+
+    `error` is the SDK's base class of errors, `status_error` the one that holds an answer; `left_out` are headers that
+    the client would add of its own.
+    """
+
+    client: Any
+    error: type[Exception]
+    status_error: Any
+    stream_cls: Any
+    left_out: Mapping[str, object]
+
+    async def ready(self, outgoing: Outgoing) -> None:
+        pass
+
+    @asynccontextmanager
+    async def exchange(self, outgoing: Outgoing) -> AsyncIterator[Incoming]:
+        headers = {**self.left_out, **lowered(outgoing.headers)}
+        with failures(self.error):
+            try:
+                response = await self.client.post(
+                    outgoing.url,
+                    content=outgoing.body,
+                    cast_to=httpx2.Response,
+                    options={"headers": headers},
+                    stream=True,
+                    stream_cls=self.stream_cls,
+                )
+            except self.status_error as error:
+                response = error.response
+            async with opened(response) as incoming:
+                yield incoming
+
+    async def aclose(self) -> None:
+        await self.client.close()
 
 
 def lowered(headers: Mapping[str, str]) -> dict[str, str]:

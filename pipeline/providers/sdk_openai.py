@@ -1,55 +1,21 @@
 """The `openai` SDK, for OpenAI, compatible servers and Azure: `AsyncOpenAI.post` with raw bytes and a raw answer."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
-
-import httpx2
 from openai import APIStatusError, AsyncOpenAI, AsyncStream, DefaultAsyncHttpxClient, Omit, OpenAIError
 
 from pipeline.job import Limits, Model
-from pipeline.providers.sdk import Incoming, Outgoing
-from pipeline.providers.sdk_httpx import NO_LIMITS, failures, lowered, opened, timeout_of
+from pipeline.providers.sdk_httpx import NO_LIMITS, PostCarrier, timeout_of
 
 LEFT_OUT = {"authorization": Omit()}  # the key is where the wire has it, and nowhere else
 OF_OPENAI_ONLY = {"openai-organization": Omit(), "openai-project": Omit()}  # set from the environment otherwise
 
 
-class OpenAICarrier:
-    def __init__(self, model: Model, limits: Limits) -> None:
-        self._client: Any = AsyncOpenAI(
-            api_key="in the headers of each call",
-            base_url="http://in.the.url.of.each.call",
-            max_retries=0,
-            timeout=timeout_of(limits, stream=model.stream),
-            http_client=DefaultAsyncHttpxClient(limits=NO_LIMITS, follow_redirects=False),
-        )
-        self._left_out = LEFT_OUT | OF_OPENAI_ONLY if model.provider == "azure" else LEFT_OUT
-
-    async def ready(self, outgoing: Outgoing) -> None:
-        pass
-
-    @asynccontextmanager
-    async def exchange(self, outgoing: Outgoing) -> AsyncIterator[Incoming]:
-        headers = {**self._left_out, **lowered(outgoing.headers)}
-        with failures(OpenAIError):
-            try:
-                response = await self._client.post(
-                    outgoing.url,
-                    content=outgoing.body,
-                    cast_to=httpx2.Response,
-                    options={"headers": headers},
-                    stream=True,
-                    stream_cls=AsyncStream[object],
-                )
-            except APIStatusError as error:
-                response = error.response
-            async with opened(response) as incoming:
-                yield incoming
-
-    async def aclose(self) -> None:
-        await self._client.close()
-
-
-def carrier(model: Model, limits: Limits) -> OpenAICarrier:
-    return OpenAICarrier(model, limits)
+def carrier(model: Model, limits: Limits) -> PostCarrier:
+    client = AsyncOpenAI(
+        api_key="in the headers of each call",
+        base_url="http://in.the.url.of.each.call",
+        max_retries=0,
+        timeout=timeout_of(limits, stream=model.stream),
+        http_client=DefaultAsyncHttpxClient(limits=NO_LIMITS, follow_redirects=False),
+    )
+    left_out = LEFT_OUT | OF_OPENAI_ONLY if model.provider == "azure" else LEFT_OUT
+    return PostCarrier(client, OpenAIError, APIStatusError, AsyncStream[object], left_out)
