@@ -20,7 +20,8 @@ import click
 
 from pipeline.cli import main as cli
 from pipeline.errors import JobError
-from pipeline.job import KEY_ENV, SECTIONS, TOP_KEYS, Job, resolve
+from pipeline.job import KEY_ENV, Job
+from pipeline.job_file import SECTIONS, TOP_KEYS, resolve
 from pipeline.providers import FROM_ENVIRONMENT
 
 DOCS = Path(__file__).parent

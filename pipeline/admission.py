@@ -10,8 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from pipeline.asides import Asides
 from pipeline.limits import UNSENT, Governor, Need, Room, Snapshot, Ticket, Used, Wait
+from pipeline.limits.asides import Asides
 from pipeline.work import Lane, LimitSeen, ParkReason
 
 TIMER_LEAST_S = 0.001  # some event loops count in milliseconds, and would spin on less

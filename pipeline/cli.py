@@ -16,7 +16,8 @@ import click
 
 from pipeline import __version__
 from pipeline.errors import JobError, LedgerError
-from pipeline.job import Job, absolute, load, parse_set
+from pipeline.job import Job
+from pipeline.job_file import absolute, load, parse_set
 
 Command = Callable[..., Any]
 

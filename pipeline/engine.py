@@ -34,6 +34,7 @@ from pipeline.ledger.records import Send
 from pipeline.limits import Governor, LimitRules, rules_of
 from pipeline.preparing import Prepared
 from pipeline.pricetable import price_table_name
+from pipeline.pricing import from_units
 from pipeline.progress import ProgressLine, Tally, money
 from pipeline.providers import Wire, wire_for
 from pipeline.providers.credentials import credentials_for
@@ -118,8 +119,8 @@ class Run:
         by_tenant = ledger.spent_today_units() if capped else {}
         return rules_of(
             self._job,
-            spent_usd=results.usd(ledger.spent_units()),
-            spent_by_tenant={tenant: results.usd(units) for tenant, units in by_tenant.items()},
+            spent_usd=from_units(ledger.spent_units()),
+            spent_by_tenant={tenant: from_units(units) for tenant, units in by_tenant.items()},
             learned=None if remembered is None else json.loads(remembered),
         )
 
@@ -274,7 +275,7 @@ class Run:
             },
             "failed_by_code": dict(sorted(totals.failed_by_code.items())),
             "tokens": {name: totals.tokens[name] for name in results.TOKENS},
-            "cost_usd": f"{results.usd(totals.usd_units):.10f}" if prepared.rate is not None else None,
+            "cost_usd": f"{from_units(totals.usd_units):.10f}" if prepared.rate is not None else None,
             "calls": totals.calls,
             "repairs": totals.repairs,
             "repaired_rows": totals.repaired,

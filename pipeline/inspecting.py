@@ -11,7 +11,8 @@ from typing import Any
 from pipeline.errors import JobError
 from pipeline.ledger import FILE, connect, records
 from pipeline.ledger.lock import held
-from pipeline.results import RUN, TOKENS, tenant_hash, usd
+from pipeline.pricing import from_units
+from pipeline.results import RUN, TOKENS, tenant_hash
 from pipeline.work import ErrorCode
 
 
@@ -70,7 +71,7 @@ def _live(db: sqlite3.Connection, total: int) -> dict[str, Any]:
         "rows": {"total": max(total, done), "ok": ok, "failed": failed.total(), "pending": max(total, done) - done},
         "failed_by_code": dict(sorted(failed.items())),
         "tokens": dict(zip(TOKENS, tokens, strict=True)),
-        "cost_usd": f"{usd(units):.10f}",
+        "cost_usd": f"{from_units(units):.10f}",
         "calls": calls,
         "repairs": repairs,
         "rate_limited": limited,
@@ -132,7 +133,7 @@ def _call(call: dict[str, Any]) -> dict[str, Any]:
     hidden = {"run", "session", "row", "id", "tenant", "cost_units", "at_risk_units", "sent_us"}
     sent = datetime.fromtimestamp(call["sent_us"] / 1e6, UTC).isoformat(timespec="milliseconds")
     money = {
-        "cost_usd": None if call["cost_units"] is None else f"{usd(call['cost_units']):.10f}",
-        "at_risk_usd": f"{usd(call['at_risk_units']):.10f}",
+        "cost_usd": None if call["cost_units"] is None else f"{from_units(call['cost_units']):.10f}",
+        "at_risk_usd": f"{from_units(call['at_risk_units']):.10f}",
     }
     return {"sent_at": sent, **{name: value for name, value in call.items() if name not in hidden}, **money}

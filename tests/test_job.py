@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from pipeline.errors import JobError
-from pipeline.job import absolute, key_variable, load, parse_set
+from pipeline.job import key_variable
+from pipeline.job_file import absolute, load, parse_set
 
 GOOD = {
     "input": {"path": '"in.jsonl"'},

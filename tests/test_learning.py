@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.climbing import Climb
-from pipeline.learning import Learner, Refusal
 from pipeline.limits import GO, UNSENT, Governor, LimitRules, Need, Used
-from pipeline.profiles import Profile
-from pipeline.remembering import Memory, Remembered, read, written
+from pipeline.limits.climbing import Climb
+from pipeline.limits.learning import Learner, Refusal
+from pipeline.limits.profiles import Profile
+from pipeline.limits.remembering import Memory, Remembered, read, written
 from pipeline.work import Lane, LimitSeen
 
 FREE = Decimal(0)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.brakes import Gate
-from pipeline.lanes import LaneState
 from pipeline.limits import GO, UNSENT, Governor, LimitRules, Need, Room, Used
-from pipeline.profiles import AZURE, Profile, profile_of
-from pipeline.sizing import sizing
+from pipeline.limits.brakes import Gate
+from pipeline.limits.lanes import LaneState
+from pipeline.limits.profiles import AZURE, Profile, profile_of
+from pipeline.limits.sizing import sizing
 from pipeline.work import Lane, LimitSeen
 
 FREE = Decimal(0)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.job import resolve
+from pipeline.job_file import resolve
 from pipeline.planning import (
     Plan,
     doc_hash,

@@ -11,7 +11,7 @@ from scenarios import Scenario
 from pipeline.admission import Admission
 from pipeline.calibrating import TokenScale
 from pipeline.limits import Governor, LimitRules, Need, Used
-from pipeline.profiles import BEDROCK_CLAUDE, PROFILES
+from pipeline.limits.profiles import BEDROCK_CLAUDE, PROFILES
 from pipeline.retrying import backoff_s
 
 FREE = Decimal(0)

@@ -28,7 +28,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How the provider behaves. `settle` and `burn` as in pipeline.profiles; `hint`: exact, whole seconds, or none."""
+    """How the provider behaves. `settle` and `burn` as in a profile; `hint`: exact, whole seconds, or none."""
 
     limits: tuple[Limit, ...] = ()
     settle: str = "none"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from pipeline.profiles import Profile
+from pipeline.limits.profiles import Profile
 from pipeline.work import Lane
 
 SMOOTHING = 0.05

@@ -7,7 +7,7 @@ rows of 960 tokens in and 270 out take 10 minutes at 1,024 and 2.5 hours at 32,0
 import math
 from dataclasses import dataclass
 
-from pipeline.profiles import Profile
+from pipeline.limits.profiles import Profile
 
 ROOM, STEP = 1.25, 64  # over the longest answer; and rounded up to a multiple
 WORTH = 1.25  # times slower: below, nobody needs to be told

@@ -8,14 +8,14 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.charging import INDEX
-from pipeline.counting import Count
-from pipeline.lanes import LaneState
-from pipeline.learning import Learner, Mode, Refusal
-from pipeline.mirrors import MINUTE_S
-from pipeline.profiles import Profile
-from pipeline.remembering import Memory
-from pipeline.totals import Held, Totals
+from pipeline.limits.charging import INDEX
+from pipeline.limits.counting import Count
+from pipeline.limits.lanes import LaneState
+from pipeline.limits.learning import Learner, Mode, Refusal
+from pipeline.limits.mirrors import MINUTE_S
+from pipeline.limits.profiles import Profile
+from pipeline.limits.remembering import Memory
+from pipeline.limits.totals import Held, Totals
 from pipeline.work import Lane
 
 FULL_AGAIN_S = 10.0

@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from pipeline.bursts import Burst
-from pipeline.mirrors import LARGEST, MINUTE_S, PLENTY, Bucket, Hold, SlidingMinute
+from pipeline.limits.bursts import Burst
+from pipeline.limits.mirrors import LARGEST, MINUTE_S, PLENTY, Bucket, Hold, SlidingMinute
 
 ASK_S = 2.0  # where nothing is left, one call in this time asks whether there is
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from pipeline.charging import INDEX, Amounts, Charges, Need, Used
-from pipeline.lanes import LaneState, LaneView
-from pipeline.learning import Mode
-from pipeline.mirrors import LEAST, MINUTE_S, sane
-from pipeline.remembering import Memory, Remembered
-from pipeline.rules import LimitRules
-from pipeline.silence import News, Silence
-from pipeline.totals import Held, Totals
+from pipeline.limits.charging import INDEX, Amounts, Charges, Need, Used
+from pipeline.limits.lanes import LaneState, LaneView
+from pipeline.limits.learning import Mode
+from pipeline.limits.mirrors import LEAST, MINUTE_S, sane
+from pipeline.limits.remembering import Memory, Remembered
+from pipeline.limits.rules import LimitRules
+from pipeline.limits.silence import News, Silence
+from pipeline.limits.totals import Held, Totals
 from pipeline.work import Lane, LimitSeen
 
 UNSEEN = 0.5  # of output that is charged as produced, half is on average still to come

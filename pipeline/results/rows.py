@@ -1,97 +1,20 @@
-"""Ledger + input → results.parquet, calls.parquet and run.json: views, made anew and published atomically.
+"""The ledger's rows as results.parquet: one line per input row, in input order.
 
-Every figure of a row is the sum of its calls in the ledger, so the files cannot disagree with each other. One pass in
-input order, in batches: memory does not grow with the number of rows.
+Every figure of a row is the sum of its calls, so the files cannot disagree with each other.
 """
 
-import hashlib
-import json
-import os
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
-from decimal import Decimal
+from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from pipeline.columns import RecordColumn
-from pipeline.ledger import connect, records
+from pipeline.ledger import records
+from pipeline.pricing import from_units
+from pipeline.results.views import COST, ROW_GROUP_ROWS, TOKENS, Totals, View
 from pipeline.work import ErrorCode, Outcome, Status
-
-ROW_GROUP_ROWS = 4096  # lines in memory at once
-COST = pa.decimal128(20, 10)
-TOKENS = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
-RESULTS, CALLS, RUN = "results.parquet", "calls.parquet", "run.json"
-
-CALL_SCHEMA = pa.schema(
-    [
-        ("request_id", pa.string()),
-        ("provider_request_id", pa.string()),
-        ("row", pa.int64()),
-        ("id", pa.string()),
-        ("chunk", pa.int32()),
-        ("purpose", pa.string()),
-        ("attempt", pa.int32()),
-        ("retry_count", pa.int32()),
-        ("sent_at", pa.timestamp("us", tz="UTC")),
-        ("provider", pa.string()),
-        ("model", pa.string()),
-        ("model_version", pa.string()),
-        ("betas", pa.list_(pa.string())),
-        ("http_status", pa.int32()),
-        ("error_code", pa.string()),
-        ("finish_reason", pa.string()),
-        *((name, pa.int64()) for name in TOKENS),
-        ("cost_usd", COST),
-        ("wait_ms", pa.int64()),
-        ("ttft_ms", pa.int64()),
-        ("latency_ms", pa.int64()),
-        ("stream", pa.bool_()),
-        ("feature", pa.string()),
-        ("tenant_hash", pa.string()),
-        ("prompt_version", pa.string()),
-    ]
-)
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What the views need beside the ledger: the job's constants, the typed record and the kept columns."""
-
-    provider: str
-    model: str
-    prompt_version: str
-    feature: str
-    stream: bool
-    betas: tuple[str, ...]
-    priced: bool
-    per_chunk: bool  # merge = "none"
-    record: RecordColumn
-    kept_schema: pa.Schema
-
-
-@dataclass(slots=True)
-class Totals:
-    """Sums over the published files, for run.json. `usd_units` is in 1e-10 USD."""
-
-    total: int = 0
-    ok: int = 0
-    failed: int = 0
-    pending: int = 0
-    failed_by_code: Counter[str] = field(default_factory=Counter)
-    tokens: Counter[str] = field(default_factory=Counter)
-    usd_units: int = 0
-    calls: int = 0
-    rate_limited: int = 0
-    repairs: int = 0
-    repaired: int = 0
-    answer_from: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
@@ -154,35 +77,7 @@ def results_schema(view: View) -> pa.Schema:
     )
 
 
-def publish(folder: Path, ledger: Path, run: int, view: View, kept: Iterator[pa.RecordBatch]) -> Totals:
-    """Write both Parquet files of `run` and return their sums. `kept` runs over the input's rows in order."""
-    totals = Totals()
-    for orphan in folder.glob("*.tmp"):
-        orphan.unlink()
-    with closing(connect(ledger, read_only=True)) as db:
-        db.execute("BEGIN")  # one snapshot for both files
-        batches = _result_batches(db, run, view, kept, totals)
-        _write(folder / RESULTS, results_schema(view), batches)
-        _write(folder / CALLS, CALL_SCHEMA, _call_batches(db, run, view, totals))
-    return totals
-
-
-def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Replace a JSON file atomically."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
-    _settle(temporary, path)
-
-
-def usd(units: int) -> Decimal:
-    """1e-10 USD as Decimal USD."""
-    return Decimal(units).scaleb(-10)
-
-
-# ── results.parquet ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _result_batches(
+def result_batches(
     db: sqlite3.Connection, run: int, view: View, kept: Iterator[pa.RecordBatch], totals: Totals
 ) -> Iterator[pa.RecordBatch]:
     lines: list[_Line] = []
@@ -296,7 +191,7 @@ def _columns(lines: Sequence[_Line], view: View, keeper: "_Keeper") -> pa.Record
     schema = results_schema(view)
     done = [line.outcome for line in lines]
     known = [view.provider if line.outcome else None for line in lines]
-    cost = [usd(line.spent.usd_units) if view.priced else None for line in lines]
+    cost = [from_units(line.spent.usd_units) if view.priced else None for line in lines]
     values: dict[str, Any] = {
         "row": [line.row for line in lines],
         "id": [line.id for line in lines],
@@ -347,76 +242,3 @@ class _Keeper:
             self._held = pa.concat_tables([self._held, pa.Table.from_batches([batch], self._schema)])
         taken = self._held.take(pa.array([row - self._first for row in rows], pa.int64()))
         return {name: taken.column(name).combine_chunks() for name in self._schema.names}
-
-
-# ── calls.parquet ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _call_batches(db: sqlite3.Connection, run: int, view: View, totals: Totals) -> Iterator[pa.RecordBatch]:
-    names = records.CALL_COLUMNS
-    # Only rows that the input still has: the others' calls stay in the ledger.
-    cursor = db.execute(
-        f"SELECT {', '.join(names)} FROM calls WHERE run = ? AND row <= (SELECT MAX(row) FROM rows) ORDER BY call",  # noqa: S608 (own names)
-        (run,),
-    )
-    while fetched := cursor.fetchmany(ROW_GROUP_ROWS):
-        columns = dict(zip(names, zip(*fetched, strict=True), strict=True))
-        totals.calls += len(fetched)
-        totals.repairs += sum(
-            purpose == "repair" and attempt == 1
-            for purpose, attempt in zip(columns["purpose"], columns["attempt"], strict=True)
-        )
-        totals.rate_limited += columns["error_code"].count("rate_limited")
-        constant = {"provider": view.provider, "model": view.model, "stream": view.stream, "feature": view.feature}
-        constant["prompt_version"] = view.prompt_version
-        values = {
-            **columns,
-            **{name: [value] * len(fetched) for name, value in constant.items()},
-            "retry_count": [attempt - 1 for attempt in columns["attempt"]],
-            "sent_at": columns["sent_us"],
-            "betas": [list(view.betas)] * len(fetched),
-            "cost_usd": [None if units is None else usd(units) for units in columns["cost_units"]],
-            "tenant_hash": [tenant_hash(tenant) for tenant in columns["tenant"]],
-        }
-        arrays = [pa.array(values[column.name], column.type) for column in CALL_SCHEMA]
-        yield pa.RecordBatch.from_arrays(arrays, schema=CALL_SCHEMA)
-
-
-def tenant_hash(tenant: str | None) -> str | None:
-    return None if tenant is None else hashlib.sha256(tenant.encode("utf-8", "replace")).hexdigest()[:16]
-
-
-# ── files ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _write(path: Path, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
-    """Write beside, check the footer, sync, replace. A writer left by an exception would leave a valid, short file."""
-    temporary = path.with_name(path.name + ".tmp")
-    written = 0
-    writer = pq.ParquetWriter(
-        temporary, schema, compression="zstd", compression_level=3, write_page_checksum=True, store_schema=True
-    )
-    try:
-        for batch in batches:
-            writer.write_batch(batch, row_group_size=ROW_GROUP_ROWS)
-            written += batch.num_rows
-        writer.close()
-    except BaseException:
-        writer.close()
-        temporary.unlink(missing_ok=True)
-        raise
-    found = pq.read_metadata(temporary).num_rows
-    if found != written:
-        raise OSError(f"{temporary}: {found} rows in the file, {written} written")
-    _settle(temporary, path)
-
-
-def _settle(temporary: Path, path: Path) -> None:
-    for target in (temporary, path.parent):
-        if target == path.parent:
-            temporary.replace(path)
-        descriptor = os.open(target, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.mirrors import LARGEST, LEAST
+from pipeline.limits.mirrors import LARGEST, LEAST
 from pipeline.work import Lane
 
 VERSION = 1

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.job import Job
-from pipeline.profiles import UNKNOWN, Profile, profile_of
+from pipeline.limits.profiles import UNKNOWN, Profile, profile_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from pipeline.brakes import HINT_MOST_S, Circuit, Gate
-from pipeline.charging import UNSENT, Amounts, Need, Used
-from pipeline.climbing import Climb
-from pipeline.lane_set import LaneSet
-from pipeline.lanes import LaneView
-from pipeline.mirrors import sane
-from pipeline.remembering import Memory, read, written
-from pipeline.rules import LimitRules, rules_of
-from pipeline.silence import News
-from pipeline.spending import Account, Room, Spending
-from pipeline.totals import Held
+from pipeline.limits.brakes import HINT_MOST_S, Circuit, Gate
+from pipeline.limits.charging import UNSENT, Amounts, Need, Used
+from pipeline.limits.climbing import Climb
+from pipeline.limits.lane_set import LaneSet
+from pipeline.limits.lanes import LaneView
+from pipeline.limits.mirrors import sane
+from pipeline.limits.remembering import Memory, read, written
+from pipeline.limits.rules import LimitRules, rules_of
+from pipeline.limits.silence import News
+from pipeline.limits.spending import Account, Room, Spending
+from pipeline.limits.totals import Held
 from pipeline.work import Lane, LimitSeen
 
 __all__ = [

@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass, field
 
-from pipeline.charging import INDEX, Amounts, Used
-from pipeline.mirrors import Hold
+from pipeline.limits.charging import INDEX, Amounts, Used
+from pipeline.limits.mirrors import Hold
 from pipeline.work import Lane
 
 PACE_S = 1.0  # over how long the pace of late is averaged

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from pipeline.counting import Count
-from pipeline.mirrors import WINDOW_S
-from pipeline.strays import Trial
+from pipeline.limits.counting import Count
+from pipeline.limits.mirrors import WINDOW_S
+from pipeline.limits.strays import Trial
 from pipeline.work import Lane
 
 BUDGET = 0.005  # 429s per call that probing may cost

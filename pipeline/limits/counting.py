@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.mirrors import WINDOW_S
+from pipeline.limits.mirrors import WINDOW_S
 from pipeline.work import Lane
 
 FASTER = 8.0  # than evenly, up to the known count

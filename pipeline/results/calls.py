@@ -1,0 +1,75 @@
+"""The ledger's calls as calls.parquet: one row per HTTP attempt, with no prompt, document or key in it."""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from pipeline.ledger import records
+from pipeline.pricing import from_units
+from pipeline.results.views import COST, ROW_GROUP_ROWS, TOKENS, Totals, View
+
+CALL_SCHEMA = pa.schema(
+    [
+        ("request_id", pa.string()),
+        ("provider_request_id", pa.string()),
+        ("row", pa.int64()),
+        ("id", pa.string()),
+        ("chunk", pa.int32()),
+        ("purpose", pa.string()),
+        ("attempt", pa.int32()),
+        ("retry_count", pa.int32()),
+        ("sent_at", pa.timestamp("us", tz="UTC")),
+        ("provider", pa.string()),
+        ("model", pa.string()),
+        ("model_version", pa.string()),
+        ("betas", pa.list_(pa.string())),
+        ("http_status", pa.int32()),
+        ("error_code", pa.string()),
+        ("finish_reason", pa.string()),
+        *((name, pa.int64()) for name in TOKENS),
+        ("cost_usd", COST),
+        ("wait_ms", pa.int64()),
+        ("ttft_ms", pa.int64()),
+        ("latency_ms", pa.int64()),
+        ("stream", pa.bool_()),
+        ("feature", pa.string()),
+        ("tenant_hash", pa.string()),
+        ("prompt_version", pa.string()),
+    ]
+)
+
+
+def call_batches(db: sqlite3.Connection, run: int, view: View, totals: Totals) -> Iterator[pa.RecordBatch]:
+    names = records.CALL_COLUMNS
+    # Only rows that the input still has: the others' calls stay in the ledger.
+    cursor = db.execute(
+        f"SELECT {', '.join(names)} FROM calls WHERE run = ? AND row <= (SELECT MAX(row) FROM rows) ORDER BY call",  # noqa: S608 (own names)
+        (run,),
+    )
+    while fetched := cursor.fetchmany(ROW_GROUP_ROWS):
+        columns = dict(zip(names, zip(*fetched, strict=True), strict=True))
+        totals.calls += len(fetched)
+        totals.repairs += sum(
+            purpose == "repair" and attempt == 1
+            for purpose, attempt in zip(columns["purpose"], columns["attempt"], strict=True)
+        )
+        totals.rate_limited += columns["error_code"].count("rate_limited")
+        constant = {"provider": view.provider, "model": view.model, "stream": view.stream, "feature": view.feature}
+        constant["prompt_version"] = view.prompt_version
+        values = {
+            **columns,
+            **{name: [value] * len(fetched) for name, value in constant.items()},
+            "retry_count": [attempt - 1 for attempt in columns["attempt"]],
+            "sent_at": columns["sent_us"],
+            "betas": [list(view.betas)] * len(fetched),
+            "cost_usd": [None if units is None else from_units(units) for units in columns["cost_units"]],
+            "tenant_hash": [tenant_hash(tenant) for tenant in columns["tenant"]],
+        }
+        arrays = [pa.array(values[column.name], column.type) for column in CALL_SCHEMA]
+        yield pa.RecordBatch.from_arrays(arrays, schema=CALL_SCHEMA)
+
+
+def tenant_hash(tenant: str | None) -> str | None:
+    return None if tenant is None else hashlib.sha256(tenant.encode("utf-8", "replace")).hexdigest()[:16]
