@@ -8,7 +8,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from pipeline.admission import Admission, NeverFits, TenantOverBudget
@@ -169,7 +169,7 @@ class Caller:
                 self._tell_limits(failure, ticket)
                 raise
             cost = self._cost(reply.usage)
-            used = Used(reply.usage.input_tokens, reply.usage.output_tokens, cost or Decimal(0))
+            used = _used(reply.usage, cost)
         finally:
             self._admission.settle(ticket, used)
         self._scale.observe(request, reply.usage.input_tokens)
@@ -217,8 +217,7 @@ class Caller:
         if failure.kind in FATE_UNKNOWN and failure.sent and failure.usage is None:
             return None
         usage = failure.usage or Usage()
-        cost = self._cost(usage) or Decimal(0)
-        return Used(usage.input_tokens, usage.output_tokens, cost, rejected=failure.kind is Kind.THROTTLED)
+        return replace(_used(usage, self._cost(usage)), rejected=failure.kind is Kind.THROTTLED)
 
     def _tell_limits(self, failure: CallFailed, ticket: Ticket) -> None:
         self._admission.limits(ticket, failure.limits)
@@ -250,6 +249,11 @@ class Caller:
 class _Try:
     number: int  # from 1
     wait_ms: int
+
+
+def _used(usage: Usage, cost: Decimal | None) -> Used:
+    cached = usage.cached_input_tokens  # which some providers count against no limit
+    return Used(usage.input_tokens, usage.output_tokens, cost or Decimal(0), cached_input_tokens=cached)
 
 
 def _seen(promise: "asyncio.Future[Reply]") -> None:

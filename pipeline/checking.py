@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.engine import ready_folder
 from pipeline.errors import JobError, LedgerError
 from pipeline.job import Job
 from pipeline.ledger.lock import held, require_local
+from pipeline.output import ready_folder
 from pipeline.preparing import Prepared, prepare, require_affordable
 from pipeline.providers import wire_for
 from pipeline.providers.anthropic_models import refuses_temperature

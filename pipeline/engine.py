@@ -8,14 +8,12 @@ import asyncio
 import base64
 import contextlib
 import json
-import os
 import signal
 import sys
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -27,13 +25,12 @@ from pipeline.columns import RecordColumn
 from pipeline.errors import JobError
 from pipeline.extracting import Extraction
 from pipeline.feeding import Batch, Selection, Work, feed
-from pipeline.inspecting import read_manifest
-from pipeline.job import REMOTE, Job
 from pipeline.ledger import Ledger
 from pipeline.ledger.records import Send
 from pipeline.limits import Governor, LimitRules, rules_of
+from pipeline.manifest import manifest_of
+from pipeline.output import finished, ready_folder
 from pipeline.preparing import Prepared
-from pipeline.pricetable import price_table_name
 from pipeline.pricing import from_units
 from pipeline.progress import ProgressLine, Tally, money
 from pipeline.providers import Wire, wire_for
@@ -102,7 +99,6 @@ class Run:
             finally:
                 await transport.aclose()
                 await ledger.stop_writing()
-        ledger.remember(self._limits_key, json.dumps(governor.learned()))
         if self._stop.input is not None:
             ledger.end("parked", "input")
             raise self._stop.input
@@ -203,8 +199,12 @@ class Run:
 
     async def _show(self, line: ProgressLine) -> None:
         line.begin()
+        day = datetime.now(UTC).date()
         while True:
             await asyncio.sleep(line.every_s)
+            if (today := datetime.now(UTC).date()) != day:
+                day = today
+                self._governor.money.start_day({})  # tenants begin anew
             if (alert := self._governor.alert()) is not None:
                 line.clear()
                 sys.stderr.write(f"warning: {alert}\n")
@@ -249,6 +249,7 @@ class Run:
         )
         totals = results.publish(self._folder, ledger.path, ledger.run, view, source.kept())
         _remember_schema(ledger, kept_schema)
+        ledger.remember(self._limits_key, json.dumps(self._governor.learned()))
         park, message = self._admission.stopped, self._admission.stop_message
         if park is None and self._over_budget:
             park, message = ParkReason.BUDGET, "; ".join(self._over_budget.values())
@@ -261,34 +262,7 @@ class Run:
         return Ended(manifest, park, message if park else "")
 
     def _write_manifest(self, state: str, reason: str | None, totals: results.Totals) -> dict[str, Any]:
-        """run.json: the job as resolved and the sums of both files."""
-        ended = datetime.now(UTC) if state != "running" else None
-        prepared = self._prepared
-        manifest = {
-            "state": state,
-            "reason": reason,
-            "rows": {
-                "total": totals.total,
-                "ok": totals.ok,
-                "failed": totals.failed,
-                "pending": totals.pending,
-            },
-            "failed_by_code": dict(sorted(totals.failed_by_code.items())),
-            "tokens": {name: totals.tokens[name] for name in results.TOKENS},
-            "cost_usd": f"{from_units(totals.usd_units):.10f}" if prepared.rate is not None else None,
-            "calls": totals.calls,
-            "repairs": totals.repairs,
-            "repaired_rows": totals.repaired,
-            "free_rows": totals.answer_from["duplicate"] + totals.answer_from["ledger"],
-            "rate_limited": totals.rate_limited,
-            "started_at": self._started.isoformat(timespec="milliseconds"),
-            "ended_at": ended.isoformat(timespec="milliseconds") if ended else None,
-            "seconds": round((ended - self._started).total_seconds(), 3) if ended else None,
-            "job": self._job.as_dict(),
-            "schema_hash": prepared.schema_hash,
-            "input_fingerprint": prepared.source.fingerprint(),
-            "price_table": prepared.rate.source if prepared.rate is not None else price_table_name(),
-        }
+        manifest = manifest_of(self._prepared, totals, state, reason, self._started)
         results.write_json(self._folder / results.RUN, manifest)
         return manifest
 
@@ -331,43 +305,10 @@ def run_job(prepared: Prepared, verb: str, selection: Selection, environ: Mappin
     """
     folder = ready_folder(prepared.job)
     with Ledger(folder, verb, fresh=fresh) as ledger:
-        if not selection.failed and (manifest := _finished(prepared, ledger)) is not None:
+        if not selection.failed and (manifest := finished(prepared, ledger)) is not None:
             return Ended(manifest, None, "")
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(Run(prepared, ledger, selection, environ).execute())
-
-
-def ready_folder(job: Job) -> Path:
-    """The output folder, made if need be."""
-    if job.output.path.startswith(REMOTE):
-        raise JobError(
-            f"{job.file}: output.path = {job.output.path!r}: remote outputs are not built yet; give a local folder"
-        )
-    folder = Path(job.output.path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise JobError(
-            f"{job.file}: output.path = {str(folder)!r} is a file. Give a folder, with output.path or --output"
-        ) from None
-    except OSError as error:
-        raise JobError(f"{job.file}: output.path = {str(folder)!r} cannot be made: {error.strerror}") from None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise JobError(f"{job.file}: output.path = {str(folder)!r} is not writable for this user")
-    return folder
-
-
-def _finished(prepared: Prepared, ledger: Ledger) -> dict[str, Any] | None:
-    """run.json, when it says that this very job has finished this very input and its files are in place."""
-    manifest = read_manifest(ledger.path.parent)
-    plan = prepared.plan
-    if manifest is None or manifest["state"] != "finished" or manifest["rows"]["pending"]:
-        return None
-    if not ledger.is_last(plan.request_hash, plan.doc_hash, prepared.source.fingerprint()):
-        return None
-    same = manifest["job"] == json.loads(json.dumps(prepared.job.as_dict()))
-    whole = all((ledger.path.parent / name).exists() for name in (results.RESULTS, results.CALLS))
-    return manifest if same and whole else None
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

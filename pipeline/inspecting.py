@@ -11,18 +11,10 @@ from typing import Any
 from pipeline.errors import JobError
 from pipeline.ledger import FILE, connect, records
 from pipeline.ledger.lock import held
+from pipeline.manifest import read_manifest
 from pipeline.pricing import from_units
-from pipeline.results import RUN, TOKENS, tenant_hash
+from pipeline.results import TOKENS, tenant_hash
 from pipeline.work import ErrorCode
-
-
-def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """run.json, or None when there is none that can be read."""
-    try:
-        manifest = json.loads((folder / RUN).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return manifest if isinstance(manifest, dict) else None
 
 
 def status(folder: Path) -> dict[str, Any]:

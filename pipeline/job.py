@@ -124,8 +124,12 @@ class Job:
         return {key: _plain(value) for key, value in dataclasses.asdict(self).items()}
 
 
-KEY_ENV = {"openai": "OPENAI_API_KEY", "azure": "AZURE_OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
-KEY_ENV["gemini"] = "GEMINI_API_KEY"
+KEY_ENV = {
+    "openai": "OPENAI_API_KEY",
+    "azure": "AZURE_OPENAI_API_KEY",
+    "anthropic": "ANTHROPIC_API_KEY",
+    "gemini": "GEMINI_API_KEY",
+}
 
 
 def key_variable(model: Model) -> str:

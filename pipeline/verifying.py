@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.errors import JobError
-from pipeline.inspecting import read_manifest
 from pipeline.job import Prices
 from pipeline.ledger import FILE, connect, records
+from pipeline.manifest import read_manifest
 from pipeline.pricetable import rate_for
 from pipeline.pricing import cost_usd
 from pipeline.results import CALLS, RESULTS, RUN, TOKENS
