@@ -7,6 +7,7 @@ import urllib.request
 from contextlib import contextmanager
 
 import pytest
+from scripted_server import Scripted
 
 KEYS = {
     "OPENAI_API_KEY": "sk-end-to-end-key",
@@ -157,6 +158,33 @@ def test_a_tenant_out_of_budget_parks_its_own_rows_only(job, url):
     assert (by_id["r0"], by_id["r1"]) == ("ok", "ok")
     job.run()
     assert job.reconcile()["rows"]["ok"] == len(rows)
+
+
+DEAR = {"name": "x", "total": "1"}
+
+
+def tenants(job, server, *rows):
+    """A job with tenants, whose every answer costs 210 millionths of a dollar; rows are (text, tenant)."""
+    server.script = lambda document, nth, body: Scripted(delay_s=0.2, usage=(1000, 100), text=json.dumps(DEAR))
+    lines = [{"id": f"r{n}", "text": text, "customer": tenant} for n, (text, tenant) in enumerate(rows)]
+    return job.write(server.url, rows=lines, input={"path": "in.jsonl", "id": "id", "tenant": "customer"})
+
+
+def test_what_a_tenant_spent_today_counts_in_the_next_run(job, server):
+    """The cap is of the day, over all runs of the folder."""
+    tenants(job, server, ("a", "t"), ("b", "t"), ("c", "t")).run()
+    tenants(job, server, ("d", "t"), ("e", "other"))
+    job.run("--set", "budget.tenant_max_usd_per_day=0.0006", code=3)
+    assert [line["status"] for line in job.results()] == ["pending", "ok"]
+    assert server.sent == 4
+
+
+def test_a_twin_of_a_tenant_out_of_budget_asks_for_itself(job, server):
+    """It waited for another tenant's call that is never sent; its own budget decides."""
+    tenants(job, server, ("first", "large"), ("same", "large"), ("same", "small"))
+    job.run("--set", "budget.tenant_max_usd_per_day=0.0004", code=0)
+    by_id = {line["id"]: line["answer_from"] for line in job.results()}
+    assert by_id == {"r0": "call", "r1": "duplicate", "r2": "call"}
 
 
 def test_what_was_learned_of_limits_is_where_the_next_run_starts(job, url):
