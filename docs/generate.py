@@ -57,7 +57,7 @@ Every key can be set for one command with `--set SECTION.KEY=VALUE` ([cli.md](cl
 [jobs/](../jobs). What becomes of rows and runs that fail: [failures.md](failures.md).
 """
 CLI = """\
-<!-- Written by docs/generate.py from pipeline/cli.py: mend that, and run it. -->
+<!-- Written by docs/generate.py from pipeline/cli/: mend that, and run it. -->
 
 # The commands
 

@@ -32,11 +32,12 @@ from pipeline.manifest import manifest_of
 from pipeline.output import finished, ready_folder
 from pipeline.preparing import Prepared
 from pipeline.pricing import from_units
-from pipeline.progress import ProgressLine, Tally, money
+from pipeline.progress import Tally, money
 from pipeline.providers import Wire, wire_for
 from pipeline.providers.credentials import credentials_for
 from pipeline.providers.transports import transport_for
 from pipeline.sandbox.embedded import embedded
+from pipeline.watching import Watch
 from pipeline.work import ParkReason
 
 
@@ -138,8 +139,7 @@ class Run:
 
     async def _work(self) -> None:
         """Every row of the input into the ledger; every chosen row to its outcome, a window of them at a time."""
-        line = ProgressLine(self._tally)
-        showing = asyncio.create_task(self._show(line))
+        watching = asyncio.create_task(Watch(self._admission, self._governor, self._tally).watching())
         rows: set[asyncio.Task[None]] = set()
         try:
             await self._dispatch(rows)
@@ -149,10 +149,9 @@ class Run:
             if (task := asyncio.current_task()) is not None:
                 task.uncancel()
         finally:
-            for task in (*rows, showing):
+            for task in (*rows, watching):
                 task.cancel()
-            await asyncio.gather(*rows, showing, return_exceptions=True)
-            line.clear()
+            await asyncio.gather(*rows, watching, return_exceptions=True)
 
     async def _dispatch(self, rows: set[asyncio.Task[None]]) -> None:
         concurrency = self._job.limits.concurrency
@@ -196,19 +195,6 @@ class Run:
             self._admission.stop(ParkReason.INTERRUPTED, f"internal error: {error!r}")
         finally:
             window.release()
-
-    async def _show(self, line: ProgressLine) -> None:
-        line.begin()
-        day = datetime.now(UTC).date()
-        while True:
-            await asyncio.sleep(line.every_s)
-            if (today := datetime.now(UTC).date()) != day:
-                day = today
-                self._governor.money.start_day({})  # tenants begin anew
-            if (alert := self._governor.alert()) is not None:
-                line.clear()
-                sys.stderr.write(f"warning: {alert}\n")
-            line.show(self._admission.in_flight, self._admission.why_waiting)
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

@@ -1,0 +1,41 @@
+"""The command line: click in, one function of the package called, text or JSON out. Decides nothing but exit codes.
+
+Heavy modules are imported inside the commands that need them, so that `pipeline --help` answers at once.
+"""
+
+from collections.abc import Sequence
+
+import click
+
+from pipeline import __version__
+from pipeline.cli.ahead import check, estimate
+from pipeline.cli.looking import costs, show, status, verify
+from pipeline.cli.running import retry, run
+from pipeline.cli.sandbox import sandbox
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="pipeline")
+def main() -> None:
+    """Batch extraction you can trust with money.
+
+    Documents in, typed rows out, every call on a durable ledger: a crash loses nothing that was paid for, a second run
+    sends nothing twice, and every row ends in exactly one place.
+
+    \b
+    Examples:
+      pipeline check jobs/invoices.toml          is everything right, before a cent is spent?
+      pipeline estimate jobs/invoices.toml       what will it cost?
+      pipeline run jobs/invoices.toml            run it; run it again to go on where it stopped
+      pipeline retry jobs/invoices.toml          only the rows that failed
+      pipeline show jobs/invoices.toml inv-0007  all that is known of one row
+    """  # noqa: D301 (\b is click's mark for text that is not to be re-wrapped)
+
+
+for _verb in (run, retry, estimate, check, status, show, verify, costs, sandbox):
+    main.add_command(_verb)
+
+
+def commands() -> Sequence[str]:
+    """The verbs, for the docs."""
+    return sorted(main.commands)

@@ -1,0 +1,77 @@
+"""The verbs that read an output folder: status, show, verify and costs."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.cli.options import DIR, JOB, errors_to_exit_code, job_options, json_option, output_folder, tell
+
+
+@click.command()
+@JOB
+@job_options
+@json_option
+@errors_to_exit_code
+def status(job_file: Path, as_json: bool, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
+    """Counts, cost and state of a run that is running, parked or finished."""
+    from pipeline.inspecting import status as read_status
+    from pipeline.progress import status_text
+
+    found = read_status(output_folder(job_file, overrides))
+    tell(found, status_text(found), as_json=as_json)
+
+
+@click.command()
+@JOB
+@click.argument("row_id", metavar="ID")
+@job_options
+@json_option
+@errors_to_exit_code
+def show(job_file: Path, row_id: str, as_json: bool, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
+    """All that is known of one row: outcome, record, every call, the errors in full."""
+    from pipeline.inspecting import show as read_row
+
+    found = read_row(output_folder(job_file, overrides), row_id)
+    tell(found, json.dumps(found, indent=2, ensure_ascii=False, default=str), as_json=as_json)
+
+
+@click.command()
+@DIR
+@json_option
+@errors_to_exit_code
+def verify(folder: Path, as_json: bool) -> None:  # noqa: FBT001 (click's way)
+    """Recompute every invariant of an output folder from its files alone."""
+    from pipeline.verifying import verify as verified
+
+    checks = verified(folder)
+    right = all(check.problem is None for check in checks)
+    listed = [{"check": check.name, "problem": check.problem} for check in checks]
+    lines = [
+        f"ok      {check.name}" if check.problem is None else f"BROKEN  {check.name}: {check.problem}"
+        for check in checks
+    ]
+    tell({"ok": right, "checks": listed}, "\n".join(lines), as_json=as_json)
+    sys.exit(0 if right else 1)
+
+
+@click.command()
+@DIR
+@click.option("--by", type=click.Choice(["tenant", "model", "day", "error_code"]), default="model", show_default=True)
+@json_option
+@errors_to_exit_code
+def costs(folder: Path, by: str, as_json: bool) -> None:  # noqa: FBT001 (click's way)
+    """Cost and tokens grouped by tenant, model, day or error_code.
+
+    \b
+    Examples:
+      pipeline costs out/invoices --by tenant
+      pipeline costs out/invoices --by error_code --json
+    """  # noqa: D301
+    from pipeline.costing import costs as grouped
+    from pipeline.progress import costs_text
+
+    entries = grouped(folder, by)
+    tell({"by": by, "groups": entries}, costs_text(by, entries), as_json=as_json)

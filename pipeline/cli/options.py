@@ -1,0 +1,97 @@
+"""What the verbs share: the flags that override a job file, how errors end, and how an answer is told."""
+
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.errors import JobError, LedgerError
+from pipeline.job import Job
+from pipeline.job_file import absolute, parse_set
+from pipeline.job_file import load as load_job
+
+Command = Callable[..., Any]
+
+JOB = click.argument("job_file", metavar="JOB", type=click.Path(path_type=Path))
+DIR = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+
+
+def job_options(command: Command) -> Command:
+    """The flags that override the job file."""
+    options = (
+        click.option("--input", "input_path", metavar="PATH", help="Read this file, folder or glob instead."),
+        click.option("--output", "output_path", metavar="DIR", help="Write to this folder instead."),
+        click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N rows."),
+        click.option("--max-usd", metavar="X", help="Never spend more than this, not even by calls in flight."),
+        click.option(
+            "--set",
+            "sets",
+            multiple=True,
+            metavar="SECTION.KEY=VALUE",
+            help="Override any key of the job file. Repeatable.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def json_option(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, nothing else.")(
+        command
+    )
+
+
+def errors_to_exit_code(command: Command) -> Command:
+    """A wrong job, schema, input or folder ends with its message and exit code 2."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 (click passes what it parsed)
+        try:
+            return command(*args, **kwargs)
+        except (JobError, LedgerError) as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(2)
+
+    return wrapped
+
+
+def load(job_file: Path, overrides: dict[str, Any]) -> Job:
+    """The job with the command line's overrides; paths given there are relative to the current folder."""
+    pairs: list[tuple[str, Any]] = [parse_set(text) for text in overrides.get("sets", ())]
+    here = Path.cwd()
+    for name, dotted in (("input_path", "input.path"), ("output_path", "output.path")):
+        if overrides.get(name) is not None:
+            pairs.append((dotted, absolute(overrides[name], here)))
+    if overrides.get("max_usd") is not None:
+        pairs.append(("budget.max_usd", overrides["max_usd"]))
+    return load_job(job_file, pairs, overrides.get("limit"))
+
+
+def output_folder(job_file: Path, overrides: dict[str, Any]) -> Path:
+    return Path(load(job_file, overrides).output.path)
+
+
+def command_line(verb: str, job_file: Path, overrides: dict[str, Any]) -> str:
+    """The command line that does `verb` with the flags that this one had."""
+    flags = (("--input", "input_path"), ("--output", "output_path"), ("--limit", "limit"), ("--max-usd", "max_usd"))
+    words = ["pipeline", verb, str(job_file)]
+    for flag, name in flags:
+        if overrides.get(name) is not None:
+            words += [flag, str(overrides[name])]
+    for text in overrides.get("sets", ()):
+        words += ["--set", text]
+    return shlex.join(words)
+
+
+def tell(value: dict[str, Any], text: str, *, as_json: bool, quiet: bool = False) -> None:
+    """JSON to standard output when asked for; text for people otherwise, to standard error if it is not the answer."""
+    if as_json:
+        click.echo(json.dumps(value, ensure_ascii=False, default=str))
+    else:
+        click.echo(text, err=quiet)

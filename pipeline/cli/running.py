@@ -1,0 +1,92 @@
+"""The verbs that spend money: run and retry."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.cli.options import JOB, command_line, errors_to_exit_code, job_options, json_option, load, tell
+from pipeline.errors import JobError
+
+
+@click.command()
+@JOB
+@job_options
+@click.option("--fresh", is_flag=True, help="Start over in a new ledger; the old one is kept beside it.")
+@json_option
+@errors_to_exit_code
+def run(job_file: Path, fresh: bool, as_json: bool, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
+    """Run everything in the input that has no outcome yet.
+
+    \b
+    Examples:
+      pipeline run jobs/invoices.toml --limit 20
+      pipeline run jobs/invoices.toml --max-usd 2.50 --set limits.concurrency=8
+    """  # noqa: D301
+    from pipeline.feeding import Selection
+
+    _run(job_file, overrides, "run", Selection(), fresh=fresh, as_json=as_json)
+
+
+@click.command()
+@JOB
+@job_options
+@click.option("--where", metavar="error_code=CODE", help="Only rows that failed with this code.")
+@json_option
+@errors_to_exit_code
+def retry(job_file: Path, where: str | None, as_json: bool, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
+    """Run only the rows that failed, and merge them into the same output.
+
+    \b
+    Examples:
+      pipeline retry jobs/invoices.toml
+      pipeline retry jobs/invoices.toml --where error_code=timeout
+    """  # noqa: D301
+    from pipeline.feeding import Selection
+
+    _run(job_file, overrides, "retry", Selection(failed=True, error_code=_where(where)), fresh=False, as_json=as_json)
+
+
+def _run(job_file: Path, overrides: dict[str, Any], verb: str, selection: Any, *, fresh: bool, as_json: bool) -> None:  # noqa: ANN401 (selection's type would cost an import)
+    from pipeline.engine import exit_code, run_job
+    from pipeline.preparing import prepare, require_affordable
+    from pipeline.progress import summary
+
+    prepared = prepare(load(job_file, overrides))
+    require_affordable(prepared)
+    ended = run_job(prepared, verb, selection, os.environ, fresh=fresh)
+    next_step = ""
+    if ended.manifest["rows"]["pending"]:
+        next_step = _how_to_go_on(ended, job_file, overrides, verb)
+    elif ended.manifest["rows"]["failed"]:
+        next_step = f"To run only the failed rows again:  {command_line('retry', job_file, overrides)}"
+    text = summary(ended.manifest, prepared.job.output.path, next_step)
+    tell(ended.manifest, text, as_json=as_json, quiet=True)
+    sys.exit(exit_code(ended, prepared.job.limits.max_failed_share))
+
+
+def _how_to_go_on(ended: Any, job_file: Path, overrides: dict[str, Any], verb: str) -> str:  # noqa: ANN401 (see _run)
+    from pipeline.work import ParkReason
+
+    why = f"Stopped early: {ended.message}\n" if ended.message else ""
+    cap = ended.manifest["job"]["budget"]["max_usd"]
+    if ended.park is ParkReason.BUDGET and cap is None:
+        return f"{why}To go on tomorrow (UTC), or with a higher cap:  {command_line(verb, job_file, overrides)}"
+    if ended.park is ParkReason.BUDGET:
+        overrides = {**overrides, "max_usd": f"{2 * float(cap):g}"}
+        return f"{why}To go on with twice the budget:  {command_line(verb, job_file, overrides)}"
+    return f"{why}To go on from here:  {command_line(verb, job_file, overrides)}"
+
+
+def _where(text: str | None) -> str | None:
+    from pipeline.work import ErrorCode
+
+    if text is None:
+        return None
+    key, equals, code = text.partition("=")
+    codes = [str(known) for known in ErrorCode]
+    if key.strip() != "error_code" or not equals or code.strip() not in codes:
+        raise JobError(f"--where {text!r}: write error_code=CODE with one of {', '.join(codes)}")
+    return code.strip()
