@@ -150,7 +150,10 @@ budget.max_usd = 5.00  # What the run may cost, its resumed sessions and retries
   3. 0: only what is free. Not set: no cap.
 budget.tenant_max_usd_per_day = 1.00  # The same for each value of `input.tenant` and day. Rows of a tenant that do not
   fit stay `pending`, with exit code 3. Not set: no cap.
-budget.alert_at = 0.5  # Warns once, when this share of `max_usd` is spent. No effect without `max_usd`.
+budget.alert_at = 0.5  # Warns once when this share of `max_usd` is spent, and once a day for each tenant when this share
+  of `tenant_max_usd_per_day` is. No effect without a cap.
+budget.alert_command = ["/opt/ops/page", "--team", "billing"]  # A program to run at such a warning, without a shell; it
+  reads the alert as one JSON object on standard input and has 30 s. Keep its secrets in its environment, not here.
 [prices]  # For a model that the price table does not know, or to override it. Both or none; cached input costs the
   same.
 prices.input_usd_per_mtok = 0.15  # Input tokens. Not set: the price table.

@@ -71,6 +71,7 @@ class Budget:
     max_usd: Decimal | None = None
     tenant_max_usd_per_day: Decimal | None = None
     alert_at: float = 0.8
+    alert_command: tuple[str, ...] = ()  # run without a shell, the alert as JSON on its standard input
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

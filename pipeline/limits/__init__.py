@@ -18,13 +18,14 @@ from pipeline.limits.mirrors import sane
 from pipeline.limits.remembering import Memory, read, written
 from pipeline.limits.rules import LimitRules, rules_of
 from pipeline.limits.silence import News
-from pipeline.limits.spending import Account, Room, Spending
+from pipeline.limits.spending import Account, Alert, Room, Spending
 from pipeline.limits.totals import Held
 from pipeline.work import Lane, LimitSeen
 
 __all__ = [
     "GO",
     "UNSENT",
+    "Alert",
     "Governor",
     "LaneView",
     "LimitRules",
@@ -140,8 +141,8 @@ class Governor:
             f"${self.money.tenant_most_usd} today, and the next call could cost ${need.usd:.4f}"
         )
 
-    def alert(self) -> str | None:
-        """A warning that is due, once: the share of budget.max_usd that budget.alert_at names is spent."""
+    def alert(self) -> Alert | None:
+        """The next alert that is due: the share of a cap that budget.alert_at names is spent."""
         return self.money.alert()
 
     def wait(self, need: Need, now_s: float) -> Wait:

@@ -52,9 +52,24 @@ class Account:
             self.spent_usd += used_usd
 
 
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A share of a cap is gone that was to be told. `tenant` None: of the run."""
+
+    tenant: str | None
+    spent_usd: Decimal  # calls of unknown fate at their worst
+    most_usd: Decimal
+
+    def __str__(self) -> str:
+        if self.tenant is None:
+            return f"${self.spent_usd:.2f} of budget.max_usd = ${self.most_usd} are spent"
+        most = f"budget.tenant_max_usd_per_day = ${self.most_usd}"
+        return f"tenant {self.tenant!r} has spent ${self.spent_usd:.4f} of {most} today"
+
+
 @dataclass(slots=True)
 class Spending:
-    """The run's account and its tenants'. `alert_at`: the share of a cap whose passing is told, once."""
+    """The run's account and its tenants'. `alert_at`: the share of a cap whose passing is told, once (a day)."""
 
     run: Account
     tenant_most_usd: Decimal | None = None
@@ -64,6 +79,7 @@ class Spending:
 
     def start_day(self, spent_by_tenant: Mapping[str, Decimal]) -> None:
         """What tenants have spent today, before now; a new day starts with nothing."""
+        self._alerted &= {None}
         for tenant, account in list(self.tenants.items()):
             account.spent_usd = account.at_risk_usd = ZERO
             if not account.reserved_usd:
@@ -86,13 +102,13 @@ class Spending:
         if tenant is not None and self.tenant_most_usd is not None:
             self.tenant(tenant).settle(reserved_usd, used_usd)
 
-    def alert(self) -> str | None:
-        """A warning that is due, once: the share of budget.max_usd that budget.alert_at names is spent."""
-        run = self.run
-        if None in self._alerted or run.most_usd is None:
-            return None
-        gone = run.spent_usd + run.at_risk_usd
-        if gone < Decimal(str(self.alert_at)) * run.most_usd:
-            return None
-        self._alerted.add(None)
-        return f"${gone:.2f} of budget.max_usd = ${run.most_usd} are spent"
+    def alert(self) -> Alert | None:
+        """An alert that is due; each is told once, a tenant's once a day. To be asked again until there is none."""
+        for tenant, account in ((None, self.run), *self.tenants.items()):
+            if tenant in self._alerted or account.most_usd is None:
+                continue
+            gone = account.spent_usd + account.at_risk_usd
+            if gone >= Decimal(str(self.alert_at)) * account.most_usd:
+                self._alerted.add(tenant)
+                return Alert(tenant, gone, account.most_usd)
+        return None
