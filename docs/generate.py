@@ -117,6 +117,9 @@ model.api_version = "2025-04-01-preview"  # Only for `azure`. Without one: the e
 model.transport = "sdk"  # `http`: the connection that comes with this package. `sdk`: the provider's official package
   carries the same body, at more CPU a call, for what only it can reach; its own retries are off.
 model.project = "acme-extraction"  # Only for `vertex`: the Google Cloud project.
+model.caching = "off"  # `auto`: the part that all requests share (system prompt, schema, tool) is marked for the
+  provider to keep where that pays (`check` says so): by Anthropic, and for Claude and Nova on Bedrock. `on`: always.
+  OpenAI and Gemini keep it by themselves.
 model.betas = ["context-1m-2025-08-07"]  # Only for `anthropic`: sent as `anthropic-beta`, logged with calls. Empty:
   none.
 [chunks]  # How a document that is too long for one call is cut: at the largest boundary that fits (section, paragraph,
@@ -150,8 +153,8 @@ budget.max_usd = 5.00  # What the run may cost, its resumed sessions and retries
   3. 0: only what is free. Not set: no cap.
 budget.tenant_max_usd_per_day = 1.00  # The same for each value of `input.tenant` and day. Rows of a tenant that do not
   fit stay `pending`, with exit code 3. Not set: no cap.
-budget.alert_at = 0.5  # Warns once when this share of `max_usd` is spent, and once a day for each tenant when this share
-  of `tenant_max_usd_per_day` is. No effect without a cap.
+budget.alert_at = 0.5  # Warns once when this share of `max_usd` is spent, and once a day for each tenant when this
+  share of `tenant_max_usd_per_day` is. No effect without a cap.
 budget.alert_command = ["/opt/ops/page", "--team", "billing"]  # A program to run at such a warning, without a shell; it
   reads the alert as one JSON object on standard input and has 30 s. Keep its secrets in its environment, not here.
 [prices]  # For a model that the price table does not know, or to override it. Both or none; cached input costs the

@@ -44,6 +44,7 @@ class Model:
     transport: Literal["http", "sdk"] = "http"
     project: str = ""
     betas: tuple[str, ...] = ()
+    caching: Literal["auto", "on", "off"] = "auto"  # of the part that all requests share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

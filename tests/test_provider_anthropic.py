@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.caching import minimum_tokens
 from pipeline.errors import CallFailed, Kind
 from pipeline.job import Model
-from pipeline.providers import anthropic
 from pipeline.providers.anthropic import AnthropicWire, tool_name
-from pipeline.providers.anthropic_models import refuses_forcing, refuses_temperature, worth_caching
+from pipeline.providers.anthropic_models import refuses_forcing, refuses_temperature
 from pipeline.providers.secrets import Secret
 from pipeline.work import Answered, AnswerShape, Lane, Purpose, Reply, Request, Stop, Turn, Usage
 
@@ -616,16 +616,17 @@ def test_a_tools_name_is_what_the_provider_takes():
     assert tool_name("") == "answer"
 
 
-def test_caching_marks_the_last_system_block_where_it_is_worth_it(monkeypatch):
-    """Off as it stands; when on, only a fixed part as long as the model's minimum is marked."""
-    assert "cache_control" not in sent(request(system="x" * 50_000))["system"][0]
-    monkeypatch.setattr(anthropic, "CACHING", True)
-    blocks = sent(request(system="x" * 50_000), mode="json_object")["system"]
+def test_caching_marks_the_tool_and_the_last_system_block():
+    """When the job's fixed part is to be kept, and only then; counting is asked for without marks on the tool."""
+    assert "cache_control" not in sent(request())["system"][0]
+    blocks = sent(request(), mode="json_object", caching="on")["system"]
     assert ["cache_control" in block for block in blocks] == [False, True]
-    assert "cache_control" not in sent(request(system="short"))["system"][0]
+    body = sent(request(system=""), mode="tool", caching="on")
+    assert body["tools"][0]["cache_control"] == {"type": "ephemeral"}
+    assert "system" not in body
 
 
-MODELS = {  # name: (refuses a temperature, refuses to be forced, tokens that are just worth caching)
+MODELS = {  # name: (refuses a temperature, refuses to be forced, the shortest prompt that is cached)
     "claude-3-5-haiku-20241022": (False, False, 2048),
     "claude-sonnet-4-20250514": (False, False, 1024),
     "claude-opus-4-1-20250805": (False, False, 1024),
@@ -649,8 +650,7 @@ def test_what_models_differ_in(name):
     """Older models take a temperature and can be forced; each family has its own shortest cached prompt."""
     temperature, forcing, tokens = MODELS[name]
     assert (refuses_temperature(name), refuses_forcing(name)) == (temperature, forcing)
-    assert worth_caching(name, tokens)
-    assert not worth_caching(name, tokens - 1)
+    assert minimum_tokens(name) == tokens
 
 
 JSON = st.recursive(

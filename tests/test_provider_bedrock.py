@@ -756,3 +756,11 @@ def test_any_events_are_a_reply_or_a_failed_call(data):
     pairs = [START, delta(0, text="a"), delta(1, toolUse={"input": "{}"}), STOP, METADATA]
     wire = converse("tool", stream=True)
     judged(outcome(wire, streamed(wire, spoiled_events(data.draw, pairs))), 200)
+
+
+def test_a_cache_point_stands_after_the_system_prompt_when_asked_for():
+    """And in no body that only counts."""
+    made = converse(mode="tool", caching="on")
+    assert body_of(made)["system"][-1] == {"cachePoint": {"type": "default"}}
+    assert b"cachePoint" not in made.count_body(request())
+    assert b"cachePoint" not in converse(mode="tool").body(request())

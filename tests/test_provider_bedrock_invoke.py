@@ -453,3 +453,10 @@ def test_any_chunks_are_a_reply_or_a_failed_call(name, data):
     wire = invoke(name, stream=True)
     pairs = [("chunk", one) for one in CHUNKS[name][0]]
     judged(outcome(wire, streamed(wire, spoiled_events(data.draw, pairs))), 200)
+
+
+def test_claudes_system_prompt_is_marked_when_asked_for():
+    """As one block; a string otherwise."""
+    marked = body_of(invoke(caching="on"))["system"]
+    assert [block["cache_control"] for block in marked] == [{"type": "ephemeral"}]
+    assert body_of(invoke())["system"] == marked[0]["text"]

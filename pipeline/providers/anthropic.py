@@ -10,12 +10,12 @@ from typing import Any
 
 import orjson
 
-from pipeline.chunking import repaired, rough_tokens
+from pipeline.chunking import repaired
 from pipeline.errors import CallFailed, Kind
 from pipeline.job import Model
 from pipeline.providers.anthropic_answers import content_text, count, parsed, refusal_words, string, usage_of
 from pipeline.providers.anthropic_errors import failure_of, is_error, request_id
-from pipeline.providers.anthropic_models import refuses_forcing, worth_caching
+from pipeline.providers.anthropic_models import refuses_forcing
 from pipeline.providers.anthropic_stream import CUT_OFF, Assembler
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
 from pipeline.providers.secrets import Secret
@@ -25,7 +25,6 @@ BASE_URL = "https://api.anthropic.com"
 # All models and all compatible servers take 2023-06-01. Under 2026-10-21 any sampling parameter is a 400, also for the
 # models that still have a temperature, and nothing that is new in it is needed here.
 VERSION = "2023-06-01"
-CACHING = False  # marks the part that all rows share, where it is long enough; off until a job can ask for it
 STOPS = {
     "end_turn": Stop.DONE,
     "stop_sequence": Stop.DONE,
@@ -36,6 +35,7 @@ STOPS = {
     # pause_turn is not here, so that it is no answer: the provider's own tools were interrupted, which are never asked
     # for, and a conversation to go on with is not kept.
 }
+MARK = {"type": "ephemeral"}  # kept for five minutes after it was last read
 NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
 NAME_CHARS = 64
 TOLD_SCHEMA = "Answer with one JSON object of this JSON schema, and nothing else:\n{}"
@@ -57,8 +57,9 @@ class AnthropicWire:
         if model.stream:
             sent = {**sent, "stream": True}
         structured = _structured(shape, self._tool, model.name)
+        marked = _marked(structured) if model.caching == "on" else structured
         # by free text; counting takes neither sampling, streaming nor a cap
-        self._heads = {True: orjson.dumps(sent)[:-1], False: orjson.dumps({**sent, **structured})[:-1]}
+        self._heads = {True: orjson.dumps(sent)[:-1], False: orjson.dumps({**sent, **marked})[:-1]}
         self._count_heads = {True: orjson.dumps(plain)[:-1], False: orjson.dumps({**plain, **structured})[:-1]}
         self._systems: dict[tuple[str, bool], bytes] = {}
 
@@ -134,12 +135,9 @@ class AnthropicWire:
         if mode == "tool" and not free_text and refuses_forcing(self._model.name):
             texts.append(TOLD_TOOL.format(self._tool))
         blocks: list[dict[str, Any]] = [{"type": "text", "text": repaired(text)} for text in texts if text.strip()]
-        if CACHING and blocks and worth_caching(self._model.name, self._fixed_tokens(blocks, free_text=free_text)):
-            blocks[-1]["cache_control"] = {"type": "ephemeral"}  # covers the tools too: they come before
+        if self._model.caching == "on" and blocks:
+            blocks[-1]["cache_control"] = MARK  # covers the tools too: they come before
         return blocks
-
-    def _fixed_tokens(self, blocks: list[dict[str, Any]], *, free_text: bool) -> int:
-        return sum(rough_tokens(block["text"]) for block in blocks) + len(self._count_heads[free_text]) // 4
 
 
 def tool_name(name: str) -> str:
@@ -159,6 +157,12 @@ def _structured(shape: AnswerShape, tool: str, model: str) -> dict[str, Any]:
         "tools": [{"name": tool, **described, **strict, "input_schema": shape.schema}],
         "tool_choice": {**forced, "disable_parallel_tool_use": True},
     }
+
+
+def _marked(structured: Mapping[str, Any]) -> dict[str, Any]:
+    """With the tool kept, for a job that has no system prompt to mark."""
+    tools = [{**tool, "cache_control": MARK} for tool in structured.get("tools", ())]
+    return {**structured, "tools": tools} if tools else dict(structured)
 
 
 def _no_answer(answer: Answered, body: Mapping[str, Any], message: str) -> CallFailed:

@@ -31,6 +31,7 @@ STOPS = {  # malformed_model_output, malformed_tool_use: nothing to repair in th
     "guardrail_intervened": Stop.BLOCKED,
     "content_filtered": Stop.BLOCKED,
 }
+CACHE_POINT = {"cachePoint": {"type": "default"}}  # what stands before it, tools included, is kept for five minutes
 COUNTING = b'{"input":'  # how the body of a counting call begins, and no other
 NOT_NAMED = re.compile(r"[^a-zA-Z0-9_-]")
 
@@ -49,6 +50,7 @@ class ConverseWire:
         if model.betas and counts:
             free["additionalModelRequestFields"] = {"anthropic_beta": model.betas}
         structured = _structured(shape, model.name)
+        self._marks = [CACHE_POINT] if model.caching == "on" else []
         self._head, self._free_head = ({**structured, **free}, free)
         self._tools = {name: structured[name] for name in ("toolConfig",) if name in structured}
         self._temperature = {} if model.temperature is None else {"temperature": model.temperature}
@@ -99,7 +101,8 @@ class ConverseWire:
             if counting:
                 fixed = {} if request.free_text else self._tools
             if system.strip():
-                fixed = {**fixed, "system": [{"text": repaired(system)}]}
+                marks = [] if counting else self._marks
+                fixed = {**fixed, "system": [{"text": repaired(system)}, *marks]}
             found = self._heads[key] = (orjson.dumps(fixed)[:-1] + b"," if fixed else b"{") + b'"messages":'
         return found
 

@@ -25,12 +25,13 @@ class Claude:
             free["anthropic_beta"] = model.betas
         if model.temperature is not None:
             free["temperature"] = model.temperature
+        self._start = _marked_start if model.caching == "on" else _start
         self._fixed = Fixed(words_for(shape, shape.mode, model.name), _structured(shape, model.name), free)
 
     def body(self, request: Request) -> bytes:
         turns = [{"role": turn.role, "content": repaired(turn.text)} for turn in request.turns]
         cap = f',"max_tokens":{request.max_output_tokens}}}'.encode()
-        return self._fixed.start(request, _start) + orjson.dumps(turns) + cap
+        return self._fixed.start(request, self._start) + orjson.dumps(turns) + cap
 
     def told(self, whole: Mapping[str, Any]) -> Told:
         told = mapping(whole.get("usage"))
@@ -123,6 +124,12 @@ def _structured(shape: AnswerShape, model: str) -> dict[str, Any]:
 def _start(fields: dict[str, Any], system: str) -> bytes:
     if system.strip():
         fields["system"] = system
+    return orjson.dumps(fields)[:-1] + b',"messages":'
+
+
+def _marked_start(fields: dict[str, Any], system: str) -> bytes:
+    if system.strip():
+        fields["system"] = [{"type": "text", "text": system, "cache_control": {"type": "ephemeral"}}]
     return orjson.dumps(fields)[:-1] + b',"messages":'
 
 

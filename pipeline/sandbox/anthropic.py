@@ -157,10 +157,10 @@ def _stop_details(answer: Answer) -> dict[str, Any] | None:
 
 def _usage(answer: Answer) -> dict[str, Any]:
     return {
-        "input_tokens": answer.prompt_tokens,
-        "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": 0,
-        "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+        "input_tokens": answer.prompt_tokens - answer.cache_read_tokens - answer.cache_write_tokens,
+        "cache_creation_input_tokens": answer.cache_write_tokens,
+        "cache_read_input_tokens": answer.cache_read_tokens,
+        "cache_creation": {"ephemeral_5m_input_tokens": answer.cache_write_tokens, "ephemeral_1h_input_tokens": 0},
         "output_tokens": answer.completion_tokens,
         "service_tier": "standard",
         "inference_geo": "not_available",

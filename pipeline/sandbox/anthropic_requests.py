@@ -14,6 +14,7 @@ import orjson
 from pipeline.sandbox.anthropic_errors import refusal
 from pipeline.sandbox.anthropic_shapes import only, shape_of
 from pipeline.sandbox.exchange import Question, tokens_of
+from pipeline.sandbox.prefixes import prefix_in
 from pipeline.windows import ModelLimits, limits_of
 
 COUNTED = {
@@ -75,6 +76,7 @@ def question_of(body: bytes, version: str, *, count_only: bool) -> Question:
         stream,
         stream_usage=stream,
         count_only=count_only,
+        prefix=prefix_in(request, REQUEST_TOKENS + tokens_of(system) + shape.tokens),
     )
 
 

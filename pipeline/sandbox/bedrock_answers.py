@@ -66,10 +66,13 @@ def tool_input(answer: Answer) -> object:
 
 def usage(question: Question, answer: Answer) -> Mapping[str, Any]:
     """Claude's cache figures come twice, under both of their names."""
-    names = ("cacheReadInputTokenCount", "cacheReadInputTokens", "cacheWriteInputTokenCount", "cacheWriteInputTokens")
+    cached = {
+        **dict.fromkeys(("cacheReadInputTokenCount", "cacheReadInputTokens"), answer.cache_read_tokens),
+        **dict.fromkeys(("cacheWriteInputTokenCount", "cacheWriteInputTokens"), answer.cache_write_tokens),
+    }
     return {
-        **(dict.fromkeys(names, 0) if bare_model(question.model).startswith("claude") else {}),
-        "inputTokens": answer.prompt_tokens,
+        **(cached if bare_model(question.model).startswith("claude") or any(cached.values()) else {}),
+        "inputTokens": answer.prompt_tokens - answer.cache_read_tokens - answer.cache_write_tokens,
         "outputTokens": answer.completion_tokens,
         "serverToolUsage": {},
         "totalTokens": answer.prompt_tokens + answer.completion_tokens,

@@ -31,8 +31,13 @@ class Invoke(Runtime):
 
     def events(self, question: Question, answer: Answer) -> list[bytes]:
         chunks = list(_claude_chunks(question, answer) if _is_claude(question) else _nova_chunks(question, answer))
+        cached = {
+            "cacheReadInputTokenCount": answer.cache_read_tokens,
+            "cacheWriteInputTokenCount": answer.cache_write_tokens,
+        }
         chunks[-1]["amazon-bedrock-invocationMetrics"] = {
-            "inputTokenCount": answer.prompt_tokens,
+            "inputTokenCount": answer.prompt_tokens - answer.cache_read_tokens - answer.cache_write_tokens,
+            **(cached if any(cached.values()) else {}),
             "outputTokenCount": answer.completion_tokens,
             "invocationLatency": 1,
             "firstByteLatency": 1,
@@ -58,9 +63,9 @@ def _message(question: Question, answer: Answer, content: list[dict[str, Any]]) 
 
 def _usage(answer: Answer) -> dict[str, int]:
     return {
-        "input_tokens": answer.prompt_tokens,
-        "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": 0,
+        "input_tokens": answer.prompt_tokens - answer.cache_read_tokens - answer.cache_write_tokens,
+        "cache_creation_input_tokens": answer.cache_write_tokens,
+        "cache_read_input_tokens": answer.cache_read_tokens,
         "output_tokens": answer.completion_tokens,
     }
 

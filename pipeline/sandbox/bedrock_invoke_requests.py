@@ -1,12 +1,21 @@
 """The bodies that models of two makers take through InvokeModel: Claude's and Nova's. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from pipeline.sandbox.bedrock_errors import invalid, malformed
-from pipeline.sandbox.bedrock_requests import ROLES, check_cap, check_number, converse_question, known_only, question_of
+from pipeline.sandbox.bedrock_requests import (
+    MESSAGE_TOKENS,
+    ROLES,
+    check_cap,
+    check_number,
+    converse_question,
+    known_only,
+    question_of,
+)
 from pipeline.sandbox.bedrock_shapes import (
     NO_SAMPLING,
     Shape,
@@ -18,6 +27,7 @@ from pipeline.sandbox.bedrock_shapes import (
 )
 from pipeline.sandbox.exchange import Question, tokens_of
 from pipeline.sandbox.openai_shapes import schema_in
+from pipeline.sandbox.prefixes import prefix_in
 from pipeline.windows import bare_model
 
 CLAUDE = {
@@ -53,7 +63,8 @@ def invoke_question(model: str, request: Mapping[str, Any], *, stream: bool) -> 
     system = _text(request.get("system", ""), "system")
     shape = _shape(request, system, model)
     cap = check_cap(request["max_tokens"], model)
-    return question_of(model, system, _messages(request["messages"]), (shape, cap), stream=stream)
+    question = question_of(model, system, _messages(request["messages"]), (shape, cap), stream=stream)
+    return replace(question, prefix=prefix_in(request, MESSAGE_TOKENS + shape.tokens + tokens_of(system)))
 
 
 def _messages(messages: object) -> list[tuple[str, str]]:

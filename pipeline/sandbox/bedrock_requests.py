@@ -4,6 +4,7 @@ Nova's own body differs from it in a few fields only, and is judged here too.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote
@@ -13,6 +14,7 @@ import orjson
 from pipeline.sandbox.bedrock_errors import invalid, malformed, refusal
 from pipeline.sandbox.bedrock_shapes import NO_SAMPLING, Shape, converse_shape
 from pipeline.sandbox.exchange import Question, Received, tokens_of
+from pipeline.sandbox.prefixes import prefix_in
 from pipeline.windows import bare_model, limits_of
 
 CONVERSE = {
@@ -68,7 +70,8 @@ def converse_question(model: str, request: Mapping[str, Any], *, stream: bool, n
     turns = _messages(request.get("messages"))
     shape = converse_shape(request, system, model)
     cap = _cap(request.get("inferenceConfig"), model, NOVA_INFERENCE if nova else INFERENCE)
-    return question_of(model, system, turns, (shape, cap), stream=stream)
+    question = question_of(model, system, turns, (shape, cap), stream=stream)
+    return replace(question, prefix=prefix_in(request, MESSAGE_TOKENS + shape.tokens + tokens_of(system)))
 
 
 def question_of(

@@ -39,6 +39,14 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
+class Prefix:
+    """The part of a prompt before its last cache mark."""
+
+    digest: bytes
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """A request that the provider would take."""
 
@@ -53,6 +61,7 @@ class Question:
     stream: bool = False
     stream_usage: bool = False
     count_only: bool = False  # not to be answered: how many tokens has it?
+    prefix: Prefix | None = None  # to be kept, where a mark asks for it
 
 
 class Ending(StrEnum):
@@ -69,6 +78,8 @@ class Answer:
     prompt_tokens: int
     completion_tokens: int
     created_s: int  # Unix time
+    cache_read_tokens: int = 0  # of the prompt's
+    cache_write_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

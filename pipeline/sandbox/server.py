@@ -19,6 +19,7 @@ from pipeline.job import Sandbox
 from pipeline.sandbox.counters import Counters
 from pipeline.sandbox.exchange import Answer, Ending, Question, Received, Refused, Rules, Stamp, Wire, cut, tokens_of
 from pipeline.sandbox.faults import Drawn, Fault, Faults, spoiled
+from pipeline.sandbox.prefixes import Prefixes
 from pipeline.sandbox.quota import Quota
 from pipeline.sandbox.wires import WIRES
 
@@ -59,6 +60,7 @@ class Provider:
         under_way = self.counters.in_flight
         self.counters = Counters(in_flight=under_way, max_concurrent=under_way)
         self._seen: Counter[bytes] = Counter()
+        self._prefixes = Prefixes()
         self._quota = Quota(self._config.requests_per_minute, self._config.tokens_per_minute, time.monotonic())
 
     async def handle(self, wire: Wire, request: web.Request) -> web.StreamResponse:
@@ -160,7 +162,8 @@ class Provider:
         elif fault is Fault.TRUNCATED:
             text, ending = text[: len(text) // 2], Ending.TRUNCATED
             tokens = cap or tokens_of(text)
-        return Answer(call.drawn.tag, text, ending, question.prompt_tokens, tokens, int(time.time()))
+        read, written = self._prefixes.use(question.prefix, time.monotonic())
+        return Answer(call.drawn.tag, text, ending, question.prompt_tokens, tokens, int(time.time()), read, written)
 
     def _text(self, question: Question, drawn: Drawn) -> str:
         if question.schema is None:
