@@ -12,7 +12,7 @@ import signal
 import sys
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from pipeline import results
 from pipeline.admission import Admission, Stopped, TenantOverBudget
+from pipeline.caching import caching_for
 from pipeline.calling import Caller
 from pipeline.columns import RecordColumn
 from pipeline.errors import JobError
@@ -130,7 +131,9 @@ class Run:
     @contextlib.asynccontextmanager
     async def _wire(self) -> AsyncIterator[Wire]:
         """The wire to the provider; the embedded sandbox lives as long as the run."""
-        model, shape = self._job.model, self._prepared.shaped.shape
+        prepared, shape = self._prepared, self._prepared.shaped.shape
+        caching = caching_for(self._job.model, prepared.plan.fixed_tokens, self._tally.total, prepared.rate)
+        model = replace(self._job.model, caching="on" if caching.marked else "off")
         if model.provider == "sandbox" and not model.base_url:
             async with embedded(self._job.sandbox) as url:
                 yield wire_for(model, shape, self._environ, base_url=f"{url}/v1")

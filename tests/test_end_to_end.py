@@ -125,6 +125,23 @@ def test_a_rolling_summary_goes_with_each_chunk(job, server):
     assert all("Summary of the parts" in one for one in asked[1:])
 
 
+@pytest.mark.parametrize("name", ["anthropic", "converse", "invoke"])
+def test_a_long_fixed_part_is_paid_for_once_and_read_from_the_providers_cache(job, url, name):
+    """Written by the first call, a tenth of the price for the others; a short one is not marked."""
+    version = "claude-sonnet-4-5-20250929"
+    model = {"name": version if name == "anthropic" else f"us.anthropic.{version}-v1:0"}
+    rules = f"Rules of {name}. " + "Read every line of the invoice with care. " * 300
+    write(job, url, name, model=model, extract={"system": rules}, limits={"concurrency": 1}).run()
+    job.reconcile()
+    first, *others = job.calls()
+    assert first["cache_write_tokens"] > 1024
+    assert [call["cached_input_tokens"] for call in others] == [first["cache_write_tokens"]] * 2
+    assert all(call["cost_usd"] < first["cost_usd"] / 3 for call in others)
+    job.pipeline("verify", job.out, code=0)
+    write(job, url, name, model=model, limits={"concurrency": 1}).run()
+    assert not any(call["cache_write_tokens"] for call in job.calls())
+
+
 @pytest.mark.parametrize("name", ["anthropic", "converse", "gemini", "openai"])
 def test_an_exact_estimate_is_counted_by_the_provider(job, url, name):
     """Estimate --exact: the provider's own count, where it has one; nothing is answered or billed."""
