@@ -1,0 +1,43 @@
+"""Requests go through the proxy that the environment names, as other tools on the machine do."""
+
+import pytest
+
+from pipeline.providers.http import proxy_of
+
+NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+@pytest.fixture
+def environ(monkeypatch):
+    """No proxy but those that a test sets."""
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    proxy_of.cache_clear()
+    yield monkeypatch.setenv
+    proxy_of.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("variables", "url", "proxy"),
+    [
+        ({}, "https://api.example/v1", None),
+        ({"HTTPS_PROXY": "http://proxy:3128"}, "https://api.example/v1", "http://proxy:3128"),
+        ({"HTTPS_PROXY": "http://proxy:3128"}, "http://api.example/v1", None),
+        ({"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": ".example"}, "https://api.example/v1", None),
+        ({"ALL_PROXY": "http://proxy:3128"}, "https://api.example/v1", "http://proxy:3128"),
+    ],
+)
+def test_the_environment_names_the_proxy(environ, variables, url, proxy):
+    """By scheme, and not for hosts that are left out."""
+    for name, value in variables.items():
+        environ(name, value)
+    assert proxy_of(url) == proxy
+
+
+def test_a_run_goes_through_it(job, server, environ):
+    """The whole URL is asked of the proxy: here the scripted server plays one for a host that does not exist."""
+    job.env["HTTP_PROXY"] = server.url.removesuffix("/v1")
+    job.write("http://provider.invalid/v1", rows=[{"id": "a", "text": "x"}]).run()
+    assert job.reconcile()["rows"]["ok"] == 1
+    assert server.sent == 1
