@@ -164,6 +164,9 @@ prices.output_usd_per_mtok = 0.60  # Output tokens, reasoning included. Not set:
 [output]  # Where it goes.
 output.path = "../out/invoices"  # A local folder, made when it is missing: results, call log, manifest and ledger. Not
   on a network file system. One run at a time uses it.
+[telemetry]  # What other programs are told while a run goes on. OpenTelemetry needs no key: docs/observability.md.
+telemetry.prometheus_file = "/var/lib/node_exporter/invoices.prom"  # Counters for the node exporter's textfile
+  collector, replaced every 5 s and at the end. Its name ends in .prom; its folder has to be there. Empty: none.
 [sandbox]  # Limits, latency and faults of the local provider. Only for `provider = "sandbox"` without a `base_url`. The
   shares are of all requests and add up to 1 at the most.
 sandbox.requests_per_minute = 600  # Beyond it the answer is a 429 with a hint. 0: no limit.

@@ -38,6 +38,7 @@ from pipeline.providers import Wire, wire_for
 from pipeline.providers.credentials import credentials_for
 from pipeline.providers.transports import transport_for
 from pipeline.sandbox.embedded import embedded
+from pipeline.telemetry import telemetry_for
 from pipeline.watching import Watch
 from pipeline.work import ParkReason
 
@@ -70,7 +71,8 @@ class Run:
         self._environ = environ
         self._folder = ledger.path.parent
         self._column = RecordColumn(prepared.model)
-        self._tally = Tally()
+        self._telemetry = telemetry_for(prepared.job, environ)
+        self._tally = Tally(on_call=self._telemetry.called, on_outcome=self._telemetry.concluded)
         self._stop = _Stop()
         self._over_budget: dict[str, str] = {}  # tenant → why its rows are left for another day
         self._started = datetime.now(UTC)
@@ -105,6 +107,7 @@ class Run:
             ledger.end("parked", "input")
             raise self._stop.input
         ended = await asyncio.to_thread(self._publish)
+        await asyncio.to_thread(self._telemetry.ended, ended.manifest)
         if self._stop.bug is not None:
             raise self._stop.bug
         return ended
@@ -142,7 +145,7 @@ class Run:
 
     async def _work(self) -> None:
         """Every row of the input into the ledger; every chosen row to its outcome, a window of them at a time."""
-        watching = asyncio.create_task(Watch(self._admission, self._governor, self._tally).watching())
+        watching = asyncio.create_task(Watch(self._admission, self._governor, self._tally, self._telemetry).watching())
         rows: set[asyncio.Task[None]] = set()
         try:
             await self._dispatch(rows)

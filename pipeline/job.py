@@ -87,6 +87,11 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Telemetry:
+    prometheus_file: str = ""  # absolute path, ending in .prom
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sandbox:
     """Limits, latency and faults of the local provider. The shares are of its answers, from 0 to 1."""
 
@@ -117,6 +122,7 @@ class Job:
     budget: Budget = field(default_factory=Budget)
     prices: Prices = field(default_factory=Prices)
     output: Output
+    telemetry: Telemetry = field(default_factory=Telemetry)
     sandbox: Sandbox = field(default_factory=Sandbox)
     file: str = ""  # the job file, absolute
     limit_rows: int | None = None  # --limit

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from pipeline.errors import JobError
-from pipeline.job import REMOTE, Budget, Chunks, Extract, Input, Job, Limits, Model, Output, Prices, Sandbox
+from pipeline.job import REMOTE, Budget, Chunks, Extract, Input, Job, Limits, Model, Output, Prices, Sandbox, Telemetry
 
 SECTIONS: dict[str, type] = {
     "input": Input,
@@ -29,6 +29,7 @@ SECTIONS: dict[str, type] = {
     "budget": Budget,
     "prices": Prices,
     "output": Output,
+    "telemetry": Telemetry,
     "sandbox": Sandbox,
 }
 TOP_KEYS = ("name", "prompt_version")
@@ -199,7 +200,13 @@ def _anchored(job: Job, file: Path) -> Job:
         input=dataclasses.replace(job.input, path=absolute(job.input.path, folder)),
         extract=dataclasses.replace(job.extract, schema=f"{spec}:{name}"),
         output=dataclasses.replace(job.output, path=absolute(job.output.path, folder)),
+        telemetry=_anchored_telemetry(job.telemetry, folder),
     )
+
+
+def _anchored_telemetry(telemetry: Telemetry, folder: Path) -> Telemetry:
+    path = telemetry.prometheus_file
+    return dataclasses.replace(telemetry, prometheus_file=absolute(path, folder)) if path else telemetry
 
 
 def absolute(path: str, folder: Path) -> str:
@@ -223,6 +230,11 @@ def _cross_checked(job: Job, file: Path) -> Job:
     if not VARIABLE.fullmatch(model.api_key_env):
         raise JobError(
             f"{file}: model.api_key_env should be the name of a variable, such as OPENAI_API_KEY, not the key"
+        )
+    if job.telemetry.prometheus_file and not job.telemetry.prometheus_file.endswith(".prom"):
+        raise JobError(
+            f"{file}: telemetry.prometheus_file = {job.telemetry.prometheus_file!r} should end in .prom: "
+            "the node exporter reads no other file"
         )
     if job.limit_rows is not None and job.limit_rows < 1:
         raise JobError(f"--limit {job.limit_rows}: should be 1 or more")

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TextIO
@@ -26,13 +26,19 @@ class Tally:
     calls: int = 0
     rate_limited: int = 0
     usd_units: int = 0  # 1e-10 USD
+    on_call: Callable[[Call], None] | None = None  # who else is to be told
+    on_outcome: Callable[[Outcome], None] | None = None
 
     def called(self, call: Call) -> None:
+        if self.on_call is not None:
+            self.on_call(call)
         self.calls += 1
         self.rate_limited += call.error_code == "rate_limited"
         self.usd_units += call.cost_units or 0
 
     def concluded(self, outcome: Outcome) -> None:
+        if self.on_outcome is not None:
+            self.on_outcome(outcome)
         self.repaired += outcome.repaired
         if outcome.status is Status.OK:
             self.ok += 1

@@ -1,0 +1,123 @@
+"""What other programs are told of a run while it goes on: OpenTelemetry, a Prometheus text file, JSON lines.
+
+All of them see calls and outcomes as the ledger does, in the fields of calls.parquet: no prompt, document, answer or
+key is in any. None of them can end a run: what fails is told once, on standard error, and is then left alone.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from pipeline.job import Job
+from pipeline.ledger.records import Call
+from pipeline.pricing import from_units
+from pipeline.results import TOKENS, tenant_hash
+from pipeline.work import Outcome
+
+OTLP_VARIABLES = (
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+)
+
+
+class Observer(Protocol):
+    """Told of a run from the event loop; to return at once."""
+
+    def called(self, call: Call) -> None: ...
+
+    def concluded(self, outcome: Outcome) -> None: ...
+
+    def looked(self, rows_total: int, in_flight: int) -> None:
+        """Now and then, a few times a second at most."""
+        ...
+
+    def ended(self, manifest: Mapping[str, Any]) -> None:
+        """Once, with run.json; in a thread of its own."""
+        ...
+
+
+class Telemetry:
+    """All observers of a run as one, and the boundary that none of their errors passes."""
+
+    def __init__(self, observers: list[Observer]) -> None:
+        self._observers = observers
+
+    def called(self, call: Call) -> None:
+        self._tell(lambda observer: observer.called(call))
+
+    def concluded(self, outcome: Outcome) -> None:
+        self._tell(lambda observer: observer.concluded(outcome))
+
+    def looked(self, rows_total: int, in_flight: int) -> None:
+        self._tell(lambda observer: observer.looked(rows_total, in_flight))
+
+    def ended(self, manifest: Mapping[str, Any]) -> None:
+        self._tell(lambda observer: observer.ended(manifest))
+
+    def _tell(self, tell: Callable[[Observer], None]) -> None:
+        for observer in tuple(self._observers):
+            try:
+                tell(observer)
+            except Exception as error:  # noqa: BLE001 (the boundary: a broken collector must not cost a run)
+                self._observers.remove(observer)
+                sys.stderr.write(f"warning: {type(observer).__name__} is switched off for this run: {error}\n")
+
+
+def telemetry_for(job: Job, environ: Mapping[str, str], *, log_calls: bool = False) -> Telemetry:
+    """The observers that the job and the environment ask for."""
+    observers: list[Observer] = []
+    if job.telemetry.prometheus_file:
+        from pipeline.telemetry.prometheus import PrometheusFile  # noqa: PLC0415 (only where asked for)
+
+        observers.append(PrometheusFile(job))
+    if any(environ.get(name) for name in OTLP_VARIABLES) and environ.get("OTEL_SDK_DISABLED", "").lower() != "true":
+        observers += _otel(job)
+    if log_calls:
+        from pipeline.telemetry.lines import CallLines  # noqa: PLC0415 (only where asked for)
+
+        observers.append(CallLines(job))
+    return Telemetry(observers)
+
+
+def call_fields(call: Call, job: Job) -> dict[str, Any]:
+    """A call in the fields of calls.parquet."""
+    send = call.send
+    return {
+        "request_id": send.request_id,
+        "provider_request_id": call.provider_request_id,
+        "row": send.row,
+        "id": send.id,
+        "chunk": send.chunk,
+        "purpose": str(send.purpose),
+        "attempt": send.attempt,
+        "retry_count": send.attempt - 1,
+        "provider": job.model.provider,
+        "model": job.model.name,
+        "model_version": call.model_version,
+        "betas": list(job.model.betas),
+        "http_status": call.http_status,
+        "error_code": call.error_code,
+        "finish_reason": call.finish_reason,
+        **{name: getattr(call.usage, name) for name in TOKENS},
+        "cost_usd": None if call.cost_units is None else f"{from_units(call.cost_units):.10f}",
+        "wait_ms": call.wait_ms,
+        "ttft_ms": call.ttft_ms,
+        "latency_ms": call.latency_ms,
+        "stream": job.model.stream,
+        "feature": job.name,
+        "tenant_hash": tenant_hash(send.tenant),
+        "prompt_version": job.prompt_version,
+    }
+
+
+def _otel(job: Job) -> list[Observer]:
+    try:
+        from pipeline.telemetry.otel import OpenTelemetry  # noqa: PLC0415 (an extra)
+    except ImportError:
+        sys.stderr.write(
+            "warning: OTEL_EXPORTER_OTLP_ENDPOINT is set, and OpenTelemetry is not installed. "
+            "Install it:  pip install 'ledger-pipeline[otel]'\n"
+        )
+        return []
+    return [OpenTelemetry(job)]

@@ -1,0 +1,142 @@
+"""OpenTelemetry traces and metrics by the GenAI semantic conventions, sent by OTLP over HTTP to where OTEL_* says.
+
+One span for the run, and one for every call as its child, named `chat MODEL`; histograms of tokens and of duration.
+Attribute names and bucket bounds: OpenTelemetry's semantic conventions for generative AI, 2026-10.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.util.types import AttributeValue
+
+from pipeline import __version__
+from pipeline.job import Job
+from pipeline.ledger.records import Call
+from pipeline.work import Outcome
+
+SCOPE = "ledger-pipeline"
+PROVIDERS = {
+    "openai": "openai",
+    "azure": "azure.ai.openai",
+    "anthropic": "anthropic",
+    "bedrock": "aws.bedrock",
+    "gemini": "gcp.gemini",
+    "vertex": "gcp.vertex_ai",
+}
+TOKEN_BOUNDS = [float(4**power) for power in range(14)]
+DURATION_BOUNDS_S = [0.01 * 2**power for power in range(14)]
+FLUSH_MS = 10_000
+
+
+class OpenTelemetry:
+    """Spans are made when a call has ended, from the times that the ledger has."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        named: dict[str, AttributeValue] = {} if "OTEL_SERVICE_NAME" in os.environ else {"service.name": "pipeline"}
+        resource = Resource.create({**named, "service.version": __version__})
+        self._spans = TracerProvider(resource=resource, shutdown_on_exit=False)
+        self._spans.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        reader = PeriodicExportingMetricReader(OTLPMetricExporter())
+        self._meters = MeterProvider(metric_readers=[reader], resource=resource, shutdown_on_exit=False)
+        meter = self._meters.get_meter(SCOPE, __version__)
+        self._tokens = meter.create_histogram(
+            "gen_ai.client.token.usage", "{token}", explicit_bucket_boundaries_advisory=TOKEN_BOUNDS
+        )
+        self._duration_s = meter.create_histogram(
+            "gen_ai.client.operation.duration", "s", explicit_bucket_boundaries_advisory=DURATION_BOUNDS_S
+        )
+        self._tracer = self._spans.get_tracer(SCOPE, __version__)
+        self._run = self._tracer.start_span(f"pipeline run {job.name}")
+        self._parent = trace.set_span_in_context(self._run)
+        self._common = _common(job)
+
+    def called(self, call: Call) -> None:
+        send, usage = call.send, call.usage
+        error = {} if call.error_code is None else {"error.type": call.error_code}
+        begin_ns = send.sent_us * 1000
+        span = self._tracer.start_span(
+            f"chat {self._job.model.name}",
+            self._parent,
+            SpanKind.CLIENT,
+            {**self._common, **error, **_attributes(call)},
+            start_time=begin_ns,
+        )
+        if call.error_code is not None:
+            span.set_status(Status(StatusCode.ERROR, call.error_code))
+        span.end(begin_ns + (call.latency_ms or 0) * 1_000_000)
+        of = {**self._common, **error, **_of_response(call)}
+        if call.latency_ms is not None:
+            self._duration_s.record(call.latency_ms / 1000, of)
+        for kind, tokens in (("input", usage.input_tokens), ("output", usage.output_tokens)):
+            if tokens:
+                self._tokens.record(tokens, {**of, "gen_ai.token.type": kind})
+
+    def concluded(self, outcome: Outcome) -> None:
+        """Rows are counted on the run's span, at its end."""
+
+    def looked(self, rows_total: int, in_flight: int) -> None:
+        """Both providers export by themselves."""
+
+    def ended(self, manifest: Mapping[str, Any]) -> None:
+        rows = {f"pipeline.rows.{name}": count for name, count in manifest["rows"].items()}
+        cost = {} if manifest["cost_usd"] is None else {"pipeline.cost_usd": float(manifest["cost_usd"])}
+        self._run.set_attributes(
+            {**rows, **cost, "pipeline.state": manifest["state"], "pipeline.calls": manifest["calls"]}
+        )
+        self._run.end()
+        self._spans.force_flush(FLUSH_MS)
+        self._spans.shutdown()
+        self._meters.shutdown(FLUSH_MS)
+
+
+def _common(job: Job) -> dict[str, AttributeValue]:
+    model = job.model
+    server: dict[str, AttributeValue] = {}
+    if model.base_url and (host := urlsplit(model.base_url).hostname):
+        server["server.address"] = host
+    return {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": PROVIDERS.get(model.provider, model.provider),
+        "gen_ai.request.model": model.name,
+        **server,
+    }
+
+
+def _of_response(call: Call) -> dict[str, AttributeValue]:
+    return {} if call.model_version is None else {"gen_ai.response.model": call.model_version}
+
+
+def _attributes(call: Call) -> dict[str, AttributeValue]:
+    """What is told of one call beside what all share; names no document."""
+    send, usage = call.send, call.usage
+    found: dict[str, AttributeValue | None] = {
+        "gen_ai.response.id": call.provider_request_id,
+        "gen_ai.response.finish_reasons": None if call.finish_reason is None else [call.finish_reason],
+        "gen_ai.response.time_to_first_chunk": None if call.ttft_ms is None else call.ttft_ms / 1000,
+        "gen_ai.usage.input_tokens": usage.input_tokens,
+        "gen_ai.usage.output_tokens": usage.output_tokens,
+        "gen_ai.usage.cache_read.input_tokens": usage.cached_input_tokens,
+        "gen_ai.usage.cache_creation.input_tokens": usage.cache_write_tokens,
+        "gen_ai.usage.reasoning.output_tokens": usage.reasoning_tokens,
+        "http.response.status_code": call.http_status,
+        "http.request.resend_count": send.attempt - 1,
+        "pipeline.request_id": send.request_id,
+        "pipeline.row": send.row,
+        "pipeline.chunk": send.chunk,
+        "pipeline.purpose": str(send.purpose),
+        "pipeline.wait_ms": call.wait_ms,
+        "pipeline.cost_usd": None if call.cost_units is None else call.cost_units / 1e10,
+    }
+    return {**{name: value for name, value in found.items() if value is not None}, **_of_response(call)}
