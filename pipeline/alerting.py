@@ -5,13 +5,13 @@ The program runs without a shell and gets the alert on its standard input, so th
 
 import asyncio
 import json
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.limits import Alert
 from pipeline.results import tenant_hash
+from pipeline.saying import say
 
 TIMEOUT_S = 30.0  # of the program
 
@@ -27,13 +27,14 @@ class Alarm:
 
     def raise_alert(self, alert: Alert) -> None:
         """Returns at once; the program runs on beside the run."""
-        sys.stderr.write(f"warning: {alert}\n")
         event = {
+            "event": "alert",
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "job": self._job,
             "spent_usd": f"{alert.spent_usd:.10f}",
             "max_usd": str(alert.most_usd),
         }
+        say("warning", str(alert), spent_usd=event["spent_usd"], max_usd=event["max_usd"])
         self.events.append({**event, "tenant_hash": tenant_hash(alert.tenant)})
         if self._command:
             told = json.dumps({**event, "tenant": alert.tenant, "message": str(alert)}).encode()
@@ -50,15 +51,15 @@ class Alarm:
         try:
             process = await asyncio.create_subprocess_exec(*self._command, stdin=pipe, stdout=nowhere, stderr=pipe)
         except (OSError, ValueError) as error:
-            sys.stderr.write(f"warning: budget.alert_command {self._command[0]!r} cannot be run: {error}\n")
+            say("warning", f"budget.alert_command {self._command[0]!r} cannot be run: {error}")
             return
         try:
             _, said = await asyncio.wait_for(process.communicate(told), TIMEOUT_S)
         except TimeoutError:
             process.kill()
             await process.wait()
-            sys.stderr.write(f"warning: budget.alert_command took longer than {TIMEOUT_S:g} s and was ended\n")
+            say("warning", f"budget.alert_command took longer than {TIMEOUT_S:g} s and was ended")
             return
         if process.returncode:
             last = said.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
-            sys.stderr.write(f"warning: budget.alert_command ended with {process.returncode}: {last[0][:200]!r}\n")
+            say("warning", f"budget.alert_command ended with {process.returncode}: {last[0][:200]!r}")

@@ -20,9 +20,11 @@ import pyarrow as pa
 
 from pipeline import results
 from pipeline.admission import Admission, Stopped, TenantOverBudget
+from pipeline.alerting import Alarm
 from pipeline.caching import caching_for
 from pipeline.calling import Caller
 from pipeline.columns import RecordColumn
+from pipeline.displays import display_for
 from pipeline.errors import JobError
 from pipeline.extracting import Extraction
 from pipeline.feeding import Batch, Selection, Work, feed
@@ -38,8 +40,9 @@ from pipeline.providers import Wire, wire_for
 from pipeline.providers.credentials import credentials_for
 from pipeline.providers.transports import transport_for
 from pipeline.sandbox.embedded import embedded
+from pipeline.saying import in_json, say
 from pipeline.telemetry import telemetry_for
-from pipeline.watching import Watch
+from pipeline.watching import Watch, Watched
 from pipeline.work import ParkReason
 
 
@@ -60,6 +63,24 @@ class _Stop:
     bug: Exception | None = None
 
 
+class Window(asyncio.Semaphore):
+    """How many rows are worked on at once: twice as many as calls, so that none of these waits for a row."""
+
+    def __init__(self, calls: int) -> None:
+        self._rows = _rows_for(calls)
+        super().__init__(self._rows)
+
+    def widen(self, calls: int) -> None:
+        """Make room for as many calls; never less than before."""
+        for _ in range(_rows_for(calls) - self._rows):
+            self.release()
+        self._rows = max(self._rows, _rows_for(calls))
+
+
+def _rows_for(calls: int) -> int:
+    return calls + max(16, calls)
+
+
 class Run:
     """One session over one output folder."""
 
@@ -71,10 +92,12 @@ class Run:
         self._environ = environ
         self._folder = ledger.path.parent
         self._column = RecordColumn(prepared.model)
-        self._telemetry = telemetry_for(prepared.job, environ)
+        self._telemetry = telemetry_for(prepared.job, environ, log_calls=in_json())
         self._tally = Tally(on_call=self._telemetry.called, on_outcome=self._telemetry.concluded)
         self._stop = _Stop()
         self._over_budget: dict[str, str] = {}  # tenant → why its rows are left for another day
+        self._window = Window(prepared.job.limits.concurrency)
+        self._tuned: list[dict[str, Any]] = []
         self._started = datetime.now(UTC)
 
     async def execute(self) -> Ended:
@@ -89,6 +112,7 @@ class Run:
         async with self._wire() as wire:
             lost = ledger.begin(prepared.plan.request_hash, prepared.plan.doc_hash, prepared.source.fingerprint())
             _tell_lost(lost)
+            self._alarm = Alarm(self._job.name, self._job.budget.alert_command)
             governor = Governor(self._rules())
             self._governor = governor
             self._admission = Admission(governor, asyncio.get_running_loop().time, self._job.limits.outage_s)
@@ -102,6 +126,7 @@ class Run:
                     await self._work()
             finally:
                 await transport.aclose()
+                await self._alarm.aclose()
                 await ledger.stop_writing()
         if self._stop.input is not None:
             ledger.end("parked", "input")
@@ -145,7 +170,10 @@ class Run:
 
     async def _work(self) -> None:
         """Every row of the input into the ledger; every chosen row to its outcome, a window of them at a time."""
-        watching = asyncio.create_task(Watch(self._admission, self._governor, self._tally, self._telemetry).watching())
+        watched = Watched(self._job.name, self._folder, self._admission, self._governor, self._tally)
+        watch = Watch(watched, self._telemetry, self._alarm, display_for(sys.stderr), self._window.widen)
+        self._tuned = watch.tuned
+        watching = asyncio.create_task(watch.watching())
         rows: set[asyncio.Task[None]] = set()
         try:
             await self._dispatch(rows)
@@ -160,9 +188,7 @@ class Run:
             await asyncio.gather(*rows, watching, return_exceptions=True)
 
     async def _dispatch(self, rows: set[asyncio.Task[None]]) -> None:
-        concurrency = self._job.limits.concurrency
-        window = asyncio.Semaphore(concurrency + max(16, concurrency))
-        entered = 0
+        window, entered = self._window, 0
         try:
             async for batch in feed(self._prepared, self._ledger.path, self._selection):
                 self._enter(batch)
@@ -172,7 +198,7 @@ class Run:
                     if self._admission.stopped is not None:
                         window.release()
                         continue  # the rows that follow are entered all the same, and stay pending
-                    task = asyncio.create_task(self._row(work, window))
+                    task = asyncio.create_task(self._row(work))
                     rows.add(task)
                     task.add_done_callback(rows.discard)
         except JobError as error:
@@ -186,7 +212,7 @@ class Run:
         self._tally.ok += batch.ok
         self._tally.failed.update(batch.failed)
 
-    async def _row(self, work: Work, window: asyncio.Semaphore) -> None:
+    async def _row(self, work: Work) -> None:
         try:
             outcome = await self._extraction.outcome(work)
             await self._ledger.conclude(outcome)
@@ -200,7 +226,7 @@ class Run:
             traceback.print_exc(file=sys.stderr)
             self._admission.stop(ParkReason.INTERRUPTED, f"internal error: {error!r}")
         finally:
-            window.release()
+            self._window.release()
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
@@ -209,7 +235,7 @@ class Run:
 
         def on_signal() -> None:
             if self._admission.stopped is None:
-                sys.stderr.write("\nstopping: waiting for answers in flight (once more to cut them off)\n")
+                say("notice", "stopping: waiting for answers in flight (once more to cut them off)")
                 self._admission.stop(ParkReason.INTERRUPTED, "stopped by a signal")
             elif main is not None:
                 main.cancel()
@@ -255,6 +281,9 @@ class Run:
 
     def _write_manifest(self, state: str, reason: str | None, totals: results.Totals) -> dict[str, Any]:
         manifest = manifest_of(self._prepared, totals, state, reason, self._started)
+        if state != "running":
+            manifest["waited_share"] = self._admission.snapshot().waited_share
+            manifest["events"] = [*self._alarm.events, *self._tuned]
         results.write_json(self._folder / results.RUN, manifest)
         return manifest
 
@@ -264,13 +293,14 @@ def _tell_lost(lost: Sequence[Send]) -> None:
     if not lost:
         return
     most = money(sum(send.at_risk_units for send in lost))
-    sys.stderr.write(f"the last session died with {len(lost)} calls in flight, which may have cost up to {most}:\n")
-    for send in lost[:10]:
-        sys.stderr.write(
-            f"  row {send.row} ({send.id!r}), chunk {send.chunk}, {send.purpose}, call {send.request_id}\n"
-        )
+    lines = [f"the last session died with {len(lost)} calls in flight, which may have cost up to {most}:"]
+    lines += [
+        f"  row {send.row} ({send.id!r}), chunk {send.chunk}, {send.purpose}, call {send.request_id}"
+        for send in lost[:10]
+    ]
     if len(lost) > 10:
-        sys.stderr.write(f"  and {len(lost) - 10} more; all are in calls.parquet with error_code 'lost'\n")
+        lines.append(f"  and {len(lost) - 10} more; all are in calls.parquet with error_code 'lost'")
+    say("notice", "\n".join(lines))
 
 
 KEPT = "kept_schema"

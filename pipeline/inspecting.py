@@ -2,7 +2,9 @@
 
 import json
 import sqlite3
+import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +15,7 @@ from pipeline.ledger import FILE, connect, records
 from pipeline.ledger.lock import held
 from pipeline.manifest import read_manifest
 from pipeline.pricing import from_units
+from pipeline.readings import read_live
 from pipeline.results import TOKENS, tenant_hash
 from pipeline.work import ErrorCode
 
@@ -29,11 +32,29 @@ def status(folder: Path) -> dict[str, Any]:
         raise JobError(f"{folder}: no run here yet. Start one with: pipeline run JOB")
     holder = held(folder)
     if manifest["state"] != "running":
-        return {**_brief(manifest), "held_by": holder}
+        return {**_brief(manifest), "held_by": holder, "now": None}
     with closing(connect(path, read_only=True)) as db:
         live = _live(db, manifest["rows"]["total"])
     state, reason = ("running", None) if holder else ("interrupted", "the process died; run the same command again")
-    return {**_brief(manifest), **live, "state": state, "reason": reason, "held_by": holder}
+    now = read_live(folder) if holder else None
+    return {**_brief(manifest), **live, "state": state, "reason": reason, "held_by": holder, "now": now}
+
+
+def watched(folder: Path, every_s: float) -> Iterator[dict[str, Any]]:
+    """What `status` says whenever it has changed, the end included.
+
+    Raises:
+        JobError: as `status`.
+    """
+    last: dict[str, Any] = {}
+    while True:
+        found = status(folder)
+        if found != last:
+            yield found
+        if found["state"] != "running":
+            return
+        last = found
+        time.sleep(every_s)
 
 
 def _brief(manifest: dict[str, Any]) -> dict[str, Any]:

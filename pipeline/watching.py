@@ -1,41 +1,124 @@
-"""What a run does now and then while it goes on: tells how far it is, warns of its budget, lets tenants begin anew."""
+"""What a run does now and then while it goes on: shows how far it is, warns of its budget, is tuned from outside.
+
+A few times a second it looks; what it sees goes to the display, to the observers and, for `status`, into a small file.
+"""
 
 import asyncio
-import sys
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
+from pipeline import saying
 from pipeline.admission import Admission
+from pipeline.alerting import Alarm
+from pipeline.displays import Display
 from pipeline.limits import Governor
-from pipeline.progress import ProgressLine, Tally
+from pipeline.progress import Tally
+from pipeline.readings import LIVE, Pace, Reading, reading_of
 from pipeline.telemetry import Telemetry
+from pipeline.tuning import Inbox, Wish
+
+LOOK_EVERY_S = 0.25
+LIVE_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What is looked at."""
+
+    name: str
+    folder: Path
+    admission: Admission
+    governor: Governor
+    tally: Tally
 
 
 class Watch:
-    """The one clock of a run that is not admission's. `watching` goes on until it is cancelled."""
+    """The one clock of a run that is not admission's. `watching` goes on until it is cancelled.
 
-    def __init__(self, admission: Admission, governor: Governor, tally: Tally, telemetry: Telemetry) -> None:
-        self._admission = admission
-        self._governor = governor
-        self._tally = tally
+    `widen`: makes room for as many rows at once as a higher concurrency needs. `tuned`: changes made, for run.json.
+    """
+
+    def __init__(
+        self, run: Watched, telemetry: Telemetry, alarm: Alarm, display: Display, widen: Callable[[int], None]
+    ) -> None:
+        self._name = run.name
+        self._live = run.folder / LIVE
+        self._admission = run.admission
+        self._governor = run.governor
+        self._tally = run.tally
         self._telemetry = telemetry
-        self._line = ProgressLine(tally)
+        self._alarm = alarm
+        self._display = display
+        self._widen = widen
+        self._inbox = Inbox(run.folder)
+        self._pace = Pace()
         self._day = datetime.now(UTC).date()
+        self._shown_s = self._lived_s = time.monotonic()
+        self.tuned: list[dict[str, Any]] = []
 
     async def watching(self) -> None:
-        self._line.begin()
+        begun_done = self._tally.done
         try:
             while True:
-                await asyncio.sleep(self._line.every_s)
-                self._look()
+                await asyncio.sleep(LOOK_EVERY_S)
+                self._new_day()
+                while (alert := self._governor.alert()) is not None:
+                    self._alarm.raise_alert(alert)
+                for wish in self._inbox.take():
+                    self._tune(wish)
+                self._show(begun_done)
         finally:
-            self._line.clear()
+            self._display.close()
+            self._live.unlink(missing_ok=True)
 
-    def _look(self) -> None:
+    def _new_day(self) -> None:
         if (today := datetime.now(UTC).date()) != self._day:
             self._day = today
             self._governor.money.start_day({})  # tenants begin anew
-        if (alert := self._governor.alert()) is not None:
-            self._line.clear()
-            sys.stderr.write(f"warning: {alert}\n")
+
+    def _tune(self, wish: Wish) -> None:
+        snapshot = self._admission.snapshot()
+        before = {"concurrency": snapshot.concurrency, "max_usd": _text(snapshot.cap_usd)}
+        if wish.concurrency is not None:
+            self._widen(wish.concurrency)
+            self._admission.set_concurrency(wish.concurrency)
+        if wish.max_usd is not None:
+            self._admission.set_max_usd(wish.max_usd)
+        saying.say("notice", f"tuned: {wish}, by {wish.by}")
+        after = {"concurrency": wish.concurrency, "max_usd": _text(wish.max_usd)}
+        self.tuned.append({"event": "tuned", "at": wish.at, "by": wish.by, "before": before, "after": after})
+
+    def _show(self, begun_done: int) -> None:
+        now_s = time.monotonic()
+        rows_per_s = self._pace.look(now_s, self._tally.done)
         self._telemetry.looked(self._tally.total, self._admission.in_flight)
-        self._line.show(self._admission.in_flight, self._admission.why_waiting)
+        show = now_s - self._shown_s >= self._display.every_s
+        live = now_s - self._lived_s >= LIVE_EVERY_S
+        if not (show or live):
+            return
+        waiting = self._admission.why_waiting
+        reading = reading_of(self._name, self._tally, begun_done, self._admission.snapshot(), waiting, rows_per_s)
+        if show:
+            self._shown_s = now_s
+            self._display.show(reading)
+        if live:
+            self._lived_s = now_s
+            self._write_live(reading)
+
+    def _write_live(self, reading: Reading) -> None:
+        temporary = self._live.with_suffix(".tmp")
+        try:
+            temporary.write_text(json.dumps(reading.as_json()))
+            temporary.replace(self._live)
+        except OSError:
+            pass  # a full disk is the ledger's to tell of
+
+
+def _text(usd: Decimal | None) -> str | None:
+    return None if usd is None else str(usd)

@@ -12,6 +12,7 @@ from pipeline.cli.ahead import check, estimate
 from pipeline.cli.looking import costs, show, status, verify
 from pipeline.cli.running import retry, run
 from pipeline.cli.sandbox import sandbox
+from pipeline.cli.tuning import tune
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -32,7 +33,7 @@ def main() -> None:
     """  # noqa: D301 (\b is click's mark for text that is not to be re-wrapped)
 
 
-for _verb in (run, retry, estimate, check, status, show, verify, costs, sandbox):
+for _verb in (run, retry, estimate, check, status, show, verify, costs, tune, sandbox):
     main.add_command(_verb)
 
 

@@ -28,8 +28,8 @@ def estimate(job_file: Path, exact: bool, as_json: bool, **overrides: Any) -> No
     from pipeline.exactly import counted_exactly
     from pipeline.measuring import history, measure
     from pipeline.preparing import prepare
-    from pipeline.progress import estimate_text
     from pipeline.shape_size import answer_tokens
+    from pipeline.summaries import estimate_text
 
     prepared = prepare(load(job_file, overrides))
     job = prepared.job

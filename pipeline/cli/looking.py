@@ -12,16 +12,34 @@ from pipeline.cli.options import DIR, JOB, errors_to_exit_code, job_options, jso
 
 @click.command()
 @JOB
+@click.option("--watch", is_flag=True, help="Look again and again, until the run has ended.")
+@click.option("--every", type=click.FloatRange(min=0.2), default=2.0, show_default=True, metavar="S", help="Seconds.")
 @job_options
 @json_option
 @errors_to_exit_code
-def status(job_file: Path, as_json: bool, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
-    """Counts, cost and state of a run that is running, parked or finished."""
-    from pipeline.inspecting import status as read_status
-    from pipeline.progress import status_text
+def status(job_file: Path, watch: bool, every: float, as_json: bool, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
+    """Counts, cost and state of a run that is running, parked or finished.
 
-    found = read_status(output_folder(job_file, overrides))
-    tell(found, status_text(found), as_json=as_json)
+    \b
+    Examples:
+      pipeline status jobs/invoices.toml
+      pipeline status jobs/invoices.toml --watch
+      pipeline status jobs/invoices.toml --watch --json      one object a line
+    """  # noqa: D301
+    from pipeline.inspecting import status as read_status
+    from pipeline.inspecting import watched
+    from pipeline.summaries import status_text
+
+    folder = output_folder(job_file, overrides)
+    if not watch:
+        found = read_status(folder)
+        tell(found, status_text(found), as_json=as_json)
+        return
+    on_screen = sys.stdout.isatty() and not as_json
+    for found in watched(folder, every):
+        if on_screen:
+            click.clear()
+        tell(found, status_text(found), as_json=as_json)
 
 
 @click.command()
@@ -71,7 +89,7 @@ def costs(folder: Path, by: str, as_json: bool) -> None:  # noqa: FBT001 (click'
       pipeline costs out/invoices --by error_code --json
     """  # noqa: D301
     from pipeline.costing import costs as grouped
-    from pipeline.progress import costs_text
+    from pipeline.summaries import costs_text
 
     entries = grouped(folder, by)
     tell({"by": by, "groups": entries}, costs_text(by, entries), as_json=as_json)

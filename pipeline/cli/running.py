@@ -9,15 +9,25 @@ import click
 
 from pipeline.cli.options import JOB, command_line, errors_to_exit_code, job_options, json_option, load, tell
 from pipeline.errors import JobError
+from pipeline.saying import emit, in_json, speak
+
+LOG_FORMAT = click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: progress, warnings, calls and the summary as one JSON object a line, on standard error.",
+)
 
 
 @click.command()
 @JOB
 @job_options
+@LOG_FORMAT
 @click.option("--fresh", is_flag=True, help="Start over in a new ledger; the old one is kept beside it.")
 @json_option
 @errors_to_exit_code
-def run(job_file: Path, fresh: bool, as_json: bool, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
+def run(job_file: Path, fresh: bool, as_json: bool, log_format: str, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
     """Run everything in the input that has no outcome yet.
 
     \b
@@ -27,16 +37,18 @@ def run(job_file: Path, fresh: bool, as_json: bool, **overrides: Any) -> None:  
     """  # noqa: D301
     from pipeline.feeding import Selection
 
+    speak(log_format)
     _run(job_file, overrides, "run", Selection(), fresh=fresh, as_json=as_json)
 
 
 @click.command()
 @JOB
 @job_options
+@LOG_FORMAT
 @click.option("--where", metavar="error_code=CODE", help="Only rows that failed with this code.")
 @json_option
 @errors_to_exit_code
-def retry(job_file: Path, where: str | None, as_json: bool, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
+def retry(job_file: Path, where: str | None, as_json: bool, log_format: str, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
     """Run only the rows that failed, and merge them into the same output.
 
     \b
@@ -46,13 +58,14 @@ def retry(job_file: Path, where: str | None, as_json: bool, **overrides: Any) ->
     """  # noqa: D301
     from pipeline.feeding import Selection
 
+    speak(log_format)
     _run(job_file, overrides, "retry", Selection(failed=True, error_code=_where(where)), fresh=False, as_json=as_json)
 
 
 def _run(job_file: Path, overrides: dict[str, Any], verb: str, selection: Any, *, fresh: bool, as_json: bool) -> None:  # noqa: ANN401 (selection's type would cost an import)
     from pipeline.engine import exit_code, run_job
     from pipeline.preparing import prepare, require_affordable
-    from pipeline.progress import summary
+    from pipeline.summaries import summary
 
     prepared = prepare(load(job_file, overrides))
     require_affordable(prepared)
@@ -62,8 +75,11 @@ def _run(job_file: Path, overrides: dict[str, Any], verb: str, selection: Any, *
         next_step = _how_to_go_on(ended, job_file, overrides, verb)
     elif ended.manifest["rows"]["failed"]:
         next_step = f"To run only the failed rows again:  {command_line('retry', job_file, overrides)}"
-    text = summary(ended.manifest, prepared.job.output.path, next_step)
-    tell(ended.manifest, text, as_json=as_json, quiet=True)
+    if in_json():
+        emit({"event": "summary", "next": next_step or None, **ended.manifest})
+    if as_json or not in_json():
+        text = summary(ended.manifest, prepared.job.output.path, next_step)
+        tell(ended.manifest, text, as_json=as_json, quiet=True)
     sys.exit(exit_code(ended, prepared.job.limits.max_failed_share))
 
 
@@ -72,6 +88,9 @@ def _how_to_go_on(ended: Any, job_file: Path, overrides: dict[str, Any], verb: s
 
     why = f"Stopped early: {ended.message}\n" if ended.message else ""
     cap = ended.manifest["job"]["budget"]["max_usd"]
+    tuned = any(event["event"] == "tuned" and event["after"]["max_usd"] for event in ended.manifest["events"])
+    if ended.park is ParkReason.BUDGET and tuned:
+        return f"{why}To go on under the job's own cap:  {command_line(verb, job_file, overrides)}"
     if ended.park is ParkReason.BUDGET and cap is None:
         return f"{why}To go on tomorrow (UTC), or with a higher cap:  {command_line(verb, job_file, overrides)}"
     if ended.park is ParkReason.BUDGET:

@@ -73,6 +73,7 @@ class Snapshot:
     concurrency: int
     slots: int
     gate_until_s: float
+    cap_usd: Decimal | None
     spent_usd: Decimal
     reserved_usd: Decimal
     at_risk_usd: Decimal
@@ -280,6 +281,7 @@ class Governor:
             concurrency=self.concurrency,
             slots=self.slots,
             gate_until_s=self.gate_until_s,
+            cap_usd=self.money.run.most_usd,
             spent_usd=self.money.run.spent_usd,
             reserved_usd=self.money.run.reserved_usd,
             at_risk_usd=self.money.run.at_risk_usd,

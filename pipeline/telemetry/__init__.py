@@ -4,7 +4,6 @@ All of them see calls and outcomes as the ledger does, in the fields of calls.pa
 key is in any. None of them can end a run: what fails is told once, on standard error, and is then left alone.
 """
 
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -12,6 +11,7 @@ from pipeline.job import Job
 from pipeline.ledger.records import Call
 from pipeline.pricing import from_units
 from pipeline.results import TOKENS, tenant_hash
+from pipeline.saying import say
 from pipeline.work import Outcome
 
 OTLP_VARIABLES = (
@@ -61,7 +61,7 @@ class Telemetry:
                 tell(observer)
             except Exception as error:  # noqa: BLE001 (the boundary: a broken collector must not cost a run)
                 self._observers.remove(observer)
-                sys.stderr.write(f"warning: {type(observer).__name__} is switched off for this run: {error}\n")
+                say("warning", f"{type(observer).__name__} is switched off for this run: {error}")
 
 
 def telemetry_for(job: Job, environ: Mapping[str, str], *, log_calls: bool = False) -> Telemetry:
@@ -115,9 +115,10 @@ def _otel(job: Job) -> list[Observer]:
     try:
         from pipeline.telemetry.otel import OpenTelemetry  # noqa: PLC0415 (an extra)
     except ImportError:
-        sys.stderr.write(
-            "warning: OTEL_EXPORTER_OTLP_ENDPOINT is set, and OpenTelemetry is not installed. "
-            "Install it:  pip install 'ledger-pipeline[otel]'\n"
+        say(
+            "warning",
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, and OpenTelemetry is not installed. "
+            "Install it:  pip install 'ledger-pipeline[otel]'",
         )
         return []
     return [OpenTelemetry(job)]

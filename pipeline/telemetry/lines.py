@@ -1,14 +1,12 @@
 """One JSON line for every call, on standard error: the fields of calls.parquet, and when."""
 
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
 from pipeline.job import Job
 from pipeline.ledger.records import Call
+from pipeline.saying import emit
 from pipeline.telemetry import call_fields
 from pipeline.work import Outcome
 
@@ -22,7 +20,7 @@ class CallLines:
     def called(self, call: Call) -> None:
         sent = datetime.fromtimestamp(call.send.sent_us / 1e6, UTC).isoformat(timespec="milliseconds")
         fields = {"event": "call", "sent_at": sent, **call_fields(call, self._job)}
-        sys.stderr.write(orjson.dumps(fields).decode() + "\n")
+        emit(fields)
 
     def concluded(self, outcome: Outcome) -> None:
         """Outcomes are in results.parquet."""

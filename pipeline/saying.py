@@ -1,0 +1,57 @@
+"""The one way to standard error while a run goes on: lines for people, or one JSON object a line.
+
+A terminal that is gone must not cost a run: what cannot be written is not written.
+"""
+
+import contextlib
+import json
+import sys
+import unicodedata
+from datetime import UTC, datetime
+from typing import Any
+
+_format = "text"
+
+
+def speak(log_format: str) -> None:
+    """`text` or `json`, for the rest of the process."""
+    global _format  # noqa: PLW0603 (one standard error, one format)
+    _format = log_format
+
+
+def in_json() -> bool:
+    return _format == "json"
+
+
+def say(event: str, message: str, **fields: Any) -> None:  # noqa: ANN401 (any JSON value)
+    """One line: a `warning` or `notice` with its message. `fields` are told in JSON only."""
+    if in_json():
+        emit({"event": event, "at": _now(), "message": message, **fields})
+    else:
+        write(f"{event}: {message}\n" if event == "warning" else f"{message}\n")
+
+
+def emit(value: dict[str, Any]) -> None:
+    """One JSON line."""
+    write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+
+
+def write(text: str) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def inert(text: str) -> str:
+    """`text` with what a terminal would act on (escapes, control characters, changes of direction) made visible."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(char if char == "\n" or not _acts(char) else f"\\u{ord(char):04x}" for char in text)
+
+
+def _acts(char: str) -> bool:
+    return unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

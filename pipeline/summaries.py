@@ -1,0 +1,108 @@
+"""What the verbs tell people, as text: the summary of a run, its status, an estimate, costs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.progress import duration
+from pipeline.readings import WORDS, waited_for
+from pipeline.saying import inert
+
+
+def summary(manifest: dict[str, Any], folder: str, next_step: str) -> str:
+    """The end of a run, from its manifest: every figure in it can be found in run.json."""
+    rows, tokens = manifest["rows"], manifest["tokens"]
+    failed = ", ".join(
+        f"{count} {code}" for code, count in sorted(manifest["failed_by_code"].items(), key=lambda i: -i[1])
+    )
+    cost = manifest["cost_usd"]
+    lines = [
+        ("rows", f"{rows['total']:,}   {rows['ok']:,} ok · {rows['failed']:,} failed · {rows['pending']:,} pending"),
+        ("repaired", f"{manifest['repaired_rows']:,} rows, with {manifest['repairs']:,} repair calls"),
+        ("failed", failed or "none"),
+        ("calls", f"{manifest['calls']:,}   {manifest['rate_limited']:,} answered 429 and waited out"),
+        ("waited", waited_for(manifest.get("waited_share") or {}) or "for nothing"),
+        ("tokens", _tokens(tokens)),
+        ("cost", f"${cost} by {manifest['price_table']}" if cost is not None else "unknown: no price for this model"),
+        ("time", duration(manifest["seconds"])),
+        ("results", f"{folder}/results.parquet, calls.parquet, run.json"),
+    ]
+    if manifest.get("free_rows"):
+        lines.insert(
+            2, ("free", f"{manifest['free_rows']:,} rows answered by a duplicate or an earlier run, at no cost")
+        )
+    reason = f" ({manifest['reason']})" if manifest["reason"] else ""
+    lines += [("advice", text) for text in manifest.get("advice", ())]
+    head = f"{inert(manifest['job']['name'])}: {manifest['state']}{reason}"
+    body = "\n".join(f"  {name:<9} {text}" for name, text in lines)
+    return f"{head}\n{body}" + (f"\n\n{next_step}" if next_step else "")
+
+
+def _tokens(tokens: dict[str, int]) -> str:
+    into = f"{tokens['input_tokens']:,} in ({tokens['cached_input_tokens']:,} cached)"
+    return f"{into} · {tokens['output_tokens']:,} out ({tokens['reasoning_tokens']:,} reasoning)"
+
+
+def status_text(found: dict[str, Any]) -> str:
+    rows = found["rows"]
+    failed = ", ".join(f"{count} {code}" for code, count in sorted(found["failed_by_code"].items()))
+    lines = [
+        f"{inert(found['name'])}: {found['state']}" + (f" ({found['reason']})" if found["reason"] else ""),
+        f"  rows      {rows['total']:,}   {rows['ok']:,} ok · {rows['failed']:,} failed · {rows['pending']:,} pending",
+        f"  failed    {failed or 'none'}",
+        f"  calls     {found['calls']:,}   {found['rate_limited']:,} answered 429",
+        f"  cost      {'unknown' if found['cost_usd'] is None else '$' + found['cost_usd']}",
+        f"  started   {found['started_at']}",
+    ]
+    if (now := found.get("now")) is not None:
+        lines += _now_lines(now)
+    if found["held_by"]:
+        lines.append(f"  held by   {found['held_by']}")
+    return "\n".join(lines)
+
+
+def _now_lines(now: dict[str, Any]) -> list[str]:
+    """What a run that goes on does at this moment."""
+    pace = "" if now["rows_per_s"] is None else f"   {now['rows_per_s']:,.1f} rows/s"
+    left = "" if now["seconds_left"] is None else f"   about {duration(now['seconds_left'])} left"
+    lines = [f"  now       {now['in_flight']} calls in flight of {now['slots']} slots{pace}{left}"]
+    lines += [
+        f"  limit     {WORDS.get(limit['of'], limit['of'])}: {limit['in_use']:,} in use, {limit['left']:,} left of "
+        f"{limit['limit_per_minute']:,} a minute ({limit['source']})"
+        for limit in now["limits"]
+    ]
+    waited = waited_for(now["waited_share"])
+    return lines + ([f"  waits     {waited}"] if waited else [])
+
+
+def estimate_text(report: dict[str, Any]) -> str:
+    """The dry-run as people read it."""
+    cost, seconds = report["cost_usd"], report["seconds"]
+    money_line = "unknown: no price for this model"
+    if cost is not None:
+        money_line = f"${cost['low']} low · ${cost['expected']} expected · ${cost['high']} high"
+    lines = [
+        f"{report['name']}: {report['model']} ({report['provider']})",
+        f"  rows      {report['rows']:,}",
+        f"  requests  {report['requests']:,}, and {_expected(report['repair_requests'])} repairs",
+        f"  input     {_expected(report['input_tokens'])} tokens",
+        f"  output    {_expected(report['output_tokens'])} tokens",
+        f"  cost      {money_line}",
+        f"  time      about {duration(seconds['expected'])}, up to {duration(seconds['high'])}",
+        "  because",
+        *(f"    - {line}" for line in report["assumptions"]),
+    ]
+    return "\n".join(lines)
+
+
+def _expected(band: dict[str, Any]) -> str:
+    return f"{band['expected']:,} ({band['low']:,} to {band['high']:,})"
+
+
+def costs_text(by: str, groups: Sequence[dict[str, Any]]) -> str:
+    lines = [f"{by:<24} {'calls':>8} {'input tokens':>14} {'output tokens':>14} {'cost':>16}"]
+    lines += [
+        f"{group[by] or '-':<24} {group['calls']:>8,} {group['input_tokens']:>14,} {group['output_tokens']:>14,} "
+        f"{'$' + group['cost_usd']:>16}"
+        for group in groups
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,120 @@
+"""`pipeline tune`, and `status --watch`: another terminal looks at a run, and changes it."""
+
+import json
+import time
+from decimal import Decimal
+
+import pytest
+from scripted_server import Scripted
+
+from pipeline.errors import JobError
+from pipeline.tuning import PREFIX, SUFFIX, Inbox, Wish, wish_of
+
+ANSWER = json.dumps({"name": "x", "total": "1"})
+
+
+def note(folder, name, **values):
+    path = folder / f"{PREFIX}{name}{SUFFIX}"
+    path.write_text(json.dumps({"concurrency": None, "max_usd": None, "by": "a", "at": "b", **values}))
+    return path
+
+
+def test_notes_are_taken_in_order_and_once(tmp_path):
+    """The last one is carried out last, and so it wins."""
+    inbox = Inbox(tmp_path)
+    note(tmp_path, "2", concurrency=8)
+    note(tmp_path, "1", max_usd="1.50")
+    assert list(inbox.take()) == [Wish(None, Decimal("1.50"), "a", "b"), Wish(8, None, "a", "b")]
+    assert list(inbox.take()) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_note_of_an_earlier_session_is_not_for_this_one(tmp_path):
+    """Nobody wants the cap of last week."""
+    note(tmp_path, "1", concurrency=8)
+    assert list(Inbox(tmp_path).take()) == []
+
+
+@pytest.mark.parametrize(
+    "values", [{"concurrency": 0}, {"concurrency": "x"}, {"max_usd": "NaN"}, {"max_usd": "-1"}, {"max_usd": []}]
+)
+def test_a_note_that_makes_no_sense_is_taken_away(tmp_path, values):
+    """It came from nobody's `pipeline tune`."""
+    inbox = Inbox(tmp_path)
+    note(tmp_path, "1", **values)
+    assert list(inbox.take()) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("asked", "said"), [((None, None), "nothing to change"), ((None, "much"), "--max-usd 'much'")])
+def test_a_wish_that_is_none_is_an_error(asked, said):
+    """Before any run hears of it."""
+    with pytest.raises(JobError, match=said):
+        wish_of(*asked)
+
+
+def slow(job, server, rows=60, **more):
+    """A run of one call at a time: a fifth of a second and 210 millionths of a dollar an answer."""
+    server.script = lambda document, nth, body: Scripted(delay_s=0.2, usage=(1000, 100), text=ANSWER)
+    lines = [{"id": f"r{n}", "text": f"document {n}"} for n in range(rows)]
+    job.write(server.url, rows=lines, limits={"concurrency": 1}, **more)
+    running = job.start("run", job.file)
+    wait_for(lambda: server.sent >= 1)
+    return running
+
+
+def wait_for(what, patience_s=30.0):
+    deadline_s = time.monotonic() + patience_s
+    while not (found := what()):
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+    return found
+
+
+def test_a_running_run_takes_a_higher_concurrency(job, server):
+    """More calls at once than the job's own window of rows has room for; logged, and kept in run.json."""
+    running = slow(job, server)
+    told = json.loads(job.pipeline("tune", job.file, "--concurrency", "50", "--json", code=0).out)
+    assert told == {"applied": {"concurrency": 50, "max_usd": None}}
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 0
+    assert "tuned: limits.concurrency = 50, by process" in err
+    assert server.most_at_once > 20
+    (event,) = job.reconcile()["events"]
+    assert event["before"]["concurrency"] == 1
+    assert event["after"] == {"concurrency": 50, "max_usd": None}
+    assert not [path.name for path in job.out.iterdir() if "tune" in path.name or "live" in path.name]
+
+
+def test_a_lower_cap_parks_a_running_run(job, server):
+    """Exit code 3; the same command goes on under the job's own cap."""
+    running = slow(job, server)
+    job.pipeline("tune", job.file, "--max-usd", "0.0001", code=0)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 3
+    assert "To go on under the job's own cap:  pipeline run" in err
+    manifest = job.reconcile()
+    assert (manifest["state"], manifest["reason"]) == ("parked", "budget")
+    assert manifest["rows"]["pending"] > 0
+
+
+def test_there_is_nothing_to_tune_where_nothing_runs(job, server):
+    """Says how to start with the flag."""
+    job.write(server.url, rows=[{"id": "a", "text": "x"}])
+    assert "no run is going on here" in job.pipeline("tune", job.file, "--concurrency", "2", code=2).err
+    job.run()
+    assert "pipeline run JOB" in job.pipeline("tune", job.file, "--concurrency", "2", code=2).err
+
+
+def test_status_watches_until_the_run_has_ended(job, server):
+    """What is in flight and why it is not faster, an object a line; the last is the final state."""
+    running = slow(job, server, rows=12)
+    watched = job.pipeline("status", job.file, "--watch", "--every", "0.2", "--json", code=0)
+    running.communicate(timeout=60)
+    lines = [json.loads(line) for line in watched.out.splitlines()]
+    assert [line["state"] for line in lines[:-1]] == ["running"] * (len(lines) - 1)
+    assert lines[-1]["state"] == "finished"
+    now = [line["now"] for line in lines if line["now"]]
+    assert now
+    assert all(one["slots"] == 1 for one in now)
+    assert any(one["waited_share"].get("slots") for one in now)
