@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.caching import caching_for
 from pipeline.errors import JobError, LedgerError
 from pipeline.job import Job
 from pipeline.ledger.lock import held, require_local
+from pipeline.measuring import sizing_of
 from pipeline.output import ready_folder
 from pipeline.preparing import Prepared, prepare, require_affordable
 from pipeline.providers import wire_for
@@ -59,6 +61,10 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
     if job.model.temperature is not None and refuses_temperature(job.model.name):
         advice = f"{job.model.name} refuses model.temperature: every request would be a 400. Leave the key out"
         yield Finding("model", "problem", advice)
+    if (advised := sizing_of(prepared)) is not None:
+        yield Finding("model", "warning", advised.told)
+    fixed = plan.fixed_tokens
+    yield Finding("prompt caching", "ok", caching_for(job.model, fixed, rows, prepared.rate).told)
     if prepared.rate is None:
         advice = "cost will be null; add [prices] with input_usd_per_mtok and output_usd_per_mtok"
         yield Finding("prices", "warning", f"no price is known for {job.model.name}: {advice}")

@@ -32,6 +32,7 @@ from pipeline.ledger import Ledger
 from pipeline.ledger.records import Send
 from pipeline.limits import Governor, LimitRules, rules_of
 from pipeline.manifest import manifest_of
+from pipeline.measuring import sizing_of
 from pipeline.output import finished, ready_folder
 from pipeline.preparing import Prepared
 from pipeline.pricing import from_units
@@ -284,6 +285,8 @@ class Run:
         if state != "running":
             manifest["waited_share"] = self._admission.snapshot().waited_share
             manifest["events"] = [*self._alarm.events, *self._tuned]
+            advised = sizing_of(self._prepared) if totals.calls else None
+            manifest["advice"] = [] if advised is None else [advised.told]
         results.write_json(self._folder / results.RUN, manifest)
         return manifest
 

@@ -88,6 +88,7 @@ def estimate_text(report: dict[str, Any]) -> str:
         f"  output    {_expected(report['output_tokens'])} tokens",
         f"  cost      {money_line}",
         f"  time      about {duration(seconds['expected'])}, up to {duration(seconds['high'])}",
+        *(f"  advice    {text}" for text in report.get("advice", ())),
         "  because",
         *(f"    - {line}" for line in report["assumptions"]),
     ]

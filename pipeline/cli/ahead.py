@@ -26,7 +26,7 @@ def estimate(job_file: Path, exact: bool, as_json: bool, **overrides: Any) -> No
     """  # noqa: D301
     from pipeline.estimating import estimate as estimated
     from pipeline.exactly import counted_exactly
-    from pipeline.measuring import history, measure
+    from pipeline.measuring import history, measure, sizing_of
     from pipeline.preparing import prepare
     from pipeline.shape_size import answer_tokens
     from pipeline.summaries import estimate_text
@@ -40,6 +40,8 @@ def estimate(job_file: Path, exact: bool, as_json: bool, **overrides: Any) -> No
         notes.append(note)
     result = estimated(counts, prepared.rate, size, job.model.max_output_tokens, history(prepared), job.limits)
     report = {"name": job.name, "provider": job.model.provider, "model": job.model.name, **result.as_json()}
+    advised = sizing_of(prepared, counts.input_tokens / counts.requests if counts.requests else None)
+    report["advice"] = [] if advised is None else [advised.told]
     report["assumptions"] = [*notes, *report["assumptions"]]
     tell(report, estimate_text(report), as_json=as_json)
 
