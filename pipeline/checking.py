@@ -8,7 +8,7 @@ from pipeline.caching import caching_for
 from pipeline.errors import JobError, LedgerError
 from pipeline.job import Job
 from pipeline.ledger.lock import held, require_local
-from pipeline.measuring import sizing_of
+from pipeline.measuring import asked, sizing_of
 from pipeline.output import ready_folder
 from pipeline.preparing import Prepared, prepare, require_affordable
 from pipeline.providers import wire_for
@@ -50,7 +50,7 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
     for note in prepared.notes:
         yield Finding("schema", "warning", note)
     columns = ", ".join(("{text}", *(f"{{{name}}}" for name in plan.template.other_columns)))
-    yield Finding("prompt", "ok", f"uses {columns}; {plan.fixed_tokens} tokens go with every request")
+    yield Finding("prompt", "ok", f"uses {columns}; {asked(prepared).fixed_tokens} tokens go with every request")
     rows = prepared.source.count_rows()
     yield Finding("input", "ok" if rows else "warning", f"{rows:,} rows in {len(prepared.source.files)} files")
     known = limits_of(job.model.name).known

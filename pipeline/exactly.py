@@ -52,9 +52,9 @@ def counted_exactly(prepared: Prepared, counts: Counts, environ: Mapping[str, st
     if found is None:
         ours = "exact" if prepared.counter.exact else "an estimate"
         return counts, f"{prepared.job.model.provider} counts no tokens of its own: ours ({ours}) stand"
-    scaled = counts.input_tokens + found.provider_tokens - found.our_tokens
+    scaled = counts.free_input_tokens + found.provider_tokens
     told = f"input counted by the provider: {found.provider_tokens:,} tokens in {found.requests:,} requests"
-    return replace(counts, input_tokens=scaled), f"{told}, {found.our_tokens:,} by our own count"
+    return replace(counts, provider_input_tokens=scaled), f"{told}, {found.our_tokens:,} by our own count"
 
 
 async def _count_all(prepared: Prepared, wire: CountingWire, environ: Mapping[str, str]) -> Counted:

@@ -44,6 +44,7 @@ class Selection:
 
     failed: bool = False
     error_code: str | None = None
+    only_rows: frozenset[int] | None = None  # of these, the rows at these places in the input; None: all
 
 
 async def feed(prepared: Prepared, ledger_path: Path, selection: Selection) -> AsyncIterator[Batch]:
@@ -87,7 +88,7 @@ def _batch(
             batch.failed[ErrorCode.BAD_ROW] += 1
             continue
         end = ended.get(doc)
-        if _chosen(end, selection):
+        if _chosen(row, end, selection):
             chunks = chunk(row.text, prepared.counter, plan.chunk_tokens, plan.overlap_tokens, exact=prepared.exact)
             batch.todo.append(Work(row, doc, chunks, end.session if end else 0))
         elif end is None:
@@ -99,7 +100,9 @@ def _batch(
     return batch
 
 
-def _chosen(end: End | None, selection: Selection) -> bool:
+def _chosen(row: Row, end: End | None, selection: Selection) -> bool:
+    if selection.only_rows is not None and row.index not in selection.only_rows:
+        return False
     if not selection.failed:
         return end is None
     return end is not None and end.status == Status.FAILED and selection.error_code in {None, end.error_code}

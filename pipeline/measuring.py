@@ -1,121 +1,172 @@
-"""The input as an estimate needs it: rows, duplicates, chunks and exact token counts, in one pass and offline."""
+"""The input as an estimate needs it: rows, duplicates, chunks and token counts, in one pass and offline."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 
 from pipeline import planning
 from pipeline.chunking import chunk, rough_tokens
-from pipeline.estimating import Counts, History
+from pipeline.counting import Cutting, counted
+from pipeline.estimating import Counts
 from pipeline.ledger import FILE, connect, ends
 from pipeline.limits.profiles import profile_of
 from pipeline.limits.sizing import Sizing, sizing
+from pipeline.overhead import fixed_tokens
+from pipeline.planning import TEXT, Plan, Template
 from pipeline.preparing import Prepared
 from pipeline.shape_size import answer_tokens
-from pipeline.work import Chunk, Purpose, Request, Row
+from pipeline.work import Request, Row, Status
 
-BATCH_ROWS = 512
+BATCH_ROWS = 256
 FIRST_ROWS = 64
 ENOUGH = 10  # answers on record from which to speak of the rest
 
 
 @dataclass(slots=True)
-class _Sums:
+class Sums:
+    """Running counts of one pass."""
+
     rows: int = 0
     bad_rows: int = 0
     done_rows: int = 0
     duplicate_rows: int = 0
     requests: int = 0
-    chunks: int = 0
     input_tokens: int = 0
     document_tokens: int = 0
     free_requests: int = 0
+    free_input_tokens: int = 0
     free_output_tokens: int = 0
 
 
-def measure(prepared: Prepared, *, failed_only: bool = False) -> Counts:
-    """Count what is still to be sent; rows with an outcome in the output folder's ledger cost nothing more."""
-    sums = _Sums()
-    plan = prepared.plan
-    for row, pieces in _work(prepared, sums, failed_only=failed_only):
-        for piece in pieces:
-            request = planning.extract_request(plan, row, piece)
-            sums.requests += 1
-            sums.chunks += 1
-            sums.input_tokens += request.input_tokens
-            sums.document_tokens += piece.tokens
-            if plan.two_step:  # the reading is about as long as what was read, and is what the second step reads
-                _count_free(sums, request.input_tokens, min(piece.tokens, plan.max_output_tokens))
-            if plan.summary_tokens and piece is not pieces[-1]:
-                _count_free(sums, piece.tokens + plan.summary_tokens, plan.summary_tokens // 2)
-                sums.input_tokens += plan.summary_tokens // 2
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What every request of a job holds beside its chunk, in tokens as nearly as they are known of the provider."""
+
+    plan: Plan
+    fixed_tokens: int
+    texts: int  # how often the prompt holds the chunk
+
+    def tokens(self, others: int, chunk_tokens: int) -> int:
+        return self.fixed_tokens + others + self.texts * chunk_tokens
+
+
+def asked(prepared: Prepared) -> Asked:
+    job, plan = prepared.job, prepared.plan
+    literals = "".join(plan.template.literals)
+    fixed = fixed_tokens(job.model.provider, job.extract.system, literals, prepared.shaped.shape, prepared.counter)
+    return Asked(plan, fixed, plan.template.columns.count(TEXT))
+
+
+def measure(prepared: Prepared, *, failed_only: bool = False, all_rows: bool = False) -> Counts:
+    """Count what is still to be sent; rows with an outcome in the output folder's ledger cost nothing more.
+
+    `failed_only`: what a retry would send. `all_rows`: as if nothing was done.
+    """
+    sums, question, model = Sums(), asked(prepared), prepared.job.model
+    rows = rows_to_send(prepared, sums, failed_only=failed_only, all_rows=all_rows)
+    plan = question.plan
+    cutting = Cutting(model.provider, model.name, plan.chunk_tokens, plan.overlap_tokens)
+    texts = ([(row.text, other_text(plan, row)) for row in batch] for batch in rows)
+    for counts in counted(cutting, texts):
+        for others, pieces in counts:
+            _add(sums, question, others, pieces)
     return Counts(
         rows=sums.rows,
         bad_rows=sums.bad_rows,
         done_rows=sums.done_rows,
         duplicate_rows=sums.duplicate_rows,
         requests=sums.requests,
-        chunks=sums.chunks,
+        chunks=sums.requests,
         input_tokens=sums.input_tokens,
         document_tokens=sums.document_tokens,
-        fixed_tokens_per_request=plan.fixed_tokens,
+        fixed_tokens_per_request=question.fixed_tokens,
         free_requests=sums.free_requests,
+        free_input_tokens=sums.free_input_tokens,
         free_output_tokens=sums.free_output_tokens,
     )
 
 
 def requests_to_send(prepared: Prepared) -> Iterator[Request]:
     """The first request of every chunk that has no outcome yet."""
-    for row, pieces in _work(prepared, _Sums(), failed_only=False):
-        for piece in pieces:
-            yield planning.extract_request(prepared.plan, row, piece)
+    plan = prepared.plan
+    for rows in rows_to_send(prepared, Sums()):
+        for row in rows:
+            for piece in chunk(row.text, prepared.counter, plan.chunk_tokens, plan.overlap_tokens, exact=True):
+                yield planning.extract_request(plan, row, piece)
 
 
-def _count_free(sums: _Sums, input_tokens: int, output_tokens: int) -> None:
-    sums.free_requests += 1
-    sums.input_tokens += input_tokens
-    sums.free_output_tokens += output_tokens
+def other_text(plan: Plan, row: Row) -> str:
+    """What a prompt holds of the row beside its document."""
+    template = plan.template
+    if not template.other_columns:
+        return ""
+    return planning.render(Template(("",) * len(template.literals), template.columns), "", row.values)
 
 
-def _work(prepared: Prepared, sums: _Sums, *, failed_only: bool) -> Iterator[tuple[Row, Sequence[Chunk]]]:
-    """The rows that are to be sent, with their chunks counted token by token."""
-    plan, ledger = prepared.plan, Path(prepared.job.output.path) / FILE
+def rows_to_send(
+    prepared: Prepared, sums: Sums, *, failed_only: bool = False, all_rows: bool = False
+) -> Iterator[list[Row]]:
+    """The rows that a run, or a retry, would send, a batch at a time; what was passed over is counted in `sums`."""
+    ledger = Path(prepared.job.output.path) / FILE
     with ExitStack() as opened:
         seen = opened.enter_context(closing(sqlite3.connect("", check_same_thread=False)))  # on disk: memory is flat
         seen.execute("CREATE TABLE docs (doc BLOB PRIMARY KEY) WITHOUT ROWID")
-        done = opened.enter_context(closing(connect(ledger, read_only=True))) if ledger.exists() else None
+        done = None
+        if ledger.exists() and not all_rows:
+            done = opened.enter_context(closing(connect(ledger, read_only=True)))
         for rows in prepared.source.batches(BATCH_ROWS):
-            for row in _to_send(prepared, rows, sums, seen, done, failed_only=failed_only):
-                yield row, chunk(row.text, prepared.counter, plan.chunk_tokens, plan.overlap_tokens, exact=True)
+            yield _to_send(prepared.plan, rows, sums, seen, done, failed_only=failed_only)
 
 
 def _to_send(
-    prepared: Prepared,
+    plan: Plan,
     rows: Sequence[Row],
-    sums: _Sums,
+    sums: Sums,
     seen: sqlite3.Connection,
     done: sqlite3.Connection | None,
     *,
     failed_only: bool,
-) -> Iterator[Row]:
-    docs = [None if row.problem else planning.doc_key(prepared.plan, row) for row in rows]
+) -> list[Row]:
+    docs = [None if row.problem else planning.doc_key(plan, row) for row in rows]
     ended = ends(done, [doc for doc in docs if doc is not None]) if done is not None else {}
+    wanted = []
     for row, doc in zip(rows, docs, strict=True):
         sums.rows += 1
         if doc is None:
             sums.bad_rows += 1
             continue
         end = ended.get(doc)
-        wanted = (end is not None and end.status == "failed") if failed_only else end is None
-        if not wanted:
-            sums.done_rows += 1
-        elif seen.execute("INSERT OR IGNORE INTO docs VALUES (?)", (doc,)).rowcount == 0:
-            sums.duplicate_rows += 1
+        if (end is None) if not failed_only else (end is not None and end.status == Status.FAILED):
+            if seen.execute("INSERT OR IGNORE INTO docs VALUES (?)", (doc,)).rowcount:
+                wanted.append(row)
+            else:
+                sums.duplicate_rows += 1
         else:
-            yield row
+            sums.done_rows += 1
+    return wanted
+
+
+def _add(sums: Sums, question: Asked, others: int, pieces: Sequence[int]) -> None:
+    plan = question.plan
+    for number, piece in enumerate(pieces):
+        tokens = question.tokens(others, piece)
+        sums.requests += 1
+        sums.input_tokens += tokens
+        sums.document_tokens += piece
+        if plan.two_step:  # the reading is about as long as what was read, and is what the second step reads
+            _add_free(sums, tokens, min(piece, plan.max_output_tokens))
+        if plan.summary_tokens and number < len(pieces) - 1:
+            _add_free(sums, piece + plan.summary_tokens + plan.summary_tokens // 2, plan.summary_tokens // 2)
+
+
+def _add_free(sums: Sums, input_tokens: int, output_tokens: int) -> None:
+    sums.free_requests += 1
+    sums.input_tokens += input_tokens
+    sums.free_input_tokens += input_tokens
+    sums.free_output_tokens += output_tokens
 
 
 def sizing_of(prepared: Prepared, mean_input_tokens: float | None = None) -> Sizing | None:
@@ -155,27 +206,3 @@ def _mean_of_first_rows(prepared: Prepared) -> float:
     rows = [row for row in next(prepared.source.batches(FIRST_ROWS), []) if row.problem is None]
     most = prepared.plan.chunk_tokens
     return prepared.plan.fixed_tokens + (fmean(min(most, rough_tokens(row.text)) for row in rows) if rows else 0.0)
-
-
-def history(prepared: Prepared) -> History | None:
-    """Output tokens of answers already on record for this very question form, when there are enough to speak of."""
-    ledger = Path(prepared.job.output.path) / FILE
-    if not ledger.exists():
-        return None
-    sql = (
-        "SELECT c.purpose, c.output_tokens, c.latency_ms FROM calls c JOIN runs USING (run) "
-        "WHERE runs.request_hash = ? AND c.http_status = 200 AND c.output_tokens > 0 ORDER BY c.call DESC LIMIT 4000"
-    )
-    with closing(connect(ledger, read_only=True)) as db:
-        found = db.execute(sql, (prepared.plan.request_hash,)).fetchall()
-    first = [(tokens, latency) for purpose, tokens, latency in found if purpose == Purpose.EXTRACT]
-    if len(first) < ENOUGH:
-        return None
-    latencies = sorted(latency for _, latency in first if latency is not None)
-    return History(
-        requests=len(first),
-        output_tokens_mean=fmean(tokens for tokens, _ in first),
-        output_tokens_stdev=stdev(tokens for tokens, _ in first),
-        repair_share=(len(found) - len(first)) / len(first),
-        latency_s=latencies[len(latencies) // 2] / 1000 if latencies else None,
-    )

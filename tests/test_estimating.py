@@ -9,10 +9,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.estimating import Counts, History, cost_of, estimate
+from pipeline.estimating import Counts, History, Seen, Terms, cost_of, estimate
+from pipeline.forecasting import drifted, hits_of, share_of, student_t, total_of
 from pipeline.job import Limits
 from pipeline.pricing import Rate, Tier
 from pipeline.shape_size import Size, answer_tokens
+from pipeline.work import Usage
 
 RATE = Rate(Decimal(1), Decimal(1), Decimal(1), Decimal(10), source="made up")
 TIERED = replace(RATE, tiers=(Tier(Decimal(2), Decimal(2), Decimal(2), Decimal(15), from_input_tokens=2000),))
@@ -32,14 +34,13 @@ COUNTS = Counts(
 NUMBERS = st.integers(0, 10**9)
 COUNTED = st.builds(Counts, *[NUMBERS] * 9, free_requests=NUMBERS, free_output_tokens=NUMBERS)
 SIZES = st.lists(st.floats(0, 1e6), min_size=3, max_size=3).map(lambda found: Size(*sorted(found)))
+USAGES = st.builds(Usage, *[st.integers(0, 10**6)] * 5)
+SEEN = st.builds(Seen, own_tokens=st.floats(0, 1e6), first=USAGES, again=USAGES, agains=st.integers(0, 3))
 HISTORIES = st.builds(
     History,
-    requests=st.integers(1, 10**6),
-    output_tokens_mean=st.floats(0, 1e5),
-    output_tokens_stdev=st.floats(0, 1e5),
-    repair_share=st.floats(0, 1),
+    seen=st.lists(SEEN, min_size=3, max_size=12).map(tuple),
+    own=st.booleans(),
     latency_s=st.none() | st.floats(0, 1e3),
-    input_scale=st.floats(0.1, 10),
 )
 LIMITS = st.builds(
     Limits,
@@ -64,12 +65,23 @@ SCHEMAS = st.recursive(
 )
 
 
-@given(COUNTED, st.sampled_from([None, RATE, TIERED]), SIZES, st.integers(1, 10**6), st.none() | HISTORIES, LIMITS)
-def test_low_is_never_above_expected_nor_expected_above_high(counts, rate, size, cap, history, limits):
+def terms(limits=FREE_OF_LIMITS, rate=RATE, size=SIZE, cap=1000, **more):
+    return Terms(size=size, max_output_tokens=cap, limits=limits, rate=rate, **more)
+
+
+def seen(count, *, own=1000.0, inputs=1000, outputs=30, agains=0):
+    """That many answers, all alike; the first `agains` of them were asked for again."""
+    used = Usage(input_tokens=inputs, output_tokens=outputs)
+    return tuple(Seen(own, used, used if n < agains else Usage(), int(n < agains)) for n in range(count))
+
+
+@given(COUNTED, st.sampled_from([None, RATE, TIERED]), SIZES, st.none() | HISTORIES, LIMITS, st.booleans())
+def test_low_is_never_above_expected_nor_expected_above_high(counts, rate, size, history, limits, flag):
     """Whatever was counted, remembered or limited."""
-    found = estimate(counts, rate, size, cap, history, limits)
+    on = terms(limits, rate, size, batch_share=Decimal("0.5"), reasons=flag, cap_charged=flag)
+    found = estimate(replace(counts, free_input_tokens=0), on, history)
     bands = [found.input_tokens, found.output_tokens, found.repairs, found.seconds]
-    bands += [found.cost_usd] if found.cost_usd else []
+    bands += [found.cost_usd, found.batch_cost_usd] if found.cost_usd else []
     for low, expected, high in bands:
         assert 0 <= low <= expected <= high
         assert math.isfinite(high)
@@ -78,22 +90,62 @@ def test_low_is_never_above_expected_nor_expected_above_high(counts, rate, size,
 
 
 def test_without_history_the_shape_tells_and_with_it_history_does():
-    """An answer of 30 tokens on record is worth more than any guess."""
-    history = History(100, 30.0, 0.0, 0.05, 2.0)
-    guessed = estimate(COUNTS, RATE, SIZE, 1000, None, FREE_OF_LIMITS)
-    known = estimate(COUNTS, RATE, SIZE, 1000, history, FREE_OF_LIMITS)
+    """Answers of 30 tokens on record are worth more than any guess."""
+    guessed = estimate(COUNTS, terms(), None)
+    known = estimate(COUNTS, terms(), History(seen(1000, agains=50), own=True, latency_s=2.0))
     assert guessed.output_tokens == (10_000, 51_000, 220_000)  # 1,000 answers and 0, 20 or 100 repairs
-    assert known.output_tokens == (30_000, 31_500, 33_600)
-    assert known.repairs == (0, 50, 120)
-    assert known == estimate(COUNTS, RATE, Size(1, 2, 3), 1000, history, FREE_OF_LIMITS)
-    assert any("the last 100 answers on record" in line for line in known.assumptions)
+    assert known.output_tokens[1] == pytest.approx(31_500, rel=0.01)
+    assert known.repairs[1] == pytest.approx(50, abs=1)
+    assert known == estimate(COUNTS, terms(size=Size(1, 2, 3)), History(seen(1000, agains=50), own=True, latency_s=2.0))
+    assert (guessed.output_by, known.output_by) == ("shape", "history")
+    assert any("1,000 answers on record" in line for line in known.assumptions)
     assert any("shape" in line for line in guessed.assumptions)
 
 
+def test_longer_documents_to_come_are_foretold_and_not_averaged_away():
+    """Answers seen are a tenth of documents of 100 to 290 tokens; those to come have 1,000."""
+    some = tuple(Seen(n, Usage(input_tokens=n, output_tokens=n // 10), Usage(), 0) for n in range(100, 300, 10))
+    found = estimate(COUNTS, terms(), History(some, own=True, latency_s=None))
+    first = found.output_tokens[1] / (1 + found.repairs[1] / 1000)
+    assert first == pytest.approx(100 * 1000, rel=0.02)
+
+
+def test_a_provider_that_counts_otherwise_is_learned_from_what_it_reports():
+    """It reports 1.3 times our count: so are the tokens to come."""
+    some = tuple(Seen(n, Usage(input_tokens=round(1.3 * n), output_tokens=9), Usage(), 0) for n in range(900, 1100, 10))
+    found = estimate(COUNTS, terms(), History(some, own=True, latency_s=None))
+    repairs = found.repairs[1]
+    assert found.input_tokens[1] == pytest.approx(1_300_000 + repairs * 1300, rel=0.01)
+    assert any("1.300 times ours" in line for line in found.assumptions)
+
+
+def test_cached_input_on_record_is_priced_as_cached():
+    """Half of the input was read from a cache at a tenth of the price."""
+    rate = replace(RATE, cached_input=Decimal("0.1"))
+    used = Usage(input_tokens=1000, cached_input_tokens=500)
+    some = tuple(Seen(1000, used, Usage(), 0) for _ in range(1000))
+    found = estimate(COUNTS, terms(rate=rate), History(some, own=True, latency_s=None))
+    assert float(found.cost_usd[1]) == pytest.approx(0.55, rel=0.02)
+    assert any("50%" in line and "cached" in line for line in found.assumptions)
+
+
+def test_the_batch_price_is_told_where_there_is_one():
+    found = estimate(COUNTS, terms(batch_share=Decimal("0.5")), None)
+    assert found.batch_cost_usd[1] == found.cost_usd[1] / 2
+    assert any("batch API" in line and "half price" in line for line in found.assumptions)
+    assert estimate(COUNTS, terms(), None).batch_cost_usd is None
+
+
+def test_a_model_that_reasons_may_use_its_cap():
+    found = estimate(COUNTS, terms(reasons=True), None)
+    assert found.output_tokens[2] == 1000 * 1100  # answers and repairs, each at its cap
+    assert any("reasoning" in line for line in found.assumptions)
+
+
 def test_no_answer_is_longer_than_its_cap_or_what_its_document_can_fill():
-    assert estimate(COUNTS, RATE, SIZE, 20, None, FREE_OF_LIMITS).output_tokens == (10_000, 20_400, 22_000)
+    assert estimate(COUNTS, terms(cap=20), None).output_tokens == (10_000, 20_400, 22_000)
     short = replace(COUNTS, document_tokens=20_000)  # 20 of each document: 10 and 30 more than the least
-    assert estimate(short, RATE, SIZE, 1000, None, FREE_OF_LIMITS).output_tokens == (10_000, 20_400, 44_000)
+    assert estimate(short, terms(), None).output_tokens == (10_000, 20_400, 44_000)
 
 
 @pytest.mark.parametrize(
@@ -108,20 +160,27 @@ def test_no_answer_is_longer_than_its_cap_or_what_its_document_can_fill():
     ],
 )
 def test_the_slowest_limit_bounds_the_time(limits, low_s):
-    found = estimate(COUNTS, RATE, SIZE, 1000, None, Limits(concurrency=10, **limits))
+    found = estimate(COUNTS, terms(Limits(concurrency=10, **limits)), None)
     assert found.seconds[0] == pytest.approx(low_s)
+
+
+def test_a_limit_that_is_charged_with_the_cap_takes_the_time_of_the_cap():
+    """1,000 requests of 1,000 tokens each, however short the answers."""
+    limits = Limits(concurrency=10, output_tokens_per_minute=10_000)
+    assert estimate(COUNTS, terms(limits, cap_charged=True), None).seconds[0] == pytest.approx(6000)
 
 
 def test_nothing_to_send_costs_nothing():
     nothing = replace(COUNTS, requests=0, chunks=0, input_tokens=0, document_tokens=0)
-    found = estimate(nothing, RATE, SIZE, 1000, None, Limits(requests_per_minute=5))
-    assert found.cost_usd == (0, 0, 0)
-    assert (found.input_tokens, found.output_tokens, found.seconds) == ((0, 0, 0), (0, 0, 0), (0, 0, 0))
-    assert found.as_json()["cost_usd"] == {"low": "0.000000", "expected": "0.000000", "high": "0.000000"}
+    for history in (None, History(seen(20, agains=2), own=True, latency_s=1.0)):
+        found = estimate(nothing, terms(Limits(requests_per_minute=5)), history)
+        assert found.cost_usd == (0, 0, 0)
+        assert (found.input_tokens, found.output_tokens, found.seconds) == ((0, 0, 0), (0, 0, 0), (0, 0, 0))
+        assert found.as_json()["cost_usd"] == {"low": "0.000000", "expected": "0.000000", "high": "0.000000"}
 
 
 def test_no_price_is_no_cost_rather_than_none_to_pay():
-    found = estimate(COUNTS, None, SIZE, 1000, None, FREE_OF_LIMITS)
+    found = estimate(COUNTS, terms(rate=None), None)
     assert found.cost_usd is None
     assert found.as_json()["cost_usd"] is None
 
@@ -133,10 +192,54 @@ def test_the_tier_is_that_of_one_request_and_not_of_all():
 
 def test_readings_and_summaries_are_counted_and_told():
     more = replace(COUNTS, free_requests=500, free_output_tokens=7000)
-    found = estimate(more, RATE, SIZE, 1000, None, FREE_OF_LIMITS)
+    found = estimate(more, terms(), None)
     assert found.output_tokens[0] == 17_000
     assert found.as_json()["requests"] == 1500
     assert any("500 more requests" in line for line in found.assumptions)
+
+
+def test_a_line_through_points_on_a_line_is_that_line():
+    band = total_of([1, 2, 3, 4], [3, 5, 7, 9], 10, 6.0)
+    assert band.expected == pytest.approx(10 * 13)
+    assert band.high - band.low == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("probability", "freedom", "value"),  # from printed tables of Student's t
+    [(0.975, 1, 12.706), (0.975, 2, 4.303), (0.975, 5, 2.571), (0.99, 18, 2.552), (0.99, 8, 2.896), (0.975, 60, 2.000)],
+)
+def test_students_t_is_that_of_the_tables(probability, freedom, value):
+    assert student_t(probability, freedom) == pytest.approx(value, rel=0.01)
+
+
+@given(st.integers(0, 200), st.integers(0, 200), st.integers(0, 10**6))
+def test_a_share_stays_a_share_and_a_count_within_its_number(hits, more, count):
+    share, band = share_of(hits, hits + more), hits_of(hits, hits + more, count)
+    assert 0 <= share.low <= share.expected <= share.high <= 1
+    assert 0 <= band.low <= band.expected <= band.high <= count + 1e-6
+
+
+BAND = (Decimal(8), Decimal(10), Decimal(12))
+
+
+@pytest.mark.parametrize(
+    ("spent", "done", "says"),
+    [
+        ("0.5", 19, None),  # too few to say anything
+        ("2.5", 200, None),  # comes to 12.50, which 200 rows may by chance
+        ("5", 500, None),
+        ("7.5", 500, "more"),
+        ("15", 1000, "more"),
+        ("2", 500, "less"),
+        ("12.2", 1000, "more"),  # all done: nothing is left to chance
+    ],
+)
+def test_a_run_that_leaves_its_estimate_is_told_with_what_it_comes_to(spent, done, says):
+    told = drifted(BAND, Decimal(spent), done, 1000)
+    assert (told is None) == (says is None)
+    if says:
+        assert f"costs {says} than its estimate" in told
+        assert f"${Decimal(spent) * 1000 / done:.6f}" in told
 
 
 @given(st.dictionaries(KEYWORDS | st.text(max_size=5), SCHEMAS, max_size=5))
