@@ -171,6 +171,7 @@ telemetry.prometheus_file = "/var/lib/node_exporter/invoices.prom"  # Counters f
   shares are of all requests and add up to 1 at the most.
 sandbox.requests_per_minute = 600  # Beyond it the answer is a 429 with a hint. 0: no limit.
 sandbox.tokens_per_minute = 100000  # The same for input and reserved output together. 0: no limit.
+sandbox.burst_s = 1  # How much both limits let through at once: as much as refills in this many seconds.
 sandbox.latency_ms = 200  # The median time to an answer; each is up to half shorter or longer. 0: at once.
 sandbox.seed = 7  # The same seed gives the same request the same fault and latency, whatever the order.
 sandbox.throttled = 0.05  # A 429 with a hint.

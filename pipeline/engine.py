@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from pipeline import results
 from pipeline.admission import Admission, Stopped, TenantOverBudget
+from pipeline.advising import sizing_of
 from pipeline.alerting import Alarm
 from pipeline.caching import caching_for
 from pipeline.calling import Caller
@@ -32,7 +33,6 @@ from pipeline.ledger import Ledger
 from pipeline.ledger.records import Send
 from pipeline.limits import Governor, LimitRules, rules_of
 from pipeline.manifest import manifest_of
-from pipeline.measuring import sizing_of
 from pipeline.output import finished, ready_folder
 from pipeline.preparing import Prepared
 from pipeline.pricing import from_units

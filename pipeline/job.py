@@ -97,6 +97,7 @@ class Sandbox:
 
     requests_per_minute: int = 0  # 0: no limit
     tokens_per_minute: int = 0
+    burst_s: float = 60.0  # how long a refill the buckets of both limits hold
     latency_ms: float = 0.0
     seed: int = 0
     throttled: float = 0.0

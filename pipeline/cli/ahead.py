@@ -24,9 +24,10 @@ def estimate(job_file: Path, exact: bool, as_json: bool, **overrides: Any) -> No
       pipeline estimate jobs/invoices.toml
       pipeline estimate jobs/invoices_openai.toml --limit 1000 --json
     """  # noqa: D301
+    from pipeline.advising import sizing_of
     from pipeline.estimating import estimate as estimated
     from pipeline.exactly import counted_exactly
-    from pipeline.measuring import history, measure, sizing_of
+    from pipeline.measuring import history, measure
     from pipeline.preparing import prepare
     from pipeline.shape_size import answer_tokens
     from pipeline.summaries import estimate_text
