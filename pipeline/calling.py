@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from pipeline.admission import Admission, NeverFits, TenantOverBudget
@@ -19,7 +20,7 @@ from pipeline.ledger.records import Answer, Call, Send
 from pipeline.limits import UNSENT, Need, Ticket, Used
 from pipeline.preparing import Prepared
 from pipeline.pricing import cost_usd, to_units, worst_case_usd
-from pipeline.progress import Tally
+from pipeline.progress import Tally, duration
 from pipeline.providers import Transport, Wire
 from pipeline.retrying import Action, Decision, Policy, decide
 from pipeline.work import ErrorCode, Reply, Request, Stop, Usage
@@ -32,6 +33,7 @@ CALL_CODES = {
     Kind.CONNECTION: "timeout",
 }
 STOP_CODES = {Stop.DONE: None, Stop.TRUNCATED: "truncated", Stop.REFUSED: "refused", Stop.BLOCKED: "blocked"}
+LONGEST_TOLD_S = 366 * 86400.0
 FATE_UNKNOWN = {Kind.TIMEOUT, Kind.CONNECTION}
 
 
@@ -238,7 +240,7 @@ class Caller:
             case Action.FAIL if decision.code is not None:
                 raise RowFailed(decision.code, str(failure))
             case _ if decision.park is not None:
-                self._admission.stop(decision.park, str(failure))
+                self._admission.stop(decision.park, parked_because(failure, datetime.now(UTC)))
                 await self._admission.pause(0)  # raises Stopped
 
     def _cost(self, usage: Usage) -> Decimal | None:
@@ -249,6 +251,15 @@ class Caller:
 class _Try:
     number: int  # from 1
     wait_ms: int
+
+
+def parked_because(failure: CallFailed, now: datetime) -> str:
+    """The provider's words, and when it says that they no longer hold."""
+    seconds = failure.retry_after_s
+    if seconds is None or not 0 < seconds < LONGEST_TOLD_S:
+        return str(failure)
+    ends = (now + timedelta(seconds=seconds)).strftime("%Y-%m-%d %H:%M UTC")
+    return f"{failure}. By the provider's own word that ends at {ends}, in {duration(seconds)}"
 
 
 def _used(usage: Usage, cost: Decimal | None) -> Used:
