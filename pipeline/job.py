@@ -65,6 +65,7 @@ class Limits:
     max_attempts: int = 6
     max_failed_share: float = 0.0
     outage_s: float = 600.0
+    hedge_after: float = 0.0  # quantile of latencies after which a second call is sent; 0: never
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
