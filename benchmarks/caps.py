@@ -130,7 +130,7 @@ async def _night(seed, cap_usd, tenant_cap_usd, rows, provider):
     rules = LimitRules(concurrency=CONCURRENCY, max_usd=cap_usd, tenant_max_usd_per_day=tenant_cap_usd)
     governor = Governor(rules)
     admission = Admission(governor, asyncio.get_running_loop().time)
-    prepared = SimpleNamespace(rate=RATE, job=SimpleNamespace(limits=SimpleNamespace(max_attempts=6)))
+    prepared = SimpleNamespace(rate=RATE, job=SimpleNamespace(limits=SimpleNamespace(max_attempts=6, hedge_after=0.0)))
     caller = Caller(prepared, Memory(), admission, provider, provider, Tally())
     over = set()
 

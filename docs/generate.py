@@ -147,6 +147,9 @@ limits.max_failed_share = 0.02  # The share of rows that may end as `failed` wit
   none.
 limits.outage_s = 1800  # How long a provider that is down (failures in a row, no success) is probed before the run
   parks with exit code 4. 0: not at all.
+limits.hedge_after = 0.99  # At the end of a run, when nothing waits to be sent, a call that has been out for 1.5 times
+  this quantile of the run's latencies is sent once more; the first answer counts, and the other call is booked as one
+  that may have cost its worst case (`error_code` hedged). 0: never.
 [budget]  # Hard caps in USD. Both need a price for the model.
 budget.max_usd = 5.00  # What the run may cost, its resumed sessions and retries included. Kept by reservation: a call
   is sent only when its worst case fits beside all calls in flight; when none fits any more the run parks with exit code
@@ -171,6 +174,7 @@ telemetry.prometheus_file = "/var/lib/node_exporter/invoices.prom"  # Counters f
   shares are of all requests and add up to 1 at the most.
 sandbox.requests_per_minute = 600  # Beyond it the answer is a 429 with a hint. 0: no limit.
 sandbox.tokens_per_minute = 100000  # The same for input and reserved output together. 0: no limit.
+sandbox.burst_s = 1  # How much both limits let through at once: as much as refills in this many seconds.
 sandbox.latency_ms = 200  # The median time to an answer; each is up to half shorter or longer. 0: at once.
 sandbox.seed = 7  # The same seed gives the same request the same fault and latency, whatever the order.
 sandbox.throttled = 0.05  # A 429 with a hint.

@@ -9,17 +9,20 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from pipeline.admission import Admission, NeverFits, TenantOverBudget
 from pipeline.calibrating import TokenScale
 from pipeline.errors import CallFailed, Kind
+from pipeline.hedging import SUPERSEDED, first_answer
 from pipeline.ledger import Ledger
 from pipeline.ledger.records import Answer, Call, Send
 from pipeline.limits import UNSENT, Need, Ticket, Used
+from pipeline.limits.tails import Latencies
 from pipeline.preparing import Prepared
 from pipeline.pricing import cost_usd, to_units, worst_case_usd
-from pipeline.progress import Tally
+from pipeline.progress import Tally, duration
 from pipeline.providers import Transport, Wire
 from pipeline.retrying import Action, Decision, Policy, decide
 from pipeline.work import ErrorCode, Reply, Request, Stop, Usage
@@ -32,6 +35,7 @@ CALL_CODES = {
     Kind.CONNECTION: "timeout",
 }
 STOP_CODES = {Stop.DONE: None, Stop.TRUNCATED: "truncated", Stop.REFUSED: "refused", Stop.BLOCKED: "blocked"}
+LONGEST_TOLD_S = 366 * 86400.0
 FATE_UNKNOWN = {Kind.TIMEOUT, Kind.CONNECTION}
 
 
@@ -74,6 +78,8 @@ class Caller:
         self._transport = transport
         self._tally = tally
         self._scale = TokenScale()
+        self._hedge_after = prepared.job.limits.hedge_after
+        self._latencies = Latencies()
         self._asked: dict[bytes, asyncio.Future[Reply]] = {}
 
     async def ask(self, request: Request, life: RowLife, reusable: Callable[[Answer], bool]) -> Reply:
@@ -108,19 +114,31 @@ class Caller:
         return reply
 
     async def _until_answered(self, request: Request, life: RowLife) -> Reply:
-        sent = failed = 0
+        tries, failed = _Tries(), 0
         while True:
-            ticket, wait_ms = await self._admitted(request, retry=sent > 0)
-            if not life.alive:
-                self._admission.settle(ticket, UNSENT)
-                raise Abandoned
-            sent += 1
             try:
-                return await self._attempt(request, ticket, _Try(sent, wait_ms), life)
+                if not self._hedge_after:
+                    return await self._one_call(request, tries, life)
+                return await first_answer(lambda: self._one_call(request, tries, life), lambda: self._overdue(tries))
             except CallFailed as failure:
                 decision = decide(failure, failed + 1, self._policy, random.random())
                 failed += decision.action is Action.RETRY
                 await self._carry_out(decision, failure)
+
+    async def _one_call(self, request: Request, tries: "_Tries", life: RowLife) -> Reply:
+        ticket, wait_ms = await self._admitted(request, retry=tries.sent > 0)
+        if not life.alive:
+            self._admission.settle(ticket, UNSENT)
+            raise Abandoned
+        tries.sent += 1
+        return await self._attempt(request, ticket, _Try(tries.sent, wait_ms, tries), life)
+
+    def _overdue(self, tries: "_Tries") -> bool:
+        """Whether a second call is worth its price: only where it takes no slot from a row that waits."""
+        most_s = self._latencies.hedge_s(self._hedge_after)
+        if most_s is None or tries.sent_s is None or self._admission.waiting or self._admission.stopped:
+            return False
+        return asyncio.get_running_loop().time() - tries.sent_s >= most_s
 
     async def _admitted(self, request: Request, *, retry: bool) -> tuple[Ticket, int]:
         loop = asyncio.get_running_loop()
@@ -157,7 +175,7 @@ class Caller:
             )  # fmt: skip
             await self._ledger.intend(send)
             used = None  # from here on, what it costs is not known until an answer says so
-            started_s = loop.time()
+            started_s = this.tries.sent_s = loop.time()
             if life.first_sent_s is None:
                 life.first_sent_s = started_s
             try:
@@ -168,11 +186,17 @@ class Caller:
                 self._record_failure(failure, send, this, round((loop.time() - started_s) * 1000))
                 self._tell_limits(failure, ticket)
                 raise
+            except asyncio.CancelledError as cancelled:
+                if cancelled.args == (SUPERSEDED,):
+                    self._record_superseded(send, this, round((loop.time() - started_s) * 1000))
+                raise
             cost = self._cost(reply.usage)
             used = _used(reply.usage, cost)
         finally:
             self._admission.settle(ticket, used)
         self._scale.observe(request, reply.usage.input_tokens)
+        if self._hedge_after:
+            self._latencies.add(loop.time() - started_s)
         self._admission.limits(ticket, reply.limits)
         self._admission.ok(reply.retry_after_s, ticket)
         call = Call(
@@ -192,6 +216,13 @@ class Caller:
         durable.add_done_callback(lambda _: self._asked.pop(request.key, None))
         self._tally.called(call)
         return reply
+
+    def _record_superseded(self, send: Send, this: "_Try", latency_ms: int) -> None:
+        call = Call(
+            send, latency_ms, this.wait_ms, Usage(), None, send.at_risk_units, error_code="hedged", error=SUPERSEDED
+        )
+        self._ledger.record(call)
+        self._tally.called(call)
 
     def _record_failure(self, failure: CallFailed, send: Send, this: "_Try", latency_ms: int) -> None:
         unknown = failure.kind in FATE_UNKNOWN and failure.sent and failure.usage is None
@@ -238,17 +269,35 @@ class Caller:
             case Action.FAIL if decision.code is not None:
                 raise RowFailed(decision.code, str(failure))
             case _ if decision.park is not None:
-                self._admission.stop(decision.park, str(failure))
+                self._admission.stop(decision.park, parked_because(failure, datetime.now(UTC)))
                 await self._admission.pause(0)  # raises Stopped
 
     def _cost(self, usage: Usage) -> Decimal | None:
         return None if self._rate is None else cost_usd(usage, self._rate)
 
 
+@dataclass(slots=True)
+class _Tries:
+    """The attempts of one request."""
+
+    sent: int = 0
+    sent_s: float | None = None  # the last of them, on the loop's clock
+
+
 @dataclass(frozen=True, slots=True)
 class _Try:
     number: int  # from 1
     wait_ms: int
+    tries: _Tries
+
+
+def parked_because(failure: CallFailed, now: datetime) -> str:
+    """The provider's words, and when it says that they no longer hold."""
+    seconds = failure.retry_after_s
+    if seconds is None or not 0 < seconds < LONGEST_TOLD_S:
+        return str(failure)
+    ends = (now + timedelta(seconds=seconds)).strftime("%Y-%m-%d %H:%M UTC")
+    return f"{failure}. By the provider's own word that ends at {ends}, in {duration(seconds)}"
 
 
 def _used(usage: Usage, cost: Decimal | None) -> Used:

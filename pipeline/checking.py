@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.advising import sizing_of
 from pipeline.caching import caching_for
 from pipeline.errors import JobError, LedgerError
 from pipeline.job import Job
 from pipeline.ledger.lock import held, require_local
-from pipeline.measuring import asked, sizing_of
+from pipeline.measuring import asked
 from pipeline.output import ready_folder
 from pipeline.preparing import Prepared, prepare, require_affordable
 from pipeline.providers import wire_for

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from pipeline import results
 from pipeline.admission import Admission, Stopped, TenantOverBudget
+from pipeline.advising import sizing_of
 from pipeline.alerting import Alarm
 from pipeline.caching import caching_for
 from pipeline.calling import Caller
@@ -31,8 +32,8 @@ from pipeline.feeding import Batch, Selection, Work, feed
 from pipeline.ledger import Ledger
 from pipeline.ledger.records import Send
 from pipeline.limits import Governor, LimitRules, rules_of
+from pipeline.limits.rules import FIRST_CALLS
 from pipeline.manifest import manifest_of
-from pipeline.measuring import sizing_of
 from pipeline.output import finished, ready_folder
 from pipeline.preparing import Prepared
 from pipeline.pricing import from_units
@@ -149,6 +150,7 @@ class Run:
             spent_usd=from_units(ledger.spent_units()),
             spent_by_tenant={tenant: from_units(units) for tenant, units in by_tenant.items()},
             learned=None if remembered is None else json.loads(remembered),
+            first_calls=1 if self._caching.warm else FIRST_CALLS,
         )
 
     @property
@@ -161,8 +163,8 @@ class Run:
     async def _wire(self) -> AsyncIterator[Wire]:
         """The wire to the provider; the embedded sandbox lives as long as the run."""
         prepared, shape = self._prepared, self._prepared.shaped.shape
-        caching = caching_for(self._job.model, prepared.plan.fixed_tokens, self._tally.total, prepared.rate)
-        model = replace(self._job.model, caching="on" if caching.marked else "off")
+        self._caching = caching_for(self._job.model, prepared.plan.fixed_tokens, self._tally.total, prepared.rate)
+        model = replace(self._job.model, caching="on" if self._caching.marked else "off")
         if model.provider == "sandbox" and not model.base_url:
             async with embedded(self._job.sandbox) as url:
                 yield wire_for(model, shape, self._environ, base_url=f"{url}/v1")

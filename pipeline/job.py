@@ -65,6 +65,7 @@ class Limits:
     max_attempts: int = 6
     max_failed_share: float = 0.0
     outage_s: float = 600.0
+    hedge_after: float = 0.0  # quantile of latencies after which a second call is sent; 0: never
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,7 @@ class Sandbox:
 
     requests_per_minute: int = 0  # 0: no limit
     tokens_per_minute: int = 0
+    burst_s: float = 60.0  # how long a refill the buckets of both limits hold
     latency_ms: float = 0.0
     seed: int = 0
     throttled: float = 0.0

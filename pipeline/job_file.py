@@ -37,6 +37,7 @@ POSITIVE = ("max_output_tokens", "concurrency", "timeout_s", "idle_timeout_s", "
 SHARES = (
     "max_failed_share",
     "alert_at",
+    "hedge_after",
     "throttled",
     "server_error",
     "timeout",

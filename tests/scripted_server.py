@@ -111,7 +111,7 @@ def serving(script=None):
     async def start():
         app = web.Application(client_max_size=2**28)
         app.router.add_post("/v1/chat/completions", partial(_answer, server))
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()

@@ -173,6 +173,28 @@ def test_hopeless_causes_park_within_a_handful_of_calls_and_resume(job, server, 
     assert sum(server.paid.values()) == 50
 
 
+def test_a_bad_key_costs_no_more_than_the_first_few_calls(job, server):
+    """However many slots there are, and whatever limits the job gives: the others wait for the first answer."""
+    server.script = lambda document, nth, body: Scripted(401, error=BAD_KEY, delay_s=0.1)
+    job.write(server.url, rows=rows(300), limits={"concurrency": 200, "requests_per_minute": 100_000}).run(code=4)
+    assert server.sent <= 10  # five at once, and one for each that ended before it was known why
+    assert job.reconcile()["rows"]["pending"] == 300
+
+
+def test_a_days_allowance_that_is_used_up_parks_and_says_when_it_ends(job, server):
+    """No slot is held for the hours that the hint asks for."""
+    error = {
+        "message": "Rate limit reached on tokens per day (TPD): Limit 1000, Used 990",
+        "code": "rate_limit_exceeded",
+    }
+    server.script = lambda document, nth, body: Scripted(429, error=error, headers={"retry-after": "36000"})
+    ended = job.write(server.url, rows=rows(30)).run(code=4)
+    manifest = job.reconcile()
+    assert (manifest["state"], manifest["reason"]) == ("parked", "quota")
+    assert "By the provider's own word that ends at 20" in ended.err
+    assert "in 10 h 0 min" in ended.err
+
+
 def test_max_usd_is_never_exceeded_and_the_run_can_go_on_with_more(job, server):
     """Promise 3, with many calls in flight; every answer costs 27 millionths of a dollar."""
     server.script = lambda document, nth, body: Scripted(delay_s=0.01)

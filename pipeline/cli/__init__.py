@@ -10,6 +10,7 @@ import click
 from pipeline import __version__
 from pipeline.cli.ahead import check, estimate
 from pipeline.cli.looking import costs, show, status, verify
+from pipeline.cli.reporting import report
 from pipeline.cli.running import retry, run
 from pipeline.cli.sandbox import sandbox
 from pipeline.cli.tuning import tune
@@ -33,7 +34,7 @@ def main() -> None:
     """  # noqa: D301 (\b is click's mark for text that is not to be re-wrapped)
 
 
-for _verb in (run, retry, estimate, check, status, show, verify, costs, tune, sandbox):
+for _verb in (run, retry, estimate, check, status, show, verify, costs, report, tune, sandbox):
     main.add_command(_verb)
 
 

@@ -73,10 +73,11 @@ def _pilot(prepared: Any, rows: int) -> Any:  # noqa: ANN401 (their types would 
 
 
 def _estimated(prepared: Any, *, exact: bool) -> dict[str, Any]:  # noqa: ANN401 (see _pilot)
+    from pipeline.advising import sizing_of
     from pipeline.comparing import terms_of
     from pipeline.estimating import estimate as estimated
     from pipeline.exactly import counted_exactly
-    from pipeline.measuring import measure, sizing_of
+    from pipeline.measuring import measure
     from pipeline.recalling import history
 
     job, notes = prepared.job, []

@@ -11,6 +11,9 @@ from pipeline.cli.options import errors_to_exit_code
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes any free port.")
 @click.option("--requests-per-minute", type=click.IntRange(min=0), default=0, help="0: no limit.")
 @click.option("--tokens-per-minute", type=click.IntRange(min=0), default=0, help="0: no limit.")
+@click.option(
+    "--burst-s", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Bucket size, in seconds."
+)
 @click.option("--latency-ms", type=click.FloatRange(min=0), default=0.0)
 @click.option("--seed", type=int, default=0)
 @click.option("--throttled", type=click.FloatRange(0, 1), default=0.0, help="Share of answers that are a 429.")

@@ -105,6 +105,7 @@ class Governor:
         if memory.slots is not None and memory.answers_per_s is not None:
             self._climb = Climb.resumed(memory.slots, memory.answers_per_s)
         self._probes = 0
+        self._first_calls = rules.first_calls or None
 
     @property
     def gate_until_s(self) -> float:
@@ -168,8 +169,9 @@ class Governor:
 
     @property
     def slots(self) -> int:
-        """Calls at once: as many as give most answers, while no limit is known."""
-        return self.concurrency if self._lanes.known else min(self.concurrency, int(self._climb.slots))
+        """Calls at once: as many as give most answers, while no limit is known; few until the first was answered."""
+        most = self.concurrency if self._lanes.known else min(self.concurrency, int(self._climb.slots))
+        return most if self._first_calls is None else min(most, self._first_calls)
 
     def offer(self, need: Need, now_s: float) -> Ticket | Wait:
         """Admit it, or say how long it has to wait."""
@@ -224,6 +226,7 @@ class Governor:
 
         `lane`: what was short, where the provider says it.
         """
+        self._first_calls = None
         self._circuit.succeeded(ticket.held.taken_s)  # whoever says 429 is not down
         hint_s = sane(retry_after_s, HINT_MOST_S)
         fresh = self._gate.news(ticket.held.taken_s, hint_s, now_s)
@@ -248,6 +251,7 @@ class Governor:
 
     def on_ok(self, now_s: float, ticket: Ticket | None = None) -> None:
         """`ticket`: of the call that was answered: one sent before the last 429 or outage says nothing of its end."""
+        self._first_calls = None
         sent_s = now_s if ticket is None else ticket.held.taken_s
         self._gate.succeeded(sent_s)
         self._circuit.succeeded(sent_s)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pipeline.limits.profiles import Profile
 
 ROOM, STEP = 1.25, 64  # over the longest answer; and rounded up to a multiple
-WORTH = 1.25  # times slower: below, nobody needs to be told
+WORTH, WORTH_KEPT = 4.0, 1.25  # times slower: below, nobody needs to be told; the second where it is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,6 @@ def sizing(profile: Profile, mean_input_tokens: float, longest_output_tokens: fl
         return None  # counted as it is produced: the cap costs nothing
     enough = STEP * math.ceil(ROOM * max(1.0, longest_output_tokens) / STEP)
     times = (mean_input_tokens + most) / (mean_input_tokens + enough)
-    if enough >= most or times < WORTH:
+    if enough >= most or times < (WORTH_KEPT if profile.settle == "none" else WORTH):
         return None
     return Sizing(enough, times, kept=profile.settle == "none")

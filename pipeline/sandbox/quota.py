@@ -31,13 +31,14 @@ class Denial:
 @dataclass(slots=True)
 class Bucket:
     lane: str
-    limit: int
+    limit: int  # per minute
+    capacity: float
     level: float
     updated_s: float
 
     def refill(self, now_s: float) -> None:
         passed_s = max(0.0, now_s - self.updated_s)
-        self.level = min(self.limit, self.level + passed_s * self.limit / WINDOW_S)
+        self.level = min(self.capacity, self.level + passed_s * self.limit / WINDOW_S)
         self.updated_s = now_s
 
     def wait_s(self, amount: int) -> float:
@@ -47,15 +48,21 @@ class Bucket:
 
     def seen(self) -> Level:
         remaining = max(0.0, self.level)
-        return Level(self.lane, self.limit, int(remaining), (self.limit - remaining) * WINDOW_S / self.limit)
+        return Level(self.lane, self.limit, int(remaining), (self.capacity - remaining) * WINDOW_S / self.limit)
 
 
 class Quota:
-    """Both buckets, full at first; a limit of 0 is none."""
+    """Both buckets, full at first; a limit of 0 is none. `burst_s`: how long a refill they hold."""
 
-    def __init__(self, requests_per_minute: int, tokens_per_minute: int, now_s: float) -> None:
+    def __init__(
+        self, requests_per_minute: int, tokens_per_minute: int, now_s: float, burst_s: float = WINDOW_S
+    ) -> None:
         limits = (("requests", requests_per_minute), ("tokens", tokens_per_minute))
-        self._buckets = [Bucket(lane, limit, limit, now_s) for lane, limit in limits if limit > 0]
+        self._buckets = [
+            Bucket(lane, limit, full, full, now_s)
+            for lane, limit in limits
+            if limit > 0 and (full := max(1.0, limit * burst_s / WINDOW_S))
+        ]
 
     def admit(self, tokens: int, now_s: float) -> Denial | None:
         """Charge one request of `tokens` to every bucket, or to none and say which one holds it up the longest."""
@@ -63,10 +70,10 @@ class Quota:
         for bucket, amount in self._amounts(1, tokens):
             bucket.refill(now_s)
             wait_s = bucket.wait_s(amount)
-            never = amount > bucket.limit
+            never = amount > bucket.capacity
             if wait_s <= 0 and not never:
                 continue
-            used = bucket.limit - int(max(0.0, bucket.level))
+            used = int(bucket.capacity) - int(max(0.0, bucket.level))
             denial = Denial(bucket.lane, bucket.limit, used, amount, None if never else wait_s)
             if worst is None or never or (worst.retry_after_s is not None and wait_s > worst.retry_after_s):
                 worst = denial

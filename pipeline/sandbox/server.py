@@ -61,7 +61,9 @@ class Provider:
         self.counters = Counters(in_flight=under_way, max_concurrent=under_way)
         self._seen: Counter[bytes] = Counter()
         self._prefixes = Prefixes()
-        self._quota = Quota(self._config.requests_per_minute, self._config.tokens_per_minute, time.monotonic())
+        self._quota = Quota(
+            self._config.requests_per_minute, self._config.tokens_per_minute, time.monotonic(), self._config.burst_s
+        )
 
     async def handle(self, wire: Wire, request: web.Request) -> web.StreamResponse:
         stamp = Stamp(f"req_{self.counters.began():024x}")

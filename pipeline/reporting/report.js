@@ -1,0 +1,38 @@
+"use strict";
+(() => {
+  const root = document.documentElement;
+  document.getElementById("theme").addEventListener("click", () => {
+    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+  });
+  const search = document.getElementById("search");
+  const status = document.getElementById("status");
+  const count = document.getElementById("count");
+  const rows = [...document.querySelectorAll("details.row")];
+  const words = new Map();
+  const textOf = (row) => {
+    if (!words.has(row)) words.set(row, row.textContent.toLowerCase());
+    return words.get(row);
+  };
+  const filter = () => {
+    const sought = search.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    for (const row of rows) {
+      const kinds = row.dataset.kinds.split(" ");
+      const fits = (!status.value || kinds.includes(status.value)) && sought.every((word) => textOf(row).includes(word));
+      row.hidden = !fits;
+      if (fits) shown += 1;
+    }
+    count.textContent = `${shown.toLocaleString("en")} of ${rows.length.toLocaleString("en")} rows`;
+  };
+  search.addEventListener("input", filter);
+  status.addEventListener("change", filter);
+  for (const link of document.querySelectorAll("button[data-show]")) {
+    link.addEventListener("click", () => {
+      status.value = link.dataset.show;
+      filter();
+      search.scrollIntoView({ block: "center" });
+    });
+  }
+  filter();
+})();
