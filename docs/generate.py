@@ -156,6 +156,9 @@ budget.max_usd = 5.00  # What the run may cost, its resumed sessions and retries
   3. 0: only what is free. Not set: no cap.
 budget.tenant_max_usd_per_day = 1.00  # The same for each value of `input.tenant` and day. Rows of a tenant that do not
   fit stay `pending`, with exit code 3. Not set: no cap.
+budget.confirm_above_usd = 1.00  # `run` shows its estimate and asks when it may cost more than this and has no
+  `max_usd`, or when the prompt, the model or the schema changed so that rows done before would be paid for again.
+  Without a terminal it needs `--yes`. The local sandbox is free and never asked about.
 budget.alert_at = 0.5  # Warns once when this share of `max_usd` is spent, and once a day for each tenant when this
   share of `tenant_max_usd_per_day` is. No effect without a cap.
 budget.alert_command = ["/opt/ops/page", "--team", "billing"]  # A program to run at such a warning, without a shell; it
@@ -281,7 +284,7 @@ def _values(key: str, kind: Any) -> str:
 def _default(key: str, field: Field[Any]) -> str:
     if field.default is MISSING:
         return FILLED_IN.get(key, "required")
-    return "not set" if field.default is None else f"`{json.dumps(field.default)}`"
+    return "not set" if field.default is None else f"`{json.dumps(field.default, default=float)}`"
 
 
 def _meaning(key: str) -> str:

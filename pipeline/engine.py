@@ -14,6 +14,7 @@ import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -57,6 +58,9 @@ class Ended:
     message: str  # why it was parked, in full
 
 
+Band = tuple[Decimal, Decimal, Decimal]
+
+
 @dataclass(slots=True)
 class _Stop:
     """What ended the run early, when it is to be raised once everything is safe."""
@@ -86,8 +90,16 @@ def _rows_for(calls: int) -> int:
 class Run:
     """One session over one output folder."""
 
-    def __init__(self, prepared: Prepared, ledger: Ledger, selection: Selection, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        prepared: Prepared,
+        ledger: Ledger,
+        selection: Selection,
+        environ: Mapping[str, str],
+        band_usd: Band | None = None,
+    ) -> None:
         self._prepared = prepared
+        self._band_usd = band_usd
         self._job = prepared.job
         self._ledger = ledger
         self._selection = selection
@@ -173,7 +185,7 @@ class Run:
 
     async def _work(self) -> None:
         """Every row of the input into the ledger; every chosen row to its outcome, a window of them at a time."""
-        watched = Watched(self._job.name, self._folder, self._admission, self._governor, self._tally)
+        watched = Watched(self._job.name, self._folder, self._admission, self._governor, self._tally, self._band_usd)
         watch = Watch(watched, self._telemetry, self._alarm, display_for(sys.stderr), self._window.widen)
         self._tuned = watch.tuned
         watching = asyncio.create_task(watch.watching())
@@ -275,11 +287,12 @@ class Run:
         if park is None and self._over_budget:
             park, message = ParkReason.BUDGET, "; ".join(self._over_budget.values())
         park = park if totals.pending else None
-        state = "finished"
+        state, reason = "finished", str(park) if park else None
         if totals.pending:
             state = "interrupted" if park is ParkReason.INTERRUPTED else "parked"
-        ledger.end(state, str(park) if park else None)
-        manifest = self._write_manifest(state, str(park) if park else None, totals)
+            reason = reason or ("pilot" if self._selection.only_rows is not None else None)
+        ledger.end(state, reason)
+        manifest = self._write_manifest(state, reason, totals)
         return Ended(manifest, park, message if park else "")
 
     def _write_manifest(self, state: str, reason: str | None, totals: results.Totals) -> dict[str, Any]:
@@ -324,8 +337,18 @@ def _remember_schema(ledger: Ledger, schema: pa.Schema) -> None:
 # ── one command ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def run_job(prepared: Prepared, verb: str, selection: Selection, environ: Mapping[str, str], *, fresh: bool) -> Ended:
+def run_job(
+    prepared: Prepared,
+    verb: str,
+    selection: Selection,
+    environ: Mapping[str, str],
+    *,
+    fresh: bool,
+    band_usd: Band | None = None,
+) -> Ended:
     """Open the output folder, run one session, close it. A finished output is left as it is.
+
+    `band_usd`: low, expected and high cost that were agreed to; a run that leaves them says so.
 
     Raises:
         JobError, LedgerError: nothing was sent, unless the message says so.
@@ -335,7 +358,7 @@ def run_job(prepared: Prepared, verb: str, selection: Selection, environ: Mappin
         if not selection.failed and (manifest := finished(prepared, ledger)) is not None:
             return Ended(manifest, None, "")
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(Run(prepared, ledger, selection, environ).execute())
+            return runner.run(Run(prepared, ledger, selection, environ, band_usd).execute())
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

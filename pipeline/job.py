@@ -72,6 +72,7 @@ class Limits:
 class Budget:
     max_usd: Decimal | None = None
     tenant_max_usd_per_day: Decimal | None = None
+    confirm_above_usd: Decimal = Decimal(5)  # what may cost more, and has no cap or was changed, is asked about
     alert_at: float = 0.8
     alert_command: tuple[str, ...] = ()  # run without a shell, the alert as JSON on its standard input
 

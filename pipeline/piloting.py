@@ -13,7 +13,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from pipeline import results
 from pipeline.engine import Ended, run_job
 from pipeline.feeding import Selection
 from pipeline.ledger import FILE, connect
@@ -47,10 +46,8 @@ def pilot(prepared: Prepared, rows: int, environ: Mapping[str, str]) -> Piloted:
     chosen, on_record = choose(prepared, rows)
     if not chosen:
         return Piloted(0, on_record, Decimal(0) if prepared.rate is not None else None, None)
-    ended = run_job(prepared, "pilot", Selection(only_rows=chosen), environ, fresh=False)
+    ended = run_job(prepared, REASON, Selection(only_rows=chosen), environ, fresh=False)
     folder = Path(prepared.job.output.path)
-    if ended.park is None and ended.manifest["rows"]["pending"]:
-        results.write_json(folder / results.RUN, {**ended.manifest, "reason": REASON})
     with closing(connect(folder / FILE, read_only=True)) as db:
         session = "(SELECT MAX(session) FROM sessions)"
         done = db.execute(f"SELECT COUNT(*) FROM outcomes WHERE session = {session}").fetchone()[0]  # noqa: S608 (own words)

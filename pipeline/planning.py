@@ -108,7 +108,11 @@ def request_hash(job: Job, shape: AnswerShape) -> bytes:
 
 
 def doc_hash(request: bytes, job: Job, schema_source_hash: str) -> bytes:
-    """Everything that makes an outcome of answers: a change here is worked out again from answers already paid for."""
+    """Everything that makes an outcome of answers: a change here is worked out again from answers already paid for.
+
+    Not the output cap: an answer that came to its end under a lower one is as good, so that raising it leaves the rows
+    that are ok alone and `retry` asks only those anew that it cut off.
+    """
     chunks = job.chunks
     return _hash(
         {
@@ -116,7 +120,6 @@ def doc_hash(request: bytes, job: Job, schema_source_hash: str) -> bytes:
             "prompt": job.extract.prompt,
             "chunks": [chunks.max_tokens, chunks.overlap_tokens, chunks.context],
             "merge": job.extract.merge,
-            "max_output_tokens": job.model.max_output_tokens,
             "schema_source": schema_source_hash,
         }
     )

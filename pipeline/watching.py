@@ -13,13 +13,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from pipeline import saying
 from pipeline.admission import Admission
 from pipeline.alerting import Alarm
 from pipeline.displays import Display
+from pipeline.forecasting import drifted
 from pipeline.limits import Governor
+from pipeline.pricing import from_units
 from pipeline.progress import Tally
 from pipeline.readings import LIVE, Pace, Reading, reading_of
+from pipeline.saying import say
 from pipeline.telemetry import Telemetry
 from pipeline.tuning import Inbox, Wish
 
@@ -36,6 +38,7 @@ class Watched:
     admission: Admission
     governor: Governor
     tally: Tally
+    band_usd: tuple[Decimal, Decimal, Decimal] | None = None  # the estimate: low, expected, high
 
 
 class Watch:
@@ -52,6 +55,7 @@ class Watch:
         self._admission = run.admission
         self._governor = run.governor
         self._tally = run.tally
+        self._band_usd = run.band_usd
         self._telemetry = telemetry
         self._alarm = alarm
         self._display = display
@@ -72,6 +76,7 @@ class Watch:
                     self._alarm.raise_alert(alert)
                 for wish in self._inbox.take():
                     self._tune(wish)
+                self._drift(begun_done)
                 self._show(begun_done)
         finally:
             self._display.close()
@@ -82,6 +87,16 @@ class Watch:
             self._day = today
             self._governor.money.start_day({})  # tenants begin anew
 
+    def _drift(self, begun_done: int) -> None:
+        """Say once that the run leaves its estimate."""
+        if self._band_usd is None:
+            return
+        done, total, spent_usd = self._tally.done, self._tally.total, from_units(self._tally.usd_units)
+        told = drifted(self._band_usd, spent_usd, done - begun_done, total - begun_done)
+        if told is not None:
+            say("warning", told)
+            self._band_usd = None
+
     def _tune(self, wish: Wish) -> None:
         snapshot = self._admission.snapshot()
         before = {"concurrency": snapshot.concurrency, "max_usd": _text(snapshot.cap_usd)}
@@ -90,7 +105,7 @@ class Watch:
             self._admission.set_concurrency(wish.concurrency)
         if wish.max_usd is not None:
             self._admission.set_max_usd(wish.max_usd)
-        saying.say("notice", f"tuned: {wish}, by {wish.by}")
+        say("notice", f"tuned: {wish}, by {wish.by}")
         after = {"concurrency": wish.concurrency, "max_usd": _text(wish.max_usd)}
         self.tuned.append({"event": "tuned", "at": wish.at, "by": wish.by, "before": before, "after": after})
 

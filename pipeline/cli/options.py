@@ -86,6 +86,7 @@ def command_line(verb: str, job_file: Path, overrides: dict[str, Any]) -> str:
             words += [flag, str(overrides[name])]
     for text in overrides.get("sets", ()):
         words += ["--set", text]
+    words += ["--yes"] if overrides.get("yes") else []
     return shlex.join(words)
 
 

@@ -9,7 +9,7 @@ import click
 
 from pipeline.cli.options import JOB, command_line, errors_to_exit_code, job_options, json_option, load, tell
 from pipeline.errors import JobError
-from pipeline.saying import emit, in_json, speak
+from pipeline.saying import emit, in_json, say, speak
 
 LOG_FORMAT = click.option(
     "--log-format",
@@ -24,21 +24,23 @@ LOG_FORMAT = click.option(
 @JOB
 @job_options
 @LOG_FORMAT
+@click.option("--yes", is_flag=True, help="Don't ask before much is spent; for cron.")
 @click.option("--fresh", is_flag=True, help="Start over in a new ledger; the old one is kept beside it.")
 @json_option
 @errors_to_exit_code
-def run(job_file: Path, fresh: bool, as_json: bool, log_format: str, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
+def run(job_file: Path, fresh: bool, yes: bool, as_json: bool, log_format: str, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
     """Run everything in the input that has no outcome yet.
 
     \b
     Examples:
       pipeline run jobs/invoices.toml --limit 20
       pipeline run jobs/invoices.toml --max-usd 2.50 --set limits.concurrency=8
+      pipeline run jobs/invoices.toml --yes --log-format json      for cron
     """  # noqa: D301
     from pipeline.feeding import Selection
 
     speak(log_format)
-    _run(job_file, overrides, "run", Selection(), fresh=fresh, as_json=as_json)
+    _run(job_file, {**overrides, "fresh": fresh, "yes": yes}, "run", Selection(), as_json=as_json)
 
 
 @click.command()
@@ -59,17 +61,25 @@ def retry(job_file: Path, where: str | None, as_json: bool, log_format: str, **o
     from pipeline.feeding import Selection
 
     speak(log_format)
-    _run(job_file, overrides, "retry", Selection(failed=True, error_code=_where(where)), fresh=False, as_json=as_json)
+    _run(job_file, overrides, "retry", Selection(failed=True, error_code=_where(where)), as_json=as_json)
 
 
-def _run(job_file: Path, overrides: dict[str, Any], verb: str, selection: Any, *, fresh: bool, as_json: bool) -> None:  # noqa: ANN401 (selection's type would cost an import)
+def _run(job_file: Path, overrides: dict[str, Any], verb: str, selection: Any, *, as_json: bool) -> None:  # noqa: ANN401 (selection's type would cost an import)
+    from pipeline.confirming import require_unchanged
     from pipeline.engine import exit_code, run_job
     from pipeline.preparing import prepare, require_affordable
     from pipeline.summaries import summary
 
     prepared = prepare(load(job_file, overrides))
     require_affordable(prepared)
-    ended = run_job(prepared, verb, selection, os.environ, fresh=fresh)
+    fresh, band_usd = overrides.pop("fresh", False), None
+    if verb == "run":
+        band_usd = _consent(
+            prepared, command_line(verb, job_file, overrides), fresh=fresh, yes=overrides.get("yes", False)
+        )
+    else:
+        require_unchanged(prepared)
+    ended = run_job(prepared, verb, selection, os.environ, fresh=fresh, band_usd=band_usd)
     next_step = ""
     if ended.manifest["rows"]["pending"]:
         next_step = _how_to_go_on(ended, job_file, overrides, verb)
@@ -81,6 +91,24 @@ def _run(job_file: Path, overrides: dict[str, Any], verb: str, selection: Any, *
         text = summary(ended.manifest, prepared.job.output.path, next_step)
         tell(ended.manifest, text, as_json=as_json, quiet=True)
     sys.exit(exit_code(ended, prepared.job.limits.max_failed_share))
+
+
+def _consent(prepared: Any, command: str, *, fresh: bool, yes: bool) -> Any:  # noqa: ANN401 (see _run)
+    """Ask before much is spent; the cost that was agreed to, as low, expected and high, if it was worked out."""
+    from pipeline.confirming import question_of
+
+    question = question_of(prepared, fresh=fresh)
+    if question is None:
+        return None
+    if yes:
+        say("notice", str(question))
+    elif not (sys.stdin.isatty() and sys.stderr.isatty()):
+        again = f"{command} --fresh" if fresh else command
+        raise JobError(f"{question}. Nothing was sent. To go on:  {again} --yes   (or with a cap: --max-usd X)")
+    elif not click.confirm(f"{question}. Go on?", err=True):
+        click.echo("Nothing was sent.", err=True)
+        sys.exit(2)
+    return question.estimate.cost_usd
 
 
 def _how_to_go_on(ended: Any, job_file: Path, overrides: dict[str, Any], verb: str) -> str:  # noqa: ANN401 (see _run)

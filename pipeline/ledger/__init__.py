@@ -26,6 +26,7 @@ from pipeline.work import Outcome, Reply, Usage
 
 FILE = "ledger.sqlite"
 BALLAST_BYTES = 16 * 1024 * 1024  # more than all answers that can be in flight
+KEYS_AT_ONCE = 500
 LOST = "lost"  # error_code of a call that was in flight when the process died
 
 
@@ -231,6 +232,28 @@ def ends(db: sqlite3.Connection, docs: Sequence[bytes]) -> dict[bytes, End]:
     marks = ", ".join("?" * len(docs))
     sql = f"SELECT doc, status, session, error_code FROM outcomes WHERE doc IN ({marks})"  # noqa: S608 (question marks)
     return {doc: End(*rest) for doc, *rest in db.execute(sql, docs)}
+
+
+def answered(db: sqlite3.Connection, keys: Sequence[bytes]) -> int:
+    """How many of these requests have an answer on record."""
+    found = 0
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        some = keys[start : start + KEYS_AT_ONCE]
+        sql = f"SELECT COUNT(*) FROM answers WHERE key IN ({', '.join('?' * len(some))})"  # noqa: S608 (question marks)
+        found += db.execute(sql, some).fetchone()[0]
+    return found
+
+
+def last_hashes(path: Path) -> tuple[bytes, bytes] | None:
+    """(request_hash, doc_hash) of the last run in a ledger; None where there is none, or the ledger cannot be read."""
+    if not path.exists():
+        return None
+    try:
+        with closing(connect(path, read_only=True)) as db:
+            last = db.execute(_LAST_RUN).fetchone()
+    except sqlite3.Error:
+        return None  # the run itself says what is wrong with it
+    return None if last is None else (last[1], last[2])
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:

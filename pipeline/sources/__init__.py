@@ -77,6 +77,12 @@ class Source:
         checking.check_parquet([file for file in self._files if file.format == "parquet"], needed, self._spec)
         checking.check_jsonl([file for file in self._files if file.format == "jsonl"], needed, self._max_line_bytes)
 
+    def size_bytes(self) -> int | None:
+        """How much there is to read, where that bounds the text: not in files that are compressed, as Parquet is."""
+        if any(file.compression is not None or file.format == "parquet" for file in self._files):
+            return None
+        return sum(file.size for file in self._files)
+
     def count_rows(self) -> int:
         """Rows that `batches` will yield. JSON lines are read for it, not parsed."""
         total = 0
