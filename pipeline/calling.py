@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from pipeline.admission import Admission, NeverFits, TenantOverBudget
 from pipeline.calibrating import TokenScale
+from pipeline.crashing import crash_point
 from pipeline.errors import CallFailed, Kind
 from pipeline.hedging import SUPERSEDED, first_answer
 from pipeline.ledger import Ledger
@@ -174,12 +175,14 @@ class Caller:
                 time.time_ns() // 1000, at_risk, request.tenant,
             )  # fmt: skip
             await self._ledger.intend(send)
+            crash_point("call-named")
             used = None  # from here on, what it costs is not known until an answer says so
             started_s = this.tries.sent_s = loop.time()
             if life.first_sent_s is None:
                 life.first_sent_s = started_s
             try:
                 answered = await self._transport.send(self._wire, request)
+                crash_point("answer-received")
                 reply = self._wire.reply(answered)
             except CallFailed as failure:
                 used = self._used_by(failure)

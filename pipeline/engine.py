@@ -26,6 +26,7 @@ from pipeline.alerting import Alarm
 from pipeline.caching import caching_for
 from pipeline.calling import Caller
 from pipeline.columns import RecordColumn
+from pipeline.crashing import crash_point
 from pipeline.displays import display_for
 from pipeline.errors import JobError
 from pipeline.extracting import Extraction
@@ -230,7 +231,9 @@ class Run:
     async def _row(self, work: Work) -> None:
         try:
             outcome = await self._extraction.outcome(work)
+            crash_point("outcome-known")
             await self._ledger.conclude(outcome)
+            crash_point("outcome-durable")
             self._tally.concluded(outcome)
         except Stopped:
             pass  # stays pending
@@ -280,7 +283,9 @@ class Run:
             record=self._column,
             kept_schema=kept_schema,
         )
+        crash_point("publishing")
         totals = results.publish(self._folder, ledger.path, ledger.run, view, source.kept())
+        crash_point("published")
         _remember_schema(ledger, kept_schema)
         ledger.remember(self._limits_key, json.dumps(self._governor.learned()))
         park, message = self._admission.stopped, self._admission.stop_message
@@ -292,6 +297,7 @@ class Run:
             state = "interrupted" if park is ParkReason.INTERRUPTED else "parked"
             reason = reason or ("pilot" if self._selection.only_rows is not None else None)
         ledger.end(state, reason)
+        crash_point("session-ended")
         manifest = self._write_manifest(state, reason, totals)
         return Ended(manifest, park, message if park else "")
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from pipeline.crashing import crash_point
 from pipeline.errors import LedgerError
 from pipeline.ledger import records, schema
 from pipeline.ledger.lock import FolderLock, require_local, who
@@ -81,6 +82,7 @@ class Ledger:
             schema.migrate(self._db, str(self.path))
             self._reader = connect(self.path)
             _preallocate(self._ballast)
+            crash_point("ledger-opened")
         except (sqlite3.Error, OSError) as error:
             self._lock.__exit__(None, None, None)
             raise LedgerError(_unusable(self.path, error)) from error
@@ -116,7 +118,9 @@ class Ledger:
             db.execute("DELETE FROM rows")
         sql = "INSERT INTO sessions (run, verb, who, started_us, state) VALUES (?, ?, ?, ?, 'running')"
         self.session = db.execute(sql, (self.run, self._verb, who(), now_us)).lastrowid or 0
+        crash_point("session-beginning")
         db.execute("COMMIT")
+        crash_point("session-begun")
         return lost
 
     def end(self, state: str, reason: str | None) -> None:

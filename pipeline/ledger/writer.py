@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pipeline.crashing import crash_point
 from pipeline.errors import LedgerError
 
 LINGER_S = 0.003  # lets a burst share one fsync; an answer is durable well within the promised 50 ms
@@ -100,7 +101,9 @@ class Writer:
             self._db.execute("BEGIN IMMEDIATE")
             for sql, rows in grouped.items():
                 self._db.executemany(sql, rows)
+            crash_point("committing")
             self._db.execute("COMMIT")
+            crash_point("committed")
         except BaseException:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.crashing import crash_point
 from pipeline.results.views import ROW_GROUP_ROWS
 
 
@@ -44,7 +45,9 @@ def write_parquet(path: Path, schema: pa.Schema, batches: Iterator[pa.RecordBatc
 def _settle(temporary: Path, path: Path) -> None:
     for target in (temporary, path.parent):
         if target == path.parent:
+            crash_point(f"{path.name}-written")
             temporary.replace(path)
+            crash_point(f"{path.name}-replaced")
         descriptor = os.open(target, os.O_RDONLY)
         try:
             os.fsync(descriptor)
