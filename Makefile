@@ -32,7 +32,8 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/overhead.py
 
 soak: $(VENV)/installed-dev
-	$(BIN)/python benchmarks/soak.py
+	$(BIN)/python benchmarks/soak.py --rows 60000 --kills 200 --between 0.9 1.6
+	$(BIN)/python benchmarks/caps.py --seeds 1000
 
 clean:
 	rm -rf $(VENV) out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,145 @@
+"""`pipeline verify`: whatever is changed in the files of a run, the check that is about it says so, and ends with 1."""
+
+import json
+import sqlite3
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from scripted_server import Scripted
+
+from pipeline.verifying import CHECKS, verify
+
+
+@pytest.fixture
+def folder(job, server):
+    """Twelve rows: one failed, one repaired, one a duplicate, one that cannot be used."""
+    server.script = lambda document, nth, body: (
+        Scripted(400, error={"message": "no", "code": "x"})
+        if document == "document 3"
+        else Scripted(text="no JSON")
+        if document == "document 5" and len(body["messages"]) < 3
+        else Scripted(text=json.dumps({"name": document[:40], "total": "1"}))
+    )
+    rows = [{"id": f"r{n}", "text": f"document {n}"} for n in range(10)] + [
+        {"id": "twin", "text": "document 1"},
+        {"id": "bad"},
+    ]
+    job.write(server.url, rows=rows).run(code=1)
+    assert all(check.problem is None for check in verify(job.out))
+    return job.out
+
+
+def changed(folder, name, change):
+    table = change(pq.read_table(folder / name))
+    pq.write_table(table, folder / name)
+
+
+def column(name, row, value):
+    """A change of one value."""
+
+    def change(table):
+        values = table[name].to_pylist()
+        values[row] = value(values[row]) if callable(value) else value
+        place = table.schema.get_field_index(name)
+        return table.set_column(place, table.schema.field(name), pa.array(values, table.schema.field(name).type))
+
+    return change
+
+
+def manifest(folder, **changes):
+    found = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**found, **changes}))
+
+
+def sql(folder, statement):
+    with sqlite3.connect(folder / "ledger.sqlite") as db:
+        db.execute(statement)
+    db.close()
+
+
+def moved(table):
+    return pa.concat_tables([table.slice(1, 1), table.slice(0, 1), table.slice(2)])
+
+
+SEND = "request_id, session, row, id, chunk, purpose, attempt, sent_us"
+IN_FLIGHT = f"INSERT INTO sends SELECT {SEND}, 1, tenant FROM calls LIMIT 1"
+TAMPERED = {
+    "every row is there once, in order, and counted": [
+        lambda f: changed(f, "results.parquet", moved),
+        lambda f: changed(f, "results.parquet", lambda table: table.slice(0, 11)),
+        lambda f: manifest(f, rows={"total": 12, "ok": 11, "failed": 1, "pending": 0}),
+    ],
+    "every row ends in exactly one place": [
+        lambda f: changed(f, "results.parquet", column("record", 0, None)),
+        lambda f: changed(f, "results.parquet", column("error_code", 3, "bad luck")),
+    ],
+    "failures by code are counted right": [
+        lambda f: manifest(f, failed_by_code={"invalid_request": 2}),
+    ],
+    "tokens and cost sum to run.json": [
+        lambda f: changed(f, "results.parquet", column("input_tokens", 0, lambda n: n + 1)),
+        lambda f: changed(f, "calls.parquet", column("cost_usd", 0, lambda usd: usd + Decimal("0.0000000001"))),
+        lambda f: manifest(f, cost_usd="1.0000000000"),
+    ],
+    "every row's figures are the sum of its calls": [
+        lambda f: changed(f, "results.parquet", column("calls", 0, 2)),
+        lambda f: (
+            changed(f, "results.parquet", column("input_tokens", 0, lambda n: n + 1)),
+            changed(f, "results.parquet", column("input_tokens", 1, lambda n: n - 1)),
+        ),
+        lambda f: manifest(f, calls=99),
+    ],
+    "every call costs what its tokens cost": [
+        lambda f: [
+            changed(f, name, column("cost_usd", row, lambda usd, step=step: usd + step * Decimal("0.0000000001")))
+            for row, step in ((0, 1), (1, -1))
+            for name in ("results.parquet", "calls.parquet")
+        ],
+    ],
+    "every record of the ledger is whole": [
+        lambda f: sql(f, "UPDATE answers SET text = '{}' WHERE rowid = 1"),
+        lambda f: sql(f, "UPDATE outcomes SET status = 'failed' WHERE rowid = 1"),
+    ],
+    "results.parquet says what the ledger says": [
+        lambda f: changed(f, "results.parquet", column("id", 0, "another")),
+        lambda f: sql(f, "DELETE FROM outcomes WHERE rowid = 1"),
+    ],
+    "every record is the ledger's": [
+        lambda f: changed(f, "results.parquet", column("record", 0, lambda record: {**record, "name": "another"})),
+    ],
+    "calls.parquet says what the ledger says": [
+        lambda f: changed(f, "calls.parquet", column("request_id", 0, "another")),
+        lambda f: sql(f, "DELETE FROM calls WHERE rowid = 1"),
+    ],
+    "run.json is of the ledger's last run": [
+        lambda f: manifest(f, state="parked", reason="budget"),
+        lambda f: manifest(f, input_fingerprint="another"),
+        lambda f: sql(f, IN_FLIGHT),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [(name, number) for name, changes in TAMPERED.items() for number in range(len(changes))]
+)
+def test_what_was_tampered_with_is_named(folder, name, number):
+    """By its own check and by no other before it."""
+    TAMPERED[name][number](folder)
+    (broken,) = [check for check in verify(folder) if check.problem is not None]
+    assert broken.name == name, broken
+
+
+def test_every_check_has_been_seen_to_fail():
+    """None is in the list only to look good."""
+    assert list(TAMPERED) == list(CHECKS)
+
+
+def test_the_command_ends_with_1_and_names_the_first_that_fails(folder, job):
+    """And with 0 when all hold."""
+    job.pipeline("verify", folder, code=0)
+    manifest(folder, cost_usd="1.0000000000")
+    ended = job.pipeline("verify", folder, code=1)
+    assert "BROKEN  tokens and cost sum to run.json" in ended.out
+    assert not json.loads(job.pipeline("verify", folder, "--json", code=1).out)["ok"]
