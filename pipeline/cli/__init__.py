@@ -9,6 +9,7 @@ import click
 
 from pipeline import __version__
 from pipeline.cli.ahead import check, estimate
+from pipeline.cli.exporting import export
 from pipeline.cli.looking import costs, show, status, verify
 from pipeline.cli.reporting import report
 from pipeline.cli.running import retry, run
@@ -34,7 +35,7 @@ def main() -> None:
     """  # noqa: D301 (\b is click's mark for text that is not to be re-wrapped)
 
 
-for _verb in (run, retry, estimate, check, status, show, verify, costs, report, tune, sandbox):
+for _verb in (run, retry, estimate, check, status, show, verify, costs, export, report, tune, sandbox):
     main.add_command(_verb)
 
 
