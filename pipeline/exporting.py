@@ -1,7 +1,7 @@
 """`pipeline export`: results.parquet as CSV or JSON lines, row group by row group.
 
-A spreadsheet runs a cell that begins with =, +, - or @. Such texts get an apostrophe before them in CSV, unless they are
-numbers of a column of numbers; JSON lines carry every value as it is.
+A spreadsheet runs a cell that begins with =, +, - or @. Such texts get an apostrophe before them in CSV, unless they
+are numbers of a column of numbers; JSON lines carry every value as it is.
 """
 
 import csv

@@ -18,7 +18,7 @@ from pipeline.cli.options import DIR, errors_to_exit_code
 def export(folder: Path, form: str, to: Path | None, raw: bool) -> None:  # noqa: FBT001 (click's way)
     """Write the results as CSV or JSON lines.
 
-    In CSV the fields of the record are columns record.FIELD, lists are JSON in a cell, and a text that begins with =, +,
+    In CSV the fields of the record are columns record.FIELD, lists are JSON in a cell, and a text that begins with =, +
     - or @ gets an apostrophe, so that no spreadsheet runs it.
 
     \b
