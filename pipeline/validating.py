@@ -1,6 +1,7 @@
 """An answer → a record, or what is wrong with it; and the one message that asks for a better one. Pure."""
 
 import json
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ SHOWN_CHARS = 80
 MOST_MESSAGE_CHARS = 300
 MOST_ANSWER_CHARS = 20_000
 NO_NUMBER = re.compile(r"NaN|Infinity")  # pydantic reads them in JSON, and writes them as null
+LONG_NUMBER = re.compile(r"[\d.]{17}|\d[eE]\+?\d{3}")  # pydantic reads it as a float, even for a Decimal; or it is none
 FENCE = re.compile(r"\A\s*```[\w-]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 
 Restore = Callable[[Any], Any]
@@ -39,12 +41,13 @@ def check(model: type[BaseModel], restore: Restore | None, text: str) -> Valid |
     if len(text) > MOST_BYTES:
         return Invalid((f"the answer has {len(text):,} characters, more than {MOST_BYTES:,}",))
     try:
-        if restore is None:
+        if restore is None and not LONG_NUMBER.search(text):
             if NO_NUMBER.search(text):
                 json.loads(text, parse_constant=_no_constant)
             record = model.model_validate_json(text)
         else:
-            data = restore(json.loads(text, parse_float=_exact, parse_constant=_no_constant))
+            data = json.loads(text, parse_float=_exact, parse_constant=_no_constant)
+            data = data if restore is None else restore(data)
             record = model.model_validate_json(json.dumps(data, default=_as_digits))
         return Valid(record, record.model_dump_json())
     except ValidationError as error:
@@ -104,6 +107,8 @@ def _no_constant(name: str) -> None:
 def _exact(digits: str) -> float | Decimal:
     """A number as a float where no digit is lost by it, else with all its digits."""
     number = float(digits)
+    if math.isinf(number):
+        raise json.JSONDecodeError(f"{_short(digits)} is too large a number", digits, 0)
     return number if Decimal(repr(number)) == Decimal(digits) else Decimal(digits)
 
 

@@ -1,0 +1,192 @@
+"""Records as four libraries read them back: the same types every night, and not a digit lost."""
+
+import datetime as dt
+import enum
+import json
+from decimal import Decimal
+from typing import Literal, Optional, Union
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import AwareDatetime, BaseModel, Field
+from scripted_server import Scripted
+
+from pipeline.columns import RecordColumn
+from pipeline.validating import Invalid, Valid, check
+
+SCHEMA = """
+import datetime as dt
+import enum
+from decimal import Decimal
+from typing import Literal, Optional, Union
+from pydantic import BaseModel, Field
+
+
+class Colour(str, enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Line(BaseModel):
+    price: Decimal = Field(max_digits=20, decimal_places=4)
+    count: int
+
+
+class Thing(BaseModel):
+    name: Optional[str] = None
+    kind: Literal["a", "b"] = "a"
+    colour: Colour = Colour.RED
+    amount: Decimal = Decimal(0)
+    exact: Decimal = Field(default=Decimal(0), max_digits=30, decimal_places=10)
+    day: Optional[dt.date] = None
+    moment: Optional[dt.datetime] = None
+    clock: Optional[dt.time] = None
+    lines: list[Line] = []
+    tags: dict[str, int] = {}
+    either: Union[int, str, None] = None
+    share: float = 0.0
+    inner: Optional["Thing"] = None
+"""
+FULL = {
+    "name": "Größe \u202e x",
+    "kind": "b",
+    "colour": "blue",
+    "amount": "12345678901234567890.123456789012345",
+    "exact": "12345678901234567890.0123456789",
+    "day": "2026-11-25",
+    "moment": "2026-11-25T23:59:59.123456+02:00",
+    "clock": "12:30:00.000001",
+    "lines": [{"price": "1234567890123456.7891", "count": 9007199254740993}],
+    "tags": {"x": 1},
+    "either": "seven",
+    "share": 1e308,
+    "inner": {"name": "deep"},
+}
+
+
+@pytest.fixture
+def typed(job, server):
+    """Two rows of a schema with every kind of field: one full, one with nothing but defaults."""
+    (job.folder / "thing.py").write_text(SCHEMA)
+    server.script = lambda document, nth, body: Scripted(text=json.dumps(FULL if "full" in document else {}))
+    rows = [{"id": "a", "text": "full"}, {"id": "b", "text": "empty"}]
+    return job.write(server.url, rows=rows, extract={"mode": "json_object"})
+
+
+def test_pyarrow_reads_every_kind_of_field_as_declared(typed):
+    """Decimals with their digits, instants as instants, what has no type of its own as JSON."""
+    typed.run()
+    first, second = typed.results()
+    record = first["record"]
+    assert record["amount"] == FULL["amount"]  # nothing says how many digits: text loses none
+    assert record["exact"] == Decimal(FULL["exact"])
+    assert record["lines"] == [{"price": Decimal("1234567890123456.7891"), "count": 9007199254740993}]
+    assert record["day"] == dt.date(2026, 11, 25)
+    assert record["moment"] == dt.datetime(2026, 11, 25, 21, 59, 59, 123456, dt.UTC)
+    assert record["clock"] == dt.time(12, 30, 0, 1)
+    assert (record["kind"], record["colour"], record["share"]) == ("b", "blue", 1e308)
+    assert json.loads(record["tags"]) == {"x": 1} or dict(record["tags"]) == {"x": 1}
+    assert json.loads(record["either"]) == "seven"
+    assert json.loads(record["inner"])["name"] == "deep"
+    assert second["record"]["name"] is None
+    assert second["record"]["lines"] == []
+
+
+def test_the_file_has_one_schema_every_night(typed, job, server):
+    """Also on a night when a column is null in every row."""
+    typed.run()
+    first = pq.read_schema(job.out / "results.parquet")
+    job.write(server.url, rows=[{"id": "b", "text": "empty"}], extract={"mode": "json_object"}).run()
+    assert pq.read_schema(job.out / "results.parquet").equals(first, check_metadata=True)
+
+
+@pytest.mark.parametrize("library", ["polars", "duckdb", "pandas"])
+def test_other_libraries_read_the_same_values(typed, job, library):
+    """Nested fields included."""
+    module = pytest.importorskip(library)
+    typed.run()
+    path = str(job.out / "results.parquet")
+    if library == "polars":
+        lines = module.read_parquet(path).to_dicts()
+    elif library == "duckdb":
+        found = module.sql(f"SELECT * FROM '{path}'")
+        lines = [dict(zip(found.columns, values, strict=True)) for values in found.fetchall()]
+    else:
+        lines = module.read_parquet(path, dtype_backend="pyarrow").to_dict("records")
+    record = lines[0]["record"]
+    assert Decimal(record["exact"]) == Decimal(FULL["exact"])
+    assert record["lines"][0]["count"] == 9007199254740993
+    assert Decimal(record["lines"][0]["price"]) == Decimal("1234567890123456.7891")
+    assert str(record["day"])[:10] == "2026-11-25"
+    assert record["name"] == FULL["name"]
+    assert Decimal(lines[0]["cost_usd"]) > 0
+
+
+# ── numbers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Amount(BaseModel):
+    amount: Decimal
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**30), max_value=10**30))
+def test_a_decimal_keeps_every_digit_that_the_answer_has(amount):
+    """Written as a number or as a string."""
+    for text in (f'{{"amount": {amount:f}}}', f'{{"amount": "{amount:f}"}}'):
+        found = check(Amount, None, text)
+        assert isinstance(found, Valid)
+        assert found.record.amount == amount
+
+
+class Share(BaseModel):
+    share: float
+
+
+@pytest.mark.parametrize("text", ['{"share": 1e999}', '{"share": -1E+400}', '{"share": NaN}', '{"share": Infinity}'])
+def test_a_number_that_is_none_is_not_kept_as_null(text):
+    """It is said, and repaired."""
+    assert isinstance(check(Share, None, text), Invalid)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"share": 1e308}', '{"share": 5e-324}', '{"share": 0.1000000000000000055511151231257827}']
+)
+def test_a_float_is_the_nearest_one(text):
+    """However many digits it was written with."""
+    found = check(Share, None, text)
+    assert found.record.share == json.loads(text)["share"]
+
+
+class Whole(BaseModel):
+    number: int
+
+
+def test_an_integer_of_more_than_64_bits_is_not_rounded():
+    """No column holds it: it is told, never cut."""
+    found = check(Whole, None, '{"number": 123456789012345678901234567890}')
+    assert found.record.number == 123456789012345678901234567890
+    assert "cannot be stored" in RecordColumn(Whole).problem_of(found.record_json)
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Every(BaseModel):
+    a: Optional[int] = None  # noqa: UP045 (as users write it)
+    b: Union[int, str] = 0  # noqa: UP007
+    c: Literal[1, 2] = 1
+    d: Colour = Colour.RED
+    e: list[Decimal] = Field(default_factory=list)
+    f: AwareDatetime | None = None
+
+
+def test_types_are_declared_by_the_model_alone():
+    """The column of no record at all has them."""
+    column = RecordColumn(Every)
+    assert column.array([]).type == column.array([Every().model_dump_json(), None]).type == column.type
+    assert column.type.field("d").type == pa.string()
+    assert column.type.field("f").type == pa.timestamp("us", tz="UTC")
