@@ -9,7 +9,7 @@ from dataclasses import dataclass
 GATE_S = 0.35  # a 429 without a hint; doubles with each episode in a row
 GATE_MOST_S = 60.0
 HINT_MOST_S = 1e9
-RAMP_S = 2.0  # after a gate: slots open one by one over this long, and lanes go at RAMP_PACE
+RAMP_S = 2.0  # after a gate: slots open one by one over as long as it was closed, and no longer than this
 RAMP_PACE = 1.3
 FAILURES = 5  # in a row
 PROBE_S = 0.25  # before the first probe; doubles with each that fails
@@ -24,6 +24,7 @@ class Gate:
     until_s: float = -math.inf
     _episode_s: float = -math.inf  # the last reaction
     _episodes: int = 0  # in a row
+    _ramp_s: float = RAMP_S
 
     def hold(self, until_s: float) -> None:
         """Never shortened."""
@@ -32,7 +33,7 @@ class Gate:
     def news(self, sent_s: float, hint_s: float | None, now_s: float) -> bool:
         """Whether a 429 is one: whoever was sent before the last reaction brings only its hint."""
         if hint_s is not None:
-            self.hold(now_s + hint_s)
+            self._close(now_s, hint_s)
         if sent_s <= self._episode_s:
             return False
         self._episode_s = now_s
@@ -41,7 +42,12 @@ class Gate:
     def back_off(self, now_s: float, jitter: float) -> None:
         """News without a hint: full jitter over 0.7, 1.4, 2.8, … 60, 60 s for the episodes in a row."""
         self._episodes += 1
-        self.hold(now_s + jitter * min(GATE_MOST_S, GATE_S * 2.0 ** min(self._episodes, 16)))
+        self._close(now_s, jitter * min(GATE_MOST_S, GATE_S * 2.0 ** min(self._episodes, 16)))
+
+    def _close(self, now_s: float, seconds: float) -> None:
+        if now_s + seconds > self.until_s:
+            self._ramp_s = min(RAMP_S, seconds)
+            self.until_s = now_s + seconds
 
     def succeeded(self, sent_s: float) -> None:
         if sent_s > self._episode_s:
@@ -50,12 +56,12 @@ class Gate:
     def ramp_s(self, in_flight: int, concurrency: int, now_s: float) -> float:
         """Until the next slot opens: all who waited for the gate would else leave at once."""
         since_s = now_s - self.until_s
-        due_s = in_flight / concurrency * RAMP_S
-        return due_s - since_s if since_s < RAMP_S and due_s - since_s > 1e-9 else 0.0
+        due_s = in_flight / concurrency * self._ramp_s
+        return due_s - since_s if since_s < self._ramp_s and due_s - since_s > 1e-9 else 0.0
 
     def pace_most(self, now_s: float) -> float:
         """The multiple of the refill that lanes may go at."""
-        return RAMP_PACE if now_s - self.until_s < RAMP_S else math.inf
+        return RAMP_PACE if now_s - self.until_s < self._ramp_s else math.inf
 
 
 @dataclass(slots=True)
