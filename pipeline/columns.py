@@ -8,6 +8,7 @@ import base64
 import datetime as dt
 import enum
 import json
+import re
 import types
 import typing
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ import pyarrow as pa
 from pydantic import AwareDatetime, BaseModel, NaiveDatetime, RootModel, TypeAdapter
 
 JSON_METADATA = {b"encoding": b"json"}
+SUSPECT = re.compile(r'\d{19}|"(?:0001|9999)-')  # more than 64 bits; a day that another time zone has not
 Convert = Callable[[Any], Any]
 
 
@@ -38,6 +40,7 @@ class RecordColumn:
     def __init__(self, model: type[BaseModel]) -> None:
         self._kind = _of_model(model, ())
         self.type: pa.StructType = self._kind.type
+        self._narrow = "duration" in str(self.type) or "binary" in str(self.type)
 
     def array(self, records: Sequence[str | None]) -> pa.StructArray:
         """Records as `model_dump_json` made them; None is null."""
@@ -48,7 +51,12 @@ class RecordColumn:
         return pa.array(values, self.type)
 
     def problem_of(self, record: str) -> str | None:
-        """Why the column cannot hold this record, or None: an integer of more than 64 bits, say."""
+        """Why the column cannot hold this record, or None: an integer of more than 64 bits, say.
+
+        Pydantic has judged it already: only what Arrow's types are narrower in is tried, which is a tenth of a row's CPU.
+        """
+        if not self._narrow and not SUSPECT.search(record):
+            return None
         try:
             self.array([record])
         except (pa.ArrowException, ValueError, TypeError, OverflowError, ArithmeticError) as error:

@@ -7,6 +7,7 @@ admitted, answers in flight are kept, the views are published, and the next comm
 import asyncio
 import base64
 import contextlib
+import gc
 import json
 import signal
 import sys
@@ -58,6 +59,8 @@ class Ended:
     park: ParkReason | None
     message: str  # why it was parked, in full
 
+
+GARBAGE_OBJECTS = 20_000  # between two looks for cycles: a row in flight makes some hundred objects, and few cycles
 
 Band = tuple[Decimal, Decimal, Decimal]
 
@@ -363,6 +366,8 @@ def run_job(
     with Ledger(folder, verb, fresh=fresh) as ledger:
         if not selection.failed and (manifest := finished(prepared, ledger)) is not None:
             return Ended(manifest, None, "")
+        gc.freeze()  # what was imported lives as long as the process
+        gc.set_threshold(GARBAGE_OBJECTS, 20, 20)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(Run(prepared, ledger, selection, environ, band_usd).execute())
 

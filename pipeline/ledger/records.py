@@ -99,7 +99,7 @@ def outcome_values(outcome: Outcome, run: int, session: int) -> tuple[Any, ...]:
             None if outcome.error_code is None else str(outcome.error_code),
             storable(outcome.error),
             int(outcome.repaired),
-            json.dumps(outcome.conflicts),
+            json.dumps(outcome.conflicts) if outcome.conflicts else "[]",
             outcome.chunks,
             storable(outcome.finish_reason),
             storable(outcome.model_version),
