@@ -53,7 +53,7 @@ class RecordColumn:
     def problem_of(self, record: str) -> str | None:
         """Why the column cannot hold this record, or None: an integer of more than 64 bits, say.
 
-        Pydantic has judged it already: only what Arrow's types are narrower in is tried, which is a tenth of a row's CPU.
+        Pydantic has judged it already: only what Arrow's types are narrower in is tried, for it is not cheap.
         """
         if not self._narrow and not SUSPECT.search(record):
             return None

@@ -102,8 +102,27 @@ def _expected(band: dict[str, Any]) -> str:
 def costs_text(by: str, groups: Sequence[dict[str, Any]]) -> str:
     lines = [f"{by:<24} {'calls':>8} {'input tokens':>14} {'output tokens':>14} {'cost':>16}"]
     lines += [
-        f"{group[by] or '-':<24} {group['calls']:>8,} {group['input_tokens']:>14,} {group['output_tokens']:>14,} "
+        f"{inert(group[by] or '-'):<24} {group['calls']:>8,} {group['input_tokens']:>14,} {group['output_tokens']:>14,} "
         f"{'$' + group['cost_usd']:>16}"
         for group in groups
     ]
+    return "\n".join(lines)
+
+
+def books_text(found: dict[str, Any]) -> str:
+    """Our books beside a provider's, a line for each day, model and measure."""
+    lines = [f"{'day':<12} {'model':<32} {'measure':<14} {'ours':>18} {'theirs':>18} {'theirs - ours':>18}"]
+    for group in found["groups"]:
+        for measure in found["compared"]:
+            one = group[measure]
+            lines.append(
+                f"{group['day'] or '-':<12} {inert(group['model'] or '-'):<32} {measure:<14} {one['ours']:>18} "
+                f"{one['theirs']:>18} {one['difference']:>18}"
+            )
+    lines.append("they agree" if found["agrees"] else "they do not agree")
+    if found["unknown_calls"]:
+        lines.append(
+            f"{found['unknown_calls']:,} calls of ours have no known fate; they may have been billed up to "
+            f"${found['at_risk_usd']} that is not in our figures"
+        )
     return "\n".join(lines)

@@ -1,6 +1,7 @@
 """Our books against providers' usage exports, whatever their columns are called."""
 
 import csv
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -119,3 +120,15 @@ def test_an_export_that_cannot_be_used_says_why(folder, lines, said):
     """By line and column."""
     with pytest.raises(JobError, match=said):
         reconcile(folder, export(folder, lines))
+
+
+def test_the_command_ends_with_1_when_they_disagree(job, server):
+    """A line for each measure, and how much may be missing on our side."""
+    job.write(server.url, rows=[{"id": "a", "text": "x"}]).run()
+    (call,) = job.calls()
+    line = {"date": call["sent_at"].date().isoformat(), "model": "gpt-4o-mini", "input_tokens": call["input_tokens"]}
+    usage = export(job.folder, [line])
+    assert "they agree" in job.pipeline("costs", job.out, "--against", usage, code=0).out
+    usage = export(job.folder, [{**line, "input_tokens": 1}])
+    ended = job.pipeline("costs", job.out, "--against", usage, "--json", code=1)
+    assert not json.loads(ended.out)["agrees"]

@@ -78,18 +78,25 @@ def verify(folder: Path, as_json: bool) -> None:  # noqa: FBT001 (click's way)
 @click.command()
 @DIR
 @click.option("--by", type=click.Choice(["tenant", "model", "day", "error_code"]), default="model", show_default=True)
+@click.option("--against", metavar="CSV", type=click.Path(path_type=Path), help="A provider's usage or cost export.")
 @json_option
 @errors_to_exit_code
-def costs(folder: Path, by: str, as_json: bool) -> None:  # noqa: FBT001 (click's way)
-    """Cost and tokens grouped by tenant, model, day or error_code.
+def costs(folder: Path, by: str, against: Path | None, as_json: bool) -> None:  # noqa: FBT001 (click's way)
+    """Cost and tokens grouped by tenant, model, day or error_code; or our books against a provider's.
 
     \b
     Examples:
       pipeline costs out/invoices --by tenant
       pipeline costs out/invoices --by error_code --json
+      pipeline costs out/invoices --against usage.csv      exit code 1 when they disagree
     """  # noqa: D301
     from pipeline.costing import costs as grouped
-    from pipeline.summaries import costs_text
+    from pipeline.reconciling import reconcile
+    from pipeline.summaries import books_text, costs_text
 
+    if against is not None:
+        found = reconcile(folder, against)
+        tell(found, books_text(found), as_json=as_json)
+        sys.exit(0 if found["agrees"] else 1)
     entries = grouped(folder, by)
     tell({"by": by, "groups": entries}, costs_text(by, entries), as_json=as_json)
