@@ -102,8 +102,8 @@ def _expected(band: dict[str, Any]) -> str:
 def costs_text(by: str, groups: Sequence[dict[str, Any]]) -> str:
     lines = [f"{by:<24} {'calls':>8} {'input tokens':>14} {'output tokens':>14} {'cost':>16}"]
     lines += [
-        f"{inert(group[by] or '-'):<24} {group['calls']:>8,} {group['input_tokens']:>14,} {group['output_tokens']:>14,} "
-        f"{'$' + group['cost_usd']:>16}"
+        f"{inert(group[by] or '-'):<24} {group['calls']:>8,} {group['input_tokens']:>14,} "
+        f"{group['output_tokens']:>14,} {'$' + group['cost_usd']:>16}"
         for group in groups
     ]
     return "\n".join(lines)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 GATE_S = 0.35  # a 429 without a hint; doubles with each episode in a row
 GATE_MOST_S = 60.0
 HINT_MOST_S = 1e9
-RAMP_S = 2.0  # after a gate: slots open one by one over as long as it was closed, and no longer than this
+RAMP_S = 2.0  # after a gate: slots open one by one over this long, or as long as a hint was; lanes go at RAMP_PACE
 RAMP_PACE = 1.3
 FAILURES = 5  # in a row
 PROBE_S = 0.25  # before the first probe; doubles with each that fails
@@ -28,12 +28,13 @@ class Gate:
 
     def hold(self, until_s: float) -> None:
         """Never shortened."""
-        self.until_s = max(self.until_s, until_s)
+        if until_s > self.until_s:
+            self.until_s, self._ramp_s = until_s, RAMP_S
 
     def news(self, sent_s: float, hint_s: float | None, now_s: float) -> bool:
         """Whether a 429 is one: whoever was sent before the last reaction brings only its hint."""
         if hint_s is not None:
-            self._close(now_s, hint_s)
+            self._told(now_s, hint_s)
         if sent_s <= self._episode_s:
             return False
         self._episode_s = now_s
@@ -42,12 +43,12 @@ class Gate:
     def back_off(self, now_s: float, jitter: float) -> None:
         """News without a hint: full jitter over 0.7, 1.4, 2.8, … 60, 60 s for the episodes in a row."""
         self._episodes += 1
-        self._close(now_s, jitter * min(GATE_MOST_S, GATE_S * 2.0 ** min(self._episodes, 16)))
+        self.hold(now_s + jitter * min(GATE_MOST_S, GATE_S * 2.0 ** min(self._episodes, 16)))
 
-    def _close(self, now_s: float, seconds: float) -> None:
-        if now_s + seconds > self.until_s:
-            self._ramp_s = min(RAMP_S, seconds)
-            self.until_s = now_s + seconds
+    def _told(self, now_s: float, hint_s: float) -> None:
+        """A provider that asks for a tenth of a second is not short of anything for two."""
+        if now_s + hint_s > self.until_s:
+            self.until_s, self._ramp_s = now_s + hint_s, min(RAMP_S, hint_s)
 
     def succeeded(self, sent_s: float) -> None:
         if sent_s > self._episode_s:
