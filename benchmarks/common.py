@@ -41,6 +41,7 @@ def sandbox(*flags: str) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
+        process.stdout.close()
 
 
 def counters(url: str) -> dict:
@@ -57,7 +58,8 @@ def measured(command: list[str], cwd: Path, kill_after_s: float | None = None) -
             process.wait(kill_after_s)
         except subprocess.TimeoutExpired:
             process.kill()
-    out, err = process.stdout.read(), process.stderr.read()
+    with process.stdout, process.stderr:
+        out, err = process.stdout.read(), process.stderr.read()
     _, status, used = os.wait4(process.pid, 0) if process.returncode is None else (0, 0, None)
     process.returncode = os.waitstatus_to_exitcode(status) if process.returncode is None else process.returncode
     figures = {"code": process.returncode, "wall_s": time.perf_counter() - began, "out": out, "err": err}

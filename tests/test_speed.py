@@ -1,0 +1,48 @@
+"""A row costs no more than a bounded multiple of what a bare loop pays for it: catches a doubling, not noise.
+
+CPU of both is taken on the same machine in the same minute, as the difference between a larger and a smaller input, so
+that neither start-up nor the machine counts.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+
+from common import REPO, job_file, measured, sandbox
+from scale import write_short_invoices
+
+BARE = REPO / "benchmarks" / "bare_loop.py"
+FEW, MANY = 200, 2200
+MOST_TIMES = 6.0  # measured: 2.3 to 2.7
+MOST_MB = 1.35  # peak memory over that of the smaller input
+
+
+def cpu_and_memory(command):
+    found = measured(command, REPO)
+    assert found["code"] == 0, found["err"]
+    return found["cpu_s"], found["peak_mb"]
+
+
+def test_a_row_costs_a_bounded_multiple_of_a_bare_loops(tmp_path):
+    """With ledger, validation, typed results and the call log; and memory does not grow with rows."""
+    ours, bare = [], []
+    with sandbox() as url:
+        for rows in (FEW, MANY):
+            folder = tmp_path / str(rows)
+            folder.mkdir()
+            data = folder / "rows.jsonl"
+            write_short_invoices(data, rows)
+            loop = [sys.executable, str(BARE), f"{url}/v1", str(data)]
+            bare.append(cpu_and_memory(loop))
+            ours.append(cpu_and_memory([sys.executable, "-m", "pipeline", "run", str(job_file(folder, url, data))]))
+    times = (ours[1][0] - ours[0][0]) / (bare[1][0] - bare[0][0])
+    assert times < MOST_TIMES, f"{times:.1f} times the bare loop's CPU for a row"
+    assert ours[1][1] / ours[0][1] < MOST_MB
+
+
+def test_help_answers_at_once():
+    """It imports click and nothing heavy."""
+    script = "import sys, pipeline.cli; print(sorted({'pyarrow', 'aiohttp', 'pydantic', 'rich'} & set(sys.modules)))"
+    found = measured([sys.executable, "-c", script], REPO)
+    assert found["out"].strip() == "[]"
