@@ -156,9 +156,10 @@ budget.max_usd = 5.00  # What the run may cost, its resumed sessions and retries
   3. 0: only what is free. Not set: no cap.
 budget.tenant_max_usd_per_day = 1.00  # The same for each value of `input.tenant` and day. Rows of a tenant that do not
   fit stay `pending`, with exit code 3. Not set: no cap.
-budget.confirm_above_usd = 1.00  # `run` shows its estimate and asks when it may cost more than this and has no
-  `max_usd`, or when the prompt, the model or the schema changed so that rows done before would be paid for again.
-  Without a terminal it needs `--yes`. The local sandbox is free and never asked about.
+budget.confirm_above_usd = 1.00  # `run` and `retry` show their estimate and ask when they may cost more than this and
+  there is no `max_usd`; with or without one, when rows done before would cost that much again because the prompt, the
+  model or the schema changed, or by `--fresh`. What costs less is told, not asked. Without a terminal it needs `--yes`.
+  A model without a price is warned about. The local sandbox is free and never asked about.
 budget.alert_at = 0.5  # Warns once when this share of `max_usd` is spent, and once a day for each tenant when this
   share of `tenant_max_usd_per_day` is. No effect without a cap.
 budget.alert_command = ["/opt/ops/page", "--team", "billing"]  # A program to run at such a warning, without a shell; it

@@ -1,154 +1,162 @@
-"""What `run` asks before it spends: a job that has changed since the last run, or one that costs much and has no cap.
+"""What is told or asked before a run spends: what a changed job makes due again, and what costs much without a cap.
 
-The question is decided here and put by the command line. Answers on record are free: a new merge rule asks nothing.
+Pure. Answers on record are free: a new merge rule is told, and never asked about.
 """
 
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pipeline import planning
-from pipeline.chunking import chunk
-from pipeline.comparing import terms_of
-from pipeline.errors import JobError
-from pipeline.estimating import Estimate, estimate
-from pipeline.ledger import FILE, answered, connect, last_hashes
-from pipeline.manifest import read_manifest
-from pipeline.measuring import Sums, measure, rows_to_send
-from pipeline.preparing import Prepared
-from pipeline.pricing import MTOK, to_units
-from pipeline.progress import money
-from pipeline.recalling import history
+from pipeline.planning import TEXT, Plan
+from pipeline.pricing import Rate, worst_case_usd
+from pipeline.work import ErrorCode
 
+Band = tuple[Decimal, Decimal, Decimal]  # low, expected, high
 PARTS = {  # what can change an answer or an outcome, as the job file calls it
     "extract": ("system", "prompt", "mode", "merge"),
-    "model": ("provider", "name", "api", "betas", "temperature"),
+    "model": ("provider", "name", "api", "betas", "temperature", "max_output_tokens"),
     "chunks": ("max_tokens", "overlap_tokens", "context"),
 }
-REPAIRS = 2  # calls for one request at the most, in the cheap bound
+REPAIRS = 2  # calls for one question at the most, in the cheap bound
+FRESH = "--fresh starts over in a new ledger"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """`why` and what it would cost, for people. `estimate` is kept, to tell later how far a run is from it."""
+class Due:
+    """The rows of an input by what a run would do with them; those that are done, or cannot be used, are the rest."""
 
-    why: str
-    estimate: Estimate
+    rows: int  # in all
+    again: int = 0  # paid for once more: they had an outcome, under an earlier job
+    new: int = 0  # paid for, and never had one
+    free: int = 0  # worked out again from answers on record
 
-    def __str__(self) -> str:
-        cost = self.estimate.cost_usd
-        if cost is None:
-            return f"{self.why}. What that costs is not known: the model has no price"
-        low, expected, high = (money(to_units(usd)) for usd in cost)
-        return f"{self.why}: about {expected} ({low} to {high})"
+    @property
+    def paid(self) -> int:
+        return self.again + self.new
 
 
-def question_of(prepared: Prepared, *, fresh: bool) -> Question | None:
-    """What is to be asked before this run, or None: it costs little, or a cap was agreed to.
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What the job agrees to by itself."""
 
-    A job on the local sandbox is free. What costs less than `budget.confirm_above_usd` at the most is not asked about.
+    capped: bool  # budget.max_usd is set
+    above_usd: Decimal  # budget.confirm_above_usd
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What to say before anything is sent; to `ask` is to send nothing without a yes."""
+
+    level: Literal["ask", "warning", "notice"]
+    text: str
+    cost_usd: Band | None = None
+    cap_would_do: bool = False  # whether a cap, too, is a yes
+
+
+def weigh(due: Due, why: str, cost_usd: Band | None, consent: Consent) -> Word | None:
+    """The word on a run, or None where nothing need be said.
+
+    `why` rows are due again, in words; "" when the job is the last run's. `cost_usd` of all that is paid for.
     """
-    if prepared.job.model.provider == "sandbox":
-        return None
-    changed = ("--fresh starts over, and asks for everything again",) if fresh else changes(prepared)
-    capped = prepared.job.budget.max_usd is not None
-    if (capped and not changed) or _bound_usd(prepared) <= prepared.job.budget.confirm_above_usd:
-        return None
-    if changed and _answers_on_record(prepared):
-        if not fresh and _to_pay(prepared) == 0:
-            return None  # worked out again from answers on record
-        told = _estimated(prepared, all_rows=fresh)
-        why = ", ".join(changed) if fresh else f"changed since the last run: {', '.join(changed)}"
-        rows = f"{told.counts.requests:,} requests would be sent for {told.counts.rows:,} rows"
-        return _if_dear(prepared, Question(f"{why}; {rows}", told))
-    if capped:
-        return None
-    told = _estimated(prepared)
-    return _if_dear(prepared, Question(f"{told.counts.requests:,} requests, and budget.max_usd is not set", told))
+    if due.again:
+        return Word(_level(due, cost_usd, consent), _told(due, why, cost_usd, consent), cost_usd)
+    if due.new and cost_usd is None and not consent.capped:
+        return unpriced(consent.model)
+    if not due.new or consent.capped or cost_usd is None or cost_usd[2] <= consent.above_usd:
+        return Word("notice", f"{why}: {_free(due)}", cost_usd) if why and due.free else None
+    told = f"{_rows(due.new)} to run, and budget.max_usd is not set: {_price(cost_usd, consent)}"
+    return Word("ask", f"{told}. budget.confirm_above_usd is {consent.above_usd}", cost_usd, cap_would_do=True)
 
 
-def require_unchanged(prepared: Prepared) -> None:
-    """A retry is of the job that failed: under another one no row has failed yet, and all would be left pending.
-
-    Raises:
-        JobError: nothing has run here, or another job.
-    """
-    folder = Path(prepared.job.output.path)
-    if last_hashes(folder / FILE) is None:
-        raise JobError(f"{folder}: no run here yet, so nothing to retry. Start one with: pipeline run JOB")
-    if found := changes(prepared):
-        raise JobError(
-            f"{prepared.job.file}: changed since the last run: {', '.join(found)}. So no row has failed under this job "
-            "yet: `pipeline run JOB` runs what it makes due, `pipeline retry JOB` needs the job as it was"
-        )
+def unpriced(model: str) -> Word:
+    return Word(
+        "warning",
+        f"no price is known for {model}: what this run costs is not known, and no cap can be kept. "
+        "[prices] in the job file tells it",
+    )
 
 
-def changes(prepared: Prepared) -> tuple[str, ...]:
-    """The keys of the job that differ from the last run's and make its rows due again; empty without an earlier run."""
-    folder = Path(prepared.job.output.path)
-    last = last_hashes(folder / FILE)
-    plan = prepared.plan
-    if last is None or last == (plan.request_hash, plan.doc_hash):
-        return ()
-    manifest = read_manifest(folder) or {}
-    before, now = manifest.get("job", {}), prepared.job.as_dict()
+def _level(due: Due, cost_usd: Band | None, consent: Consent) -> Literal["ask", "warning", "notice"]:
+    """A cap is a yes to what is new, not to paying for the same rows again."""
+    if cost_usd is None:
+        return "warning"
+    asked = cost_usd[2] * due.again / due.paid if consent.capped else cost_usd[2]
+    return "ask" if asked > consent.above_usd else "notice"
+
+
+def _told(due: Due, why: str, cost_usd: Band | None, consent: Consent) -> str:
+    new = f" and {due.new:,} new ones run" if due.new else ""
+    told = f"{why}: {due.again:,} of {due.rows:,} rows would be run again{new}, {_price(cost_usd, consent)}"
+    if why == FRESH:
+        return told
+    return f"{told}; {_free(due)}"
+
+
+def _free(due: Due) -> str:
+    return f"{_rows(due.free)} can be worked out again from answers on record for free"
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
+
+
+def _price(cost_usd: Band | None, consent: Consent) -> str:
+    if cost_usd is None:
+        return f"at a cost that is not known: there is no price for {consent.model}"
+    low, expected, high = map(_usd, cost_usd)
+    return f"about ${expected} ({low} to {high})"
+
+
+def _usd(amount: Decimal) -> str:
+    """Cents; two digits that count where there are no whole cents."""
+    if amount == 0 or amount >= Decimal("0.10"):
+        return f"{amount:,.2f}"
+    return f"{amount:.{1 - amount.adjusted()}f}"
+
+
+def changed_parts(before: Mapping[str, Any], now: Mapping[str, Any], schema: str = "") -> tuple[str, ...]:
+    """The keys that differ between two jobs, as run.json has them, and that make rows due; `schema`, if that did."""
+    keys = [(section, key) for section, names in PARTS.items() for key in names]
     found = [
         f"{section}.{key}"
-        for section, keys in PARTS.items()
-        for key in keys
-        if _value(before, section, key) != _value(now, section, key)
+        for section, key in keys
+        if before and (before.get(section) or {}).get(key) != (now.get(section) or {}).get(key)
     ]
-    if manifest.get("schema_hash") not in {None, prepared.schema_hash}:
-        found.append("the schema")
-    return tuple(found) or ("the job",)
+    return (*found, *([schema] if schema else [])) or ("the job",)
 
 
-def _value(job: Mapping[str, Any], section: str, key: str) -> Any:  # noqa: ANN401 (any JSON value)
-    return (job.get(section) or {}).get(key)
+def changed_words(parts: Sequence[str]) -> str:
+    """The parts as the reason for what is due; "" where none changed."""
+    listed = " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
+    return f"{listed} changed since the last run" if parts else ""
 
 
-def _if_dear(prepared: Prepared, question: Question) -> Question | None:
-    cost = question.estimate.cost_usd
-    return question if cost is None or cost[2] > prepared.job.budget.confirm_above_usd else None
+def most_usd(rows: int, text_bytes: int, plan: Plan, rate: Rate) -> Decimal:
+    """More than any estimate says of documents of that size: a token for each byte, every cap used, all repaired."""
+    steps = max(1, plan.chunk_tokens - plan.overlap_tokens)
+    requests = rows + text_bytes // steps
+    copies = plan.template.columns.count(TEXT) * (2 if plan.overlap_tokens else 1)
+    tokens = requests * plan.fixed_bytes + copies * text_bytes
+    calls = REPAIRS * (2 if plan.two_step or plan.summary_tokens else 1)
+    return calls * worst_case_usd(tokens, requests * plan.max_output_tokens, rate)
 
 
-def _estimated(prepared: Prepared, *, all_rows: bool = False) -> Estimate:
-    return estimate(measure(prepared, all_rows=all_rows), terms_of(prepared), history(prepared))
+def unusable(rows: int) -> str:
+    told = "1 row cannot be used as it is" if rows == 1 else f"{rows:,} rows cannot be used as they are"
+    return f"{told} (bad_row): mend the input"
 
 
-def _bound_usd(prepared: Prepared) -> Decimal:
-    """More than the run can cost, by the input's size in bytes and its number of rows; 0 where no price is known."""
-    rate = prepared.rate
-    if rate is None:
-        return Decimal(0)
-    source, plan = prepared.source, prepared.plan
-    dearest_in = max([rate.input, rate.cache_write, *(max(t.input, t.cache_write) for t in rate.tiers)])
-    dearest_out = max([rate.output, *(tier.output for tier in rate.tiers)])
-    size = source.size_bytes()
-    if size is None:
-        return Decimal("Infinity")  # compressed: nobody knows how much text it holds
-    rows = source.count_rows()
-    requests = rows + size // max(1, plan.chunk_tokens)
-    inputs = size + requests * plan.fixed_tokens
-    return REPAIRS * (inputs * dearest_in + requests * plan.max_output_tokens * dearest_out) / MTOK
-
-
-def _answers_on_record(prepared: Prepared) -> bool:
-    with closing(connect(Path(prepared.job.output.path) / FILE, read_only=True)) as db:
-        return db.execute("SELECT 1 FROM answers LIMIT 1").fetchone() is not None
-
-
-def _to_pay(prepared: Prepared) -> int:
-    """Requests of rows without an outcome under this job, to which no answer is on record."""
-    plan, missing = prepared.plan, 0
-    with closing(connect(Path(prepared.job.output.path) / FILE, read_only=True)) as db:
-        for rows in rows_to_send(prepared, Sums()):
-            keys = []
-            for row in rows:
-                pieces = chunk(row.text, prepared.counter, plan.chunk_tokens, plan.overlap_tokens, exact=prepared.exact)
-                keys += [planning.extract_request(plan, row, piece).key for piece in pieces]
-            missing += len(keys) - answered(db, keys)
-    return missing
+def nothing_to_retry(failed: Mapping[str, int], code: str | None) -> str:
+    """Why a retry of rows with `code` (None: any) has nothing to send; "" when it has. `failed`: rows by code."""
+    bad = failed.get(ErrorCode.BAD_ROW, 0)
+    others = {name: count for name, count in failed.items() if name != ErrorCode.BAD_ROW}
+    if code in others or (code is None and others):
+        return ""
+    if bad and code in {None, ErrorCode.BAD_ROW}:
+        return f"{unusable(bad)}, then run again. Nothing was sent"
+    if not failed:
+        return "no row failed, so nothing was sent"
+    listed = ", ".join(f"{count:,} {name}" for name, count in sorted(failed.items()))
+    return f"no row failed as {code}; failed are: {listed}. Nothing was sent"

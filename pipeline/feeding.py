@@ -88,9 +88,8 @@ def _batch(
             batch.failed[ErrorCode.BAD_ROW] += 1
             continue
         end = ended.get(doc)
-        if _chosen(row, end, selection):
-            chunks = chunk(row.text, prepared.counter, plan.chunk_tokens, plan.overlap_tokens, exact=prepared.exact)
-            batch.todo.append(Work(row, doc, chunks, end.session if end else 0))
+        if chosen(row, end, selection):
+            batch.todo.append(work_of(prepared, row, doc, end, exact=prepared.exact))
         elif end is None:
             batch.left_pending += 1
         elif end.status == Status.OK:
@@ -100,7 +99,15 @@ def _batch(
     return batch
 
 
-def _chosen(row: Row, end: End | None, selection: Selection) -> bool:
+def work_of(prepared: Prepared, row: Row, doc: bytes, end: End | None, *, exact: bool) -> Work:
+    """A row that is to be done, cut; `exact` as of `chunk`. `end` is how its content ended before, if it did."""
+    plan = prepared.plan
+    chunks = chunk(row.text, prepared.counter, plan.chunk_tokens, plan.overlap_tokens, exact=exact)
+    return Work(row, doc, chunks, end.session if end else 0)
+
+
+def chosen(row: Row, end: End | None, selection: Selection) -> bool:
+    """Whether a command runs this row; `end` is how its content ended before, if it did."""
     if selection.only_rows is not None and row.index not in selection.only_rows:
         return False
     if not selection.failed:
