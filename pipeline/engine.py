@@ -5,7 +5,6 @@ admitted, answers in flight are kept, the views are published, and the next comm
 """
 
 import asyncio
-import base64
 import contextlib
 import gc
 import json
@@ -14,15 +13,10 @@ import sys
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import pyarrow as pa
-
-from pipeline import results
 from pipeline.admission import Admission, Stopped, TenantOverBudget
-from pipeline.advising import sizing_of
 from pipeline.alerting import Alarm
 from pipeline.caching import caching_for
 from pipeline.calling import Caller
@@ -36,7 +30,6 @@ from pipeline.ledger import Ledger
 from pipeline.ledger.records import Send
 from pipeline.limits import Governor, LimitRules, rules_of
 from pipeline.limits.rules import FIRST_CALLS
-from pipeline.manifest import manifest_of
 from pipeline.output import finished, ready_folder
 from pipeline.preparing import Prepared
 from pipeline.pricing import from_units
@@ -44,21 +37,12 @@ from pipeline.progress import Tally, money
 from pipeline.providers import Wire, wire_for
 from pipeline.providers.credentials import credentials_for
 from pipeline.providers.transports import transport_for
+from pipeline.publishing import End, Ended, Publisher
 from pipeline.sandbox.embedded import embedded
 from pipeline.saying import in_json, say
 from pipeline.telemetry import telemetry_for
 from pipeline.watching import Watch, Watched
 from pipeline.work import ParkReason
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a session ended. `manifest` is run.json."""
-
-    manifest: dict[str, Any]
-    park: ParkReason | None
-    message: str  # why it was parked, in full
-
 
 GARBAGE_OBJECTS = 20_000  # between two looks for cycles: a row in flight makes some hundred objects, and few cycles
 
@@ -116,7 +100,7 @@ class Run:
         self._over_budget: dict[str, str] = {}  # tenant → why its rows are left for another day
         self._window = Window(prepared.job.limits.concurrency)
         self._tuned: list[dict[str, Any]] = []
-        self._started = datetime.now(UTC)
+        self._publisher = Publisher(prepared, ledger, self._column)
 
     async def execute(self) -> Ended:
         """The whole session, from taking up the ledger to publishing.
@@ -137,7 +121,7 @@ class Run:
             transport = transport_for(self._job, credentials_for(self._job.model, self._environ))
             caller = Caller(prepared, ledger, self._admission, wire, transport, self._tally)
             self._extraction = Extraction(prepared, caller, self._column)
-            self._write_manifest("running", None, results.Totals(total=self._tally.total, pending=self._tally.total))
+            self._publisher.begun(self._tally.total)
             ledger.start_writing(lambda: self._admission.stop(ParkReason.DISK_FULL, "no space left on the disk"))
             try:
                 with self._signals():
@@ -149,7 +133,7 @@ class Run:
         if self._stop.input is not None:
             ledger.end("parked", "input")
             raise self._stop.input
-        ended = await asyncio.to_thread(self._publish)
+        ended = await asyncio.to_thread(self._publisher.publish, self._end())
         await asyncio.to_thread(self._telemetry.ended, ended.manifest)
         if self._stop.bug is not None:
             raise self._stop.bug
@@ -269,50 +253,19 @@ class Run:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
 
-    # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _publish(self) -> Ended:
-        source, ledger, job = self._prepared.source, self._ledger, self._job
-        kept_schema = source.kept_schema(_remembered_schema(ledger))
-        view = results.View(
-            provider=job.model.provider,
-            model=job.model.name,
-            prompt_version=job.prompt_version,
-            feature=job.name,
-            stream=job.model.stream,
-            betas=job.model.betas,
-            priced=self._prepared.rate is not None,
-            per_chunk=job.extract.merge == "none",
-            record=self._column,
-            kept_schema=kept_schema,
+    def _end(self) -> End:
+        """What the publisher has to know of how it went."""
+        return End(
+            stopped=self._admission.stopped,
+            message=self._admission.stop_message,
+            over_budget=tuple(self._over_budget.values()),
+            only_some=self._selection.only_rows is not None,
+            limits_key=self._limits_key,
+            learned=self._governor.learned(),
+            waited_share=self._admission.snapshot().waited_share,
+            events=(*self._alarm.events, *self._tuned),
+            caching=self._caching,
         )
-        crash_point("publishing")
-        totals = results.publish(self._folder, ledger.path, ledger.run, view, source.kept())
-        crash_point("published")
-        _remember_schema(ledger, kept_schema)
-        ledger.remember(self._limits_key, json.dumps(self._governor.learned()))
-        park, message = self._admission.stopped, self._admission.stop_message
-        if park is None and self._over_budget:
-            park, message = ParkReason.BUDGET, "; ".join(self._over_budget.values())
-        park = park if totals.pending else None
-        state, reason = "finished", str(park) if park else None
-        if totals.pending:
-            state = "interrupted" if park is ParkReason.INTERRUPTED else "parked"
-            reason = reason or ("pilot" if self._selection.only_rows is not None else None)
-        ledger.end(state, reason)
-        crash_point("session-ended")
-        manifest = self._write_manifest(state, reason, totals)
-        return Ended(manifest, park, message if park else "")
-
-    def _write_manifest(self, state: str, reason: str | None, totals: results.Totals) -> dict[str, Any]:
-        manifest = manifest_of(self._prepared, totals, state, reason, self._started)
-        if state != "running":
-            manifest["waited_share"] = self._admission.snapshot().waited_share
-            manifest["events"] = [*self._alarm.events, *self._tuned]
-            advised = sizing_of(self._prepared) if totals.calls else None
-            manifest["advice"] = [] if advised is None else [advised.told]
-        results.write_json(self._folder / results.RUN, manifest)
-        return manifest
 
 
 def _tell_lost(lost: Sequence[Send]) -> None:
@@ -328,19 +281,6 @@ def _tell_lost(lost: Sequence[Send]) -> None:
     if len(lost) > 10:
         lines.append(f"  and {len(lost) - 10} more; all are in calls.parquet with error_code 'lost'")
     say("notice", "\n".join(lines))
-
-
-KEPT = "kept_schema"
-
-
-def _remembered_schema(ledger: Ledger) -> pa.Schema | None:
-    """The types of the kept columns on earlier runs, so that a column that is all null tonight keeps its type."""
-    text = ledger.remembered(KEPT)
-    return None if text is None else pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))
-
-
-def _remember_schema(ledger: Ledger, schema: pa.Schema) -> None:
-    ledger.remember(KEPT, base64.b64encode(schema.serialize().to_pybytes()).decode())
 
 
 # ── one command ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -13,12 +13,13 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from pipeline.engine import Ended, run_job
+from pipeline.engine import run_job
 from pipeline.feeding import Selection
 from pipeline.ledger import FILE, connect
 from pipeline.measuring import Sums, other_text, rows_to_send
 from pipeline.preparing import Prepared
 from pipeline.pricing import from_units
+from pipeline.publishing import Ended
 
 REASON = "pilot"  # why run.json is parked, with all other rows pending
 

@@ -26,6 +26,10 @@ def summary(manifest: dict[str, Any], folder: str, next_step: str) -> str:
         ("time", duration(manifest["seconds"])),
         ("results", f"{folder}/results.parquet, calls.parquet, run.json"),
     ]
+    cached = manifest.get("caching") or {}
+    if cached.get("hit_rate"):
+        saved = "" if cached["saved_usd"] is None else f", which saved ${cached['saved_usd']}"
+        lines.append(("cache", f"{cached['hit_rate']:.0%} of input tokens were read from the provider's cache{saved}"))
     if manifest.get("free_rows"):
         lines.insert(
             2, ("free", f"{manifest['free_rows']:,} rows answered by a duplicate or an earlier run, at no cost")

@@ -131,12 +131,17 @@ def test_a_long_fixed_part_is_paid_for_once_and_read_from_the_providers_cache(jo
     version = "claude-sonnet-4-5-20250929"
     model = {"name": version if name == "anthropic" else f"us.anthropic.{version}-v1:0"}
     rules = f"Rules of {name}. " + "Read every line of the invoice with care. " * 300
-    write(job, url, name, model=model, extract={"system": rules}, limits={"concurrency": 1}).run()
+    ended = write(job, url, name, model=model, extract={"system": rules}, limits={"concurrency": 1}).run()
     job.reconcile()
     first, *others = job.calls()
     assert first["cache_write_tokens"] > 1024
     assert [call["cached_input_tokens"] for call in others] == [first["cache_write_tokens"]] * 2
     assert all(call["cost_usd"] < first["cost_usd"] / 3 for call in others)
+    told = job.manifest()["caching"]
+    assert "marked" in told["decision"]
+    assert told["hit_rate"] > 0.5
+    assert float(told["saved_usd"]) > 0
+    assert "read from the provider's cache, which saved $" in ended.err
     job.pipeline("verify", job.out, code=0)
     write(job, url, name, model=model, limits={"concurrency": 1}).run()
     assert not any(call["cache_write_tokens"] for call in job.calls())

@@ -26,7 +26,7 @@ def folder(job, server):
         {"id": "twin", "text": "document 1"},
         {"id": "bad"},
     ]
-    job.write(server.url, rows=rows).run(code=1)
+    job.write(server.url, rows=rows, limits={"concurrency": 1}).run(code=1)
     assert all(check.problem is None for check in verify(job.out))
     return job.out
 

@@ -111,8 +111,8 @@ def _nothing_to_retry(prepared: Any, selection: Any) -> Any:  # noqa: ANN401 (se
     """The last run's end, when no row of it is to be run; the files are left as they are."""
     from pipeline.changes import failed_rows, require_unchanged, same_input
     from pipeline.confirming import nothing_to_retry
-    from pipeline.engine import Ended
     from pipeline.manifest import read_manifest
+    from pipeline.publishing import Ended
     from pipeline.work import ParkReason
 
     require_unchanged(prepared)
