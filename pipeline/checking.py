@@ -1,5 +1,6 @@
 """`pipeline check`: everything that can be known to be wrong before a cent is spent, one line per thing looked at."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipeline.preparing import Prepared, prepare, require_affordable
 from pipeline.providers import wire_for
 from pipeline.providers.anthropic_models import refuses_temperature
 from pipeline.providers.credentials import credentials_for
+from pipeline.remote.objects import Objects, StoreFailed
 from pipeline.windows import limits_of
 
 
@@ -93,11 +95,14 @@ def _output(job: Job) -> str:
     holder = held(folder)
     if holder:
         raise JobError(f"{folder} is in use by another run: {holder}")
-    return str(Path(folder))
+    if not job.output_url:
+        return str(Path(folder))
+    Objects(job.output_url, os.environ).now()
+    return f"{job.output_url} can be written; worked on in {folder}"
 
 
 def _try(what: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(what, "ok", look())
-    except (JobError, LedgerError) as error:
+    except (JobError, LedgerError, StoreFailed) as error:
         return Finding(what, "problem", str(error))

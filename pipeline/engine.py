@@ -38,12 +38,15 @@ from pipeline.providers import Wire, wire_for
 from pipeline.providers.credentials import credentials_for
 from pipeline.providers.transports import transport_for
 from pipeline.publishing import End, Ended, Publisher
+from pipeline.remote import RemoteOutput
 from pipeline.sandbox.embedded import embedded
 from pipeline.saying import in_json, say
 from pipeline.telemetry import telemetry_for
 from pipeline.watching import Watch, Watched
 from pipeline.work import ParkReason
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last when the terminal is gone
+DRAIN_VARIABLE = "PIPELINE_DRAIN_S"  # for containers that are killed soon after they were told to stop
 GARBAGE_OBJECTS = 20_000  # between two looks for cycles: a row in flight makes some hundred objects, and few cycles
 
 Band = tuple[Decimal, Decimal, Decimal]
@@ -55,6 +58,7 @@ class _Stop:
 
     input: JobError | None = None  # the input could not be read to its end
     bug: Exception | None = None
+    outside: str = ""  # somebody else has the output now
 
 
 class Window(asyncio.Semaphore):
@@ -100,6 +104,7 @@ class Run:
         self._over_budget: dict[str, str] = {}  # tenant → why its rows are left for another day
         self._window = Window(prepared.job.limits.concurrency)
         self._tuned: list[dict[str, Any]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._publisher = Publisher(prepared, ledger, self._column)
 
     async def execute(self) -> Ended:
@@ -118,6 +123,9 @@ class Run:
             governor = Governor(self._rules())
             self._governor = governor
             self._admission = Admission(governor, asyncio.get_running_loop().time, self._job.limits.outage_s)
+            self._loop = asyncio.get_running_loop()
+            if self._stop.outside:
+                self._admission.stop(ParkReason.INTERRUPTED, self._stop.outside)
             transport = transport_for(self._job, credentials_for(self._job.model, self._environ))
             caller = Caller(prepared, ledger, self._admission, wire, transport, self._tally)
             self._extraction = Extraction(prepared, caller, self._column)
@@ -138,6 +146,12 @@ class Run:
         if self._stop.bug is not None:
             raise self._stop.bug
         return ended
+
+    def stop_from_outside(self, message: str) -> None:
+        """Drain and end, said from another thread."""
+        self._stop.outside = message
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._admission.stop, ParkReason.INTERRUPTED, message)
 
     def _rules(self) -> LimitRules:
         """The job's limits, what is left of its budgets, and what earlier nights found out."""
@@ -235,22 +249,24 @@ class Run:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """The first Ctrl-C or SIGTERM drains, the second cuts; what is then in flight is named by the next run."""
+        """The first signal drains, the second cuts, or time; what is then in flight is named by the next run."""
         loop, main = asyncio.get_running_loop(), asyncio.current_task()
 
         def on_signal() -> None:
             if self._admission.stopped is None:
                 say("notice", "stopping: waiting for answers in flight (once more to cut them off)")
                 self._admission.stop(ParkReason.INTERRUPTED, "stopped by a signal")
+                if main is not None and (drain_s := self._environ.get(DRAIN_VARIABLE)):
+                    loop.call_later(float(drain_s), main.cancel)
             elif main is not None:
                 main.cancel()
 
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in SIGNALS:
             loop.add_signal_handler(number, on_signal)
         try:
             yield
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in SIGNALS:
                 loop.remove_signal_handler(number)
 
     def _end(self) -> End:
@@ -302,14 +318,35 @@ def run_job(
     Raises:
         JobError, LedgerError: nothing was sent, unless the message says so.
     """
-    folder = ready_folder(prepared.job)
-    with Ledger(folder, verb, fresh=fresh) as ledger:
-        if not selection.failed and (manifest := finished(prepared, ledger)) is not None:
-            return Ended(manifest, None, "")
-        gc.freeze()  # what was imported lives as long as the process
-        gc.set_threshold(GARBAGE_OBJECTS, 20, 20)
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(Run(prepared, ledger, selection, environ, band_usd).execute())
+    command = _Command(prepared, verb, selection, environ, fresh=fresh, band_usd=band_usd)
+    if not prepared.job.output_url:
+        return command.session(None)
+    with RemoteOutput(prepared.job.output_url, verb, environ) as output:
+        ended = command.session(output.keep)
+    return replace(ended, unsaved=output.problem)
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    prepared: Prepared
+    verb: str
+    selection: Selection
+    environ: Mapping[str, str]
+    fresh: bool
+    band_usd: Band | None
+
+    def session(self, keep: Callable[[Callable[[str], None]], None] | None) -> Ended:
+        """`keep` is called with what stops the run from another thread, once there is one."""
+        with Ledger(ready_folder(self.prepared.job), self.verb, fresh=self.fresh) as ledger:
+            if not self.selection.failed and (manifest := finished(self.prepared, ledger)) is not None:
+                return Ended(manifest, None, "")
+            gc.freeze()  # what was imported lives as long as the process
+            gc.set_threshold(GARBAGE_OBJECTS, 20, 20)
+            run = Run(self.prepared, ledger, self.selection, self.environ, self.band_usd)
+            if keep is not None:
+                keep(run.stop_from_outside)
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                return runner.run(run.execute())
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -322,10 +359,10 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def exit_code(ended: Ended, max_failed_share: float) -> int:
-    """The contract's exit codes."""
+    """The contract's exit codes; a remote output that has not everything is resumable."""
     if ended.park is not None:
         return {ParkReason.BUDGET: 3, ParkReason.INTERRUPTED: 130}.get(ended.park, 4)
     rows = ended.manifest["rows"]
-    if rows["pending"]:
+    if rows["pending"] or ended.unsaved is not None:
         return 4
     return 0 if rows["failed"] <= max_failed_share * rows["total"] else 1

@@ -85,7 +85,7 @@ class Prices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    path: str  # absolute folder
+    path: str  # absolute folder, or a URL; once `Job.output_url` is set, the URL's mirror on this machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,10 +129,14 @@ class Job:
     sandbox: Sandbox = field(default_factory=Sandbox)
     file: str = ""  # the job file, absolute
     limit_rows: int | None = None  # --limit
+    output_url: str = ""  # of a remote output
 
     def as_dict(self) -> dict[str, Any]:
         """The job as plain JSON values, for run.json and the ledger."""
-        return {key: _plain(value) for key, value in dataclasses.asdict(self).items()}
+        plain = {key: _plain(value) for key, value in dataclasses.asdict(self).items()}
+        url = plain.pop("output_url")
+        plain["output"] = {"path": url or self.output.path}
+        return plain
 
 
 KEY_ENV = {

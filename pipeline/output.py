@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline import results
 from pipeline.errors import JobError
-from pipeline.job import REMOTE, Job
+from pipeline.job import Job
 from pipeline.ledger import Ledger
 from pipeline.manifest import read_manifest
 from pipeline.preparing import Prepared
@@ -15,10 +15,6 @@ from pipeline.preparing import Prepared
 
 def ready_folder(job: Job) -> Path:
     """The output folder, made if need be."""
-    if job.output.path.startswith(REMOTE):
-        raise JobError(
-            f"{job.file}: output.path = {job.output.path!r}: remote outputs are not built yet; give a local folder"
-        )
     folder = Path(job.output.path)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -29,6 +29,7 @@ class Ended:
     manifest: dict[str, Any]
     park: ParkReason | None
     message: str  # why it was parked, in full
+    unsaved: str | None = None  # why a remote output has not all that is in its mirror
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ A few times a second it looks; what it sees goes to the display, to the observer
 """
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -79,7 +80,8 @@ class Watch:
                 self._drift(begun_done)
                 self._show(begun_done)
         finally:
-            self._display.close()
+            with contextlib.suppress(OSError):
+                self._display.close()
             self._live.unlink(missing_ok=True)
 
     def _new_day(self) -> None:
@@ -121,7 +123,8 @@ class Watch:
         reading = reading_of(self._name, self._tally, begun_done, self._admission.snapshot(), waiting, rows_per_s)
         if show:
             self._shown_s = now_s
-            self._display.show(reading)
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                self._display.show(reading)
         if live:
             self._lived_s = now_s
             self._write_live(reading)

@@ -1,7 +1,9 @@
 """What the verbs share: the flags that override a job file, how errors end, and how an answer is told."""
 
 import json
+import os
 import shlex
+import sqlite3
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -11,14 +13,37 @@ from typing import Any
 import click
 
 from pipeline.errors import JobError, LedgerError
-from pipeline.job import Job
+from pipeline.job import REMOTE, Job
 from pipeline.job_file import absolute, parse_set
 from pipeline.job_file import load as load_job
+from pipeline.saying import write
 
 Command = Callable[..., Any]
 
+INTERRUPTED = 130
+
 JOB = click.argument("job_file", metavar="JOB", type=click.Path(path_type=Path))
-DIR = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+
+
+class _Folder(click.ParamType[Path]):
+    """A local output folder, or the mirror of a remote one."""
+
+    name = "folder"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Path:  # noqa: ANN401, ARG002 (click's way)
+        text = str(value)
+        if not text.startswith(REMOTE):
+            return Path(text)
+        from pipeline.remote import mirrored
+
+        try:
+            return mirrored(text, os.environ)
+        except JobError as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(2)
+
+
+DIR = click.argument("folder", metavar="DIR", type=_Folder())
 
 
 def job_options(command: Command) -> Command:
@@ -57,6 +82,16 @@ def errors_to_exit_code(command: Command) -> Command:
         except (JobError, LedgerError) as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(2)
+        except sqlite3.DatabaseError as error:
+            click.echo(
+                f"error: the ledger is damaged or cannot be read ({error}). Restore it from a copy, or start over with "
+                "--fresh, which keeps it beside the new one",
+                err=True,
+            )
+            sys.exit(2)
+        except KeyboardInterrupt:
+            write("stopped by a signal, before or after the calls: the same command goes on\n")
+            sys.exit(INTERRUPTED)
 
     return wrapped
 
@@ -70,7 +105,12 @@ def load(job_file: Path, overrides: dict[str, Any]) -> Job:
             pairs.append((dotted, absolute(overrides[name], here)))
     if overrides.get("max_usd") is not None:
         pairs.append(("budget.max_usd", overrides["max_usd"]))
-    return load_job(job_file, pairs, overrides.get("limit"))
+    job = load_job(job_file, pairs, overrides.get("limit"))
+    if not job.output.path.startswith(REMOTE):
+        return job
+    from pipeline.remote import localized
+
+    return localized(job, os.environ)
 
 
 def output_folder(job_file: Path, overrides: dict[str, Any]) -> Path:
@@ -94,5 +134,7 @@ def tell(value: dict[str, Any], text: str, *, as_json: bool, quiet: bool = False
     """JSON to standard output when asked for; text for people otherwise, to standard error if it is not the answer."""
     if as_json:
         click.echo(json.dumps(value, ensure_ascii=False, default=str))
+    elif quiet:
+        write(f"{text}\n")
     else:
-        click.echo(text, err=quiet)
+        click.echo(text)

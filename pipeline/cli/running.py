@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import signal
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -95,6 +96,9 @@ def _run(command: _Command, selection: Any) -> None:  # noqa: ANN401 (selection'
     from pipeline.engine import exit_code, run_job
     from pipeline.preparing import prepare, require_affordable
 
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C is; while calls are made the engine has its own
+        signal.signal(number, _interrupt)
+
     prepared = prepare(load(command.job_file, command.overrides))
     require_affordable(prepared)
     ended = _nothing_to_retry(prepared, selection) if command.verb == "retry" else None
@@ -155,14 +159,21 @@ def _agreed(text: str) -> bool:
         return False
 
 
+def _interrupt(number: int, frame: Any) -> None:  # noqa: ANN401, ARG001 (the signal module's way)
+    raise KeyboardInterrupt
+
+
 def _tell_end(ended: Any, prepared: Any, command: _Command) -> None:  # noqa: ANN401 (see _run)
     from pipeline.summaries import summary
 
     next_step = _next_step(ended, command)
+    if ended.unsaved is not None:
+        job = prepared.job
+        say("warning", f"{job.output_url} has not everything: {ended.unsaved}. It is in {job.output.path}; run again")
     if in_json():
         emit({"event": "summary", "next": next_step or None, **ended.manifest})
     if command.as_json or not in_json():
-        text = summary(ended.manifest, prepared.job.output.path, next_step)
+        text = summary(ended.manifest, prepared.job.output_url or prepared.job.output.path, next_step)
         tell(ended.manifest, text, as_json=command.as_json, quiet=True)
 
 

@@ -288,11 +288,14 @@ def _preallocate(ballast: Path) -> None:
 
 
 def _keep_beside(path: Path) -> None:
-    """Move the ledger out of the way, whole: its log is folded in first."""
+    """Move the ledger out of the way, whole: its log is folded in first, or goes with it where it is damaged."""
     if not path.exists():
         return
-    with closing(connect(path)) as db:
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    try:
+        with closing(connect(path)) as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.DatabaseError:
+        pass  # kept as it is, for whoever can mend it
     stamp = datetime.fromtimestamp(path.stat().st_mtime, UTC).strftime("%Y%m%dT%H%M%S")
     target = path.with_name(f"ledger-{stamp}.sqlite")
     number = 1
@@ -300,6 +303,10 @@ def _keep_beside(path: Path) -> None:
         number += 1
         target = path.with_name(f"ledger-{stamp}-{number}.sqlite")
     path.rename(target)
+    for beside in ("-wal", "-shm"):
+        log = path.with_name(path.name + beside)
+        if log.exists():
+            log.rename(target.with_name(target.name + beside))
 
 
 def _unusable(path: Path, error: Exception) -> str:

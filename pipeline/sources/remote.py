@@ -4,6 +4,7 @@ Credentials come from each cloud's own chain, never from the URL.
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
@@ -57,14 +58,28 @@ def _s3(bucket: str, path: str) -> Place:
         "request_timeout": REQUEST_TIMEOUT_S,
         "retry_strategy": pafs.AwsStandardS3RetryStrategy(max_attempts=MAX_ATTEMPTS),
     }
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    options["region"] = s3_region(bucket, os.environ)
+    endpoint = s3_endpoint(os.environ)
     if endpoint:
         scheme, _, host = endpoint.rpartition("://")
-        options |= {"endpoint_override": host.rstrip("/"), "scheme": scheme or "https", "region": region or "us-east-1"}
-    else:
-        options["region"] = pafs.resolve_s3_region(bucket)  # the bucket's own; another region's endpoint refuses
+        options |= {"endpoint_override": host.rstrip("/"), "scheme": scheme or "https"}
     return Place(pafs.S3FileSystem(**options), path, "s3://")
+
+
+def s3_endpoint(environ: Mapping[str, str]) -> str:
+    """Where S3 is, when it is not at AWS's own address; else ""."""
+    return environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL") or ""
+
+
+def s3_region(bucket: str, environ: Mapping[str, str]) -> str:
+    """The bucket's own region, which AWS is asked for: another region's endpoint refuses. Elsewhere what is set.
+
+    Raises:
+        OSError: the bucket does not exist.
+    """
+    if s3_endpoint(environ):
+        return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    return str(pafs.resolve_s3_region(bucket))
 
 
 def _gs(_bucket: str, path: str) -> Place:

@@ -1,0 +1,206 @@
+"""Full and read-only disks, damaged ledgers, signals at every stage, terminals gone: drain, keep, park, say so."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from scripted_server import Scripted
+
+from pipeline.verifying import verify
+
+ROWS = [{"id": f"r{n}", "text": f"document {n}"} for n in range(40)]
+ANSWER = json.dumps({"name": "x", "total": "1"})
+SOURCE = Path(__file__).parents[1] / "pipeline"
+
+
+def wait_for(what, patience_s=30.0):
+    deadline_s = time.monotonic() + patience_s
+    while not what():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.005)
+
+
+# ── disks ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 22 MB, of which the ballast takes 16; `resize(options)` mounts it anew."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=22m", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("a file system can't be mounted here")
+
+    def resize(options):
+        subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True)
+
+    yield folder, resize
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_parks_the_run_and_what_was_answered_is_kept(job, server, small_disk):
+    """Exit code 4; with room again the same command pays for the rest only."""
+    folder, resize = small_disk
+    long = json.dumps({"name": "x" * 400_000, "total": "1"})
+    server.script = lambda document, nth, body: Scripted(text=long, delay_s=0.01)
+    job.write(server.url, rows=ROWS, output={"path": str(folder / "out")}, limits={"concurrency": 4})
+    job.out = folder / "out"
+    parked = job.run(code=None)
+    assert parked.returncode in {2, 4}, parked.err
+    assert "no space left" in parked.err or "disk" in parked.err
+    assert 5 < server.sent < len(ROWS)
+    resize("size=400m")
+    job.run()
+    assert job.reconcile()["rows"]["ok"] == len(ROWS)
+    lost = [call for call in job.calls() if call["error_code"] == "lost"]
+    assert sum(server.paid.values()) <= len(ROWS) + len(lost)
+    assert all(check.problem is None for check in verify(job.out))
+
+
+def test_a_read_only_disk_is_told_before_anything_is_sent(job, server, small_disk):
+    """And the results that are there stay readable."""
+    folder, resize = small_disk
+    job.write(server.url, rows=ROWS[:5], output={"path": str(folder / "out")})
+    job.out = folder / "out"
+    job.run()
+    sent = server.sent
+    resize("ro")
+    job.write(server.url, rows=ROWS, output={"path": str(folder / "out")})
+    ended = job.run(code=2)
+    assert "writable" in ended.err or "read-only" in ended.err.lower()
+    assert "Traceback" not in ended.err
+    assert server.sent == sent
+    resize("rw")
+
+
+# ── ledgers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def overwritten(path, at, what):
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(what)
+
+
+DAMAGE = {
+    "no ledger at all": lambda path: path.write_bytes(b"this was a ledger once" * 100),
+    "header": lambda path: overwritten(path, 0, b"\x00" * 64),
+    "cut short": lambda path: path.write_bytes(path.read_bytes()[:5000]),
+    "a page": lambda path: overwritten(path, 4096, b"\xff" * 4096),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_ledger_ends_with_the_way_out(job, server, damage):
+    """Exit code 2 and nothing sent; starting over works, and the old one is kept."""
+    job.write(server.url, rows=ROWS[:5]).run()
+    sent = server.sent
+    DAMAGE[damage](job.out / "ledger.sqlite")
+    job.write(server.url, rows=ROWS[:6])
+    ended = job.run(code=None)
+    assert "Traceback" not in ended.err
+    assert ended.returncode == 2, ended.err
+    assert "--fresh" in ended.err
+    assert server.sent == sent
+    job.run("--fresh", "--yes")
+    assert job.reconcile()["rows"]["ok"] == 6
+    assert [path.name for path in job.out.glob("ledger-*.sqlite")]
+
+
+# ── signals and terminals ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def started(job, server, **options):
+    server.script = lambda document, nth, body: Scripted(text=ANSWER, delay_s=0.1)
+    job.write(server.url, rows=ROWS, limits={"concurrency": 4})
+    return job.start("run", job.file, **options)
+
+
+STAGES = {
+    "as soon as the folder is taken": lambda job, server: (job.out / ".lock").exists(),
+    "with calls in flight": lambda job, server: server.sent >= 6,
+    "while the last answers come": lambda job, server: server.sent >= len(ROWS) - 1,
+}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_signal_at_any_stage_drains_and_the_run_can_go_on(job, server, stage, number):
+    """130, or finished if nothing was left to stop; no answer is paid for twice."""
+    process = started(job, server)
+    wait_for(lambda: STAGES[stage](job, server))
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode in {130, 0}, err
+    assert "Traceback" not in err
+    job.run()
+    assert job.reconcile()["rows"]["ok"] == len(ROWS)
+    lost = [call for call in job.calls() if call["error_code"] == "lost"]
+    assert sum(server.paid.values()) <= len(ROWS) + len(lost)
+    assert not lost
+    assert all(check.problem is None for check in verify(job.out))
+
+
+def test_a_drain_can_be_given_a_bound(job, server):
+    """A container that is killed 10 s after its SIGTERM publishes before; what was cut off is named."""
+    server.script = lambda document, nth, body: Scripted(text=ANSWER, delay_s=20.0 if server.sent > 4 else 0.01)
+    job.write(server.url, rows=ROWS, limits={"concurrency": 2})
+    job.env["PIPELINE_DRAIN_S"] = "0.5"
+    process = job.start("run", job.file)
+    wait_for(lambda: server.sent >= 6)
+    began_s = time.monotonic()
+    process.terminate()
+    process.communicate(timeout=60)
+    assert time.monotonic() - began_s < 10
+    assert process.returncode == 130
+    server.script = lambda document, nth, body: Scripted(text=ANSWER)
+    assert "calls in flight, which may have cost" in job.run().err
+    assert job.reconcile()["rows"]["ok"] == len(ROWS)
+
+
+def test_a_standard_error_that_nobody_reads_costs_nothing(job, server):
+    """The reader of the log is gone before the first line."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = job_without_reader(job, server, writer)
+    assert process.wait(60) == 0
+    assert job.reconcile()["rows"]["ok"] == len(ROWS)
+
+
+def job_without_reader(job, server, writer):
+    server.script = lambda document, nth, body: Scripted(text=ANSWER)
+    job.write(server.url, rows=ROWS, limits={"concurrency": 4})
+    words = [os.sys.executable, "-m", "pipeline", "run", str(job.file), "--log-format", "json"]
+    process = subprocess.Popen(words, cwd=job.folder, env=job.env, stdout=subprocess.DEVNULL, stderr=writer)
+    os.close(writer)
+    return process
+
+
+# ── the clock ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+WALL = re.compile(r"time\.time(_ns)?\(|datetime\.now\(|date\.today\(|utcnow\(")
+TOLD = {  # who looks at the clock on the wall: to say when something was, to sign, and for a Retry-After that is a date
+    "alerting.py", "calling.py", "engine.py", "ledger/__init__.py", "ledger/lock.py", "manifest.py", "publishing.py",
+    "pricetable.py", "providers/entra.py", "providers/google.py", "providers/http.py", "providers/sdk_httpx.py",
+    "saying.py",
+    "telemetry/prometheus.py", "tuning.py", "watching.py", "remote/__init__.py", "remote/lease.py", "discounts.py",
+    "exactly.py", "providers/hints.py", "providers/sdk.py",
+}  # fmt: skip
+
+
+def test_no_decision_looks_at_the_clock_on_the_wall():
+    """It may jump by days: limits, waits and time-outs go by the loop's clock; this is all who read the other."""
+    found = {
+        str(path.relative_to(SOURCE))
+        for path in SOURCE.rglob("*.py")
+        if "sandbox" not in path.parts and WALL.search(path.read_text())
+    }
+    assert found <= TOLD, found - TOLD

@@ -1,0 +1,175 @@
+"""Outputs in a bucket, against a local S3 server: whole objects, one run at a time, another machine that goes on."""
+
+import json
+import os
+import signal
+import time
+
+import boto3
+import pyarrow.parquet as pq
+import pytest
+from moto.server import ThreadedMotoServer
+from scripted_server import Scripted
+
+ROWS = [{"id": f"r{n}", "text": f"document {n}"} for n in range(40)]
+URL = "s3://out/night"
+
+
+@pytest.fixture(scope="module")
+def s3():
+    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
+    yield f"http://{host}:{port}"
+    moto.stop()
+
+
+@pytest.fixture
+def bucket(s3):
+    """The bucket `out`, empty."""
+    keys = {"aws_access_key_id": "nobody", "aws_secret_access_key": "nothing", "region_name": "us-east-1"}
+    client = boto3.client("s3", endpoint_url=s3, **keys)
+    client.create_bucket(Bucket="out")
+    for entry in client.list_objects_v2(Bucket="out").get("Contents", []):
+        client.delete_object(Bucket="out", Key=entry["Key"])
+    return client
+
+
+@pytest.fixture
+def job(job, s3, bucket, server):
+    """A job whose answers take a moment, with its output in the bucket; `machine("b")` is another one."""
+    server.script = lambda document, nth, body: Scripted(
+        text=json.dumps({"name": document, "total": "1"}), delay_s=0.05
+    )
+    job.env |= {
+        "AWS_ENDPOINT_URL": s3, "AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing",
+        "AWS_REGION": "us-east-1", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+        "PIPELINE_SNAPSHOT_S": "0.2", "PIPELINE_LEASE_S": "2",
+        "no_proxy": "127.0.0.1",
+    }  # fmt: skip
+
+    def machine(name):
+        job.env["PIPELINE_WORKDIR"] = str(job.folder / name)
+        return job
+
+    job.machine = machine
+    machine("a")
+    return job.write(server.url, rows=ROWS, output={"path": URL}, limits={"concurrency": 2})
+
+
+def fetched(bucket, folder):
+    """The objects as they are in the bucket."""
+    folder.mkdir()
+    for entry in bucket.list_objects_v2(Bucket="out")["Contents"]:
+        name = entry["Key"].removeprefix("night/")
+        (folder / name).write_bytes(bucket.get_object(Bucket="out", Key=entry["Key"])["Body"].read())
+    return folder
+
+
+def test_a_run_leaves_whole_files_in_the_bucket(job, bucket, server):
+    """The four files that a folder would have; run.json names the URL; a second run sends nothing."""
+    job.run()
+    folder = fetched(bucket, job.folder / "fetched")
+    assert {"results.parquet", "calls.parquet", "run.json", "ledger.sqlite"} <= {path.name for path in folder.iterdir()}
+    assert pq.read_table(folder / "results.parquet").num_rows == len(ROWS)
+    manifest = json.loads((folder / "run.json").read_text())
+    assert (manifest["state"], manifest["job"]["output"]) == ("finished", {"path": URL})
+    job.pipeline("verify", folder, code=0)
+    sent = server.sent
+    job.run()
+    assert server.sent == sent
+
+
+def test_another_machine_reads_it_and_goes_on_without_paying_again(job, bucket, server):
+    """status, verify, costs, report and export by the URL; the next night pays for new rows only."""
+    job.run()
+    job.machine("b")
+    assert json.loads(job.pipeline("status", job.file, "--json", code=0).out)["rows"]["ok"] == len(ROWS)
+    for verb in ("verify", "costs", "report", "export"):
+        job.pipeline(verb, URL, code=0)
+    sent = server.sent
+    job.run()
+    assert server.sent == sent
+    job.write(server.url, rows=[*ROWS, {"id": "new", "text": "new"}], output={"path": URL}).run()
+    assert server.sent == sent + 1
+
+
+def test_a_machine_that_died_is_taken_over_from_its_last_snapshot(job, bucket, server):
+    """Kill -9 there; here every row ends in one place, and only what came after the snapshot is paid for again."""
+    process = job.start("run", job.file)
+    deadline_s = time.monotonic() + 30
+    while server.sent < 20 or not bucket.list_objects_v2(Bucket="out", Prefix="night/ledger.sqlite").get("Contents"):
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    before = server.sent
+    job.machine("b")
+    ended = job.run()
+    assert "taken over" in ended.err
+    folder = fetched(bucket, job.folder / "fetched")
+    assert pq.read_table(folder / "results.parquet")["status"].to_pylist() == ["ok"] * len(ROWS)
+    job.pipeline("verify", folder, code=0)
+    again = sum(server.paid.values()) - len(ROWS)
+    assert again <= 14, "more than half a second's worth of answers"
+    assert server.sent - before < len(ROWS)
+
+
+def test_what_only_the_dead_machine_knew_comes_back_with_it(job, bucket, server):
+    """Its own ledger is folded into the one that went on: nothing that was paid for is lost."""
+    job.env["PIPELINE_SNAPSHOT_S"] = "3600"
+    job.run("--limit", "5")
+    process = job.start("run", job.file)
+    deadline_s = time.monotonic() + 30
+    while server.sent < 15:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    job.machine("b").run("--limit", "6")
+    sent = server.sent
+    ended = job.machine("a").run()
+    assert "answers that only this one had are kept" in ended.err
+    assert server.sent - sent <= len(ROWS) - 12
+    folder = fetched(bucket, job.folder / "fetched")
+    assert pq.read_table(folder / "results.parquet")["status"].to_pylist() == ["ok"] * len(ROWS)
+
+
+def test_two_machines_never_run_at_once(job, bucket, server):
+    """The second is refused with who and since when; it sends nothing."""
+    process = job.start("run", job.file)
+    deadline_s = time.monotonic() + 30
+    while server.sent < 2:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+    first = job.env["PIPELINE_WORKDIR"]
+    refused = job.machine("b").run(code=2)
+    assert f"is in use by another run: pipeline run, process {process.pid}" in refused.err
+    job.env["PIPELINE_WORKDIR"] = first
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert sum(server.paid.values()) == len(ROWS)
+
+
+def test_sigterm_leaves_everything_in_the_bucket(job, bucket, server):
+    """As a container's stop does: drained, uploaded, exit code 130."""
+    process = job.start("run", job.file)
+    deadline_s = time.monotonic() + 30
+    while server.sent < 8:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    manifest = json.loads(bucket.get_object(Bucket="out", Key="night/run.json")["Body"].read())
+    assert (manifest["state"], manifest["reason"]) == ("interrupted", "interrupted")
+    job.machine("b").run()
+    assert sum(server.paid.values()) == len(ROWS)
+
+
+def test_a_store_that_cannot_be_used_is_told_before_anything_is_sent(job, bucket, server):
+    """By check and by run, with the store's own words."""
+    job.write(server.url, rows=ROWS, output={"path": "s3://no-such-bucket/x"})
+    assert "no-such-bucket" in job.run(code=2).err
+    assert "no-such-bucket" in job.pipeline("check", job.file, code=2).out
+    assert server.sent == 0
