@@ -170,7 +170,8 @@ prices.input_usd_per_mtok = 0.15  # Input tokens. Not set: the price table.
 prices.output_usd_per_mtok = 0.60  # Output tokens, reasoning included. Not set: the price table.
 [output]  # Where it goes.
 output.path = "../out/invoices"  # A local folder, made when it is missing: results, call log, manifest and ledger. Not
-  on a network file system. One run at a time uses it.
+  on a network file system. Or s3://, gs:// or az:// (extra `cloud`): worked on in a local mirror, uploaded whole every
+  minute and at the end. One run at a time uses it.
 [telemetry]  # What other programs are told while a run goes on. OpenTelemetry needs no key: docs/observability.md.
 telemetry.prometheus_file = "/var/lib/node_exporter/invoices.prom"  # Counters for the node exporter's textfile
   collector, replaced every 5 s and at the end. Its name ends in .prom; its folder has to be there. Empty: none.

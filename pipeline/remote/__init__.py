@@ -191,8 +191,8 @@ def _replace_ledger(mirror: Mirror, fetched: Path) -> None:
         if folded.answers or folded.calls:
             say(
                 "notice",
-                f"another machine went on with {mirror.url}; {folded.answers:,} answers that only this one had are kept, "
-                f"with {folded.calls:,} calls that cost ${from_units(folded.units):.6f}",
+                f"another machine went on with {mirror.url}; {folded.answers:,} answers that only this one had are "
+                f"kept, with {folded.calls:,} calls that cost ${from_units(folded.units):.6f}",
             )
         else:
             kept.unlink()
