@@ -8,7 +8,9 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import LedgerError
 from pipeline.ledger import FILE, LOST, Ledger, connect, ends, records
+from pipeline.ledger.lock import FolderLock, held
 from pipeline.ledger.records import Call, RowEntry, Send
 from pipeline.work import ErrorCode, Outcome, Purpose, Reply, Status, Stop, Usage
 
@@ -308,3 +311,43 @@ def test_an_answer_is_durable_within_50_ms(tmp_path):
         assert sorted(times)[10] < 0.05, json.dumps(times)
 
     use(tmp_path, script)
+
+
+def test_a_record_that_cannot_be_written_takes_no_other_along(tmp_path):
+    """All of one commit land but the one that SQLite refuses, and who waits for that one is told."""
+
+    async def script(ledger):
+        good = [asyncio.ensure_future(ledger.conclude(outcome(doc=bytes([n]) * 16))) for n in range(3)]
+        await asyncio.sleep(0)
+        bad = ledger._w.put_durably(("INSERT INTO remembered VALUES (?, ?)", ("key", 2**70)))
+        found = await asyncio.gather(*good, bad, return_exceptions=True)
+        assert found[:3] == [None, None, None]
+        assert isinstance(found[3], LedgerError)
+
+    with pytest.raises(LedgerError, match="cannot be written"):
+        use(tmp_path, script)
+    with closing(connect(tmp_path / FILE, read_only=True)) as db:
+        assert len(ends(db, [bytes([n]) * 16 for n in range(3)])) == 3
+
+
+def test_somebody_who_looks_does_not_keep_a_run_out(tmp_path):
+    """`status` holds the lock for the moment in which it looks."""
+    looking = threading.Event()
+
+    def look():
+        while not looking.is_set():
+            held(tmp_path)
+
+    with FolderLock(tmp_path, "run"):
+        pass
+    threads = [threading.Thread(target=look) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(50):
+            with FolderLock(tmp_path, "run"):
+                pass
+    finally:
+        looking.set()
+        for thread in threads:
+            thread.join()

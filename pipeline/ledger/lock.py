@@ -1,10 +1,12 @@
 """One run per output folder: an advisory lock that the kernel frees when its holder dies, however it dies."""
 
+import contextlib
 import errno
 import fcntl
 import json
 import os
 import socket
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +14,7 @@ from typing import Self
 
 from pipeline.errors import LedgerError
 
+GLANCES, GLANCE_S = 5, 0.02
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "ceph", "glusterfs", "afs"}
 
 
@@ -26,7 +29,7 @@ class FolderLock:
     def __enter__(self) -> Self:
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(descriptor)
         except OSError as error:
             holder = _holder(descriptor)
             os.close(descriptor)
@@ -48,6 +51,15 @@ class FolderLock:
             os.ftruncate(self._file, 0)
             os.close(self._file)
             self._file = None
+
+
+def _take(descriptor: int) -> None:
+    """Lock it, or see for a moment that others have it: `held` has, for as long as it looks."""
+    for _ in range(GLANCES):
+        with contextlib.suppress(BlockingIOError):
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        time.sleep(GLANCE_S)
+    return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def held(folder: Path) -> str | None:

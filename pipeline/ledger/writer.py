@@ -82,10 +82,15 @@ class Writer:
         error: LedgerError | None = None
         try:
             self._commit(batch)
-        except (sqlite3.Error, OSError) as cause:
-            error = (
-                self._after_full(batch) if _is_full(cause) else LedgerError(f"the ledger cannot be written: {cause}")
-            )
+        except Exception as cause:  # noqa: BLE001 (whatever it is, those who wait are to be told)
+            if _is_full(cause):
+                error = self._after_full(batch)
+            elif len(batch) > 1:  # a record that cannot be written does not take the others along
+                for item in batch:
+                    self._commit_or_fail([item])
+                return
+            else:
+                error = LedgerError(f"the ledger cannot be written: {cause}")
         if error is not None:
             self._failed = error
         waiting = [done for _, done in batch if done is not None]
@@ -99,8 +104,8 @@ class Writer:
                 grouped.setdefault(sql, []).append(values)
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            for sql, rows in grouped.items():
-                self._db.executemany(sql, rows)
+            for sql in sorted(grouped, key=_is_delete):  # a name is entered before it is taken away
+                self._db.executemany(sql, grouped[sql])
             crash_point("committing")
             self._db.execute("COMMIT")
             crash_point("committed")
@@ -123,6 +128,10 @@ class Writer:
             else:
                 return None
         return LedgerError(f"no space left on the disk of {self._ballast.parent}; answers in flight could not be kept")
+
+
+def _is_delete(sql: str) -> bool:
+    return sql.startswith("DELETE")
 
 
 def _is_full(cause: Exception) -> bool:
