@@ -86,17 +86,23 @@ def test_a_run_that_dies_at_any_place_is_taken_up_by_the_next(run, server, expec
     run.env["PIPELINE_CRASH_AT"] = place
     run.run(code=-signal.SIGKILL)
     del run.env["PIPELINE_CRASH_AT"]
-    status = run.pipeline("status", run.file, "--json")
-    if status.returncode == 0:  # before run.json was ever written there is no run to tell of
-        assert json.loads(status.out)["state"] in {"interrupted", "finished"}
     run.run()
     manifest, lost = ended_well(run, server, expected)
     assert manifest["state"] == "finished"
     assert len(lost) <= 4
     assert sum(server.paid.values()) - CALLS <= len(lost)
-    before = server.sent
+
+
+def test_after_a_crash_status_says_so_and_a_finished_run_is_left_alone(run, server):
+    """The process died, and the same command goes on; once more, and nothing is sent."""
+    run.env["PIPELINE_CRASH_AT"] = "answer-received:9"
+    run.run(code=-signal.SIGKILL)
+    del run.env["PIPELINE_CRASH_AT"]
+    assert json.loads(run.pipeline("status", run.file, "--json", code=0).out)["state"] == "interrupted"
     run.run()
-    assert server.sent == before
+    sent = server.sent
+    run.run()
+    assert server.sent == sent
 
 
 def test_ten_kills_under_load(job, server, expected):
