@@ -131,8 +131,18 @@ STAGES = {
 }
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
-@pytest.mark.parametrize("stage", STAGES)
+FIRST, FLYING, LAST = STAGES
+
+
+@pytest.mark.parametrize(
+    ("stage", "number"),
+    [
+        *((stage, signal.SIGTERM) for stage in STAGES),
+        (FIRST, signal.SIGINT),
+        (FLYING, signal.SIGINT),
+        (FLYING, signal.SIGHUP),
+    ],
+)
 def test_a_signal_at_any_stage_drains_and_the_run_can_go_on(job, server, stage, number):
     """130, or finished if nothing was left to stop; no answer is paid for twice."""
     process = started(job, server)

@@ -80,7 +80,7 @@ def test_the_places_are_those_in_the_code():
     assert used | files == set(POINTS)
 
 
-@pytest.mark.parametrize("place", [*POINTS, "committing:9", "committed:9", "answer-received:9", "run.json-written:2"])
+@pytest.mark.parametrize("place", [*POINTS, "committed:9", "run.json-written:2"])
 def test_a_run_that_dies_at_any_place_is_taken_up_by_the_next(run, server, expected, place):
     """Same results as without the crash; calls in flight are named, and nothing else is paid for again."""
     run.env["PIPELINE_CRASH_AT"] = place

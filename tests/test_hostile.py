@@ -152,7 +152,7 @@ def test_deeply_nested_answers_are_invalid_output(job, server, deep):
 
 # ── fuzz ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 JOB = '[input]\npath = "in.jsonl"\n[extract]\nschema = "x.py:X"\n[model]\nprovider = "openai"\n[output]\npath = "out"\n'
 TOML = st.text() | st.tuples(st.integers(0, len(JOB)), st.text(max_size=20)).map(
     lambda at: JOB[: at[0]] + at[1] + JOB[at[0] :]
@@ -202,7 +202,7 @@ def whole_parquet(tmp_path_factory):
     return path.read_bytes()
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_damaged_parquet_says_so(tmp_path_factory, whole_parquet, data):
     """A flipped byte, a file cut short: rows that are right, or a JobError."""

@@ -1,6 +1,7 @@
 """The report: figures that agree with the files, data that stays data, and a file that opens at any size of run."""
 
 import json
+import os
 import re
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -8,7 +9,8 @@ from html.parser import HTMLParser
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from scripted_server import Scripted
+from conftest import JobFolder
+from scripted_server import Scripted, serving
 
 from pipeline.reporting import report
 from pipeline.reporting.figures import figures_of
@@ -45,29 +47,39 @@ class Page(HTMLParser):
         self.words.append(data)
 
 
-@pytest.fixture
-def reported(job, server):
+@pytest.fixture(scope="module")
+def night(tmp_path_factory):
     """Thirty rows with a tenant each: failures of two causes, a repair, an attack in every place."""
-    server.script = lambda document, nth, body: (
-        Scripted(400, error={"message": f"no {ATTACK}", "code": "x"})
-        if document.startswith("fail")
-        else Scripted(text="no JSON")
-        if document == "mend" and len(body["messages"]) < 3
-        else Scripted(text=json.dumps({"name": document, "total": "1"}))
-    )
-    texts = [f"document {n}" for n in range(24)] + ["mend", f"fail {ATTACK}", "fail 2", ATTACK]
-    rows = [
-        {"id": f"{n} {ATTACK}" if n > 24 else f"r{n}", "text": text, "customer": f"c{n % 3}"}
-        for n, text in enumerate(texts)
-    ]
-    rows.append({"id": "bad"})
-    keep = {"path": "in.jsonl", "id": "id", "tenant": "customer"}
-    job.write(server.url, rows=rows, input=keep).run("--set", "name=a <b>night</b>", code=1)
+    job = JobFolder(tmp_path_factory.mktemp("night"))
+    with serving() as server:
+        server.script = lambda document, nth, body: (
+            Scripted(400, error={"message": f"no {ATTACK}", "code": "x"})
+            if document.startswith("fail")
+            else Scripted(text="no JSON")
+            if document == "mend" and len(body["messages"]) < 3
+            else Scripted(text=json.dumps({"name": document, "total": "1"}))
+        )
+        texts = [f"document {n}" for n in range(24)] + ["mend", f"fail {ATTACK}", "fail 2", ATTACK]
+        names = [f"{n} {ATTACK}" if n > 24 else f"r{n}" for n in range(len(texts))]
+        rows = [{"id": names[n], "text": text, "customer": f"c{n % 3}"} for n, text in enumerate(texts)]
+        rows.append({"id": "bad"})
+        keep = {"path": "in.jsonl", "id": "id", "tenant": "customer"}
+        job.write(server.url, rows=rows, input=keep).run("--set", "name=a <b>night</b>", code=1)
     return job
 
 
-def text_of(job, *flags):
-    job.pipeline("report", job.out, *flags, code=0)
+@pytest.fixture
+def reported(night):
+    """The night as it was run, its input included."""
+    whole = (night.folder / "in.jsonl").read_bytes()
+    before = (night.folder / "in.jsonl").stat()
+    yield night
+    (night.folder / "in.jsonl").write_bytes(whole)
+    os.utime(night.folder / "in.jsonl", ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def text_of(job):
+    report(job.out)
     return (job.out / "report.html").read_text()
 
 

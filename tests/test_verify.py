@@ -1,34 +1,43 @@
 """`pipeline verify`: whatever is changed in the files of a run, the check that is about it says so, and ends with 1."""
 
 import json
+import shutil
 import sqlite3
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from scripted_server import Scripted
+from conftest import JobFolder
+from scripted_server import Scripted, serving
 
 from pipeline.verifying import CHECKS, verify
 
 
-@pytest.fixture
-def folder(job, server):
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
     """Twelve rows: one failed, one repaired, one a duplicate, one that cannot be used."""
-    server.script = lambda document, nth, body: (
-        Scripted(400, error={"message": "no", "code": "x"})
-        if document == "document 3"
-        else Scripted(text="no JSON")
-        if document == "document 5" and len(body["messages"]) < 3
-        else Scripted(text=json.dumps({"name": document[:40], "total": "1"}))
-    )
-    rows = [{"id": f"r{n}", "text": f"document {n}"} for n in range(10)] + [
-        {"id": "twin", "text": "document 1"},
-        {"id": "bad"},
-    ]
-    job.write(server.url, rows=rows, limits={"concurrency": 1}).run(code=1)
+    job = JobFolder(tmp_path_factory.mktemp("whole"))
+    with serving() as server:
+        server.script = lambda document, nth, body: (
+            Scripted(400, error={"message": "no", "code": "x"})
+            if document == "document 3"
+            else Scripted(text="no JSON")
+            if document == "document 5" and len(body["messages"]) < 3
+            else Scripted(text=json.dumps({"name": document[:40], "total": "1"}))
+        )
+        rows = [{"id": f"r{n}", "text": f"document {n}"} for n in range(10)]
+        rows += [{"id": "twin", "text": "document 1"}, {"id": "bad"}]
+        job.write(server.url, rows=rows, limits={"concurrency": 1}).run(code=1)
     assert all(check.problem is None for check in verify(job.out))
     return job.out
+
+
+@pytest.fixture
+def folder(whole, tmp_path):
+    """A copy of it, to be tampered with."""
+    return Path(shutil.copytree(whole, tmp_path / "copy"))
 
 
 def changed(folder, name, change):
