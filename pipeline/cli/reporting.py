@@ -21,7 +21,7 @@ def report(folder: Path, to: Path | None, opened: bool, as_json: bool) -> None: 
     \b
     Examples:
       pipeline report out/invoices --open
-      pipeline report out/invoices --to /tmp/night.html
+      pipeline report out/invoices --to night.html
     """  # noqa: D301
     import webbrowser
 
