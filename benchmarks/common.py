@@ -44,6 +44,19 @@ def sandbox(*flags: str) -> Iterator[str]:
         process.stdout.close()
 
 
+@contextmanager
+def replay_server(latency_s: float = 0.0) -> Iterator[str]:
+    """`replay_server.py` on a free port; yields its base URL without /v1."""
+    command = [sys.executable, str(REPO / "benchmarks/replay_server.py"), "--latency-s", str(latency_s)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield json.loads(process.stdout.readline())["url"]
+    finally:
+        process.stdin.close()
+        process.wait()
+        process.stdout.close()
+
+
 def counters(url: str) -> dict:
     with urllib.request.urlopen(url + "/_sandbox/counters") as answer:
         return json.load(answer)
