@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from pipeline.limits import UNSENT, Governor, Need, Room, Snapshot, Ticket, Used, Wait
+from pipeline.limits import FOR_SLOTS, UNSENT, Governor, Need, Room, Snapshot, Ticket, Used, Wait
 from pipeline.limits.asides import Asides
 from pipeline.work import Lane, LimitSeen, ParkReason
 
@@ -208,6 +208,10 @@ class Admission:
         """Admit from the head of the queue while the governor says go; then wait for time or a settlement."""
         self._disarm()
         while self._stopped is None and (queue := self._retries or self._new):
+            if self._governor.full:  # whatever the head needs; there is nothing to work out
+                self._held(FOR_SLOTS.why)
+                self._firm = False
+                return
             turn = next(iter(queue))
             if turn.done():  # cancelled, and not yet told
                 del queue[turn]

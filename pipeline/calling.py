@@ -5,12 +5,13 @@ The one place that spends money. A twin of a request in flight waits for its ans
 
 import asyncio
 import random
+import secrets
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 
 from pipeline.admission import Admission, NeverFits, TenantOverBudget
 from pipeline.calibrating import TokenScale
@@ -82,6 +83,7 @@ class Caller:
         self._hedge_after = prepared.job.limits.hedge_after
         self._latencies = Latencies()
         self._asked: dict[bytes, asyncio.Future[Reply]] = {}
+        self._ids = map((secrets.token_hex(10) + "%012x").__mod__, count())  # as good as a UUID, without its price
 
     async def ask(self, request: Request, life: RowLife, reusable: Callable[[Answer], bool]) -> Reply:
         """The answer to `request`, paid for at most once.
@@ -171,7 +173,7 @@ class Caller:
         try:
             at_risk = to_units(ticket.need.usd)
             send = Send(
-                uuid.uuid4().hex, request.row, request.row_id, request.chunk, request.purpose, this.number,
+                next(self._ids), request.row, request.row_id, request.chunk, request.purpose, this.number,
                 time.time_ns() // 1000, at_risk, request.tenant,
             )  # fmt: skip
             await self._ledger.intend(send)

@@ -21,7 +21,7 @@ import pyarrow as pa
 from pydantic import AwareDatetime, BaseModel, NaiveDatetime, RootModel, TypeAdapter
 
 JSON_METADATA = {b"encoding": b"json"}
-SUSPECT = re.compile(r'\d{19}|"(?:0001|9999)-')  # more than 64 bits; a day that another time zone has not
+SUSPECT = re.compile(r'[0-9"](?:[0-9]{18}|(?:0001|9999)-)')  # more than 64 bits; a day that another time zone has not
 Convert = Callable[[Any], Any]
 
 

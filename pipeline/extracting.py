@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -62,21 +63,21 @@ class Extraction:
         clock = asyncio.get_running_loop().time
         life = RowLife()
         row_work = _RowWork(work, life, next_number=len(work.chunks))
-        outcome = Outcome(doc=work.doc, row=work.row.index, status=Status.FAILED, chunks=len(work.chunks))
+        end: dict[str, Any]
         try:
-            pieces = await self._all_pieces(row_work)
-            outcome = self._merged(outcome, pieces)
+            end = self._merged(await self._all_pieces(row_work))
         except RowFailed as failure:
-            outcome = replace(
-                outcome,
-                error_code=failure.code,
-                error=str(failure),
-                finish_reason=failure.finish_reason,
-                model_version=failure.model_version,
-            )
+            end = {
+                "status": Status.FAILED,
+                "error_code": failure.code,
+                "error": str(failure),
+                "finish_reason": failure.finish_reason,
+                "model_version": failure.model_version,
+                "chunks": len(work.chunks),
+            }
         latency_ms = None if life.first_sent_s is None else round((clock() - life.first_sent_s) * 1000)
         by = next((source for source in ("call", "duplicate", "ledger") if source in life.sources), "call")
-        return replace(outcome, latency_ms=latency_ms, answer_from=by)
+        return Outcome(doc=work.doc, row=work.row.index, latency_ms=latency_ms, answer_from=by, **end)
 
     async def _all_pieces(self, work: "_RowWork") -> list[Piece]:
         """Side by side; one after the other where each chunk is to know of those before."""
@@ -209,26 +210,26 @@ class Extraction:
         text = MESSAGES[code].format(cap=request.max_output_tokens, text=reply.text[:300], finish=reply.finish_reason)
         return RowFailed(code, text, reply=reply)
 
-    def _merged(self, outcome: Outcome, pieces: Sequence[Piece]) -> Outcome:
+    def _merged(self, pieces: Sequence[Piece]) -> dict[str, Any]:
+        """How the row ended, as fields of its outcome."""
         last = pieces[-1].reply
-        ended = replace(
-            outcome,
-            chunks=len(pieces),
-            repaired=any(piece.repaired for piece in pieces),
-            finish_reason=last.finish_reason,
-            model_version=last.model_version,
-        )
+        ended = {
+            "status": Status.OK,
+            "chunks": len(pieces),
+            "repaired": any(piece.repaired for piece in pieces),
+            "finish_reason": last.finish_reason,
+            "model_version": last.model_version,
+        }
         rule = self._prepared.job.extract.merge
-        if rule == "none":
-            return replace(ended, status=Status.OK, records=tuple(piece.record_json for piece in pieces))
-        if len(pieces) == 1:
-            return replace(ended, status=Status.OK, records=(pieces[0].record_json,))
+        if rule == "none" or len(pieces) == 1:
+            return {**ended, "records": tuple(piece.record_json for piece in pieces)}
         overlapping = self._plan.overlap_tokens > 0
         merged = merge(self._prepared.model, rule, [piece.record for piece in pieces], overlapping=overlapping)
         if isinstance(merged, Merged) and (problem := self._column.problem_of(merged.record_json)) is None:
-            return replace(ended, status=Status.OK, records=(merged.record_json,), conflicts=merged.conflicts)
+            return {**ended, "records": (merged.record_json,), "conflicts": merged.conflicts}
         errors = merged.errors if isinstance(merged, Invalid) else (f"merged record: {problem}",)
-        return replace(ended, error_code=ErrorCode.INVALID_OUTPUT, error="; ".join(errors))
+        failed = {"status": Status.FAILED, "error_code": ErrorCode.INVALID_OUTPUT, "error": "; ".join(errors)}
+        return {**ended, **failed}
 
 
 @dataclass(slots=True)

@@ -51,9 +51,11 @@ def cost_usd(usage: Usage, rate: Rate) -> Decimal:
 
 def worst_case_usd(input_tokens_ceiling: int, max_output_tokens: int, rate: Rate) -> Decimal:
     """The most that one attempt can cost: all input in the dearest class and tier, all output used."""
-    reachable: list[Prices] = [rate, *(tier for tier in rate.tiers if tier.from_input_tokens <= input_tokens_ceiling)]
-    dearest_in = max(max(p.input, p.cached_input, p.cache_write) for p in reachable)
-    dearest_out = max(p.output for p in reachable)
+    dearest_in, dearest_out = max(rate.input, rate.cached_input, rate.cache_write), rate.output
+    for tier in rate.tiers:
+        if tier.from_input_tokens <= input_tokens_ceiling:
+            dearest_in = max(dearest_in, tier.input, tier.cached_input, tier.cache_write)
+            dearest_out = max(dearest_out, tier.output)
     total = (input_tokens_ceiling * dearest_in + max_output_tokens * dearest_out) / MTOK
     return total.quantize(QUANTUM, ROUND_CEILING)
 

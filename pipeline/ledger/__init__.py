@@ -152,9 +152,9 @@ class Ledger:
             writer, self._writer = self._writer, None
             await writer.close()
 
-    async def intend(self, send: Send) -> None:
-        """Put a request on record before it leaves; returns when the record would survive a power cut."""
-        await self._w.put_durably((_SEND, records.send_values(send, self.session)))
+    def intend(self, send: Send) -> "asyncio.Future[None]":
+        """Put a request on record before it leaves; done when the record would survive a power cut."""
+        return self._w.put_durably((_SEND, records.send_values(send, self.session)))
 
     def record(self, call: Call, key: bytes | None = None, reply: Reply | None = None) -> "asyncio.Future[None]":
         """Journal an attempt and its answer, if any; the future is done once it would survive a power cut."""
@@ -166,9 +166,9 @@ class Ledger:
             statements.append((_ANSWER, records.answer_values(key, reply, self.run, self.session)))
         return self._w.put_durably(*statements)
 
-    async def conclude(self, outcome: Outcome) -> None:
-        """Record where a row's content ended; returns when that would survive a power cut."""
-        await self._w.put_durably((_OUTCOME, records.outcome_values(outcome, self.run, self.session)))
+    def conclude(self, outcome: Outcome) -> "asyncio.Future[None]":
+        """Record where a row's content ended; done when that would survive a power cut."""
+        return self._w.put_durably((_OUTCOME, records.outcome_values(outcome, self.run, self.session)))
 
     def enter_rows(self, entries: Iterable[RowEntry]) -> None:
         for entry in entries:

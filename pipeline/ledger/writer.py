@@ -62,7 +62,8 @@ class Writer:
         if self._failed is not None:
             raise self._failed
         self._gathered.append((statements, done))
-        self._work.set()
+        if not self._work.is_set():  # the thread clears it before it takes what has gathered
+            self._work.set()
 
     def _run(self) -> None:
         while True:

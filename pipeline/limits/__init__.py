@@ -23,6 +23,7 @@ from pipeline.limits.totals import Held
 from pipeline.work import Lane, LimitSeen
 
 __all__ = [
+    "FOR_SLOTS",
     "GO",
     "UNSENT",
     "Alert",
@@ -154,7 +155,7 @@ class Governor:
     def _wait(self, need: Need, reserved: Amounts, now_s: float) -> Wait:
         if not self.money.run.affords(need.usd):
             return FOR_BUDGET
-        if self.in_flight >= self.slots:
+        if self.full:
             return FOR_SLOTS
         if now_s < self._gate.until_s:
             return Wait(self._gate.until_s - now_s, "retry_after", firm=True)
@@ -166,6 +167,11 @@ class Governor:
         if ramp_s > seconds:
             return Wait(ramp_s, "retry_after")
         return Wait(seconds, why, firm) if seconds > 0.0 else GO
+
+    @property
+    def full(self) -> bool:
+        """Whether no call at all can be admitted before one is settled."""
+        return self.in_flight >= self.slots
 
     @property
     def slots(self) -> int:

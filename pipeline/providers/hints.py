@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from pipeline.work import Lane, LimitSeen
 
@@ -91,7 +92,7 @@ def limits_seen(headers: Mapping[str, str], now: datetime | None = None) -> tupl
     `now`, or from the answer's own Date.
     """
     found = []
-    for lane, spellings in HEADERS.items():
+    for lane, spellings in _spelled(tuple(headers)):
         seen = list(_lane(headers, lane, spellings, now))
         if seen:
             found.append(min(seen, key=lambda one: math.inf if one.limit is None else one.limit))
@@ -102,6 +103,16 @@ def shortened(text: str) -> str:
     """At most 500 characters, none of them control, without what looks like a key (the run's own is out already)."""
     text = CONTROL.sub(" ", KEY_LIKE.sub("[redacted]", text[: 4 * MESSAGE_CHARS]))
     return text if len(text) <= MESSAGE_CHARS else text[: MESSAGE_CHARS - 3] + "..."
+
+
+@lru_cache(maxsize=64)
+def _spelled(names: tuple[str, ...]) -> tuple[tuple[Lane, tuple[tuple[str, ...], ...]], ...]:
+    """The lanes that headers of these names may tell of, and how; a server's answers mostly have the same names."""
+    found = (
+        (lane, tuple(one for one in spellings if one[0] in names or one[1] in names))
+        for lane, spellings in HEADERS.items()
+    )
+    return tuple((lane, spellings) for lane, spellings in found if spellings)
 
 
 def _lane(

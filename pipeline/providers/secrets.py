@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 SHORTEST = 6  # a shorter word would be taken out of texts that have nothing to do with it
 
@@ -26,10 +27,15 @@ class Secret:
     def redacted(self, data: bytes) -> bytes:
         """`data` without any of the words, as they are or in the ways that JSON writes them."""
         for word in self.words:
-            escaped = json.dumps(word)[1:-1]
-            for spelling in (word, escaped, escaped.replace("/", "\\/")):
-                data = data.replace(spelling.encode(), b"[redacted]")
+            for spelling in _spellings(word):
+                data = data.replace(spelling, b"[redacted]")
         return data
+
+
+@lru_cache(maxsize=16)
+def _spellings(word: str) -> tuple[bytes, ...]:
+    escaped = json.dumps(word)[1:-1]
+    return tuple(dict.fromkeys(one.encode() for one in (word, escaped, escaped.replace("/", "\\/"))))
 
 
 NONE = Secret("", public=True)

@@ -56,6 +56,8 @@ class Telemetry:
         self._tell(lambda observer: observer.ended(manifest))
 
     def _tell(self, tell: Callable[[Observer], None]) -> None:
+        if not self._observers:
+            return
         for observer in tuple(self._observers):
             try:
                 tell(observer)
