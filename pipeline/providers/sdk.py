@@ -15,7 +15,7 @@ from typing import Protocol
 from pipeline.errors import CallFailed, JobError, Kind
 from pipeline.job import Limits, Model
 from pipeline.providers import Credentials, Wire
-from pipeline.providers.http import MOST_BYTES
+from pipeline.providers.connections import MOST_BYTES
 from pipeline.providers.secrets import Secret
 from pipeline.work import Answered, Request
 

@@ -1,4 +1,4 @@
-"""Which transport carries a job's calls: aiohttp on the hot path, or the provider's official SDK."""
+"""Which transport carries a job's calls: our own client on the hot path, or the provider's official SDK."""
 
 from pipeline.job import Job
 from pipeline.providers import Credentials, Transport

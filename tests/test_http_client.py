@@ -1,0 +1,422 @@
+"""The hot path's HTTP: answers as they are whatever way their bytes come, and what broke told for what it was."""
+
+import asyncio
+import gzip
+import ipaddress
+import socket
+import ssl
+import zlib
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.providers import client as client_module
+from pipeline.providers import connections
+from pipeline.providers.client import Client, Unsent, head_of
+from pipeline.providers.connections import BadAnswer, Connection, Raw, Times, TooLarge
+
+TIMES = Times(5.0, 5.0)
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+class Pipe(asyncio.Transport):
+    """The far end of a connection that is driven by hand."""
+
+    def __init__(self):
+        super().__init__()
+        self.closed = False
+
+    def write(self, data):
+        pass
+
+    def get_write_buffer_size(self):
+        return 0
+
+    def is_closing(self):
+        return self.closed
+
+    def abort(self):
+        self.closed = True
+
+
+async def received(pieces, *, eof=False, receive=None):
+    """What somebody gets who asks and to whom these bytes come; and whether the connection is kept."""
+    connection, pipe = Connection(), Pipe()
+    connection.connection_made(pipe)
+    asked = connection.ask(b"", receive, None)
+    for piece in pieces:
+        if not asked.done():
+            connection.data_received(piece)
+    if eof and not asked.done():
+        connection.eof_received()
+    if not asked.done():
+        connection.connection_lost(None)
+    return await asked, connection.usable
+
+
+def get(*pieces, eof=False, receive=None):
+    return asyncio.run(received(pieces, eof=eof, receive=receive))
+
+
+def cut(data, places):
+    marks = sorted({place % (len(data) + 1) for place in places} | {0, len(data)})
+    return [data[start:end] for start, end in pairwise(marks)]
+
+
+def chunked(body, size):
+    pieces = [body[start : start + size] for start in range(0, len(body), size)]
+    return b"".join(b"%x;note=1\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\nTrailer: yes\r\n\r\n"
+
+
+PACKED = {
+    b"": lambda body: body,
+    b"gzip": gzip.compress,
+    b"deflate": zlib.compress,
+    b"DEFLATE": lambda body: zlib.compress(body, wbits=-15),
+}
+
+
+@given(
+    body=st.binary(min_size=1, max_size=300),
+    packing=st.sampled_from(sorted(PACKED)),
+    framing=st.sampled_from(["length", "chunked", "close"]),
+    places=st.lists(st.integers(0, 10_000), max_size=20),
+)
+def test_an_answer_is_the_same_however_its_bytes_come(body, packing, framing, places):
+    """Cut anywhere, in every framing, packed or not, after a 100 Continue."""
+    packed = PACKED[packing](body)
+    head = b"HTTP/1.1 100 Continue\r\nX-Early: 1\r\n\r\n" + OK + b"X-One: a\r\nx-one:  b \r\n"
+    head += b"Content-Encoding: " + packing + b"\r\n" if packing else b""
+    if framing == "length":
+        data = head + b"Content-Length: %d\r\n\r\n" % len(packed) + packed
+    elif framing == "chunked":
+        data = head + b"Transfer-Encoding: chunked\r\n\r\n" + chunked(packed, 7)
+    else:
+        data = head + b"\r\n" + packed
+    answer, kept = get(*cut(data, places), eof=framing == "close")
+    assert (answer.status, answer.body, answer.headers["x-one"]) == (200, body, "a, b")
+    assert "x-early" not in answer.headers
+    assert kept == (framing != "close")
+
+
+@pytest.mark.parametrize(
+    ("data", "kept"),
+    [
+        (OK + b"Content-Length: 1\r\nConnection: close\r\n\r\nx", False),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx", False),
+        (OK + b"Content-Length: 1\r\n\r\nxHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\ny", False),
+        (OK + b"Content-Length: 1\r\n\r\nxrubbish", False),
+        (OK + b"Content-Length: 1\r\n\r\nx", True),
+    ],
+)
+def test_a_connection_is_kept_only_where_the_next_answer_can_be_told_from_this(data, kept):
+    """Not where more came than was asked for: it would be taken for somebody else's answer."""
+    answer, usable = get(data)
+    assert (answer.body, usable) == (b"x", kept)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"SMTP ready\r\n",
+        OK + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc",
+        OK + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+        OK + b"Content-Length: -3\r\n\r\n",
+        OK + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n",
+        OK + b"Bad Name: 1\r\n\r\n",
+        OK + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
+        OK + b"Content-Encoding: br\r\nContent-Length: 3\r\n\r\nabc",
+        OK + b"Content-Encoding: gzip\r\nContent-Length: 20\r\n\r\n" + gzip.compress(b"a" * 99)[:20],
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    ],
+)
+def test_what_is_no_answer_says_so(data):
+    """Whole or byte by byte; the connection is of no more use."""
+    for pieces in ((data,), cut(data, range(0, len(data), max(1, len(data) // 50)))):
+        with pytest.raises((BadAnswer, ConnectionResetError)):
+            get(*pieces)
+
+
+@pytest.mark.parametrize("head", [b"X: " + b"a" * 300_000, b"".join(b"x-%d: 1\r\n" % n for n in range(10_000))])
+def test_a_head_without_end_is_not_kept(head):
+    """One header, or many."""
+    with pytest.raises(BadAnswer, match="64 KB"):
+        get(*cut(OK + head, range(0, len(head), 1000)))
+
+
+@pytest.mark.parametrize("data", [b"", OK, OK + b"Content-Length: 3\r\n\r\nab"])
+def test_an_answer_that_breaks_off_is_none(data):
+    """Before, in, or after its head."""
+    with pytest.raises(ConnectionResetError):
+        get(data)
+
+
+def test_a_bomb_is_never_unpacked_beyond_the_bound(monkeypatch):
+    """A thousand times the bound, in a packed answer of a few KB."""
+    monkeypatch.setattr(connections, "MOST_BYTES", 1000)
+    packed = gzip.compress(b"\0" * 1_000_000)
+    with pytest.raises(TooLarge):
+        get(OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed)
+    assert len(connections.Inflater("gzip").feed(packed, 1000)) == 1001
+
+
+def test_who_receives_is_told_the_head_and_gets_the_pieces():
+    """And what it raises reaches who asked."""
+    told, pieces = [], []
+
+    def receive(status, headers):
+        told.append((status, headers["content-length"]))
+        return pieces.append
+
+    answer, _ = get(OK + b"Content-Length: 4\r\n\r\n", b"ab", b"cd", receive=receive)
+    assert (told, pieces, answer.body) == ([(200, "4")], [b"ab", b"cd"], b"")
+    with pytest.raises(ZeroDivisionError):
+        get(OK + b"Content-Length: 4\r\n\r\nabcd", receive=lambda _status, _headers: lambda _piece: 1 // 0)
+
+
+@pytest.mark.parametrize("value", ["a\r\nX: 1", "a\nb", "a\rb", "a\0b"])
+def test_a_header_can_not_start_another(value):
+    """A key that was pasted with its line break."""
+    with pytest.raises(ValueError, match="line break"):
+        head_of({"Authorization": value}, 1)
+
+
+# ── over real sockets ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Far:
+    """A server that answers each request by the next of `answers`: bytes, None (closes at once), or "silent"."""
+
+    def __init__(self, *answers, then_close=False):
+        self.answers = list(answers)
+        self.then_close = then_close
+        self.connections = self.requests = 0
+        self.heads = []
+        self.taken, self.gone = asyncio.Event(), asyncio.Event()
+
+    async def serve(self, reader, writer):
+        self.connections += 1
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                self.requests += 1
+                self.heads.append(head)
+                length = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+                await reader.readexactly(int(length.split(b":")[1]))
+                self.taken.set()
+                answer = self.answers.pop(0)
+                if answer is None:
+                    break
+                if answer != "silent":
+                    writer.write(answer)
+                    if self.then_close:
+                        break
+        except (asyncio.IncompleteReadError, ConnectionResetError):
+            pass
+        finally:
+            writer.close()
+            self.gone.set()
+
+
+FINE = OK + b"Content-Length: 2\r\n\r\nok"
+
+
+async def with_server(far, use, *, times=TIMES, context=None, host="127.0.0.1"):
+    server = await asyncio.start_server(far.serve, host, 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    client = Client(times)
+    name = "[::1]" if host == "::1" else "localhost" if context else host
+    try:
+        return await use(client, f"http{'s' if context else ''}://{name}:{port}/v1/a b?x=1")
+    finally:
+        await client.aclose()
+        server.close()
+
+
+def test_one_connection_serves_call_after_call():
+    """With the head that a server needs."""
+    far = Far(FINE, FINE, FINE)
+
+    async def use(client, url):
+        return [await client.post(url, {"X-Key": "1"}, b"body") for _ in range(3)]
+
+    assert asyncio.run(with_server(far, use)) == [Raw(200, {"content-length": "2"}, b"ok")] * 3
+    assert (far.connections, far.requests) == (1, 3)
+    assert far.heads[0].startswith(b"POST /v1/a%20b?x=1 HTTP/1.1\r\n")
+    assert b"\r\nHost: 127.0.0.1:" in far.heads[0]
+    assert b"\r\nX-Key: 1\r\nContent-Length: 4\r\n\r\n" in far.heads[0]
+
+
+def test_calls_side_by_side_have_a_connection_each():
+    """And take them up again afterwards."""
+    far = Far(*[FINE] * 20)
+
+    async def use(client, url):
+        for _ in range(2):
+            await asyncio.gather(*(client.post(url, {}, b"") for _ in range(10)))
+
+    asyncio.run(with_server(far, use))
+    assert (far.connections, far.requests) == (10, 20)
+
+
+def test_a_connection_that_the_server_has_closed_is_not_used():
+    """Closed after its answer, as it was seen: the next call opens another."""
+    far = Far(FINE, FINE, then_close=True)
+
+    async def use(client, url):
+        first = await client.post(url, {}, b"")
+        await far.gone.wait()
+        await asyncio.sleep(0)  # lets the loop see what has come
+        return first, await client.post(url, {}, b"")
+
+    first, second = asyncio.run(with_server(far, use))
+    assert first == second
+    assert far.connections == 2
+
+
+def test_an_old_connection_is_not_trusted(monkeypatch):
+    """Servers and what stands between forget connections that nobody uses."""
+    monkeypatch.setattr(client_module, "IDLE_MOST_S", -1.0)
+    far = Far(FINE, FINE)
+
+    async def use(client, url):
+        return [await client.post(url, {}, b"") for _ in range(2)]
+
+    asyncio.run(with_server(far, use))
+    assert far.connections == 2
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_request_that_was_taken_and_not_answered_is_not_sent_again(before):
+    """On a fresh connection and on a kept one: it may have been billed."""
+    far = Far(*[FINE] * before, None, FINE)
+
+    async def use(client, url):
+        for _ in range(before):
+            await client.post(url, {}, b"")
+        with pytest.raises(ConnectionError):
+            await client.post(url, {}, b"")
+
+    asyncio.run(with_server(far, use))
+    assert far.requests == before + 1
+
+
+def test_a_server_that_says_nothing_runs_into_the_timeout():
+    """Of the whole call, and of the silence between two pieces."""
+    for times in (Times(0.05, 5.0), Times(30.0, 5.0, 0.05)):
+        far = Far(OK + b"Content-Length: 9\r\n\r\nabc")
+
+        async def use(client, url):
+            with pytest.raises(TimeoutError):
+                await client.post(url, {}, b"")
+
+        asyncio.run(asyncio.wait_for(with_server(far, use, times=times), 10))
+
+
+def test_who_gives_up_closes_the_connection():
+    """Nobody else is to get that answer."""
+    far = Far("silent")
+
+    async def use(client, url):
+        task = asyncio.create_task(client.post(url, {}, b""))
+        await asyncio.wait_for(far.taken.wait(), 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.wait_for(far.gone.wait(), 10)
+
+    asyncio.run(with_server(far, use))
+
+
+def unsent(url, times=TIMES):
+    async def use():
+        client = Client(times)
+        try:
+            await client.post(url, {}, b"")
+        finally:
+            await client.aclose()
+
+    with pytest.raises(Unsent) as caught:
+        asyncio.run(use())
+    return caught.value.__cause__
+
+
+def test_nothing_has_left_where_there_is_no_connection():
+    """A port where nobody listens, a name that nobody has, no URL at all."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        assert isinstance(unsent(f"http://127.0.0.1:{taken.getsockname()[1]}/"), ConnectionRefusedError)
+    assert isinstance(unsent("http://nobody.invalid/"), OSError)
+    assert isinstance(unsent("ftp://127.0.0.1/"), ValueError)
+
+
+def test_a_host_that_does_not_take_connections_runs_into_the_connect_timeout():
+    """A listener whose queue is full."""
+    with socket.socket() as busy, socket.socket() as waiting:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen(0)
+        waiting.connect(busy.getsockname())
+        assert isinstance(unsent(f"http://127.0.0.1:{busy.getsockname()[1]}/", Times(5.0, 0.05)), TimeoutError)
+
+
+def test_ipv6_addresses_are_hosts_too():
+    """In brackets, in the URL and in the Host header."""
+    with socket.socket(socket.AF_INET6) as probe:
+        try:
+            probe.bind(("::1", 0))
+        except OSError:
+            pytest.skip("no IPv6 here")
+    far = Far(FINE)
+
+    async def use(client, url):
+        return await client.post(url, {}, b"")
+
+    assert asyncio.run(with_server(far, use, host="::1")).body == b"ok"
+    assert b"\r\nHost: [::1]:" in far.heads[0]
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """Of "localhost", signed by nobody; its path, with the key in the same file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(hours=1))
+    signed = builder.add_extension(x509.SubjectAlternativeName(names), critical=False).sign(key, hashes.SHA256())
+    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = tmp_path / "localhost.pem"
+    path.write_bytes(signed.public_bytes(serialization.Encoding.PEM) + key.private_bytes(*plain))
+    return path
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_server_has_to_prove_who_it_is(certificate, trusted, monkeypatch):
+    """By an authority that SSL_CERT_FILE may name; nothing is sent to anybody else."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    client_module._context.cache_clear()
+    far = Far(FINE)
+
+    async def use(client, url):
+        return await client.post(url, {}, b"")
+
+    try:
+        if trusted:
+            assert asyncio.run(with_server(far, use, context=context)).body == b"ok"
+        else:
+            with pytest.raises(Unsent) as caught:
+                asyncio.run(with_server(far, use, context=context))
+            assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
+            assert far.requests == 0
+    finally:
+        client_module._context.cache_clear()
