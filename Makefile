@@ -29,7 +29,7 @@ test: check
 	$(BIN)/pytest -q -n auto
 
 bench: $(VENV)/installed-dev
-	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/bench.py
 
 soak: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/soak.py --rows 60000 --kills 200 --between 0.9 1.6

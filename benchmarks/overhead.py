@@ -1,6 +1,6 @@
 """CPU, wall and memory of a whole run against the bare loop, alternating in one run, at zero latency.
 
-python benchmarks/overhead.py [--rows 2000] [--rounds 3]
+python benchmarks/overhead.py [--rows 20000] [--rounds 3]
 """
 
 import argparse
@@ -10,14 +10,15 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from common import REPO, job_file, measured, sandbox, write_invoices
+from common import REPO, job_file, measured, replay_server
+from scale import write_short_invoices
 
 
 def main(rows: int, rounds: int) -> None:
     ratios: dict[str, list[float]] = {"cpu_s": [], "wall_s": []}
-    with tempfile.TemporaryDirectory() as scratch, sandbox() as url:
+    with tempfile.TemporaryDirectory() as scratch, replay_server() as url:
         data = Path(scratch) / "rows.jsonl"
-        write_invoices(data, rows)
+        write_short_invoices(data, rows)
         for number in range(rounds):
             folder = Path(scratch) / str(number)
             folder.mkdir()
@@ -40,7 +41,7 @@ def main(rows: int, rounds: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=2000)
+    parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     main(arguments.rows, arguments.rounds)
