@@ -24,6 +24,7 @@ from virtual_time import run as in_virtual_time
 from pipeline.admission import Admission, Stopped, TenantOverBudget
 from pipeline.calling import Caller, RowFailed, RowLife
 from pipeline.errors import CallFailed, Kind
+from pipeline.gates import LocalGate, Needs
 from pipeline.limits import Governor, LimitRules
 from pipeline.pricing import Rate, cost_usd, worst_case_usd
 from pipeline.progress import Tally
@@ -131,7 +132,7 @@ async def _night(seed, cap_usd, tenant_cap_usd, rows, provider):
     governor = Governor(rules)
     admission = Admission(governor, asyncio.get_running_loop().time)
     prepared = SimpleNamespace(rate=RATE, job=SimpleNamespace(limits=SimpleNamespace(max_attempts=6, hedge_after=0.0)))
-    caller = Caller(prepared, Memory(), admission, provider, provider, Tally())
+    caller = Caller(prepared, Memory(), LocalGate(admission, Needs(RATE, admission)), provider, provider, Tally())
     over = set()
 
     async def row(number):

@@ -58,6 +58,7 @@ class Admission:
         self._firm = False  # nothing but time lets the head of the queue go
         self._held_since_s = 0.0
         self._stopped: ParkReason | None = None
+        self.on_stop: Callable[[ParkReason, str], None] | None = None  # who else is to be told
         self.stop_message = ""
         self.why_waiting = ""
 
@@ -88,6 +89,19 @@ class Admission:
         Raises:
             Stopped: the run ends early. NeverFits: no waiting would help. TenantOverBudget. What `need` raises.
         """
+        turn = self.enqueue(need, retry=retry)
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            self.leave(turn)
+            raise
+
+    def enqueue(self, need: Asked, *, retry: bool = False) -> Turn:
+        """Get in line; the future brings the ticket, or what `admit` raises.
+
+        Raises:
+            Stopped: the run ends early.
+        """
         self._raise_if_stopped()
         turn: Turn = asyncio.get_running_loop().create_future()
         queue = self._retries if retry else self._new
@@ -95,14 +109,12 @@ class Admission:
         queue[turn] = need
         if first:
             self._pump()  # behind somebody, nothing has changed
-        try:
-            return await turn
-        except asyncio.CancelledError:
-            self._leave(turn, queue)
-            raise
+        return turn
 
-    def _leave(self, turn: Turn, queue: Queue) -> None:
-        queue.pop(turn, None)
+    def leave(self, turn: Turn) -> None:
+        """Give up one's place in the line, or the ticket where it has come."""
+        self._retries.pop(turn, None)
+        self._new.pop(turn, None)
         self._aside.leave(turn)
         if turn.done() and not turn.cancelled() and turn.exception() is None:
             self.settle(turn.result(), UNSENT)
@@ -192,6 +204,8 @@ class Admission:
         for woken in self._paused:
             _wake(woken)
         self._disarm()
+        if self.on_stop is not None:
+            self.on_stop(reason, message)
 
     def _raise_if_stopped(self) -> None:
         if self._stopped is not None:

@@ -1,12 +1,27 @@
 """How a provider's token counts compare with ours, learned from what its answers report. Pure."""
 
 from dataclasses import dataclass
-
-from pipeline.work import Request
+from typing import Protocol
 
 SAFETY = 1.15  # over the largest ratio seen, for a document unlike those before
 BLIND_SAFETY = 1.3  # before anything was seen, when the byte ceiling is too dear to reserve
 SMOOTHING = 0.05
+
+
+class Sized(Protocol):
+    """What is estimated of a request; see `work.Request`."""
+
+    @property
+    def input_tokens(self) -> int: ...
+
+    @property
+    def input_tokens_ceiling(self) -> int: ...
+
+    @property
+    def max_output_tokens(self) -> int: ...
+
+    @property
+    def tenant(self) -> str | None: ...
 
 
 @dataclass(slots=True)
@@ -17,23 +32,23 @@ class TokenScale:
     mean: float = 1.0
     highest: float = 0.0
 
-    def observe(self, request: Request, reported_tokens: int) -> None:
-        if reported_tokens <= 0 or request.input_tokens <= 0:
+    def observe(self, input_tokens: int, reported_tokens: int) -> None:
+        if reported_tokens <= 0 or input_tokens <= 0:
             return  # a server that reports no usage teaches nothing
-        ratio = reported_tokens / request.input_tokens
+        ratio = reported_tokens / input_tokens
         self.mean = ratio if self.seen == 0 else self.mean + SMOOTHING * (ratio - self.mean)
         self.highest = max(self.highest, ratio)
         self.seen += 1
 
-    def expected(self, request: Request) -> int:
+    def expected(self, request: Sized) -> int:
         return max(1, round(request.input_tokens * self.mean))
 
-    def ceiling(self, request: Request) -> int:
+    def ceiling(self, request: Sized) -> int:
         """What the input can be billed for at the most: its bytes, until the provider's own counts are known."""
         if self.seen == 0:
             return request.input_tokens_ceiling
         return int(request.input_tokens * self.highest * SAFETY) + 16
 
-    def blind_ceiling(self, request: Request) -> int:
+    def blind_ceiling(self, request: Sized) -> int:
         """A tighter guess for the very first call, which goes alone."""
         return int(request.input_tokens * BLIND_SAFETY) + 16

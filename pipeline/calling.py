@@ -13,17 +13,17 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 
-from pipeline.admission import Admission, NeverFits, TenantOverBudget
-from pipeline.calibrating import TokenScale
+from pipeline.admission import NeverFits, TenantOverBudget
 from pipeline.crashing import crash_point
 from pipeline.errors import CallFailed, Kind
+from pipeline.gates import Admitted, Gate
 from pipeline.hedging import SUPERSEDED, first_answer
 from pipeline.ledger import Ledger
 from pipeline.ledger.records import Answer, Call, Send
-from pipeline.limits import UNSENT, Need, Ticket, Used
+from pipeline.limits import UNSENT, Used
 from pipeline.limits.tails import Latencies
 from pipeline.preparing import Prepared
-from pipeline.pricing import cost_usd, to_units, worst_case_usd
+from pipeline.pricing import cost_usd, to_units
 from pipeline.progress import Tally, duration
 from pipeline.providers import Transport, Wire
 from pipeline.retrying import Action, Decision, Policy, decide
@@ -70,20 +70,20 @@ class RowLife:
 
 class Caller:
     def __init__(
-        self, prepared: Prepared, ledger: Ledger, admission: Admission, wire: Wire, transport: Transport, tally: Tally
+        self, prepared: Prepared, ledger: Ledger, gate: Gate, wire: Wire, transport: Transport, tally: Tally
     ) -> None:
         self._rate = prepared.rate
         self._policy = Policy(max_attempts=prepared.job.limits.max_attempts)
         self._ledger = ledger
-        self._admission = admission
+        self._gate = gate
         self._wire = wire
         self._transport = transport
         self._tally = tally
-        self._scale = TokenScale()
         self._hedge_after = prepared.job.limits.hedge_after
         self._latencies = Latencies()
         self._asked: dict[bytes, asyncio.Future[Reply]] = {}
-        self._ids = map((secrets.token_hex(10) + "%012x").__mod__, count())  # as good as a UUID, without its price
+        self.prefix = secrets.token_hex(10)  # of the request ids: as good as UUIDs, without their price
+        self._ids = map((self.prefix + "%012x").__mod__, count())
 
     async def ask(self, request: Request, life: RowLife, reusable: Callable[[Answer], bool]) -> Reply:
         """The answer to `request`, paid for at most once.
@@ -131,7 +131,7 @@ class Caller:
     async def _one_call(self, request: Request, tries: "_Tries", life: RowLife) -> Reply:
         ticket, wait_ms = await self._admitted(request, retry=tries.sent > 0)
         if not life.alive:
-            self._admission.settle(ticket, UNSENT)
+            self._gate.settle(ticket, UNSENT)
             raise Abandoned
         tries.sent += 1
         return await self._attempt(request, ticket, _Try(tries.sent, wait_ms, tries), life)
@@ -139,39 +139,25 @@ class Caller:
     def _overdue(self, tries: "_Tries") -> bool:
         """Whether a second call is worth its price: only where it takes no slot from a row that waits."""
         most_s = self._latencies.hedge_s(self._hedge_after)
-        if most_s is None or tries.sent_s is None or self._admission.waiting or self._admission.stopped:
+        if most_s is None or tries.sent_s is None or self._gate.waiting or self._gate.stopped:
             return False
         return asyncio.get_running_loop().time() - tries.sent_s >= most_s
 
-    async def _admitted(self, request: Request, *, retry: bool) -> tuple[Ticket, int]:
+    async def _admitted(self, request: Request, *, retry: bool) -> tuple[Admitted, int]:
         loop = asyncio.get_running_loop()
         asked_s = loop.time()
         try:
-            ticket = await self._admission.admit(lambda: self._need(request), retry=retry)
+            ticket = await self._gate.admit(request, retry=retry)
         except NeverFits as error:
             raise RowFailed(ErrorCode.CONTEXT_EXCEEDED, str(error)) from None
         return ticket, round((loop.time() - asked_s) * 1000)
 
-    def _need(self, request: Request) -> Need:
-        """What this request may use at the most, as far as is known when its turn has come."""
-        usd = Decimal(0)
-        if self._rate is not None:
-            usd = worst_case_usd(self._scale.ceiling(request), request.max_output_tokens, self._rate)
-            if self._scale.seen == 0 and self._admission.in_flight == 0 and not self._admission.affords(usd):
-                usd = worst_case_usd(self._scale.blind_ceiling(request), request.max_output_tokens, self._rate)
-        return Need(
-            input_tokens=self._scale.expected(request),
-            output_tokens=request.max_output_tokens,
-            usd=usd,
-            tenant=request.tenant,
-        )
-
-    async def _attempt(self, request: Request, ticket: Ticket, this: "_Try", life: RowLife) -> Reply:
+    async def _attempt(self, request: Request, ticket: Admitted, this: "_Try", life: RowLife) -> Reply:
         """One HTTP attempt, on record before and after. The slot is free once the answer is here, not yet on disk."""
         loop = asyncio.get_running_loop()
         used: Used | None = UNSENT  # nothing has left yet
         try:
-            at_risk = to_units(ticket.need.usd)
+            at_risk = to_units(ticket.usd)
             send = Send(
                 next(self._ids), request.row, request.row_id, request.chunk, request.purpose, this.number,
                 time.time_ns() // 1000, at_risk, request.tenant,
@@ -198,12 +184,12 @@ class Caller:
             cost = self._cost(reply.usage)
             used = _used(reply.usage, cost)
         finally:
-            self._admission.settle(ticket, used)
-        self._scale.observe(request, reply.usage.input_tokens)
+            self._gate.settle(ticket, used)
+        self._gate.observe(request, reply.usage.input_tokens)
         if self._hedge_after:
             self._latencies.add(loop.time() - started_s)
-        self._admission.limits(ticket, reply.limits)
-        self._admission.ok(reply.retry_after_s, ticket)
+        self._gate.limits(ticket, reply.limits)
+        self._gate.ok(reply.retry_after_s, ticket)
         call = Call(
             send,
             round((loop.time() - started_s) * 1000),
@@ -255,12 +241,12 @@ class Caller:
         usage = failure.usage or Usage()
         return replace(_used(usage, self._cost(usage)), rejected=failure.kind is Kind.THROTTLED)
 
-    def _tell_limits(self, failure: CallFailed, ticket: Ticket) -> None:
-        self._admission.limits(ticket, failure.limits)
+    def _tell_limits(self, failure: CallFailed, ticket: Admitted) -> None:
+        self._gate.limits(ticket, failure.limits)
         if failure.kind is Kind.THROTTLED:
-            self._admission.throttled(ticket, failure.retry_after_s, random.random())
+            self._gate.throttled(ticket, failure.retry_after_s, random.random())
         elif failure.kind in {Kind.OVERLOADED, Kind.TIMEOUT, Kind.CONNECTION}:
-            self._admission.overloaded(failure.retry_after_s, random.random())
+            self._gate.overloaded(failure.retry_after_s, random.random())
 
     async def _carry_out(self, decision: Decision, failure: CallFailed) -> None:
         """Wait, or end the row or the run."""
@@ -268,14 +254,14 @@ class Caller:
             case Action.WAIT:
                 return
             case Action.RETRY:
-                await self._admission.pause(decision.wait_s)
+                await self._gate.pause(decision.wait_s)
             case Action.SHRINK:
                 raise TooLong(str(failure))
             case Action.FAIL if decision.code is not None:
                 raise RowFailed(decision.code, str(failure))
             case _ if decision.park is not None:
-                self._admission.stop(decision.park, parked_because(failure, datetime.now(UTC)))
-                await self._admission.pause(0)  # raises Stopped
+                self._gate.stop(decision.park, parked_because(failure, datetime.now(UTC)))
+                await self._gate.pause(0)  # raises Stopped
 
     def _cost(self, usage: Usage) -> Decimal | None:
         return None if self._rate is None else cost_usd(usage, self._rate)

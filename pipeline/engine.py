@@ -6,30 +6,29 @@ admitted, answers in flight are kept, the views are published, and the next comm
 
 import asyncio
 import contextlib
-import gc
 import json
 import signal
 import sys
-import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from pipeline.admission import Admission, Stopped, TenantOverBudget
+from pipeline.admission import Admission
 from pipeline.alerting import Alarm
 from pipeline.caching import caching_for
 from pipeline.calling import Caller
 from pipeline.columns import RecordColumn
-from pipeline.crashing import crash_point
+from pipeline.dispatching import Dispatch, Met
 from pipeline.displays import display_for
-from pipeline.errors import JobError
 from pipeline.extracting import Extraction
-from pipeline.feeding import Batch, Selection, Work, feed
+from pipeline.feeding import Selection
+from pipeline.gates import LocalGate, Needs
 from pipeline.ledger import Ledger
 from pipeline.ledger.records import Send
 from pipeline.limits import Governor, LimitRules, rules_of
 from pipeline.limits.rules import FIRST_CALLS
+from pipeline.loops import loop_factory, settle_garbage
 from pipeline.output import finished, ready_folder
 from pipeline.preparing import Prepared
 from pipeline.pricing import from_units
@@ -44,39 +43,12 @@ from pipeline.saying import in_json, say
 from pipeline.telemetry import telemetry_for
 from pipeline.watching import Watch, Watched
 from pipeline.work import ParkReason
+from pipeline.workers import Where, Workers
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last when the terminal is gone
 DRAIN_VARIABLE = "PIPELINE_DRAIN_S"  # for containers that are killed soon after they were told to stop
-GARBAGE_OBJECTS = 20_000  # between two looks for cycles: a row in flight makes some hundred objects, and few cycles
 
 Band = tuple[Decimal, Decimal, Decimal]
-
-
-@dataclass(slots=True)
-class _Stop:
-    """What ended the run early, when it is to be raised once everything is safe."""
-
-    input: JobError | None = None  # the input could not be read to its end
-    bug: Exception | None = None
-    outside: str = ""  # somebody else has the output now
-
-
-class Window(asyncio.Semaphore):
-    """How many rows are worked on at once: twice as many as calls, so that none of these waits for a row."""
-
-    def __init__(self, calls: int) -> None:
-        self._rows = _rows_for(calls)
-        super().__init__(self._rows)
-
-    def widen(self, calls: int) -> None:
-        """Make room for as many calls; never less than before."""
-        for _ in range(_rows_for(calls) - self._rows):
-            self.release()
-        self._rows = max(self._rows, _rows_for(calls))
-
-
-def _rows_for(calls: int) -> int:
-    return calls + max(16, calls)
 
 
 class Run:
@@ -100,9 +72,8 @@ class Run:
         self._column = RecordColumn(prepared.model)
         self._telemetry = telemetry_for(prepared.job, environ, log_calls=in_json())
         self._tally = Tally(on_call=self._telemetry.called, on_outcome=self._telemetry.concluded)
-        self._stop = _Stop()
-        self._over_budget: dict[str, str] = {}  # tenant → why its rows are left for another day
-        self._window = Window(prepared.job.limits.concurrency)
+        self._outside = ""  # why somebody else has the output now
+        self._met = Met()
         self._tuned: list[dict[str, Any]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._publisher = Publisher(prepared, ledger, self._column)
@@ -124,32 +95,32 @@ class Run:
             self._governor = governor
             self._admission = Admission(governor, asyncio.get_running_loop().time, self._job.limits.outage_s)
             self._loop = asyncio.get_running_loop()
-            if self._stop.outside:
-                self._admission.stop(ParkReason.INTERRUPTED, self._stop.outside)
-            transport = transport_for(self._job, credentials_for(self._job.model, self._environ))
-            caller = Caller(prepared, ledger, self._admission, wire, transport, self._tally)
-            self._extraction = Extraction(prepared, caller, self._column)
+            if self._outside:
+                self._admission.stop(ParkReason.INTERRUPTED, self._outside)
             self._publisher.begun(self._tally.total)
-            ledger.start_writing(lambda: self._admission.stop(ParkReason.DISK_FULL, "no space left on the disk"))
+            full = "no space left on the disk"
+            several = self._job.limits.workers > 1
+            ledger.start_writing(lambda: self._admission.stop(ParkReason.DISK_FULL, full), shared=several)
             try:
-                with self._signals():
-                    await self._work()
+                async with self._hands(wire) as hands:
+                    self._met = hands.met
+                    with self._signals():
+                        await self._work(hands)
             finally:
-                await transport.aclose()
                 await self._alarm.aclose()
                 await ledger.stop_writing()
-        if self._stop.input is not None:
+        if self._met.input is not None:
             ledger.end("parked", "input")
-            raise self._stop.input
+            raise self._met.input
         ended = await asyncio.to_thread(self._publisher.publish, self._end())
         await asyncio.to_thread(self._telemetry.ended, ended.manifest)
-        if self._stop.bug is not None:
-            raise self._stop.bug
+        if self._met.bug is not None:
+            raise self._met.bug
         return ended
 
     def stop_from_outside(self, message: str) -> None:
         """Drain and end, said from another thread."""
-        self._stop.outside = message
+        self._outside = message
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._admission.stop, ParkReason.INTERRUPTED, message)
 
@@ -178,74 +149,45 @@ class Run:
         """The wire to the provider; the embedded sandbox lives as long as the run."""
         prepared, shape = self._prepared, self._prepared.shaped.shape
         self._caching = caching_for(self._job.model, prepared.plan.fixed_tokens, self._tally.total, prepared.rate)
-        model = replace(self._job.model, caching="on" if self._caching.marked else "off")
+        self._model = model = replace(self._job.model, caching="on" if self._caching.marked else "off")
+        self._sandbox_url = ""
         if model.provider == "sandbox" and not model.base_url:
             async with embedded(self._job.sandbox) as url:
-                yield wire_for(model, shape, self._environ, base_url=f"{url}/v1")
+                self._sandbox_url = f"{url}/v1"
+                yield wire_for(model, shape, self._environ, base_url=self._sandbox_url)
         else:
             yield wire_for(model, shape, self._environ)
 
-    async def _work(self) -> None:
-        """Every row of the input into the ledger; every chosen row to its outcome, a window of them at a time."""
+    @contextlib.asynccontextmanager
+    async def _hands(self, wire: Wire) -> AsyncIterator[Dispatch | Workers]:
+        """Who carries the rows: this process, or several."""
+        prepared, ledger, job = self._prepared, self._ledger, self._job
+        needs = Needs(prepared.rate, self._admission)
+        if job.limits.workers > 1:
+            where = Where(self._model, self._sandbox_url, self._environ, self._telemetry.wanted)
+            yield Workers(prepared, ledger, self._admission, needs, self._tally, where)
+            return
+        gate = LocalGate(self._admission, needs)
+        transport = transport_for(job, credentials_for(job.model, self._environ))
+        try:
+            caller = Caller(prepared, ledger, gate, wire, transport, self._tally)
+            yield Dispatch(prepared, ledger, Extraction(prepared, caller, self._column), gate, self._tally)
+        finally:
+            await transport.aclose()
+
+    async def _work(self, hands: Dispatch | Workers) -> None:
         watched = Watched(self._job.name, self._folder, self._admission, self._governor, self._tally, self._band_usd)
-        watch = Watch(watched, self._telemetry, self._alarm, display_for(sys.stderr), self._window.widen)
+        watch = Watch(watched, self._telemetry, self._alarm, display_for(sys.stderr), hands.widen)
         self._tuned = watch.tuned
         watching = asyncio.create_task(watch.watching())
-        rows: set[asyncio.Task[None]] = set()
         try:
-            await self._dispatch(rows)
-            if rows:
-                await asyncio.wait(rows)
+            await hands.work(self._selection)
         except asyncio.CancelledError:  # the second signal
             if (task := asyncio.current_task()) is not None:
                 task.uncancel()
         finally:
-            for task in (*rows, watching):
-                task.cancel()
-            await asyncio.gather(*rows, watching, return_exceptions=True)
-
-    async def _dispatch(self, rows: set[asyncio.Task[None]]) -> None:
-        window, entered = self._window, 0
-        try:
-            async for batch in feed(self._prepared, self._ledger.path, self._selection):
-                self._enter(batch)
-                entered += len(batch.entries)
-                for work in batch.todo:
-                    await window.acquire()
-                    if self._admission.stopped is not None:
-                        window.release()
-                        continue  # the rows that follow are entered all the same, and stay pending
-                    task = asyncio.create_task(self._row(work))
-                    rows.add(task)
-                    task.add_done_callback(rows.discard)
-        except JobError as error:
-            self._stop.input = error
-            self._admission.stop(ParkReason.INTERRUPTED, str(error))
-        else:
-            self._ledger.end_rows(entered)
-
-    def _enter(self, batch: Batch) -> None:
-        self._ledger.enter_rows(batch.entries)
-        self._tally.ok += batch.ok
-        self._tally.failed.update(batch.failed)
-
-    async def _row(self, work: Work) -> None:
-        try:
-            outcome = await self._extraction.outcome(work)
-            crash_point("outcome-known")
-            await self._ledger.conclude(outcome)
-            crash_point("outcome-durable")
-            self._tally.concluded(outcome)
-        except Stopped:
-            pass  # stays pending
-        except TenantOverBudget as error:
-            self._over_budget.setdefault(error.tenant, str(error))
-        except Exception as error:  # noqa: BLE001 (the boundary of one row: a bug ends the run, with all answers kept)
-            self._stop.bug = self._stop.bug or error
-            traceback.print_exc(file=sys.stderr)
-            self._admission.stop(ParkReason.INTERRUPTED, f"internal error: {error!r}")
-        finally:
-            self._window.release()
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
@@ -274,7 +216,7 @@ class Run:
         return End(
             stopped=self._admission.stopped,
             message=self._admission.stop_message,
-            over_budget=tuple(self._over_budget.values()),
+            over_budget=tuple(self._met.over_budget.values()),
             only_some=self._selection.only_rows is not None,
             limits_key=self._limits_key,
             learned=self._governor.learned(),
@@ -340,22 +282,12 @@ class _Command:
         with Ledger(ready_folder(self.prepared.job), self.verb, fresh=self.fresh) as ledger:
             if not self.selection.failed and (manifest := finished(self.prepared, ledger)) is not None:
                 return Ended(manifest, None, "")
-            gc.freeze()  # what was imported lives as long as the process
-            gc.set_threshold(GARBAGE_OBJECTS, 20, 20)
+            settle_garbage()
             run = Run(self.prepared, ledger, self.selection, self.environ, self.band_usd)
             if keep is not None:
                 keep(run.stop_from_outside)
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            with asyncio.Runner(loop_factory=loop_factory()) as runner:
                 return runner.run(run.execute())
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Uvloop where it is installed (the extra `fast`), else asyncio's own."""
-    try:
-        import uvloop  # noqa: PLC0415 (an extra)
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 def exit_code(ended: Ended, max_failed_share: float) -> int:

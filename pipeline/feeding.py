@@ -36,6 +36,7 @@ class Batch:
     ok: int = 0
     failed: Counter[str] = field(default_factory=Counter)
     left_pending: int = 0  # rows with no outcome that this command does not run
+    read: int = 0  # rows of the input, with those of other shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,21 @@ class Selection:
     only_rows: frozenset[int] | None = None  # of these, the rows at these places in the input; None: all
 
 
-async def feed(prepared: Prepared, ledger_path: Path, selection: Selection) -> AsyncIterator[Batch]:
-    """All rows of the input in order; the next batch is made while the last is worked on.
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One of several processes that do a job together: rows of the same content fall to the same one."""
+
+    number: int  # from 0
+    of: int
+
+    def mine(self, row: Row, doc: bytes | None) -> bool:
+        return (row.index if doc is None else int.from_bytes(doc[:8], "big")) % self.of == self.number
+
+
+async def feed(
+    prepared: Prepared, ledger_path: Path, selection: Selection, share: Share | None = None
+) -> AsyncIterator[Batch]:
+    """All rows of the input in order, or a share of them; the next batch is made while the last is worked on.
 
     Raises:
         JobError: the input cannot be read to its end.
@@ -61,7 +75,7 @@ async def feed(prepared: Prepared, ledger_path: Path, selection: Selection) -> A
             batch = next(rows, None)
             if batch is None:
                 return None
-            return _batch(prepared, batch, lambda docs: ends(db, docs), selection)
+            return _batch(prepared, batch, lambda docs: ends(db, docs), selection, share)
 
         upcoming = loop.run_in_executor(None, make)
         try:
@@ -77,12 +91,15 @@ def _batch(
     rows: Sequence[Row],
     ends_of: Callable[[Sequence[bytes]], Mapping[bytes, End]],
     selection: Selection,
+    share: Share | None = None,
 ) -> Batch:
     plan = prepared.plan
-    batch = Batch()
-    docs = [None if row.problem else planning.doc_key(plan, row) for row in rows]
-    ended = ends_of([doc for doc in docs if doc is not None])
-    for row, doc in zip(rows, docs, strict=True):
+    batch = Batch(read=len(rows))
+    keyed = [(row, None if row.problem else planning.doc_key(plan, row)) for row in rows]
+    if share is not None:
+        keyed = [(row, doc) for row, doc in keyed if share.mine(row, doc)]
+    ended = ends_of([doc for _, doc in keyed if doc is not None])
+    for row, doc in keyed:
         batch.entries.append(RowEntry(row.index, row.id, doc, row.problem, row.tenant))
         if doc is None:
             batch.failed[ErrorCode.BAD_ROW] += 1

@@ -63,6 +63,7 @@ class Limits:
     timeout_s: float = 120.0
     idle_timeout_s: float = 30.0
     max_attempts: int = 6
+    workers: int = 1  # processes that share the rows
     max_failed_share: float = 0.0
     outage_s: float = 600.0
     hedge_after: float = 0.0  # quantile of latencies after which a second call is sent; 0: never

@@ -33,7 +33,7 @@ SECTIONS: dict[str, type] = {
     "sandbox": Sandbox,
 }
 TOP_KEYS = ("name", "prompt_version")
-POSITIVE = ("max_output_tokens", "concurrency", "timeout_s", "idle_timeout_s", "max_attempts")
+POSITIVE = ("max_output_tokens", "concurrency", "timeout_s", "idle_timeout_s", "max_attempts", "workers")
 SHARES = (
     "max_failed_share",
     "alert_at",

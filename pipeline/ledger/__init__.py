@@ -28,6 +28,7 @@ from pipeline.work import Outcome, Reply, Usage
 FILE = "ledger.sqlite"
 BALLAST_BYTES = 16 * 1024 * 1024  # more than all answers that can be in flight
 KEYS_AT_ONCE = 500
+TURNS = ".turns"  # by which processes of one run take turns at writing
 LOST = "lost"  # error_code of a call that was in flight when the process died
 
 
@@ -63,6 +64,7 @@ class Ledger:
 
     def __init__(self, folder: Path, verb: str, *, fresh: bool = False) -> None:
         self._fresh = fresh
+        self._leads = True  # it has the lock
         self.path = folder / FILE
         self._folder = folder
         self._verb = verb
@@ -72,7 +74,17 @@ class Ledger:
         self.run = 0
         self.session = 0
 
+    @classmethod
+    def joined(cls, folder: Path, run: int, session: int) -> Self:
+        """The ledger of a session that another process has begun and keeps locked: to read and to write answers."""
+        ledger = cls(folder, "")
+        ledger._leads, ledger.run, ledger.session = False, run, session
+        return ledger
+
     def __enter__(self) -> Self:
+        if not self._leads:
+            self._db, self._reader = connect(self.path), connect(self.path)
+            return self
         require_local(self._folder)
         self._lock.__enter__()
         try:
@@ -94,10 +106,12 @@ class Ledger:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ballast.unlink(missing_ok=True)
         self._reader.close()
         self._db.close()
-        self._lock.__exit__(kind, error, trace)
+        if self._leads:
+            self._ballast.unlink(missing_ok=True)
+            (self._folder / TURNS).unlink(missing_ok=True)
+            self._lock.__exit__(kind, error, trace)
 
     # ── sessions, before and after the writer runs ──────────────────────────────────────────────────────────────
 
@@ -130,21 +144,35 @@ class Ledger:
 
     def _book_lost(self, run: int) -> list[Send]:
         lost = []
-        names = ", ".join(records.SEND_COLUMNS)
-        for values in self._db.execute(f"SELECT {names} FROM sends ORDER BY sent_us").fetchall():  # noqa: S608 (own names)
-            request_id, session, *rest = values
-            send = Send(request_id, *rest)
-            message = "the process died while this call was in flight; the provider may have billed it"
-            call = Call(send, None, 0, Usage(), None, send.at_risk_units, error_code=LOST, error=message)
-            self._db.execute(_CALL, records.call_values(call, run, session))
+        for session, send in self._in_flight():
+            self._db.execute(_CALL, records.call_values(_lost_call(send), run, session))
             lost.append(send)
         self._db.execute("DELETE FROM sends")
         return lost
 
+    def _in_flight(self, prefix: str = "") -> list[tuple[int, Send]]:
+        """(session, send) of calls whose answers nobody has recorded."""
+        names = ", ".join(records.SEND_COLUMNS)
+        sql = f"SELECT {names} FROM sends WHERE substr(request_id, 1, ?) = ? ORDER BY sent_us"  # noqa: S608 (own names)
+        found = self._reader.execute(sql, (len(prefix), prefix)).fetchall()
+        return [(session, Send(request_id, *rest)) for request_id, session, *rest in found]
+
     # ── writing, from the event loop ────────────────────────────────────────────────────────────────────────────
 
-    def start_writing(self, on_full: Callable[[], None]) -> None:
-        self._writer = Writer(self._db, self._ballast, on_full)
+    def start_writing(self, on_full: Callable[[], None], *, shared: bool = False) -> None:
+        """`shared`: other processes write as well, in turn."""
+        turns = self._folder / TURNS if shared else None
+        self._writer = Writer(self._db, self._ballast, on_full, turns)
+
+    @property
+    def lock_descriptor(self) -> int:
+        """Of the folder's lock, for processes that are to hold it as well."""
+        return self._lock.descriptor
+
+    async def lose(self, prefix: str) -> None:
+        """Book the calls in flight of a process that has died, whose request ids begin so."""
+        for _, send in self._in_flight(prefix):
+            await self.record(_lost_call(send))
 
     async def stop_writing(self) -> None:
         """Everything handed over is on disk when this returns."""
@@ -258,6 +286,11 @@ def last_hashes(path: Path) -> tuple[bytes, bytes] | None:
     except sqlite3.Error:
         return None  # the run itself says what is wrong with it
     return None if last is None else (last[1], last[2])
+
+
+def _lost_call(send: Send) -> Call:
+    message = "the process died while this call was in flight; the provider may have billed it"
+    return Call(send, None, 0, Usage(), None, send.at_risk_units, error_code=LOST, error=message)
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:

@@ -15,6 +15,7 @@ from typing import Self
 from pipeline.errors import LedgerError
 
 GLANCES, GLANCE_S = 5, 0.02
+LEAVING_S = 5.0  # how long workers may take to end when the run that they belong to was killed
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "ceph", "glusterfs", "afs"}
 
 
@@ -40,9 +41,19 @@ class FolderLock:
                 "far it is), stop it, or give another folder with --output"
             ) from None
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps({"who": who(), "verb": self._verb, "since": _now()}).encode(), 0)
+        os.pwrite(descriptor, json.dumps(self._words()).encode(), 0)
         self._file = descriptor
         return self
+
+    @property
+    def descriptor(self) -> int:
+        """To be inherited by processes that are to hold it as well."""
+        assert self._file is not None  # noqa: S101 (it is held)
+        return self._file
+
+    def _words(self) -> dict[str, str | int]:
+        host = socket.gethostname()
+        return {"who": who(), "verb": self._verb, "since": _now(), "pid": os.getpid(), "host": host}
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -55,11 +66,28 @@ class FolderLock:
 
 def _take(descriptor: int) -> None:
     """Lock it, or see for a moment that others have it: `held` has, for as long as it looks."""
-    for _ in range(GLANCES):
+    glances = GLANCES
+    while glances > 0:
         with contextlib.suppress(BlockingIOError):
             return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if glances == GLANCES and _holder_is_dead(descriptor):
+            glances = round(LEAVING_S / GLANCE_S)
+        glances -= 1
         time.sleep(GLANCE_S)
     return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _holder_is_dead(descriptor: int) -> bool:
+    """Whether only workers of a run that was killed hold it any more."""
+    try:
+        holder = json.loads(os.pread(descriptor, 4096, 0))
+        if holder["host"] == socket.gethostname():
+            os.kill(holder["pid"], 0)
+    except ProcessLookupError:
+        return True
+    except (ValueError, KeyError, TypeError, OSError):
+        pass
+    return False
 
 
 def held(folder: Path) -> str | None:

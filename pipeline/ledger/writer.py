@@ -6,6 +6,8 @@ A full disk is met by deleting the ballast, so that answers already paid for sti
 
 import asyncio
 import errno
+import fcntl
+import os
 import sqlite3
 import threading
 import time
@@ -28,8 +30,12 @@ Item = tuple[tuple[Statement, ...], asyncio.Future[None] | None]
 class Writer:
     """Owns the writing connection. `put` from the event loop; `on_full` is called there once, when space ran out."""
 
-    def __init__(self, db: sqlite3.Connection, ballast: Path, on_full: Callable[[], None]) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, ballast: Path, on_full: Callable[[], None], turns: Path | None = None
+    ) -> None:
+        """`turns`: a file by which several processes take turns at committing; SQLite's own waiting is by sleeping."""
         self._db = db
+        self._turns = None if turns is None else os.open(turns, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         self._ballast = ballast
         self._on_full = on_full
         self._loop = asyncio.get_running_loop()
@@ -55,6 +61,8 @@ class Writer:
         self._closing = True
         self._work.set()
         await asyncio.to_thread(self._thread.join)
+        if self._turns is not None:
+            os.close(self._turns)
         if self._failed is not None:
             raise self._failed
 
@@ -103,6 +111,8 @@ class Writer:
         for statements, _ in batch:
             for sql, values in statements:
                 grouped.setdefault(sql, []).append(values)
+        if self._turns is not None:
+            fcntl.flock(self._turns, fcntl.LOCK_EX)
         try:
             self._db.execute("BEGIN IMMEDIATE")
             for sql in sorted(grouped, key=_is_delete):  # a name is entered before it is taken away
@@ -114,6 +124,9 @@ class Writer:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
+        finally:
+            if self._turns is not None:
+                fcntl.flock(self._turns, fcntl.LOCK_UN)
 
     def _after_full(self, batch: list[Item]) -> LedgerError | None:
         """Make room by deleting the ballast and try again for a while; None when the batch landed after all."""

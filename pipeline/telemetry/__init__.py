@@ -43,6 +43,11 @@ class Telemetry:
     def __init__(self, observers: list[Observer]) -> None:
         self._observers = observers
 
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody looks."""
+        return bool(self._observers)
+
     def called(self, call: Call) -> None:
         self._tell(lambda observer: observer.called(call))
 
