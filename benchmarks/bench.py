@@ -19,6 +19,7 @@ PARTS = {  # name: what it shows, and its command
     "slots": ("a second of latency, 500 calls at once", ["slots.py"]),
     "estimate": ("estimate against a bare tokenizer", ["estimate_speed.py"]),
     "startup": ("help, and the first request", ["startup.py"]),
+    "workers": ("more processes for one job", ["workers.py"]),
     "growth": ("as work grows", ["growth.py"]),
 }
 

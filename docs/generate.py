@@ -39,6 +39,7 @@ UNITS = {  # end of a key → unit; the first that fits
     "_s": "s",
     "concurrency": "calls",
     "_attempts": "attempts",
+    "workers": "processes",
 }
 KINDS = {str: "text", bool: "`true` or `false`", int: "whole number", float: "number", Decimal: "number"}
 PROBES = (-1, 0, 1000)
@@ -143,6 +144,9 @@ limits.timeout_s = 60  # One attempt in all, from connecting to the last byte; w
 limits.idle_timeout_s = 15  # The longest silence between bytes, only with `model.stream`; then as `timeout_s`.
 limits.max_attempts = 3  # How often one call is tried, the first time included, if it fails with a 5xx, a timeout, a
   broken connection or an empty answer. After that the row ends as `provider_error` or `timeout`. A 429 does not count.
+limits.workers = 2  # Processes that share the rows, for when one core is not enough: a call costs some 0.25 ms of CPU,
+  so that one process makes some 3,000 calls a second. Limits, budgets and the ledger stay one. A worker that dies is
+  replaced, and its calls in flight are booked as lost. Each takes some 150 MB.
 limits.max_failed_share = 0.02  # The share of rows that may end as `failed` with exit code 0; with more it is 1. 0:
   none.
 limits.outage_s = 1800  # How long a provider that is down (failures in a row, no success) is probed before the run

@@ -53,7 +53,7 @@ class Ours:
             answer = await coming
             if answer.end == "ok":
                 admission.settle(ticket, Used(row.inputs, row.outputs, FREE))
-                self._scale.observe(row, row.inputs)
+                self._scale.observe(row.input_tokens, row.inputs)
                 admission.limits(ticket, answer.limits)
                 admission.ok(None, ticket)
                 row.done_s = self._provider.now_s
