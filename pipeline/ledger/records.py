@@ -136,7 +136,7 @@ def outcome_from(values: Iterable[Any]) -> Outcome:
         error_code=ErrorCode(code) if code else None,
         error=error,
         repaired=bool(repaired),
-        conflicts=tuple(json.loads(conflicts)),
+        conflicts=() if conflicts == "[]" else tuple(json.loads(conflicts)),
         chunks=chunks,
         finish_reason=finish,
         model_version=version,
