@@ -54,6 +54,7 @@ class Admission:
         self._aside: Asides[Turn, Asked] = Asides()
         self._paused: set[asyncio.Future[None]] = set()
         self._draining: list[asyncio.Future[None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._firm = False  # nothing but time lets the head of the queue go
         self._held_since_s = 0.0
@@ -103,7 +104,9 @@ class Admission:
             Stopped: the run ends early.
         """
         self._raise_if_stopped()
-        turn: Turn = asyncio.get_running_loop().create_future()
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()  # asked once: until Python 3.12 each asking is a system call
+        turn: Turn = self._loop.create_future()
         queue = self._retries if retry else self._new
         first = not self._retries if retry else not (self._retries or self._new)
         queue[turn] = need

@@ -76,6 +76,7 @@ class Caller:
         self._policy = Policy(max_attempts=prepared.job.limits.max_attempts)
         self._ledger = ledger
         self._gate = gate
+        self._loop = asyncio.get_running_loop()  # asked once: until Python 3.12 each asking is a system call
         self._wire = wire
         self._transport = transport
         self._tally = tally
@@ -84,6 +85,10 @@ class Caller:
         self._asked: dict[bytes, asyncio.Future[Reply]] = {}
         self.prefix = secrets.token_hex(10)  # of the request ids: as good as UUIDs, without their price
         self._ids = map((self.prefix + "%012x").__mod__, count())
+
+    def now_s(self) -> float:
+        """On the clock of `RowLife.first_sent_s`."""
+        return self._loop.time()
 
     async def ask(self, request: Request, life: RowLife, reusable: Callable[[Answer], bool]) -> Reply:
         """The answer to `request`, paid for at most once.
@@ -103,7 +108,7 @@ class Caller:
         if found is not None and reusable(found):
             life.sources.add("duplicate" if found.run == self._ledger.run else "ledger")
             return found.reply
-        promise: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        promise: asyncio.Future[Reply] = self._loop.create_future()
         promise.add_done_callback(_seen)
         self._asked[request.key] = promise
         try:
@@ -141,20 +146,19 @@ class Caller:
         most_s = self._latencies.hedge_s(self._hedge_after)
         if most_s is None or tries.sent_s is None or self._gate.waiting or self._gate.stopped:
             return False
-        return asyncio.get_running_loop().time() - tries.sent_s >= most_s
+        return self._loop.time() - tries.sent_s >= most_s
 
     async def _admitted(self, request: Request, *, retry: bool) -> tuple[Admitted, int]:
-        loop = asyncio.get_running_loop()
-        asked_s = loop.time()
+        asked_s = self._loop.time()
         try:
             ticket = await self._gate.admit(request, retry=retry)
         except NeverFits as error:
             raise RowFailed(ErrorCode.CONTEXT_EXCEEDED, str(error)) from None
-        return ticket, round((loop.time() - asked_s) * 1000)
+        return ticket, round((self._loop.time() - asked_s) * 1000)
 
     async def _attempt(self, request: Request, ticket: Admitted, this: "_Try", life: RowLife) -> Reply:
         """One HTTP attempt, on record before and after. The slot is free once the answer is here, not yet on disk."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         used: Used | None = UNSENT  # nothing has left yet
         try:
             at_risk = to_units(ticket.usd)

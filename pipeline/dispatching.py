@@ -82,7 +82,7 @@ class Dispatch:
             await asyncio.gather(*rows, return_exceptions=True)
 
     async def _dispatch(self, selection: Selection, rows: set[asyncio.Task[None]]) -> None:
-        window, read = self.window, 0
+        loop, window, read = asyncio.get_running_loop(), self.window, 0
         try:
             async for batch in feed(self._prepared, self._ledger.path, selection, self._share):
                 self._enter(batch)
@@ -92,7 +92,7 @@ class Dispatch:
                     if self._gate.stopped is not None:
                         window.release()
                         continue  # the rows that follow are entered all the same, and stay pending
-                    task = asyncio.create_task(self._row(work))
+                    task = loop.create_task(self._row(work))
                     rows.add(task)
                     task.add_done_callback(rows.discard)
         except JobError as error:

@@ -101,6 +101,8 @@ class Run:
             full = "no space left on the disk"
             several = self._job.limits.workers > 1
             ledger.start_writing(lambda: self._admission.stop(ParkReason.DISK_FULL, full), shared=several)
+            if not several:
+                ledger.learn_keys(self._tally.total)
             try:
                 async with self._hands(wire) as hands:
                     self._met = hands.met

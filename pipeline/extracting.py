@@ -60,7 +60,6 @@ class Extraction:
         Raises:
             Stopped: the run ends before it. TenantOverBudget: its tenant has nothing left for today.
         """
-        clock = asyncio.get_running_loop().time
         life = RowLife()
         row_work = _RowWork(work, life, next_number=len(work.chunks))
         end: dict[str, Any]
@@ -75,7 +74,7 @@ class Extraction:
                 "model_version": failure.model_version,
                 "chunks": len(work.chunks),
             }
-        latency_ms = None if life.first_sent_s is None else round((clock() - life.first_sent_s) * 1000)
+        latency_ms = None if life.first_sent_s is None else round((self._caller.now_s() - life.first_sent_s) * 1000)
         by = next((source for source in ("call", "duplicate", "ledger") if source in life.sources), "call")
         return Outcome(doc=work.doc, row=work.row.index, latency_ms=latency_ms, answer_from=by, **end)
 

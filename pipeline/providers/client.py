@@ -43,6 +43,7 @@ class Client:
 
     def __init__(self, times: Times) -> None:
         self._times = times
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._servers: dict[tuple[str, str, int], Server] = {}
         self._routes: dict[str, tuple[Server, bytes]] = {}
         self._lookups: dict[tuple[str, int], tuple[float, asyncio.Task[Any]]] = {}
@@ -54,7 +55,9 @@ class Client:
             Unsent: from an OSError, ssl.SSLError, ValueError or TimeoutError. TimeoutError, OSError, BadAnswer,
             TooLarge: it had left. What `receive` raises.
         """
-        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()  # asked once: until Python 3.12 each asking is a system call
+        loop = self._loop
         ends_s = loop.time() + self._times.timeout_s
         try:
             server, start = self._route(url)
