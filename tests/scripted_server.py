@@ -124,7 +124,9 @@ def serving(script=None):
         loop.call_soon(ready.set)  # from within run_forever, or a stop that comes at once would be lost
         loop.run_forever()
         loop.run_until_complete(runner.cleanup())
-        loop.run_until_complete(asyncio.sleep(0))
+        for task in (left := asyncio.all_tasks(loop)):  # answers that nobody waits for any more
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()
 
     thread = threading.Thread(target=work)
