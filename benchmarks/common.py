@@ -82,7 +82,7 @@ def measured(command: list[str], cwd: Path, kill_after_s: float | None = None) -
 
 
 def job_file(folder: Path, url: str, rows: Path, **changes: str) -> Path:
-    settings = {"concurrency": "100", "max_usd": "", "max_attempts": "6", "timeout_s": "30", **changes}
+    settings = {"concurrency": "100", "max_usd": "", "max_attempts": "6", "timeout_s": "30", "workers": "1", **changes}
     text = f"""
 [input]
 path = "{rows}"
@@ -98,6 +98,7 @@ max_output_tokens = 1024
 base_url = "{url}/v1"
 [limits]
 concurrency = {settings["concurrency"]}
+workers = {settings["workers"]}
 max_attempts = {settings["max_attempts"]}
 timeout_s = {settings["timeout_s"]}
 max_failed_share = 1.0

@@ -47,12 +47,13 @@ def reconciled(out: Path) -> dict:
     return {"manifest": manifest, "calls": calls}
 
 
-def main(rows: int, kills: int, seed: int, between_s: list[float]) -> None:
+def main(rows: int, kills: int, seed: int, between_s: list[float], workers: int) -> None:
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory() as scratch, sandbox("--latency-ms", "50", "--seed", str(seed), *FAULTS) as url:
         folder = Path(scratch)
         write_invoices(folder / "rows.jsonl", rows, seed)
-        command = [sys.executable, "-m", "pipeline", "run", str(job_file(folder, url, folder / "rows.jsonl"))]
+        job = job_file(folder, url, folder / "rows.jsonl", workers=str(workers))
+        command = [sys.executable, "-m", "pipeline", "run", str(job)]
         died = 0
         for _ in range(kills):
             killed = measured(command, REPO, kill_after_s=chance.uniform(*between_s))
@@ -90,5 +91,6 @@ if __name__ == "__main__":
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--between", type=float, nargs=2, default=[1.0, 4.0], help="seconds until a kill")
+    parser.add_argument("--workers", type=int, default=1, help="limits.workers; the run's own process is killed")
     arguments = parser.parse_args()
-    main(arguments.rows, arguments.kills, arguments.seed, arguments.between)
+    main(arguments.rows, arguments.kills, arguments.seed, arguments.between, arguments.workers)

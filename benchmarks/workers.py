@@ -46,9 +46,8 @@ def main(rows, rounds, work_ms):
             for count in counts:
                 folder = Path(scratch) / f"{number}-{count}"
                 folder.mkdir()
-                job = job_file(folder, url, data)
-                text = job.read_text().replace(f"{REPO}/schemas/invoice.py:Invoice", f"{schema}:Invoice")
-                job.write_text(text.replace("[limits]\n", f"[limits]\nworkers = {count}\n"))
+                job = job_file(folder, url, data, workers=str(count))
+                job.write_text(job.read_text().replace(f"{REPO}/schemas/invoice.py:Invoice", f"{schema}:Invoice"))
                 found = measured([sys.executable, "-m", "pipeline", "run", str(job)], REPO)
                 if found["code"]:
                     sys.exit(found["err"])
