@@ -5,8 +5,6 @@ connection. What was answered is journalled before it is looked at. Only the edg
 """
 
 import asyncio
-import errno
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -20,6 +18,7 @@ from typing import Self
 from pipeline.crashing import crash_point
 from pipeline.errors import LedgerError
 from pipeline.ledger import records, schema
+from pipeline.ledger.files import connect, keep_beside, preallocate, unusable
 from pipeline.ledger.keys import Keys
 from pipeline.ledger.lock import FolderLock, require_local, who
 from pipeline.ledger.records import Answer, Call, RowEntry, Send
@@ -28,10 +27,11 @@ from pipeline.work import Outcome, Reply, Usage
 
 FILE = "ledger.sqlite"
 ANSWERS_PER_ROW = 4  # on record for each row of the input: with more, looking some up is cheaper than reading all
-BALLAST_BYTES = 16 * 1024 * 1024  # more than all answers that can be in flight
 KEYS_AT_ONCE = 500
 TURNS = ".turns"  # by which processes of one run take turns at writing
 LOST = "lost"  # error_code of a call that was in flight when the process died
+
+__all__ = ["FILE", "LOST", "End", "Ledger", "answered", "connect", "ends", "last_hashes"]
 
 
 def _insert(table: str, columns: Sequence[str], extra: str = "", verb: str = "INSERT") -> str:
@@ -94,15 +94,15 @@ class Ledger:
         self._lock.__enter__()
         try:
             if self._fresh:
-                _keep_beside(self.path)
+                keep_beside(self.path)
             self._db = connect(self.path)
             schema.migrate(self._db, str(self.path))
             self._reader = connect(self.path)
-            _preallocate(self._ballast)
+            preallocate(self._ballast)
             crash_point("ledger-opened")
         except (sqlite3.Error, OSError) as error:
             self._lock.__exit__(None, None, None)
-            raise LedgerError(_unusable(self.path, error)) from error
+            raise LedgerError(unusable(self.path, error)) from error
         except LedgerError:
             self._lock.__exit__(None, None, None)
             raise
@@ -315,63 +315,6 @@ def last_hashes(path: Path) -> tuple[bytes, bytes] | None:
 def _lost_call(send: Send) -> Call:
     message = "the process died while this call was in flight; the provider may have billed it"
     return Call(send, None, 0, Usage(), None, send.at_risk_units, error_code=LOST, error=message)
-
-
-def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """A connection with the settings that the promises rest on: write-ahead log, every commit synced to the disk."""
-    mode = "ro" if read_only else "rwc"
-    uri = f"file:{str(path).replace('%', '%25').replace('?', '%3f').replace('#', '%23')}?mode={mode}"
-    db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10.0)
-    if not read_only:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone stops at the drive's cache
-    db.execute("PRAGMA cache_size = -8000")
-    return db
-
-
-def _preallocate(ballast: Path) -> None:
-    descriptor = os.open(ballast, os.O_WRONLY | os.O_CREAT, 0o644)
-    try:
-        os.posix_fallocate(descriptor, 0, BALLAST_BYTES)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            ballast.unlink(missing_ok=True)
-            raise
-    except AttributeError:
-        pass  # not on this platform: run without ballast
-    finally:
-        os.close(descriptor)
-
-
-def _keep_beside(path: Path) -> None:
-    """Move the ledger out of the way, whole: its log is folded in first, or goes with it where it is damaged."""
-    if not path.exists():
-        return
-    try:
-        with closing(connect(path)) as db:
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except sqlite3.DatabaseError:
-        pass  # kept as it is, for whoever can mend it
-    stamp = datetime.fromtimestamp(path.stat().st_mtime, UTC).strftime("%Y%m%dT%H%M%S")
-    target = path.with_name(f"ledger-{stamp}.sqlite")
-    number = 1
-    while target.exists():
-        number += 1
-        target = path.with_name(f"ledger-{stamp}-{number}.sqlite")
-    path.rename(target)
-    for beside in ("-wal", "-shm"):
-        log = path.with_name(path.name + beside)
-        if log.exists():
-            log.rename(target.with_name(target.name + beside))
-
-
-def _unusable(path: Path, error: Exception) -> str:
-    if getattr(error, "errno", None) == errno.ENOSPC or "full" in str(error):
-        return f"{path}: no space left on the disk. Free at least {BALLAST_BYTES // 2**20} MiB, or use another --output"
-    if "malformed" in str(error) or "not a database" in str(error):
-        return f"{path} is damaged or not a ledger ({error}). Restore it from a copy, or start over with --fresh"
-    return f"{path} cannot be opened: {error}"
 
 
 def _now_us() -> int:
