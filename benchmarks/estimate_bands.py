@@ -17,12 +17,13 @@ import subprocess
 import sys
 import tempfile
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
 import orjson
 from common import REPO, job_file
+from msgspec.structs import replace
 
 from pipeline import planning
 from pipeline.estimating import Counts, History, Seen, Terms, estimate

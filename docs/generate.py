@@ -11,12 +11,13 @@ import re
 import tomllib
 import types
 from collections.abc import Iterator
-from dataclasses import MISSING, Field, fields
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin
 
 import click
+from msgspec import NODEFAULT
+from msgspec.structs import FieldInfo, fields
 
 from pipeline.cli import main as cli
 from pipeline.errors import JobError
@@ -27,7 +28,7 @@ from pipeline.providers import FROM_ENVIRONMENT
 DOCS = Path(__file__).parent
 AGAIN = "run: python docs/generate.py"
 HELP_WIDTH = 100
-FILLED_IN = {"name": "the file's name without `.toml`"}  # defaults that `resolve` knows and the dataclass does not
+FILLED_IN = {"name": "the file's name without `.toml`"}  # defaults that `resolve` knows and the struct does not
 UNITS = {  # end of a key → unit; the first that fits
     "_usd_per_mtok": "USD per million tokens",
     "_usd_per_day": "USD a day",
@@ -236,13 +237,12 @@ def pages() -> dict[str, str]:
     return {"job-file.md": JOB_FILE + "".join(sections), "cli.md": CLI + "".join(helps)}
 
 
-def settings() -> Iterator[tuple[str, Field[Any], Any]]:
+def settings() -> Iterator[tuple[str, FieldInfo, Any]]:
     """(section.key, field, type without its `| None`) of every setting."""
     for section, owner in (("", Job), *SECTIONS.items()):
-        kinds = get_type_hints(owner)
         for field in fields(owner):
             if section or field.name in TOP_KEYS:
-                kind = kinds[field.name]
+                kind = field.type
                 optional = get_origin(kind) in {types.UnionType, Union}
                 yield f"{section}.{field.name}".lstrip("."), field, get_args(kind)[0] if optional else kind
 
@@ -287,8 +287,8 @@ def _values(key: str, kind: Any) -> str:
     return f"{KINDS[kind]}{taken} | {unit}"
 
 
-def _default(key: str, field: Field[Any]) -> str:
-    if field.default is MISSING:
+def _default(key: str, field: FieldInfo) -> str:
+    if field.default is NODEFAULT:
         return FILLED_IN.get(key, "required")
     return "not set" if field.default is None else f"`{json.dumps(field.default, default=float)}`"
 

@@ -6,8 +6,9 @@ prefix by themselves; others want a mark, and charge more for the call that writ
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from pipeline.job import Model
 from pipeline.pricing import MTOK, Rate
@@ -29,8 +30,7 @@ MARKED = ("anthropic", "bedrock")  # keep only what is marked
 BY_ITSELF = ("openai", "azure", "gemini", "vertex")  # keep what they see again
 
 
-@dataclass(frozen=True, slots=True)
-class Caching:
+class Caching(Struct, frozen=True):
     """`marked`: bodies carry the provider's mark. `warm`: one call goes alone, for the others to find what it wrote."""
 
     marked: bool

@@ -1,7 +1,8 @@
 """How a provider's token counts compare with ours, learned from what its answers report. Pure."""
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 SAFETY = 1.15  # over the largest ratio seen, for a document unlike those before
 BLIND_SAFETY = 1.3  # before anything was seen, when the byte ceiling is too dear to reserve
@@ -24,8 +25,7 @@ class Sized(Protocol):
     def tenant(self) -> str | None: ...
 
 
-@dataclass(slots=True)
-class TokenScale:
+class TokenScale(Struct):
     """Reported over estimated input tokens: the mean paces, the maximum reserves."""
 
     seen: int = 0

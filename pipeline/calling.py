@@ -8,10 +8,12 @@ import random
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pipeline.admission import NeverFits, TenantOverBudget
 from pipeline.crashing import crash_point
@@ -59,8 +61,7 @@ class Abandoned(Exception):
     """Another chunk of this row failed, so that this request, not yet sent, would be wasted."""
 
 
-@dataclass(slots=True)
-class RowLife:
+class RowLife(Struct):
     """What the requests of one row share."""
 
     alive: bool = True
@@ -271,16 +272,14 @@ class Caller:
         return None if self._rate is None else cost_usd(usage, self._rate)
 
 
-@dataclass(slots=True)
-class _Tries:
+class _Tries(Struct):
     """The attempts of one request."""
 
     sent: int = 0
     sent_s: float | None = None  # the last of them, on the loop's clock
 
 
-@dataclass(frozen=True, slots=True)
-class _Try:
+class _Try(Struct, frozen=True):
     number: int  # from 1
     wait_ms: int
     tries: _Tries

@@ -6,9 +6,10 @@ Reads the ledger and the input, sends nothing. What is made of it is decided in 
 import sqlite3
 from collections import Counter
 from contextlib import closing
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from pipeline.comparing import terms_of
 from pipeline.confirming import FRESH, Consent, Due, Word, changed_parts, changed_words, most_usd, unpriced, weigh

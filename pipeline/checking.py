@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pipeline.advising import sizing_of
 from pipeline.caching import caching_for
@@ -20,8 +21,7 @@ from pipeline.remote.objects import Objects, StoreFailed
 from pipeline.windows import limits_of
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing looked at. A warning lets the run go on; a problem does not."""
 
     what: str

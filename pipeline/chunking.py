@@ -8,8 +8,9 @@ import math
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from pipeline.boundaries import LOOK, best_cut, first_start, is_safe
 from pipeline.work import Chunk
@@ -38,8 +39,7 @@ class Counter(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
+class _Mark(Struct, frozen=True):
     """A place in the text. `token` is how many tokens of the whole text end up to it; `safe` as of `is_safe`."""
 
     char: int
@@ -48,8 +48,7 @@ class _Mark:
     safe: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
+class _Page(Struct, frozen=True):
     """A text that was tokenised once."""
 
     text: str

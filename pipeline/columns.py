@@ -12,12 +12,12 @@ import re
 import types
 import typing
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, get_args, get_origin
 from uuid import UUID
 
 import pyarrow as pa
+from msgspec import Struct
 from pydantic import AwareDatetime, BaseModel, NaiveDatetime, RootModel, TypeAdapter
 
 JSON_METADATA = {b"encoding": b"json"}
@@ -26,8 +26,7 @@ Convert = Callable[[Any], Any]
 DECODE = json.JSONDecoder(parse_float=Decimal).decode  # made once: `json.loads` makes one for every text
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
+class _Kind(Struct, frozen=True):
     """An Arrow type, and how a JSON value becomes what Arrow takes for it."""
 
     type: pa.DataType

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, get_args
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.discounts import batch_share
 from pipeline.errors import JobError
@@ -22,8 +24,7 @@ REASONS = re.compile(
 LIKE = (0.7, 1.4)  # another model's answers over those on record: least, most
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(Struct, frozen=True):
     """One model. `estimated` is None when it cannot do this job; `problem` then says why."""
 
     provider: str

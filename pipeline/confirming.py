@@ -4,9 +4,10 @@ Pure. Answers on record are free: a new merge rule is told, and never asked abou
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from pipeline.planning import TEXT, Plan
 from pipeline.pricing import Rate, worst_case_usd
@@ -22,8 +23,7 @@ REPAIRS = 2  # calls for one question at the most, in the cheap bound
 FRESH = "--fresh starts over in a new ledger"
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(Struct, frozen=True):
     """The rows of an input by what a run would do with them; those that are done, or cannot be used, are the rest."""
 
     rows: int  # in all
@@ -36,8 +36,7 @@ class Due:
         return self.again + self.new
 
 
-@dataclass(frozen=True, slots=True)
-class Consent:
+class Consent(Struct, frozen=True):
     """What the job agrees to by itself."""
 
     capped: bool  # budget.max_usd is set
@@ -45,8 +44,7 @@ class Consent:
     model: str
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """What to say before anything is sent; to `ask` is to send nothing without a yes."""
 
     level: Literal["ask", "warning", "notice"]

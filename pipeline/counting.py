@@ -12,12 +12,13 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, Self
 
 import orjson
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from pipeline.chunking import Counter, chunk, repaired
 from pipeline.tokens import counter_for
@@ -29,8 +30,7 @@ Texts = Sequence[tuple[str, str]]  # document, and what else its prompt holds
 Counts = list[tuple[int, list[int]]]  # tokens of the latter, and of each chunk of the document
 
 
-@dataclass(frozen=True, slots=True)
-class Cutting:
+class Cutting(Struct, frozen=True):
     """How documents are counted and cut."""
 
     provider: str

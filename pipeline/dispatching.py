@@ -3,7 +3,8 @@
 import asyncio
 import sys
 import traceback
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pipeline.admission import Stopped, TenantOverBudget
 from pipeline.crashing import crash_point
@@ -35,8 +36,7 @@ def _rows_for(calls: int) -> int:
     return calls + max(16, calls)
 
 
-@dataclass(slots=True)
-class Met:
+class Met(Struct):
     """What has come in the way of it."""
 
     input: JobError | None = None  # the input could not be read to its end

@@ -10,9 +10,11 @@ import json
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.admission import Admission
 from pipeline.alerting import Alarm
@@ -270,8 +272,7 @@ def run_job(
     return replace(ended, unsaved=output.problem)
 
 
-@dataclass(frozen=True, slots=True)
-class _Command:
+class _Command(Struct, frozen=True):
     prepared: Prepared
     verb: str
     selection: Selection

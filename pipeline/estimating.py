@@ -5,10 +5,11 @@ answers on record where there are some, a pilot's or earlier runs', else from th
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from statistics import fmean
 from typing import Any
+
+from msgspec import Struct
 
 from pipeline import assuming
 from pipeline.forecasting import Band, hits_of, total_of
@@ -26,8 +27,7 @@ SLACK_OWN, SLACK_OTHER = 0.01, 0.03  # least half width of a band: by answers to
 SHOWN = Decimal("0.000001")
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Struct, frozen=True):
     """What one pass over the input found. `requests` are those still to be sent, one for each chunk."""
 
     rows: int
@@ -50,8 +50,7 @@ class Counts:
         return (self.input_tokens - self.free_input_tokens) / self.requests if self.requests else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """One question on record: its size by our count, what it used, and what asking again used."""
 
     own_tokens: float
@@ -60,8 +59,7 @@ class Seen:
     agains: int
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Struct, frozen=True):
     """Answers on record for this very form of question, 3 at least. `own`: to this very input, counted by ourselves."""
 
     seen: tuple[Seen, ...]
@@ -78,8 +76,7 @@ class History:
         return sum((one.first + one.again for one in self.seen), Usage())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class Terms(Struct, frozen=True, kw_only=True):
     """What an estimate is made on. `size` is of one answer, as long as no history tells; `size_by` says where from."""
 
     size: Size
@@ -92,8 +89,7 @@ class Terms:
     size_by: str = ""  # "": by the schema's shape, and bounded by the document
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(Struct, frozen=True):
     counts: Counts
     input_tokens: tuple[int, int, int]  # with repairs; low, expected, high, as all of these
     output_tokens: tuple[int, int, int]
@@ -124,8 +120,7 @@ class Estimate:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Amounts:
+class _Amounts(Struct, frozen=True):
     """All requests together; `answer` is of one."""
 
     inputs: Band

@@ -5,10 +5,12 @@ Every request that would be sent is counted, 16 at a time. Where a provider has 
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.errors import CallFailed, JobError, Kind
 from pipeline.estimating import Counts
@@ -25,8 +27,7 @@ PAUSE_S = 1.0  # doubles; a Retry-After goes before it
 TRY_AGAIN = {Kind.THROTTLED, Kind.OVERLOADED, Kind.TIMEOUT, Kind.CONNECTION, Kind.NO_ANSWER}
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(Struct, frozen=True):
     """Tokens over all requests, by the provider and by us."""
 
     requests: int

@@ -5,10 +5,11 @@ The order of a row's life stands here and nowhere else; each step is decided by 
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import BaseModel
 
 from pipeline import planning
@@ -34,8 +35,7 @@ MESSAGES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """One chunk's answer, judged good."""
 
     chunk: Chunk
@@ -231,8 +231,7 @@ class Extraction:
         return {**ended, **failed}
 
 
-@dataclass(slots=True)
-class _RowWork:
+class _RowWork(Struct):
     work: Work
     life: RowLife
     next_number: int  # of the next chunk that has to be cut smaller

@@ -4,8 +4,9 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from pipeline import planning
 from pipeline.chunking import chunk
@@ -17,8 +18,7 @@ from pipeline.work import Chunk, ErrorCode, Row, Status
 BATCH_ROWS = 128
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Struct, frozen=True):
     """One row to be done. `stale_session`: a bad answer of that session or before is what a retry is to replace."""
 
     row: Row
@@ -27,8 +27,7 @@ class Work:
     stale_session: int = 0
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(Struct):
     """Some rows of the input: all entered in the ledger, some with work to do, the others with their end known."""
 
     entries: list[RowEntry] = field(default_factory=list)
@@ -39,8 +38,7 @@ class Batch:
     read: int = 0  # rows of the input, with those of other shares
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """Which rows a command runs: those with no outcome, or (retry) those that failed, all or of one code."""
 
     failed: bool = False
@@ -48,8 +46,7 @@ class Selection:
     only_rows: frozenset[int] | None = None  # of these, the rows at these places in the input; None: all
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Struct, frozen=True):
     """One of several processes that do a job together: rows of the same content fall to the same one."""
 
     number: int  # from 0

@@ -7,9 +7,10 @@ and needs to know nothing of how a provider counts.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from statistics import NormalDist, fmean
+
+from msgspec import Struct
 
 CONFIDENCE = 0.98  # of a band, on paper; answers are more skewed than the bell curve, so that it comes to 95 % or more
 NORMAL = NormalDist()
@@ -19,8 +20,7 @@ WATCH_ROWS = 20  # before that a run says nothing about what it will come to
 SPREAD = 1.0  # standard deviation of a row's cost over its mean, as a run's first rows are to be allowed
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
+class Band(Struct, frozen=True):
     low: float
     expected: float
     high: float

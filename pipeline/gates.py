@@ -1,9 +1,10 @@
 """How calls get in: admission as a call sees it, in this process. `workers.remote` is the same from another."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
+
+from msgspec import Struct
 
 from pipeline.admission import Admission
 from pipeline.calibrating import Sized, TokenScale
@@ -12,8 +13,7 @@ from pipeline.pricing import Rate, worst_case_usd
 from pipeline.work import LimitSeen, ParkReason, Request
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(Struct, frozen=True):
     """One admission, to be settled exactly once. `usd` is the most that the call may cost; `of` is its gate's own."""
 
     usd: Decimal

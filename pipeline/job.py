@@ -1,9 +1,9 @@
 """A job as values: every setting, its default and its unit, in one place."""
 
-import dataclasses
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
+
+from msgspec import Struct, field, json
 
 Provider = Literal["openai", "azure", "anthropic", "bedrock", "gemini", "vertex", "sandbox"]
 Mode = Literal["auto", "json_schema", "tool", "json_object", "two_step"]
@@ -11,8 +11,7 @@ Merge = Literal["auto", "first", "concat", "none"]
 REMOTE = ("s3://", "gs://", "az://", "abfss://")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
+class Input(Struct, frozen=True, kw_only=True):
     path: str  # absolute, or a remote URL; file, folder or glob
     id: str = ""  # "" names a row by its position
     text: str = "text"
@@ -20,8 +19,7 @@ class Input:
     keep: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extract:
+class Extract(Struct, frozen=True, kw_only=True):
     schema: str  # FILE.py:Class (file absolute) or module:Class
     system: str = ""
     prompt: str = "{text}"
@@ -29,8 +27,7 @@ class Extract:
     merge: Merge = "auto"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
+class Model(Struct, frozen=True, kw_only=True):
     provider: Provider
     name: str
     max_output_tokens: int
@@ -47,15 +44,13 @@ class Model:
     caching: Literal["auto", "on", "off"] = "auto"  # of the part that all requests share
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chunks:
+class Chunks(Struct, frozen=True, kw_only=True):
     max_tokens: int = 0  # 0: what the context window leaves
     overlap_tokens: int = 0
     context: Literal["none", "rolling"] = "none"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     concurrency: int = 64
     requests_per_minute: int = 0  # 0: not known
     input_tokens_per_minute: int = 0
@@ -69,8 +64,7 @@ class Limits:
     hedge_after: float = 0.0  # quantile of latencies after which a second call is sent; 0: never
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
+class Budget(Struct, frozen=True, kw_only=True):
     max_usd: Decimal | None = None
     tenant_max_usd_per_day: Decimal | None = None
     confirm_above_usd: Decimal = Decimal(5)  # what may cost more, and has no cap or was changed, is asked about
@@ -78,24 +72,20 @@ class Budget:
     alert_command: tuple[str, ...] = ()  # run without a shell, the alert as JSON on its standard input
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prices:
+class Prices(Struct, frozen=True, kw_only=True):
     input_usd_per_mtok: Decimal | None = None
     output_usd_per_mtok: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
+class Output(Struct, frozen=True, kw_only=True):
     path: str  # absolute folder, or a URL; once `Job.output_url` is set, the URL's mirror on this machine
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Telemetry:
+class Telemetry(Struct, frozen=True, kw_only=True):
     prometheus_file: str = ""  # absolute path, ending in .prom
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sandbox:
+class Sandbox(Struct, frozen=True, kw_only=True):
     """Limits, latency and faults of the local provider. The shares are of its answers, from 0 to 1."""
 
     requests_per_minute: int = 0  # 0: no limit
@@ -112,8 +102,7 @@ class Sandbox:
     disconnect: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(Struct, frozen=True, kw_only=True):
     """A job as resolved: defaults filled in, paths absolute, overrides applied. Holds no secret."""
 
     name: str
@@ -134,7 +123,7 @@ class Job:
 
     def as_dict(self) -> dict[str, Any]:
         """The job as plain JSON values, for run.json and the ledger."""
-        plain = {key: _plain(value) for key, value in dataclasses.asdict(self).items()}
+        plain: dict[str, Any] = json.decode(json.encode(self))
         url = plain.pop("output_url")
         plain["output"] = {"path": url or self.output.path}
         return plain
@@ -151,11 +140,3 @@ KEY_ENV = {
 def key_variable(model: Model) -> str:
     """The name of the environment variable that holds the provider's key, or "" where none is needed."""
     return model.api_key_env or KEY_ENV.get(model.provider, "")
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 (any JSON value)
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return str(value) if isinstance(value, Decimal) else value

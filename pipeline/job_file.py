@@ -4,7 +4,6 @@ A typo is an error that names the key, the value and the nearest right key. What
 provider is checked later.
 """
 
-import dataclasses
 import difflib
 import math
 import os
@@ -16,6 +15,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
+
+from msgspec.structs import fields as fields_of
+from msgspec.structs import replace
 
 from pipeline.errors import JobError
 from pipeline.job import REMOTE, Budget, Chunks, Extract, Input, Job, Limits, Model, Output, Prices, Sandbox, Telemetry
@@ -110,16 +112,12 @@ def _override(table: dict[str, Any], dotted: str, value: Any) -> None:  # noqa: 
 
 
 def _section(kind: type, name: str, values: Mapping[str, Any], file: Path) -> object:
-    fields = {f.name: f for f in dataclasses.fields(kind)}
-    hints = typing.get_type_hints(kind)
+    fields = {field.name: field for field in fields_of(kind)}
     _known(values, fields, where=name, file=file)
-    required = [
-        f.name for f in fields.values() if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-    ]
-    for key in required:
+    for key in (name for name, field in fields.items() if field.required):
         if key not in values or values[key] == "":
             raise JobError(f"{file}: [{name}] needs {key}. Add:  {key} = {_example(name, key)}")
-    typed = {key: _typed(hints[key], value, f"{name}.{key}", file) for key, value in values.items()}
+    typed = {key: _typed(fields[key].type, value, f"{name}.{key}", file) for key, value in values.items()}
     return kind(**typed)
 
 
@@ -196,18 +194,18 @@ def _anchored(job: Job, file: Path) -> Job:
         raise JobError(f"{file}: extract.schema = {job.extract.schema!r} should be FILE.py:Class or module:Class")
     if spec.endswith(".py"):
         spec = str((folder / spec).resolve())
-    return dataclasses.replace(
+    return replace(
         job,
-        input=dataclasses.replace(job.input, path=absolute(job.input.path, folder)),
-        extract=dataclasses.replace(job.extract, schema=f"{spec}:{name}"),
-        output=dataclasses.replace(job.output, path=absolute(job.output.path, folder)),
+        input=replace(job.input, path=absolute(job.input.path, folder)),
+        extract=replace(job.extract, schema=f"{spec}:{name}"),
+        output=replace(job.output, path=absolute(job.output.path, folder)),
         telemetry=_anchored_telemetry(job.telemetry, folder),
     )
 
 
 def _anchored_telemetry(telemetry: Telemetry, folder: Path) -> Telemetry:
     path = telemetry.prometheus_file
-    return dataclasses.replace(telemetry, prometheus_file=absolute(path, folder)) if path else telemetry
+    return replace(telemetry, prometheus_file=absolute(path, folder)) if path else telemetry
 
 
 def absolute(path: str, folder: Path) -> str:

@@ -3,8 +3,9 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pipeline import planning
 from pipeline.chunking import chunk
@@ -20,8 +21,7 @@ BATCH_ROWS = 256
 ENOUGH = 10  # answers on record from which to speak of the rest
 
 
-@dataclass(slots=True)
-class Sums:
+class Sums(Struct):
     """Running counts of one pass."""
 
     rows: int = 0
@@ -36,8 +36,7 @@ class Sums:
     free_output_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What every request of a job holds beside its chunk, in tokens as nearly as they are known of the provider."""
 
     plan: Plan

@@ -2,16 +2,15 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from pydantic import BaseModel, ValidationError
 
 from pipeline.validating import Invalid, _told, raised
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(Struct, frozen=True):
     record_json: str
     conflicts: tuple[str, ...] = ()  # dotted paths of scalars on which chunks disagreed
 

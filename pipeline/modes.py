@@ -5,7 +5,8 @@ is in none of them is taken for a model of today.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pipeline.windows import bare_model, longest_prefix
 
@@ -13,8 +14,7 @@ SCHEMA, TOOL, WORDS = "json_schema", "tool", "json_object"
 STRICTEST_FIRST = (SCHEMA, TOOL, WORDS)
 
 
-@dataclass(frozen=True, slots=True)
-class Ability:
+class Ability(Struct, frozen=True):
     """What a model can be asked by, strictest first. `lacks`: what it is known to refuse, and why."""
 
     modes: tuple[str, ...]

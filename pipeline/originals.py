@@ -5,10 +5,10 @@ Pydantic writes a Decimal like `float | str`, a naive date and time like any oth
 """
 
 import warnings
-from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from msgspec import Struct
 from pydantic import AliasChoices, AliasPath, BaseModel
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue, PydanticJsonSchemaWarning
@@ -30,8 +30,7 @@ BOUNDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Original:
+class Original(Struct, frozen=True):
     """A model's own schema. With problems there is none that a model could answer."""
 
     schema: dict[str, Any]

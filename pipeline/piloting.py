@@ -7,11 +7,12 @@ each of N equal parts of the rows by length, at a place that depends on the inpu
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from pipeline.engine import run_job
 from pipeline.feeding import Selection
@@ -24,8 +25,7 @@ from pipeline.publishing import Ended
 REASON = "pilot"  # why run.json is parked, with all other rows pending
 
 
-@dataclass(frozen=True, slots=True)
-class Piloted:
+class Piloted(Struct, frozen=True):
     """`rows` came to an outcome in this pilot; `on_record` had one before. `ended` is None when nothing was sent."""
 
     rows: int

@@ -7,9 +7,11 @@ them, so that braces in a document mean nothing.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.job import Job
 from pipeline.work import AnswerShape, Chunk, Purpose, Request, Row, Turn
@@ -32,8 +34,7 @@ SUMMARISE = (
 SUMMARY_HEAD = "Summary of the parts of this document before this one, only to understand it:\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """A prompt cut at its placeholders: literals[0], value of columns[0], literals[1] and so on."""
 
     literals: tuple[str, ...]  # one more than columns
@@ -68,8 +69,7 @@ def render(template: Template, text: str, values: Mapping[str, Any]) -> str:
     return "".join(parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What every request of a job has in common."""
 
     system: str

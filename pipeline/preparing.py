@@ -5,14 +5,15 @@ What is wrong is found here, before a cent is spent, and said as one `JobError`.
 
 import difflib
 import json
-from dataclasses import dataclass
 
+from msgspec import Struct
 from pydantic import BaseModel
 
 from pipeline import planning, schemas
 from pipeline.chunking import Counter, available_tokens
 from pipeline.errors import JobError
 from pipeline.job import Job
+from pipeline.light_arrow import spare_pandas
 from pipeline.planning import Plan, Template
 from pipeline.pricetable import rate_for
 from pipeline.pricing import Rate
@@ -53,8 +54,7 @@ RESERVED = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """A job with its schema loaded, its prompt cut, its input found and its model's limits and prices looked up."""
 
     job: Job
@@ -81,6 +81,7 @@ def prepare(job: Job) -> Prepared:
         JobError: the schema, the prompt, the model or the input cannot be used.
     """
     model = schemas.load_model(job.extract.schema)
+    spare_pandas()
     shaped = schemas.shape_for(
         model, job.model.provider, job.extract.mode, model_name=job.model.name, api=job.model.api
     )

@@ -1,7 +1,8 @@
 """Usage and rate → USD. Pure, in `Decimal` throughout; a rate is looked up once per job, elsewhere."""
 
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
+
+from msgspec import Struct
 
 from pipeline.work import Usage
 
@@ -9,8 +10,7 @@ QUANTUM = Decimal("1e-10")
 MTOK = Decimal(1_000_000)
 
 
-@dataclass(frozen=True, slots=True)
-class Prices:
+class Prices(Struct, frozen=True):
     """USD per million tokens, by class."""
 
     input: Decimal
@@ -19,15 +19,13 @@ class Prices:
     output: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tier(Prices):
+class Tier(Prices, frozen=True, kw_only=True):
     """Other prices for the whole request, from this many input tokens on."""
 
     from_input_tokens: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rate(Prices):
+class Rate(Prices, frozen=True, kw_only=True):
     """A model's prices; `source` says where from, with its date."""
 
     source: str

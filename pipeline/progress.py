@@ -2,15 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from decimal import Decimal
+
+from msgspec import Struct, field
 
 from pipeline.ledger.records import Call
 from pipeline.work import Outcome, Status
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """Running counts of one session; `total` is of the whole input."""
 
     total: int = 0

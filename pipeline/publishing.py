@@ -3,11 +3,11 @@
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
+from msgspec import Struct
 
 from pipeline import results
 from pipeline.advising import sizing_of
@@ -22,8 +22,7 @@ from pipeline.work import ParkReason
 KEPT = "kept_schema"
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """How a session ended. `manifest` is run.json."""
 
     manifest: dict[str, Any]
@@ -32,8 +31,7 @@ class Ended:
     unsaved: str | None = None  # why a remote output has not all that is in its mirror
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True):
     """How a session came to its end, before anything is published."""
 
     stopped: ParkReason | None

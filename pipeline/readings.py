@@ -3,10 +3,11 @@
 import json
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from pipeline.limits import LaneView, Snapshot
 from pipeline.pricing import from_units
@@ -45,8 +46,7 @@ class Pace:
         return (done - before) / (now_s - began_s)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """One look at a run. `begun_done`: rows that were done when this session began."""
 
     name: str

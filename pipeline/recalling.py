@@ -3,8 +3,9 @@
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from pipeline import planning
 from pipeline.chunking import chunk
@@ -18,8 +19,7 @@ MOST_CALLS = 4000  # the last so many are looked at
 TOKENS = "c.input_tokens, c.cached_input_tokens, c.cache_write_tokens, c.output_tokens, c.reasoning_tokens"
 
 
-@dataclass(slots=True)
-class _Question:
+class _Question(Struct):
     """All answers to one chunk of one row, in the order they came."""
 
     doc: bytes | None  # the row's content, where it is a row of the last run

@@ -8,7 +8,6 @@ compared.
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from msgspec import Struct, field
 
 from pipeline.errors import JobError
 from pipeline.ledger import FILE, connect
@@ -50,8 +50,7 @@ NAMES: Mapping[str, tuple[tuple[str, ...], ...]] = {  # alternatives, the best f
 }
 
 
-@dataclass(slots=True)
-class Amounts:
+class Amounts(Struct):
     """Sums of one side; a measure that is not there was never told."""
 
     of: dict[str, Decimal] = field(default_factory=dict)

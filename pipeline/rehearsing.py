@@ -8,8 +8,10 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline import planning
 from pipeline.calling import Caller, RowLife
@@ -67,8 +69,7 @@ def _source(prepared: Prepared, earlier: Sequence[Plan]) -> Source:
     return Source(prepared.job.input, tuple(names), prepared.job.limit_rows)
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(Struct, frozen=True):
     """Tells of rows what a run would do with them: pay for them `again` or as `new`, work out for `free`, or `rest`."""
 
     prepared: Prepared

@@ -4,9 +4,10 @@ Pure: the attempt's number and a random number in [0, 1) come in, one frozen dec
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
+
+from msgspec import Struct
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.work import ErrorCode, ParkReason, Stop
@@ -26,16 +27,14 @@ class Action(StrEnum):
     PARK = "park"  # the run ends early
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """`longest_wait_s`: a rate limit that asks for more than this ends the row; None waits for ever."""
 
     max_attempts: int = 6
     longest_wait_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     action: Action
     wait_s: float = 0.0
     code: ErrorCode | None = None  # with FAIL
@@ -113,8 +112,7 @@ class Next(StrEnum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
+class Tried(Struct, frozen=True):
     """What has been tried for one chunk already; each is tried once."""
 
     repaired: bool = False
@@ -122,8 +120,7 @@ class Tried:
     shrunk: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     next: Next
     code: ErrorCode | None = None
 

@@ -9,11 +9,11 @@ import json
 import re
 import sys
 import traceback
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from msgspec import Struct, field
 from pydantic import BaseModel
 
 from pipeline import modes
@@ -27,8 +27,7 @@ LONGEST_NAME = 64
 WAY_OUT = "ask for less in one schema, or set extract.mode = 'auto', which takes a mode that can say it"
 
 
-@dataclass(frozen=True, slots=True)
-class Shaped:
+class Shaped(Struct, frozen=True):
     """A model in a provider's dialect. `original` is Pydantic's schema with our marks, `back` the way back to it."""
 
     shape: AnswerShape

@@ -4,8 +4,9 @@ A guess from shape alone is off by a factor of two or more, and says so by its b
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 Schema = Mapping[str, Any]
 DEEPEST = 6  # of a schema that refers to itself
@@ -15,8 +16,7 @@ OBJECT_TOKENS = 2
 MINIFIED, INDENTED = 1.0, 1.45  # models indent their JSON when nothing stops them
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(Struct, frozen=True):
     """Tokens of one answer."""
 
     low: float

@@ -7,12 +7,13 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+
+from msgspec import Struct
 
 from pipeline.errors import JobError
 from pipeline.ledger.lock import held, who
@@ -21,8 +22,7 @@ PREFIX, SUFFIX = ".tune-", ".json"
 LOOK_S = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """What is to change; None leaves it as it is."""
 
     concurrency: int | None

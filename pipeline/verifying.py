@@ -8,7 +8,6 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from msgspec import Struct
 
 from pipeline.errors import JobError
 from pipeline.job import Prices
@@ -29,16 +29,14 @@ from pipeline.work import ErrorCode, Usage
 BATCH_ROWS = 8192
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One invariant, and the first thing that breaks it, if any."""
 
     name: str
     problem: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
+class _Folder(Struct, frozen=True):
     path: Path
     manifest: dict[str, Any]
 

@@ -8,11 +8,12 @@ import contextlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from pipeline.admission import Admission
 from pipeline.alerting import Alarm
@@ -30,8 +31,7 @@ LOOK_EVERY_S = 0.25
 LIVE_EVERY_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
+class Watched(Struct, frozen=True):
     """What is looked at."""
 
     name: str

@@ -6,8 +6,9 @@ window costs a cut, too large a one a refused request.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct
 
 T = TypeVar("T")
 REGION = re.compile(r"^(?:us-gov|global|regional|apac|us|eu|ap|ca|sa|au|jp|me|af)\.(?=[a-z0-9]+\.)")
@@ -15,8 +16,7 @@ MAKER = re.compile(r"^[a-z][a-z0-9]*\.(?=[a-z])")  # Bedrock's `anthropic.`, `am
 ENDS_NAME = frozenset(":-@")  # what may follow a prefix: gpt-5 is gpt-5-mini's, and not gpt-5.4's
 
 
-@dataclass(frozen=True, slots=True)
-class ModelLimits:
+class ModelLimits(Struct, frozen=True):
     """What a model can take. `known` is false when the name is not in the table and the figures are a guess."""
 
     context_tokens: int  # input and output together

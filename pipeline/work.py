@@ -4,13 +4,13 @@ Frozen and dull: no behaviour but arithmetic, no I/O, nothing imported from the 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Row:
+
+class Row(Struct, frozen=True):
     """One input row. `problem` is set when it cannot be used (it then ends as `bad_row`) and `text` is then empty."""
 
     index: int  # position in the input, from 0
@@ -21,8 +21,7 @@ class Row:
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(Struct, frozen=True):
     """A piece of a row's text: `text == row.text[start:end]`; `tokens` as counted, or roughly (see chunking)."""
 
     number: int  # from 0
@@ -39,16 +38,14 @@ class Purpose(StrEnum):
     REPAIR = "repair"
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """One message after the system prompt; `role` is `user` or `assistant`, whatever a wire calls them."""
 
     role: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerShape:
+class AnswerShape(Struct, frozen=True):
     """What an answer must look like, in the dialect of one provider and mode. Made once per job."""
 
     name: str  # the schema's class name
@@ -57,8 +54,7 @@ class AnswerShape:
     strict: bool  # whether the provider is asked to enforce it
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One question for a model, before any provider's dialect. `key` is the hash of all that can change the answer."""
 
     key: bytes  # 16 bytes
@@ -75,8 +71,7 @@ class Request:
     free_text: bool = False  # asked for in plain words, with no schema: a first reading, or a summary
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """Tokens of one attempt. `input_tokens` includes cached reads and writes; `output_tokens` includes reasoning."""
 
     input_tokens: int = 0
@@ -113,8 +108,7 @@ class Lane(StrEnum):
     TOKENS = "tokens"  # input and output together
 
 
-@dataclass(frozen=True, slots=True)
-class LimitSeen:
+class LimitSeen(Struct, frozen=True):
     """What a provider's headers said about one lane, at the time the request was admitted there."""
 
     lane: Lane
@@ -123,8 +117,7 @@ class LimitSeen:
     reset_s: float | None  # seconds until full
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """One answer that counts as one, in no provider's dialect. `text` is JSON, or the arguments of the forced tool."""
 
     text: str
@@ -137,8 +130,7 @@ class Reply:
     retry_after_s: float | None = None  # a 200 may carry a hint too
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """A raw HTTP answer, as the transport hands it to a wire. Header names are lower-case."""
 
     status: int
@@ -182,8 +174,7 @@ class ParkReason(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """Where a row's content ended, found by the content's hash. `records` holds JSON objects, one per result row."""
 
     doc: bytes  # content hash of the row under this job, 16 bytes

@@ -2,10 +2,10 @@
 
 import base64
 import json
-from dataclasses import astuple, replace
 
 import orjson
 from hypothesis import strategies as st
+from msgspec.structs import astuple, replace
 
 from pipeline.errors import CallFailed
 from pipeline.job import Model

@@ -1,10 +1,10 @@
 """What the tests of OpenAI's and Azure's wires share: requests, shapes, and rounds through the sandbox."""
 
 import asyncio
-import dataclasses
 import json
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
 from sandbox_client import SCHEMA, STUB
 
 from pipeline.errors import CallFailed
@@ -106,7 +106,7 @@ def over_http(model, mode="json_schema", request=None, *, secret=None, transport
     async def main():
         runner, port = await serve(Sandbox(**sandbox), "127.0.0.1", 0, STUB)
         host = f"http://127.0.0.1:{port}"
-        used = dataclasses.replace(model, base_url=host + ("" if model.provider == "azure" else "/v1"))
+        used = replace(model, base_url=host + ("" if model.provider == "azure" else "/v1"))
         wire = made(used, mode)
         limits, credentials = Limits(timeout_s=1.0, idle_timeout_s=0.3), FixedKey(secret or Secret(KEY))
         carrier = (

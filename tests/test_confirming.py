@@ -5,12 +5,12 @@ import os
 import pty
 import subprocess
 import sys
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from nights import answer, command_line_of, nights_of
 from scripted_server import Scripted
 

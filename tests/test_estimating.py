@@ -2,12 +2,12 @@
 
 import json
 import math
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline.estimating import Counts, History, Seen, Terms, cost_of, estimate
 from pipeline.forecasting import drifted, hits_of, share_of, student_t, total_of

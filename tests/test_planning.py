@@ -1,12 +1,12 @@
 """Rows → requests: text that never acts, and keys that differ exactly where an answer can."""
 
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline.job_file import resolve
 from pipeline.planning import (

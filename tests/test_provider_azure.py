@@ -7,10 +7,10 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 
 import pytest
 from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
+from msgspec.structs import replace
 from openai_family import (  # fmt: skip
     DOCUMENT,
     KEY,

@@ -1,7 +1,6 @@
 """Bedrock's InvokeModel: the body, the answer and the stream of every family of models."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from bedrock_wires import (
@@ -23,6 +22,7 @@ from bedrock_wires import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline.errors import JobError, Kind
 from pipeline.providers.bedrock_invoke import FINISHES

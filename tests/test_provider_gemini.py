@@ -10,6 +10,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 
 from pipeline.errors import CallFailed, JobError, Kind
 from pipeline.job import Model
@@ -52,9 +53,9 @@ def outcome(answer, wire=None):
     try:
         reply = (wire or wire_of()).reply(answer)
     except CallFailed as failed:
-        usage = failed.usage and tuple(getattr(failed.usage, name) for name in failed.usage.__slots__)
+        usage = failed.usage and astuple(failed.usage)
         return failed.kind, failed.finish_reason, usage, failed.retry_after_s, failed.model_version, failed.message
-    usage = tuple(getattr(reply.usage, name) for name in reply.usage.__slots__)
+    usage = astuple(reply.usage)
     return reply.stop, reply.finish_reason, usage, reply.retry_after_s, reply.model_version, reply.text
 
 

@@ -213,4 +213,4 @@ def test_the_counter_of_a_model(provider, model, name, exact):
 def test_no_address_is_in_the_data_folder():
     """The data says where it comes from in words and names no host."""
     for file in (tokens.files("pipeline") / "vocabulary").iterdir():
-        assert not re.search(rb"https?://", file.read_bytes()) or file.name.endswith(".xz")
+        assert not re.search(rb"https?://", file.read_bytes()) or file.name.endswith(".zlib")

@@ -4,11 +4,12 @@ import os
 import shlex
 import signal
 import sys
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.cli.options import JOB, command_line, errors_to_exit_code, job_options, json_option, load, tell
 from pipeline.errors import JobError
@@ -24,8 +25,7 @@ LOG_FORMAT = click.option(
 YES = click.option("--yes", is_flag=True, help="Don't ask before much is spent; for cron.")
 
 
-@dataclass(frozen=True, slots=True)
-class _Command:
+class _Command(Struct, frozen=True):
     """One command as it was given, to be carried out, and to be printed for the next time."""
 
     verb: str

@@ -6,8 +6,10 @@ data, `rewriting` writes). What a dialect cannot say is asked for in another for
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.dialects.draft import Plan
 from pipeline.dialects.known import PLAIN, Dialect, dialects_for
@@ -19,8 +21,7 @@ from pipeline.dialects.ways import Back, restored
 __all__ = ["PLAIN", "Asked", "Back", "Dialect", "dialects_for", "restored", "rewrite"]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A schema in a dialect. With problems it cannot be asked for; notes are for people to know."""
 
     schema: Mapping[str, Any]

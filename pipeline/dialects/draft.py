@@ -1,8 +1,9 @@
 """What the steps of a rewrite share: where they are, what they have written, and what there is to tell. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from pipeline.dialects.fields import Room
 from pipeline.dialects.kinds import Kind, Reading
@@ -12,8 +13,7 @@ from pipeline.dialects.ways import SAME, Text, Way
 from pipeline.dialects.wording import JSON_TEXT, described
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What earlier tries have taught: how much room there is, and which unions cannot be told apart by their form."""
 
     nulls: int | None = None  # fields that may be null; None: any number
@@ -21,8 +21,7 @@ class Plan:
     as_text: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A place in the user's schema: within the root, or within a definition."""
 
     path: str = ""
@@ -34,16 +33,14 @@ class Place:
         return Place(f"{self.path}{dot}{step}", self.inside)
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """The schema of one kind, and the way back from what answers it."""
 
     schema: dict[str, Any]
     way: Way = SAME
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(Struct):
     """One try at a schema. `write` leads from a kind to the step for it."""
 
     reading: Reading

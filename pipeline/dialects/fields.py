@@ -1,22 +1,22 @@
 """How a field is asked for that may be missing or null, where a dialect cannot say both. Pure."""
 
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.dialects.kinds import MISSING, Field, Items, Kind, Map, OneOf, Reading, Record, Values
 from pipeline.dialects.known import Dialect
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(Struct, frozen=True):
     """Whether the dialect's limits have room for one more field that may be null, or be left out."""
 
     nulls: bool = True
     absents: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(Struct, frozen=True, kw_only=True):
     required: bool
     takes_null: bool = False  # null is added to its values, and means the default
     drops_null: bool = False  # null is taken from its values: it is left out instead

@@ -1,49 +1,45 @@
 """What a JSON schema says, as a small tree: nine kinds for a rewriter to deal with, not all of JSON Schema. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 Schema = Mapping[str, Any]
 
 MISSING: Final = object()  # no default
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class Kind(Struct, frozen=True, kw_only=True):
     """One of the nine below."""
 
     words: tuple[str, ...] = ()  # what the user says about it: title, description, examples
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar(Kind):
+class Scalar(Kind, frozen=True):
     type: str  # string, number, integer, boolean or null
     rules: Schema = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Values(Kind):
+class Values(Kind, frozen=True):
     """One of some constants."""
 
     values: tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Anything(Kind):
+class Anything(Kind, frozen=True):
     """Any JSON value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Items(Kind):
+class Items(Kind, frozen=True):
     """A list of one kind."""
 
     item: Kind
     rules: Schema = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Positions(Kind):
+class Positions(Kind, frozen=True):
     """A list whose positions have their own kinds: a tuple."""
 
     items: tuple[Kind, ...]
@@ -51,16 +47,14 @@ class Positions(Kind):
     rest: Kind | None  # what follows the positions; None: nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     name: str
     kind: Kind
     required: bool
     default: Any = MISSING
 
 
-@dataclass(frozen=True, slots=True)
-class Record(Kind):
+class Record(Kind, frozen=True):
     """An object with known fields. `extra`: the kind of further ones, None when there are none or they are ignored."""
 
     fields: tuple[Field, ...]
@@ -68,29 +62,25 @@ class Record(Kind):
     closed: bool = False  # further fields are an error
 
 
-@dataclass(frozen=True, slots=True)
-class Map(Kind):
+class Map(Kind, frozen=True):
     """An object with free keys."""
 
     value: Kind
     rules: Schema = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class OneOf(Kind):
+class OneOf(Kind, frozen=True):
     options: tuple[Kind, ...]
     nullable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Named(Kind):
+class Named(Kind, frozen=True):
     """A definition, by its name."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """A whole schema, read."""
 
     root: Kind

@@ -6,7 +6,9 @@ now and then, a schema that is refused costs the run.
 """
 
 import re
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 BASIC = frozenset(["string", "number", "integer", "boolean"])
 NAMES = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
@@ -15,8 +17,7 @@ NUMBERS = BOUNDS | {"exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
 RFC_FORMATS = frozenset(["date-time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """What a schema may have of each at the most; None: no limit that we know of."""
 
     properties: int | None = None
@@ -32,8 +33,7 @@ class Limits:
     safe_values: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
+class Dialect(Struct, frozen=True, kw_only=True):
     """What a provider takes in one mode."""
 
     name: str  # as people are told

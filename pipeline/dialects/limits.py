@@ -1,8 +1,9 @@
 """How much a schema has of what providers limit, and what is said when it is too much. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from pipeline.dialects.fitting import PREFIX
 from pipeline.dialects.known import Dialect
@@ -10,8 +11,7 @@ from pipeline.dialects.known import Dialect
 Schema = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(Struct, frozen=True):
     """Counts over a schema. `used` has each definition as often as it is referred to, the others have it once."""
 
     properties: int = 0

@@ -6,8 +6,10 @@ of its own is read as any JSON, with a note.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any, Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pipeline.dialects.kinds import (
     MISSING,
@@ -51,8 +53,7 @@ def read(original: Schema) -> Reading:
     return Reading(root, kinds, tuple(reader.notes), tuple(reader.problems))
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(Struct):
     definitions: Mapping[str, Any]
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)

@@ -1,7 +1,8 @@
 """Objects with known fields in a dialect. Pure."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from pipeline.dialects import leaves
 from pipeline.dialects.draft import Draft, Place, Written

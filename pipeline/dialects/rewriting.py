@@ -1,8 +1,9 @@
 """A schema, read into kinds → the schema that a dialect takes, and the way back from its answers. Pure."""
 
-from dataclasses import replace
 from itertools import combinations
 from typing import Any
+
+from msgspec.structs import replace
 
 from pipeline.dialects import leaves, lists, records
 from pipeline.dialects.draft import Draft, Place, Plan, Written

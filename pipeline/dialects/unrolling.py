@@ -1,15 +1,15 @@
 """Definitions that refer to themselves, for providers that take none: written out level by level. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pipeline.dialects.kinds import Kind, Named, Reading, parts
 
 DEEPEST = 3  # levels that are written out; what lies below is asked for as JSON text
 
 
-@dataclass(frozen=True, slots=True)
-class Inside:
+class Inside(Struct, frozen=True):
     """Which definition a place is in, and on which level of it."""
 
     name: str | None = None

@@ -6,9 +6,11 @@ have the form that was asked for passes as it is, and the model then says what i
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pipeline.dialects.fitting import Schema, fits, likeness
 
@@ -16,45 +18,39 @@ KEY, VALUE = "key", "value"
 WRAPPED = "value"  # the property that holds a root that is no object
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Struct, frozen=True):
     """As it is."""
 
 
 SAME = Way()
 
 
-@dataclass(frozen=True, slots=True)
-class Text(Way):
+class Text(Way, frozen=True):
     """JSON text → the value in it, then `then`."""
 
     then: Way = SAME
 
 
-@dataclass(frozen=True, slots=True)
-class Each(Way):
+class Each(Way, frozen=True):
     """Every item of a list, or every value of an object."""
 
     way: Way
 
 
-@dataclass(frozen=True, slots=True)
-class InOrder(Way):
+class InOrder(Way, frozen=True):
     """The items of a list, each in its own way; `rest` is for what follows."""
 
     ways: tuple[Way, ...]
     rest: Way
 
 
-@dataclass(frozen=True, slots=True)
-class Pairs(Way):
+class Pairs(Way, frozen=True):
     """A list of entries → the object they stand for."""
 
     way: Way
 
 
-@dataclass(frozen=True, slots=True)
-class Numbered(Way):
+class Numbered(Way, frozen=True):
     """An object with a property for each position → the list. From `fewest` on, null or nothing ends it."""
 
     names: tuple[str, ...]
@@ -63,35 +59,30 @@ class Numbered(Way):
     rest: tuple[str, Way] | None
 
 
-@dataclass(frozen=True, slots=True)
-class FieldWay:
+class FieldWay(Struct, frozen=True):
     name: str  # as the model calls it
     way: Way = SAME
     null_is_default: bool = False  # null is left out, so that the model's default applies
     absent_is_null: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Fields(Way):
+class Fields(Way, frozen=True):
     fields: Mapping[str, FieldWay]  # by the name that was asked for
 
 
-@dataclass(frozen=True, slots=True)
-class Choice(Way):
+class Choice(Way, frozen=True):
     """One of some ways: that of the first schema which the value fits."""
 
     options: tuple[tuple[Schema, Way], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Jump(Way):
+class Jump(Way, frozen=True):
     """The way of a definition."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Back:
+class Back(Struct, frozen=True):
     """The way of a whole answer. `definitions`: those of the schema that is asked for."""
 
     way: Way = SAME

@@ -9,11 +9,12 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from msgspec import Struct
 
 from pipeline.crashing import crash_point
 from pipeline.errors import LedgerError
@@ -274,8 +275,7 @@ class Ledger:
         self._db.execute("INSERT OR REPLACE INTO remembered VALUES (?, ?)", (key, value))
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True):
     """How a content ended, in short."""
 
     status: str

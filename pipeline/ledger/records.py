@@ -3,8 +3,9 @@
 import json
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from pipeline.work import ErrorCode, Outcome, Purpose, Reply, Status, Stop, Usage
 
@@ -24,8 +25,7 @@ SEND_COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True):
     """A request that is about to leave. Durable before it does, so that a crash leaves its name behind."""
 
     request_id: str
@@ -39,8 +39,7 @@ class Send:
     tenant: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One HTTP attempt, when its fate is known (or known to be unknown: then `at_risk_units` > 0)."""
 
     send: Send
@@ -58,8 +57,7 @@ class Call:
     ttft_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A reply as the ledger keeps it, and the session that paid for it."""
 
     reply: Reply
@@ -67,8 +65,7 @@ class Answer:
     session: int
 
 
-@dataclass(frozen=True, slots=True)
-class RowEntry:
+class RowEntry(Struct, frozen=True):
     """One row of the current run's input, by its position."""
 
     row: int

@@ -5,9 +5,10 @@ call is admitted when its worst case fits all of them at once, and settled to wh
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct
 
 from pipeline.limits.brakes import HINT_MOST_S, Circuit, Gate
 from pipeline.limits.charging import UNSENT, Amounts, Need, Used
@@ -40,8 +41,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """`seconds`: 0 may go, None waits for a settlement. `why` names what is short.
 
     `firm`: nothing that is settled or answered makes it shorter, so that nobody needs to ask again before.
@@ -56,8 +56,7 @@ GO = Wait(0.0)
 FOR_BUDGET, FOR_SLOTS, FOR_PROBES = Wait(None, "budget"), Wait(None, "slots"), Wait(None, "circuit")
 
 
-@dataclass(slots=True)
-class Ticket:
+class Ticket(Struct):
     """One admission; to be settled once. `probe`: sent to see whether a provider that was down is up again."""
 
     need: Need
@@ -66,8 +65,7 @@ class Ticket:
     settled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """`concurrency` is the ceiling, `slots` how many of them are open now."""
 
     in_flight: int

@@ -4,7 +4,8 @@ They know nothing of each other: a 429 says nothing about the provider's health,
 """
 
 import math
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 GATE_S = 0.35  # a 429 without a hint; doubles with each episode in a row
 GATE_MOST_S = 60.0
@@ -17,8 +18,7 @@ PROBE_MOST_S = 8.0
 CLOSED_ABOVE = 64  # calls at once
 
 
-@dataclass(slots=True)
-class Gate:
+class Gate(Struct):
     """Nothing is sent before `until_s`, whoever was told so; after it, not everybody at once."""
 
     until_s: float = -math.inf
@@ -65,8 +65,7 @@ class Gate:
         return RAMP_PACE if now_s - self.until_s < self._ramp_s else math.inf
 
 
-@dataclass(slots=True)
-class Circuit:
+class Circuit(Struct):
     """`width` is how many calls may be out at once since it opened; None is closed."""
 
     width: int | None = None

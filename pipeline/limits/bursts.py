@@ -1,7 +1,8 @@
 """How far above the refill a lane may go for a while, found out by going a little faster each second. Pure."""
 
 import math
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 GROW_S, GROW_CALLS, GROW_BY = 0.6, 3, 1.5
 REST_S, REST_BY = 240.0, 3.0  # after a burst was refused; longer each time
@@ -11,8 +12,7 @@ CREDIT_S = 0.25  # how late the pacer may be and still catch up: a busy event lo
 CREDIT_EVEN_S = 0.05  # the same where bursts are not known to be taken
 
 
-@dataclass(slots=True)
-class Burst:
+class Burst(Struct):
     """`gamma` times the refill, at the `most`. Whoever keeps a limit by the second refuses the first step up.
 
     Such a provider is given an even pace from then on, and `share` of it where that was refused as well.

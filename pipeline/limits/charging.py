@@ -1,7 +1,8 @@
 """What a call may be charged, will probably be, and was: by lane, as the provider settles it. Pure."""
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from pipeline.limits.profiles import Profile
 from pipeline.work import Lane
@@ -13,8 +14,7 @@ INDEX = {lane: number for number, lane in enumerate(LANES)}
 Amounts = tuple[float, float, float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(Struct, frozen=True):
     """What a call may use at the most, and how much output is expected where somebody knows."""
 
     input_tokens: int
@@ -24,8 +24,7 @@ class Need:
     tenant: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Used:
+class Used(Struct, frozen=True):
     """What a call has used. `rejected`: a 429 costs a request and no tokens. `sent` false: it never left.
 
     `input_tokens` includes the cached ones, which some providers charge to no limit.
@@ -42,8 +41,7 @@ class Used:
 UNSENT = Used(0, 0, Decimal(0), rejected=True, sent=False)
 
 
-@dataclass(slots=True)
-class Charges:
+class Charges(Struct):
     """The provider's arithmetic, and what this run's answers have taught about output."""
 
     profile: Profile

@@ -4,7 +4,7 @@ Each answer opens one more slot, as long as more slots give more answers. Behind
 one's own) more calls only wait longer; a server that can do more is looked for now and then.
 """
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 ROUND_CALLS = 16  # answers that make a round at the least
 GAIN = 0.25  # of the growth in slots that has to come back as growth in answers
@@ -15,14 +15,12 @@ ROOM = 1.25  # over what the best rate keeps busy: the server's queue must not r
 HOLD_ROUNDS, TRY_BY = 20, 1.3
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
+class Round(Struct, frozen=True):
     slots: float  # on average
     per_s: float
 
 
-@dataclass(slots=True)
-class Climb:
+class Climb(Struct):
     """`slots` calls at once. Told of every answer, and whether calls had to wait for a slot."""
 
     slots: float

@@ -6,7 +6,8 @@ little more is tried, so that a count that has grown is found; then nothing is s
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pipeline.limits.mirrors import WINDOW_S
 from pipeline.work import Lane
@@ -19,8 +20,7 @@ SHRUNK, DOUBTFUL = 0.5, 2
 FEW = 3.0  # calls since the opening that make it no opening at all
 
 
-@dataclass(slots=True)
-class Count:
+class Count(Struct):
     """`most`: units per minute, by lane. `opened`: what had been let in in all when it opened."""
 
     opened_s: float

@@ -1,7 +1,8 @@
 """One dimension of a limit: its mirrors, and the pace that calls are let out at. Pure."""
 
 import math
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pipeline.limits.bursts import Burst
 from pipeline.limits.mirrors import LARGEST, MINUTE_S, PLENTY, Bucket, Hold, SlidingMinute
@@ -9,8 +10,7 @@ from pipeline.limits.mirrors import LARGEST, MINUTE_S, PLENTY, Bucket, Hold, Sli
 ASK_S = 2.0  # where nothing is left, one call in this time asks whether there is
 
 
-@dataclass(frozen=True, slots=True)
-class LaneView:
+class LaneView(Struct, frozen=True):
     """`level` could be admitted now; `others` is the share of the refill that somebody else takes."""
 
     name: str
@@ -21,8 +21,7 @@ class LaneView:
     others: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """What was left of a count when the provider let a call in, which had made it `total` for us."""
 
     remaining: float

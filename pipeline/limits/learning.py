@@ -7,8 +7,9 @@ often as a budget of 429s allows.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from pipeline.limits.counting import Count
 from pipeline.limits.mirrors import WINDOW_S
@@ -38,8 +39,7 @@ class Mode(StrEnum):
     STRAY = "stray"  # refusals that slowing down does not change: no limit of ours
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """One 429 that is news. `net`, `calls`: all that was let in before the refused call, as settled by now."""
 
     sent_s: float
@@ -62,8 +62,7 @@ class Refusal:
         return self.calls_per_s * self.wait_s
 
 
-@dataclass(slots=True)
-class Learner:
+class Learner(Struct):
     """Rates in units per second, by lane. All lanes are learned together; one of them is taken for the short one."""
 
     mode: Mode = Mode.FREE

@@ -6,7 +6,8 @@ ever admit more. The bucket is corrected by what `remaining` says; it finds smal
 
 import math
 from collections import deque
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 MINUTE_S = 60.0
 WINDOW_S = 60.2  # a minute, and a little for the jitter between our clock and the provider's
@@ -30,15 +31,13 @@ COUNTS_MORE, FORGIVEN_PER_S = 0.002, 0.00002
 LEAST, LARGEST = 1e-3, 1e12  # a limit below could never be kept, one above is none
 
 
-@dataclass(slots=True)
-class Slot:
+class Slot(Struct):
     first_s: float
     last_s: float
     amount: float = 0.0
 
 
-@dataclass(slots=True)
-class Hold:
+class Hold(Struct):
     """What one ticket holds of one lane, and how that lane stood just after."""
 
     amount: float
@@ -53,8 +52,7 @@ class Hold:
     corrected: float = 0.0
 
 
-@dataclass(slots=True)
-class SlidingMinute:
+class SlidingMinute(Struct):
     """What was admitted in the last minute. `less`: the share by which the provider seemed to count more, at `less_s`.
 
     `others`: what somebody else used in a minute, as far as headers show it: the most in this minute, and in the last.
@@ -129,8 +127,7 @@ class SlidingMinute:
             self.used += change
 
 
-@dataclass(slots=True)
-class Bucket:
+class Bucket(Struct):
     """The provider's side of a limit: a minute's worth at the most, refilling all the time, less what others take."""
 
     limit: float

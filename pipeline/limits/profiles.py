@@ -1,7 +1,8 @@
 """How each provider keeps its limits, as data. Pure. What is not documented is the cautious guess, and says so."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from pipeline.work import Lane
 
@@ -10,8 +11,7 @@ REQUESTS_AND_TOKENS = (Lane.REQUESTS, Lane.TOKENS)
 REQUESTS_AND_INPUT = (Lane.REQUESTS, Lane.INPUT_TOKENS)
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """`settle`: what becomes of reserved output that was not used: given back, kept, or never reserved (post).
 
     `minute` is how a limit that comes by headers is kept: a bucket that refills all the time, or a count per minute.

@@ -6,8 +6,9 @@ kept: they tell it again with the first answer.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from pipeline.limits.mirrors import LARGEST, LEAST
 from pipeline.work import Lane
@@ -16,8 +17,7 @@ VERSION = 1
 NUMBERS = ("slots", "answers_per_s", "burst_s")
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(Struct, frozen=True):
     """One lane. `counted`: a count per minute and no bucket. `even`: kept by the second; `share` of that even pace."""
 
     per_minute: float | None = None
@@ -26,8 +26,7 @@ class Remembered:
     share: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(Struct, frozen=True):
     slots: float | None = None  # calls at once that gave most answers, and how many
     answers_per_s: float | None = None
     burst_s: float | None = None  # seconds of refill that a silent provider stores

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct, field
 
 from pipeline.job import Job
 from pipeline.limits.profiles import UNKNOWN, Profile, profile_of
@@ -12,8 +13,7 @@ from pipeline.limits.profiles import UNKNOWN, Profile, profile_of
 FIRST_CALLS = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitRules:
+class LimitRules(Struct, frozen=True, kw_only=True):
     """0 is not known. `learned` is what `Governor.learned` told at the end of an earlier run, or any garbage."""
 
     concurrency: int

@@ -6,7 +6,8 @@ kept by the second; and only then a limit that is silent, to be learned from wha
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pipeline.limits.charging import INDEX
 from pipeline.limits.counting import Count
@@ -26,8 +27,7 @@ STRAY_CALLS, STRAY_MOST = 100, 0.4
 NO_LIMIT_S = 20.0  # without a 429, at what the job gives
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(Struct, frozen=True):
     """What a 429 brings. `fresh`: its call was sent after the last reaction. `lane`: where the provider says which."""
 
     fresh: bool
@@ -35,8 +35,7 @@ class News:
     lane: Lane | None = None
 
 
-@dataclass(slots=True)
-class Silence:
+class Silence(Struct):
     """`lanes` are shared with who admits; `add` makes one."""
 
     profile: Profile

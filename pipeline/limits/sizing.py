@@ -5,7 +5,8 @@ rows of 960 tokens in and 270 out take 10 minutes at 1,024 and 2.5 hours at 32,0
 """
 
 import math
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pipeline.limits.profiles import Profile
 
@@ -13,8 +14,7 @@ ROOM, STEP = 1.25, 64  # over the longest answer; and rounded up to a multiple
 WORTH, WORTH_KEPT = 4.0, 1.25  # times slower: below, nobody needs to be told; the second where it is kept
 
 
-@dataclass(frozen=True, slots=True)
-class Sizing:
+class Sizing(Struct, frozen=True):
     """`output_tokens` would be enough; `times` slower is what is set, where tokens per minute are what is short."""
 
     output_tokens: int

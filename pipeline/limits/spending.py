@@ -5,9 +5,10 @@ that calls in flight can't break it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
+
+from msgspec import Struct, field
 
 ZERO = Decimal(0)
 
@@ -20,8 +21,7 @@ class Room(Enum):
     NEVER = "never"
 
 
-@dataclass(slots=True)
-class Account:
+class Account(Struct):
     """One cap. `at_risk_usd`: calls whose fate is not known, at their worst."""
 
     most_usd: Decimal | None
@@ -52,8 +52,7 @@ class Account:
             self.spent_usd += used_usd
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Struct, frozen=True):
     """A share of a cap is gone that was to be told. `tenant` None: of the run."""
 
     tenant: str | None
@@ -67,8 +66,7 @@ class Alert:
         return f"tenant {self.tenant!r} has spent ${self.spent_usd:.4f} of {most} today"
 
 
-@dataclass(slots=True)
-class Spending:
+class Spending(Struct):
     """The run's account and its tenants'. `alert_at`: the share of a cap whose passing is told, once (a day)."""
 
     run: Account

@@ -5,7 +5,8 @@ watched that go out right after one was refused: a limit that has nothing left r
 """
 
 import math
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 WATCHED, BY_THE_WAY = 6, 10  # calls
 REFUSED_MOST, AT_ONCE_REFUSED_MOST = 0.25, 0.45  # of them, if it is no limit
@@ -16,8 +17,7 @@ IN_A_ROW = 6  # refusals that no probe had asked for
 CALM_S, CALM_BY, CALM_MOST_S = 20.0, 4.0, 320.0  # a limit that has proved to be one is not tried again so soon
 
 
-@dataclass(slots=True)
-class Trial:
+class Trial(Struct):
     """`begun_s` is the send instant of the refused call, None while nothing is on trial."""
 
     begun_s: float | None = None

@@ -2,15 +2,15 @@
 
 from bisect import bisect_left, insort
 from collections import deque
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 ENOUGH = 20  # answers before anything is said of the rest
 KEPT = 1000  # of the last answers
 FACTOR, LEAST_S = 1.5, 1.0  # over the quantile; a call that is out for less is never given up on
 
 
-@dataclass(slots=True)
-class Latencies:
+class Latencies(Struct):
     """Seconds from sent to answered, of the last calls that were answered."""
 
     _in_order: deque[float] = field(default_factory=deque)

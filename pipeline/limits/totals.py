@@ -1,7 +1,8 @@
 """What has been let in of each dimension, in all and of late. Pure."""
 
 import math
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pipeline.limits.charging import INDEX, Amounts, Used
 from pipeline.limits.mirrors import Hold
@@ -11,8 +12,7 @@ PACE_S = 1.0  # over how long the pace of late is averaged
 NOTHING: Amounts = (0.0, 0.0, 0.0, 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """What one call holds of all lanes. `admitted`: in all and itself included, for limits that become known later."""
 
     taken_s: float
@@ -24,8 +24,7 @@ class Held:
         return self.holds.get(lane) or Hold(self.reserved[INDEX[lane]], self.taken_s)
 
 
-@dataclass(slots=True)
-class Totals:
+class Totals(Struct):
     """`admitted` as it was reserved, `net` as it was charged in the end as far as is known, `pace` per second."""
 
     admitted: Amounts = NOTHING

@@ -5,10 +5,11 @@ other; each is imported only when a job uses it.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from importlib import import_module
 from typing import Any, Protocol
+
+from msgspec.structs import replace
 
 from pipeline.errors import JobError
 from pipeline.job import Model

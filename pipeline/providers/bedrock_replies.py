@@ -1,14 +1,13 @@
 """What a model's answer says, and the reply that it is. Pure."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pipeline.providers.bedrock_failures import no_answer, request_id
 from pipeline.providers.hints import limits_seen, retry_after_s
 from pipeline.work import Answered, Reply, Stop, Usage
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     text: str
     finish: str  # in the provider's, or maker's, own word
     usage: Usage | None = None  # None: not in the body

@@ -7,13 +7,13 @@ cookies) is not needed on the hot path, or done by `proxied`.
 import asyncio
 import ssl
 from collections import deque
-from dataclasses import dataclass, field
 from functools import cache
 from socket import SOCK_STREAM
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from aiohappyeyeballs import start_connection
+from msgspec import Struct, field
 
 from pipeline.providers.connections import Connection, Raw, Receive, Times
 
@@ -28,8 +28,7 @@ class Unsent(Exception):
     """Nothing has left this machine; its cause is what went wrong."""
 
 
-@dataclass(slots=True)
-class Server:
+class Server(Struct):
     """Where requests go, and the connections to there that are free."""
 
     scheme: str

@@ -7,10 +7,10 @@ are decided here. Nothing is ever sent again: whoever asked is told what broke.
 import asyncio
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, cast
 
 import httptools
+from msgspec import Struct
 
 MOST_BYTES = 32 * 1024 * 1024  # of an answer, once it is unpacked
 MOST_HEAD_BYTES = 64 * 1024
@@ -39,8 +39,7 @@ class Receive(Protocol):
     def __call__(self, status: int, headers: Headers) -> Take | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
+class Times(Struct, frozen=True):
     """How long a whole call may take, connecting, and the silence between two pieces of an answer (None: any)."""
 
     timeout_s: float
@@ -48,8 +47,7 @@ class Times:
     idle_timeout_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Raw:
+class Raw(Struct, frozen=True):
     """An answer; `body` is empty where somebody took it."""
 
     status: int

@@ -6,10 +6,11 @@ Numbers are big-endian. A stream that breaks these rules once cannot be read any
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 from zlib import crc32
+
+from msgspec import Struct
 
 PRELUDE = struct.Struct(">III")
 CRC = struct.Struct(">I")
@@ -27,8 +28,7 @@ class Corrupt(Exception):
     """The bytes are no event stream, or were damaged on the way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     headers: Mapping[str, HeaderValue]
     payload: bytes
 

@@ -6,12 +6,12 @@ Answers are read in `gemini_replies`, streams put together in `gemini_stream`.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 import orjson
+from msgspec import Struct
 
 from pipeline.chunking import repaired
 from pipeline.job import Model
@@ -35,8 +35,7 @@ NAME_MOST_CHARS = 64
 TOOL_WORDS = "Takes the record that was asked for."
 
 
-@dataclass(frozen=True, slots=True)
-class Fixed:
+class Fixed(Struct, frozen=True):
     """What the job fixes, encoded: members of the request with a comma behind, and generationConfig still open."""
 
     tools: bytes

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from pipeline.errors import Kind
 from pipeline.providers.statuses import BY_STATUS
@@ -64,8 +64,7 @@ LANES = (  # by a word in the quota's name, the first that fits
 TOLD_DEPTH = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """`http` is what the server answered, or what an error inside a 200 says it would have."""
 
     http: int

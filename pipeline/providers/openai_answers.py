@@ -4,10 +4,10 @@ Nothing is taken for granted: a value of another type than it should have counts
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from pipeline.work import Stop, Usage
 
@@ -21,8 +21,7 @@ STOPS = {  # in lower case; a gateway may pass on the word of the provider behin
 MOST_TOKENS = 2**53
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Struct, frozen=True):
     text: str  # or the arguments of the function that was called
     finish: str  # "" when the answer does not say
     refusal: str = ""

@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import httpx2
+from msgspec import Struct
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.job import Limits
@@ -47,8 +47,7 @@ def failures(*of_sdk: type[Exception]) -> Iterator[None]:
         raise CallFailed(kind, f"{words} ({names})", sent=not isinstance(cause, UNSENT)) from error
 
 
-@dataclass(frozen=True, slots=True)
-class PostCarrier:
+class PostCarrier(Struct, frozen=True):
     """Carries by `client.post`: the clients of OpenAI and Anthropic are made by one generator.
 
     `error` is the SDK's base class of errors, `status_error` the one that holds an answer; `left_out` are headers that

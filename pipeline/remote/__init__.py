@@ -9,11 +9,12 @@ import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from msgspec.structs import replace
 
 from pipeline.errors import JobError, LedgerError
 from pipeline.job import Job, Output

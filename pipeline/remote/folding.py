@@ -6,8 +6,9 @@ the books of the run they belong to, where this ledger has the same run. Outcome
 
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pipeline.ledger import connect
 from pipeline.ledger.records import ANSWER_COLUMNS, CALL_COLUMNS, SEND_COLUMNS
@@ -18,8 +19,7 @@ _SAME_RUNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Folded:
+class Folded(Struct, frozen=True):
     """What the other ledger had and this one had not."""
 
     answers: int

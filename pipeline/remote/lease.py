@@ -5,15 +5,16 @@ old a sign of life is, so that no two machines' clocks are compared. A store tha
 out in the instant between reading and writing.
 """
 
-import dataclasses
 import json
 import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum, auto
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from pipeline.errors import LedgerError
 from pipeline.ledger.lock import who
@@ -27,8 +28,7 @@ GIVE_UP_SHARE = 0.75  # of the lease: a run that could not renew it by then stop
 LOOKS_PER_LEASE = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(Struct, frozen=True):
     """What the object says. `holder` names a machine's mirror of this output, and outlives the process."""
 
     holder: str
@@ -173,7 +173,7 @@ def holder_of(objects: Objects) -> Holding | None:
 
 
 def _encoded(holding: Holding) -> bytes:
-    return json.dumps(dataclasses.asdict(holding)).encode()
+    return json.dumps(asdict(holding)).encode()
 
 
 def _holding(content: bytes) -> Holding | None:

@@ -8,10 +8,11 @@ import json
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from pipeline.errors import JobError, LedgerError
 from pipeline.job import REMOTE
@@ -32,8 +33,7 @@ def is_remote(url: str) -> bool:
     return url.startswith(REMOTE)
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """An object that this mirror had in hand: its version there, and the file's size and time here."""
 
     stamp: Stamp

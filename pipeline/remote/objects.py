@@ -7,10 +7,11 @@ a half-written object when the writing code raises, and cannot write "only if no
 import os
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from pipeline.errors import JobError
 from pipeline.sources.remote import CONNECT_TIMEOUT_S, REQUEST_TIMEOUT_S, s3_endpoint, s3_region
@@ -27,16 +28,14 @@ class Lost(StoreFailed):
     """Somebody else has written the object in the meantime."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(Struct, frozen=True):
     """One version of an object, as the store knows it. Both are handed back where a write is to replace just this."""
 
     e_tag: str | None
     version: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(Struct, frozen=True):
     content: bytes
     stamp: Stamp
     written_at: datetime  # by the store's clock

@@ -1,7 +1,6 @@
 """What the report counts: sums, shares, percentiles and times, by Arrow over the published files."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from msgspec import Struct
 
 from pipeline.results import CALLS, RESULTS
 
@@ -18,16 +18,14 @@ MOST_GROUPS = 12
 MOST_CONFLICTS = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
+class Spread(Struct, frozen=True):
     """Milliseconds: p50, p90, p99, most; and how many fell into each of `bins` equal parts up to p99."""
 
     quantiles: tuple[float, ...]
     bins: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(Struct, frozen=True):
     """Calls sent in one part of the time."""
 
     start_s: float  # since the first call
@@ -37,8 +35,7 @@ class Slice:
     usd: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """Calls of one tenant or model version."""
 
     name: str
@@ -48,8 +45,7 @@ class Group:
     usd: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(Struct, frozen=True):
     calls: int
     slice_s: float
     slices: tuple[Slice, ...]

@@ -3,15 +3,15 @@
 Bounded, so that the file opens on any machine: results.parquet has all of them.
 """
 
-import dataclasses
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.errors import JobError
 from pipeline.job import Input
@@ -27,8 +27,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class ShownRow:
+class ShownRow(Struct, frozen=True):
     row: int
     id: str
     status: str
@@ -43,8 +42,7 @@ class ShownRow:
     text: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """`why_no_text`: what kept the source texts away, if anything did."""
 
     rows: tuple[ShownRow, ...]
@@ -58,7 +56,7 @@ def shown_rows(folder: Path, manifest: Mapping[str, Any]) -> Shown:
         texts, why = _texts(manifest, {row.row for row in rows})
     except (JobError, OSError, KeyError, ValueError, TypeError) as error:
         texts, why = {}, f"the input cannot be read any more: {error}"
-    with_texts = tuple(dataclasses.replace(row, text=texts.get(row.row)) for row in rows)
+    with_texts = tuple(replace(row, text=texts.get(row.row)) for row in rows)
     return Shown(with_texts, manifest["rows"]["total"], why)
 
 

@@ -5,11 +5,11 @@ Every figure of a row is the sum of its calls, so the files cannot disagree with
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 import pyarrow as pa
+from msgspec import Struct
 
 from pipeline.ledger import records
 from pipeline.pricing import from_units
@@ -17,8 +17,7 @@ from pipeline.results.views import COST, ROW_GROUP_ROWS, TOKENS, Totals, View
 from pipeline.work import ErrorCode, Outcome, Status
 
 
-@dataclass(slots=True)
-class _Spent:
+class _Spent(Struct):
     """What one row, or one of its chunks, has used."""
 
     calls: int = 0
@@ -31,8 +30,7 @@ class _Spent:
         self.usd_units += usd_units
 
 
-@dataclass(slots=True)
-class _Line:
+class _Line(Struct):
     """One row of results.parquet, before it is turned into columns."""
 
     row: int

@@ -1,9 +1,9 @@
 """What the published files have in common: names, the job's constants, and sums."""
 
 from collections import Counter
-from dataclasses import dataclass, field
 
 import pyarrow as pa
+from msgspec import Struct, field
 
 from pipeline.columns import RecordColumn
 
@@ -13,8 +13,7 @@ TOKENS = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_t
 RESULTS, CALLS, RUN = "results.parquet", "calls.parquet", "run.json"
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """What the views need beside the ledger: the job's constants, the typed record and the kept columns."""
 
     provider: str
@@ -29,8 +28,7 @@ class View:
     kept_schema: pa.Schema
 
 
-@dataclass(slots=True)
-class Totals:
+class Totals(Struct):
     """Sums over the published files, for run.json. `usd_units` is in 1e-10 USD."""
 
     total: int = 0

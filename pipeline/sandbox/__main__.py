@@ -2,10 +2,10 @@
 
 import argparse
 import sys
-from dataclasses import fields
 from typing import Any
 
 import orjson
+from msgspec.structs import fields
 
 from pipeline.errors import JobError
 from pipeline.job import Sandbox

@@ -5,8 +5,9 @@ with a digit, which is what makes a search fast; what stands before the digits i
 """
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 MAX_DIGITS = 18  # what is longer is a number of an account, not of money
 DIGIT_LIKE = str.maketrans("OoIl", "0011")
@@ -26,8 +27,7 @@ MARK_AFTER = re.compile(rf" ?(?:{'|'.join(sorted(CODES))}|US\$|[{SIGNS}]|zł|kr\
 CENTS = re.compile(r"[0-9]([.,])[0-9][0-9](?![0-9]|[.,][0-9])")
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Struct, frozen=True):
     value: Decimal
     start: int
     end: int

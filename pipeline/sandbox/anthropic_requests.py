@@ -5,11 +5,11 @@ The order of the checks is the order in which a caller mends them: body, model, 
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from pipeline.sandbox.anthropic_errors import refusal
 from pipeline.sandbox.anthropic_shapes import only, shape_of
@@ -37,8 +37,7 @@ REQUEST_TOKENS = 5
 MOST_BYTES = 32 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     role: str
     text: str
 

@@ -5,11 +5,11 @@ A schema is parsed and judged once, however many requests carry it.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from pipeline.sandbox.anthropic_errors import refusal
 from pipeline.sandbox.anthropic_schemas import problem
@@ -33,16 +33,14 @@ NO_FORMAT = re.compile(r"claude-(?:[23]|instant|v2|(?:opus|sonnet|haiku)-4(?:-[0
 SCHEMA_SEARCHES = 50  # braces of a system prompt that are looked at for a schema
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     schema: Mapping[str, Any] | None = None
     tokens: int = 0
     tool: str | None = None
     tool_forced: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     schema: Mapping[str, Any]  # one object for all requests that carry the same schema
     problem: str | None
     tokens: int

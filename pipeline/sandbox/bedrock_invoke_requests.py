@@ -1,10 +1,10 @@
 """The bodies that models of two makers take through InvokeModel: Claude's and Nova's. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import orjson
+from msgspec.structs import replace
 
 from pipeline.sandbox.bedrock_errors import invalid, malformed
 from pipeline.sandbox.bedrock_requests import (

@@ -4,12 +4,12 @@ Nova's own body differs from it in a few fields only, and is judged here too.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote
 
 import orjson
+from msgspec.structs import replace
 
 from pipeline.sandbox.bedrock_errors import invalid, malformed, refusal
 from pipeline.sandbox.bedrock_shapes import NO_SAMPLING, Shape, converse_shape

@@ -7,11 +7,11 @@ Claude 4.5 and 4.6 and for open models; forced tools for all but Llama and the n
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from pipeline.sandbox.bedrock_errors import Refusal, invalid
 from pipeline.sandbox.bedrock_schemas import problem
@@ -29,8 +29,7 @@ CLAUDE_NOT_FORCED = re.compile(r"claude-(?:opus|sonnet|haiku)-5-5|claude-(?:fabl
 NO_SAMPLING = re.compile(r"claude-(?:opus-4-[7-9]|(?:opus|sonnet|haiku)-5|fable|mythos)")
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     schema: Mapping[str, Any] | None = None
     tokens: int = 0
     tool: str | None = None

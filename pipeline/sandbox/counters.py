@@ -4,15 +4,15 @@ An answer is billed when it starts to be written: also one that is then cut off,
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from pipeline.sandbox.exchange import Answer
 from pipeline.sandbox.faults import Fault
 
 
-@dataclass(slots=True)
-class Counters:
+class Counters(Struct):
     requests: int = 0
     answered: int = 0
     rate_limited: int = 0  # by the buckets

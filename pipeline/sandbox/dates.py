@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
+
+from msgspec import Struct
 
 MONTHS = (
     "january jan januar janeiro janvier gennaio gen enero ene januari stycznia styczen jaenner",
@@ -42,15 +43,13 @@ MONTH_BEFORE = re.compile(r"(?<![^\W_])([^\W\d_]{3,12})\.? \Z")
 MONTH_CHARS = 15
 
 
-@dataclass(frozen=True, slots=True)
-class Dated:
+class Dated(Struct, frozen=True):
     day: date
     start: int
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A date as printed: figures that may be a day or a month stay as they are."""
 
     first: int

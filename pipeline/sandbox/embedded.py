@@ -4,7 +4,6 @@ The child hears no signal of the terminal's; the pipe to its standard input is i
 """
 
 import asyncio
-import dataclasses
 import os
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 import orjson
+from msgspec.structs import asdict
 
 from pipeline.errors import JobError
 from pipeline.job import Sandbox
@@ -41,7 +41,7 @@ async def embedded(config: Sandbox) -> AsyncIterator[str]:
 
 
 async def _started(config: Sandbox, said: IO[bytes]) -> Process:
-    settings = orjson.dumps(dataclasses.asdict(config)).decode()
+    settings = orjson.dumps(asdict(config)).decode()
     words = ["-m", "pipeline.sandbox", "--port", "0", "--config-json", settings, "--until-stdin-closes"]
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     try:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from msgspec import Struct
+
 from pipeline.sandbox.quota import Denial, Level
 
 MODEL_VERSION = "sandbox-rules-1"
@@ -18,8 +20,7 @@ Repair = Callable[[str, Mapping[str, Any], str], dict[str, Any]]
 Read = Callable[[str, int | None], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """What stands in for a model."""
 
     extract: Extract  # (text, schema) → record
@@ -27,8 +28,7 @@ class Rules:
     read: Read  # (text, cap in tokens) → the answer in plain words, where no schema is given
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(Struct, frozen=True):
     """An HTTP request, whole. Header names are lower-case."""
 
     method: str
@@ -38,16 +38,14 @@ class Received:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Prefix:
+class Prefix(Struct, frozen=True):
     """The part of a prompt before its last cache mark."""
 
     digest: bytes
     tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """A request that the provider would take."""
 
     model: str
@@ -70,8 +68,7 @@ class Ending(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     id: str
     text: str  # JSON, or why it was refused
     ending: Ending
@@ -82,8 +79,7 @@ class Answer:
     cache_write_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(Struct, frozen=True):
     """What a wire says about a request in headers."""
 
     request_id: str

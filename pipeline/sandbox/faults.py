@@ -5,13 +5,13 @@ All chance comes from one hash of (seed, request, how often it was seen), so tha
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
 from statistics import NormalDist
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from pipeline.errors import JobError
 from pipeline.job import Sandbox
@@ -34,8 +34,7 @@ class Fault(StrEnum):
     DISCONNECT = "disconnect"
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(Struct, frozen=True):
     """One request's lot."""
 
     fault: Fault

@@ -5,11 +5,11 @@ The order of the checks is the order in which a caller mends them: body, fields,
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from pipeline.sandbox.exchange import Question, Refused, tokens_of
 from pipeline.sandbox.gemini_errors import bad_fields, refusal
@@ -27,13 +27,11 @@ RANGES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ListQuestion(Question):
+class ListQuestion(Question, frozen=True):
     """A stream asked for without `alt=sse`: all chunks as one JSON list."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     role: str
     text: str
 

@@ -5,11 +5,11 @@ A schema is judged once, however many requests carry it.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from pipeline.sandbox.exchange import tokens_of
 from pipeline.sandbox.gemini_errors import refusal
@@ -23,15 +23,13 @@ MODES = ("MODE_UNSPECIFIED", "AUTO", "ANY", "NONE", "VALIDATED")
 ANYTHING: Mapping[str, Any] = {"type": "object", "properties": {}}
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     schema: Mapping[str, Any] | None = None  # JSON Schema; None: free text
     tokens: int = 0
     tool: str | None = None  # the function that is called
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Struct, frozen=True):
     schema: Mapping[str, Any]  # one object for all requests that carry the same schema
     problem: str | None
     tokens: int

@@ -6,11 +6,11 @@ A schema is parsed and judged once, however many requests carry it.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from pipeline.sandbox.exchange import tokens_of
 from pipeline.sandbox.openai_errors import refusal
@@ -21,22 +21,19 @@ NAME = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
 SCHEMA_SEARCHES = 50  # braces of a system prompt that are looked at for a schema
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     role: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     schema: Mapping[str, Any] | None = None
     tokens: int = 0
     tool: str | None = None
     tool_forced: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     schema: Mapping[str, Any]  # one object for all requests that carry the same schema
     problem: str | None  # with strict mode
     tokens: int

@@ -8,10 +8,11 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections import Counter
-from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from itertools import islice
+
+from msgspec import Struct
 
 from pipeline.sandbox import amounts, dates, words
 from pipeline.sandbox.amounts import Number
@@ -37,8 +38,7 @@ MAX_KEY_CHARS = 60
 TOO_MUCH = 10**12  # for an amount
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line as printed, and as read: OCR noise mended, dates blanked. The last two have their places in common."""
 
     text: str

@@ -3,14 +3,13 @@
 Pure: the time is an argument, in seconds on any clock that does not go back. A denied request is not charged.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 WINDOW_S = 60.0
 DUST = 1e-9  # of a bucket: what floating point may lose while it refills
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(Struct, frozen=True):
     """One bucket as of one instant."""
 
     lane: str  # requests or tokens
@@ -19,8 +18,7 @@ class Level:
     reset_s: float  # until full
 
 
-@dataclass(frozen=True, slots=True)
-class Denial:
+class Denial(Struct, frozen=True):
     lane: str
     limit: int
     used: int
@@ -28,8 +26,7 @@ class Denial:
     retry_after_s: float | None  # None: it can never fit
 
 
-@dataclass(slots=True)
-class Bucket:
+class Bucket(Struct):
     lane: str
     limit: int  # per minute
     capacity: float

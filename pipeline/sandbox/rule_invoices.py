@@ -1,8 +1,10 @@
 """An invoice's facts: from a page's words, dates and the amounts that add up. Pure."""
 
-from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.sandbox import dates, words
 from pipeline.sandbox.page import Page
@@ -15,8 +17,7 @@ TOLERANCE = Decimal("0.02")
 TITLE_CHARS = 90  # of a line that may say what the document is
 
 
-@dataclass(frozen=True, slots=True)
-class Invoice:
+class Invoice(Struct, frozen=True):
     """What was found. Amounts are negative where money is given back."""
 
     kind: str  # invoice, credit_note or receipt

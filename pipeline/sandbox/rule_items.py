@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
+
+from msgspec import Struct
 
 from pipeline.sandbox import amounts, words
 from pipeline.sandbox.amounts import Number
@@ -22,8 +23,7 @@ LEADING_COUNT = re.compile(r"^\W*-?\d+(?:[.,]\d+)? ?(?:[x×]|st|stk|pcs|ea|rol|p
 EDGES = re.compile(r"^[\s.,;:•*|-]+|[\s.:;,=@à×|(-]+$|\s(?:x|à|at|@|=|per)\s*$", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     description: str
     quantity: Decimal | None
     unit_price: Decimal | None

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain
+
+from msgspec import Struct
 
 from pipeline.sandbox import words
 from pipeline.sandbox.page import Line, Page
@@ -23,8 +24,7 @@ ADDRESS = re.compile(r"@|\b(?:tel|fax|www|vat|p\.?iva|nif|cif|siret|kvk|org\.?nr
 MISREAD_LETTER = re.compile(r"(?<=[a-zß-ž])1(?=[a-zß-ž])")  # Mi1ler
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """A name, and the line it is on."""
 
     name: str

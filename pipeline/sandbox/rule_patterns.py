@@ -6,9 +6,9 @@ does not know (looking ahead, references back) goes to Python's, and only texts 
 
 import re
 import warnings
-from dataclasses import dataclass, field
 from functools import lru_cache
 
+from msgspec import Struct, field
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 MAX_PATTERN_CHARS = 2_000
@@ -35,8 +35,7 @@ REPEATS = re.compile(r"\{(\d{0,6})(,?)(\d{0,6})\}")
 OPENING = re.compile(r"\?(?:(?P<flags>[a-zA-Z]+)\)|(?P<zero_width>[=!]|<[=!])|[a-zA-Z-]*:|P?<\w+>|>)")
 
 
-@dataclass(slots=True)
-class Group:
+class Group(Struct):
     """Alternatives, each a run of parts; a part is (characters to choose from | group, least, most repeats)."""
 
     runs: list[list[tuple["str | Group", int, int]]] = field(default_factory=lambda: [[]])

@@ -4,9 +4,10 @@ Total: whatever is in a schema that is no schema is passed over, so that there i
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
+
+from msgspec import Struct, field
 
 from pipeline.sandbox.rule_fillers import measure
 from pipeline.sandbox.rule_shapes import UNKNOWN_KIND, Field, Option, Shape, words_of
@@ -25,8 +26,7 @@ HINTS = (  # of what a schema without a type is about
 EMPTY: Mapping[str, Any] = {}
 
 
-@dataclass(slots=True)
-class _Builder:
+class _Builder(Struct):
     root: Mapping[str, Any]
     shapes: dict[int, Shape] = field(default_factory=dict)  # by the identity of the schema they are of
     waiting: list[tuple[Shape, Any]] = field(default_factory=list)

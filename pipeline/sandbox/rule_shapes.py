@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import Any
+
+from msgspec import Struct
 
 from pipeline.sandbox.rule_patterns import Pattern, pattern_of
 
@@ -15,8 +16,7 @@ COUNTED = {"string": "Length", "array": "Items"}  # what minLength and its like 
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[^A-Za-z0-9]+")
 
 
-@dataclass(slots=True, eq=False)
-class Field:
+class Field(Struct, eq=False):
     """A property of an object."""
 
     name: str
@@ -25,8 +25,7 @@ class Field:
     required: bool
 
 
-@dataclass(eq=False)
-class Option:
+class Option(Struct, eq=False, dict=True):
     """One kind of value that a shape can have."""
 
     raw: Mapping[str, Any]
@@ -93,8 +92,7 @@ class Option:
         return self.raw.get("uniqueItems") is True
 
 
-@dataclass(eq=False)
-class Shape:
+class Shape(Struct, eq=False, dict=True):
     """What may stand at one place: at least one option."""
 
     options: tuple[Option, ...] = ()

@@ -4,7 +4,9 @@ Words say what an amount may be; arithmetic decides. All amounts are whole hundr
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pipeline.sandbox import words
 from pipeline.sandbox.amounts import Number
@@ -20,8 +22,7 @@ CERTAIN = ITEMS_FIT + ADDS_UP + GROSS_PRINTED + TAX_CERTAIN
 KINDS_BY_RANK = ("none", "item", "left", "gross", "incl", "net", "tax", "total")
 
 
-@dataclass(frozen=True, slots=True)
-class Sum:
+class Sum(Struct, frozen=True):
     """An amount with a word of totals before it."""
 
     kind: str
@@ -29,8 +30,7 @@ class Sum:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """A line that may be an item, with its amounts from left to right."""
 
     line: int
@@ -40,14 +40,12 @@ class Row:
         return self.cents[-min(column, len(self.cents))]
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
+class Items(Struct, frozen=True):
     rows: tuple[Row, ...] = ()
     column: int = 1
 
 
-@dataclass(slots=True)
-class Amounts:
+class Amounts(Struct):
     sums: list[Sum] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     _runs: dict[int, Items | None] = field(default_factory=dict)  # found before, by what they add up to
@@ -67,8 +65,7 @@ class Amounts:
         return Items(tuple(row for row in self.rows if first is None or row.line < first))
 
 
-@dataclass(frozen=True, slots=True)
-class Solution:
+class Solution(Struct, frozen=True):
     net: int | None
     tax: int | None
     gross: int | None

@@ -5,10 +5,11 @@ that fits the schema comes out in any case (`rule_records`).
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any
+
+from msgspec import Struct
 
 from pipeline.sandbox.exchange import BYTES_PER_TOKEN, cut
 from pipeline.sandbox.page import Page
@@ -23,8 +24,7 @@ READ_SHARE = 0.8  # of a cap
 NOTHING_TO_READ = "(empty)"
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """A schema, made ready to be filled."""
 
     shape: Shape

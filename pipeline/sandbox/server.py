@@ -8,11 +8,12 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 import orjson
 from aiohttp import web
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.errors import JobError
 from pipeline.job import Sandbox
@@ -32,8 +33,7 @@ REFUSAL = "I'm sorry, but I can't help with that."
 JSON_TYPE = "application/json"
 
 
-@dataclass(slots=True)
-class Call:
+class Call(Struct):
     """One request that was let in."""
 
     wire: Wire

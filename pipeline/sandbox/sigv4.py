@@ -8,9 +8,10 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from pipeline.sandbox.exchange import Received
 
@@ -27,8 +28,7 @@ MISMATCH = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """Why a signature is not accepted: AWS's exception, with its status."""
 
     status: int
@@ -36,8 +36,7 @@ class Problem:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(Struct, frozen=True):
     """What a header Authorization says."""
 
     key_id: str

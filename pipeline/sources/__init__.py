@@ -6,12 +6,12 @@ A row that cannot be used is yielded with its `problem`; a file that cannot be r
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from typing import Any
 
 import pyarrow as pa
+from msgspec.structs import replace
 
 from pipeline.errors import JobError
 from pipeline.job import Input

@@ -6,11 +6,11 @@ The same rules hold on a disk and in a bucket. Hidden files, and those that begi
 import difflib
 import fnmatch
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 
 import orjson
 import pyarrow as pa
+from msgspec import Struct
 from pyarrow import fs as pafs
 
 from pipeline.errors import JobError
@@ -31,8 +31,7 @@ EDGE_BYTES = 64 * 1024  # of both ends of a file that its fingerprint covers
 DIGEST_BYTES = 16
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True):
     """One file of the input. `name` is what messages call it: its path below the folder or glob."""
 
     fs: pafs.FileSystem

@@ -5,11 +5,11 @@ Credentials come from each cloud's own chain, never from the URL.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
+from msgspec import Struct
 from pyarrow import fs as pafs
 
 from pipeline.errors import JobError
@@ -19,8 +19,7 @@ REQUEST_TIMEOUT_S = 60
 MAX_ATTEMPTS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A file system, a path inside it, and how such paths are written for people."""
 
     fs: pafs.FileSystem

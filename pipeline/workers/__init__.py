@@ -12,10 +12,12 @@ import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pipeline.admission import Admission, Turn
 from pipeline.dispatching import Met
@@ -43,8 +45,7 @@ class WorkerFailed(Exception):
     """A bug in a worker; it has printed where."""
 
 
-@dataclass(slots=True)
-class Where:
+class Where(Struct):
     """What workers need beside the job: the wire's settings, and who looks on."""
 
     model: Model
@@ -53,8 +54,7 @@ class Where:
     observed: bool
 
 
-@dataclass(slots=True)
-class _Seat:
+class _Seat(Struct):
     """One share, and who works on it."""
 
     share: Share

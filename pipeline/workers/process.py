@@ -10,8 +10,9 @@ import socket
 import sys
 import traceback
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pipeline.calling import Caller
 from pipeline.columns import RecordColumn
@@ -33,8 +34,7 @@ from pipeline.workers.remote import RemoteGate, raised
 TELL_EVERY_S = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Errand:
+class Errand(Struct, frozen=True):
     """What a worker is told once, at its start."""
 
     job: Job
@@ -48,8 +48,7 @@ class Errand:
     observed: bool  # somebody wants to see every call and outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Struct, frozen=True):
     """A worker's tally so far."""
 
     ok: int

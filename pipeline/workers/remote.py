@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import count
+
+from msgspec import Struct
 
 from pipeline.admission import NeverFits, Stopped, TenantOverBudget
 from pipeline.gates import Admitted
@@ -12,8 +13,7 @@ from pipeline.limits import Used
 from pipeline.work import LimitSeen, ParkReason, Request
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What the run has to know of a request to admit it."""
 
     input_tokens: int
