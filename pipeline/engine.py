@@ -29,7 +29,7 @@ from pipeline.gates import LocalGate, Needs
 from pipeline.ledger import Ledger
 from pipeline.ledger.records import Send
 from pipeline.limits import Governor, LimitRules, rules_of
-from pipeline.limits.rules import FIRST_CALLS
+from pipeline.limits.opening import WRITES_CACHE, FirstCalls
 from pipeline.loops import loop_factory, settle_garbage
 from pipeline.output import finished, ready_folder
 from pipeline.preparing import Prepared
@@ -139,7 +139,7 @@ class Run:
             spent_usd=from_units(ledger.spent_units()),
             spent_by_tenant={tenant: from_units(units) for tenant, units in by_tenant.items()},
             learned=None if remembered is None else json.loads(remembered),
-            first_calls=1 if self._caching.warm else FIRST_CALLS,
+            first=WRITES_CACHE if self._caching.warm else FirstCalls(),
         )
 
     @property

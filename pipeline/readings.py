@@ -23,6 +23,7 @@ WORDS = {  # why calls wait, as people say it
     "output_tokens": "output tokens",
     "tokens": "tokens",
     "slots": "free slots",
+    "first_answer": "the first answer",
     "budget": "the budget",
     "retry_after": "a Retry-After",
     "circuit": "the provider to come back",

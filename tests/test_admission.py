@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.admission import Admission, NeverFits, Stopped, TenantOverBudget
 from pipeline.limits import Governor, LimitRules, Need, Ticket, Used
+from pipeline.limits.opening import WRITES_CACHE, FirstCalls
 from pipeline.work import Lane, LimitSeen, ParkReason
 
 
@@ -443,6 +444,37 @@ def test_nobody_who_stands_aside_is_forgotten(lives, stop_s):
         assert all(end is None or isinstance(end, asyncio.CancelledError | Stopped) for end in ended)
         gov.check_at_rest()
         assert admission.waiting == 0
+
+    virtual_time.run(main())
+
+
+@pytest.mark.parametrize(
+    ("first", "answer_s", "went_s"),
+    [
+        (FirstCalls(), 20.0, [0.0] * 5 + [0.5] * 15),
+        (FirstCalls(), 0.1, [0.0] * 5 + [0.1] * 15),
+        (WRITES_CACHE, 20.0, [0.0] + [20.0] * 19),
+    ],
+    ids=["a slow answer", "a quick answer", "one that writes a cache"],
+)
+def test_a_few_calls_go_first(first, answer_s, went_s):
+    """Until one is answered or, where nothing but a rejection is waited for, half a second; and it says so."""
+
+    async def main():
+        loop, went = asyncio.get_running_loop(), []
+        _, admission = make(concurrency=64, requests_per_minute=60_000, first=first)
+        began_s = loop.time()
+
+        async def one():
+            ticket = await admission.admit(need())
+            went.append(round(loop.time() - began_s, 3))
+            await asyncio.sleep(answer_s)
+            admission.settle(ticket, SPENT)
+            admission.ok(None, ticket)
+
+        await asyncio.gather(*(one() for _ in range(20)))
+        assert [round(at_s, 2) for at_s in went] == went_s
+        assert admission.snapshot().waited_share == {"first_answer": 1.0}
 
     virtual_time.run(main())
 

@@ -11,8 +11,8 @@ from scenarios import Scenario
 from pipeline.admission import Admission
 from pipeline.calibrating import TokenScale
 from pipeline.limits import Governor, LimitRules, Need, Used
+from pipeline.limits.opening import FirstCalls
 from pipeline.limits.profiles import BEDROCK_CLAUDE, PROFILES
-from pipeline.limits.rules import FIRST_CALLS
 from pipeline.retrying import backoff_s
 
 FREE = Decimal(0)
@@ -71,4 +71,4 @@ class Ours:
 
 def rules_for(scenario: Scenario, concurrency: int = CONCURRENCY) -> LimitRules:
     profile = BEDROCK_CLAUDE if scenario.rules.burn > 1.0 else PROFILES[scenario.profile]
-    return LimitRules(concurrency=concurrency, profile=profile, first_calls=FIRST_CALLS, **scenario.job)
+    return LimitRules(concurrency=concurrency, profile=profile, first=FirstCalls(), **scenario.job)

@@ -4,6 +4,7 @@ Requests, tokens, dollars and slots are the same thing: a budget with a level an
 call is admitted when its worst case fits all of them at once, and settled to what it really used, exactly once.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -16,6 +17,7 @@ from pipeline.limits.climbing import Climb
 from pipeline.limits.lane_set import LaneSet
 from pipeline.limits.lanes import LaneView
 from pipeline.limits.mirrors import sane
+from pipeline.limits.opening import Opening
 from pipeline.limits.remembering import Memory, read, written
 from pipeline.limits.rules import LimitRules, rules_of
 from pipeline.limits.silence import News
@@ -54,6 +56,7 @@ class Wait(Struct, frozen=True):
 
 GO = Wait(0.0)
 FOR_BUDGET, FOR_SLOTS, FOR_PROBES = Wait(None, "budget"), Wait(None, "slots"), Wait(None, "circuit")
+FOR_FIRST = Wait(None, "first_answer")
 
 
 class Ticket(Struct):
@@ -104,7 +107,7 @@ class Governor:
         if memory.slots is not None and memory.answers_per_s is not None:
             self._climb = Climb.resumed(memory.slots, memory.answers_per_s)
         self._probes = 0
-        self._first_calls = rules.first_calls or None
+        self._opening = Opening(rules.first)
 
     @property
     def gate_until_s(self) -> float:
@@ -155,6 +158,8 @@ class Governor:
             return FOR_BUDGET
         if self.full:
             return FOR_SLOTS
+        if (first_s := self._opening.wait_s(self.in_flight, now_s)) > 0.0:
+            return FOR_FIRST if first_s == math.inf else Wait(first_s, FOR_FIRST.why)
         if now_s < self._gate.until_s:
             return Wait(self._gate.until_s - now_s, "retry_after", firm=True)
         circuit_s = self._circuit.wait_s(self._probes, now_s)
@@ -173,9 +178,8 @@ class Governor:
 
     @property
     def slots(self) -> int:
-        """Calls at once: as many as give most answers, while no limit is known; few until the first was answered."""
-        most = self.concurrency if self._lanes.known else min(self.concurrency, int(self._climb.slots))
-        return most if self._first_calls is None else min(most, self._first_calls)
+        """Calls at once: as many as give most answers, while no limit is known."""
+        return self.concurrency if self._lanes.known else min(self.concurrency, int(self._climb.slots))
 
     def offer(self, need: Need, now_s: float) -> Ticket | Wait:
         """Admit it, or say how long it has to wait."""
@@ -186,6 +190,7 @@ class Governor:
         held, next_s = self._lanes.take(need, reserved, now_s, self._gate.pace_most(now_s))
         if next_s is not None:
             self._gate.hold(next_s)
+        self._opening.taken(now_s)
         probe = self._circuit.width is not None
         self.in_flight += 1
         self._probes += probe
@@ -230,7 +235,7 @@ class Governor:
 
         `lane`: what was short, where the provider says it.
         """
-        self._first_calls = None
+        self._opening.answered()
         self._circuit.succeeded(ticket.held.taken_s)  # whoever says 429 is not down
         hint_s = sane(retry_after_s, HINT_MOST_S)
         fresh = self._gate.news(ticket.held.taken_s, hint_s, now_s)
@@ -255,7 +260,7 @@ class Governor:
 
     def on_ok(self, now_s: float, ticket: Ticket | None = None) -> None:
         """`ticket`: of the call that was answered: one sent before the last 429 or outage says nothing of its end."""
-        self._first_calls = None
+        self._opening.answered()
         sent_s = now_s if ticket is None else ticket.held.taken_s
         self._gate.succeeded(sent_s)
         self._circuit.succeeded(sent_s)

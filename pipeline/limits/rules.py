@@ -8,9 +8,8 @@ from typing import Any
 from msgspec import Struct, field
 
 from pipeline.job import Job
+from pipeline.limits.opening import FirstCalls
 from pipeline.limits.profiles import UNKNOWN, Profile, profile_of
-
-FIRST_CALLS = 5
 
 
 class LimitRules(Struct, frozen=True, kw_only=True):
@@ -29,7 +28,7 @@ class LimitRules(Struct, frozen=True, kw_only=True):
     gamma: float = 4.0  # times the refill of a bucket that one may go at while it lasts
     count_gamma: float = 8.0  # the same of a count per minute
     first_window: int = 16  # calls at once to begin with, while no limit is known
-    first_calls: int = 0  # calls at once until one was answered: a bad key costs no more. 0: as many as may go
+    first: FirstCalls | None = None  # go alone; None: as many as may go
     learned: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
@@ -44,7 +43,7 @@ def rules_of(
     spent_usd: Decimal,
     spent_by_tenant: Mapping[str, Decimal] | None = None,
     learned: Mapping[str, Any] | None = None,
-    first_calls: int = FIRST_CALLS,
+    first: FirstCalls = FirstCalls(),  # noqa: B008 (frozen)
 ) -> LimitRules:
     limits = job.limits
     return LimitRules(
@@ -59,5 +58,5 @@ def rules_of(
         alert_at=job.budget.alert_at,
         profile=profile_of(job.model.provider, job.model.name),
         learned=learned,
-        first_calls=first_calls,
+        first=first,
     )
