@@ -5,6 +5,7 @@ depends on the model alone, so it is the same every night, also when a column is
 """
 
 import base64
+import contextlib
 import datetime as dt
 import enum
 import json
@@ -13,9 +14,10 @@ import types
 import typing
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, cast, get_args, get_origin
 from uuid import UUID
 
+import orjson
 import pyarrow as pa
 from msgspec import Struct
 from pydantic import AwareDatetime, BaseModel, NaiveDatetime, RootModel, TypeAdapter
@@ -23,14 +25,21 @@ from pydantic import AwareDatetime, BaseModel, NaiveDatetime, RootModel, TypeAda
 JSON_METADATA = {b"encoding": b"json"}
 SUSPECT = re.compile(r'[0-9"](?:[0-9]{18}|(?:0001|9999)-)')  # more than 64 bits; a day that another time zone has not
 Convert = Callable[[Any], Any]
+CANNOT = (pa.ArrowException, ValueError, TypeError, AttributeError, ArithmeticError)  # hold this value
 DECODE = json.JSONDecoder(parse_float=Decimal).decode  # made once: `json.loads` makes one for every text
 
 
 class _Kind(Struct, frozen=True):
-    """An Arrow type, and how a JSON value becomes what Arrow takes for it."""
+    """An Arrow type, and how a JSON value becomes what Arrow takes for it.
+
+    `quick` is `convert` for values as Pydantic writes them, None where Arrow takes those as they are. It may change the
+    value in place, and raises, as Arrow does, for a value of another kind. `exact`: no digit may be lost in decoding.
+    """
 
     type: pa.DataType
     convert: Convert
+    quick: Convert | None = None
+    exact: bool = False
     is_json: bool = False
 
 
@@ -44,8 +53,15 @@ class RecordColumn:
 
     def array(self, records: Sequence[str | None]) -> pa.StructArray:
         """Records as `model_dump_json` made them; None is null."""
-        convert = self._kind.convert
-        values = [None if record is None else convert(DECODE(record)) for record in records]
+        if not self._kind.exact:
+            with contextlib.suppress(*CANNOT):  # a serializer of the user's writes other kinds than its field is of
+                return self._with(records, orjson.loads, self._kind.quick)
+        return self._with(records, DECODE, self._kind.convert)
+
+    def _with(self, records: Sequence[str | None], decode: Convert, convert: Convert | None) -> pa.StructArray:
+        values = [None if record is None else decode(record) for record in records]
+        if convert is not None:
+            values = [None if value is None else convert(value) for value in values]
         return pa.array(values, self.type)
 
     def problem_of(self, record: str) -> str | None:
@@ -57,7 +73,7 @@ class RecordColumn:
             return None
         try:
             self.array([record])
-        except (pa.ArrowException, ValueError, TypeError, OverflowError, ArithmeticError) as error:
+        except CANNOT as error:
             return f"the record cannot be stored: {str(error).splitlines()[0]}"
         return None
 
@@ -76,12 +92,31 @@ def _struct(kinds: dict[str, _Kind], *, root: bool = False) -> _Kind:
         pa.field(name, kind.type, metadata=JSON_METADATA if kind.is_json else None) for name, kind in kinds.items()
     ]
     steps = [(name, kind.convert) for name, kind in kinds.items()]
+    quick_steps = [(name, kind.quick) for name, kind in kinds.items() if kind.quick is not None]
 
     def convert(value: Any) -> dict[str, Any]:  # noqa: ANN401 (any JSON value)
         get = {"root": value}.get if root else value.get
         return {name: None if (found := get(name)) is None else step(found) for name, step in steps}
 
-    return _Kind(pa.struct(fields), convert)
+    def quick(value: Any) -> dict[str, Any]:  # noqa: ANN401 (any JSON value)
+        found = {"root": value} if root else value
+        for name, step in quick_steps:
+            if (inner := found.get(name)) is not None:
+                found[name] = step(inner)
+        return cast("dict[str, Any]", found)
+
+    exact = any(kind.exact for kind in kinds.values())
+    return _Kind(pa.struct(fields), convert, quick if quick_steps or root else None, exact)
+
+
+def _list(inner: _Kind) -> _Kind:
+    field = pa.field("item", inner.type, metadata=JSON_METADATA if inner.is_json else None)
+
+    def each(step: Convert) -> Convert:
+        return lambda value: [None if one is None else step(one) for one in value]
+
+    quick = None if inner.quick is None else each(inner.quick)
+    return _Kind(pa.list_(field), each(inner.convert), quick, inner.exact)
 
 
 def _of(annotation: Any, metadata: Sequence[Any], above: tuple[type, ...]) -> _Kind:  # noqa: ANN401 (a table of kinds)
@@ -95,9 +130,7 @@ def _of(annotation: Any, metadata: Sequence[Any], above: tuple[type, ...]) -> _K
     if origin in {list, set, frozenset, typing.Sequence} or (
         origin is tuple and len(arguments) == 2 and arguments[1] is ...
     ):
-        inner = _of(arguments[0], (), above)
-        field = pa.field("item", inner.type, metadata=JSON_METADATA if inner.is_json else None)
-        return _Kind(pa.list_(field), lambda value: [None if one is None else inner.convert(one) for one in value])
+        return _list(_of(arguments[0], (), above))
     if isinstance(annotation, type):
         return _of_class(annotation, metadata, above)
     if annotation in {AwareDatetime, NaiveDatetime}:
@@ -149,7 +182,13 @@ def _decimal(metadata: Sequence[Any]) -> _Kind:
             digits = getattr(inner, "max_digits", None) or digits
     if digits is None or places is None or digits > 38:
         return _Kind(pa.string(), str)  # nothing says how many digits: text loses none
-    return _Kind(pa.decimal128(digits, places), lambda value: Decimal(str(value)))
+    return _Kind(pa.decimal128(digits, places), lambda value: Decimal(str(value)), _decimal_of_text)
+
+
+def _decimal_of_text(value: Any) -> Decimal:  # noqa: ANN401 (any JSON value)
+    if not isinstance(value, str):
+        raise TypeError("a number that was decoded has lost digits")
+    return Decimal(value)
 
 
 def _datetime(*, naive: bool) -> _Kind:
@@ -159,11 +198,13 @@ def _datetime(*, naive: bool) -> _Kind:
             return found
         return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)
 
-    return _Kind(pa.timestamp("us") if naive else pa.timestamp("us", tz="UTC"), convert)
+    return _Kind(pa.timestamp("us") if naive else pa.timestamp("us", tz="UTC"), convert, convert)
 
 
 def _json() -> _Kind:
-    return _Kind(pa.string(), lambda value: json.dumps(value, ensure_ascii=False, default=_digits), is_json=True)
+    return _Kind(
+        pa.string(), lambda value: json.dumps(value, ensure_ascii=False, default=_digits), exact=True, is_json=True
+    )
 
 
 def _digits(value: Decimal) -> float:
@@ -178,14 +219,18 @@ def _writes_strings(kind: type) -> bool:
         return False
 
 
+def _same(kind: pa.DataType, convert: Convert) -> _Kind:
+    return _Kind(kind, convert, convert)
+
+
 SIMPLE: dict[type, _Kind] = {
     str: _Kind(pa.string(), str),
     bool: _Kind(pa.bool_(), bool),
     int: _Kind(pa.int64(), int),
     float: _Kind(pa.float64(), float),
-    bytes: _Kind(pa.binary(), lambda value: value.encode() if isinstance(value, str) else base64.b64decode(value)),
-    dt.date: _Kind(pa.date32(), dt.date.fromisoformat),
-    dt.time: _Kind(pa.time64("us"), lambda value: dt.time.fromisoformat(value).replace(tzinfo=None)),
-    dt.timedelta: _Kind(pa.duration("us"), lambda value: TypeAdapter(dt.timedelta).validate_python(value)),
+    bytes: _same(pa.binary(), lambda value: value.encode() if isinstance(value, str) else base64.b64decode(value)),
+    dt.date: _same(pa.date32(), dt.date.fromisoformat),
+    dt.time: _same(pa.time64("us"), lambda value: dt.time.fromisoformat(value).replace(tzinfo=None)),
+    dt.timedelta: _same(pa.duration("us"), lambda value: TypeAdapter(dt.timedelta).validate_python(value)),
     UUID: _Kind(pa.string(), str),
 }

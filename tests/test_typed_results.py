@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field, field_serializer
 from scripted_server import Scripted
 
 from pipeline.columns import RecordColumn
@@ -190,3 +190,71 @@ def test_types_are_declared_by_the_model_alone():
     assert column.array([]).type == column.array([Every().model_dump_json(), None]).type == column.type
     assert column.type.field("d").type == pa.string()
     assert column.type.field("f").type == pa.timestamp("us", tz="UTC")
+
+
+class Part(BaseModel):
+    price: Decimal = Field(max_digits=12, decimal_places=2)
+    pieces: int | None = None
+    when: list[dt.date] = []
+
+
+class Plain(BaseModel):
+    """No field that is kept as JSON: columns of such models are made the quick way."""
+
+    name: str
+    share: float | None = None
+    good: bool = True
+    day: dt.date | None = None
+    moment: AwareDatetime | None = None
+    clock: dt.time | None = None
+    lasts: dt.timedelta | None = None
+    raw: bytes = b""
+    free: Decimal = Decimal(0)
+    parts: list[Part] = []
+    part: Part | None = None
+    names: list[str | None] = []
+
+
+class Odd(BaseModel):
+    """What a serializer of the user's writes need not be of the field's kind."""
+
+    name: str
+    amount: Decimal = Field(max_digits=34, decimal_places=10)
+
+    @field_serializer("name")
+    def _as_number(self, name: str) -> int | str:
+        return len(name) if name.startswith("n") else name
+
+    @field_serializer("amount")
+    def _as_digits(self, amount: Decimal) -> int | str:
+        return int(amount) if amount == int(amount) else str(amount)
+
+
+class Free(BaseModel):
+    either: int | str
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+CENTS = st.decimals(-(10**9), 10**9, places=2)
+DAYS = st.dates(dt.date(1, 1, 1))
+PARTS = st.builds(
+    Part, price=CENTS, pieces=st.none() | st.integers(-(2**63), 2**63 - 1), when=st.lists(DAYS, max_size=2)
+)
+PLAIN = st.builds(
+    Plain, name=TEXT, share=st.none() | st.floats(allow_nan=False, allow_infinity=False), day=st.none() | DAYS,
+    moment=st.none() | st.datetimes(timezones=st.just(dt.UTC)),
+    clock=st.none() | st.times(), lasts=st.none() | st.timedeltas(dt.timedelta(-(10**5)), dt.timedelta(10**5)),
+    raw=st.binary(max_size=4).filter(bytes.isascii), free=st.decimals(allow_nan=False, allow_infinity=False),
+    parts=st.lists(PARTS, max_size=2), part=st.none() | PARTS, names=st.lists(st.none() | TEXT, max_size=2),
+)  # fmt: skip
+ODD = st.builds(Odd, name=TEXT, amount=st.decimals(-(10**19), 10**19, places=3) | st.integers(2**64, 10**20))
+FREE = st.builds(Free, either=TEXT | st.integers())
+
+
+@given(st.lists(st.none() | PLAIN, max_size=4) | st.lists(ODD, max_size=4) | st.lists(FREE, max_size=4))
+def test_the_quick_way_to_a_column_and_the_exact_one_agree(records):
+    """A record that only the exact way can read makes it be taken for its neighbours too: they stay the same."""
+    column = RecordColumn(type(records[0]) if records and records[0] else Plain)
+    texts = [None if record is None else record.model_dump_json() for record in records]
+    exactly = column.array([*texts, '{"unknown": NaN}'])
+    assert column.array(texts).equals(exactly[:-1])
