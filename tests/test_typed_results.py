@@ -15,6 +15,8 @@ from pydantic import AwareDatetime, BaseModel, Field, field_serializer
 from scripted_server import Scripted
 
 from pipeline.columns import RecordColumn
+from pipeline.pricing import from_units
+from pipeline.results.views import cost_column
 from pipeline.validating import Invalid, Valid, check
 
 SCHEMA = """
@@ -247,7 +249,7 @@ PLAIN = st.builds(
     raw=st.binary(max_size=4).filter(bytes.isascii), free=st.decimals(allow_nan=False, allow_infinity=False),
     parts=st.lists(PARTS, max_size=2), part=st.none() | PARTS, names=st.lists(st.none() | TEXT, max_size=2),
 )  # fmt: skip
-ODD = st.builds(Odd, name=TEXT, amount=st.decimals(-(10**19), 10**19, places=3) | st.integers(2**64, 10**20))
+ODD = st.builds(Odd, name=TEXT, amount=st.decimals(-(10**19), 10**19, places=3) | st.just(99_999_999_999_999_999_999))
 FREE = st.builds(Free, either=TEXT | st.integers())
 
 
@@ -258,3 +260,11 @@ def test_the_quick_way_to_a_column_and_the_exact_one_agree(records):
     texts = [None if record is None else record.model_dump_json() for record in records]
     exactly = column.array([*texts, '{"unknown": NaN}'])
     assert column.array(texts).equals(exactly[:-1])
+
+
+@given(st.lists(st.none() | st.integers(0, 2**63 - 1), max_size=6))
+def test_a_column_of_costs_holds_what_the_ledger_does(units):
+    """To the last of its ten places, and null where the cost is not known."""
+    column = cost_column(units)
+    column.validate(full=True)
+    assert column.to_pylist() == [None if number is None else from_units(number) for number in units]

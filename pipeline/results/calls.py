@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from pipeline.ledger import records
-from pipeline.pricing import from_units
-from pipeline.results.views import COST, ROW_GROUP_ROWS, TOKENS, Totals, View
+from pipeline.results.views import COST, ROW_GROUP_ROWS, TOKENS, Totals, View, batch_of, cost_column
 
 CALL_SCHEMA = pa.schema(
     [
@@ -48,6 +47,14 @@ def call_batches(db: sqlite3.Connection, run: int, view: View, totals: Totals) -
         f"SELECT {', '.join(names)} FROM calls WHERE run = ? AND row <= (SELECT MAX(row) FROM rows) ORDER BY call",  # noqa: S608 (own names)
         (run,),
     )
+    constant = {
+        "provider": pa.scalar(view.provider),
+        "model": pa.scalar(view.model),
+        "betas": pa.scalar(view.betas, pa.list_(pa.string())),
+        "stream": pa.scalar(view.stream),
+        "feature": pa.scalar(view.feature),
+        "prompt_version": pa.scalar(view.prompt_version),
+    }
     while fetched := cursor.fetchmany(ROW_GROUP_ROWS):
         columns = dict(zip(names, zip(*fetched, strict=True), strict=True))
         totals.calls += len(fetched)
@@ -56,19 +63,15 @@ def call_batches(db: sqlite3.Connection, run: int, view: View, totals: Totals) -
             for purpose, attempt in zip(columns["purpose"], columns["attempt"], strict=True)
         )
         totals.rate_limited += columns["error_code"].count("rate_limited")
-        constant = {"provider": view.provider, "model": view.model, "stream": view.stream, "feature": view.feature}
-        constant["prompt_version"] = view.prompt_version
         values = {
             **columns,
-            **{name: [value] * len(fetched) for name, value in constant.items()},
+            **{name: pa.repeat(value, len(fetched)) for name, value in constant.items()},
             "retry_count": [attempt - 1 for attempt in columns["attempt"]],
             "sent_at": columns["sent_us"],
-            "betas": [list(view.betas)] * len(fetched),
-            "cost_usd": [None if units is None else from_units(units) for units in columns["cost_units"]],
+            "cost_usd": cost_column(columns["cost_units"]),
             "tenant_hash": [tenant_hash(tenant) for tenant in columns["tenant"]],
         }
-        arrays = [pa.array(values[column.name], column.type) for column in CALL_SCHEMA]
-        yield pa.RecordBatch.from_arrays(arrays, schema=CALL_SCHEMA)
+        yield batch_of(values, CALL_SCHEMA)
 
 
 def tenant_hash(tenant: str | None) -> str | None:

@@ -12,8 +12,7 @@ import pyarrow as pa
 from msgspec import Struct
 
 from pipeline.ledger import records
-from pipeline.pricing import from_units
-from pipeline.results.views import COST, ROW_GROUP_ROWS, TOKENS, Totals, View
+from pipeline.results.views import COST, ROW_GROUP_ROWS, TOKENS, Totals, View, batch_of, cost_column
 from pipeline.work import ErrorCode, Outcome, Status
 
 
@@ -83,10 +82,10 @@ def result_batches(
     for line in _lines(db, run, view, totals):
         lines.append(line)
         if len(lines) >= ROW_GROUP_ROWS:
-            yield _columns(lines, view, keeper)
+            yield _columns(lines, view, keeper, totals)
             lines = []
     if lines:
-        yield _columns(lines, view, keeper)
+        yield _columns(lines, view, keeper, totals)
 
 
 def _lines(db: sqlite3.Connection, run: int, view: View, totals: Totals) -> Iterator[_Line]:
@@ -154,6 +153,8 @@ def _row_lines(
 
 
 def _together(spent: dict[int, _Spent]) -> _Spent:
+    if len(spent) == 1:
+        return next(iter(spent.values()))
     whole = _Spent()
     for part in spent.values():
         whole.add(part.calls, part.tokens, part.usd_units)
@@ -179,17 +180,12 @@ def _count(totals: Totals, lines: Sequence[_Line]) -> None:
     totals.repaired += bool(first.outcome and first.outcome.repaired)
     if first.answer_from is not None:
         totals.answer_from[first.answer_from] += 1
-    for line in lines:
-        totals.usd_units += line.spent.usd_units
-        for name, count in zip(TOKENS, line.spent.tokens, strict=True):
-            totals.tokens[name] += count
 
 
-def _columns(lines: Sequence[_Line], view: View, keeper: "_Keeper") -> pa.RecordBatch:
+def _columns(lines: Sequence[_Line], view: View, keeper: "_Keeper", totals: Totals) -> pa.RecordBatch:
     schema = results_schema(view)
     done = [line.outcome for line in lines]
-    known = [view.provider if line.outcome else None for line in lines]
-    cost = [from_units(line.spent.usd_units) if view.priced else None for line in lines]
+    cost = [line.spent.usd_units if view.priced else None for line in lines]
     values: dict[str, Any] = {
         "row": [line.row for line in lines],
         "id": [line.id for line in lines],
@@ -202,23 +198,21 @@ def _columns(lines: Sequence[_Line], view: View, keeper: "_Keeper") -> pa.Record
         "conflicts": [list(outcome.conflicts) if outcome else [] for outcome in done],
         "chunks": [outcome.chunks if outcome else 0 for outcome in done],
         "calls": [line.spent.calls for line in lines],
-        "provider": known,
-        "model": [view.model if provider else None for provider in known],
+        "provider": [view.provider if outcome else None for outcome in done],
+        "model": [view.model if outcome else None for outcome in done],
         "model_version": [outcome.model_version if outcome else None for outcome in done],
-        "cost_usd": cost,
+        "cost_usd": cost_column(cost),
         "finish_reason": [outcome.finish_reason if outcome else None for outcome in done],
         "latency_ms": [line.outcome.latency_ms if line.outcome and line.spent.calls else None for line in lines],
-        "prompt_version": [view.prompt_version] * len(lines),
+        "prompt_version": pa.repeat(pa.scalar(view.prompt_version), len(lines)),
         "answer_from": [line.answer_from for line in lines],
     }
-    for position, name in enumerate(TOKENS):
-        values[name] = [line.spent.tokens[position] for line in lines]
+    values.update(zip(TOKENS, zip(*(line.spent.tokens for line in lines), strict=True), strict=True))
+    for name in TOKENS:
+        totals.tokens[name] += sum(values[name])
+    totals.usd_units += sum(line.spent.usd_units for line in lines)
     values.update(keeper.columns([line.row for line in lines]))
-    arrays = [
-        values[name.name] if isinstance(values[name.name], pa.Array) else pa.array(values[name.name], name.type)
-        for name in schema
-    ]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    return batch_of(values, schema)
 
 
 class _Keeper:
