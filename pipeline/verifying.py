@@ -19,7 +19,8 @@ from msgspec import Struct
 
 from pipeline.errors import JobError
 from pipeline.job import Prices
-from pipeline.ledger import FILE, connect, records
+from pipeline.ledger import FILE, connect
+from pipeline.ledger.schema import damaged
 from pipeline.manifest import read_manifest
 from pipeline.pricetable import rate_for
 from pipeline.pricing import cost_usd, to_units
@@ -156,12 +157,9 @@ def _prices(found: _Folder) -> Iterator[str]:
 
 
 def _checksums(found: _Folder) -> Iterator[str]:
-    tables = {"answers": records.ANSWER_COLUMNS, "outcomes": records.OUTCOME_COLUMNS, "calls": records.CALL_COLUMNS}
     with closing(connect(found.path / FILE, read_only=True)) as db:
-        for table, columns in tables.items():
-            for values in db.execute(f"SELECT {', '.join(columns)}, crc FROM {table}"):  # noqa: S608 (own names)
-                if records.crc(values[:-1]) != values[-1]:
-                    yield f"{FILE}: a record of {table} is damaged: {values[0]!r}"
+        for table, key in damaged(db):
+            yield f"{FILE}: a record of {table} is damaged: {key!r}"
 
 
 def _ledger(found: _Folder) -> Iterator[str]:

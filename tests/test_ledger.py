@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 import time
+import zlib
 from contextlib import closing
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from pipeline.ledger import FILE, LOST, Ledger, connect, ends, records
 from pipeline.ledger.keys import Keys
 from pipeline.ledger.lock import FolderLock, held
 from pipeline.ledger.records import Call, RowEntry, Send
+from pipeline.ledger.schema import CHECKED, damaged
 from pipeline.work import ErrorCode, Outcome, Purpose, Reply, Status, Stop, Usage
 
 HASHES = (b"r" * 16, b"d" * 16, "fingerprint")
@@ -135,6 +137,34 @@ def test_the_second_run_on_a_folder_is_refused_with_who_and_since_when(tmp_path)
         Ledger(tmp_path, "retry").__enter__()
     with Ledger(tmp_path, "run"):
         pass  # free again
+
+
+def test_an_older_ledger_is_brought_up_to_date_and_what_is_damaged_in_it_stays_so(tmp_path):
+    """Version 1 took its checksums of Python's `repr`; both versions can be verified."""
+
+    async def script(ledger):
+        for number in range(3):
+            reply = Reply(f"text {number}", Stop.DONE, "stop", Usage())
+            await ledger.record(call(number), bytes([number]) * 16, reply)
+        await ledger.conclude(outcome())
+
+    use(tmp_path, script)
+    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as db:
+        assert list(damaged(db)) == []
+        db.create_function("crc_repr", -1, lambda *values: zlib.crc32(repr(values).encode()))
+        for table, columns in CHECKED.items():
+            db.execute(f"UPDATE {table} SET crc = crc_repr({', '.join(columns)})")
+        db.execute("UPDATE answers SET text = 'text 7' WHERE text = 'text 1'")
+        db.execute("PRAGMA user_version = 1")
+        assert list(damaged(db)) == [("answers", b"\x01" * 16)]
+
+    async def look(ledger):
+        found = [ledger.answer(bytes([number]) * 16) for number in range(3)]
+        assert [answer and answer.reply.text for answer in found] == ["text 0", None, "text 2"]
+
+    use(tmp_path, look)
+    with closing(connect(tmp_path / FILE, read_only=True)) as db:
+        assert list(damaged(db)) == [("answers", b"\x01" * 16)]
 
 
 def test_a_newer_ledger_is_refused(tmp_path):

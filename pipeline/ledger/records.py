@@ -5,9 +5,11 @@ import zlib
 from collections.abc import Iterable
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, msgpack
 
 from pipeline.work import ErrorCode, Outcome, Purpose, Reply, Status, Stop, Usage
+
+_PACKED = msgpack.Encoder().encode
 
 OUTCOME_COLUMNS = (
     "doc", "run", "session", "row", "status", "records", "error_code", "error", "repaired", "conflicts", "chunks",
@@ -76,12 +78,13 @@ class RowEntry(Struct, frozen=True):
 
 
 def with_crc(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The record and its checksum; SQLite gives back equal values, so `repr` is a stable form."""
+    """The record and its checksum."""
     return (*values, crc(values))
 
 
 def crc(values: tuple[Any, ...]) -> int:
-    return zlib.crc32(repr(values).encode("utf-8", "surrogatepass"))
+    """CRC-32 of the values as a MessagePack array: SQLite gives back equal values, and these have one form only."""
+    return zlib.crc32(_PACKED(values))
 
 
 def outcome_values(outcome: Outcome, run: int, session: int) -> tuple[Any, ...]:

@@ -6,8 +6,21 @@ Money is an integer number of 1e-10 USD; times are microseconds since the epoch.
 """
 
 import sqlite3
+import zlib
+from collections.abc import Iterator
+from typing import Any
 
 from pipeline.errors import LedgerError
+from pipeline.ledger.records import ANSWER_COLUMNS, CALL_COLUMNS, OUTCOME_COLUMNS, crc
+
+CHECKED = {"outcomes": OUTCOME_COLUMNS, "answers": ANSWER_COLUMNS, "calls": CALL_COLUMNS}
+
+
+def _checked_anew(table: str, columns: tuple[str, ...]) -> str:
+    """Version 1 took the CRC of Python's `repr`. A record that is damaged keeps what shows it."""
+    names = ", ".join(columns)
+    return f"UPDATE {table} SET crc = crc_packed({names}) WHERE crc = crc_repr({names});"  # noqa: S608 (own names)
+
 
 MIGRATIONS: tuple[str, ...] = (
     """
@@ -109,6 +122,7 @@ MIGRATIONS: tuple[str, ...] = (
     ) WITHOUT ROWID;
     CREATE TABLE remembered (key TEXT PRIMARY KEY, value TEXT NOT NULL);
     """,
+    "\n".join(_checked_anew(table, columns) for table, columns in CHECKED.items()),
 )
 
 
@@ -120,5 +134,25 @@ def migrate(db: sqlite3.Connection, path: str) -> None:
             f"{path} was written by a newer version of pipeline (ledger format {version}; this one knows "
             f"{len(MIGRATIONS)}). Upgrade pipeline, or give another output folder with --output"
         )
+    if version < len(MIGRATIONS):
+        db.create_function("crc_packed", -1, _crc_packed, deterministic=True)
+        db.create_function("crc_repr", -1, _crc_repr, deterministic=True)
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
         db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
+
+
+def damaged(db: sqlite3.Connection) -> Iterator[tuple[str, Any]]:
+    """(table, first column) of every record whose checksum is not its own; also in a file that is not yet migrated."""
+    crc_of = _crc_repr if db.execute("PRAGMA user_version").fetchone()[0] < 2 else _crc_packed
+    for table, columns in CHECKED.items():
+        for *values, found in db.execute(f"SELECT {', '.join(columns)}, crc FROM {table}"):  # noqa: S608 (own names)
+            if crc_of(*values) != found:
+                yield table, values[0]
+
+
+def _crc_packed(*values: Any) -> int:  # noqa: ANN401 (what SQLite holds)
+    return crc(values)
+
+
+def _crc_repr(*values: Any) -> int:  # noqa: ANN401 (what SQLite holds)
+    return zlib.crc32(repr(values).encode("utf-8", "surrogatepass"))
