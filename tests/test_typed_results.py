@@ -9,7 +9,7 @@ from typing import Literal, Optional, Union
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import AwareDatetime, BaseModel, Field, field_serializer
 from scripted_server import Scripted
@@ -260,6 +260,76 @@ def test_the_quick_way_to_a_column_and_the_exact_one_agree(records):
     texts = [None if record is None else record.model_dump_json() for record in records]
     exactly = column.array([*texts, '{"unknown": NaN}'])
     assert column.array(texts).equals(exactly[:-1])
+
+
+LEAVES = (
+    st.none() | st.booleans() | TEXT | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**20), 10**20)
+    | st.sampled_from([2**63, -(2**63), 10**400]) | CENTS.map(str) | st.decimals(-(10**15), 10**15, places=3).map(str)
+    | st.decimals(allow_nan=True).map(str) | DAYS.map(str) | st.times().map(str) | st.timedeltas().map(str)
+    | st.sampled_from(["0001-01-01T00:00:00+12:00", "9999-12-31T23:59:59-12:00", "2026-11-25T12:00:00Z", "P1D"])
+    | st.just("\ud800")
+)  # fmt: skip
+VALUES = LEAVES | st.lists(LEAVES, max_size=2) | st.dictionaries(TEXT, LEAVES, max_size=2)
+PART = {"price": "1.50", "pieces": 3, "when": ["2026-11-25"]}
+GOOD = {
+    Plain: {
+        "name": "x", "share": 1.5, "good": True, "day": "2026-11-25", "moment": "2026-11-25T12:00:00Z",
+        "clock": "12:00:00", "lasts": None, "raw": "abc", "free": "1.5", "parts": [PART], "part": PART,
+        "names": ["a", None],
+    },
+    Part: PART,
+    Odd: {"name": "x", "amount": "1.5"},
+    Free: {"either": 1},
+}  # fmt: skip
+
+
+@st.composite
+def nearly_good(draw):
+    """(model, records): each as it should be, but for one field, which holds anything."""
+    model = draw(st.sampled_from(list(GOOD)))
+    records = []
+    for _ in range(draw(st.integers(1, 3))):
+        record = {**GOOD[model], draw(st.sampled_from(list(GOOD[model]))): draw(VALUES)}
+        records.append(json.dumps(record))
+    return model, records
+
+
+@settings(max_examples=1000)
+@given(nearly_good())
+@example((Part, [json.dumps({**PART, "pieces": 2**63})]))
+def test_what_a_column_cannot_hold_is_found_before_the_row_is_done(case):
+    """Whatever a user's validators and serializers make of it: publishing never meets one that it cannot write."""
+    model, records = case
+    column = RecordColumn(model)
+    good = [record for record in records if column.problem_of(record) is None]
+    assert len(column.array(good)) == len(column.array([*good, '{"unknown": NaN}'])) - 1 == len(good)
+    for record in set(records) - set(good):
+        with pytest.raises((pa.ArrowException, ValueError, TypeError, AttributeError, ArithmeticError)):
+            column.array([record])
+
+
+OUT_OF_BOUNDS = """
+from decimal import Decimal
+from pydantic import BaseModel, Field, model_validator
+
+class Thing(BaseModel):
+    total: Decimal = Field(max_digits=12, decimal_places=2)
+
+    @model_validator(mode="after")
+    def _with_tax(self):
+        self.total = self.total * Decimal("1.077")
+        return self
+"""
+
+
+def test_a_record_that_its_own_fields_do_not_allow_is_invalid_output(job, server):
+    """A validator that rounds nothing: the row fails and says why, the run is published."""
+    server.script = lambda document, nth, body: Scripted(text='{"total": "1.50"}')
+    (job.folder / "thing.py").write_text(OUT_OF_BOUNDS)
+    job.write(server.url, rows=[{"id": "a", "text": "x"}]).run(code=1)
+    (row,) = job.results()
+    assert (row["status"], row["error_code"], row["calls"]) == ("failed", "invalid_output", 2)
+    assert "cannot be stored" in row["error"]
 
 
 @given(st.lists(st.none() | st.integers(0, 2**63 - 1), max_size=6))
