@@ -68,8 +68,8 @@ def retry_after_s(headers: Mapping[str, str], text: str = "", body_hint: str = "
         return exact_s
     if seconds is not None:
         return seconds
-    found = _said(body_hint)
-    if found is None and (again := AGAIN.search(text.lower())):
+    found = _said(body_hint) if body_hint else None
+    if found is None and text and (again := AGAIN.search(text.lower())):
         found = duration_s(again.group(1))
     return found if found is not None else exact_s
 
@@ -126,7 +126,9 @@ def _lane(
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds, or a date; a date without the answer's own Date is read by this machine's clock."""
-    value = headers.get("retry-after", "")
+    value = headers.get("retry-after")
+    if value is None:
+        return None
     found = _said(value)
     if found is not None:
         return found
@@ -137,13 +139,14 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _reset_s(value: str, headers: Mapping[str, str], now: datetime | None) -> float | None:
-    until, since = _date(value), now or _date(headers.get("date", ""))
+    until = _date(value)
     seconds = None if until else _said(value)
-    if seconds is not None and seconds >= EPOCH_S:
-        return max(0.0, seconds - since.timestamp()) if since else None
-    if until is None:
+    if until is None and (seconds is None or seconds < EPOCH_S):
         return seconds
-    return _until_s(until, since) if since else None
+    since = now or _date(headers.get("date", ""))  # takes longer to read than all the others
+    if since is None:
+        return None
+    return _until_s(until, since) if until else max(0.0, (seconds or 0.0) - since.timestamp())
 
 
 def _until_s(until: datetime, since: datetime) -> float:
