@@ -1,10 +1,10 @@
 """The ledger's records as values, and their columns as SQLite takes them."""
 
-import json
 import zlib
 from collections.abc import Iterable
 from typing import Any
 
+import orjson
 from msgspec import Struct, msgpack
 
 from pipeline.work import ErrorCode, Outcome, Purpose, Reply, Status, Stop, Usage
@@ -95,11 +95,11 @@ def outcome_values(outcome: Outcome, run: int, session: int) -> tuple[Any, ...]:
             session,
             outcome.row,
             str(outcome.status),
-            json.dumps(outcome.records) if outcome.records else None,
+            _json(outcome.records) if outcome.records else None,
             None if outcome.error_code is None else str(outcome.error_code),
             storable(outcome.error),
             int(outcome.repaired),
-            json.dumps(outcome.conflicts) if outcome.conflicts else "[]",
+            _json(outcome.conflicts) if outcome.conflicts else "[]",
             outcome.chunks,
             storable(outcome.finish_reason),
             storable(outcome.model_version),
@@ -132,11 +132,11 @@ def outcome_from(values: Iterable[Any]) -> Outcome:
         doc=doc,
         row=row,
         status=Status(status),
-        records=tuple(json.loads(records)) if records else (),
+        records=tuple(orjson.loads(records)) if records else (),
         error_code=ErrorCode(code) if code else None,
         error=error,
         repaired=bool(repaired),
-        conflicts=() if conflicts == "[]" else tuple(json.loads(conflicts)),
+        conflicts=() if conflicts == "[]" else tuple(orjson.loads(conflicts)),
         chunks=chunks,
         finish_reason=finish,
         model_version=version,
@@ -207,6 +207,10 @@ def send_values(send: Send, session: int) -> tuple[Any, ...]:
         send.at_risk_units,
         send.tenant,
     )
+
+
+def _json(texts: tuple[str, ...]) -> str:
+    return orjson.dumps(texts).decode()
 
 
 def storable(text: str | None) -> str | None:
