@@ -8,7 +8,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
 
@@ -26,9 +26,10 @@ from pipeline.limits import UNSENT, Used
 from pipeline.limits.tails import Latencies
 from pipeline.preparing import Prepared
 from pipeline.pricing import cost_usd, to_units
-from pipeline.progress import Tally, duration
+from pipeline.progress import Tally
 from pipeline.providers import Transport, Wire
 from pipeline.retrying import Action, Decision, Policy, decide
+from pipeline.summaries import parked_text
 from pipeline.work import ErrorCode, Reply, Request, Stop, Usage
 
 CALL_CODES = {
@@ -39,7 +40,6 @@ CALL_CODES = {
     Kind.CONNECTION: "timeout",
 }
 STOP_CODES = {Stop.DONE: None, Stop.TRUNCATED: "truncated", Stop.REFUSED: "refused", Stop.BLOCKED: "blocked"}
-LONGEST_TOLD_S = 366 * 86400.0
 FATE_UNKNOWN = {Kind.TIMEOUT, Kind.CONNECTION}
 
 
@@ -265,7 +265,7 @@ class Caller:
             case Action.FAIL if decision.code is not None:
                 raise RowFailed(decision.code, str(failure))
             case _ if decision.park is not None:
-                self._gate.stop(decision.park, parked_because(failure, datetime.now(UTC)))
+                self._gate.stop(decision.park, parked_text(failure, datetime.now(UTC)))
                 await self._gate.pause(0)  # raises Stopped
 
     def _cost(self, usage: Usage) -> Decimal | None:
@@ -283,15 +283,6 @@ class _Try(Struct, frozen=True):
     number: int  # from 1
     wait_ms: int
     tries: _Tries
-
-
-def parked_because(failure: CallFailed, now: datetime) -> str:
-    """The provider's words, and when it says that they no longer hold."""
-    seconds = failure.retry_after_s
-    if seconds is None or not 0 < seconds < LONGEST_TOLD_S:
-        return str(failure)
-    ends = (now + timedelta(seconds=seconds)).strftime("%Y-%m-%d %H:%M UTC")
-    return f"{failure}. By the provider's own word that ends at {ends}, in {duration(seconds)}"
 
 
 def _used(usage: Usage, cost: Decimal | None) -> Used:

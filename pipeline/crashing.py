@@ -1,7 +1,7 @@
 """Named places at which a test may kill the process, between every two steps that a crash could come between.
 
-`PIPELINE_CRASH_AT=NAME` or `NAME:N` kills it, as `kill -9` does, when the place is reached for the N-th time. For tests
-of crash consistency only; without the variable a place costs one comparison.
+`PIPELINE_CRASH_AT=NAME` or `NAME:N` kills it, as `kill -9` does, when the place is reached for the N-th time;
+`PIPELINE_CRASH_BY=SIGSTOP` holds it there instead. For tests only; without the variable a place costs one comparison.
 """
 
 import os
@@ -28,6 +28,7 @@ POINTS = (
     "run.json-replaced",
 )
 _name, _, _nth = os.environ.get("PIPELINE_CRASH_AT", "").partition(":")
+_by = signal.Signals[os.environ.get("PIPELINE_CRASH_BY", "SIGKILL")]
 _left = int(_nth) if _nth.isdigit() else 1
 
 
@@ -37,4 +38,4 @@ def crash_point(name: str) -> None:
     if name == _name:
         _left -= 1
         if _left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), _by)

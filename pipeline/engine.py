@@ -7,9 +7,8 @@ admitted, answers in flight are kept, the views are published, and the next comm
 import asyncio
 import contextlib
 import json
-import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -27,14 +26,13 @@ from pipeline.extracting import Extraction
 from pipeline.feeding import Selection
 from pipeline.gates import LocalGate, Needs
 from pipeline.ledger import Ledger
-from pipeline.ledger.records import Send
 from pipeline.limits import Governor, LimitRules, rules_of
 from pipeline.limits.opening import WRITES_CACHE, FirstCalls
 from pipeline.loops import loop_factory, settle_garbage
 from pipeline.output import finished, ready_folder
 from pipeline.preparing import Prepared
 from pipeline.pricing import from_units
-from pipeline.progress import Tally, money
+from pipeline.progress import Tally
 from pipeline.providers import Wire, wire_for
 from pipeline.providers.credentials import credentials_for
 from pipeline.providers.transports import transport_for
@@ -42,13 +40,14 @@ from pipeline.publishing import End, Ended, Publisher
 from pipeline.remote import RemoteOutput
 from pipeline.sandbox.embedded import embedded
 from pipeline.saying import in_json, say
+from pipeline.signals import Signals
+from pipeline.summaries import lost_text
 from pipeline.telemetry import telemetry_for
 from pipeline.watching import Watch, Watched
 from pipeline.work import ParkReason
 from pipeline.workers import Where, Workers
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last when the terminal is gone
-DRAIN_VARIABLE = "PIPELINE_DRAIN_S"  # for containers that are killed soon after they were told to stop
+DISK_FULL = "no space left on the disk"
 
 Band = tuple[Decimal, Decimal, Decimal]
 
@@ -87,40 +86,44 @@ class Run:
             JobError: the input cannot be read, or a key is missing; nothing was sent.
             LedgerError: the durable record cannot go on.
         """
+        with contextlib.ExitStack() as signals:
+            await self._session(signals)
+            if self._met.input is not None:
+                self._ledger.end("parked", "input")
+                raise self._met.input
+            ended = await asyncio.to_thread(self._publisher.publish, self._end())
+        await asyncio.to_thread(self._telemetry.ended, ended.manifest)
+        if self._met.bug is not None:
+            raise self._met.bug
+        return ended
+
+    async def _session(self, signals: contextlib.ExitStack) -> None:
+        """From taking up the ledger to its being closed for writing. From the first row on, signals are ours."""
         prepared, ledger = self._prepared, self._ledger
         self._tally.total = await asyncio.to_thread(prepared.source.count_rows)
         async with self._wire() as wire:
             lost = ledger.begin(prepared.plan.request_hash, prepared.plan.doc_hash, prepared.source.fingerprint())
-            _tell_lost(lost)
+            if lost:
+                say("notice", lost_text(lost))
             self._alarm = Alarm(self._job.name, self._job.budget.alert_command)
-            governor = Governor(self._rules())
-            self._governor = governor
-            self._admission = Admission(governor, asyncio.get_running_loop().time, self._job.limits.outage_s)
-            self._loop = asyncio.get_running_loop()
+            self._loop = loop = asyncio.get_running_loop()
+            self._governor = Governor(self._rules())
+            self._admission = Admission(self._governor, loop.time, self._job.limits.outage_s)
             if self._outside:
                 self._admission.stop(ParkReason.INTERRUPTED, self._outside)
             self._publisher.begun(self._tally.total)
-            full = "no space left on the disk"
             several = self._job.limits.workers > 1
-            ledger.start_writing(lambda: self._admission.stop(ParkReason.DISK_FULL, full), shared=several)
+            ledger.start_writing(lambda: self._admission.stop(ParkReason.DISK_FULL, DISK_FULL), shared=several)
             if not several:
                 ledger.learn_keys(self._tally.total)
             try:
                 async with self._hands(wire) as hands:
                     self._met = hands.met
-                    with self._signals():
-                        await self._work(hands)
+                    self._signals = signals.enter_context(Signals(self._admission, self._environ))
+                    await self._work(hands)
             finally:
                 await self._alarm.aclose()
                 await ledger.stop_writing()
-        if self._met.input is not None:
-            ledger.end("parked", "input")
-            raise self._met.input
-        ended = await asyncio.to_thread(self._publisher.publish, self._end())
-        await asyncio.to_thread(self._telemetry.ended, ended.manifest)
-        if self._met.bug is not None:
-            raise self._met.bug
-        return ended
 
     def stop_from_outside(self, message: str) -> None:
         """Drain and end, said from another thread."""
@@ -190,30 +193,9 @@ class Run:
             if (task := asyncio.current_task()) is not None:
                 task.uncancel()
         finally:
+            self._signals.worked = True
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        """The first signal drains, the second cuts, or time; what is then in flight is named by the next run."""
-        loop, main = asyncio.get_running_loop(), asyncio.current_task()
-
-        def on_signal() -> None:
-            if self._admission.stopped is None:
-                say("notice", "stopping: waiting for answers in flight (once more to cut them off)")
-                self._admission.stop(ParkReason.INTERRUPTED, "stopped by a signal")
-                if main is not None and (drain_s := self._environ.get(DRAIN_VARIABLE)):
-                    loop.call_later(float(drain_s), main.cancel)
-            elif main is not None:
-                main.cancel()
-
-        for number in SIGNALS:
-            loop.add_signal_handler(number, on_signal)
-        try:
-            yield
-        finally:
-            for number in SIGNALS:
-                loop.remove_signal_handler(number)
 
     def _end(self) -> End:
         """What the publisher has to know of how it went."""
@@ -228,21 +210,6 @@ class Run:
             events=(*self._alarm.events, *self._tuned),
             caching=self._caching,
         )
-
-
-def _tell_lost(lost: Sequence[Send]) -> None:
-    """Name the calls that were in flight when the last session died."""
-    if not lost:
-        return
-    most = money(sum(send.at_risk_units for send in lost))
-    lines = [f"the last session died with {len(lost)} calls in flight, which may have cost up to {most}:"]
-    lines += [
-        f"  row {send.row} ({send.id!r}), chunk {send.chunk}, {send.purpose}, call {send.request_id}"
-        for send in lost[:10]
-    ]
-    if len(lost) > 10:
-        lines.append(f"  and {len(lost) - 10} more; all are in calls.parquet with error_code 'lost'")
-    say("notice", "\n".join(lines))
 
 
 # ── one command ─────────────────────────────────────────────────────────────────────────────────────────────────────

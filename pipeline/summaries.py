@@ -1,11 +1,17 @@
 """What the verbs tell people, as text: the summary of a run, its status, an estimate, costs."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from pipeline.progress import duration
+from pipeline.errors import CallFailed
+from pipeline.ledger.records import Send
+from pipeline.progress import duration, money
 from pipeline.readings import WORDS, waited_for
 from pipeline.saying import inert
+
+MOST_NAMED = 10  # lost calls
+LONGEST_TOLD_S = 366 * 86400.0
 
 
 def summary(manifest: dict[str, Any], folder: str, next_step: str) -> str:
@@ -130,3 +136,25 @@ def books_text(found: dict[str, Any]) -> str:
             f"${found['at_risk_usd']} that is not in our figures"
         )
     return "\n".join(lines)
+
+
+def lost_text(lost: Sequence[Send]) -> str:
+    """The calls that were in flight when the last session died, by name."""
+    most = money(sum(send.at_risk_units for send in lost))
+    lines = [f"the last session died with {len(lost)} calls in flight, which may have cost up to {most}:"]
+    lines += [
+        f"  row {send.row} ({send.id!r}), chunk {send.chunk}, {send.purpose}, call {send.request_id}"
+        for send in lost[:MOST_NAMED]
+    ]
+    if len(lost) > MOST_NAMED:
+        lines.append(f"  and {len(lost) - MOST_NAMED} more; all are in calls.parquet with error_code 'lost'")
+    return "\n".join(lines)
+
+
+def parked_text(failure: CallFailed, now: datetime) -> str:
+    """The provider's words, and when it says that they no longer hold."""
+    seconds = failure.retry_after_s
+    if seconds is None or not 0 < seconds < LONGEST_TOLD_S:
+        return str(failure)
+    ends = (now + timedelta(seconds=seconds)).strftime("%Y-%m-%d %H:%M UTC")
+    return f"{failure}. By the provider's own word that ends at {ends}, in {duration(seconds)}"

@@ -55,8 +55,6 @@ class JobFolder:
         self.file = folder / "job.toml"
         self.out = folder / "out"
         self.env = {**os.environ, "OPENAI_API_KEY": "sk-test-very-secret-key", "NO_COLOR": "1"}
-        paths = [str(Path(__file__).parent / "without_pandas"), self.env.get("PYTHONPATH", "")]
-        self.env["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         (folder / "thing.py").write_text(SCHEMA)
 
     def write(self, url, *, rows=None, more="", **sections):

@@ -158,6 +158,33 @@ def test_a_signal_at_any_stage_drains_and_the_run_can_go_on(job, server, stage, 
     assert all(check.problem is None for check in verify(job.out))
 
 
+@pytest.mark.parametrize(
+    ("place", "number"),
+    [
+        ("publishing", signal.SIGTERM),
+        ("calls.parquet-written", signal.SIGINT),
+        ("session-ended", signal.SIGHUP),
+    ],
+)
+def test_a_signal_while_results_are_written_lets_them_be_written(job, server, place, number):
+    """All answers are here: the run ends as it would have, and what is published is whole."""
+    job.env.update({"PIPELINE_CRASH_AT": place, "PIPELINE_CRASH_BY": "SIGSTOP"})
+    process = started(job, server)
+    wait_for(lambda: _held(process.pid))
+    process.send_signal(number)
+    process.send_signal(signal.SIGCONT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "the results are being written" in err
+    assert job.reconcile()["rows"]["ok"] == len(ROWS)
+    assert all(check.problem is None for check in verify(job.out))
+
+
+def _held(pid):
+    """Whether the process is stopped, by Linux's word."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
 def test_a_drain_can_be_given_a_bound(job, server):
     """A container that is killed 10 s after its SIGTERM publishes before; what was cut off is named."""
     server.script = lambda document, nth, body: Scripted(text=ANSWER, delay_s=20.0 if server.sent > 4 else 0.01)

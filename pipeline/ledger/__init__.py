@@ -14,21 +14,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from msgspec import Struct
-
 from pipeline.crashing import crash_point
 from pipeline.errors import LedgerError
 from pipeline.ledger import records, schema
 from pipeline.ledger.files import connect, keep_beside, preallocate, unusable
 from pipeline.ledger.keys import Keys
 from pipeline.ledger.lock import FolderLock, require_local, who
+from pipeline.ledger.looking import LAST_RUN, End, answered, ends, last_hashes
 from pipeline.ledger.records import Answer, Call, RowEntry, Send
 from pipeline.ledger.writer import Writer
 from pipeline.work import Outcome, Reply, Usage
 
 FILE = "ledger.sqlite"
 ANSWERS_PER_ROW = 4  # on record for each row of the input: with more, looking some up is cheaper than reading all
-KEYS_AT_ONCE = 500
 TURNS = ".turns"  # by which processes of one run take turns at writing
 LOST = "lost"  # error_code of a call that was in flight when the process died
 
@@ -53,9 +51,6 @@ _OUTCOME = _insert(
     + ", ".join(f"{name} = excluded.{name}" for name in (*records.OUTCOME_COLUMNS[1:], "crc"))
     + " WHERE outcomes.status != 'ok'",
 )
-
-
-_LAST_RUN = "SELECT run, request_hash, doc_hash, input_fingerprint FROM runs ORDER BY run DESC LIMIT 1"
 
 
 class Ledger:
@@ -127,7 +122,7 @@ class Ledger:
         A lost call stays on the books as an attempt of unknown fate, with what it may have cost at the most.
         """
         db, now_us = self._db, _now_us()
-        last = db.execute(_LAST_RUN).fetchone()
+        last = db.execute(LAST_RUN).fetchone()
         db.execute("BEGIN IMMEDIATE")
         lost = self._book_lost(last[0] if last else 0)
         if last is not None and last[1:] == (request_hash, doc_hash, input_fingerprint):
@@ -249,7 +244,7 @@ class Ledger:
 
     def is_last(self, request_hash: bytes, doc_hash: bytes, input_fingerprint: str) -> bool:
         """Whether the last run was of this job and input."""
-        last = self._reader.execute(_LAST_RUN).fetchone()
+        last = self._reader.execute(LAST_RUN).fetchone()
         return last is not None and last[1:] == (request_hash, doc_hash, input_fingerprint)
 
     def spent_units(self) -> int:
@@ -273,43 +268,6 @@ class Ledger:
     def remember(self, key: str, value: str) -> None:
         """Keep a small fact for later runs; the writer has stopped or not yet started."""
         self._db.execute("INSERT OR REPLACE INTO remembered VALUES (?, ?)", (key, value))
-
-
-class End(Struct, frozen=True):
-    """How a content ended, in short."""
-
-    status: str
-    session: int
-    error_code: str | None
-
-
-def ends(db: sqlite3.Connection, docs: Sequence[bytes]) -> dict[bytes, End]:
-    """Of these contents, those that have an outcome."""
-    marks = ", ".join("?" * len(docs))
-    sql = f"SELECT doc, status, session, error_code FROM outcomes WHERE doc IN ({marks})"  # noqa: S608 (question marks)
-    return {doc: End(*rest) for doc, *rest in db.execute(sql, docs)}
-
-
-def answered(db: sqlite3.Connection, keys: Sequence[bytes]) -> int:
-    """How many of these requests have an answer on record."""
-    found = 0
-    for start in range(0, len(keys), KEYS_AT_ONCE):
-        some = keys[start : start + KEYS_AT_ONCE]
-        sql = f"SELECT COUNT(*) FROM answers WHERE key IN ({', '.join('?' * len(some))})"  # noqa: S608 (question marks)
-        found += db.execute(sql, some).fetchone()[0]
-    return found
-
-
-def last_hashes(path: Path) -> tuple[bytes, bytes] | None:
-    """(request_hash, doc_hash) of the last run in a ledger; None where there is none, or the ledger cannot be read."""
-    if not path.exists():
-        return None
-    try:
-        with closing(connect(path, read_only=True)) as db:
-            last = db.execute(_LAST_RUN).fetchone()
-    except sqlite3.Error:
-        return None  # the run itself says what is wrong with it
-    return None if last is None else (last[1], last[2])
 
 
 def _lost_call(send: Send) -> Call:

@@ -5,11 +5,9 @@ call is admitted when its worst case fits all of them at once, and settled to wh
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
-
-from msgspec import Struct
 
 from pipeline.limits.brakes import HINT_MOST_S, Circuit, Gate
 from pipeline.limits.charging import UNSENT, Amounts, Need, Used
@@ -22,7 +20,7 @@ from pipeline.limits.remembering import Memory, read, written
 from pipeline.limits.rules import LimitRules, rules_of
 from pipeline.limits.silence import News
 from pipeline.limits.spending import Account, Alert, Room, Spending
-from pipeline.limits.totals import Held
+from pipeline.limits.turns import FOR_BUDGET, FOR_FIRST, FOR_PROBES, FOR_SLOTS, GO, Snapshot, Ticket, Wait
 from pipeline.work import Lane, LimitSeen
 
 __all__ = [
@@ -41,53 +39,6 @@ __all__ = [
     "Wait",
     "rules_of",
 ]
-
-
-class Wait(Struct, frozen=True):
-    """`seconds`: 0 may go, None waits for a settlement. `why` names what is short.
-
-    `firm`: nothing that is settled or answered makes it shorter, so that nobody needs to ask again before.
-    """
-
-    seconds: float | None
-    why: str = ""
-    firm: bool = False
-
-
-GO = Wait(0.0)
-FOR_BUDGET, FOR_SLOTS, FOR_PROBES = Wait(None, "budget"), Wait(None, "slots"), Wait(None, "circuit")
-FOR_FIRST = Wait(None, "first_answer")
-
-
-class Ticket(Struct):
-    """One admission; to be settled once. `probe`: sent to see whether a provider that was down is up again."""
-
-    need: Need
-    held: Held
-    probe: bool
-    settled: bool = False
-
-
-class Snapshot(Struct, frozen=True):
-    """`concurrency` is the ceiling, `slots` how many of them are open now."""
-
-    in_flight: int
-    concurrency: int
-    slots: int
-    gate_until_s: float
-    cap_usd: Decimal | None
-    spent_usd: Decimal
-    reserved_usd: Decimal
-    at_risk_usd: Decimal
-    waited_s: Mapping[str, float]  # the head of the queue, by cause
-    lanes: tuple[LaneView, ...]
-
-    @property
-    def waited_share(self) -> dict[str, float]:
-        """Causes with their share of all waiting, the longest first."""
-        total_s = sum(self.waited_s.values())
-        by_time = sorted(self.waited_s.items(), key=lambda item: -item[1])
-        return {why: seconds / total_s for why, seconds in by_time if seconds > 0.0}
 
 
 class Governor:

@@ -5,7 +5,6 @@ import hashlib
 import shlex
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from html import escape as escaped
 from importlib.resources import files
 from typing import Any
 
@@ -14,7 +13,7 @@ from pipeline.readings import waited_for
 from pipeline.reporting import charts
 from pipeline.reporting.figures import Figures, Group, Spread, rows_by_status
 from pipeline.reporting.selecting import Shown, ShownRow
-from pipeline.saying import inert
+from pipeline.reporting.words import escape, milliseconds, short, usd
 
 WHAT_TO_DO = {
     "bad_row": "Mend the input and run again: only the mended rows are sent.",
@@ -29,12 +28,6 @@ WHAT_TO_DO = {
     "rate_limited": "Retry.",
 }
 EXAMPLES = 3
-SHORT = 240
-
-
-def escape(text: object) -> str:
-    """Inert in HTML, and on whoever's terminal prints it."""
-    return escaped(inert(str(text)))
 
 
 def page(manifest: Mapping[str, Any], figures: Figures, shown: Shown) -> str:
@@ -125,11 +118,11 @@ def _command(manifest: Mapping[str, Any], verb: str, *more: str) -> str:
 def _cards(manifest: Mapping[str, Any], figures: Figures) -> str:
     rows, tokens = manifest["rows"], manifest["tokens"]
     cost = None if manifest["cost_usd"] is None else Decimal(manifest["cost_usd"])
-    each = "" if cost is None or not rows["ok"] else f"{_usd(cost / rows['ok'])} for each row that is ok"
+    each = "" if cost is None or not rows["ok"] else f"{usd(cost / rows['ok'])} for each row that is ok"
     cached = tokens["cached_input_tokens"]
     cards = [
-        ("Cost", "unknown" if cost is None else _usd(cost), each),
-        ("Lost on failures", _usd(figures.wasted_usd), "paid for rows that failed in the end"),
+        ("Cost", "unknown" if cost is None else usd(cost), each),
+        ("Lost on failures", usd(figures.wasted_usd), "paid for rows that failed in the end"),
         ("Input tokens", f"{tokens['input_tokens']:,}", f"{cached:,} of them from a cache"),
         ("Output tokens", f"{tokens['output_tokens']:,}", f"{tokens['reasoning_tokens']:,} of them reasoning"),
         ("Calls", f"{manifest['calls']:,}", f"{manifest['rate_limited']:,} answered 429 and waited out"),
@@ -171,7 +164,7 @@ def _durations(figures: Figures) -> str:
 def _duration_card(title: str, spread: Spread) -> str:
     names = ("half of them", "9 of 10", "99 of 100", "the longest")
     cells = "".join(
-        f'<tr><td>{name}</td><td class="n">{_ms(value)}</td></tr>'
+        f'<tr><td>{name}</td><td class="n">{milliseconds(value)}</td></tr>'
         for name, value in zip(names, spread.quantiles, strict=True)
     )
     return f'<div class="card"><h3>{title}</h3>{charts.distribution(spread, title)}<table>{cells}</table></div>'
@@ -195,7 +188,7 @@ def _group_table(title: str, groups: Iterable[Group]) -> str:
     lines = "".join(
         f'<tr><td class="word">{escape(group.name)}</td><td class="n">{group.calls:,}</td>'
         f'<td class="n">{group.input_tokens:,}</td><td class="n">{group.output_tokens:,}</td>'
-        f'<td class="n">{_usd(group.usd)}</td></tr>'
+        f'<td class="n">{usd(group.usd)}</td></tr>'
         for group in groups
     )
     head = f'<th>{title}</th><th class="n">Calls</th><th class="n">In</th><th class="n">Out</th><th class="n">Cost</th>'
@@ -209,7 +202,7 @@ def _failures(manifest: Mapping[str, Any], shown: Shown) -> str:
     causes = []
     for code, count in sorted(by_code.items(), key=lambda item: -item[1]):
         examples = [row for row in shown.rows if row.error_code == code][:EXAMPLES]
-        told = "".join(f"<li><code>{escape(row.id)}</code> {escape(_short(row.error or ''))}</li>" for row in examples)
+        told = "".join(f"<li><code>{escape(row.id)}</code> {escape(short(row.error or ''))}</li>" for row in examples)
         again = "" if code == "bad_row" else _command(manifest, "retry", "--where", f"error_code={code}")
         causes.append(
             f'<div class="cause"><p><b>{count:,} {escape(code)}</b> '
@@ -256,7 +249,7 @@ def _rows(shown: Shown) -> str:
 
 def _row(row: ShownRow) -> str:
     kinds = {row.status, row.error_code or row.status, *(mark.partition(":")[0] for mark in row.marks)}
-    note = row.error or ", ".join(row.marks) or _short((row.text or "").strip().replace("\n", " "))
+    note = row.error or ", ".join(row.marks) or short((row.text or "").strip().replace("\n", " "))
     cost = "" if row.cost_usd is None else f"${row.cost_usd}"
     sides = []
     if row.text is not None:
@@ -266,12 +259,12 @@ def _row(row: ShownRow) -> str:
     if row.error is not None:
         sides.append(f"<div><h3>{escape(row.error_code or 'error')}</h3><pre>{escape(row.error)}</pre></div>")
     facts = [f"{row.calls} calls", f"{row.chunks} chunks", *row.marks]
-    facts += [] if row.latency_ms is None else [_ms(row.latency_ms)]
+    facts += [] if row.latency_ms is None else [milliseconds(row.latency_ms)]
     return (
         f'<details class="row" data-kinds="{escape(" ".join(sorted(kinds)))}"><summary>'
         f'<span class="number quiet">{row.row:,}</span><span>{escape(row.id)}</span>'
         f'<span class="status {escape(row.status)}">{escape(row.status)}</span>'
-        f'<span class="note">{escape(_short(note))}</span><span class="cost quiet">{cost}</span></summary>'
+        f'<span class="note">{escape(short(note))}</span><span class="cost quiet">{cost}</span></summary>'
         f'<p class="quiet">{escape(" · ".join(facts))}</p><div class="beside">{"".join(sides)}</div></details>\n'
     )
 
@@ -286,18 +279,3 @@ def _about(manifest: Mapping[str, Any]) -> str:
     ]
     lines = "".join(f'<tr><td>{name}</td><td class="word">{escape(value)}</td></tr>' for name, value in facts)
     return f'<h2>What this was made from</h2><div class="scroll"><table>{lines}</table></div>\n'
-
-
-# ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _usd(usd: Decimal) -> str:
-    return f"${usd:,.2f}" if usd >= 100 else f"${usd:,.4f}" if usd >= Decimal("0.01") or not usd else f"${usd:.6f}"
-
-
-def _ms(value: float) -> str:
-    return f"{value:,.0f} ms" if value < 10_000 else duration(value / 1000)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= SHORT else text[: SHORT - 1] + "…"

@@ -59,6 +59,21 @@ class Counts(Struct, frozen=True):
     usd_units: int
 
 
+def total(all_counts: list[Counts]) -> Counts:
+    """Of several workers."""
+    failed: Counter[str] = Counter()
+    for counts in all_counts:
+        failed.update(counts.failed)
+    return Counts(
+        sum(counts.ok for counts in all_counts),
+        failed,
+        sum(counts.repaired for counts in all_counts),
+        sum(counts.calls for counts in all_counts),
+        sum(counts.rate_limited for counts in all_counts),
+        sum(counts.usd_units for counts in all_counts),
+    )
+
+
 def counts_of(tally: Tally) -> Counts:
     return Counts(tally.ok, Counter(tally.failed), tally.repaired, tally.calls, tally.rate_limited, tally.usd_units)
 

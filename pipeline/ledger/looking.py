@@ -1,0 +1,50 @@
+"""Questions to a ledger that need no session: how contents ended, what is answered, which job was last."""
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from msgspec import Struct
+
+from pipeline.ledger.files import connect
+
+KEYS_AT_ONCE = 500
+LAST_RUN = "SELECT run, request_hash, doc_hash, input_fingerprint FROM runs ORDER BY run DESC LIMIT 1"
+
+
+class End(Struct, frozen=True):
+    """How a content ended, in short."""
+
+    status: str
+    session: int
+    error_code: str | None
+
+
+def ends(db: sqlite3.Connection, docs: Sequence[bytes]) -> dict[bytes, End]:
+    """Of these contents, those that have an outcome."""
+    marks = ", ".join("?" * len(docs))
+    sql = f"SELECT doc, status, session, error_code FROM outcomes WHERE doc IN ({marks})"  # noqa: S608 (question marks)
+    return {doc: End(*rest) for doc, *rest in db.execute(sql, docs)}
+
+
+def answered(db: sqlite3.Connection, keys: Sequence[bytes]) -> int:
+    """How many of these requests have an answer on record."""
+    found = 0
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        some = keys[start : start + KEYS_AT_ONCE]
+        sql = f"SELECT COUNT(*) FROM answers WHERE key IN ({', '.join('?' * len(some))})"  # noqa: S608 (question marks)
+        found += db.execute(sql, some).fetchone()[0]
+    return found
+
+
+def last_hashes(path: Path) -> tuple[bytes, bytes] | None:
+    """(request_hash, doc_hash) of the last run in a ledger; None where there is none, or the ledger cannot be read."""
+    if not path.exists():
+        return None
+    try:
+        with closing(connect(path, read_only=True)) as db:
+            last = db.execute(LAST_RUN).fetchone()
+    except sqlite3.Error:
+        return None  # the run itself says what is wrong with it
+    return None if last is None else (last[1], last[2])
