@@ -9,14 +9,17 @@ server answers, except for schemas of several widths, which the sandbox fills by
 import argparse
 import json
 import random
+import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from common import REPO, job_file, measured, replay_server, sandbox
 from scale import WORDS, write_short_invoices
 
+SHORT_S, SHORT_RUNS = 2.0, 5
 MOST = 1.25  # times the cost of a unit at the smallest size: more is worse than linear
 
 
@@ -49,7 +52,7 @@ def schema(path, fields):
 
 
 def rows_axis(scratch, url, quick):
-    for rows in (200, 2000) if quick else (500, 5000, 50_000):
+    for rows in (200, 2000) if quick else (1000, 10_000, 100_000):
         folder = scratch / f"rows-{rows}"
         folder.mkdir()
         write_short_invoices(folder / "rows.jsonl", rows)
@@ -90,10 +93,17 @@ AXES = (("row", rows_axis), ("KB", length_axis), ("field and row", width_axis), 
 
 
 def run(job):
-    figures = measured([sys.executable, "-m", "pipeline", "run", str(job)], REPO)
-    if figures["code"]:
-        sys.exit(figures["err"])
-    return figures
+    """The figures of a run; of a short one the medians of five: what start-up takes varies as much as its rows do."""
+    found = []
+    while len(found) < SHORT_RUNS:
+        shutil.rmtree(job.parent / "out", ignore_errors=True)
+        figures = measured([sys.executable, "-m", "pipeline", "run", str(job)], REPO)
+        if figures["code"]:
+            sys.exit(figures["err"])
+        found.append(figures)
+        if figures["wall_s"] > SHORT_S:
+            break
+    return {name: median(figures[name] for figures in found) for name in ("cpu_s", "wall_s", "peak_mb")}
 
 
 def table(unit, sizes, start):

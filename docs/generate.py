@@ -145,8 +145,8 @@ limits.timeout_s = 60  # One attempt in all, from connecting to the last byte; w
 limits.idle_timeout_s = 15  # The longest silence between bytes, only with `model.stream`; then as `timeout_s`.
 limits.max_attempts = 3  # How often one call is tried, the first time included, if it fails with a 5xx, a timeout, a
   broken connection or an empty answer. After that the row ends as `provider_error` or `timeout`. A 429 does not count.
-limits.workers = 2  # Processes that share the rows, for when one core is not enough: a call costs some 0.25 ms of CPU,
-  so that one process makes some 3,000 calls a second. Limits, budgets and the ledger stay one. A worker that dies is
+limits.workers = 2  # Processes that share the rows, for when one core is not enough: a call costs some 0.2 ms of CPU,
+  so that one process makes some 4,000 calls a second. Limits, budgets and the ledger stay one. A worker that dies is
   replaced, and its calls in flight are booked as lost. Each takes some 150 MB.
 limits.max_failed_share = 0.02  # The share of rows that may end as `failed` with exit code 0; with more it is 1. 0:
   none.
