@@ -1,5 +1,6 @@
 """Usage and rate → USD. Pure, in `Decimal` throughout; a rate is looked up once per job, elsewhere."""
 
+import math
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 
 from msgspec import Struct
@@ -7,6 +8,7 @@ from msgspec import Struct
 from pipeline.work import Usage
 
 QUANTUM = Decimal("1e-10")
+UNITS_PER_USD = Decimal("1e10")
 MTOK = Decimal(1_000_000)
 
 
@@ -60,7 +62,7 @@ def worst_case_usd(input_tokens_ceiling: int, max_output_tokens: int, rate: Rate
 
 def to_units(usd: Decimal) -> int:
     """USD as a whole number of 1e-10 USD, for integer columns."""
-    return int(usd.scaleb(10).to_integral_value(ROUND_CEILING))
+    return math.ceil(usd * UNITS_PER_USD)
 
 
 def from_units(units: int) -> Decimal:

@@ -76,8 +76,13 @@ def retry_after_s(headers: Mapping[str, str], text: str = "", body_hint: str = "
 
 def duration_s(text: str) -> float | None:
     """Seconds of "6m0s", "1.5s", "20ms", "2 hours"; None when it is no duration, 0 when it is negative."""
+    return _duration_s(text[:DURATION_CHARS])
+
+
+@lru_cache(maxsize=4096)  # a server says much the same again and again
+def _duration_s(text: str) -> float | None:
     total, seen = 0.0, False
-    for amount, unit in DURATION.findall(text[:DURATION_CHARS].lower()):
+    for amount, unit in DURATION.findall(text.lower()):
         total += float(amount) * UNITS_S[unit]
         seen = True
     if not seen or not math.isfinite(total):
