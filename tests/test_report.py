@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 from decimal import Decimal
 from html.parser import HTMLParser
 
@@ -132,6 +133,25 @@ def test_failures_come_with_examples_and_the_command_that_runs_them_again(report
     assert "1 bad_row" in words
     assert f"pipeline retry {reported.file} --where error_code=invalid_request" in words
     assert "Mend the input" in words
+
+
+def test_the_command_names_the_places_that_the_job_file_does_not(job, server):
+    """What was given on the command line: another folder, another input, some rows only."""
+    server.script = lambda document, nth, body: Scripted(refusal="no")
+    job.write(server.url, rows=[{"id": "a", "text": "x"}, {"id": "b", "text": "y"}])
+    elsewhere, other = job.folder / "else where", job.folder / "other.jsonl"
+    other.write_bytes((job.folder / "in.jsonl").read_bytes())
+    job.run("--output", elsewhere, "--input", other, "--limit", 1, code=1)
+    report(elsewhere)
+    words = "".join(Page((elsewhere / "report.html").read_text()).words)
+    command = f"pipeline retry {job.file} --input {other} --output '{elsewhere}' --limit 1"
+    assert command in words
+    sent = server.sent
+    job.pipeline(*shlex.split(command)[1:], code=1)
+    assert server.sent == sent + 1
+    job.run(code=1)
+    report(job.out)
+    assert f"pipeline retry {job.file} --where" in "".join(Page((job.out / "report.html").read_text()).words)
 
 
 def test_source_texts_stand_beside_records_and_errors(reported):

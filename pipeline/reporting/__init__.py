@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.errors import JobError
 from pipeline.manifest import read_manifest
+from pipeline.reporting.commands import flags_of
 from pipeline.reporting.figures import Figures, figures_of
 from pipeline.reporting.page import page
 from pipeline.reporting.selecting import Shown, shown_rows
@@ -31,7 +32,7 @@ def report(folder: Path, target: Path | None = None) -> dict[str, Any]:
     figures: Figures = figures_of(folder)
     rows: Shown = shown_rows(folder, manifest)
     path = target or folder / REPORT
-    text = page(manifest, figures, rows)
+    text = page({**manifest, "flags": flags_of(manifest["job"])}, figures, rows)
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         temporary.write_text(text, encoding="utf-8", errors="replace")

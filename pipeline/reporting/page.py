@@ -31,6 +31,7 @@ EXAMPLES = 3
 
 
 def page(manifest: Mapping[str, Any], figures: Figures, shown: Shown) -> str:
+    """`manifest`: run.json, and "flags" of the command that goes on."""
     style, script = _asset("report.css"), _asset("report.js")
     policy = (
         f"default-src 'none'; style-src 'sha256-{_hash(style)}'; script-src 'sha256-{_hash(script)}'; "
@@ -111,7 +112,7 @@ def _next_step(manifest: Mapping[str, Any]) -> str:
 
 
 def _command(manifest: Mapping[str, Any], verb: str, *more: str) -> str:
-    words = shlex.join(["pipeline", verb, manifest["job"]["file"], *more])
+    words = shlex.join(["pipeline", verb, manifest["job"]["file"], *manifest["flags"], *more])
     return f'<code class="command">{escape(words)}</code>\n'
 
 
