@@ -119,8 +119,8 @@ class Run:
             try:
                 async with self._hands(wire) as hands:
                     self._met = hands.met
-                    self._signals = signals.enter_context(Signals(self._admission, self._environ))
-                    await self._work(hands)
+                    held = signals.enter_context(Signals(self._admission, self._environ))
+                    await self._work(hands, held)
             finally:
                 await self._alarm.aclose()
                 await ledger.stop_writing()
@@ -182,7 +182,7 @@ class Run:
         finally:
             await transport.aclose()
 
-    async def _work(self, hands: Dispatch | Workers) -> None:
+    async def _work(self, hands: Dispatch | Workers, signals: Signals) -> None:
         watched = Watched(self._job.name, self._folder, self._admission, self._governor, self._tally, self._band_usd)
         watch = Watch(watched, self._telemetry, self._alarm, display_for(sys.stderr), hands.widen)
         self._tuned = watch.tuned
@@ -193,7 +193,7 @@ class Run:
             if (task := asyncio.current_task()) is not None:
                 task.uncancel()
         finally:
-            self._signals.worked = True
+            signals.worked = True
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
 

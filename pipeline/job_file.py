@@ -8,6 +8,7 @@ import difflib
 import math
 import os
 import re
+import shlex
 import tomllib
 import types
 import typing
@@ -70,6 +71,19 @@ def load(path: str | Path, overrides: Sequence[tuple[str, Any]] = (), limit_rows
     for dotted, value in overrides:
         _override(table, dotted, value)
     return resolve(table, file.resolve(), limit_rows)
+
+
+def command_line(verb: str, job_file: str | Path, overrides: Mapping[str, Any]) -> str:
+    """The command that does `verb` with these flags, by their names in click."""
+    flags = (("--input", "input_path"), ("--output", "output_path"), ("--limit", "limit"), ("--max-usd", "max_usd"))
+    words = ["pipeline", verb, str(job_file)]
+    for flag, name in flags:
+        if overrides.get(name) is not None:
+            words += [flag, str(overrides[name])]
+    for text in overrides.get("sets", ()):
+        words += ["--set", text]
+    words += ["--yes"] if overrides.get("yes") else []
+    return shlex.join(words)
 
 
 def resolve(table: Mapping[str, Any], file: Path, limit_rows: int | None = None) -> Job:

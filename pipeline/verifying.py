@@ -20,7 +20,7 @@ from msgspec import Struct
 from pipeline.errors import JobError
 from pipeline.job import Prices
 from pipeline.ledger import FILE, connect
-from pipeline.ledger.schema import damaged
+from pipeline.ledger.looking import damaged
 from pipeline.manifest import read_manifest
 from pipeline.pricetable import rate_for
 from pipeline.pricing import cost_usd, to_units

@@ -23,8 +23,8 @@ from pipeline.errors import LedgerError
 from pipeline.ledger import FILE, LOST, Ledger, connect, ends, records
 from pipeline.ledger.keys import Keys
 from pipeline.ledger.lock import FolderLock, held
+from pipeline.ledger.looking import CHECKED, damaged
 from pipeline.ledger.records import Call, RowEntry, Send
-from pipeline.ledger.schema import CHECKED, damaged
 from pipeline.work import ErrorCode, Outcome, Purpose, Reply, Status, Stop, Usage
 
 HASHES = (b"r" * 16, b"d" * 16, "fingerprint")

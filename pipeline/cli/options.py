@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -115,19 +114,6 @@ def load(job_file: Path, overrides: dict[str, Any]) -> Job:
 
 def output_folder(job_file: Path, overrides: dict[str, Any]) -> Path:
     return Path(load(job_file, overrides).output.path)
-
-
-def command_line(verb: str, job_file: Path, overrides: dict[str, Any]) -> str:
-    """The command line that does `verb` with the flags that this one had."""
-    flags = (("--input", "input_path"), ("--output", "output_path"), ("--limit", "limit"), ("--max-usd", "max_usd"))
-    words = ["pipeline", verb, str(job_file)]
-    for flag, name in flags:
-        if overrides.get(name) is not None:
-            words += [flag, str(overrides[name])]
-    for text in overrides.get("sets", ()):
-        words += ["--set", text]
-    words += ["--yes"] if overrides.get("yes") else []
-    return shlex.join(words)
 
 
 def tell(value: dict[str, Any], text: str, *, as_json: bool, quiet: bool = False) -> None:

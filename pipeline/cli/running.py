@@ -11,8 +11,9 @@ import click
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.cli.options import JOB, command_line, errors_to_exit_code, job_options, json_option, load, tell
+from pipeline.cli.options import JOB, errors_to_exit_code, job_options, json_option, load, tell
 from pipeline.errors import JobError
+from pipeline.job_file import command_line
 from pipeline.saying import emit, in_json, say, speak
 
 LOG_FORMAT = click.option(

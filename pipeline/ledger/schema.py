@@ -7,20 +7,20 @@ Money is an integer number of 1e-10 USD; times are microseconds since the epoch.
 
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 from pipeline.errors import LedgerError
-from pipeline.ledger.records import ANSWER_COLUMNS, CALL_COLUMNS, OUTCOME_COLUMNS, crc
+from pipeline.ledger.records import crc
 
-CHECKED = {"outcomes": OUTCOME_COLUMNS, "answers": ANSWER_COLUMNS, "calls": CALL_COLUMNS}
-
-
-def _checked_anew(table: str, columns: tuple[str, ...]) -> str:
-    """Version 1 took the CRC of Python's `repr`. A record that is damaged keeps what shows it."""
-    names = ", ".join(columns)
-    return f"UPDATE {table} SET crc = crc_packed({names}) WHERE crc = crc_repr({names});"  # noqa: S608 (own names)
-
+VERSION_1 = {  # what its checksums are of; they were those of Python's `repr`
+    "outcomes": "doc, run, session, row, status, records, error_code, error, repaired, conflicts, chunks, "
+    "finish_reason, model_version, latency_ms, answer_from",
+    "answers": "key, run, session, text, stop, finish_reason, model_version",
+    "calls": "run, session, request_id, provider_request_id, row, id, chunk, purpose, attempt, sent_us, model_version, "
+    "http_status, error_code, error, finish_reason, input_tokens, cached_input_tokens, cache_write_tokens, "
+    "output_tokens, reasoning_tokens, cost_units, at_risk_units, wait_ms, ttft_ms, latency_ms, tenant",
+}
 
 MIGRATIONS: tuple[str, ...] = (
     """
@@ -122,7 +122,10 @@ MIGRATIONS: tuple[str, ...] = (
     ) WITHOUT ROWID;
     CREATE TABLE remembered (key TEXT PRIMARY KEY, value TEXT NOT NULL);
     """,
-    "\n".join(_checked_anew(table, columns) for table, columns in CHECKED.items()),
+    "\n".join(  # a record that is damaged keeps what shows it
+        f"UPDATE {table} SET crc = crc_packed({names}) WHERE crc = crc_repr({names});"  # noqa: S608 (own names)
+        for table, names in VERSION_1.items()
+    ),
 )
 
 
@@ -141,13 +144,9 @@ def migrate(db: sqlite3.Connection, path: str) -> None:
         db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
 
 
-def damaged(db: sqlite3.Connection) -> Iterator[tuple[str, Any]]:
-    """(table, first column) of every record whose checksum is not its own; also in a file that is not yet migrated."""
-    crc_of = _crc_repr if db.execute("PRAGMA user_version").fetchone()[0] < 2 else _crc_packed
-    for table, columns in CHECKED.items():
-        for *values, found in db.execute(f"SELECT {', '.join(columns)}, crc FROM {table}"):  # noqa: S608 (own names)
-            if crc_of(*values) != found:
-                yield table, values[0]
+def checksum_of(db: sqlite3.Connection) -> Callable[..., int]:
+    """Of a record's values, by the version of the file, which may not be migrated yet."""
+    return _crc_repr if db.execute("PRAGMA user_version").fetchone()[0] < 2 else _crc_packed
 
 
 def _crc_packed(*values: Any) -> int:  # noqa: ANN401 (what SQLite holds)

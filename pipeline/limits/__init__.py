@@ -20,7 +20,7 @@ from pipeline.limits.remembering import Memory, read, written
 from pipeline.limits.rules import LimitRules, rules_of
 from pipeline.limits.silence import News
 from pipeline.limits.spending import Account, Alert, Room, Spending
-from pipeline.limits.turns import FOR_BUDGET, FOR_FIRST, FOR_PROBES, FOR_SLOTS, GO, Snapshot, Ticket, Wait
+from pipeline.limits.tickets import FOR_BUDGET, FOR_FIRST, FOR_PROBES, FOR_SLOTS, GO, Snapshot, Ticket, Wait
 from pipeline.work import Lane, LimitSeen
 
 __all__ = [

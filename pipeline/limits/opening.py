@@ -23,20 +23,16 @@ class Opening:
 
     def __init__(self, first: FirstCalls | None) -> None:
         self._first = first
-        self._since_s: float | None = None
+        self._since_s = math.inf
 
     def wait_s(self, in_flight: int, now_s: float) -> float:
         """0 may go; inf waits for an answer."""
         if self._first is None or in_flight < self._first.calls:
             return 0.0
-        left_s = self._first.seconds if self._since_s is None else self._since_s + self._first.seconds - now_s
-        if left_s <= 0.0:
-            self._first = None
-        return max(0.0, left_s)
+        return max(0.0, self._since_s + self._first.seconds - now_s)
 
     def taken(self, now_s: float) -> None:
-        if self._since_s is None:
-            self._since_s = now_s
+        self._since_s = min(self._since_s, now_s)
 
     def answered(self) -> None:
         """Also by a 429: who counts our calls has let us in."""

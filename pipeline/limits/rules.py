@@ -43,7 +43,7 @@ def rules_of(
     spent_usd: Decimal,
     spent_by_tenant: Mapping[str, Decimal] | None = None,
     learned: Mapping[str, Any] | None = None,
-    first: FirstCalls = FirstCalls(),  # noqa: B008 (frozen)
+    first: FirstCalls | None = None,
 ) -> LimitRules:
     limits = job.limits
     return LimitRules(

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import JobError
+from pipeline.job_file import command_line
 from pipeline.manifest import read_manifest
-from pipeline.reporting.commands import flags_of
 from pipeline.reporting.figures import Figures, figures_of
+from pipeline.reporting.flags import flags_of
 from pipeline.reporting.page import page
 from pipeline.reporting.selecting import Shown, shown_rows
 from pipeline.results import CALLS, RESULTS
@@ -32,7 +33,8 @@ def report(folder: Path, target: Path | None = None) -> dict[str, Any]:
     figures: Figures = figures_of(folder)
     rows: Shown = shown_rows(folder, manifest)
     path = target or folder / REPORT
-    text = page({**manifest, "flags": flags_of(manifest["job"])}, figures, rows)
+    job, flags = manifest["job"]["file"], flags_of(manifest["job"])
+    text = page(manifest, figures, rows, lambda verb: command_line(verb, job, flags))
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         temporary.write_text(text, encoding="utf-8", errors="replace")

@@ -2,8 +2,7 @@
 
 import base64
 import hashlib
-import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from importlib.resources import files
 from typing import Any
@@ -29,9 +28,11 @@ WHAT_TO_DO = {
 }
 EXAMPLES = 3
 
+Again = Callable[[str], str]
 
-def page(manifest: Mapping[str, Any], figures: Figures, shown: Shown) -> str:
-    """`manifest`: run.json, and "flags" of the command that goes on."""
+
+def page(manifest: Mapping[str, Any], figures: Figures, shown: Shown, again: Again) -> str:
+    """`manifest` is run.json; `again` makes the command that does a verb on this run."""
     style, script = _asset("report.css"), _asset("report.js")
     policy = (
         f"default-src 'none'; style-src 'sha256-{_hash(style)}'; script-src 'sha256-{_hash(script)}'; "
@@ -39,12 +40,12 @@ def page(manifest: Mapping[str, Any], figures: Figures, shown: Shown) -> str:
     )
     name = escape(manifest["job"]["name"])
     sections = [
-        _head(manifest),
+        _head(manifest, again),
         _cards(manifest, figures),
         _time(manifest, figures),
         _durations(figures),
         _money(figures),
-        _failures(manifest, shown),
+        _failures(manifest, shown, again),
         _conflicts(figures),
         _rows(shown),
         _about(manifest),
@@ -69,7 +70,7 @@ def _hash(text: str) -> str:
 # ── sections ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _head(manifest: Mapping[str, Any]) -> str:
+def _head(manifest: Mapping[str, Any], again: Again) -> str:
     job, rows = manifest["job"], manifest["rows"]
     reason = f" ({escape(manifest['reason'])})" if manifest["reason"] else ""
     total = rows["total"] or 1
@@ -83,7 +84,7 @@ def _head(manifest: Mapping[str, Any]) -> str:
         f'<p><span class="state {escape(manifest["state"])}">{escape(manifest["state"])}{reason}</span> '
         f'<span class="quiet">{escape(job["model"]["name"])} by {escape(job["model"]["provider"])} · '
         f"{escape(manifest['started_at'][:19].replace('T', ' '))} UTC{took}</span></p>\n"
-        f"{_share(manifest)}<p>{keys}</p>\n{_next_step(manifest)}"
+        f"{_share(manifest)}<p>{keys}</p>\n{_next_step(manifest, again)}"
     )
 
 
@@ -102,18 +103,17 @@ def _share(manifest: Mapping[str, Any]) -> str:
     )
 
 
-def _next_step(manifest: Mapping[str, Any]) -> str:
+def _next_step(manifest: Mapping[str, Any], again: Again) -> str:
     rows = manifest["rows"]
     if rows["pending"]:
-        return f"<p>To go on from here:</p>{_command(manifest, 'run')}"
+        return f"<p>To go on from here:</p>{_command(again('run'))}"
     if rows["failed"]:
-        return f"<p>To run only the failed rows again:</p>{_command(manifest, 'retry')}"
+        return f"<p>To run only the failed rows again:</p>{_command(again('retry'))}"
     return ""
 
 
-def _command(manifest: Mapping[str, Any], verb: str, *more: str) -> str:
-    words = shlex.join(["pipeline", verb, manifest["job"]["file"], *manifest["flags"], *more])
-    return f'<code class="command">{escape(words)}</code>\n'
+def _command(line: str) -> str:
+    return f'<code class="command">{escape(line)}</code>\n'
 
 
 def _cards(manifest: Mapping[str, Any], figures: Figures) -> str:
@@ -196,7 +196,7 @@ def _group_table(title: str, groups: Iterable[Group]) -> str:
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
 
 
-def _failures(manifest: Mapping[str, Any], shown: Shown) -> str:
+def _failures(manifest: Mapping[str, Any], shown: Shown, again: Again) -> str:
     by_code: Mapping[str, int] = manifest["failed_by_code"]
     if not by_code:
         return ""
@@ -204,11 +204,11 @@ def _failures(manifest: Mapping[str, Any], shown: Shown) -> str:
     for code, count in sorted(by_code.items(), key=lambda item: -item[1]):
         examples = [row for row in shown.rows if row.error_code == code][:EXAMPLES]
         told = "".join(f"<li><code>{escape(row.id)}</code> {escape(short(row.error or ''))}</li>" for row in examples)
-        again = "" if code == "bad_row" else _command(manifest, "retry", "--where", f"error_code={code}")
+        retry = "" if code == "bad_row" else _command(f"{again('retry')} --where error_code={code}")
         causes.append(
             f'<div class="cause"><p><b>{count:,} {escape(code)}</b> '
             f'<button type="button" data-show="{escape(code)}">Show them</button></p>'
-            f"<p>{WHAT_TO_DO.get(code, '')}</p><ul>{told}</ul>{again}</div>"
+            f"<p>{WHAT_TO_DO.get(code, '')}</p><ul>{told}</ul>{retry}</div>"
         )
     return f"<h2>Why rows failed</h2>{''.join(causes)}\n"
 

@@ -32,7 +32,7 @@ from pipeline.progress import Tally
 from pipeline.saying import say
 from pipeline.work import ParkReason
 from pipeline.workers.messages import Channel, Message
-from pipeline.workers.process import Counts, Errand, total
+from pipeline.workers.process import Counts, Errand
 from pipeline.workers.remote import portable
 
 ROOT = Path(__file__).parents[2]  # the folder that holds the package
@@ -191,7 +191,7 @@ class Workers:
             await self._ledger.lose(seat.prefix)
         if seat.counts is not None:  # its rows are counted anew by who comes next; its calls were made
             made = replace(seat.counts, ok=0, failed=Counter(), repaired=0)
-            self._before = total([self._before, made])
+            self._before = Counts.total([self._before, made])
             seat.counts = None
 
     # ── what workers say ────────────────────────────────────────────────────────────────────────────────────────
@@ -264,7 +264,7 @@ class Workers:
 
     def _on_tally(self, seat: _Seat, counts: Counts) -> None:
         seat.counts = counts
-        now = total([self._before, *(one.counts for one in self._seats.values() if one.counts is not None)])
+        now = Counts.total([self._before, *(one.counts for one in self._seats.values() if one.counts is not None)])
         tally = self._tally
         tally.ok, tally.failed, tally.repaired = now.ok, now.failed, now.repaired
         tally.calls, tally.rate_limited, tally.usd_units = now.calls, now.rate_limited, now.usd_units

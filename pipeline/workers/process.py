@@ -58,20 +58,19 @@ class Counts(Struct, frozen=True):
     rate_limited: int
     usd_units: int
 
-
-def total(all_counts: list[Counts]) -> Counts:
-    """Of several workers."""
-    failed: Counter[str] = Counter()
-    for counts in all_counts:
-        failed.update(counts.failed)
-    return Counts(
-        sum(counts.ok for counts in all_counts),
-        failed,
-        sum(counts.repaired for counts in all_counts),
-        sum(counts.calls for counts in all_counts),
-        sum(counts.rate_limited for counts in all_counts),
-        sum(counts.usd_units for counts in all_counts),
-    )
+    @staticmethod
+    def total(all_counts: "list[Counts]") -> "Counts":
+        failed: Counter[str] = Counter()
+        for counts in all_counts:
+            failed.update(counts.failed)
+        return Counts(
+            sum(counts.ok for counts in all_counts),
+            failed,
+            sum(counts.repaired for counts in all_counts),
+            sum(counts.calls for counts in all_counts),
+            sum(counts.rate_limited for counts in all_counts),
+            sum(counts.usd_units for counts in all_counts),
+        )
 
 
 def counts_of(tally: Tally) -> Counts:
