@@ -3,8 +3,10 @@
 A terminal that is gone must not cost a run: what cannot be written is not written.
 """
 
+import atexit
 import contextlib
 import json
+import os
 import sys
 import unicodedata
 from datetime import UTC, datetime
@@ -40,6 +42,16 @@ def write(text: str) -> None:
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(text)
         sys.stderr.flush()
+
+
+@atexit.register
+def _let_go() -> None:
+    """Drop what could not be written: Python would try once more at its end, and exit with 120 for it."""
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def inert(text: str) -> str:

@@ -55,6 +55,7 @@ class JobFolder:
         self.file = folder / "job.toml"
         self.out = folder / "out"
         self.env = {**os.environ, "OPENAI_API_KEY": "sk-test-very-secret-key", "NO_COLOR": "1"}
+        self.env.pop("PYTHONUNBUFFERED", None)  # users have none: it hides what a buffer does at the end
         (folder / "thing.py").write_text(SCHEMA)
 
     def write(self, url, *, rows=None, more="", **sections):

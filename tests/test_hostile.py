@@ -46,7 +46,7 @@ def test_hostile_documents_reach_the_model_and_the_results_as_they_are(job, serv
         server.url, rows=rows, input=keep, limits={"max_failed_share": 1.0}, extract={"prompt": "{memo}\n<<{text}>>"}
     )
     job.run()
-    assert {path.name for path in job.folder.iterdir()} <= before
+    assert {path.name for path in job.folder.iterdir()} - {"__pycache__"} <= before
     job.reconcile()
     asked = {body["messages"][-1]["content"] for _, body, _ in server.requests}
     assert asked == {f"{text}\n<<{text}>>" for text in HOSTILE}
