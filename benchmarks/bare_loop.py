@@ -14,7 +14,7 @@ import orjson
 sys.path.insert(0, str(Path(__file__).parent.parent / "schemas"))
 from invoice import Invoice
 
-from pipeline.schemas import shape_for
+from pipeline.schema.shape import shape_for
 
 
 async def main(url: str, path: str, concurrency: int) -> None:

@@ -21,14 +21,14 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 from virtual_time import run as in_virtual_time
 
-from pipeline.admission import Admission, Stopped, TenantOverBudget
-from pipeline.calling import Caller, RowFailed, RowLife
+from pipeline.admission.gate import LocalGate, Needs
+from pipeline.admission.governor import Governor, LimitRules
+from pipeline.admission.queue import Admission, Stopped, TenantOverBudget
+from pipeline.engine.call import Caller, RowFailed, RowLife
 from pipeline.errors import CallFailed, Kind
-from pipeline.gates import LocalGate, Needs
-from pipeline.limits import Governor, LimitRules
-from pipeline.pricing import Rate, cost_usd, worst_case_usd
-from pipeline.progress import Tally
-from pipeline.work import Purpose, Reply, Request, Stop, Turn, Usage
+from pipeline.money import Rate, cost_usd, worst_case_usd
+from pipeline.telemetry.tally import Tally
+from pipeline.types import Purpose, Reply, Request, Stop, Turn, Usage
 
 RATE = Rate(
     input=Decimal("0.15"), cached_input=Decimal("0.075"), cache_write=Decimal("0.15"), output=Decimal("0.60"), source=""

@@ -25,21 +25,21 @@ import orjson
 from common import REPO, job_file
 from msgspec.structs import replace
 
-from pipeline import planning
-from pipeline.estimating import Counts, History, Seen, Terms, estimate
-from pipeline.job import Prices
-from pipeline.job_file import load
-from pipeline.measuring import asked
-from pipeline.piloting import spread
-from pipeline.preparing import Prepared, prepare
-from pipeline.pricing import cost_usd
+from pipeline.commands.estimate.estimator import Counts, History, Seen, Terms, estimate
+from pipeline.commands.estimate.measure import asked
+from pipeline.commands.estimate.pilot import spread
+from pipeline.extraction import requests as planning
+from pipeline.extraction.prepare import Prepared, prepare
+from pipeline.extraction.validate import repair_turns
+from pipeline.job.file import load
+from pipeline.job.settings import Prices
+from pipeline.money import cost_usd
 from pipeline.providers import wire_for
-from pipeline.sandbox import rules
 from pipeline.sandbox.exchange import tokens_of
-from pipeline.sandbox.openai_requests import question_of
-from pipeline.shape_size import answer_tokens
-from pipeline.validating import repair_turns
-from pipeline.work import Chunk, Row, Usage
+from pipeline.sandbox.rules import rules
+from pipeline.sandbox.wires.openai.requests import question_of
+from pipeline.schema.answer_size import answer_tokens
+from pipeline.types import Chunk, Row, Usage
 
 ITEMS = ("Copper kettle", "Descaling kit", "Pallet delivery", "Office paper A4", "Hosting, monthly", "Cable, 3 m")
 NOTES = (

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from common import job_file, measured
 
-from pipeline.tokens import vocabulary
+from pipeline.documents.tokens import vocabulary
 
 BATCH = 64
 

@@ -23,23 +23,27 @@ from scale import write_short_invoices
 SPENT_NS = defaultdict(int)
 STACKS = threading.local()
 PHASES = {  # phase: what is clocked, as module:name
-    "chunk, count": ("pipeline.feeding:chunk",),
-    "find what is done": ("pipeline.feeding:_batch", "pipeline.ledger:Ledger.answer"),
-    "build request": ("pipeline.planning:extract_request", "pipeline.providers.openai:OpenAIWire.body"),
+    "chunk, count": ("pipeline.engine.feed:chunk",),
+    "find what is done": ("pipeline.engine.feed:_batch", "pipeline.ledger.ledger:Ledger.answer"),
+    "build request": ("pipeline.extraction.requests:extract_request", "pipeline.providers.openai.wire:OpenAIWire.body"),
     "admit, settle": (
-        *("pipeline.admission:Admission._pump", "pipeline.admission:Admission.settle"),
-        *("pipeline.admission:Admission.ok", "pipeline.admission:Admission.limits"),
+        *("pipeline.admission.queue:Admission._pump", "pipeline.admission.queue:Admission.settle"),
+        *("pipeline.admission.queue:Admission.ok", "pipeline.admission.queue:Admission.limits"),
     ),
-    "send": ("pipeline.providers.connections:Connection.ask", "pipeline.providers.client:head_of"),
-    "receive": ("pipeline.providers.connections:Connection.data_received",),
-    "parse": ("pipeline.providers.openai:OpenAIWire.reply",),
-    "validate": ("pipeline.extracting:check", "pipeline.columns:RecordColumn.problem_of"),
+    "send": ("pipeline.providers.transport.connection:Connection.ask", "pipeline.providers.transport.pool:head_of"),
+    "receive": ("pipeline.providers.transport.connection:Connection.data_received",),
+    "parse": ("pipeline.providers.openai.wire:OpenAIWire.reply",),
+    "validate": ("pipeline.engine.row:check", "pipeline.schema.arrow:RecordColumn.problem_of"),
     "record, on the loop": (
-        *("pipeline.ledger:Ledger.intend", "pipeline.ledger:Ledger.record", "pipeline.ledger:Ledger.conclude"),
-        *("pipeline.ledger:Ledger.enter_rows", "pipeline.ledger.writer:_resolve"),
+        *(
+            "pipeline.ledger.ledger:Ledger.intend",
+            "pipeline.ledger.ledger:Ledger.record",
+            "pipeline.ledger.ledger:Ledger.conclude",
+        ),
+        *("pipeline.ledger.ledger:Ledger.enter_rows", "pipeline.ledger.writer:_resolve"),
     ),
     "record, in the writer": ("pipeline.ledger.writer:Writer._commit_or_fail",),
-    "publish": ("pipeline.publishing:Publisher.publish",),
+    "publish": ("pipeline.results.publish:Publisher.publish",),
 }
 
 
@@ -89,7 +93,7 @@ def reading(source):
 def child(job, rows):
     """The run itself; prints the table."""
     from pipeline.cli import main
-    from pipeline.sources import Source
+    from pipeline.documents.sources.source import Source
 
     clock_all()
     reading(Source)

@@ -3,7 +3,8 @@
     python docs/generate.py            writes both
     python docs/generate.py --check    exits 1 when a page on disk differs, or a setting has no meaning here
 
-Names, types, defaults, choices and ranges come from `pipeline.job`, help texts from `pipeline.cli`, meanings from here.
+Names, types, defaults, choices and ranges come from `pipeline.job.settings`, help texts from `pipeline.cli`,
+meanings from here.
 """
 
 import json
@@ -21,8 +22,8 @@ from msgspec.structs import FieldInfo, fields
 
 from pipeline.cli import main as cli
 from pipeline.errors import JobError
-from pipeline.job import KEY_ENV, Job
-from pipeline.job_file import SECTIONS, TOP_KEYS, resolve
+from pipeline.job.file import SECTIONS, TOP_KEYS, resolve
+from pipeline.job.settings import KEY_ENV, Job
 from pipeline.providers import FROM_ENVIRONMENT
 
 DOCS = Path(__file__).parent
@@ -47,7 +48,7 @@ PROBES = (-1, 0, 1000)
 RANGES = {PROBES: "", (0, 1000): ", 0 or more", (1000,): ", more than 0", (0,): ", from 0 to 1"}  # by what is accepted
 
 JOB_FILE = """\
-<!-- Written by docs/generate.py from pipeline/job.py: mend those, and run it. -->
+<!-- Written by docs/generate.py from pipeline/job/settings.py: mend those, and run it. -->
 
 # The job file
 
@@ -211,8 +212,8 @@ def main(check: bool) -> None:  # noqa: FBT001 (click's way)
 def unwritten() -> list[str]:
     """What has to be mended by hand in MEANINGS before there can be pages."""
     told, known = set(meanings()), {*SECTIONS, *(key for key, _, _ in settings())}
-    found = [f"{key} of pipeline/job.py has no meaning" for key in sorted(known - told)]
-    found += [f"{key} is not in pipeline/job.py" for key in sorted(told - known)]
+    found = [f"{key} of pipeline/job/settings.py has no meaning" for key in sorted(known - told)]
+    found += [f"{key} is not in pipeline/job/settings.py" for key in sorted(told - known)]
     if not found and (refusal := _refusal()):
         found = [f"the examples are no job: {refusal}"]
     return [f"docs/generate.py: MEANINGS: {problem}. Mend it, then {AGAIN}" for problem in found]

@@ -7,7 +7,7 @@ failed; `LedgerError` is the durable record refusing to go on. Nothing else is r
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pipeline.work import LimitSeen, Usage
+from pipeline.types import LimitSeen, Usage
 
 
 class JobError(Exception):

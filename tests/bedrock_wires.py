@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from msgspec.structs import astuple, replace
 
 from pipeline.errors import CallFailed
-from pipeline.job import Model
-from pipeline.providers.bedrock import ConverseWire
-from pipeline.providers.bedrock_invoke import InvokeWire
-from pipeline.sandbox.bedrock_frames import event
-from pipeline.work import Answered, AnswerShape, Purpose, Reply, Request, Stop, Turn
+from pipeline.job.settings import Model
+from pipeline.providers.bedrock.converse import ConverseWire
+from pipeline.providers.bedrock.invoke import InvokeWire
+from pipeline.sandbox.wires.bedrock.frames import event
+from pipeline.types import Answered, AnswerShape, Purpose, Reply, Request, Stop, Turn
 
 HAIKU, NOVA = "us.anthropic.claude-haiku-4-5-20251001-v1:0", "us.amazon.nova-lite-v1:0"
 SCHEMA = {

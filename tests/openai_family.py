@@ -8,14 +8,14 @@ from msgspec.structs import replace
 from sandbox_client import SCHEMA, STUB
 
 from pipeline.errors import CallFailed
-from pipeline.job import Limits, Model, Sandbox
+from pipeline.job.settings import Limits, Model, Sandbox
 from pipeline.providers import wire_for
-from pipeline.providers.credentials import FixedKey
-from pipeline.providers.http import HttpTransport
-from pipeline.providers.secrets import Secret
+from pipeline.providers.credentials.keys import FixedKey
+from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.transport.http import HttpTransport
 from pipeline.sandbox.exchange import Answer, Ending, Received, tokens_of
 from pipeline.sandbox.server import serve
-from pipeline.work import Answered, AnswerShape, Purpose, Request, Turn
+from pipeline.types import Answered, AnswerShape, Purpose, Request, Turn
 
 MODES = ("json_schema", "tool", "json_object")
 NOW = datetime(2026, 11, 25, tzinfo=UTC)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import aiohttp
 import orjson
 
-from pipeline.job import Sandbox
+from pipeline.job.settings import Sandbox
 from pipeline.sandbox.exchange import Rules
 from pipeline.sandbox.faults import Fault
 from pipeline.sandbox.server import serve

@@ -12,10 +12,10 @@ import virtual_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.admission import Admission, NeverFits, Stopped, TenantOverBudget
-from pipeline.limits import Governor, LimitRules, Need, Ticket, Used
-from pipeline.limits.opening import WRITES_CACHE, FirstCalls
-from pipeline.work import Lane, LimitSeen, ParkReason
+from pipeline.admission.first_calls import WRITES_CACHE, FirstCalls
+from pipeline.admission.governor import Governor, LimitRules, Need, Ticket, Used
+from pipeline.admission.queue import Admission, NeverFits, Stopped, TenantOverBudget
+from pipeline.types import Lane, LimitSeen, ParkReason
 
 
 class Watched(Governor):

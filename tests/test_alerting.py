@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from pipeline import alerting
-from pipeline.alerting import Alarm
-from pipeline.limits import Alert
-from pipeline.limits.spending import Account, Spending
+from pipeline.admission.budget import Account, Spending
+from pipeline.admission.governor import Alert
+from pipeline.telemetry import alerts as alerting
+from pipeline.telemetry.alerts import Alarm
 
 HOSTILE = "$(touch owned); `id` | rm -rf {} \n--help"
 ALERT = Alert(HOSTILE, Decimal("0.8123"), Decimal(1))

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from pipeline.errors import CallFailed, JobError, Kind
-from pipeline.job import Model
-from pipeline.providers import aws
-from pipeline.providers.bedrock_endpoint import Endpoint
-from pipeline.providers.credentials import credentials_for
-from pipeline.providers.secrets import Secret
+from pipeline.job.settings import Model
+from pipeline.providers.bedrock.endpoint import Endpoint
+from pipeline.providers.credentials import aws
+from pipeline.providers.credentials.keys import credentials_for
+from pipeline.providers.credentials.secret import Secret
 
 botocore = pytest.importorskip("botocore", reason="AWS's SDK is an extra")
 
@@ -133,13 +133,13 @@ def test_the_wires_and_their_keys_cost_no_sdk():
     code = """
 import sys
 from datetime import UTC, datetime
-from pipeline.job import Model
-from pipeline.providers import bedrock, bedrock_invoke
-from pipeline.providers.credentials import credentials_for
-from pipeline.providers.secrets import Secret
-from pipeline.work import AnswerShape
+from pipeline.job.settings import Model
+from pipeline.providers.bedrock import converse, invoke
+from pipeline.providers.credentials.keys import credentials_for
+from pipeline.providers.credentials.secret import Secret
+from pipeline.types import AnswerShape
 model = Model(provider="bedrock", name="anthropic.claude-x", max_output_tokens=9, region="us-east-1")
-for kind in (bedrock.ConverseWire, bedrock_invoke.InvokeWire):
+for kind in (converse.ConverseWire, invoke.InvokeWire):
     kind(model, AnswerShape("T", "tool", {}, True)).headers(b"", Secret("s", "AKIA"), datetime.now(UTC))
 for keys in ({"AWS_BEARER_TOKEN_BEDROCK": "t"}, {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}):
     credentials_for(model, keys)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.caching import break_even_requests, caching_for, minimum_tokens, saved_usd
-from pipeline.job import Model
-from pipeline.pricing import MTOK, Rate
+from pipeline.extraction.prompt_cache import break_even_requests, caching_for, minimum_tokens, saved_usd
+from pipeline.job.settings import Model
+from pipeline.money import MTOK, Rate
 from pipeline.sandbox.exchange import Prefix
 from pipeline.sandbox.prefixes import KEPT_S, Prefixes, prefix_in
 

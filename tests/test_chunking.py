@@ -7,10 +7,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.boundaries import is_safe
-from pipeline.chunking import available_tokens, chunk, fits, repaired, rough_tokens
-from pipeline.tokens import counter_for
-from pipeline.windows import ModelLimits, bare_model, limits_of
+from pipeline.catalog.names import bare_model
+from pipeline.catalog.windows import ModelLimits, limits_of
+from pipeline.documents.boundaries import is_safe
+from pipeline.documents.chunks import available_tokens, chunk, fits, rough_tokens
+from pipeline.documents.tokens import counter_for
+from pipeline.text import repaired
 
 O200K = counter_for("openai", "gpt-4o-mini")
 CL100K = counter_for("openai", "gpt-4")

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from nights import answer, command_line_of, nights_of
 from scripted_server import Scripted
 
-from pipeline.confirming import (
+from pipeline.commands.consent.decide import (
     FRESH,
     Consent,
     Due,
@@ -24,11 +24,11 @@ from pipeline.confirming import (
     nothing_to_retry,
     weigh,
 )
-from pipeline.estimating import Counts, Terms, estimate
-from pipeline.job import Limits
-from pipeline.planning import Plan, parse_template
-from pipeline.pricing import Rate
-from pipeline.shape_size import Size
+from pipeline.commands.estimate.estimator import Counts, Terms, estimate
+from pipeline.extraction.requests import Plan, parse_template
+from pipeline.job.settings import Limits
+from pipeline.money import Rate
+from pipeline.schema.answer_size import Size
 
 ASK = ("--set", "budget.confirm_above_usd=0.00001")
 PROMPT = ("--set", "extract.prompt=Read again: {text}")

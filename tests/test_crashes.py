@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 from scripted_server import Scripted
 
-from pipeline.crashing import POINTS
-from pipeline.verifying import verify
+from pipeline.commands.verify import verify
+from pipeline.crash_points import POINTS
 
 SOURCE = Path(__file__).parents[1] / "pipeline"
 ROWS = [{"id": f"r{n}", "text": f"document {n}"} for n in range(24)]

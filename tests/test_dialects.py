@@ -23,9 +23,15 @@ from pydantic import (
     create_model,
 )
 
-from pipeline.dialects import known, restored, rewrite
-from pipeline.dialects.fitting import fits
-from pipeline.dialects.known import (
+from pipeline.sandbox.wires.anthropic import schemas as anthropic_schemas
+from pipeline.sandbox.wires.bedrock import schemas as bedrock_schemas
+from pipeline.sandbox.wires.gemini import schemas as gemini_schemas
+from pipeline.sandbox.wires.openai import strict_schemas
+from pipeline.schema.dialects import table as known
+from pipeline.schema.dialects.matching import fits
+from pipeline.schema.dialects.rewrite import restored, rewrite
+from pipeline.schema.dialects.size import size_of
+from pipeline.schema.dialects.table import (
     AZURE,
     BEDROCK_TOOL,
     CLAUDE,
@@ -36,9 +42,7 @@ from pipeline.dialects.known import (
     PLAIN,
     Dialect,
 )
-from pipeline.dialects.limits import size_of
-from pipeline.originals import original_of
-from pipeline.sandbox import anthropic_schemas, bedrock_schemas, gemini_schemas, strict_schemas
+from pipeline.schema.json_schema import original_of
 
 DIALECTS = sorted({one.name: one for one in vars(known).values() if isinstance(one, Dialect)}.values(), key=str)
 DIFFERENT = [OPENAI, AZURE, CLAUDE, GEMINI, GEMINI_TOOL, PLAIN, CLAUDE_TOOL, BEDROCK_TOOL]  # the others are one of them

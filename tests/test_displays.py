@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import saying
-from pipeline.displays import JsonLines, Panel, PlainLines, display_for, line, panel, panel_lines
-from pipeline.limits import LaneView, Snapshot
-from pipeline.readings import BASIS_ROWS, WINDOW_S, Pace, Reading, waited_for
-from pipeline.saying import inert, say, speak
+from pipeline import console as saying
+from pipeline.admission.governor import LaneView, Snapshot
+from pipeline.console import say, speak
+from pipeline.telemetry.display import JsonLines, Panel, PlainLines, display_for, line, panel, panel_lines
+from pipeline.telemetry.snapshot import BASIS_ROWS, WINDOW_S, Pace, Reading, waited_for
+from pipeline.text import inert
 
 
 def reading(**changes):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from pipeline.engine import Ended, exit_code
-from pipeline.work import ErrorCode, ParkReason
+from pipeline.engine.run import Ended, exit_code
+from pipeline.types import ErrorCode, ParkReason
 
 REPO = Path(__file__).parent.parent
 PAGES = sorted([REPO / "README.md", REPO / "CONTRIBUTING.md", *(REPO / "docs").glob("*.md")])
@@ -51,8 +51,12 @@ def test_a_page_that_differs_is_named_with_the_command(tmp_path, name):
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("limits.timeout_s = 60  #", "limits.timeouts = 60  #", "limits.timeout_s of pipeline/job.py has no meaning"),
-        ("[chunks]  #", "[pieces]  #", "pieces is not in pipeline/job.py"),
+        (
+            "limits.timeout_s = 60  #",
+            "limits.timeouts = 60  #",
+            "limits.timeout_s of pipeline/job/settings.py has no meaning",
+        ),
+        ("[chunks]  #", "[pieces]  #", "pieces is not in pipeline/job/settings.py"),
         ("limits.timeout_s = 60  #", "limits.timeout_s = -60  #", "the examples are no job"),
     ],
 )

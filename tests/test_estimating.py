@@ -9,12 +9,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pipeline.estimating import Counts, History, Seen, Terms, cost_of, estimate
-from pipeline.forecasting import drifted, hits_of, share_of, student_t, total_of
-from pipeline.job import Limits
-from pipeline.pricing import Rate, Tier
-from pipeline.shape_size import Size, answer_tokens
-from pipeline.work import Usage
+from pipeline.commands.estimate.estimator import Counts, History, Seen, Terms, cost_of, estimate
+from pipeline.commands.estimate.forecast import hits_of, share_of, student_t, total_of
+from pipeline.job.settings import Limits
+from pipeline.money import Rate, Tier
+from pipeline.schema.answer_size import Size, answer_tokens
+from pipeline.telemetry.drift import drifted
+from pipeline.types import Usage
 
 RATE = Rate(Decimal(1), Decimal(1), Decimal(1), Decimal(10), source="made up")
 TIERED = replace(RATE, tiers=(Tier(Decimal(2), Decimal(2), Decimal(2), Decimal(15), from_input_tokens=2000),))

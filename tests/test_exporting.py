@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.exporting import ACTS, export
+from pipeline.commands.export import ACTS, export
 
 RECORD = pa.struct(
     [

@@ -11,12 +11,12 @@ import pytest
 from click.testing import CliRunner
 from scripted_server import serving
 
-from pipeline import planning
-from pipeline.chunking import chunk
 from pipeline.cli import main
-from pipeline.job_file import load, resolve
-from pipeline.preparing import prepare
-from pipeline.work import Chunk, Row, Turn
+from pipeline.documents.chunks import chunk
+from pipeline.extraction import requests as planning
+from pipeline.extraction.prepare import prepare
+from pipeline.job.file import load, resolve
+from pipeline.types import Chunk, Row, Turn
 
 REPO = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"

@@ -12,10 +12,10 @@ import pytest
 from aiohttp import web
 
 from pipeline.errors import CallFailed, JobError, Kind
-from pipeline.job import Model
-from pipeline.providers import google
-from pipeline.providers.credentials import credentials_for
-from pipeline.providers.google import Renewed, credentials, failure
+from pipeline.job.settings import Model
+from pipeline.providers.credentials import google
+from pipeline.providers.credentials.google import Renewed, credentials, failure
+from pipeline.providers.credentials.keys import credentials_for
 
 pytest.importorskip("google.auth.transport.requests", reason="needs the extra google")
 
@@ -276,8 +276,8 @@ def test_impersonation_is_loaded(tmp_path, key_file):
 METADATA = """
 import asyncio
 from aiohttp import web
-from pipeline.job import Model
-from pipeline.providers.google import credentials
+from pipeline.job.settings import Model
+from pipeline.providers.credentials.google import credentials
 
 async def main():
     async def token(request):

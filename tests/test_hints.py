@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.providers.hints import MESSAGE_CHARS, duration_s, limits_seen, retry_after_s, shortened
-from pipeline.work import Lane, LimitSeen
+from pipeline.types import Lane, LimitSeen
 
 NOW = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
 DATE = {"date": format_datetime(NOW, usegmt=True)}

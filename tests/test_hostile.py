@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from scripted_server import Scripted
 
+from pipeline.documents.sources.source import Source
 from pipeline.errors import CallFailed, JobError
-from pipeline.job import Input, Model
-from pipeline.job_file import load
+from pipeline.extraction.validate import Invalid, Valid, check
+from pipeline.job.file import load
+from pipeline.job.settings import Input, Model
 from pipeline.providers import WIRES, wire_for
-from pipeline.sources import Source
-from pipeline.validating import Invalid, Valid, check
-from pipeline.work import Answered, AnswerShape, Usage
+from pipeline.types import Answered, AnswerShape, Usage
 
 HOSTILE = [
     "../../../etc/passwd", "/etc/passwd", "~/.ssh/id_rsa", "{0.__class__.__mro__}", "{text}", "%s%n%x",

@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.providers import client as client_module
-from pipeline.providers import connections
-from pipeline.providers.client import Client, Unsent, head_of
-from pipeline.providers.connections import BadAnswer, Connection, Raw, Times, TooLarge
+from pipeline.providers.transport import connection as connections
+from pipeline.providers.transport import pool as client_module
+from pipeline.providers.transport.connection import BadAnswer, Connection, Raw, Times, TooLarge
+from pipeline.providers.transport.pool import Client, Unsent, head_of
 
 TIMES = Times(5.0, 5.0)
 OK = b"HTTP/1.1 200 OK\r\n"

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from pipeline.errors import JobError
-from pipeline.job import key_variable
-from pipeline.job_file import absolute, load, parse_set
+from pipeline.job.file import absolute, load, parse_set
+from pipeline.job.settings import key_variable
 
 GOOD = {
     "input": {"path": '"in.jsonl"'},

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.limits import GO, UNSENT, Governor, LimitRules, Need, Used
-from pipeline.limits.climbing import Climb
-from pipeline.limits.learning import Learner, Refusal
-from pipeline.limits.profiles import Profile
-from pipeline.limits.remembering import Memory, Remembered, read, written
-from pipeline.work import Lane, LimitSeen
+from pipeline.admission.governor import GO, UNSENT, Governor, LimitRules, Need, Used
+from pipeline.admission.learning.climb import Climb
+from pipeline.admission.learning.learner import Learner, Refusal
+from pipeline.admission.learning.memory import Memory, Remembered, read, written
+from pipeline.catalog.limit_profiles import Profile
+from pipeline.types import Lane, LimitSeen
 
 FREE = Decimal(0)
 RTT_S = 0.05

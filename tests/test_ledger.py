@@ -20,12 +20,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import LedgerError
-from pipeline.ledger import FILE, LOST, Ledger, connect, ends, records
-from pipeline.ledger.keys import Keys
+from pipeline.ledger import records
+from pipeline.ledger.key_filter import Keys
+from pipeline.ledger.ledger import FILE, LOST, Ledger, connect, ends
 from pipeline.ledger.lock import FolderLock, held
-from pipeline.ledger.looking import CHECKED, damaged
+from pipeline.ledger.queries import CHECKED, damaged
 from pipeline.ledger.records import Call, RowEntry, Send
-from pipeline.work import ErrorCode, Outcome, Purpose, Reply, Status, Stop, Usage
+from pipeline.types import ErrorCode, Outcome, Purpose, Reply, Status, Stop, Usage
 
 HASHES = (b"r" * 16, b"d" * 16, "fingerprint")
 
@@ -249,8 +250,8 @@ import asyncio, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from test_ledger import HASHES, call, outcome, send
-from pipeline.ledger import Ledger
-from pipeline.work import Reply, Stop, Usage
+from pipeline.ledger.ledger import Ledger
+from pipeline.types import Reply, Stop, Usage
 
 async def main(ledger):
     ledger.start_writing(lambda: None)

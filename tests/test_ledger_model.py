@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from pipeline.ledger import FILE, Ledger, connect, ends
+from pipeline.ledger.ledger import FILE, Ledger, connect, ends
 from pipeline.ledger.records import Call, Send
-from pipeline.work import ErrorCode, Outcome, Purpose, Reply, Status, Stop, Usage
+from pipeline.types import ErrorCode, Outcome, Purpose, Reply, Status, Stop, Usage
 
 DOCS = st.integers(0, 5).map(lambda n: bytes([n]) * 16)
 KEYS = st.integers(0, 7).map(lambda n: bytes([n + 100]) * 16)

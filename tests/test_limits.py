@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.limits import GO, UNSENT, Governor, LimitRules, Need, Room, Used
-from pipeline.limits.brakes import Gate
-from pipeline.limits.lanes import LaneState
-from pipeline.limits.profiles import AZURE, Profile, profile_of
-from pipeline.limits.sizing import sizing
-from pipeline.work import Lane, LimitSeen
+from pipeline.admission.brakes import Gate
+from pipeline.admission.governor import GO, UNSENT, Governor, LimitRules, Need, Room, Used
+from pipeline.admission.lanes.lane import LaneState
+from pipeline.admission.sizing import sizing
+from pipeline.catalog.limit_profiles import AZURE, Profile, profile_of
+from pipeline.types import Lane, LimitSeen
 
 FREE = Decimal(0)
 HINTS = st.one_of(

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, computed_field, field_validator
 
-from pipeline.merging import Merged, merge
-from pipeline.validating import MOST_ANSWER_CHARS, MOST_BYTES, MOST_ERRORS, Invalid, Valid, check, repair_turns
-from pipeline.work import Turn
+from pipeline.extraction.merge import Merged, merge
+from pipeline.extraction.validate import MOST_ANSWER_CHARS, MOST_BYTES, MOST_ERRORS, Invalid, Valid, check, repair_turns
+from pipeline.types import Turn
 
 
 class Line(BaseModel):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.modes import ability_of, mode_for, mode_problem
+from pipeline.catalog.modes import ability_of, mode_for, mode_problem
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings"
 SCHEMA, TOOL, WORDS = "json_schema", "tool", "json_object"

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.counting import Cutting, counted
-from pipeline.overhead import compact, fixed_tokens
-from pipeline.overhead import seen as shown
-from pipeline.piloting import spread
-from pipeline.tokens import counter_for
-from pipeline.work import AnswerShape
+from pipeline.commands.estimate.pilot import spread
+from pipeline.documents.token_pool import Cutting, counted
+from pipeline.documents.tokens import counter_for
+from pipeline.extraction.overhead import compact, fixed_tokens
+from pipeline.extraction.overhead import seen as shown
+from pipeline.types import AnswerShape
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 import estimate_bands
@@ -115,9 +115,9 @@ def _by_tiktoken(body, counter):
 
 def test_input_tokens_are_those_of_the_very_bodies_sent(job):
     """Within 1 % over all rows, with another column in the prompt, and a document that breaks across its template."""
-    from pipeline.job_file import load
-    from pipeline.measuring import measure, requests_to_send
-    from pipeline.preparing import prepare
+    from pipeline.commands.estimate.measure import measure, requests_to_send
+    from pipeline.extraction.prepare import prepare
+    from pipeline.job.file import load
     from pipeline.providers import wire_for
 
     rows = [
@@ -171,14 +171,14 @@ def test_counts_are_the_same_on_all_cores_and_in_order(monkeypatch):
     texts = [(f"document {n} \ud800 数字 " * (n % 30), "col" * (n % 3)) for n in range(400)]
     batches, cutting = [texts[at : at + 40] for at in range(0, 400, 40)], Cutting("openai", "gpt-4o-mini", 50, 5)
     alone = list(counted(cutting, batches))
-    monkeypatch.setattr("pipeline.counting.ALONE_CHARS", 0)
-    monkeypatch.setattr("pipeline.counting._cores", lambda: 2)
+    monkeypatch.setattr("pipeline.documents.token_pool.ALONE_CHARS", 0)
+    monkeypatch.setattr("pipeline.documents.token_pool._cores", lambda: 2)
     assert list(counted(cutting, batches)) == alone
 
 
 def test_a_counting_process_that_dies_is_an_error_and_not_a_wrong_figure(monkeypatch):
-    monkeypatch.setattr("pipeline.counting.ALONE_CHARS", 0)
-    monkeypatch.setattr("pipeline.counting._cores", lambda: 2)
-    monkeypatch.setattr("pipeline.counting.sys.executable", "/bin/false")
+    monkeypatch.setattr("pipeline.documents.token_pool.ALONE_CHARS", 0)
+    monkeypatch.setattr("pipeline.documents.token_pool._cores", lambda: 2)
+    monkeypatch.setattr("pipeline.documents.token_pool.sys.executable", "/bin/false")
     with pytest.raises(RuntimeError, match="a process that counts tokens died"):
         list(counted(Cutting("openai", "gpt-4o-mini", 50, 0), [[("some text", "")]] * 6))

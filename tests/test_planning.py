@@ -8,8 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pipeline.job_file import resolve
-from pipeline.planning import (
+from pipeline.extraction.requests import (
     Plan,
     doc_hash,
     doc_key,
@@ -23,7 +22,8 @@ from pipeline.planning import (
     request_hash,
     summary_request,
 )
-from pipeline.work import AnswerShape, Chunk, Purpose, Row, Turn
+from pipeline.job.file import resolve
+from pipeline.types import AnswerShape, Chunk, Purpose, Row, Turn
 
 SHAPE = AnswerShape("Thing", "json_schema", {"type": "object", "properties": {"name": {"type": "string"}}}, strict=True)
 TABLE = {

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.job import Prices
-from pipeline.pricetable import price_table_name, rate_for
-from pipeline.pricing import QUANTUM, Rate, Tier, cost_usd, from_units, prices_at, to_units, worst_case_usd
-from pipeline.work import Usage
+from pipeline.catalog.prices import price_table_name, rate_for
+from pipeline.job.settings import Prices
+from pipeline.money import QUANTUM, Rate, Tier, cost_usd, from_units, prices_at, to_units, worst_case_usd
+from pipeline.types import Usage
 
 TOKENS = st.integers(0, 5_000_000)
 USD = st.decimals(0, 1000, places=4)

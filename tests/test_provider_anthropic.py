@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pipeline.caching import minimum_tokens
 from pipeline.errors import CallFailed, Kind
-from pipeline.job import Model
-from pipeline.providers.anthropic import AnthropicWire, tool_name
-from pipeline.providers.anthropic_models import refuses_forcing, refuses_temperature
-from pipeline.providers.secrets import Secret
-from pipeline.work import Answered, AnswerShape, Lane, Purpose, Reply, Request, Stop, Turn, Usage
+from pipeline.extraction.prompt_cache import minimum_tokens
+from pipeline.job.settings import Model
+from pipeline.providers.anthropic.models import refuses_forcing, refuses_temperature
+from pipeline.providers.anthropic.wire import AnthropicWire, tool_name
+from pipeline.providers.credentials.secret import Secret
+from pipeline.types import Answered, AnswerShape, Lane, Purpose, Reply, Request, Stop, Turn, Usage
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings" / "anthropic"
 recorded = pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the recorded answers are not part of the repository")

@@ -29,12 +29,12 @@ from sandbox_client import always
 
 from pipeline.errors import CallFailed, JobError, Kind
 from pipeline.providers import wire_for
-from pipeline.providers.credentials import credentials_for
-from pipeline.providers.entra import EntraCredentials, scope_of
-from pipeline.providers.secrets import Secret
-from pipeline.sandbox.azure import Azure
+from pipeline.providers.credentials.entra import EntraCredentials, scope_of
+from pipeline.providers.credentials.keys import credentials_for
+from pipeline.providers.credentials.secret import Secret
 from pipeline.sandbox.faults import Fault
-from pipeline.work import Stop
+from pipeline.sandbox.wires.openai.azure import Azure
+from pipeline.types import Stop
 
 HOST = "https://me.openai.azure.com"
 DATED = {"api_version": "2025-01-01-preview"}
@@ -276,7 +276,7 @@ def test_nothing_at_all_names_all_ways():
     """Without azure-identity: the key's variable, the token's, and the command that installs the rest."""
     script = (
         "import sys; sys.modules['azure.identity'] = None\n"
-        "from pipeline.job import Model\nfrom pipeline.providers.credentials import credentials_for\n"
+        "from pipeline.job.settings import Model\nfrom pipeline.providers.credentials.keys import credentials_for\n"
         "credentials_for(Model(provider='azure', name='x', max_output_tokens=1, api_key_env='MY_KEY'), {})\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

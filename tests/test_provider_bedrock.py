@@ -35,14 +35,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import CallFailed, Kind
-from pipeline.job import Model
-from pipeline.providers.bedrock import STOPS, ConverseWire
-from pipeline.providers.bedrock_failures import CODES
-from pipeline.providers.bedrock_models import forced_choice
-from pipeline.providers.eventstream import Corrupt, Decoder, Frame
-from pipeline.providers.secrets import Secret
-from pipeline.sandbox.bedrock_frames import event, exception, frame
-from pipeline.work import Answered, AnswerShape, Stop, Turn, Usage
+from pipeline.job.settings import Model
+from pipeline.providers.bedrock.converse import STOPS, ConverseWire
+from pipeline.providers.bedrock.errors import CODES
+from pipeline.providers.bedrock.eventstream import Corrupt, Decoder, Frame
+from pipeline.providers.bedrock.models import forced_choice
+from pipeline.providers.credentials.secret import Secret
+from pipeline.sandbox.wires.bedrock.frames import event, exception, frame
+from pipeline.types import Answered, AnswerShape, Stop, Turn, Usage
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings" / "bedrock"
 recorded = pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the recorded answers are not part of the repository")

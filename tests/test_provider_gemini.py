@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from msgspec.structs import astuple
 
 from pipeline.errors import CallFailed, JobError, Kind
-from pipeline.job import Model
+from pipeline.job.settings import Model
 from pipeline.providers import wire_for
-from pipeline.providers.gemini import GeminiWire, VertexWire
-from pipeline.providers.gemini_replies import NUMBERS, STOPS
-from pipeline.providers.secrets import Secret
-from pipeline.work import Answered, AnswerShape, Lane, Purpose, Reply, Request, Stop, Turn
+from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.gemini.answers import NUMBERS, STOPS
+from pipeline.providers.gemini.wire import GeminiWire, VertexWire
+from pipeline.types import Answered, AnswerShape, Lane, Purpose, Reply, Request, Stop, Turn
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings" / "gemini"
 recorded = pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the recorded answers are not part of the repository")

@@ -22,11 +22,11 @@ from openai_family import (
 from sandbox_client import SCHEMA, always
 
 from pipeline.errors import CallFailed, Kind
-from pipeline.providers.openai import OpenAIWire
-from pipeline.providers.secrets import Secret
+from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.openai.wire import OpenAIWire
 from pipeline.sandbox.faults import Fault
-from pipeline.sandbox.openai import OpenAI
-from pipeline.work import Reply, Stop, Usage
+from pipeline.sandbox.wires.openai.wire import OpenAI
+from pipeline.types import Reply, Stop, Usage
 
 WIRE = made(model_of())
 STREAMING = made(model_of(stream=True))

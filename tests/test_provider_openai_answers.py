@@ -4,7 +4,7 @@ import pytest
 from openai_family import GOOD, body_of, error, made, model_of, replied
 
 from pipeline.errors import CallFailed, Kind
-from pipeline.work import Lane, Stop, Usage
+from pipeline.types import Lane, Stop, Usage
 
 WIRE = made(model_of())
 

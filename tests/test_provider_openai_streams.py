@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from openai_family import GOOD, body_of, error, made, model_of, outcome, replied
 
 from pipeline.errors import CallFailed, Kind
-from pipeline.work import Answered, Reply, Stop, Usage
+from pipeline.types import Answered, Reply, Stop, Usage
 
 WIRE = made(model_of())
 STREAMING = made(model_of(stream=True))

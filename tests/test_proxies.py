@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.providers.http import proxy_of
+from pipeline.providers.transport.http import proxy_of
 
 NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 

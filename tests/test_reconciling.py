@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.commands.reconcile import reconcile
 from pipeline.errors import JobError
-from pipeline.reconciling import reconcile
 
 DAY = datetime(2026, 11, 24, 23, 30, tzinfo=UTC)
 NIGHT = datetime(2026, 11, 25, 0, 10, tzinfo=UTC)

@@ -13,9 +13,9 @@ import pytest
 from conftest import JobFolder
 from scripted_server import Scripted, serving
 
-from pipeline.reporting import report
-from pipeline.reporting.figures import figures_of
-from pipeline.reporting.selecting import MOST_FAILED, MOST_OF_CODE, MOST_OK
+from pipeline.commands.report.figures import figures_of
+from pipeline.commands.report.report import report
+from pipeline.commands.report.rows import MOST_FAILED, MOST_OF_CODE, MOST_OK
 
 ATTACK = (
     "</pre></script><script>document.title='owned'</script><img src=x onerror=document.title='owned'>\u2028\x00\x1b[2J"

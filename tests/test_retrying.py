@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import CallFailed, Kind
-from pipeline.retrying import Action, Next, Policy, Tried, after_reply, backoff_s, decide
-from pipeline.work import ErrorCode, ParkReason, Stop
+from pipeline.extraction.policy import Action, Next, Policy, Tried, after_reply, backoff_s, decide
+from pipeline.types import ErrorCode, ParkReason, Stop
 
 POLICY = Policy(max_attempts=6)
 JITTER = st.floats(0, 1, exclude_max=True)

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from sandbox_client import FORCED, SCHEMA, STUB, TOOL, USER, Client, always, ask, posted, with_client
 
-from pipeline.job import Sandbox
+from pipeline.job.settings import Sandbox
 from pipeline.sandbox.exchange import tokens_of
 from pipeline.sandbox.faults import Fault
 from pipeline.sandbox.server import serve

@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from sandbox_client import SCHEMA, STUB, always, client_of, nested
 
 from pipeline.errors import CallFailed, Kind
-from pipeline.job import Limits, Model, Sandbox
-from pipeline.providers.anthropic import AnthropicWire
-from pipeline.providers.credentials import FixedKey
-from pipeline.providers.http import HttpTransport
-from pipeline.providers.secrets import Secret
-from pipeline.sandbox.anthropic import Anthropic
-from pipeline.sandbox.anthropic_schemas import problem
+from pipeline.job.settings import Limits, Model, Sandbox
+from pipeline.providers.anthropic.wire import AnthropicWire
+from pipeline.providers.credentials.keys import FixedKey
+from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.transport.http import HttpTransport
 from pipeline.sandbox.exchange import Answer, Ending, Received, Refused, Stamp, tokens_of
 from pipeline.sandbox.faults import Fault
 from pipeline.sandbox.quota import Denial, Level
-from pipeline.work import Answered, AnswerShape, Lane, Purpose, Reply, Request, Stop, Turn, Usage
+from pipeline.sandbox.wires.anthropic.schemas import problem
+from pipeline.sandbox.wires.anthropic.wire import Anthropic
+from pipeline.types import Answered, AnswerShape, Lane, Purpose, Reply, Request, Stop, Turn, Usage
 
 KEY = {"x-api-key": "sk-any", "anthropic-version": "2023-06-01", "content-type": "application/json"}
 SANDBOX = Anthropic(clock_s=lambda: 1_700_000_000.2)

@@ -6,7 +6,7 @@ import pytest
 from sandbox_client import SCHEMA, ask, shaped, with_client
 
 from pipeline.providers.hints import limits_seen, retry_after_s
-from pipeline.work import Lane
+from pipeline.types import Lane
 
 V1 = "/openai/v1/chat/completions"
 DATED = "/openai/deployments/gpt-4o-mini/chat/completions?api-version=2025-01-01-preview"

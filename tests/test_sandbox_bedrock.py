@@ -15,21 +15,21 @@ from hypothesis import strategies as st
 from sandbox_client import SCHEMA, STUB, always, client_of, nested
 
 from pipeline.errors import CallFailed, Kind
-from pipeline.job import Limits, Model, Sandbox
-from pipeline.providers.bedrock import ConverseWire
-from pipeline.providers.bedrock_invoke import InvokeWire
-from pipeline.providers.credentials import FixedKey
-from pipeline.providers.eventstream import Decoder
-from pipeline.providers.http import HttpTransport
-from pipeline.providers.secrets import Secret
-from pipeline.sandbox import sigv4
-from pipeline.sandbox.bedrock import Converse
-from pipeline.sandbox.bedrock_invoke import Invoke
-from pipeline.sandbox.bedrock_schemas import problem
+from pipeline.job.settings import Limits, Model, Sandbox
+from pipeline.providers.bedrock.converse import ConverseWire
+from pipeline.providers.bedrock.eventstream import Decoder
+from pipeline.providers.bedrock.invoke import InvokeWire
+from pipeline.providers.credentials.keys import FixedKey
+from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.transport.http import HttpTransport
 from pipeline.sandbox.exchange import Answer, Ending, Question, Received, Refused, Stamp, tokens_of
 from pipeline.sandbox.faults import Fault
 from pipeline.sandbox.quota import Denial
-from pipeline.work import Answered, AnswerShape, Reply, Stop, Turn, Usage
+from pipeline.sandbox.wires.bedrock import sigv4
+from pipeline.sandbox.wires.bedrock.invoke import Invoke
+from pipeline.sandbox.wires.bedrock.schemas import problem
+from pipeline.sandbox.wires.bedrock.wire import Converse
+from pipeline.types import Answered, AnswerShape, Reply, Stop, Turn, Usage
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 KEY = Secret("sandbox-secret", "AKIASANDBOX1")

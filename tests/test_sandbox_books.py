@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sandbox_client import SHARES, ask, client_of, posted, with_client
 
-from pipeline.job import Sandbox
+from pipeline.job.settings import Sandbox
 
 
 def test_an_empty_bucket_is_a_429_with_a_true_hint():

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from sandbox_client import SCHEMA, SHARES
 
 from pipeline.errors import JobError
-from pipeline.job import Sandbox
+from pipeline.job.settings import Sandbox
 from pipeline.sandbox.exchange import cut, tokens_of
 from pipeline.sandbox.faults import Fault, Faults, latency_factor, spoiled
-from pipeline.sandbox.openai import go_duration
 from pipeline.sandbox.quota import Quota
+from pipeline.sandbox.wires.openai.wire import go_duration
 
 
 @settings(max_examples=8, deadline=None)

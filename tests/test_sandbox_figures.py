@@ -5,7 +5,7 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sandbox import amounts, dates
+from pipeline.sandbox.rules import amounts, dates
 
 
 @given(st.decimals(-999_999, 999_999, places=2), st.sampled_from([",", ".", " ", "'"]), st.sampled_from([".", ","]))

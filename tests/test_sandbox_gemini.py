@@ -10,18 +10,18 @@ import pytest
 from sandbox_client import SCHEMA, STUB, always
 
 from pipeline.errors import CallFailed, Kind
-from pipeline.job import Limits, Model, Sandbox
-from pipeline.providers.credentials import FixedKey
-from pipeline.providers.gemini import GeminiWire, VertexWire
-from pipeline.providers.http import HttpTransport
-from pipeline.providers.secrets import Secret
+from pipeline.job.settings import Limits, Model, Sandbox
+from pipeline.providers.credentials.keys import FixedKey
+from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.gemini.wire import GeminiWire, VertexWire
+from pipeline.providers.transport.http import HttpTransport
 from pipeline.sandbox.exchange import Answer, Ending, Received, Refused, tokens_of
 from pipeline.sandbox.faults import Fault
-from pipeline.sandbox.gemini import Gemini, Vertex
-from pipeline.sandbox.gemini_schemas import openapi_problem, plain, problem
 from pipeline.sandbox.quota import Denial
 from pipeline.sandbox.server import serve
-from pipeline.work import Answered, AnswerShape, Purpose, Request, Stop, Turn
+from pipeline.sandbox.wires.gemini.schemas import openapi_problem, plain, problem
+from pipeline.sandbox.wires.gemini.wire import Gemini, Vertex
+from pipeline.types import Answered, AnswerShape, Purpose, Request, Stop, Turn
 
 PROVIDERS = {"gemini": (GeminiWire, Gemini()), "vertex": (VertexWire, Vertex())}
 MODES = ("json_schema", "tool", "json_object")

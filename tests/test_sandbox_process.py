@@ -13,7 +13,7 @@ import pytest
 from sandbox_client import STUB, Client, ask
 
 from pipeline.errors import JobError
-from pipeline.job import Sandbox
+from pipeline.job.settings import Sandbox
 from pipeline.sandbox import embedded as embedding
 from pipeline.sandbox.server import serve
 
@@ -142,7 +142,7 @@ def test_an_embedded_child_that_stays_is_killed(monkeypatch):
 
 PARENT = """
 import asyncio, sys
-from pipeline.job import Sandbox
+from pipeline.job.settings import Sandbox
 from pipeline.sandbox.embedded import embedded
 
 async def main():

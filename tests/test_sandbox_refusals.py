@@ -3,7 +3,7 @@
 import pytest
 from sandbox_client import OPEN, SCHEMA, TOOL, USER, ask, nested, posted, shaped, with_client
 
-from pipeline.sandbox.strict_schemas import problem
+from pipeline.sandbox.wires.openai.strict_schemas import problem
 
 
 @pytest.mark.parametrize("key", [None, "", "Bearer ", "Bearer", "sk-without-scheme", "Bearer invalid"])

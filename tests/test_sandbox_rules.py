@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.sandbox.exchange import tokens_of
-from pipeline.sandbox.page import Page
-from pipeline.sandbox.rules import extract, read, repair
-from pipeline.schemas import load_model, restore, shape_for
+from pipeline.sandbox.rules.page import Page
+from pipeline.sandbox.rules.rules import extract, read, repair
+from pipeline.schema.shape import load_model, restore, shape_for
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "sample_data"

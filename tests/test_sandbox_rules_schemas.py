@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from made_up_models import MODELS, PATTERNS, Colour, one_of
 from pydantic import BaseModel, Field
 
-from pipeline.sandbox.rule_patterns import pattern_of
-from pipeline.sandbox.rules import extract, repair
-from pipeline.schemas import restore, shape_for
+from pipeline.sandbox.rules.patterns import pattern_of
+from pipeline.sandbox.rules.rules import extract, repair
+from pipeline.schema.shape import restore, shape_for
 
 TEXT = """Northwind Studio Ltd
 Report 17, 3 May 2026

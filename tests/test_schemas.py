@@ -20,9 +20,9 @@ from pydantic import (
     create_model,
 )
 
-from pipeline.job import Mode, Provider
-from pipeline.schemas import load_model, restore, shape_for, source_hash
-from pipeline.validating import Valid, check
+from pipeline.extraction.validate import Valid, check
+from pipeline.job.settings import Mode, Provider
+from pipeline.schema.shape import load_model, restore, shape_for, source_hash
 
 SCHEMAS = Path(__file__).parent.parent / "schemas"
 PROVIDERS = Provider.__args__

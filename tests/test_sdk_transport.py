@@ -16,15 +16,16 @@ from openai_family import KEY, NOW, RECORD, asked, shape_of
 from sandbox_client import STUB, always
 
 from pipeline.errors import CallFailed, JobError, Kind
-from pipeline.job import Limits, Model, Sandbox
-from pipeline.providers import sdk, wire_for
-from pipeline.providers.credentials import FixedKey
-from pipeline.providers.http import HttpTransport
-from pipeline.providers.sdk import CARRIERS, SdkTransport
-from pipeline.providers.secrets import Secret
+from pipeline.job.settings import Limits, Model, Sandbox
+from pipeline.providers import wire_for
+from pipeline.providers.credentials.keys import FixedKey
+from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.transport import sdk
+from pipeline.providers.transport.http import HttpTransport
+from pipeline.providers.transport.sdk import CARRIERS, SdkTransport
 from pipeline.sandbox.faults import Fault
 from pipeline.sandbox.server import serve
-from pipeline.work import Stop
+from pipeline.types import Stop
 
 GPT, CLAUDE, GEMINI = "gpt-4o-mini", "claude-sonnet-4-5", "gemini-2.5-flash"
 ON_BEDROCK = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -391,7 +392,7 @@ def test_a_missing_sdk_is_named_with_its_command(provider, package, extra, monke
 def test_no_sdk_is_imported_before_it_is_used():
     """The module that knows all SDKs imports none."""
     script = (
-        "import sys, pipeline.providers.sdk, pipeline.providers.transports\n"
+        "import sys, pipeline.providers.transport.sdk, pipeline.providers.transport.choose\n"
         "print([name for name in ('openai', 'anthropic', 'google.genai', 'botocore', 'httpx2') if name in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", script], text=True).strip() == "[]"

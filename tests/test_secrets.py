@@ -6,12 +6,12 @@ import json
 import pytest
 from aiohttp import web
 
-from pipeline.job import Limits, Model
+from pipeline.job.settings import Limits, Model
 from pipeline.providers import wire_for
-from pipeline.providers.credentials import FixedKey
-from pipeline.providers.http import HttpTransport
-from pipeline.providers.secrets import Secret
-from pipeline.work import AnswerShape, Purpose, Request, Turn
+from pipeline.providers.credentials.keys import FixedKey
+from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.transport.http import HttpTransport
+from pipeline.types import AnswerShape, Purpose, Request, Turn
 
 KEY = 'sk-very/secret"key-0123456789'
 AWS = Secret("aws-secret-access", access_key_id="AKIAEXAMPLE123", session_token="session-token-text")

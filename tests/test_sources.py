@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pipeline.documents.sources.source import Source
 from pipeline.errors import JobError
-from pipeline.job import Input
-from pipeline.sources import Source
+from pipeline.job.settings import Input
 
 GOOD = b'{"id":"g","text":"good"}\n'
 
@@ -211,8 +211,8 @@ def test_kept_types_do_not_flip_between_nights(tmp_path, known, tonight, kind):
 
 GROWTH = """
 import resource, sys
-from pipeline.job import Input
-from pipeline.sources import Source
+from pipeline.job.settings import Input
+from pipeline.documents.sources.source import Source
 small, large = (Source(Input(path=path, id="id", keep=("n",)), (), None) for path in sys.argv[1:])
 def peak(found):
     rows = sum(map(len, found.batches()))

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.documents.sources.source import Source
 from pipeline.errors import JobError
-from pipeline.job import Input
-from pipeline.sources import Source
+from pipeline.job.settings import Input
 
 LINE = b'{"text":"t"}\n'
 

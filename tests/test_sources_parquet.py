@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.documents.sources.source import Source
 from pipeline.errors import JobError
-from pipeline.job import Input
-from pipeline.sources import Source
+from pipeline.job.settings import Input
 
 
 def source(path, *, prompt=(), limit=None, **columns):
@@ -176,8 +176,8 @@ def test_a_damaged_file_is_an_error(tmp_path):
 
 GROWTH = """
 import resource, sys
-from pipeline.job import Input
-from pipeline.sources import Source
+from pipeline.job.settings import Input
+from pipeline.documents.sources.source import Source
 def peak(path):
     found = Source(Input(path=path, id="n", keep=("n",)), (), None)
     assert sum(map(len, found.batches())) == found.count_rows() == sum(batch.num_rows for batch in found.kept())

@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
 
+from pipeline.documents.sources.filesystems import place
+from pipeline.documents.sources.source import Source
 from pipeline.errors import JobError
-from pipeline.job import Input
-from pipeline.sources import Source
-from pipeline.sources.remote import place
+from pipeline.job.settings import Input
 
 LINE = b'{"text":"t"}\n'
 

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from pipeline.telemetry import Telemetry
+from pipeline.telemetry.observers import Telemetry
 
 SECRET_TEXT = "Supplier: Acorn Mills, the document itself"
 
@@ -165,8 +165,8 @@ def test_call_lines_have_the_fields_of_calls_parquet(capsys):
 
     from pipeline.ledger.records import Call, Send
     from pipeline.results.calls import CALL_SCHEMA
-    from pipeline.telemetry.lines import CallLines
-    from pipeline.work import Purpose, Usage
+    from pipeline.telemetry.jsonlines import CallLines
+    from pipeline.types import Purpose, Usage
 
     model = SimpleNamespace(provider="openai", name="m", betas=(), stream=False)
     job = SimpleNamespace(model=model, name="j", prompt_version="1")

@@ -17,9 +17,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tiktoken_ext import openai_public
 
-from pipeline import tokens
-from pipeline.chunking import repaired
-from pipeline.tokens import MAX_BLANKS, counter_for, vocabulary
+from pipeline.documents import tokens
+from pipeline.documents.tokens import MAX_BLANKS, counter_for, vocabulary
+from pipeline.text import repaired
 
 O200K = counter_for("openai", "gpt-4o-mini")
 CL100K = counter_for("openai", "gpt-4")
@@ -108,7 +108,7 @@ def forbid(event, args):
     if event == "open" and isinstance(args[1], str) and set(args[1]) & set("wax+"):
         raise SystemExit(f"{event} {args}")
 sys.addaudithook(forbid)
-from pipeline.tokens import counter_for
+from pipeline.documents.tokens import counter_for
 print(counter_for("openai", "gpt-4o").count("hello world"), counter_for("openai", "gpt-4").count("hello world"))
 """
 
@@ -212,5 +212,5 @@ def test_the_counter_of_a_model(provider, model, name, exact):
 
 def test_no_address_is_in_the_data_folder():
     """The data says where it comes from in words and names no host."""
-    for file in (tokens.files("pipeline") / "vocabulary").iterdir():
+    for file in (tokens.files("pipeline.documents") / "vocabulary").iterdir():
         assert not re.search(rb"https?://", file.read_bytes()) or file.name.endswith(".zlib")

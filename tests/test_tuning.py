@@ -7,8 +7,9 @@ from decimal import Decimal
 import pytest
 from scripted_server import Scripted
 
+from pipeline.commands.tune import wish_of
+from pipeline.engine.control import PREFIX, SUFFIX, Inbox, Wish
 from pipeline.errors import JobError
-from pipeline.tuning import PREFIX, SUFFIX, Inbox, Wish, wish_of
 
 ANSWER = json.dumps({"name": "x", "total": "1"})
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from pydantic import AwareDatetime, BaseModel, Field, field_serializer
 from scripted_server import Scripted
 
-from pipeline.columns import RecordColumn
-from pipeline.pricing import from_units
-from pipeline.results.views import cost_column
-from pipeline.validating import Invalid, Valid, check
+from pipeline.extraction.validate import Invalid, Valid, check
+from pipeline.money import from_units
+from pipeline.results.layout import cost_column
+from pipeline.schema.arrow import RecordColumn
 
 SCHEMA = """
 import datetime as dt

@@ -12,7 +12,7 @@ import pytest
 from conftest import JobFolder
 from scripted_server import Scripted, serving
 
-from pipeline.verifying import CHECKS, verify
+from pipeline.commands.verify import CHECKS, verify
 
 
 @pytest.fixture(scope="module")

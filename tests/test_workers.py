@@ -10,7 +10,7 @@ import pytest
 from scripted_server import Scripted
 from test_crashes import LASTING
 
-from pipeline.verifying import verify
+from pipeline.commands.verify import verify
 
 COUNT = 60
 ROWS = [{"id": f"r{n}", "text": f"document {n}"} for n in range(COUNT)]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from provider import Answer, Provider, Row
 from scenarios import Scenario
 
-from pipeline.work import Lane
+from pipeline.types import Lane
 
 GUESSED_RPM = 5000.0  # where there is no limit to be told
 BACK_OFF_S, BACK_OFF_MOST_S = 1.0, 60.0

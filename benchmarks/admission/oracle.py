@@ -5,7 +5,7 @@ from collections import deque
 
 from provider import Answer, Provider, Row
 
-from pipeline.work import Lane
+from pipeline.types import Lane
 
 
 class Oracle:

@@ -8,12 +8,12 @@ from decimal import Decimal
 from provider import Answer, Provider, Row
 from scenarios import Scenario
 
-from pipeline.admission import Admission
-from pipeline.calibrating import TokenScale
-from pipeline.limits import Governor, LimitRules, Need, Used
-from pipeline.limits.opening import FirstCalls
-from pipeline.limits.profiles import BEDROCK_CLAUDE, PROFILES
-from pipeline.retrying import backoff_s
+from pipeline.admission.first_calls import FirstCalls
+from pipeline.admission.governor import Governor, LimitRules, Need, Used
+from pipeline.admission.queue import Admission
+from pipeline.admission.token_scale import TokenScale
+from pipeline.catalog.limit_profiles import BEDROCK_CLAUDE, PROFILES
+from pipeline.extraction.policy import backoff_s
 
 FREE = Decimal(0)
 CONCURRENCY = 2000

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from meters import BucketMeter, Change, Flow, WindowMeter
 
-from pipeline.work import Lane, LimitSeen
+from pipeline.types import Lane, LimitSeen
 
 RTT_S = 0.08
 RTT_JITTER = 0.1  # of a way, both sides

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from meters import Change
 from provider import Limit, Row, Rules
 
-from pipeline.work import Lane
+from pipeline.types import Lane
 
 LATENCY_MEDIAN_S, LATENCY_P99_S = 2.0, 20.0
 SERVER_BIAS, ESTIMATE_NOISE = 1.1, 0.08  # the provider counts more tokens than we do, and not always as many more

@@ -24,7 +24,7 @@ sys.path.append(str(HERE.parent))
 from common import REPO, job_file, measured, replay_server  # noqa: E402 (found by the line above)
 from scale import write_short_invoices  # noqa: E402
 
-from pipeline.tokens import vocabulary  # noqa: E402
+from pipeline.documents.tokens import vocabulary  # noqa: E402
 
 VENVS = REPO / ".bench"
 FEW = 200

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import click
 
 from pipeline import __version__
-from pipeline.cli.ahead import check, estimate
-from pipeline.cli.exporting import export
-from pipeline.cli.looking import costs, show, status, verify
-from pipeline.cli.reporting import report
-from pipeline.cli.running import retry, run
+from pipeline.cli.estimate import check, estimate
+from pipeline.cli.export import export
+from pipeline.cli.inspect import costs, show, status, verify
+from pipeline.cli.report import report
+from pipeline.cli.run import retry, run
 from pipeline.cli.sandbox import sandbox
-from pipeline.cli.tuning import tune
+from pipeline.cli.tune import tune
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

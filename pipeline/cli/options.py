@@ -11,11 +11,11 @@ from typing import Any
 
 import click
 
+from pipeline.console import write
 from pipeline.errors import JobError, LedgerError
-from pipeline.job import REMOTE, Job
-from pipeline.job_file import absolute, parse_set
-from pipeline.job_file import load as load_job
-from pipeline.saying import write
+from pipeline.job.file import absolute, parse_set
+from pipeline.job.file import load as load_job
+from pipeline.job.settings import REMOTE, Job
 
 Command = Callable[..., Any]
 
@@ -33,7 +33,7 @@ class _Folder(click.ParamType[Path]):
         text = str(value)
         if not text.startswith(REMOTE):
             return Path(text)
-        from pipeline.remote import mirrored
+        from pipeline.results.remote.sync import mirrored
 
         try:
             return mirrored(text, os.environ)
@@ -107,7 +107,7 @@ def load(job_file: Path, overrides: dict[str, Any]) -> Job:
     job = load_job(job_file, pairs, overrides.get("limit"))
     if not job.output.path.startswith(REMOTE):
         return job
-    from pipeline.remote import localized
+    from pipeline.results.remote.sync import localized
 
     return localized(job, os.environ)
 

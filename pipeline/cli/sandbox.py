@@ -34,7 +34,7 @@ def sandbox(port: int, **settings: Any) -> None:  # noqa: ANN401 (click passes w
       pipeline sandbox --port 8765 --latency-ms 200 --throttled 0.05
       pipeline run jobs/invoices.toml --set model.base_url=http://127.0.0.1:8765/v1
     """  # noqa: D301
-    from pipeline.job import Sandbox
+    from pipeline.job.settings import Sandbox
     from pipeline.sandbox import run_forever
 
     run_forever(Sandbox(**settings), port)

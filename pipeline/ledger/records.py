@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from msgspec import Struct, msgpack
 
-from pipeline.work import ErrorCode, Outcome, Purpose, Reply, Status, Stop, Usage
+from pipeline.types import ErrorCode, Outcome, Purpose, Reply, Status, Stop, Usage
 
 _PACKED = msgpack.Encoder().encode
 

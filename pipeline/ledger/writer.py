@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipeline.crashing import crash_point
+from pipeline.crash_points import crash_point
 from pipeline.errors import LedgerError
 
 LINGER_S = 0.003  # lets a burst share one fsync; an answer is durable well within the promised 50 ms

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from pipeline.errors import JobError
-from pipeline.job import Model
-from pipeline.providers.secrets import Secret
-from pipeline.work import Answered, AnswerShape, Reply, Request
+from pipeline.job.settings import Model
+from pipeline.providers.credentials.secret import Secret
+from pipeline.types import Answered, AnswerShape, Reply, Request
 
 
 class EventAssembler(Protocol):
@@ -97,14 +97,14 @@ class Transport(Protocol):
 
 
 WIRES = {
-    "openai": "pipeline.providers.openai:OpenAIWire",
-    "azure": "pipeline.providers.azure:AzureWire",
-    "anthropic": "pipeline.providers.anthropic:AnthropicWire",
-    "bedrock": "pipeline.providers.bedrock:ConverseWire",
-    "bedrock invoke": "pipeline.providers.bedrock_invoke:InvokeWire",
-    "gemini": "pipeline.providers.gemini:GeminiWire",
-    "vertex": "pipeline.providers.gemini:VertexWire",
-    "sandbox": "pipeline.providers.openai:OpenAIWire",
+    "openai": "pipeline.providers.openai.wire:OpenAIWire",
+    "azure": "pipeline.providers.openai.azure:AzureWire",
+    "anthropic": "pipeline.providers.anthropic.wire:AnthropicWire",
+    "bedrock": "pipeline.providers.bedrock.converse:ConverseWire",
+    "bedrock invoke": "pipeline.providers.bedrock.invoke:InvokeWire",
+    "gemini": "pipeline.providers.gemini.wire:GeminiWire",
+    "vertex": "pipeline.providers.gemini.wire:VertexWire",
+    "sandbox": "pipeline.providers.openai.wire:OpenAIWire",
 }
 FROM_ENVIRONMENT: Mapping[
     str, Mapping[str, tuple[str, ...]]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
-from pipeline.work import Lane, LimitSeen
+from pipeline.types import Lane, LimitSeen
 
 MESSAGE_CHARS = 500
 UNITS_S = {

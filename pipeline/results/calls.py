@@ -1,13 +1,13 @@
 """The ledger's calls as calls.parquet: one row per HTTP attempt, with no prompt, document or key in it."""
 
-import hashlib
 import sqlite3
 from collections.abc import Iterator
 
 import pyarrow as pa
 
 from pipeline.ledger import records
-from pipeline.results.views import COST, ROW_GROUP_ROWS, TOKENS, Totals, View, batch_of, cost_column
+from pipeline.results.layout import COST, ROW_GROUP_ROWS, Totals, View, batch_of, cost_column
+from pipeline.types import TOKENS, tenant_hash
 
 CALL_SCHEMA = pa.schema(
     [
@@ -72,7 +72,3 @@ def call_batches(db: sqlite3.Connection, run: int, view: View, totals: Totals) -
             "tenant_hash": [tenant_hash(tenant) for tenant in columns["tenant"]],
         }
         yield batch_of(values, CALL_SCHEMA)
-
-
-def tenant_hash(tenant: str | None) -> str | None:
-    return None if tenant is None else hashlib.sha256(tenant.encode("utf-8", "replace")).hexdigest()[:16]

@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.crashing import crash_point
-from pipeline.results.views import ROW_GROUP_ROWS
+from pipeline.crash_points import crash_point
+from pipeline.results.layout import ROW_GROUP_ROWS
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:

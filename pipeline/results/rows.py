@@ -12,8 +12,8 @@ import pyarrow as pa
 from msgspec import Struct
 
 from pipeline.ledger import records
-from pipeline.results.views import COST, ROW_GROUP_ROWS, TOKENS, Totals, View, batch_of, cost_column
-from pipeline.work import ErrorCode, Outcome, Status
+from pipeline.results.layout import COST, ROW_GROUP_ROWS, Totals, View, batch_of, cost_column
+from pipeline.types import TOKENS, ErrorCode, Outcome, Status
 
 
 class _Spent(Struct):

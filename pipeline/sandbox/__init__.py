@@ -3,7 +3,7 @@
 Importing it loads no server: a run that starts the sandbox as a process of its own pays for none of it.
 """
 
-from pipeline.job import Sandbox
+from pipeline.job.settings import Sandbox
 
 __all__ = ["run_forever"]
 

@@ -8,7 +8,7 @@ import orjson
 from msgspec.structs import fields
 
 from pipeline.errors import JobError
-from pipeline.job import Sandbox
+from pipeline.job.settings import Sandbox
 from pipeline.sandbox.running import run
 
 

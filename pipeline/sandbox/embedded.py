@@ -17,7 +17,7 @@ import orjson
 from msgspec.structs import asdict
 
 from pipeline.errors import JobError
-from pipeline.job import Sandbox
+from pipeline.job.settings import Sandbox
 
 START_S = 30.0
 STOP_S = 5.0

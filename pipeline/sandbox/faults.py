@@ -14,7 +14,7 @@ import orjson
 from msgspec import Struct
 
 from pipeline.errors import JobError
-from pipeline.job import Sandbox
+from pipeline.job.settings import Sandbox
 
 LATENCY_SPREAD = 0.25  # sigma of the logarithm
 LATENCY_RANGE = (0.5, 1.5)

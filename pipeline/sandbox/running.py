@@ -11,9 +11,9 @@ import threading
 
 import orjson
 
-from pipeline.job import Sandbox
+from pipeline.job.settings import Sandbox
 from pipeline.sandbox.exchange import Rules
-from pipeline.sandbox.rules import extract, read, repair
+from pipeline.sandbox.rules.rules import extract, read, repair
 from pipeline.sandbox.server import serve
 
 HOST = "127.0.0.1"

@@ -16,13 +16,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.errors import JobError
-from pipeline.job import Sandbox
+from pipeline.job.settings import Sandbox
 from pipeline.sandbox.counters import Counters
 from pipeline.sandbox.exchange import Answer, Ending, Question, Received, Refused, Rules, Stamp, Wire, cut, tokens_of
 from pipeline.sandbox.faults import Drawn, Fault, Faults, spoiled
 from pipeline.sandbox.prefixes import Prefixes
 from pipeline.sandbox.quota import Quota
-from pipeline.sandbox.wires import WIRES
+from pipeline.sandbox.wires.table import WIRES
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 HOLD_S = 300.0  # the longest that a TIMEOUT waits for its client to go away

@@ -21,9 +21,9 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from pipeline import __version__
-from pipeline.job import Job
+from pipeline.job.settings import Job
 from pipeline.ledger.records import Call
-from pipeline.work import Outcome
+from pipeline.types import Outcome
 
 SCOPE = "ledger-pipeline"
 PROVIDERS = {

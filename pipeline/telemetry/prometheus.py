@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.job import Job
+from pipeline.job.settings import Job
 from pipeline.ledger.records import Call
-from pipeline.pricing import from_units
-from pipeline.results import TOKENS
-from pipeline.work import Outcome, Status
+from pipeline.money import from_units
+from pipeline.results.write import TOKENS
+from pipeline.types import Outcome, Status
 
 EVERY_S = 5.0
 PREFIX = "ledger_pipeline_"

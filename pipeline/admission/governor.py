@@ -1,0 +1,254 @@
+"""Admission as values and functions of time: lanes, a gate, slots, money and a circuit. Pure.
+
+Requests, tokens, dollars and slots are the same thing: a budget with a level and a refill (dollars refill never). A
+call is admitted when its worst case fits all of them at once, and settled to what it really used, exactly once.
+"""
+
+import math
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from pipeline.admission.brakes import HINT_MOST_S, Circuit, Gate
+from pipeline.admission.budget import Account, Alert, Room, Spending
+from pipeline.admission.charging import UNSENT, Amounts, Need, Used
+from pipeline.admission.first_calls import Opening
+from pipeline.admission.lanes.lane import LaneView
+from pipeline.admission.lanes.lane_set import LaneSet
+from pipeline.admission.lanes.mirrors import sane
+from pipeline.admission.learning.climb import Climb
+from pipeline.admission.learning.memory import Memory, read, written
+from pipeline.admission.learning.silence import News
+from pipeline.admission.rules import LimitRules, rules_of
+from pipeline.admission.tickets import FOR_BUDGET, FOR_FIRST, FOR_PROBES, FOR_SLOTS, GO, Snapshot, Ticket, Wait
+from pipeline.types import Lane, LimitSeen
+
+__all__ = [
+    "FOR_SLOTS",
+    "GO",
+    "UNSENT",
+    "Alert",
+    "Governor",
+    "LaneView",
+    "LimitRules",
+    "Need",
+    "Room",
+    "Snapshot",
+    "Ticket",
+    "Used",
+    "Wait",
+    "rules_of",
+]
+
+
+class Governor:
+    """All limits of one scope. Every method takes the time, on one clock that never goes back; nothing here waits."""
+
+    def __init__(self, rules: LimitRules) -> None:
+        self.concurrency = rules.concurrency
+        self.in_flight = 0
+        self.money = Spending(Account(rules.max_usd, rules.spent_usd), rules.tenant_max_usd_per_day, rules.alert_at)
+        self.money.start_day(rules.spent_by_tenant)
+        self.waited_s: dict[str, float] = {}
+        memory = read(rules.learned)
+        self._lanes = LaneSet(rules, memory)
+        self._gate = Gate()
+        self._circuit = Circuit()
+        self._climb = Climb(float(rules.first_window))
+        if memory.slots is not None and memory.answers_per_s is not None:
+            self._climb = Climb.resumed(memory.slots, memory.answers_per_s)
+        self._probes = 0
+        self._opening = Opening(rules.first)
+
+    @property
+    def gate_until_s(self) -> float:
+        return self._gate.until_s
+
+    @property
+    def open_since_s(self) -> float | None:
+        """Since when the circuit is open and nothing has succeeded."""
+        return self._circuit.open_since_s
+
+    # ── may it go? ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def refusal(self, need: Need) -> str | None:
+        """Why this can never be admitted, or None."""
+        return self._lanes.refusal(need)
+
+    def affords(self, usd: Decimal) -> bool:
+        return self.money.run.affords(usd)
+
+    def budget_spent(self, need: Need) -> bool:
+        """Whether no settlement can make room for it any more."""
+        return self.in_flight == 0 and not self.affords(need.usd)
+
+    def tenant_room(self, need: Need) -> Room:
+        """Whether the call fits what its tenant may spend today."""
+        if need.tenant is None or self.money.tenant_most_usd is None:
+            return Room.NOW
+        return self.money.tenant(need.tenant).room(need.usd)
+
+    def tenant_told(self, need: Need) -> str:
+        """Why a tenant's calls are not admitted any more."""
+        spent = self.money.tenant(need.tenant or "").spent_usd
+        return (
+            f"tenant {need.tenant!r} has spent ${spent:.4f} of budget.tenant_max_usd_per_day = "
+            f"${self.money.tenant_most_usd} today, and the next call could cost ${need.usd:.4f}"
+        )
+
+    def alert(self) -> Alert | None:
+        """The next alert that is due: the share of a cap that budget.alert_at names is spent."""
+        return self.money.alert()
+
+    def wait(self, need: Need, now_s: float) -> Wait:
+        """How long, and for what; a reading."""
+        return self._wait(need, self._lanes.charges.reserve(need), now_s)
+
+    def _wait(self, need: Need, reserved: Amounts, now_s: float) -> Wait:
+        if not self.money.run.affords(need.usd):
+            return FOR_BUDGET
+        if self.full:
+            return FOR_SLOTS
+        if (first_s := self._opening.wait_s(self.in_flight, now_s)) > 0.0:
+            return FOR_FIRST if first_s == math.inf else Wait(first_s, FOR_FIRST.why)
+        if now_s < self._gate.until_s:
+            return Wait(self._gate.until_s - now_s, "retry_after", firm=True)
+        circuit_s = self._circuit.wait_s(self._probes, now_s)
+        if circuit_s != 0.0:
+            return FOR_PROBES if circuit_s is None else Wait(circuit_s, "circuit")
+        ramp_s = 0.0 if self._lanes.silence.at_once else self._gate.ramp_s(self.in_flight, self.concurrency, now_s)
+        seconds, why, firm = self._lanes.wait_s(reserved, now_s)
+        if ramp_s > seconds:
+            return Wait(ramp_s, "retry_after")
+        return Wait(seconds, why, firm) if seconds > 0.0 else GO
+
+    @property
+    def full(self) -> bool:
+        """Whether no call at all can be admitted before one is settled."""
+        return self.in_flight >= self.slots
+
+    @property
+    def slots(self) -> int:
+        """Calls at once: as many as give most answers, while no limit is known."""
+        return self.concurrency if self._lanes.known else min(self.concurrency, int(self._climb.slots))
+
+    def offer(self, need: Need, now_s: float) -> Ticket | Wait:
+        """Admit it, or say how long it has to wait."""
+        reserved = self._lanes.charges.reserve(need)
+        wait = self._wait(need, reserved, now_s)
+        if wait is not GO:
+            return wait
+        held, next_s = self._lanes.take(need, reserved, now_s, self._gate.pace_most(now_s))
+        if next_s is not None:
+            self._gate.hold(next_s)
+        self._opening.taken(now_s)
+        probe = self._circuit.width is not None
+        self.in_flight += 1
+        self._probes += probe
+        self.money.reserve(need.tenant, need.usd)
+        return Ticket(need, held, probe)
+
+    def take(self, need: Need, now_s: float) -> Ticket:
+        """Admit what `wait` let go.
+
+        Raises:
+            ValueError: it has to wait; nothing has changed.
+        """
+        ticket = self.offer(need, now_s)
+        if isinstance(ticket, Wait):
+            raise ValueError(f"{need!r} was taken while it has to wait: {ticket!r}")  # noqa: TRY004 (of its value)
+        return ticket
+
+    def settle(self, ticket: Ticket, used: Used | None, now_s: float) -> None:
+        """Give back what was not used. None: the call's fate is not known, so its worst case stays reserved.
+
+        Raises:
+            ValueError: it was settled before; nothing has changed.
+        """
+        if ticket.settled:
+            raise ValueError("a ticket was settled twice")
+        ticket.settled = True
+        self.in_flight -= 1
+        self._probes -= ticket.probe
+        self.money.settle(ticket.need.tenant, ticket.need.usd, None if used is None else used.usd)
+        self._lanes.settle(ticket.held, ticket.need, used, now_s)
+
+    # ── what the provider says ──────────────────────────────────────────────────────────────────────────────────
+
+    def on_limits(self, ticket: Ticket, seen: Sequence[LimitSeen], now_s: float) -> None:
+        """What headers say of limits, as of the moment that the provider let the call in."""
+        self._lanes.told(ticket.held, seen, now_s)
+
+    def on_throttled(
+        self, ticket: Ticket, retry_after_s: float | None, now_s: float, jitter: float, lane: Lane | None = None
+    ) -> None:
+        """A 429: close the gate for everybody. One that was sent before the last reaction brings only its hint.
+
+        `lane`: what was short, where the provider says it.
+        """
+        self._opening.answered()
+        self._circuit.succeeded(ticket.held.taken_s)  # whoever says 429 is not down
+        hint_s = sane(retry_after_s, HINT_MOST_S)
+        fresh = self._gate.news(ticket.held.taken_s, hint_s, now_s)
+        until_s = self._lanes.refused(ticket.held, News(fresh, hint_s or 0.0, lane), now_s)
+        if until_s is not None:
+            self._gate.hold(until_s)
+        elif hint_s is None:
+            self._gate.back_off(now_s, jitter)
+
+    def hold(self, until_s: float) -> None:
+        """Nothing is sent before this; never shortened."""
+        self._gate.hold(until_s)
+
+    def hint(self, retry_after_s: float | None, now_s: float) -> None:
+        """A Retry-After seen on any answer."""
+        hint_s = sane(retry_after_s, HINT_MOST_S)
+        if hint_s:
+            self._gate.hold(now_s + hint_s)
+
+    def on_overloaded(self, now_s: float, jitter: float) -> None:
+        self._circuit.failed(now_s, jitter)
+
+    def on_ok(self, now_s: float, ticket: Ticket | None = None) -> None:
+        """`ticket`: of the call that was answered: one sent before the last 429 or outage says nothing of its end."""
+        self._opening.answered()
+        sent_s = now_s if ticket is None else ticket.held.taken_s
+        self._gate.succeeded(sent_s)
+        self._circuit.succeeded(sent_s)
+        self._lanes.silence.answered()
+        if not self._lanes.known:
+            self._climb.answered(now_s, busy=self.in_flight + 1 >= self.slots)
+
+    # ── the run's side ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def set_concurrency(self, calls: int) -> None:
+        if calls < 1:
+            raise ValueError(f"concurrency = {calls!r} should be 1 or more")
+        self.concurrency = calls
+
+    def set_max_usd(self, usd: Decimal | None) -> None:
+        self.money.run.most_usd = usd
+
+    def waited(self, why: str, seconds: float) -> None:
+        """The head of the queue was held this long by `why`."""
+        self.waited_s[why] = self.waited_s.get(why, 0.0) + max(0.0, seconds)
+
+    def learned(self) -> dict[str, Any]:
+        """What was found out about limits, as plain JSON: `LimitRules.learned` of the next run."""
+        best = None if self._lanes.known else self._climb.settled
+        slots, per_s = (None, None) if best is None else (best.slots, best.per_s)
+        return written(Memory(slots, per_s, self._lanes.silence.learner.burst_s, self._lanes.remember()))
+
+    def snapshot(self, now_s: float) -> Snapshot:
+        return Snapshot(
+            in_flight=self.in_flight,
+            concurrency=self.concurrency,
+            slots=self.slots,
+            gate_until_s=self.gate_until_s,
+            cap_usd=self.money.run.most_usd,
+            spent_usd=self.money.run.spent_usd,
+            reserved_usd=self.money.run.reserved_usd,
+            at_risk_usd=self.money.run.at_risk_usd,
+            waited_s=dict(self.waited_s),
+            lanes=self._lanes.views(now_s),
+        )

@@ -1,0 +1,54 @@
+"""How each provider keeps its limits, as data. Pure. What is not documented is the cautious guess, and says so."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from pipeline.types import Lane
+
+Settling = Literal["refund", "none", "post"]
+REQUESTS_AND_TOKENS = (Lane.REQUESTS, Lane.TOKENS)
+REQUESTS_AND_INPUT = (Lane.REQUESTS, Lane.INPUT_TOKENS)
+
+
+class Profile(Struct, frozen=True):
+    """`settle`: what becomes of reserved output that was not used: given back, kept, or never reserved (post).
+
+    `minute` is how a limit that comes by headers is kept: a bucket that refills all the time, or a count per minute.
+    `learns` are the lanes a silent provider can be short of.
+    """
+
+    settle: Settling = "refund"
+    burn: float = 1.0  # units that one output token is finally charged
+    minute: Literal["bucket", "sliding"] = "bucket"
+    rejects_count: bool = True  # whether a call answered 429 costs a request
+    cached_free: bool = False  # whether input read from the cache is charged to no limit
+    learns: tuple[Lane, ...] = REQUESTS_AND_TOKENS
+
+
+OPENAI = Profile(settle="none")  # reserves max_tokens, no refund is documented; failed requests count
+AZURE = Profile(settle="none", minute="sliding")  # a count that starts again each minute; max_tokens is never refunded
+ANTHROPIC = Profile(settle="post", cached_free=True, learns=(Lane.REQUESTS, Lane.INPUT_TOKENS, Lane.OUTPUT_TOKENS))
+BEDROCK = Profile(settle="refund", rejects_count=False)  # reserves max_tokens, gives back what was not used
+BEDROCK_CLAUDE = Profile(settle="refund", burn=5.0, rejects_count=False)
+GEMINI = Profile(settle="post", minute="sliding", learns=REQUESTS_AND_INPUT)  # counts input only
+VERTEX = Profile(settle="post", rejects_count=False, learns=REQUESTS_AND_INPUT)  # a shared pool, no fixed quota
+
+UNKNOWN = Profile()
+
+PROFILES = {
+    "openai": OPENAI,
+    "azure": AZURE,
+    "anthropic": ANTHROPIC,
+    "bedrock": BEDROCK,
+    "gemini": GEMINI,
+    "vertex": VERTEX,
+    "sandbox": Profile(settle="refund", rejects_count=False, learns=()),  # its headers tell every limit that it has
+}
+
+
+def profile_of(provider: str, model: str) -> Profile:
+    """Of a provider that is not in the table: reserved output is given back, requests and tokens count."""
+    if provider == "bedrock" and "claude" in model.lower():
+        return BEDROCK_CLAUDE  # five times for output of the Claude models that AWS lists
+    return PROFILES.get(provider, UNKNOWN)

@@ -1,0 +1,116 @@
+"""The price table: genai-prices' data → one `Rate` per job. The only importer of genai_prices; nothing is fetched."""
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from importlib.metadata import version
+from typing import Any
+
+from pipeline.job.settings import Prices
+from pipeline.money import Rate, Tier
+
+PROVIDERS = {
+    "openai": ("openai",),
+    "azure": ("azure", "openai"),
+    "anthropic": ("anthropic",),
+    "bedrock": ("aws",),
+    "gemini": ("google",),
+    "vertex": ("google",),
+    "sandbox": ("openai", "anthropic", "google", "aws"),
+}
+
+
+def rate_for(provider: str, model: str, prices: Prices) -> Rate | None:
+    """The job's own prices first, then the table's; None when neither knows the model."""
+    if prices.input_usd_per_mtok is not None and prices.output_usd_per_mtok is not None:
+        price = prices.input_usd_per_mtok
+        return Rate(price, price, price, prices.output_usd_per_mtok, source="the job file's [prices]")
+    name = re.sub(r"^arn:[^/]*/", "", model)
+    for table in PROVIDERS[provider]:
+        found = _from_table(table, name)
+        if found is not None:
+            return found
+    return None
+
+
+def price_table_name() -> str:
+    """The table and its version, for run.json."""
+    return f"genai-prices {version('genai-prices')}"
+
+
+def _from_table(table: str, model: str) -> Rate | None:
+    from genai_prices import Usage, calc_price  # noqa: PLC0415 (0.3 s: only when a job is priced)
+
+    try:
+        found = calc_price(
+            Usage(input_tokens=1, output_tokens=1), model, provider_id=table, genai_request_timestamp=datetime.now(UTC)
+        )
+    except LookupError:
+        return None
+    price = found.model_price
+    starts = sorted({start for name in ("input_mtok", "output_mtok") for start in _starts(getattr(price, name, None))})
+    tiers = tuple(Tier(*_classes(price, start + 1), from_input_tokens=start + 1) for start in starts)
+    return Rate(*_classes(price, 0), source=price_table_name(), tiers=tiers)
+
+
+def _classes(price: Any, tokens: int) -> tuple[Decimal, Decimal, Decimal, Decimal]:  # noqa: ANN401 (the table's type)
+    """(input, cached input, cache write, output) USD per million at this many tokens; missing ones cost as input."""
+    plain = _at(getattr(price, "input_mtok", None), tokens) or Decimal(0)
+    read = _at(getattr(price, "cache_read_mtok", None), tokens)
+    write = _at(getattr(price, "cache_write_mtok", None), tokens)
+    output = _at(getattr(price, "output_mtok", None), tokens) or Decimal(0)
+    return plain, plain if read is None else read, plain if write is None else write, output
+
+
+def _at(price: Any, tokens: int) -> Decimal | None:  # noqa: ANN401 (a number or tiers)
+    if price is None or isinstance(price, Decimal):
+        return price
+    found: Decimal = price.base
+    for tier in sorted(price.tiers, key=lambda tier: tier.start):
+        if tokens > tier.start:
+            found = tier.price
+    return found
+
+
+def _starts(price: Any) -> list[int]:  # noqa: ANN401 (a number or tiers)
+    return [] if price is None or isinstance(price, Decimal) else [tier.start for tier in price.tiers]
+
+
+BATCH_TABLES = {"openai": "openai", "anthropic": "anthropic", "gemini": "google", "vertex": "google"}
+
+
+HALF = Decimal("0.5")
+
+
+BATCH_PUBLISHED = {"azure": HALF}  # its global batch deployments
+
+
+BATCH_BEDROCK = ("anthropic.", "meta.", "mistral.", "amazon.nova")  # makers whose models its batch inference takes
+
+
+BATCH_USAGE = 1_000_000
+
+
+def batch_share(provider: str, model: str) -> Decimal | None:
+    """What the provider's batch API takes of the list price; None where no batch price is known.
+
+    From genai-prices where it knows; it says nothing of Bedrock and Azure and silently gives the standard price, so
+    that what these publish stands here: half. `sandbox` and servers of others have none.
+    """
+    if provider == "bedrock":
+        return HALF if any(maker in model for maker in BATCH_BEDROCK) else None
+    if provider not in BATCH_TABLES:
+        return BATCH_PUBLISHED.get(provider)
+    from genai_prices import Usage, calc_price  # noqa: PLC0415 (0.3 s: only when a job is priced)
+
+    usage, now = Usage(input_tokens=BATCH_USAGE // 1000, output_tokens=BATCH_USAGE // 1000), datetime.now(UTC)
+    try:
+        plain, batch = (
+            calc_price(
+                usage, model, provider_id=BATCH_TABLES[provider], genai_request_timestamp=now, price_context=context
+            ).total_price
+            for context in ({}, {"processing": "batch"})
+        )
+    except LookupError:
+        return None
+    return batch / plain if 0 < batch < plain else None

@@ -1,0 +1,122 @@
+"""The verbs that look ahead, and send nothing: estimate and check."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.cli.options import JOB, errors_to_exit_code, job_options, json_option, load, tell
+
+PILOT_HELP = (
+    "Run rows for real until N have an outcome, and estimate the others by them. Costs money; the run that follows "
+    "does not pay for them again."
+)
+
+
+@click.command()
+@JOB
+@job_options
+@click.option("--exact", is_flag=True, help="Have the provider count the input, for free. Needs the key.")
+@click.option("--pilot", type=click.IntRange(min=10), metavar="N", help=PILOT_HELP)
+@click.option("--compare", metavar="MODEL,MODEL...", help="Other models side by side: NAME or PROVIDER:NAME.")
+@json_option
+@errors_to_exit_code
+def estimate(
+    job_file: Path,
+    exact: bool,  # noqa: FBT001
+    pilot: int | None,
+    compare: str | None,
+    as_json: bool,  # noqa: FBT001
+    **overrides: Any,  # noqa: ANN401
+) -> None:
+    """The dry-run: tokens, cost and time from the real input. Opens no connection, but with --exact or --pilot.
+
+    \b
+    Examples:
+      pipeline estimate jobs/invoices.toml
+      pipeline estimate jobs/invoices_openai.toml --limit 1000 --json
+      pipeline estimate jobs/invoices_openai.toml --pilot 20 --max-usd 0.10
+      pipeline estimate jobs/invoices_openai.toml --compare gpt-5.4-mini,anthropic:claude-haiku-4-5
+    """  # noqa: D301
+    from pipeline.extraction.prepare import prepare
+
+    prepared = prepare(load(job_file, overrides))
+    piloted = None if pilot is None else _pilot(prepared, pilot)
+    report = _estimated(prepared, exact=exact)
+    if piloted is not None:
+        report["pilot"] = piloted.as_json()
+    texts = [_text(report)]
+    if compare is not None:
+        from pipeline.commands.estimate.compare import compare as compared
+        from pipeline.commands.estimate.compare import table
+        from pipeline.commands.estimate.history import history
+
+        names = [name.strip() for name in compare.split(",") if name.strip()]
+        report["compare"] = [one.as_json() for one in compared(prepared, names, history(prepared))]
+        texts += ["\nThe whole input under each model:", table(report["compare"])]
+    tell(report, "\n".join(texts), as_json=as_json)
+    if piloted is not None and piloted.ended is not None and piloted.ended.park is not None:
+        from pipeline.engine.run import exit_code
+
+        click.echo(f"the pilot stopped early: {piloted.ended.message}", err=True)
+        sys.exit(exit_code(piloted.ended, prepared.job.limits.max_failed_share))
+
+
+def _pilot(prepared: Any, rows: int) -> Any:  # noqa: ANN401 (their types would cost an import)
+    from pipeline.commands.estimate.pilot import pilot
+    from pipeline.extraction.prepare import require_affordable
+
+    require_affordable(prepared)
+    return pilot(prepared, rows, os.environ)
+
+
+def _estimated(prepared: Any, *, exact: bool) -> dict[str, Any]:  # noqa: ANN401 (see _pilot)
+    from pipeline.commands.estimate.compare import terms_of
+    from pipeline.commands.estimate.estimator import estimate as estimated
+    from pipeline.commands.estimate.exact import counted_exactly
+    from pipeline.commands.estimate.history import history
+    from pipeline.commands.estimate.measure import measure
+    from pipeline.results.advice import sizing_of
+
+    job, notes = prepared.job, []
+    counts = measure(prepared)
+    if exact:
+        counts, note = counted_exactly(prepared, counts, os.environ)
+        notes.append(note)
+    result = estimated(counts, terms_of(prepared), history(prepared))
+    report = {"name": job.name, "provider": job.model.provider, "model": job.model.name, **result.as_json()}
+    advised = sizing_of(prepared, counts.own_mean or None)
+    report["advice"] = [] if advised is None else [advised.told]
+    report["assumptions"] = [*notes, *report["assumptions"]]
+    return report
+
+
+def _text(report: dict[str, Any]) -> str:
+    from pipeline.telemetry.summary import estimate_text
+
+    if "pilot" not in report:
+        return estimate_text(report)
+    pilot = report["pilot"]
+    cost = "unknown: no price for this model" if pilot["cost_usd"] is None else f"${pilot['cost_usd']}"
+    told = f"pilot: {pilot['rows']:,} rows run for {cost}, {pilot['on_record']:,} had an outcome before; all are kept"
+    return f"{estimate_text(report)}\n  {told}"
+
+
+@click.command()
+@JOB
+@job_options
+@json_option
+@errors_to_exit_code
+def check(job_file: Path, as_json: bool, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
+    """Look at everything that can be known to be wrong before a cent is spent."""
+    from pipeline.commands.check import check as checked
+
+    findings = checked(load(job_file, overrides), os.environ)
+    right = all(finding.level != "problem" for finding in findings)
+    listed = [{"what": finding.what, "level": finding.level, "detail": finding.detail} for finding in findings]
+    signs = {"ok": "ok      ", "warning": "warning ", "problem": "PROBLEM "}
+    text = "\n".join(f"{signs[finding.level]} {finding.what}: {finding.detail}" for finding in findings)
+    tell({"ok": right, "findings": listed}, text, as_json=as_json)
+    sys.exit(0 if right else 2)

@@ -1,0 +1,102 @@
+"""The verbs that read an output folder: status, show, verify and costs."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.cli.options import DIR, JOB, errors_to_exit_code, job_options, json_option, output_folder, tell
+
+
+@click.command()
+@JOB
+@click.option("--watch", is_flag=True, help="Look again and again, until the run has ended.")
+@click.option("--every", type=click.FloatRange(min=0.2), default=2.0, show_default=True, metavar="S", help="Seconds.")
+@job_options
+@json_option
+@errors_to_exit_code
+def status(job_file: Path, watch: bool, every: float, as_json: bool, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
+    """Counts, cost and state of a run that is running, parked or finished.
+
+    \b
+    Examples:
+      pipeline status jobs/invoices.toml
+      pipeline status jobs/invoices.toml --watch
+      pipeline status jobs/invoices.toml --watch --json      one object a line
+    """  # noqa: D301
+    from pipeline.commands.status import status as read_status
+    from pipeline.commands.status import watched
+    from pipeline.telemetry.summary import status_text
+
+    folder = output_folder(job_file, overrides)
+    if not watch:
+        found = read_status(folder)
+        tell(found, status_text(found), as_json=as_json)
+        return
+    on_screen = sys.stdout.isatty() and not as_json
+    for found in watched(folder, every):
+        if on_screen:
+            click.clear()
+        tell(found, status_text(found), as_json=as_json)
+
+
+@click.command()
+@JOB
+@click.argument("row_id", metavar="ID")
+@job_options
+@json_option
+@errors_to_exit_code
+def show(job_file: Path, row_id: str, as_json: bool, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
+    """All that is known of one row: outcome, record, every call, the errors in full."""
+    from pipeline.commands.status import show as read_row
+
+    found = read_row(output_folder(job_file, overrides), row_id)
+    tell(found, json.dumps(found, indent=2, ensure_ascii=False, default=str), as_json=as_json)
+
+
+@click.command()
+@DIR
+@json_option
+@errors_to_exit_code
+def verify(folder: Path, as_json: bool) -> None:  # noqa: FBT001 (click's way)
+    """Recompute every invariant of an output folder from its files alone."""
+    from pipeline.commands.verify import verify as verified
+
+    checks = verified(folder)
+    right = all(check.problem is None for check in checks)
+    listed = [{"check": check.name, "problem": check.problem} for check in checks]
+    lines = [
+        f"ok      {check.name}" if check.problem is None else f"BROKEN  {check.name}: {check.problem}"
+        for check in checks
+    ]
+    tell({"ok": right, "checks": listed}, "\n".join(lines), as_json=as_json)
+    sys.exit(0 if right else 1)
+
+
+@click.command()
+@DIR
+@click.option("--by", type=click.Choice(["tenant", "model", "day", "error_code"]), default="model", show_default=True)
+@click.option("--against", metavar="CSV", type=click.Path(path_type=Path), help="A provider's usage or cost export.")
+@json_option
+@errors_to_exit_code
+def costs(folder: Path, by: str, against: Path | None, as_json: bool) -> None:  # noqa: FBT001 (click's way)
+    """Cost and tokens grouped by tenant, model, day or error_code; or our books against a provider's.
+
+    \b
+    Examples:
+      pipeline costs out/invoices --by tenant
+      pipeline costs out/invoices --by error_code --json
+      pipeline costs out/invoices --against usage.csv      exit code 1 when they disagree
+    """  # noqa: D301
+    from pipeline.commands.costs import costs as grouped
+    from pipeline.commands.reconcile import reconcile
+    from pipeline.telemetry.summary import books_text, costs_text
+
+    if against is not None:
+        found = reconcile(folder, against)
+        tell(found, books_text(found), as_json=as_json)
+        sys.exit(0 if found["agrees"] else 1)
+    entries = grouped(folder, by)
+    tell({"by": by, "groups": entries}, costs_text(by, entries), as_json=as_json)

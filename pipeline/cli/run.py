@@ -1,0 +1,222 @@
+"""The verbs that spend money: run and retry."""
+
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pipeline.cli.options import JOB, errors_to_exit_code, job_options, json_option, load, tell
+from pipeline.console import emit, in_json, say, speak
+from pipeline.errors import JobError
+from pipeline.job.command import command_line
+
+LOG_FORMAT = click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: progress, warnings, calls and the summary as one JSON object a line, on standard error.",
+)
+YES = click.option("--yes", is_flag=True, help="Don't ask before much is spent; for cron.")
+
+
+class _Command(Struct, frozen=True):
+    """One command as it was given, to be carried out, and to be printed for the next time."""
+
+    verb: str
+    job_file: Path
+    overrides: dict[str, Any]  # of the job, by `job_options`
+    yes: bool
+    as_json: bool
+    fresh: bool = False
+    where: str | None = None
+
+    def again(self, verb: str, *, extra: str = "") -> str:
+        """The command line of `verb` with the flags that this one had; starting over is not repeated by itself."""
+        words = [command_line(verb, self.job_file, {**self.overrides, "yes": self.yes})]
+        words += [f"--where {shlex.quote(self.where)}"] if self.where and verb == "retry" else []
+        words += ["--log-format json"] if in_json() else []
+        words += ["--json"] if self.as_json else []
+        return " ".join([*words, *extra.split()])
+
+
+@click.command()
+@JOB
+@job_options
+@LOG_FORMAT
+@YES
+@click.option("--fresh", is_flag=True, help="Start over in a new ledger; the old one is kept beside it.")
+@json_option
+@errors_to_exit_code
+def run(job_file: Path, log_format: str, **flags: Any) -> None:  # noqa: ANN401 (click's way)
+    """Run everything in the input that has no outcome yet.
+
+    \b
+    Examples:
+      pipeline run jobs/invoices.toml --limit 20
+      pipeline run jobs/invoices.toml --max-usd 2.50 --set limits.concurrency=8
+      pipeline run jobs/invoices.toml --yes --log-format json      for cron
+    """  # noqa: D301
+    from pipeline.engine.feed import Selection
+
+    speak(log_format)
+    own = {name: flags.pop(name) for name in ("yes", "fresh", "as_json")}
+    _run(_Command("run", job_file, flags, **own), Selection())
+
+
+@click.command()
+@JOB
+@job_options
+@LOG_FORMAT
+@YES
+@click.option("--where", metavar="error_code=CODE", help="Only rows that failed with this code.")
+@json_option
+@errors_to_exit_code
+def retry(job_file: Path, log_format: str, **flags: Any) -> None:  # noqa: ANN401 (click's way)
+    """Run only the rows that failed, and merge them into the same output.
+
+    \b
+    Examples:
+      pipeline retry jobs/invoices.toml
+      pipeline retry jobs/invoices.toml --where error_code=timeout
+    """  # noqa: D301
+    from pipeline.engine.feed import Selection
+
+    speak(log_format)
+    own = {name: flags.pop(name) for name in ("yes", "where", "as_json")}
+    _run(_Command("retry", job_file, flags, **own), Selection(failed=True, error_code=_where(own["where"])))
+
+
+def _run(command: _Command, selection: Any) -> None:  # noqa: ANN401 (selection's type would cost an import)
+    from pipeline.engine.run import exit_code, run_job
+    from pipeline.extraction.prepare import prepare, require_affordable
+
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C is; while calls are made the engine has its own
+        signal.signal(number, _interrupt)
+
+    prepared = prepare(load(command.job_file, command.overrides))
+    require_affordable(prepared)
+    ended = _nothing_to_retry(prepared, selection) if command.verb == "retry" else None
+    if ended is None:
+        cost_usd = _consent(prepared, selection, command)
+        ended = run_job(prepared, command.verb, selection, os.environ, fresh=command.fresh, band_usd=cost_usd)
+        _tell_end(ended, prepared, command)
+    elif in_json() or command.as_json:
+        _tell_end(ended, prepared, command)
+    sys.exit(exit_code(ended, prepared.job.limits.max_failed_share))
+
+
+def _nothing_to_retry(prepared: Any, selection: Any) -> Any:  # noqa: ANN401 (see _run)
+    """The last run's end, when no row of it is to be run; the files are left as they are."""
+    from pipeline.commands.consent.changes import failed_rows, require_unchanged, same_input
+    from pipeline.commands.consent.decide import nothing_to_retry
+    from pipeline.results.manifest import read_manifest
+    from pipeline.results.publish import Ended
+    from pipeline.types import ParkReason
+
+    require_unchanged(prepared)
+    folder = Path(prepared.job.output.path)
+    manifest = read_manifest(folder)
+    if manifest is None or manifest["state"] == "running" or not same_input(prepared):
+        return None
+    why = nothing_to_retry(failed_rows(folder), selection.error_code)
+    if not why:
+        return None
+    pending = manifest["rows"]["pending"]
+    say("notice", f"{why}. {pending:,} rows have no outcome yet: `pipeline run JOB` runs them" if pending else why)
+    park = manifest["reason"] if manifest["reason"] in set(ParkReason) else None
+    return Ended(manifest, None if park is None else ParkReason(park), "")
+
+
+def _consent(prepared: Any, selection: Any, command: _Command) -> Any:  # noqa: ANN401 (see _run)
+    """Say what is about to be spent, and ask where it is much; its cost as low, expected and high, if worked out."""
+    from pipeline.commands.consent.changes import word_before
+
+    word = word_before(prepared, selection, fresh=command.fresh)
+    if word is None:
+        return None
+    if word.level != "ask" or command.yes:
+        say("warning" if word.level == "warning" else "notice", word.text)
+    elif in_json() or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        again = command.again(command.verb, extra="--fresh --yes" if command.fresh else "--yes")
+        cap = "   (or with a cap: --max-usd X)" if word.cap_would_do else ""
+        raise JobError(f"{word.text}. Nothing was sent. To go on:  {again}{cap}")
+    elif not _agreed(word.text):
+        click.echo("Nothing was sent.", err=True)
+        sys.exit(2)
+    return word.cost_usd
+
+
+def _agreed(text: str) -> bool:
+    try:
+        return click.confirm(f"{text}. Go on?", err=True)
+    except click.Abort:
+        return False
+
+
+def _interrupt(number: int, frame: Any) -> None:  # noqa: ANN401, ARG001 (the signal module's way)
+    raise KeyboardInterrupt
+
+
+def _tell_end(ended: Any, prepared: Any, command: _Command) -> None:  # noqa: ANN401 (see _run)
+    from pipeline.telemetry.summary import summary
+
+    next_step = _next_step(ended, command)
+    if ended.unsaved is not None:
+        job = prepared.job
+        say("warning", f"{job.output_url} has not everything: {ended.unsaved}. It is in {job.output.path}; run again")
+    if in_json():
+        emit({"event": "summary", "next": next_step or None, **ended.manifest})
+    if command.as_json or not in_json():
+        text = summary(ended.manifest, prepared.job.output_url or prepared.job.output.path, next_step)
+        tell(ended.manifest, text, as_json=command.as_json, quiet=True)
+
+
+def _next_step(ended: Any, command: _Command) -> str:  # noqa: ANN401 (see _run)
+    from pipeline.commands.consent.decide import nothing_to_retry, unusable
+    from pipeline.types import ErrorCode
+
+    failed = ended.manifest["failed_by_code"]
+    if ended.manifest["rows"]["pending"]:
+        return _how_to_go_on(ended, command)
+    if not failed:
+        return ""
+    if nothing_to_retry(failed, None):
+        return f"{unusable(failed[ErrorCode.BAD_ROW])}, then:  {command.again('run')}"
+    return f"To run only the failed rows again:  {command.again('retry')}"
+
+
+def _how_to_go_on(ended: Any, command: _Command) -> str:  # noqa: ANN401 (see _run)
+    from pipeline.types import ParkReason
+
+    why = f"Stopped early: {ended.message}\n" if ended.message else ""
+    cap = ended.manifest["job"]["budget"]["max_usd"]
+    tuned = any(event["event"] == "tuned" and event["after"]["max_usd"] for event in ended.manifest["events"])
+    if ended.park is None and command.verb == "retry":
+        return f"{why}To run the rows that have no outcome yet:  {command.again('run')}"
+    if ended.park is ParkReason.BUDGET and tuned:
+        return f"{why}To go on under the job's own cap:  {command.again(command.verb)}"
+    if ended.park is ParkReason.BUDGET and cap is None:
+        return f"{why}To go on tomorrow (UTC), or with a higher cap:  {command.again(command.verb)}"
+    if ended.park is ParkReason.BUDGET:
+        dearer = replace(command, overrides={**command.overrides, "max_usd": f"{2 * float(cap):g}"})
+        return f"{why}To go on with twice the budget:  {dearer.again(command.verb)}"
+    return f"{why}To go on from here:  {command.again(command.verb)}"
+
+
+def _where(text: str | None) -> str | None:
+    from pipeline.types import ErrorCode
+
+    if text is None:
+        return None
+    key, equals, code = text.partition("=")
+    codes = [str(known) for known in ErrorCode]
+    if key.strip() != "error_code" or not equals or code.strip() not in codes:
+        raise JobError(f"--where {text!r}: write error_code=CODE with one of {', '.join(codes)}")
+    return code.strip()

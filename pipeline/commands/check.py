@@ -1,0 +1,108 @@
+"""`pipeline check`: everything that can be known to be wrong before a cent is spent, one line per thing looked at."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from pipeline.catalog.windows import limits_of
+from pipeline.commands.estimate.measure import asked
+from pipeline.errors import JobError, LedgerError
+from pipeline.extraction.prepare import Prepared, prepare, require_affordable
+from pipeline.extraction.prompt_cache import caching_for
+from pipeline.job.settings import Job
+from pipeline.ledger.lock import held, require_local
+from pipeline.providers import wire_for
+from pipeline.providers.anthropic.models import refuses_temperature
+from pipeline.providers.credentials.keys import credentials_for
+from pipeline.results.advice import sizing_of
+from pipeline.results.folder import ready_folder
+from pipeline.results.remote.objects import Objects, StoreFailed
+
+
+class Finding(Struct, frozen=True):
+    """One thing looked at. A warning lets the run go on; a problem does not."""
+
+    what: str
+    level: str  # ok, warning or problem
+    detail: str
+
+
+def check(job: Job, environ: Mapping[str, str]) -> list[Finding]:
+    """All findings, in the order of the job file. Opens no connection, but for an input that is remote."""
+    findings = [Finding("job file", "ok", job.file)]
+    prepared: Prepared | None = None
+    try:
+        prepared = prepare(job)
+    except JobError as error:
+        findings.append(Finding("schema, prompt and input", "problem", str(error)))
+    if prepared is not None:
+        findings.extend(_prepared(prepared))
+        findings.append(_try("budget and limits", lambda: _budget(prepared)))
+        findings.append(_try("credentials", lambda: _credentials(prepared, environ)))
+    findings.append(_try("output", lambda: _output(job)))
+    return findings
+
+
+def _prepared(prepared: Prepared) -> Iterator[Finding]:
+    job, plan = prepared.job, prepared.plan
+    shape = prepared.shaped.shape
+    strict = "enforced by the provider" if shape.strict else "not enforced by the provider: answers are checked here"
+    yield Finding("schema", "ok", f"{shape.name}, asked for as {shape.mode}, {strict}")
+    for note in prepared.notes:
+        yield Finding("schema", "warning", note)
+    columns = ", ".join(("{text}", *(f"{{{name}}}" for name in plan.template.other_columns)))
+    yield Finding("prompt", "ok", f"uses {columns}; {asked(prepared).fixed_tokens} tokens go with every request")
+    rows = prepared.source.count_rows()
+    yield Finding("input", "ok" if rows else "warning", f"{rows:,} rows in {len(prepared.source.files)} files")
+    known = limits_of(job.model.name).known
+    detail = (
+        f"{job.model.name}: window {prepared.window_tokens:,} tokens, at most {plan.chunk_tokens:,} of text a request"
+    )
+    yield Finding("model", "ok" if known else "warning", detail + ("" if known else " (not in our table: assumed)"))
+    if job.model.temperature is not None and refuses_temperature(job.model.name):
+        advice = f"{job.model.name} refuses model.temperature: every request would be a 400. Leave the key out"
+        yield Finding("model", "problem", advice)
+    if (advised := sizing_of(prepared)) is not None:
+        yield Finding("model", "warning", advised.told)
+    fixed = plan.fixed_tokens
+    yield Finding("prompt caching", "ok", caching_for(job.model, fixed, rows, prepared.rate).told)
+    if prepared.rate is None:
+        advice = "cost will be null; add [prices] with input_usd_per_mtok and output_usd_per_mtok"
+        yield Finding("prices", "warning", f"no price is known for {job.model.name}: {advice}")
+    else:
+        rate = prepared.rate
+        yield Finding("prices", "ok", f"${rate.input} in, ${rate.output} out per million tokens ({rate.source})")
+
+
+def _budget(prepared: Prepared) -> str:
+    require_affordable(prepared)
+    cap = prepared.job.budget.max_usd
+    return f"at most ${cap}" if cap is not None else "no cap in USD"
+
+
+def _credentials(prepared: Prepared, environ: Mapping[str, str]) -> str:
+    model = prepared.job.model
+    wire_for(model, prepared.shaped.shape, environ)
+    credentials_for(model, environ)
+    return "not needed" if model.provider == "sandbox" else "present"
+
+
+def _output(job: Job) -> str:
+    folder = ready_folder(job)
+    require_local(folder)
+    holder = held(folder)
+    if holder:
+        raise JobError(f"{folder} is in use by another run: {holder}")
+    if not job.output_url:
+        return str(Path(folder))
+    Objects(job.output_url, os.environ).now()
+    return f"{job.output_url} can be written; worked on in {folder}"
+
+
+def _try(what: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what, "ok", look())
+    except (JobError, LedgerError, StoreFailed) as error:
+        return Finding(what, "problem", str(error))

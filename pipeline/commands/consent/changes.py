@@ -1,0 +1,173 @@
+"""What a run would do with an output folder as it is: whether the job changed, what that makes due, what it costs.
+
+Reads the ledger and the input, sends nothing. What is made of it is decided in `confirming`.
+"""
+
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from pipeline.commands.consent.decide import (
+    FRESH,
+    Consent,
+    Due,
+    Word,
+    changed_parts,
+    changed_words,
+    most_usd,
+    unpriced,
+    weigh,
+)
+from pipeline.commands.consent.rehearse import SomeRows, due_rows
+from pipeline.commands.estimate.compare import terms_of
+from pipeline.commands.estimate.estimator import History, estimate
+from pipeline.commands.estimate.history import history
+from pipeline.commands.estimate.measure import measure
+from pipeline.engine.feed import Selection
+from pipeline.errors import JobError, LedgerError
+from pipeline.extraction.prepare import Prepared
+from pipeline.ledger.ledger import FILE, connect, last_hashes
+from pipeline.results.manifest import read_manifest
+from pipeline.types import ErrorCode
+
+
+def word_before(prepared: Prepared, selection: Selection, *, fresh: bool) -> Word | None:
+    """What is to be said or asked before this command spends; None: nothing.
+
+    The local sandbox is free. The input is read for it only where the job changed, or where its size in bytes does not
+    show by itself that it costs little.
+
+    Raises:
+        JobError: the input cannot be read. LedgerError: the ledger cannot.
+    """
+    job, path = prepared.job, _ledger(prepared)
+    if job.model.provider == "sandbox":
+        return None
+    consent = Consent(job.budget.max_usd is not None, job.budget.confirm_above_usd, job.model.name)
+    why = (FRESH if path.exists() else "") if fresh else changed_words(changes(prepared))
+    if not why and (consent.capped or (not selection.failed and finished(prepared))):
+        return None
+    if not why and prepared.rate is None:
+        return unpriced(job.model.name)
+    if not why and _at_most_usd(prepared) <= consent.above_usd:
+        return None
+    try:
+        return _weighed(prepared, selection, why, consent)
+    except sqlite3.Error as error:
+        raise LedgerError(
+            f"{path} is damaged or not a ledger ({error}). Restore it from a copy, or start over with --fresh"
+        ) from None
+
+
+def require_unchanged(prepared: Prepared) -> None:
+    """A retry is of the job that failed: under another one no row has failed yet, and all would be left pending.
+
+    Raises:
+        JobError: nothing has run here, or another job.
+    """
+    if last_hashes(_ledger(prepared)) is None:
+        raise JobError(
+            f"{prepared.job.output.path}: no run here yet, so nothing to retry. Start one with: pipeline run JOB"
+        )
+    if found := changes(prepared):
+        raise JobError(
+            f"{prepared.job.file}: changed since the last run: {', '.join(found)}. So no row has failed under this job "
+            "yet: `pipeline run JOB` runs what it makes due, `pipeline retry JOB` needs the job as it was"
+        )
+
+
+def changes(prepared: Prepared) -> tuple[str, ...]:
+    """The keys of the job that differ from the last run's and make its rows due again; empty without an earlier run."""
+    last, plan = last_hashes(_ledger(prepared)), prepared.plan
+    if last is None or last == (plan.request_hash, plan.doc_hash):
+        return ()
+    manifest = read_manifest(Path(prepared.job.output.path)) or {}
+    schema = ""
+    if manifest.get("schema_hash") not in {None, prepared.schema_hash}:
+        schema = "the schema" if last[0] != plan.request_hash else "the schema's validators"
+    return changed_parts(manifest.get("job", {}), prepared.job.as_dict(), schema)
+
+
+def finished(prepared: Prepared) -> bool:
+    """Whether the last run was of this job and this input, and left nothing pending."""
+    manifest = read_manifest(Path(prepared.job.output.path))
+    return manifest is not None and manifest["state"] == "finished" and same_input(prepared)
+
+
+def same_input(prepared: Prepared) -> bool:
+    """Whether the last run was of this job and these rows: the same files, columns and --limit."""
+    manifest, plan = read_manifest(Path(prepared.job.output.path)), prepared.plan
+    if manifest is None or last_hashes(_ledger(prepared)) != (plan.request_hash, plan.doc_hash):
+        return False
+    before, now = manifest["job"], prepared.job.as_dict()
+    same = all(before.get(key) == now[key] for key in ("input", "limit_rows"))
+    return same and bool(manifest["input_fingerprint"] == prepared.source.fingerprint())
+
+
+def failed_rows(folder: Path) -> Counter[str]:
+    """Rows of the last run by the code that they failed with."""
+    sql = (
+        "SELECT COALESCE(o.error_code, ?), COUNT(*) FROM rows r LEFT JOIN outcomes o ON o.doc = r.doc "
+        "WHERE o.status = 'failed' OR r.doc IS NULL GROUP BY 1"
+    )
+    with closing(connect(folder / FILE, read_only=True)) as db:
+        return Counter(dict(db.execute(sql, (str(ErrorCode.BAD_ROW),))))
+
+
+def _ledger(prepared: Prepared) -> Path:
+    return Path(prepared.job.output.path) / FILE
+
+
+def _at_most_usd(prepared: Prepared) -> Decimal:
+    """More than the whole input can cost, from its size in bytes; endless where that does not bound its text."""
+    size, rate = prepared.source.size_bytes(), prepared.rate
+    if size is None or rate is None:
+        return Decimal("Infinity")
+    if (bare := most_usd(0, size, prepared.plan, rate)) > prepared.job.budget.confirm_above_usd:
+        return bare  # without reading the file to count its rows
+    return most_usd(prepared.source.count_rows(), size, prepared.plan, rate)
+
+
+def _weighed(prepared: Prepared, selection: Selection, why: str, consent: Consent) -> Word | None:
+    fresh, cost_usd = why == FRESH, None
+    if not why and selection.error_code is None and not _other_jobs(prepared):
+        counts = measure(prepared, failed_only=selection.failed)
+        due = Due(counts.rows, new=counts.rows - counts.bad_rows - counts.done_rows)
+    elif fresh and not _readable(_ledger(prepared)):
+        counts = measure(prepared, all_rows=True)
+        due = Due(counts.rows, again=counts.rows - counts.bad_rows)
+    else:
+        due, paid = due_rows(prepared, selection, afresh=fresh, changed=bool(why))
+        some = replace(prepared, source=SomeRows(prepared.source, paid))
+        counts = measure(some, failed_only=selection.failed, all_rows=fresh)
+    if prepared.rate is not None and due.paid:
+        cost_usd = estimate(counts, terms_of(prepared), _history(prepared)).cost_usd
+    return weigh(due, why, cost_usd, consent)
+
+
+def _history(prepared: Prepared) -> History | None:
+    try:
+        return history(prepared)
+    except sqlite3.Error:
+        return None  # --fresh gets by without
+
+
+def _readable(path: Path) -> bool:
+    try:
+        with closing(connect(path, read_only=True)) as db:
+            db.execute("SELECT 1 FROM runs, outcomes, answers LIMIT 1").fetchall()
+    except sqlite3.Error:
+        return False
+    return True
+
+
+def _other_jobs(prepared: Prepared) -> bool:
+    """Whether rows of this input may have been paid for under another job than the last."""
+    if not _ledger(prepared).exists():
+        return False
+    with closing(connect(_ledger(prepared), read_only=True)) as db:
+        return bool(db.execute("SELECT COUNT(DISTINCT doc_hash) > 1 FROM runs").fetchone()[0])

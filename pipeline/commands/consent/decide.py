@@ -1,0 +1,160 @@
+"""What is told or asked before a run spends: what a changed job makes due again, and what costs much without a cap.
+
+Pure. Answers on record are free: a new merge rule is told, and never asked about.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from pipeline.extraction.requests import TEXT, Plan
+from pipeline.money import Rate, worst_case_usd
+from pipeline.types import ErrorCode
+
+Band = tuple[Decimal, Decimal, Decimal]  # low, expected, high
+PARTS = {  # what can change an answer or an outcome, as the job file calls it
+    "extract": ("system", "prompt", "mode", "merge"),
+    "model": ("provider", "name", "api", "betas", "temperature", "max_output_tokens"),
+    "chunks": ("max_tokens", "overlap_tokens", "context"),
+}
+REPAIRS = 2  # calls for one question at the most, in the cheap bound
+FRESH = "--fresh starts over in a new ledger"
+
+
+class Due(Struct, frozen=True):
+    """The rows of an input by what a run would do with them; those that are done, or cannot be used, are the rest."""
+
+    rows: int  # in all
+    again: int = 0  # paid for once more: they had an outcome, under an earlier job
+    new: int = 0  # paid for, and never had one
+    free: int = 0  # worked out again from answers on record
+
+    @property
+    def paid(self) -> int:
+        return self.again + self.new
+
+
+class Consent(Struct, frozen=True):
+    """What the job agrees to by itself."""
+
+    capped: bool  # budget.max_usd is set
+    above_usd: Decimal  # budget.confirm_above_usd
+    model: str
+
+
+class Word(Struct, frozen=True):
+    """What to say before anything is sent; to `ask` is to send nothing without a yes."""
+
+    level: Literal["ask", "warning", "notice"]
+    text: str
+    cost_usd: Band | None = None
+    cap_would_do: bool = False  # whether a cap, too, is a yes
+
+
+def weigh(due: Due, why: str, cost_usd: Band | None, consent: Consent) -> Word | None:
+    """The word on a run, or None where nothing need be said.
+
+    `why` rows are due again, in words; "" when the job is the last run's. `cost_usd` of all that is paid for.
+    """
+    if due.again:
+        return Word(_level(due, cost_usd, consent), _told(due, why, cost_usd, consent), cost_usd)
+    if due.new and cost_usd is None and not consent.capped:
+        return unpriced(consent.model)
+    if not due.new or consent.capped or cost_usd is None or cost_usd[2] <= consent.above_usd:
+        return Word("notice", f"{why}: {_free(due)}", cost_usd) if why and due.free else None
+    told = f"{_rows(due.new)} to run, and budget.max_usd is not set: {_price(cost_usd, consent)}"
+    return Word("ask", f"{told}. budget.confirm_above_usd is {consent.above_usd}", cost_usd, cap_would_do=True)
+
+
+def unpriced(model: str) -> Word:
+    return Word(
+        "warning",
+        f"no price is known for {model}: what this run costs is not known, and no cap can be kept. "
+        "[prices] in the job file tells it",
+    )
+
+
+def _level(due: Due, cost_usd: Band | None, consent: Consent) -> Literal["ask", "warning", "notice"]:
+    """A cap is a yes to what is new, not to paying for the same rows again."""
+    if cost_usd is None:
+        return "warning"
+    asked = cost_usd[2] * due.again / due.paid if consent.capped else cost_usd[2]
+    return "ask" if asked > consent.above_usd else "notice"
+
+
+def _told(due: Due, why: str, cost_usd: Band | None, consent: Consent) -> str:
+    new = f" and {due.new:,} new ones run" if due.new else ""
+    told = f"{why}: {due.again:,} of {due.rows:,} rows would be run again{new}, {_price(cost_usd, consent)}"
+    if why == FRESH:
+        return told
+    return f"{told}; {_free(due)}"
+
+
+def _free(due: Due) -> str:
+    return f"{_rows(due.free)} can be worked out again from answers on record for free"
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
+
+
+def _price(cost_usd: Band | None, consent: Consent) -> str:
+    if cost_usd is None:
+        return f"at a cost that is not known: there is no price for {consent.model}"
+    low, expected, high = map(_usd, cost_usd)
+    return f"about ${expected} ({low} to {high})"
+
+
+def _usd(amount: Decimal) -> str:
+    """Cents; two digits that count where there are no whole cents."""
+    if amount == 0 or amount >= Decimal("0.10"):
+        return f"{amount:,.2f}"
+    return f"{amount:.{1 - amount.adjusted()}f}"
+
+
+def changed_parts(before: Mapping[str, Any], now: Mapping[str, Any], schema: str = "") -> tuple[str, ...]:
+    """The keys that differ between two jobs, as run.json has them, and that make rows due; `schema`, if that did."""
+    keys = [(section, key) for section, names in PARTS.items() for key in names]
+    found = [
+        f"{section}.{key}"
+        for section, key in keys
+        if before and (before.get(section) or {}).get(key) != (now.get(section) or {}).get(key)
+    ]
+    return (*found, *([schema] if schema else [])) or ("the job",)
+
+
+def changed_words(parts: Sequence[str]) -> str:
+    """The parts as the reason for what is due; "" where none changed."""
+    listed = " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
+    return f"{listed} changed since the last run" if parts else ""
+
+
+def most_usd(rows: int, text_bytes: int, plan: Plan, rate: Rate) -> Decimal:
+    """More than any estimate says of documents of that size: a token for each byte, every cap used, all repaired."""
+    steps = max(1, plan.chunk_tokens - plan.overlap_tokens)
+    requests = rows + text_bytes // steps
+    copies = plan.template.columns.count(TEXT) * (2 if plan.overlap_tokens else 1)
+    tokens = requests * plan.fixed_bytes + copies * text_bytes
+    calls = REPAIRS * (2 if plan.two_step or plan.summary_tokens else 1)
+    return calls * worst_case_usd(tokens, requests * plan.max_output_tokens, rate)
+
+
+def unusable(rows: int) -> str:
+    told = "1 row cannot be used as it is" if rows == 1 else f"{rows:,} rows cannot be used as they are"
+    return f"{told} (bad_row): mend the input"
+
+
+def nothing_to_retry(failed: Mapping[str, int], code: str | None) -> str:
+    """Why a retry of rows with `code` (None: any) has nothing to send; "" when it has. `failed`: rows by code."""
+    bad = failed.get(ErrorCode.BAD_ROW, 0)
+    others = {name: count for name, count in failed.items() if name != ErrorCode.BAD_ROW}
+    if code in others or (code is None and others):
+        return ""
+    if bad and code in {None, ErrorCode.BAD_ROW}:
+        return f"{unusable(bad)}, then run again. Nothing was sent"
+    if not failed:
+        return "no row failed, so nothing was sent"
+    listed = ", ".join(f"{count:,} {name}" for name, count in sorted(failed.items()))
+    return f"no row failed as {code}; failed are: {listed}. Nothing was sent"

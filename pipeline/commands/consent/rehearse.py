@@ -1,0 +1,148 @@
+"""Which rows a run would pay for: each row's life is gone through with the ledger alone, and nobody to ask.
+
+So what is free is told by the same code that runs: repairs, several chunks, two steps and stricter validators included.
+"""
+
+import asyncio
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pipeline.commands.consent.decide import Due
+from pipeline.commands.estimate.measure import BATCH_ROWS
+from pipeline.documents.sources.source import Source
+from pipeline.engine.call import Caller, RowLife
+from pipeline.engine.feed import Selection, chosen, work_of
+from pipeline.engine.row import Extraction
+from pipeline.extraction import requests as planning
+from pipeline.extraction.prepare import Prepared
+from pipeline.extraction.requests import Plan
+from pipeline.ledger import records
+from pipeline.ledger.ledger import FILE, End, connect, ends
+from pipeline.ledger.records import Answer
+from pipeline.results.manifest import read_manifest
+from pipeline.schema.arrow import RecordColumn
+from pipeline.types import Reply, Request, Row
+
+EARLIER_JOBS = 8  # the last so many are looked at for what was paid before
+
+
+def due_rows(prepared: Prepared, selection: Selection, *, afresh: bool, changed: bool) -> tuple[Due, bytearray]:
+    """What is due, and a byte for each row of the input: 1 where it would be paid for.
+
+    `afresh`: in a new ledger. `changed`: rows with an outcome under an earlier job are told apart from new ones.
+    """
+    kinds: Counter[str] = Counter()
+    paid = bytearray()
+    ledger = Path(prepared.job.output.path) / FILE
+    with closing(connect(ledger, read_only=True)) as db, asyncio.Runner() as runner:
+        earlier = _earlier(prepared, db, afresh=afresh) if afresh or changed else []
+        rehearsal = Extraction(prepared, _OnRecord(db), RecordColumn(prepared.model))
+        look = _Look(prepared, db, selection, earlier, afresh, rehearsal)
+        for rows in _source(prepared, earlier).batches(BATCH_ROWS):
+            found = runner.run(look.kinds(rows))
+            kinds.update(found)
+            paid += bytes(kind in {"again", "new"} for kind in found)
+    return Due(kinds.total(), again=kinds["again"], new=kinds["new"], free=kinds["free"]), paid
+
+
+def _earlier(prepared: Prepared, db: sqlite3.Connection, *, afresh: bool) -> list[Plan]:
+    """The plans that rows may have an outcome under, by hash, and by the columns that their prompts may have named."""
+    plan = prepared.plan
+    sql = "SELECT doc_hash FROM runs GROUP BY doc_hash ORDER BY MAX(run) DESC LIMIT ?"
+    hashes = [doc_hash for (doc_hash,) in db.execute(sql, (EARLIER_JOBS,)) if afresh or doc_hash != plan.doc_hash]
+    manifest = read_manifest(Path(prepared.job.output.path)) or {"job": prepared.job.as_dict()}
+    last = planning.parse_template(manifest["job"]["extract"]["prompt"])
+    templates = {template.other_columns: template for template in (plan.template, last)}
+    return [replace(plan, doc_hash=one, template=template) for one in hashes for template in templates.values()]
+
+
+def _source(prepared: Prepared, earlier: Sequence[Plan]) -> Source:
+    """The input, with the columns that earlier prompts named."""
+    names = dict.fromkeys(name for plan in (prepared.plan, *earlier) for name in plan.template.other_columns)
+    if len(names) == len(prepared.plan.template.other_columns):
+        return prepared.source
+    return Source(prepared.job.input, tuple(names), prepared.job.limit_rows)
+
+
+class _Look(Struct, frozen=True):
+    """Tells of rows what a run would do with them: pay for them `again` or as `new`, work out for `free`, or `rest`."""
+
+    prepared: Prepared
+    db: sqlite3.Connection
+    selection: Selection
+    earlier: Sequence[Plan]
+    afresh: bool
+    rehearsal: Extraction
+
+    async def kinds(self, rows: Sequence[Row]) -> list[str]:
+        plan, docs = self.prepared.plan, {}
+        for row in rows:
+            if row.problem is None:
+                docs[row.index] = planning.doc_key(plan, row)
+        ended = {} if self.afresh else ends(self.db, list(docs.values()))
+        had = self._had([row for row in rows if row.index in docs])
+        kinds = []
+        for row in rows:
+            doc = docs.get(row.index)
+            end = None if doc is None else ended.get(doc)
+            if doc is None or not chosen(row, end, self.selection):
+                kinds.append("rest")
+            elif not self.afresh and await self._is_free(row, doc, end):
+                kinds.append("free")
+            else:
+                kinds.append("again" if row.index in had else "new")
+        return kinds
+
+    def _had(self, rows: Sequence[Row]) -> set[int]:
+        """Of these rows, those with an outcome under an earlier job."""
+        had: set[int] = set()
+        for plan in self.earlier:
+            docs = [planning.doc_key(plan, row) for row in rows]
+            found = ends(self.db, docs)
+            had |= {row.index for row, doc in zip(rows, docs, strict=True) if doc in found}
+        return had
+
+    async def _is_free(self, row: Row, doc: bytes, end: End | None) -> bool:
+        """Whether its outcome can be made of answers on record: the row's whole life, with nobody to ask."""
+        try:
+            await self.rehearsal.outcome(work_of(self.prepared, row, doc, end, exact=False))
+        except _Unpaid:
+            return False
+        return True
+
+
+class _Unpaid(Exception):
+    """No answer is on record."""
+
+
+class _OnRecord(Caller):
+    """Answers what is on record, and calls nobody."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    async def ask(self, request: Request, life: RowLife, reusable: Callable[[Answer], bool]) -> Reply:  # noqa: ARG002 (the caller's own form)
+        names = ", ".join(records.ANSWER_COLUMNS)
+        values = self._db.execute(f"SELECT {names} FROM answers WHERE key = ?", (request.key,)).fetchone()  # noqa: S608 (own names)
+        if values is None or not reusable(answer := records.answer_from(values)):
+            raise _Unpaid
+        return answer.reply
+
+
+class SomeRows(Source):
+    """An input of which only the rows marked in `wanted` are read."""
+
+    def __init__(self, whole: Source, wanted: bytearray) -> None:
+        self._whole = whole
+        self._wanted = wanted
+
+    def batches(self, size: int = BATCH_ROWS) -> Iterator[list[Row]]:
+        """As of the whole input, in as many batches."""
+        for rows in self._whole.batches(size):
+            yield [row for row in rows if row.index >= len(self._wanted) or self._wanted[row.index]]

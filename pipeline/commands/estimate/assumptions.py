@@ -1,0 +1,72 @@
+"""What an estimate rests on, one line for each. Pure."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from pipeline.job.settings import Limits
+
+Three = tuple[float, float, float]
+
+
+def rows(bad: int, done: int, duplicates: int) -> Iterator[str]:
+    yield f"not sent: {bad:,} rows that cannot be used, {done:,} that have an outcome already"
+    yield f"not sent: {duplicates:,} rows that repeat another row"
+
+
+def requests(count: int, fixed_tokens: int) -> str:
+    return f"{count:,} requests; {fixed_tokens:,} tokens of prompt and schema go with each"
+
+
+def answers_by_shape(tokens: Three, by: str) -> str:
+    by = by or "the schema's shape: --pilot 20 runs a few rows to know better"
+    return f"output tokens of an answer: {_tokens(tokens)}, by {by}"
+
+
+def answers_by_history(tokens: Three, seen: int, whose: str) -> str:
+    return f"output tokens of an answer: {_tokens(tokens)}, by {seen:,} answers on record {whose}"
+
+
+def input_by_history(scale: float) -> str:
+    return f"input tokens as the provider counts them: {scale:.3f} times ours, by the same answers"
+
+
+def reasoning_unseen(tokens: float) -> str:
+    return f"reasoning: {tokens:,.0f} tokens an answer expected, the cap at the most; --pilot 20 would tell"
+
+
+def reasoning(tokens: int, output_tokens: int) -> str:
+    if not tokens:
+        return "reasoning: none was seen"
+    return f"reasoning: {tokens / max(1, output_tokens):.0%} of the output tokens, by the same answers"
+
+
+def repairs(shares: Three) -> str:
+    return f"answers that need a repair: {shares[0]:.0%} low, {shares[1]:.1%} expected, {shares[2]:.0%} high"
+
+
+def cached(share: float | None) -> str:
+    if not share:
+        return "no discount for cached input is counted on"
+    return f"cached input: {share:.0%} of the input tokens, at their price, by the same answers"
+
+
+def free(count: int, output_tokens: int) -> str:
+    return f"{count:,} more requests for readings or summaries, of {output_tokens:,} output tokens in all"
+
+
+def batch(usd: tuple[Decimal, Decimal, Decimal] | None, share: Decimal | None) -> Iterator[str]:
+    if usd is not None and share is not None:
+        low, expected, high = (f"${amount:.6f}" for amount in usd)
+        price = "half price" if share == Decimal("0.5") else f"{share:.0%} of the price"
+        yield f"by the provider's batch API: {expected} ({low} to {high}), {price}, up to 24 h"
+
+
+def time(limits: Limits, max_output_tokens: int, *, cap_charged: bool) -> Iterator[str]:
+    if not (limits.requests_per_minute or limits.input_tokens_per_minute or limits.output_tokens_per_minute):
+        yield "time: no limits are given in [limits]; the provider's own may make it longer"
+    elif limits.output_tokens_per_minute and cap_charged:
+        yield f"time: every request is charged {max_output_tokens:,} output tokens, its cap, whatever comes out"
+
+
+def _tokens(tokens: Three) -> str:
+    return f"{tokens[0]:,.0f} low, {tokens[1]:,.0f} expected, {tokens[2]:,.0f} high"

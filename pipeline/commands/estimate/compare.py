@@ -1,0 +1,153 @@
+"""`estimate --compare`: the same input under other models: each with its own counter, window and price."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, get_args
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pipeline.catalog.limit_profiles import profile_of
+from pipeline.catalog.names import bare_model
+from pipeline.catalog.prices import batch_share
+from pipeline.commands.estimate.estimator import Counts, Estimate, History, Terms, estimate
+from pipeline.commands.estimate.measure import measure
+from pipeline.errors import JobError
+from pipeline.extraction.prepare import Prepared, prepare
+from pipeline.job.settings import Job, Prices, Provider
+from pipeline.schema.answer_size import Size, answer_tokens
+
+PROVIDERS: tuple[Provider, ...] = get_args(Provider)
+REASONS = re.compile(
+    r"^(?:ft:)?(?:o\d|gpt-[5-9](?!.*chat)|gpt-oss|gemini-(?:2\.5|[3-9])(?!.*-lite)|r1|deepseek-r1|magistral|qwq)"
+)
+LIKE = (0.7, 1.4)  # another model's answers over those on record: least, most
+
+
+class Compared(Struct, frozen=True):
+    """One model. `estimated` is None when it cannot do this job; `problem` then says why."""
+
+    provider: str
+    model: str
+    window_tokens: int | None
+    estimated: Estimate | None
+    price: str | None
+    problem: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        about = {
+            "provider": self.provider,
+            "model": self.model,
+            "window_tokens": self.window_tokens,
+            "price": self.price,
+            "problem": self.problem,
+        }
+        return {**about, **(self.estimated.as_json() if self.estimated else {"cost_usd": None})}
+
+
+def terms_of(prepared: Prepared) -> Terms:
+    """What an estimate of this job is made on."""
+    job = prepared.job
+    model = job.model
+    batched = model.provider not in {"openai", "sandbox"} or not model.base_url
+    return Terms(
+        size=answer_tokens(prepared.shaped.shape.schema),
+        max_output_tokens=model.max_output_tokens,
+        limits=job.limits,
+        rate=prepared.rate,
+        batch_share=batch_share(model.provider, model.name) if batched else None,
+        reasons=REASONS.match(bare_model(model.name)) is not None,
+        cap_charged=profile_of(model.provider, model.name).settle == "none",
+    )
+
+
+def compare(prepared: Prepared, names: Sequence[str], history: History | None) -> list[Compared]:
+    """The job's own model and each of `names` (`name` or `provider:name`), all over the whole input.
+
+    Raises:
+        JobError: a name's provider does not exist.
+    """
+    own = measure(prepared, all_rows=True)
+    compared = [_entry(prepared, estimate(own, terms_of(prepared), history))]
+    for name in names:
+        job = _job_with(prepared.job, name)
+        try:
+            other = prepare(job)
+        except JobError as error:
+            compared.append(Compared(job.model.provider, job.model.name, None, None, None, str(error)))
+            continue
+        counts = measure(other, all_rows=True)
+        compared.append(_entry(other, estimate(counts, _terms_like(prepared, own, other, counts, history), None)))
+    return compared
+
+
+def _job_with(job: Job, name: str) -> Job:
+    """The job with another model. Its own host, key and prices do not go with it."""
+    head, colon, tail = name.partition(":")
+    named = next((provider for provider in PROVIDERS if colon and provider == head), None)
+    provider, model = (job.model.provider, name) if named is None else (named, tail)
+    if colon and named is None and "." not in head and not head.startswith("ft"):
+        raise JobError(f"--compare {name!r}: {head!r} is no provider. Known are {', '.join(PROVIDERS)}")
+    changed = replace(job.model, provider=provider, name=model, temperature=None, betas=())
+    if provider != job.model.provider:
+        changed = replace(changed, base_url="", api_key_env="", api_version="", transport="http")
+    return replace(job, model=changed, prices=Prices())
+
+
+def _terms_like(prepared: Prepared, own: Counts, other: Prepared, counts: Counts, history: History | None) -> Terms:
+    """Another model's terms: answers as long as those on record, in its own tokens, where there are any."""
+    terms = terms_of(other)
+    if history is None:
+        return terms
+    used = history.used
+    answers = sum(1 + one.agains for one in history.seen)
+    written = (used.output_tokens - used.reasoning_tokens) / answers
+    scale = counts.document_tokens / own.document_tokens if own.document_tokens else 1.0
+    like = Size(*(factor * written * scale for factor in (LIKE[0], 1.0, LIKE[1])))
+    return replace(terms, size=like, size_by=f"the answers of {prepared.job.model.name} on record, in its own tokens")
+
+
+def _entry(prepared: Prepared, estimated: Estimate) -> Compared:
+    model, rate = prepared.job.model, prepared.rate
+    price = None if rate is None else f"${rate.input} in, ${rate.output} out per million tokens"
+    return Compared(model.provider, model.name, prepared.window_tokens, estimated, price, None)
+
+
+def table(compared: Iterable[Mapping[str, Any]]) -> str:
+    """The models side by side, one a line, from their JSON."""
+    head = (
+        "model",
+        "provider",
+        "input tokens",
+        "output tokens",
+        "expected",
+        "low to high",
+        "by batch",
+        "time",
+        "price",
+    )
+    lines, loud = [head], []
+    for one in compared:
+        if one["problem"]:
+            lines.append((one["model"], one["provider"], *["-"] * 7))
+            loud.append(f"{one['model']}: cannot do this job: {one['problem']}")
+            continue
+        cost, batch = one["cost_usd"], one["batch_cost_usd"]
+        if cost is None:
+            loud.append(f"{one['model']}: NO PRICE IS KNOWN. Its cost is unknown, not nothing")
+        lines.append(
+            (
+                one["model"],
+                one["provider"],
+                f"{one['input_tokens']['expected']:,}",
+                f"{one['output_tokens']['expected']:,}",
+                "UNKNOWN" if cost is None else f"${cost['expected']}",
+                "UNKNOWN" if cost is None else f"${cost['low']} to ${cost['high']}",
+                "-" if batch is None else f"${batch['expected']}",
+                f"{one['seconds']['expected']:,.0f} s",
+                one["price"] or "NO PRICE",
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    told = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    return "\n".join([*told, *loud])

@@ -1,0 +1,288 @@
+"""Counts → tokens, cost and time as low / expected / high, each assumption in words. Pure.
+
+What is counted is exact: rows, requests, input tokens. What has to be assumed, the output and the repairs, comes from
+answers on record where there are some, a pilot's or earlier runs', else from the schema's shape.
+"""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from statistics import fmean
+from typing import Any
+
+from msgspec import Struct
+
+from pipeline.commands.estimate import assumptions as assuming
+from pipeline.commands.estimate.forecast import Band, hits_of, total_of
+from pipeline.job.settings import Limits
+from pipeline.money import MTOK, Rate, cost_usd, prices_at
+from pipeline.schema.answer_size import Size
+from pipeline.types import Usage
+
+REPAIRS = Band(0.0, 0.02, 0.10)  # share of requests, before any was seen
+COPIED = (0.5, 1.5)  # of a document's tokens that its answer repeats: expected, at the most
+REASONING_TOKENS = 300.0  # of one answer of a model that reasons, before any was seen; at the most its cap
+LATENCY_S = 1.0  # to the first token, before any was seen
+TOKENS_PER_S = 60.0  # of one answer, before any was seen
+SLACK_OWN, SLACK_OTHER = 0.01, 0.03  # least half width of a band: by answers to this input, or to another
+SHOWN = Decimal("0.000001")
+
+
+class Counts(Struct, frozen=True):
+    """What one pass over the input found. `requests` are those still to be sent, one for each chunk."""
+
+    rows: int
+    bad_rows: int
+    done_rows: int
+    duplicate_rows: int
+    requests: int
+    chunks: int
+    input_tokens: int
+    document_tokens: int
+    fixed_tokens_per_request: int
+    free_requests: int = 0  # readings of `two_step`, running summaries of `rolling`
+    free_input_tokens: int = 0  # of these, in input_tokens too
+    free_output_tokens: int = 0
+    provider_input_tokens: int | None = None  # the same as input_tokens, as the provider counts it
+
+    @property
+    def own_mean(self) -> float:
+        """Input tokens of one request by our count, without readings and summaries."""
+        return (self.input_tokens - self.free_input_tokens) / self.requests if self.requests else 0.0
+
+
+class Seen(Struct, frozen=True):
+    """One question on record: its size by our count, what it used, and what asking again used."""
+
+    own_tokens: float
+    first: Usage
+    again: Usage
+    agains: int
+
+
+class History(Struct, frozen=True):
+    """Answers on record for this very form of question, 3 at least. `own`: to this very input, counted by ourselves."""
+
+    seen: tuple[Seen, ...]
+    own: bool
+    latency_s: float | None
+
+    @property
+    def cached_share(self) -> float:
+        used = self.used
+        return used.cached_input_tokens / used.input_tokens if used.input_tokens else 0.0
+
+    @property
+    def used(self) -> Usage:
+        return sum((one.first + one.again for one in self.seen), Usage())
+
+
+class Terms(Struct, frozen=True, kw_only=True):
+    """What an estimate is made on. `size` is of one answer, as long as no history tells; `size_by` says where from."""
+
+    size: Size
+    max_output_tokens: int
+    limits: Limits
+    rate: Rate | None = None
+    batch_share: Decimal | None = None  # of the price, by the provider's batch API
+    reasons: bool = False  # whether the model thinks before it answers
+    cap_charged: bool = False  # whether limits are charged with max_output_tokens, whatever comes out
+    size_by: str = ""  # "": by the schema's shape, and bounded by the document
+
+
+class Estimate(Struct, frozen=True):
+    counts: Counts
+    input_tokens: tuple[int, int, int]  # with repairs; low, expected, high, as all of these
+    output_tokens: tuple[int, int, int]
+    repairs: tuple[int, int, int]
+    cost_usd: tuple[Decimal, Decimal, Decimal] | None  # None: the model has no price
+    batch_cost_usd: tuple[Decimal, Decimal, Decimal] | None  # None: no batch price is known
+    seconds: tuple[float, float, float]
+    output_by: str  # history or shape
+    assumptions: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON values; money as strings."""
+        counts = self.counts
+        return {
+            "rows": counts.rows,
+            "bad_rows": counts.bad_rows,
+            "done_rows": counts.done_rows,
+            "duplicate_rows": counts.duplicate_rows,
+            "requests": counts.requests + counts.free_requests,
+            "repair_requests": _band(self.repairs),
+            "input_tokens": _band(self.input_tokens),
+            "output_tokens": _band(self.output_tokens),
+            "cost_usd": None if self.cost_usd is None else _band(_shown(self.cost_usd)),
+            "batch_cost_usd": None if self.batch_cost_usd is None else _band(_shown(self.batch_cost_usd)),
+            "seconds": _band([round(seconds, 1) for seconds in self.seconds]),
+            "output_by": self.output_by,
+            "assumptions": list(self.assumptions),
+        }
+
+
+class _Amounts(Struct, frozen=True):
+    """All requests together; `answer` is of one."""
+
+    inputs: Band
+    outputs: Band
+    repairs: Band
+    answer: Band
+    cost: Band | None = None
+
+
+def estimate(counts: Counts, terms: Terms, history: History | None) -> Estimate:
+    """The dry-run's figures, of what is still to be sent."""
+    amounts = _by_shape(counts, terms) if history is None else _by_history(counts, terms, history)
+    inputs, outputs, repairs = (_three(band) for band in (amounts.inputs, amounts.outputs, amounts.repairs))
+    cost = _cost(counts, terms, amounts)
+    batch = None if cost is None or terms.batch_share is None else _times(cost, terms.batch_share)
+    sent = counts.requests + counts.free_requests
+    low_s, expected_s, high_s = (
+        _seconds(terms, sent + again, tokens, answer, history.latency_s if history else None)
+        for again, tokens, answer in zip(
+            repairs, zip(inputs, outputs, strict=True), _values(amounts.answer), strict=True
+        )
+    )
+    told = (
+        *assuming.rows(counts.bad_rows, counts.done_rows, counts.duplicate_rows),
+        assuming.requests(counts.requests, counts.fixed_tokens_per_request),
+        *_told(counts, terms, amounts, history),
+        *assuming.batch(batch, terms.batch_share),
+        *assuming.time(terms.limits, terms.max_output_tokens, cap_charged=terms.cap_charged),
+    )
+    seconds = (low_s, expected_s, high_s)
+    by = "shape" if history is None else "history"
+    return Estimate(counts, inputs, outputs, repairs, cost, batch, seconds, by, told)
+
+
+def cost_of(input_tokens: int, output_tokens: int, requests: int, rate: Rate) -> Decimal:
+    """Tokens of `requests` alike, priced at list; the size of one of them chooses the tier."""
+    if requests == 0:
+        return Decimal(0)
+    prices = prices_at(rate, input_tokens // requests)
+    return (input_tokens * prices.input + output_tokens * prices.output) / MTOK
+
+
+def _by_history(counts: Counts, terms: Terms, history: History) -> _Amounts:
+    """Every figure by a line through what was seen; asking again apart, for it is rare and dear."""
+    seen, requests = history.seen, counts.requests
+    sizes = [one.own_tokens for one in seen]
+    slack = SLACK_OWN if history.own else SLACK_OTHER
+    agains = sum(one.agains for one in seen)
+    repairs = hits_of(min(agains, len(seen)), len(seen), requests)
+
+    def all_of(first: Iterable[float], again: Iterable[float], guess: float) -> Band:
+        once = total_of(sizes, list(first), requests, counts.own_mean)
+        return (once + repairs.times(sum(again) / agains if agains else guess)).within(slack)
+
+    mean_in = fmean(one.first.input_tokens for one in seen)
+    mean_out = fmean(one.first.output_tokens for one in seen)
+    inputs = all_of(
+        (one.first.input_tokens for one in seen), (one.again.input_tokens for one in seen), mean_in + mean_out
+    )
+    if counts.provider_input_tokens is not None:
+        known = float(counts.provider_input_tokens)
+        inputs = Band(known, known, known) + repairs.times(mean_in + mean_out)
+    outputs = all_of((one.first.output_tokens for one in seen), (one.again.output_tokens for one in seen), mean_out)
+    cost, rate = None, terms.rate
+    if rate is not None:
+        guess = cost_usd(Usage(input_tokens=round(mean_in + mean_out), output_tokens=round(mean_out)), rate)
+        first, again = ([float(cost_usd(use, rate)) for use in uses] for uses in _uses(seen))
+        cost = all_of(first, again, float(guess))
+    answer = outputs.times(1 / (requests + repairs.expected)) if requests else Band(mean_out, mean_out, mean_out)
+    return _Amounts(inputs, outputs, repairs, answer, cost)
+
+
+def _uses(seen: Sequence[Seen]) -> tuple[list[Usage], list[Usage]]:
+    return [one.first for one in seen], [one.again for one in seen]
+
+
+def _by_shape(counts: Counts, terms: Terms) -> _Amounts:
+    answer, requests = _answer_tokens(counts, terms), counts.requests
+    total = counts.input_tokens if counts.provider_input_tokens is None else counts.provider_input_tokens
+    mean_input = total / requests if requests else 0.0
+    repairs = REPAIRS.times(requests)
+    pairs = list(zip(_values(repairs), _values(answer), strict=True))
+    # A repair sends the question again, with the answer it got and what is wrong with that.
+    inputs = Band(*(total + again * (mean_input + tokens) for again, tokens in pairs))
+    outputs = Band(*(counts.free_output_tokens + (requests + again) * tokens for again, tokens in pairs))
+    return _Amounts(inputs, outputs, repairs, answer)
+
+
+def _answer_tokens(counts: Counts, terms: Terms) -> Band:
+    size, most = terms.size, float(terms.max_output_tokens)
+    low, expected, high = size.low, size.expected, size.high
+    if not terms.size_by:  # an answer repeats parts of its document: a short document cannot fill long lists
+        document = counts.document_tokens / counts.requests if counts.requests else 0.0
+        expected = min(expected, low + COPIED[0] * document)
+        high = min(high, low + COPIED[1] * document)
+    if terms.reasons:
+        expected, high = expected + REASONING_TOKENS, most
+    return Band(min(most, low), min(most, expected), min(most, max(high, expected)))
+
+
+def _cost(counts: Counts, terms: Terms, amounts: _Amounts) -> tuple[Decimal, Decimal, Decimal] | None:
+    if terms.rate is None:
+        return None
+    if amounts.cost is not None:
+        low, expected, high = (Decimal(repr(usd)) for usd in _values(amounts.cost))
+        return low, expected, high
+    pairs = zip(_three(amounts.inputs), _three(amounts.outputs), strict=True)
+    low, expected, high = (cost_of(*tokens, counts.requests, terms.rate) for tokens in pairs)
+    return low, expected, high
+
+
+def _seconds(
+    terms: Terms, requests: int, tokens: tuple[int, int], answer_tokens: float, latency_s: float | None
+) -> float:
+    """The slowest of: the slots, and each limit that the job gives."""
+    limits = terms.limits
+    waves = -(-requests // limits.concurrency)
+    bounds = [waves * (latency_s or LATENCY_S + answer_tokens / TOKENS_PER_S)]
+    charged = requests * terms.max_output_tokens if terms.cap_charged else tokens[1]
+    amounts = (
+        (requests, limits.requests_per_minute),
+        (tokens[0], limits.input_tokens_per_minute),
+        (charged, limits.output_tokens_per_minute),
+    )
+    bounds += [60.0 * amount / limit for amount, limit in amounts if limit]
+    return max(bounds)
+
+
+def _told(counts: Counts, terms: Terms, amounts: _Amounts, history: History | None) -> Iterable[str]:
+    requests = max(1, counts.requests)
+    if history is None:
+        yield assuming.answers_by_shape(_values(amounts.answer), terms.size_by)
+        if terms.reasons:
+            yield assuming.reasoning_unseen(REASONING_TOKENS)
+    else:
+        used, whose = history.used, "to this input" if history.own else "to other inputs"
+        yield assuming.answers_by_history(_values(amounts.answer), len(history.seen), whose)
+        own = sum(one.own_tokens for one in history.seen)
+        yield assuming.input_by_history(sum(one.first.input_tokens for one in history.seen) / max(1.0, own))
+        yield assuming.reasoning(used.reasoning_tokens, used.output_tokens)
+    yield assuming.repairs(_values(amounts.repairs.times(1 / requests)))
+    yield assuming.cached(None if history is None else history.cached_share)
+    if counts.free_requests:
+        yield assuming.free(counts.free_requests, counts.free_output_tokens)
+
+
+def _values(band: Band) -> tuple[float, float, float]:
+    return band.low, band.expected, band.high
+
+
+def _times(usd: tuple[Decimal, Decimal, Decimal], share: Decimal) -> tuple[Decimal, Decimal, Decimal]:
+    low, expected, high = usd
+    return low * share, expected * share, high * share
+
+
+def _three(band: Band) -> tuple[int, int, int]:
+    return round(band.low), round(band.expected), round(band.high)
+
+
+def _shown(usd: Iterable[Decimal]) -> list[str]:
+    return [str(amount.quantize(SHOWN)) for amount in usd]
+
+
+def _band(values: Sequence[Any]) -> dict[str, Any]:
+    return dict(zip(("low", "expected", "high"), values, strict=True))

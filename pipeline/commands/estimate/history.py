@@ -1,0 +1,108 @@
+"""What a ledger's answers tell of those to come: how large each question was by our count, and what it used."""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from msgspec import Struct, field
+
+from pipeline.commands.estimate.estimator import History, Seen
+from pipeline.commands.estimate.measure import BATCH_ROWS, ENOUGH, Asked, asked, other_text
+from pipeline.documents.chunks import chunk
+from pipeline.extraction import requests as planning
+from pipeline.extraction.prepare import Prepared
+from pipeline.ledger.ledger import FILE, connect
+from pipeline.types import Purpose, Row, Usage
+
+MOST_CALLS = 4000  # the last so many are looked at
+TOKENS = "c.input_tokens, c.cached_input_tokens, c.cache_write_tokens, c.output_tokens, c.reasoning_tokens"
+
+
+class _Question(Struct):
+    """All answers to one chunk of one row, in the order they came."""
+
+    doc: bytes | None  # the row's content, where it is a row of the last run
+    chunk: int
+    usages: list[tuple[str, Usage]] = field(default_factory=list)  # with the purpose
+
+
+def history(prepared: Prepared) -> History | None:
+    """Answers already on record for this very form of question, when there are enough to speak of.
+
+    Those whose documents are in this input are counted as we count, so that the provider's way of counting is known
+    too. Where they are too few, the sizes that the provider reported stand for ours.
+    """
+    ledger = Path(prepared.job.output.path) / FILE
+    if not ledger.exists():
+        return None
+    with closing(connect(ledger, read_only=True)) as db:
+        questions, latencies = _questions(db, prepared.plan.request_hash)
+    if len(questions) < ENOUGH:
+        return None
+    plain = not (prepared.plan.two_step or prepared.plan.summary_tokens)
+    own = _own_tokens(prepared, questions)
+    seen = [
+        _seen(question, own[question.doc, question.chunk], plain=plain)
+        for question in questions
+        if question.doc is not None and (question.doc, question.chunk) in own
+    ]
+    middle = sorted(latencies)[len(latencies) // 2] / 1000 if latencies else None
+    if len(seen) >= ENOUGH:
+        return History(tuple(seen), own=True, latency_s=middle)
+    others = [_seen(question, 0.0, plain=plain) for question in questions]
+    return History(tuple(_as_reported(others) if plain else others), own=False, latency_s=middle)
+
+
+def _questions(db: sqlite3.Connection, request_hash: bytes) -> tuple[list[_Question], list[int]]:
+    sql = (
+        f"SELECT c.run, c.row, c.chunk, c.purpose, c.latency_ms, r.doc, {TOKENS} FROM calls c JOIN runs USING (run) "  # noqa: S608 (own names)
+        "LEFT JOIN rows r ON r.row = c.row AND c.run = (SELECT MAX(run) FROM runs) "
+        "WHERE runs.request_hash = ? AND c.http_status = 200 AND c.output_tokens > 0 ORDER BY c.call DESC LIMIT ?"
+    )
+    found: dict[tuple[int, int, int], _Question] = {}
+    latencies: list[int] = []
+    for run, row, number, purpose, latency_ms, doc, *tokens in reversed(
+        db.execute(sql, (request_hash, MOST_CALLS)).fetchall()
+    ):
+        question = found.setdefault((run, row, number), _Question(doc, number))
+        question.usages.append((purpose, Usage(*tokens)))
+        if latency_ms is not None:
+            latencies.append(latency_ms)
+    return list(found.values()), latencies
+
+
+def _seen(question: _Question, own_tokens: float, *, plain: bool) -> Seen:
+    """A question is asked once, and all that comes after is asking again; or (not `plain`) only repairs are."""
+    first: list[Usage] = []
+    again: list[Usage] = []
+    for place, (purpose, usage) in enumerate(question.usages):
+        (again if purpose == Purpose.REPAIR or (plain and place > 0) else first).append(usage)
+    return Seen(own_tokens, sum(first, Usage()), sum(again, Usage()), len(again))
+
+
+def _as_reported(seen: Sequence[Seen]) -> Iterable[Seen]:
+    return (Seen(one.first.input_tokens, one.first, one.again, one.agains) for one in seen)
+
+
+def _own_tokens(prepared: Prepared, questions: Sequence[_Question]) -> Mapping[tuple[bytes, int], float]:
+    """(content, chunk) → input tokens by our count, of the questions whose rows are in this input."""
+    wanted = {question.doc for question in questions if question.doc is not None}
+    own: dict[tuple[bytes, int], float] = {}
+    question = asked(prepared)
+    for rows in prepared.source.batches(BATCH_ROWS) if wanted else ():
+        for row in rows:
+            doc = None if row.problem else planning.doc_key(prepared.plan, row)
+            if doc in wanted:
+                wanted.discard(doc)
+                own.update(((doc, number), tokens) for number, tokens in enumerate(_tokens(prepared, question, row)))
+        if not wanted:
+            break
+    return own
+
+
+def _tokens(prepared: Prepared, question: Asked, row: Row) -> Iterable[float]:
+    plan = prepared.plan
+    others = prepared.counter.count(other_text(plan, row))
+    pieces = chunk(row.text, prepared.counter, plan.chunk_tokens, plan.overlap_tokens, exact=True)
+    return (question.tokens(others, piece.tokens) for piece in pieces)

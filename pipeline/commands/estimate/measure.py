@@ -1,0 +1,163 @@
+"""The input as an estimate needs it: rows, duplicates, chunks and token counts, in one pass and offline."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from msgspec import Struct
+
+from pipeline.commands.estimate.estimator import Counts
+from pipeline.documents.chunks import chunk
+from pipeline.documents.token_pool import Cutting, counted
+from pipeline.extraction import requests as planning
+from pipeline.extraction.overhead import fixed_tokens
+from pipeline.extraction.prepare import Prepared
+from pipeline.extraction.requests import TEXT, Plan, Template
+from pipeline.ledger.ledger import FILE, connect, ends
+from pipeline.types import Request, Row, Status
+
+BATCH_ROWS = 256
+ENOUGH = 10  # answers on record from which to speak of the rest
+
+
+class Sums(Struct):
+    """Running counts of one pass."""
+
+    rows: int = 0
+    bad_rows: int = 0
+    done_rows: int = 0
+    duplicate_rows: int = 0
+    requests: int = 0
+    input_tokens: int = 0
+    document_tokens: int = 0
+    free_requests: int = 0
+    free_input_tokens: int = 0
+    free_output_tokens: int = 0
+
+
+class Asked(Struct, frozen=True):
+    """What every request of a job holds beside its chunk, in tokens as nearly as they are known of the provider."""
+
+    plan: Plan
+    fixed_tokens: int
+    texts: int  # how often the prompt holds the chunk
+
+    def tokens(self, others: int, chunk_tokens: int) -> int:
+        return self.fixed_tokens + others + self.texts * chunk_tokens
+
+
+def asked(prepared: Prepared) -> Asked:
+    job, plan = prepared.job, prepared.plan
+    literals = "".join(plan.template.literals)
+    fixed = fixed_tokens(job.model.provider, job.extract.system, literals, prepared.shaped.shape, prepared.counter)
+    return Asked(plan, fixed, plan.template.columns.count(TEXT))
+
+
+def measure(prepared: Prepared, *, failed_only: bool = False, all_rows: bool = False) -> Counts:
+    """Count what is still to be sent; rows with an outcome in the output folder's ledger cost nothing more.
+
+    `failed_only`: what a retry would send. `all_rows`: as if nothing was done.
+    """
+    sums, question, model = Sums(), asked(prepared), prepared.job.model
+    rows = rows_to_send(prepared, sums, failed_only=failed_only, all_rows=all_rows)
+    plan = question.plan
+    cutting = Cutting(model.provider, model.name, plan.chunk_tokens, plan.overlap_tokens)
+    texts = ([(row.text, other_text(plan, row)) for row in batch] for batch in rows)
+    for counts in counted(cutting, texts):
+        for others, pieces in counts:
+            _add(sums, question, others, pieces)
+    return Counts(
+        rows=sums.rows,
+        bad_rows=sums.bad_rows,
+        done_rows=sums.done_rows,
+        duplicate_rows=sums.duplicate_rows,
+        requests=sums.requests,
+        chunks=sums.requests,
+        input_tokens=sums.input_tokens,
+        document_tokens=sums.document_tokens,
+        fixed_tokens_per_request=question.fixed_tokens,
+        free_requests=sums.free_requests,
+        free_input_tokens=sums.free_input_tokens,
+        free_output_tokens=sums.free_output_tokens,
+    )
+
+
+def requests_to_send(prepared: Prepared) -> Iterator[Request]:
+    """The first request of every chunk that has no outcome yet."""
+    plan = prepared.plan
+    for rows in rows_to_send(prepared, Sums()):
+        for row in rows:
+            for piece in chunk(row.text, prepared.counter, plan.chunk_tokens, plan.overlap_tokens, exact=True):
+                yield planning.extract_request(plan, row, piece)
+
+
+def other_text(plan: Plan, row: Row) -> str:
+    """What a prompt holds of the row beside its document."""
+    template = plan.template
+    if not template.other_columns:
+        return ""
+    return planning.render(Template(("",) * len(template.literals), template.columns), "", row.values)
+
+
+def rows_to_send(
+    prepared: Prepared, sums: Sums, *, failed_only: bool = False, all_rows: bool = False
+) -> Iterator[list[Row]]:
+    """The rows that a run, or a retry, would send, a batch at a time; what was passed over is counted in `sums`."""
+    ledger = Path(prepared.job.output.path) / FILE
+    with ExitStack() as opened:
+        seen = opened.enter_context(closing(sqlite3.connect("", check_same_thread=False)))  # on disk: memory is flat
+        seen.execute("CREATE TABLE docs (doc BLOB PRIMARY KEY) WITHOUT ROWID")
+        done = None
+        if ledger.exists() and not all_rows:
+            done = opened.enter_context(closing(connect(ledger, read_only=True)))
+        for rows in prepared.source.batches(BATCH_ROWS):
+            yield _to_send(prepared.plan, rows, sums, seen, done, failed_only=failed_only)
+
+
+def _to_send(
+    plan: Plan,
+    rows: Sequence[Row],
+    sums: Sums,
+    seen: sqlite3.Connection,
+    done: sqlite3.Connection | None,
+    *,
+    failed_only: bool,
+) -> list[Row]:
+    docs = [None if row.problem else planning.doc_key(plan, row) for row in rows]
+    ended = ends(done, [doc for doc in docs if doc is not None]) if done is not None else {}
+    wanted = []
+    for row, doc in zip(rows, docs, strict=True):
+        sums.rows += 1
+        if doc is None:
+            sums.bad_rows += 1
+            continue
+        end = ended.get(doc)
+        if (end is None) if not failed_only else (end is not None and end.status == Status.FAILED):
+            if seen.execute("INSERT OR IGNORE INTO docs VALUES (?)", (doc,)).rowcount:
+                wanted.append(row)
+            else:
+                sums.duplicate_rows += 1
+        else:
+            sums.done_rows += 1
+    return wanted
+
+
+def _add(sums: Sums, question: Asked, others: int, pieces: Sequence[int]) -> None:
+    plan = question.plan
+    for number, piece in enumerate(pieces):
+        tokens = question.tokens(others, piece)
+        sums.requests += 1
+        sums.input_tokens += tokens
+        sums.document_tokens += piece
+        if plan.two_step:  # the reading is about as long as what was read, and is what the second step reads
+            _add_free(sums, tokens, min(piece, plan.max_output_tokens))
+        if plan.summary_tokens and number < len(pieces) - 1:
+            _add_free(sums, piece + plan.summary_tokens + plan.summary_tokens // 2, plan.summary_tokens // 2)
+
+
+def _add_free(sums: Sums, input_tokens: int, output_tokens: int) -> None:
+    sums.free_requests += 1
+    sums.input_tokens += input_tokens
+    sums.free_input_tokens += input_tokens
+    sums.free_output_tokens += output_tokens

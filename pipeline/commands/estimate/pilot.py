@@ -1,0 +1,79 @@
+"""`estimate --pilot N`: some rows run for real, by the same engine into the same ledger, to estimate the others by.
+
+What they cost is paid once: the run that follows finds their outcomes. The rows are spread over all sizes, one out of
+each of N equal parts of the rows by length, at a place that depends on the input alone.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from decimal import Decimal
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from pipeline.commands.estimate.measure import Sums, other_text, rows_to_send
+from pipeline.engine.feed import Selection
+from pipeline.engine.run import run_job
+from pipeline.extraction.prepare import Prepared
+from pipeline.ledger.ledger import FILE, connect
+from pipeline.money import from_units
+from pipeline.results.publish import Ended
+
+REASON = "pilot"  # why run.json is parked, with all other rows pending
+
+
+class Piloted(Struct, frozen=True):
+    """`rows` came to an outcome in this pilot; `on_record` had one before. `ended` is None when nothing was sent."""
+
+    rows: int
+    on_record: int
+    cost_usd: Decimal | None
+    ended: Ended | None
+
+    def as_json(self) -> dict[str, Any]:
+        cost = None if self.cost_usd is None else f"{self.cost_usd:.10f}"
+        return {"rows": self.rows, "on_record": self.on_record, "cost_usd": cost}
+
+
+def pilot(prepared: Prepared, rows: int, environ: Mapping[str, str]) -> Piloted:
+    """Run what is missing of `rows` rows with an outcome; none is missing after an earlier pilot of the same size.
+
+    Raises:
+        JobError, LedgerError: as a run does.
+    """
+    chosen, on_record = choose(prepared, rows)
+    if not chosen:
+        return Piloted(0, on_record, Decimal(0) if prepared.rate is not None else None, None)
+    ended = run_job(prepared, REASON, Selection(only_rows=chosen), environ, fresh=False)
+    folder = Path(prepared.job.output.path)
+    with closing(connect(folder / FILE, read_only=True)) as db:
+        session = "(SELECT MAX(session) FROM sessions)"
+        done = db.execute(f"SELECT COUNT(*) FROM outcomes WHERE session = {session}").fetchone()[0]  # noqa: S608 (own words)
+        units = db.execute(f"SELECT COALESCE(SUM(cost_units), 0) FROM calls WHERE session = {session}").fetchone()[0]  # noqa: S608
+    return Piloted(done, on_record, from_units(units) if prepared.rate is not None else None, ended)
+
+
+def choose(prepared: Prepared, rows: int) -> tuple[frozenset[int], int]:
+    """The places of the rows to run, and how many have an outcome already."""
+    sums = Sums()
+    with closing(sqlite3.connect("")) as db:  # on disk: memory is flat
+        db.execute("CREATE TABLE sizes (size INTEGER, row INTEGER, PRIMARY KEY (size, row)) WITHOUT ROWID")
+        for batch in rows_to_send(prepared, sums):
+            sizes = ((len(row.text) + len(other_text(prepared.plan, row)), row.index) for row in batch)
+            db.executemany("INSERT INTO sizes VALUES (?, ?)", sizes)
+        (count,) = db.execute("SELECT COUNT(*) FROM sizes").fetchone()
+        places = set(spread(count, rows - sums.done_rows, prepared.source.fingerprint()))
+        ordered = enumerate(db.execute("SELECT row FROM sizes ORDER BY size, row"))
+        return frozenset(row for place, (row,) in ordered if place in places), sums.done_rows
+
+
+def spread(count: int, wanted: int, seed: str) -> Iterator[int]:
+    """`wanted` of the places 0 to `count` - 1, one in each of as many equal parts, wherever in it the seed says."""
+    wanted = max(0, min(wanted, count))
+    for part in range(wanted):
+        first, last = part * count // wanted, (part + 1) * count // wanted
+        digest = blake2b(f"{seed}\x00{part}".encode(), digest_size=8).digest()
+        yield first + int.from_bytes(digest, "big") % (last - first)

@@ -1,0 +1,282 @@
+"""The page: figures and rows → HTML. Everything that came from outside goes through `escape`."""
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from importlib.resources import files
+from typing import Any
+
+from pipeline.commands.report import charts
+from pipeline.commands.report.figures import Figures, Group, Spread, rows_by_status
+from pipeline.commands.report.rows import Shown, ShownRow
+from pipeline.commands.report.words import escape, milliseconds, short, usd
+from pipeline.telemetry.snapshot import waited_for
+from pipeline.text import duration
+
+WHAT_TO_DO = {
+    "bad_row": "Mend the input and run again: only the mended rows are sent.",
+    "context_exceeded": "Lower chunks.max_tokens, or raise the limit that the error names.",
+    "truncated": "Raise model.max_output_tokens, or lower chunks.max_tokens.",
+    "invalid_output": "Loosen the schema or say more in its descriptions, then retry.",
+    "refused": "Another prompt or another model.",
+    "blocked": "The provider's filter settings, or another model.",
+    "invalid_request": "The provider will refuse it again: its words say why.",
+    "provider_error": "Retry later.",
+    "timeout": "Retry; a longer limits.timeout_s for long answers.",
+    "rate_limited": "Retry.",
+}
+EXAMPLES = 3
+
+Again = Callable[[str], str]
+
+
+def page(manifest: Mapping[str, Any], figures: Figures, shown: Shown, again: Again) -> str:
+    """`manifest` is run.json; `again` makes the command that does a verb on this run."""
+    style, script = _asset("report.css"), _asset("report.js")
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{_hash(style)}'; script-src 'sha256-{_hash(script)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    name = escape(manifest["job"]["name"])
+    sections = [
+        _head(manifest, again),
+        _cards(manifest, figures),
+        _time(manifest, figures),
+        _durations(figures),
+        _money(figures),
+        _failures(manifest, shown, again),
+        _conflicts(figures),
+        _rows(shown),
+        _about(manifest),
+    ]
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<link rel="icon" href="data:,">\n<title>{name} – report</title>\n<style>{style}</style>\n</head>\n'
+        f"<body>\n<main>\n{''.join(sections)}</main>\n<script>{script}</script>\n</body>\n</html>\n"
+    )
+
+
+def _asset(name: str) -> str:
+    return files("pipeline.commands.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+# ── sections ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _head(manifest: Mapping[str, Any], again: Again) -> str:
+    job, rows = manifest["job"], manifest["rows"]
+    reason = f" ({escape(manifest['reason'])})" if manifest["reason"] else ""
+    total = rows["total"] or 1
+    took = "" if manifest["seconds"] is None else f" in {duration(manifest['seconds'])}"
+    keys = "".join(
+        f'<span class="key {name}">{count:,} {name} <span class="quiet">{count / total:.1%}</span></span>'
+        for name, count in rows_by_status(manifest)
+    )
+    return (
+        f'<header><h1>{escape(job["name"])}</h1><button id="theme" type="button">Light or dark</button></header>\n'
+        f'<p><span class="state {escape(manifest["state"])}">{escape(manifest["state"])}{reason}</span> '
+        f'<span class="quiet">{escape(job["model"]["name"])} by {escape(job["model"]["provider"])} · '
+        f"{escape(manifest['started_at'][:19].replace('T', ' '))} UTC{took}</span></p>\n"
+        f"{_share(manifest)}<p>{keys}</p>\n{_next_step(manifest, again)}"
+    )
+
+
+def _share(manifest: Mapping[str, Any]) -> str:
+    """The bar of ok, failed and pending, as SVG: the policy allows no inline style."""
+    total, x, parts = manifest["rows"]["total"] or 1, 0.0, []
+    for name, count in rows_by_status(manifest):
+        width = 1000 * count / total
+        kind = {"ok": "ok", "failed": "bad", "pending": "waiting"}[name]
+        parts.append(f'<rect class="{kind}" x="{x:.2f}" y="0" width="{width:.2f}" height="14"/>')
+        x += width
+    told = ", ".join(f"{count:,} {name}" for name, count in rows_by_status(manifest))
+    return (
+        f'<svg class="bar" viewBox="0 0 1000 14" preserveAspectRatio="none" role="img" aria-label="Rows: {told}">'
+        f"<title>Rows: {told}</title>{''.join(parts)}</svg>\n"
+    )
+
+
+def _next_step(manifest: Mapping[str, Any], again: Again) -> str:
+    rows = manifest["rows"]
+    if rows["pending"]:
+        return f"<p>To go on from here:</p>{_command(again('run'))}"
+    if rows["failed"]:
+        return f"<p>To run only the failed rows again:</p>{_command(again('retry'))}"
+    return ""
+
+
+def _command(line: str) -> str:
+    return f'<code class="command">{escape(line)}</code>\n'
+
+
+def _cards(manifest: Mapping[str, Any], figures: Figures) -> str:
+    rows, tokens = manifest["rows"], manifest["tokens"]
+    cost = None if manifest["cost_usd"] is None else Decimal(manifest["cost_usd"])
+    each = "" if cost is None or not rows["ok"] else f"{usd(cost / rows['ok'])} for each row that is ok"
+    cached = tokens["cached_input_tokens"]
+    cards = [
+        ("Cost", "unknown" if cost is None else usd(cost), each),
+        ("Lost on failures", usd(figures.wasted_usd), "paid for rows that failed in the end"),
+        ("Input tokens", f"{tokens['input_tokens']:,}", f"{cached:,} of them from a cache"),
+        ("Output tokens", f"{tokens['output_tokens']:,}", f"{tokens['reasoning_tokens']:,} of them reasoning"),
+        ("Calls", f"{manifest['calls']:,}", f"{manifest['rate_limited']:,} answered 429 and waited out"),
+        ("Repairs", f"{manifest['repairs']:,}", f"{manifest.get('repaired_rows', 0):,} rows were mended by them"),
+    ]
+    return f'<div class="cards">{"".join(_card(*card) for card in cards)}</div>\n'
+
+
+def _card(title: str, value: str, note: str) -> str:
+    return f'<div class="card"><h3>{title}</h3><b>{value}</b><span class="quiet">{note}</span></div>'
+
+
+def _time(manifest: Mapping[str, Any], figures: Figures) -> str:
+    if not figures.slices:
+        return ""
+    limit = manifest["job"]["limits"]["requests_per_minute"]
+    calls = charts.over_time(figures.slices, figures.slice_s, limit)
+    waited = waited_for(manifest.get("waited_share") or {})
+    why = f'<p class="quiet">Calls waited for: {escape(waited)}</p>' if waited else ""
+    keys = (
+        '<p><span class="key ok">answered</span><span class="key failed">failed</span>'
+        '<span class="key limited">429</span>'
+        + ('<span class="quiet">dashes: limits.requests_per_minute</span>' if limit else "")
+        + "</p>"
+    )
+    return (
+        '<h2>Over time</h2><div class="pair">'
+        f'<div class="card"><h3>Calls sent</h3>{calls}{keys}{why}</div>'
+        f'<div class="card"><h3>Cost so far</h3>{charts.spending(figures.slices, figures.slice_s)}</div></div>\n'
+    )
+
+
+def _durations(figures: Figures) -> str:
+    found = [("From sent to answered", figures.latency_ms), ("Waited to be sent", figures.wait_ms)]
+    cards = [_duration_card(title, spread) for title, spread in found if spread is not None]
+    return f'<h2>How long calls took</h2><div class="pair">{"".join(cards)}</div>\n' if cards else ""
+
+
+def _duration_card(title: str, spread: Spread) -> str:
+    names = ("half of them", "9 of 10", "99 of 100", "the longest")
+    cells = "".join(
+        f'<tr><td>{name}</td><td class="n">{milliseconds(value)}</td></tr>'
+        for name, value in zip(names, spread.quantiles, strict=True)
+    )
+    return f'<div class="card"><h3>{title}</h3>{charts.distribution(spread, title)}<table>{cells}</table></div>'
+
+
+def _money(figures: Figures) -> str:
+    parts = []
+    for what, title, groups in (
+        ("model", "Model version", figures.by_model),
+        ("tenant", "Tenant (hashed)", figures.by_tenant),
+    ):
+        if what == "tenant" and all(group.name == "–" for group in groups):
+            continue
+        left = figures.groups_left_out[what]
+        note = f'<p class="quiet">and {left:,} more: pipeline costs --by {what}</p>' if left else ""
+        parts.append(f'<div class="card">{_group_table(title, groups)}{note}</div>')
+    return f'<h2>Who and what it was spent on</h2><div class="pair">{"".join(parts)}</div>\n' if figures.calls else ""
+
+
+def _group_table(title: str, groups: Iterable[Group]) -> str:
+    lines = "".join(
+        f'<tr><td class="word">{escape(group.name)}</td><td class="n">{group.calls:,}</td>'
+        f'<td class="n">{group.input_tokens:,}</td><td class="n">{group.output_tokens:,}</td>'
+        f'<td class="n">{usd(group.usd)}</td></tr>'
+        for group in groups
+    )
+    head = f'<th>{title}</th><th class="n">Calls</th><th class="n">In</th><th class="n">Out</th><th class="n">Cost</th>'
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
+
+
+def _failures(manifest: Mapping[str, Any], shown: Shown, again: Again) -> str:
+    by_code: Mapping[str, int] = manifest["failed_by_code"]
+    if not by_code:
+        return ""
+    causes = []
+    for code, count in sorted(by_code.items(), key=lambda item: -item[1]):
+        examples = [row for row in shown.rows if row.error_code == code][:EXAMPLES]
+        told = "".join(f"<li><code>{escape(row.id)}</code> {escape(short(row.error or ''))}</li>" for row in examples)
+        retry = "" if code == "bad_row" else _command(f"{again('retry')} --where error_code={code}")
+        causes.append(
+            f'<div class="cause"><p><b>{count:,} {escape(code)}</b> '
+            f'<button type="button" data-show="{escape(code)}">Show them</button></p>'
+            f"<p>{WHAT_TO_DO.get(code, '')}</p><ul>{told}</ul>{retry}</div>"
+        )
+    return f"<h2>Why rows failed</h2>{''.join(causes)}\n"
+
+
+def _conflicts(figures: Figures) -> str:
+    if not figures.conflicts:
+        return ""
+    lines = "".join(
+        f'<tr><td class="word">{escape(name)}</td><td class="n">{count:,}</td></tr>'
+        for name, count in figures.conflicts
+    )
+    return (
+        "<h2>Fields on which chunks disagreed</h2>"
+        '<p class="quiet">The value of the first chunk stands. '
+        '<button type="button" data-show="conflict">Show them</button></p>'
+        f'<div class="card scroll"><table><thead><tr><th>Field</th><th class="n">Rows</th></tr></thead>'
+        f"<tbody>{lines}</tbody></table></div>\n"
+    )
+
+
+def _rows(shown: Shown) -> str:
+    note = "" if shown.why_no_text is None else f"<p>Without the source texts: {escape(shown.why_no_text)}.</p>"
+    if len(shown.rows) < shown.total:
+        note += (
+            f"<p>{len(shown.rows):,} of {shown.total:,} rows are in this file: what failed, what was repaired or "
+            "conflicts, and the first that are ok, up to a bound each. results.parquet has all of them.</p>"
+        )
+    codes = sorted({row.error_code for row in shown.rows if row.error_code})
+    options = "".join(f'<option value="{escape(code)}">{escape(code)}</option>' for code in codes)
+    return (
+        f'<h2 id="rows">Rows</h2><div class="quiet">{note}</div>'
+        '<div class="tools"><input id="search" type="search" placeholder="Search ids, texts, records and errors" '
+        'aria-label="Search rows"><select id="status" aria-label="Which rows"><option value="">all</option>'
+        '<option value="ok">ok</option><option value="failed">failed</option><option value="pending">pending</option>'
+        f'<option value="repaired">repaired</option><option value="conflict">conflicts</option>{options}</select></div>'
+        f'<p id="count" class="quiet" aria-live="polite"></p>{"".join(map(_row, shown.rows))}\n'
+    )
+
+
+def _row(row: ShownRow) -> str:
+    kinds = {row.status, row.error_code or row.status, *(mark.partition(":")[0] for mark in row.marks)}
+    note = row.error or ", ".join(row.marks) or short((row.text or "").strip().replace("\n", " "))
+    cost = "" if row.cost_usd is None else f"${row.cost_usd}"
+    sides = []
+    if row.text is not None:
+        sides.append(f"<div><h3>Source</h3><pre>{escape(row.text)}</pre></div>")
+    if row.record is not None:
+        sides.append(f"<div><h3>Record</h3><pre>{escape(row.record)}</pre></div>")
+    if row.error is not None:
+        sides.append(f"<div><h3>{escape(row.error_code or 'error')}</h3><pre>{escape(row.error)}</pre></div>")
+    facts = [f"{row.calls} calls", f"{row.chunks} chunks", *row.marks]
+    facts += [] if row.latency_ms is None else [milliseconds(row.latency_ms)]
+    return (
+        f'<details class="row" data-kinds="{escape(" ".join(sorted(kinds)))}"><summary>'
+        f'<span class="number quiet">{row.row:,}</span><span>{escape(row.id)}</span>'
+        f'<span class="status {escape(row.status)}">{escape(row.status)}</span>'
+        f'<span class="note">{escape(short(note))}</span><span class="cost quiet">{cost}</span></summary>'
+        f'<p class="quiet">{escape(" · ".join(facts))}</p><div class="beside">{"".join(sides)}</div></details>\n'
+    )
+
+
+def _about(manifest: Mapping[str, Any]) -> str:
+    facts = [
+        ("Job file", manifest["job"]["file"]),
+        ("Input", manifest["job"]["input"]["path"]),
+        ("Prompt version", manifest["job"]["prompt_version"] or "–"),
+        ("Prices", manifest["price_table"]),
+        ("Schema", manifest["schema_hash"]),
+    ]
+    lines = "".join(f'<tr><td>{name}</td><td class="word">{escape(value)}</td></tr>' for name, value in facts)
+    return f'<h2>What this was made from</h2><div class="scroll"><table>{lines}</table></div>\n'

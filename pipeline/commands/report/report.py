@@ -1,0 +1,48 @@
+"""`pipeline report`: report.html, one file that needs nothing else, from the published files and, for texts, the input.
+
+Figures come from Arrow, batch by batch; the table of rows is bounded. Everything that came from outside is escaped, and
+the page may load and send nothing (its Content-Security-Policy).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.commands.report.figures import Figures, figures_of
+from pipeline.commands.report.flags import flags_of
+from pipeline.commands.report.page import page
+from pipeline.commands.report.rows import Shown, shown_rows
+from pipeline.errors import JobError
+from pipeline.job.command import command_line
+from pipeline.results.manifest import read_manifest
+from pipeline.results.write import CALLS, RESULTS
+
+REPORT = "report.html"
+
+
+def report(folder: Path, target: Path | None = None) -> dict[str, Any]:
+    """Write the report of the run in `folder`; says where, how large, and how many rows are in it.
+
+    Raises:
+        JobError: the folder holds no published run, or the file cannot be written.
+    """
+    manifest = read_manifest(folder)
+    missing = [name for name in (RESULTS, CALLS) if not (folder / name).exists()]
+    if manifest is None or missing:
+        raise JobError(f"{folder}: no published run here yet. Start one with: pipeline run JOB")
+    figures: Figures = figures_of(folder)
+    rows: Shown = shown_rows(folder, manifest)
+    path = target or folder / REPORT
+    job, flags = manifest["job"]["file"], flags_of(manifest["job"])
+    text = page(manifest, figures, rows, lambda verb: command_line(verb, job, flags))
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8", errors="replace")
+        temporary.replace(path)
+    except OSError as error:
+        raise JobError(f"{path}: cannot be written: {error.strerror}") from None
+    return {"report": str(path), "bytes": path.stat().st_size, "rows_shown": len(rows.rows), "rows": _total(manifest)}
+
+
+def _total(manifest: Mapping[str, Any]) -> int:
+    return int(manifest["rows"]["total"])

@@ -1,0 +1,136 @@
+"""Which rows the report shows, with their source texts: what failed, was repaired or conflicts, and some that are ok.
+
+Bounded, so that the file opens on any machine: results.parquet has all of them.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pipeline.documents.sources.source import Source
+from pipeline.errors import JobError
+from pipeline.job.settings import Input
+from pipeline.results.write import RESULTS
+
+MOST_OF_CODE = 60  # failed rows of one error_code
+MOST_FAILED, MOST_NOTED, MOST_OK, MOST_PENDING = 500, 200, 300, 20
+MOST_CHARS = 6000  # of a text or a record
+COLUMNS = (
+    "row", "id", "status", "record", "error_code", "error", "repaired", "conflicts", "chunks", "calls", "cost_usd",
+    "latency_ms", "answer_from",
+)  # fmt: skip
+
+
+class ShownRow(Struct, frozen=True):
+    row: int
+    id: str
+    status: str
+    record: str | None  # JSON, indented
+    error_code: str | None
+    error: str | None
+    marks: tuple[str, ...]  # repaired, conflicts, duplicate, ledger
+    chunks: int
+    calls: int
+    cost_usd: str | None
+    latency_ms: int | None
+    text: str | None = None
+
+
+class Shown(Struct, frozen=True):
+    """`why_no_text`: what kept the source texts away, if anything did."""
+
+    rows: tuple[ShownRow, ...]
+    total: int
+    why_no_text: str | None
+
+
+def shown_rows(folder: Path, manifest: Mapping[str, Any]) -> Shown:
+    rows = _chosen(folder)
+    try:
+        texts, why = _texts(manifest, {row.row for row in rows})
+    except (JobError, OSError, KeyError, ValueError, TypeError) as error:
+        texts, why = {}, f"the input cannot be read any more: {error}"
+    with_texts = tuple(replace(row, text=texts.get(row.row)) for row in rows)
+    return Shown(with_texts, manifest["rows"]["total"], why)
+
+
+def _chosen(folder: Path) -> list[ShownRow]:
+    """In input order; of a row with several chunks the first line."""
+    kept: list[ShownRow] = []
+    left = {"failed": MOST_FAILED, "noted": MOST_NOTED, "ok": MOST_OK, "pending": MOST_PENDING}
+    of_code: dict[str, int] = {}
+    last = None
+    for line in _lines(folder):
+        if line["row"] == last:
+            continue
+        last = line["row"]
+        kind = line["status"]
+        if kind == "ok" and (line["repaired"] or line["conflicts"]):
+            kind = "noted"
+        code = line["error_code"] or ""
+        if left[kind] <= 0 or (code and of_code.get(code, 0) >= MOST_OF_CODE):
+            continue
+        left[kind] -= 1
+        if code:
+            of_code[code] = of_code.get(code, 0) + 1
+        kept.append(_shown(line))
+    return kept
+
+
+def _lines(folder: Path) -> Iterator[dict[str, Any]]:
+    """Rows of results.parquet; a batch in which nothing can be wanted any more is not turned into objects."""
+    wanted_ok = MOST_OK
+    with pq.ParquetFile(folder / RESULTS) as file:
+        for batch in file.iter_batches(2048, columns=list(COLUMNS)):
+            if wanted_ok > 0:
+                wanted_ok -= batch.num_rows
+                yield from batch.to_pylist()
+                continue
+            repaired = pc.fill_null(batch["repaired"], False)
+            conflicts = pc.greater(pc.fill_null(pc.list_value_length(batch["conflicts"]), 0), 0)
+            wanted = pc.or_(pc.not_equal(batch["status"], "ok"), pc.or_(repaired, conflicts))
+            yield from batch.filter(wanted).to_pylist()
+
+
+def _shown(line: Mapping[str, Any]) -> ShownRow:
+    record = line["record"]
+    marks = ["repaired"] if line["repaired"] else []
+    marks += [f"conflict: {name}" for name in line["conflicts"] or ()]
+    marks += [line["answer_from"]] if line["answer_from"] in {"duplicate", "ledger"} else []
+    return ShownRow(
+        row=line["row"],
+        id=line["id"] or "",
+        status=line["status"],
+        record=None if record is None else _cut(json.dumps(record, indent=2, ensure_ascii=False, default=str)),
+        error_code=line["error_code"],
+        error=None if line["error"] is None else _cut(line["error"]),
+        marks=tuple(marks),
+        chunks=line["chunks"] or 0,
+        calls=line["calls"] or 0,
+        cost_usd=None if line["cost_usd"] is None else f"{line['cost_usd']:.6f}",
+        latency_ms=line["latency_ms"],
+    )
+
+
+def _texts(manifest: Mapping[str, Any], wanted: set[int]) -> tuple[dict[int, str], str | None]:
+    job = manifest["job"]
+    source = Source(Input(**{**job["input"], "keep": tuple(job["input"]["keep"])}), (), job["limit_rows"])
+    if source.fingerprint() != manifest["input_fingerprint"]:
+        return {}, "the input has changed since the run"
+    texts: dict[int, str] = {}
+    most = max(wanted, default=-1)
+    for batch in source.batches(512):
+        texts.update({row.index: _cut(row.text) for row in batch if row.index in wanted})
+        if batch[-1].index >= most:
+            break
+    return texts, None
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MOST_CHARS else f"{text[:MOST_CHARS]}… ({len(text) - MOST_CHARS:,} more characters)"

@@ -1,0 +1,28 @@
+"""How the report writes money, times and text."""
+
+from decimal import Decimal
+from html import escape as escaped
+
+from pipeline.text import duration, inert
+
+CENT = Decimal("0.01")
+SHORT = 240
+
+
+def escape(text: object) -> str:
+    """Inert in HTML, and on whoever's terminal prints it."""
+    return escaped(inert(str(text)))
+
+
+def usd(amount: Decimal) -> str:
+    return (
+        f"${amount:,.2f}" if amount >= 100 else f"${amount:,.4f}" if amount >= CENT or not amount else f"${amount:.6f}"
+    )
+
+
+def milliseconds(value: float) -> str:
+    return f"{value:,.0f} ms" if value < 10_000 else duration(value / 1000)
+
+
+def short(text: str) -> str:
+    return text if len(text) <= SHORT else text[: SHORT - 1] + "…"

@@ -1,0 +1,281 @@
+"""`pipeline verify`: every invariant of an output folder, worked out again from its files alone.
+
+Each check is a generator of what is wrong; the first finding ends the command with exit code 1.
+"""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from msgspec import Struct
+
+from pipeline.catalog.prices import rate_for
+from pipeline.errors import JobError
+from pipeline.job.settings import Prices
+from pipeline.ledger.ledger import FILE, connect
+from pipeline.ledger.queries import damaged
+from pipeline.money import cost_usd, to_units
+from pipeline.results.manifest import read_manifest
+from pipeline.results.write import CALLS, RESULTS, RUN, TOKENS
+from pipeline.types import ErrorCode, Usage
+
+BATCH_ROWS = 8192
+
+
+class Check(Struct, frozen=True):
+    """One invariant, and the first thing that breaks it, if any."""
+
+    name: str
+    problem: str | None
+
+
+class _Folder(Struct, frozen=True):
+    path: Path
+    manifest: dict[str, Any]
+
+    def batches(self, name: str, *columns: str) -> Iterator[dict[str, list[Any]]]:
+        with pq.ParquetFile(self.path / name, page_checksum_verification=True) as file:
+            for batch in file.iter_batches(BATCH_ROWS, columns=list(columns), use_threads=False):
+                yield batch.to_pydict()
+
+    def column(self, name: str, *columns: str) -> pa.Table:
+        return pq.read_table(self.path / name, columns=list(columns), page_checksum_verification=True)
+
+
+def verify(folder: Path) -> list[Check]:
+    """All checks up to and including the first that fails.
+
+    Raises:
+        JobError: the folder holds no published run.
+    """
+    manifest = read_manifest(folder)
+    missing = [name for name in (RUN, RESULTS, CALLS, FILE) if not (folder / name).exists()]
+    if manifest is None or missing:
+        raise JobError(f"{folder}: holds no published run ({', '.join(missing) or RUN + ' cannot be read'})")
+    found = _Folder(folder, manifest)
+    done: list[Check] = []
+    for name, check in CHECKS.items():
+        try:
+            problem = next(check(found), None)
+        except (OSError, pa.ArrowException, sqlite3.Error, KeyError) as error:
+            problem = f"cannot be read: {error!r}"
+        done.append(Check(name, problem))
+        if problem is not None:
+            break
+    return done
+
+
+def _counts(found: _Folder) -> Iterator[str]:
+    rows = found.manifest["rows"]
+    if rows["total"] != rows["ok"] + rows["failed"] + rows["pending"]:
+        yield f"run.json: {rows}"
+    if rows["failed"] != sum(found.manifest["failed_by_code"].values()):
+        yield f"run.json: {rows['failed']} failed, but by code {found.manifest['failed_by_code']}"
+    states: Counter[str] = Counter()
+    expected = 0
+    for batch in found.batches(RESULTS, "row", "status"):
+        for row, status in zip(batch["row"], batch["status"], strict=True):
+            if row == expected - 1:
+                continue  # a further chunk of the same row
+            if row != expected:
+                yield f"{RESULTS}: row {expected} is missing (found {row} in its place)"
+            expected += 1
+            states[status] += 1
+    if states != Counter({name: rows[name] for name in ("ok", "failed", "pending")}):
+        yield f"{RESULTS}: {dict(states)}, run.json: {rows}"
+
+
+def _one_place(found: _Folder) -> Iterator[str]:
+    codes = {str(code) for code in ErrorCode}
+    for batch in found.batches(RESULTS, "row", "status", "record", "error_code"):
+        columns = (batch[name] for name in ("row", "status", "record", "error_code"))
+        for row, status, record, code in zip(*columns, strict=True):
+            if (status == "ok") != (record is not None):
+                yield f"{RESULTS}: row {row} is {status} {'with' if record else 'without'} a record"
+            if (status == "failed") != (code in codes):
+                yield f"{RESULTS}: row {row} is {status} with error_code {code!r}"
+
+
+def _sums(found: _Folder) -> Iterator[str]:
+    manifest = found.manifest
+    for name in (RESULTS, CALLS):
+        table = found.column(name, *TOKENS, "cost_usd")
+        for column in TOKENS:
+            total = pc.sum(table[column]).as_py() or 0
+            if total != manifest["tokens"][column]:
+                yield f"{column}: {name} sums to {total}, run.json says {manifest['tokens'][column]}"
+        cost = pc.sum(table["cost_usd"]).as_py() or Decimal(0)
+        if manifest["cost_usd"] is not None and cost != Decimal(manifest["cost_usd"]):
+            yield f"cost_usd: {name} sums to {cost}, run.json says {manifest['cost_usd']}"
+
+
+def _calls_of_rows(found: _Folder) -> Iterator[str]:
+    calls = pq.read_metadata(found.path / CALLS).num_rows
+    if calls != found.manifest["calls"]:
+        yield f"{CALLS}: {calls} rows, run.json says {found.manifest['calls']}"
+    for name in ("calls", *TOKENS, "cost_usd"):  # one after the other: of a million rows they are large
+        ours = found.column(RESULTS, "row", "calls", *({name} - {"calls"}))
+        ours = ours.group_by("row").aggregate(
+            [("calls", "sum"), (name, "sum")] if name != "calls" else [("calls", "sum")]
+        )
+        ours = ours.filter(pc.field("calls_sum") > 0).sort_by("row")
+        theirs = found.column(CALLS, "row", *({name} - {"calls"})).group_by("row")
+        theirs = theirs.aggregate([("row", "count") if name == "calls" else (name, "sum")]).sort_by("row")
+        left, right = ours[f"{name}_sum"], theirs["row_count" if name == "calls" else f"{name}_sum"]
+        same_rows = len(left) == len(right) and pc.all(pc.equal(ours["row"], theirs["row"]), min_count=0).as_py()
+        if not same_rows or not pc.all(pc.equal(*_known(left, right)), min_count=0).as_py():
+            yield f"{name}: the calls of some row don't add up to what {RESULTS} says of it"
+
+
+def _known(left: pa.ChunkedArray, right: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    """A sum of nothing but unknown costs is null on one side, or 0."""
+    if pa.types.is_decimal(left.type):
+        return pc.fill_null(left, Decimal(0)), pc.fill_null(right, Decimal(0))
+    return left, right
+
+
+def _prices(found: _Folder) -> Iterator[str]:
+    job = found.manifest["job"]
+    amounts = {name: Decimal(value) for name, value in job["prices"].items() if value is not None}
+    rate = rate_for(job["model"]["provider"], job["model"]["name"], Prices(**amounts))
+    if rate is None or rate.source != found.manifest["price_table"]:
+        return  # priced by another table than this program's: nothing to compare with
+    for batch in found.batches(CALLS, "request_id", *TOKENS, "cost_usd"):
+        for request_id, cost, *tokens in zip(
+            batch["request_id"], batch["cost_usd"], *(batch[name] for name in TOKENS), strict=True
+        ):
+            if cost is not None and cost != cost_usd(Usage(*tokens), rate):
+                yield f"{CALLS}: {request_id} cost {cost}, its tokens cost {cost_usd(Usage(*tokens), rate)}"
+
+
+def _checksums(found: _Folder) -> Iterator[str]:
+    with closing(connect(found.path / FILE, read_only=True)) as db:
+        for table, key in damaged(db):
+            yield f"{FILE}: a record of {table} is damaged: {key!r}"
+
+
+def _ledger(found: _Folder) -> Iterator[str]:
+    with closing(connect(found.path / FILE, read_only=True)) as db:
+        sql = (
+            "SELECT r.id, r.problem IS NOT NULL, o.status, o.error_code FROM rows r "
+            "LEFT JOIN outcomes o ON o.doc = r.doc ORDER BY r.row"
+        )
+        ledger = db.execute(sql)
+        last = None
+        for batch in found.batches(RESULTS, "row", "id", "status", "error_code"):
+            columns = (batch[name] for name in ("row", "id", "status", "error_code"))
+            for row, row_id, status, code in zip(*columns, strict=True):
+                if row == last:
+                    continue
+                last = row
+                kept_id, bad, kept_status, kept_code = next(ledger, ("", 0, None, None))
+                kept = (kept_id, "failed", "bad_row") if bad else (kept_id, kept_status or "pending", kept_code)
+                if (row_id, status, code) != kept:
+                    yield f"{RESULTS}: row {row} is {(row_id, status, code)}, the ledger says {kept}"
+
+
+def _codes(found: _Folder) -> Iterator[str]:
+    codes: Counter[str] = Counter()
+    last = None
+    for batch in found.batches(RESULTS, "row", "error_code"):
+        for row, code in zip(batch["row"], batch["error_code"], strict=True):
+            if row != last and code is not None:
+                codes[code] += 1
+            last = row
+    if dict(codes) != found.manifest["failed_by_code"]:
+        yield f"run.json: failed_by_code is {found.manifest['failed_by_code']}, {RESULTS} has {dict(codes)}"
+
+
+def _calls(found: _Folder) -> Iterator[str]:
+    """Call by call, in the order of the ledger."""
+    names = ("request_id", "row", "attempt", "error_code", *TOKENS)
+    with closing(connect(found.path / FILE, read_only=True)) as db:
+        twice = db.execute("SELECT request_id FROM calls GROUP BY request_id HAVING COUNT(*) > 1 LIMIT 1").fetchone()
+        if twice:
+            yield f"{FILE}: call {twice[0]} stands twice"
+        ledger = db.execute(
+            f"SELECT {', '.join(names)}, cost_units FROM calls WHERE run = (SELECT MAX(run) FROM runs) "  # noqa: S608 (own names)
+            "AND row <= (SELECT MAX(row) FROM rows) ORDER BY call"
+        )
+        for batch in found.batches(CALLS, *names, "cost_usd"):
+            for *values, cost in zip(*(batch[name] for name in (*names, "cost_usd")), strict=True):
+                kept = next(ledger, None)
+                units = None if cost is None else to_units(cost)
+                if kept != (*values, units):
+                    yield f"{CALLS}: {tuple(values)} cost {cost}, the ledger says {kept}"
+        if next(ledger, None) is not None:
+            yield f"{CALLS}: the ledger has calls of this run that are not in it"
+
+
+def _records(found: _Folder) -> Iterator[str]:
+    """Each record is the ledger's: found by the row's content, turned into the column's type, and equal."""
+    with closing(connect(found.path / FILE, read_only=True)) as db:
+        sql = (
+            "SELECT r.row, o.records FROM rows r JOIN outcomes o ON o.doc = r.doc WHERE o.status = 'ok' ORDER BY r.row"
+        )
+        kept = ((row, json.loads(text)) for row, text in db.execute(sql))
+        numbers: Counter[int] = Counter()
+        current: tuple[int, list[str]] = (-1, [])
+        for batch in found.batches(RESULTS, "row", "record"):
+            for row, record in zip(batch["row"], batch["record"], strict=True):
+                if record is None:
+                    continue
+                if current[0] != row:
+                    current = next(kept, (-1, []))
+                    numbers.clear()
+                place = numbers[row]
+                numbers[row] += 1
+                if current[0] != row or place >= len(current[1]) or not _same(record, json.loads(current[1][place])):
+                    yield f"{RESULTS}: the record of row {row} is not the ledger's"
+
+
+def _same(typed: Any, plain: Any) -> bool:  # noqa: ANN401 (any value of a record)
+    """Whether a typed value is what a JSON value became. Types that JSON has no word for are compared as text."""
+    if isinstance(typed, dict) and isinstance(plain, dict):
+        return all(_same(value, plain.get(name)) for name, value in typed.items())
+    if isinstance(typed, list) and isinstance(plain, list):
+        return len(typed) == len(plain) and all(map(_same, typed, plain))
+    if isinstance(typed, Decimal):
+        return typed == Decimal(str(plain))
+    if typed is None or plain is None:
+        return typed is None and plain is None
+    if isinstance(typed, bool | int | float) or (isinstance(typed, str) and isinstance(plain, str)):
+        return bool(typed == plain)
+    return True  # dates, times, bytes and JSON texts have been judged when they were written
+
+
+def _session(found: _Folder) -> Iterator[str]:
+    manifest = found.manifest
+    with closing(connect(found.path / FILE, read_only=True)) as db:
+        last = db.execute("SELECT state, reason FROM sessions ORDER BY session DESC LIMIT 1").fetchone()
+        flying = db.execute("SELECT COUNT(*) FROM sends").fetchone()[0]
+        (prints,) = db.execute("SELECT input_fingerprint FROM runs ORDER BY run DESC LIMIT 1").fetchone()
+    if last is not None and last[0] != "running" and tuple(last) != (manifest["state"], manifest["reason"]):
+        yield f"run.json: {manifest['state']} ({manifest['reason']}), the ledger says {last[0]} ({last[1]})"
+    if flying and manifest["state"] == "finished":
+        yield f"{FILE}: {flying} calls are in flight, and the run has finished"
+    if prints != manifest["input_fingerprint"]:
+        yield "run.json: the input's fingerprint is not that of the ledger's last run"
+
+
+CHECKS: dict[str, Callable[[_Folder], Iterator[str]]] = {
+    "every row is there once, in order, and counted": _counts,
+    "every row ends in exactly one place": _one_place,
+    "failures by code are counted right": _codes,
+    "tokens and cost sum to run.json": _sums,
+    "every row's figures are the sum of its calls": _calls_of_rows,
+    "every call costs what its tokens cost": _prices,
+    "every record of the ledger is whole": _checksums,
+    "results.parquet says what the ledger says": _ledger,
+    "every record is the ledger's": _records,
+    "calls.parquet says what the ledger says": _calls,
+    "run.json is of the ledger's last run": _session,
+}

@@ -1,0 +1,57 @@
+"""The one way to standard error while a run goes on: lines for people, or one JSON object a line.
+
+A terminal that is gone must not cost a run: what cannot be written is not written.
+"""
+
+import atexit
+import contextlib
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+_format = "text"
+
+
+def speak(log_format: str) -> None:
+    """`text` or `json`, for the rest of the process."""
+    global _format  # noqa: PLW0603 (one standard error, one format)
+    _format = log_format
+
+
+def in_json() -> bool:
+    return _format == "json"
+
+
+def say(event: str, message: str, **fields: Any) -> None:  # noqa: ANN401 (any JSON value)
+    """One line: a `warning` or `notice` with its message. `fields` are told in JSON only."""
+    if in_json():
+        emit({"event": event, "at": _now(), "message": message, **fields})
+    else:
+        write(f"{event}: {message}\n" if event == "warning" else f"{message}\n")
+
+
+def emit(value: dict[str, Any]) -> None:
+    """One JSON line."""
+    write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+
+
+def write(text: str) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+@atexit.register
+def _let_go() -> None:
+    """Drop what could not be written: Python would try once more at its end, and exit with 120 for it."""
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

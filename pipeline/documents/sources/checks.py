@@ -1,0 +1,110 @@
+"""What can be wrong with the input as a whole, found before anything is sent; and the types that Parquet declares."""
+
+import difflib
+from collections.abc import Collection, Mapping, Sequence
+
+import pyarrow as pa
+
+from pipeline.documents.sources import jsonl, parquet
+from pipeline.documents.sources.column_types import known_type
+from pipeline.documents.sources.files import File
+from pipeline.errors import JobError
+from pipeline.job.settings import Input
+
+SAMPLE_ROWS = 1000
+SHOWN_COLUMNS = 30
+
+
+def needed_columns(spec: Input, prompt_columns: Sequence[str]) -> dict[str, str]:
+    """The columns that a job names → the first of its keys that names them."""
+    named = [(spec.text, "input.text"), (spec.id, "input.id"), (spec.tenant, "input.tenant")]
+    named += [(name, "input.keep") for name in spec.keep]
+    named += [(name, "extract.prompt") for name in prompt_columns]
+    return {name: key for name, key in reversed(named) if name}
+
+
+def check_parquet(files: Sequence[File], needed: Mapping[str, str], spec: Input) -> None:
+    """Every file is whole, has the columns, has text where text is to be, and agrees with the others on what is kept.
+
+    Raises:
+        JobError: names the file, or the two, and the column.
+    """
+    for file in files:
+        schema = parquet.schema(file)
+        for name, key in needed.items():
+            if name not in schema.names:
+                raise JobError(f"{file.url}: has no column {name!r} ({key}).{_nearest(name, schema.names)}")
+        if not _can_be_text(schema.field(spec.text).type):
+            raise JobError(
+                f"{file.url}: the column {spec.text!r} (input.text) is {schema.field(spec.text).type}, not text. "
+                f"Its columns of text: {_listed([f.name for f in schema if _can_be_text(f.type)])}"
+            )
+    declared(files, spec.keep, None)
+
+
+def check_jsonl(files: Sequence[File], needed: Mapping[str, str], max_line_bytes: int) -> None:
+    """Every file opens, and among the first rows some row has each column.
+
+    Raises:
+        JobError: names the column and the nearest that was seen.
+    """
+    seen: dict[str, None] = {}
+    rows = 0
+    for file in files:
+        for _, record in jsonl.records(file, max_line_bytes):
+            if isinstance(record, dict):
+                seen.update(dict.fromkeys(record))
+            rows += 1
+            if rows >= SAMPLE_ROWS or needed.keys() <= seen.keys():
+                break
+    for name, key in needed.items():
+        if seen and name not in seen:
+            what = f"none of the first {rows} rows has the column {name!r} ({key})"
+            raise JobError(f"{files[0].url}: {what}.{_nearest(name, seen)}")
+
+
+def declared(files: Sequence[File], keep: Sequence[str], known: pa.Schema | None) -> pa.Schema:
+    """The types of the kept columns over all files; a column without a value anywhere has the `known` one.
+
+    Raises:
+        JobError: two files differ on a column, or its type cannot be copied.
+    """
+    found: dict[str, tuple[pa.DataType, File]] = {}  # without those that hold no value
+    for file in files if keep else ():
+        schema = parquet.schema(file)
+        for name in keep:
+            kind = parquet.kept_type(schema.field(name).type)
+            _require_copyable(file, name, kind)
+            if kind == pa.null():
+                continue
+            first_kind, first_file = found.setdefault(name, (kind, file))
+            if first_kind != kind:
+                raise JobError(
+                    f"input.keep: the column {name!r} is {first_kind} in {first_file.url} and {kind} in {file.url}. "
+                    "Write both with one type, or give one folder to each"
+                )
+    types = [found[name][0] if name in found else known_type(name, known) or pa.null() for name in keep]
+    return pa.schema(list(zip(keep, types, strict=True)))
+
+
+def _require_copyable(file: File, name: str, kind: pa.DataType) -> None:
+    """Publishing takes rows out of kept columns. Arrow cannot do that for every type, and must not fail at the end."""
+    try:
+        pa.nulls(1, kind).take(pa.array([0]))
+    except pa.ArrowNotImplementedError:
+        raise JobError(f"{file.url}: the column {name!r} (input.keep) is {kind}, which cannot be copied") from None
+
+
+def _can_be_text(kind: pa.DataType) -> bool:
+    plain = parquet.kept_type(kind)
+    return plain in {pa.string(), pa.large_string(), pa.binary(), pa.large_binary(), pa.null()}
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" Did you mean {close[0]!r}?" if close else f" Its columns: {_listed(known)}"
+
+
+def _listed(names: Collection[str]) -> str:
+    shown = ", ".join(list(names)[:SHOWN_COLUMNS])
+    return f"{shown}, ..." if len(names) > SHOWN_COLUMNS else shown or "none"

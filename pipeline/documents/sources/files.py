@@ -1,0 +1,161 @@
+"""Which files the input is: a file, a folder or a glob → its files in order, and one hash of them all.
+
+The same rules hold on a disk and in a bucket. Hidden files, and those that begin with _ or ., are no input.
+"""
+
+import difflib
+import fnmatch
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+
+import orjson
+import pyarrow as pa
+from msgspec import Struct
+from pyarrow import fs as pafs
+
+from pipeline.documents.sources.filesystems import Place, is_link, parent, place
+from pipeline.errors import JobError
+
+ENDINGS = {
+    ".jsonl": ("jsonl", None),
+    ".ndjson": ("jsonl", None),
+    ".jsonl.gz": ("jsonl", "gzip"),
+    ".ndjson.gz": ("jsonl", "gzip"),
+    ".jsonl.zst": ("jsonl", "zstd"),
+    ".ndjson.zst": ("jsonl", "zstd"),
+    ".parquet": ("parquet", None),
+}
+KNOWN_ENDINGS = ".jsonl, .ndjson (either also .gz or .zst) or .parquet"
+MAGIC = frozenset("*?[")
+EDGE_BYTES = 64 * 1024  # of both ends of a file that its fingerprint covers
+DIGEST_BYTES = 16
+
+
+class File(Struct, frozen=True):
+    """One file of the input. `name` is what messages call it: its path below the folder or glob."""
+
+    fs: pafs.FileSystem
+    path: str  # inside `fs`
+    name: str
+    url: str
+    size: int
+    mtime_ns: int
+    format: str  # jsonl or parquet
+    compression: str | None
+
+
+def find(path: str) -> tuple[File, ...]:
+    """The files that `path` names, sorted by name.
+
+    Raises:
+        JobError: there are none, or they are of no known kind.
+    """
+    where = place(path)
+    try:
+        (info,) = where.fs.get_file_info([where.path])
+        if info.type == pafs.FileType.File:
+            files = [_file(where, info, where.path.rpartition("/")[2])]
+        elif info.type == pafs.FileType.Directory:
+            files = _below(where, where.path, ("**", "*"))
+        elif MAGIC.intersection(where.path):
+            root, pattern = _split(where.path)
+            files = _below(where, root, pattern)
+        else:
+            raise JobError(f"input.path = {path!r}: there is nothing.{_nearest(where)}")
+    except (OSError, pa.ArrowException) as error:
+        raise JobError(f"{path}: cannot be listed: {error}") from None
+    return _readable(path, files)
+
+
+def fingerprint(files: Sequence[File]) -> str:
+    """blake2b-128 over names, sizes, times of change, and both ends of every file.
+
+    Raises:
+        JobError: a file cannot be read.
+    """
+    entries = [(file.name, file.size, file.mtime_ns, _edges(file)) for file in files]
+    return blake2b(orjson.dumps(entries), digest_size=DIGEST_BYTES).hexdigest()
+
+
+def unreadable(file: File, error: BaseException) -> JobError:
+    return JobError(f"{file.url}: cannot be read: {error}")
+
+
+def _edges(file: File) -> str:
+    digest = blake2b(digest_size=DIGEST_BYTES)
+    try:
+        with file.fs.open_input_file(file.path) as stream:
+            digest.update(stream.read(EDGE_BYTES))
+            if file.size > EDGE_BYTES:
+                stream.seek(max(EDGE_BYTES, file.size - EDGE_BYTES))
+                digest.update(stream.read(EDGE_BYTES))
+    except (OSError, pa.ArrowException) as error:
+        raise unreadable(file, error) from None
+    return digest.hexdigest()
+
+
+def _file(where: Place, info: pafs.FileInfo, name: str) -> File:
+    kind, compression = ENDINGS.get(_ending(name), ("", None))
+    size, mtime_ns = info.size or 0, info.mtime_ns or 0
+    return File(where.fs, info.path, name, where.url(info.path), size, mtime_ns, kind, compression)
+
+
+def _ending(name: str) -> str:
+    lower = name.lower()
+    return next((ending for ending in ENDINGS if lower.endswith(ending)), "")
+
+
+def _readable(path: str, files: Sequence[File]) -> tuple[File, ...]:
+    kept = sorted((file for file in files if file.format), key=lambda file: file.name)
+    if not kept:
+        found = f"none of its {len(files)} files ends" if files else "there is no file that ends"
+        if len(files) == 1:
+            found = f"{files[0].name!r} does not end"
+        raise JobError(f"input.path = {path!r}: {found} in {KNOWN_ENDINGS}")
+    for file in kept:
+        if file.compression and not file.size:
+            raise JobError(f"{file.url}: is empty, and no {file.compression} file is: it is cut off. Fetch it again")
+    return tuple(kept)
+
+
+def _split(path: str) -> tuple[str, tuple[str, ...]]:
+    """The folder before the first part with * ? or [, and the parts from there."""
+    parts = path.split("/")
+    first = next(number for number, part in enumerate(parts) if MAGIC.intersection(part))
+    return "/".join(parts[:first]) or "/", tuple(parts[first:])
+
+
+def _below(where: Place, root: str, pattern: Sequence[str]) -> list[File]:
+    found = {info.path: info for info in _walk(where, root, pattern)}  # ** can come to a file by two ways
+    return [_file(where, info, info.path.removeprefix(root).lstrip("/")) for info in found.values()]
+
+
+def _walk(where: Place, folder: str, pattern: Sequence[str]) -> Iterator[pafs.FileInfo]:
+    part, rest = pattern[0], pattern[1:]
+    if part == "**" and rest:
+        yield from _walk(where, folder, rest)
+    for info in where.fs.get_file_info(pafs.FileSelector(folder, allow_not_found=True)):
+        if not _matches(info.base_name, "*" if part == "**" else part):
+            continue
+        if info.type == pafs.FileType.File and not rest:
+            yield info
+        elif info.type == pafs.FileType.Directory and part == "**":
+            if not is_link(where, info.path):
+                yield from _walk(where, info.path, pattern)
+        elif info.type == pafs.FileType.Directory and rest:
+            yield from _walk(where, info.path, rest)
+
+
+def _matches(name: str, part: str) -> bool:
+    hidden = name.startswith((".", "_")) and name[0] != part[0]
+    return not hidden and fnmatch.fnmatchcase(name, part)
+
+
+def _nearest(where: Place) -> str:
+    try:
+        beside = where.fs.get_file_info(pafs.FileSelector(parent(where.path), allow_not_found=True))
+    except (OSError, pa.ArrowException):  # the parent of a bucket: not ours to list
+        return ""
+    names = {info.base_name: info.path for info in beside}
+    close = difflib.get_close_matches(where.path.rpartition("/")[2], names, n=1)
+    return f" Did you mean {where.url(names[close[0]])!r}?" if close else ""

@@ -1,0 +1,218 @@
+"""The input: JSON lines or Parquet, on a disk or in a bucket → rows, in order, streamed.
+
+The rule: every row of the input is yielded exactly once, whatever its bytes, and memory does not grow with the rows.
+A row that cannot be used is yielded with its `problem`; a file that cannot be read to its end is a JobError.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import cached_property
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+from msgspec.structs import replace
+
+from pipeline.documents.sources import checks as checking
+from pipeline.documents.sources import column_types as kinds
+from pipeline.documents.sources import jsonl, parquet
+from pipeline.documents.sources.files import File, find, fingerprint
+from pipeline.documents.sources.rows import RowMaker, SeenIds, duplicate, located
+from pipeline.errors import JobError
+from pipeline.job.settings import Input
+from pipeline.types import Row
+
+BATCH_CHARS = 16 * 1024 * 1024  # of text after which a batch ends early
+
+
+class Source:
+    """The input of a job. Reading starts over with every call; a call's iterator may move between threads."""
+
+    def __init__(
+        self,
+        spec: Input,
+        prompt_columns: Sequence[str],
+        limit_rows: int | None,
+        *,
+        max_line_bytes: int = jsonl.MAX_LINE_BYTES,
+    ) -> None:
+        self._spec = spec
+        self._prompt_columns = tuple(prompt_columns)
+        self._limit = limit_rows
+        self._max_line_bytes = max_line_bytes
+        self._kinds: kinds.Kinds | None = None  # of a pass that saw every row
+        self._kept_schema: pa.Schema | None = None
+
+    @cached_property
+    def _files(self) -> tuple[File, ...]:
+        return find(self._spec.path)
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return fingerprint(self._files)
+
+    @cached_property
+    def _typed(self) -> bool:
+        """Whether the files declare the types of the kept columns."""
+        return all(file.format == "parquet" for file in self._files)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The input's files, in the order they are read.
+
+        Raises:
+            JobError: there are none.
+        """
+        return tuple(file.url for file in self._files)
+
+    def fingerprint(self) -> str:
+        """One hash of all files: names, sizes, times of change and both ends. Taken once, at the first call."""
+        return self._fingerprint
+
+    def check(self) -> None:
+        """Find what is wrong with the input as a whole, before anything is sent.
+
+        Raises:
+            JobError: no file, a damaged file, a column that is not there, types that do not agree.
+        """
+        needed = checking.needed_columns(self._spec, self._prompt_columns)
+        checking.check_parquet([file for file in self._files if file.format == "parquet"], needed, self._spec)
+        checking.check_jsonl([file for file in self._files if file.format == "jsonl"], needed, self._max_line_bytes)
+
+    def size_bytes(self) -> int | None:
+        """How much there is to read, where that bounds the text: not in files that are compressed, as Parquet is."""
+        if any(file.compression is not None or file.format == "parquet" for file in self._files):
+            return None
+        return sum(file.size for file in self._files)
+
+    def count_rows(self) -> int:
+        """Rows that `batches` will yield. JSON lines are read for it, not parsed."""
+        total = 0
+        for file in self._files:
+            if self._limit is not None and total >= self._limit:
+                return self._limit
+            if file.format == "parquet":
+                total += parquet.count(file)
+            else:
+                left = None if self._limit is None else self._limit - total
+                total += sum(1 for _ in islice(jsonl.lines(file, self._max_line_bytes), left))
+        return total if self._limit is None else min(total, self._limit)
+
+    def batches(self, size: int = 256) -> Iterator[list[Row]]:
+        """All rows in order, up to `size` at a time; fewer where texts are large.
+
+        Raises:
+            JobError: a file cannot be read to its end.
+        """
+        seen_kinds = kinds.Kinds(() if self._typed else self._spec.keep)
+        maker = RowMaker(self._spec, self._prompt_columns)
+        with closing(SeenIds()) as seen_ids:
+            batch: list[Row] = []
+            ids: list[tuple[int, str]] = []
+            places: list[tuple[File, int]] = []
+            chars = 0
+            for index, (file, place, record) in enumerate(self._records(self._columns)):
+                if not isinstance(record, str):
+                    seen_kinds.observe(record)
+                row, own_id = maker.make(index, record)
+                batch.append(row)
+                places.append((file, place))
+                chars += len(row.text)
+                if own_id is not None:
+                    ids.append((index, own_id))
+                if len(batch) >= size or chars >= BATCH_CHARS:
+                    yield _told(batch, places, seen_ids.claim(ids))
+                    batch, ids, places, chars = [], [], [], 0
+            if batch:
+                yield _told(batch, places, seen_ids.claim(ids))
+        self._kinds = seen_kinds
+
+    def kept_schema(self, known: pa.Schema | None) -> pa.Schema:
+        """The types of the `keep` columns; `known` are those of an earlier run, and decide where tonight says nothing.
+
+        Parquet declares them. For JSON lines they are what `batches` met, or else a pass of its own finds them.
+
+        Raises:
+            JobError: a file cannot be read.
+        """
+        if self._typed:
+            self._kept_schema = checking.declared(self._files, self._spec.keep, known)
+        else:
+            if self._kinds is None:
+                self._kinds = self._observed()
+            self._kept_schema = self._kinds.schema(known)
+        return self._kept_schema
+
+    def kept(self, size: int = 8192) -> Iterator[pa.RecordBatch]:
+        """The `keep` columns of all rows, in order, typed by the last `kept_schema`; nothing if the job keeps none.
+
+        Raises:
+            JobError: a file cannot be read to its end, or changed since its types were found.
+        """
+        if not self._spec.keep:
+            return
+        schema = self.kept_schema(None) if self._kept_schema is None else self._kept_schema
+        yield from self._kept_arrow(schema, size) if self._typed else self._kept_values(schema, size)
+
+    @cached_property
+    def _columns(self) -> tuple[str, ...]:
+        """Columns that rows are made of, and those whose types are to be found."""
+        spec = self._spec
+        names = [spec.text, spec.id, spec.tenant, *self._prompt_columns, *(() if self._typed else spec.keep)]
+        return tuple(dict.fromkeys(name for name in names if name))
+
+    def _records(self, columns: Sequence[str]) -> Iterator[tuple[File, int, dict[str, Any] | str]]:
+        """(file, place in it, values or what is wrong) of every row up to the limit."""
+        return islice(self._all_records(columns), self._limit)
+
+    def _all_records(self, columns: Sequence[str]) -> Iterator[tuple[File, int, dict[str, Any] | str]]:
+        for file in self._files:
+            if file.format == "parquet":
+                found = parquet.records(file, columns)
+            else:
+                found = jsonl.records(file, self._max_line_bytes)
+            for place, record in found:
+                yield file, place, record
+
+    def _observed(self) -> kinds.Kinds:
+        seen = kinds.Kinds(self._spec.keep)
+        for _, _, record in self._records(self._spec.keep):
+            if not isinstance(record, str):
+                seen.observe(record)
+        return seen
+
+    def _kept_arrow(self, schema: pa.Schema, size: int) -> Iterator[pa.RecordBatch]:
+        left = self._limit
+        for file in self._files:
+            for whole in parquet.batches(file, schema.names, size):
+                batch = whole.slice(0, left)
+                if left is not None:
+                    left -= batch.num_rows
+                if batch.num_rows:
+                    arrays = [parquet.kept(batch.column(field.name), field.type) for field in schema]
+                    yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+                if left == 0:
+                    return
+
+    def _kept_values(self, schema: pa.Schema, size: int) -> Iterator[pa.RecordBatch]:
+        nothing = (None,) * len(schema)
+        rows = (  # cut down one by one: a chunk of whole records may not fit in memory
+            nothing if isinstance(record, str) else tuple(map(record.get, schema.names))
+            for _, _, record in self._records(schema.names)
+        )
+        while some := list(islice(rows, size)):
+            try:
+                columns = zip(zip(*some, strict=True), schema, strict=True)
+                arrays = [kinds.column(values, field.type) for values, field in columns]
+            except pa.ArrowException as error:
+                raise JobError(f"{self._spec.path}: changed while it was read: {error}. Run again") from None
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _told(batch: list[Row], places: Sequence[tuple[File, int]], owners: dict[int, int]) -> list[Row]:
+    """The batch, with duplicate ids marked and every problem located."""
+    for number, (row, place) in enumerate(zip(batch, places, strict=True)):
+        problem = duplicate(row, owners[row.index]) if row.index in owners else row.problem
+        if problem is not None:
+            batch[number] = replace(row, text="", problem=located(*place, problem))
+    return batch

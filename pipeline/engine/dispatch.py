@@ -1,0 +1,125 @@
+"""The chosen rows of the input, each carried to its outcome, a window of them at a time."""
+
+import asyncio
+import sys
+import traceback
+
+from msgspec import Struct, field
+
+from pipeline.admission.gate import Gate
+from pipeline.admission.queue import Stopped, TenantOverBudget
+from pipeline.crash_points import crash_point
+from pipeline.engine.feed import Batch, Selection, Share, Work, feed
+from pipeline.engine.row import Extraction
+from pipeline.errors import JobError
+from pipeline.extraction.prepare import Prepared
+from pipeline.ledger.ledger import Ledger
+from pipeline.telemetry.tally import Tally
+from pipeline.types import ParkReason
+
+
+class Window(asyncio.Semaphore):
+    """How many rows are worked on at once: twice as many as calls, so that none of these waits for a row."""
+
+    def __init__(self, calls: int) -> None:
+        self._rows = _rows_for(calls)
+        super().__init__(self._rows)
+
+    def widen(self, calls: int) -> None:
+        """Make room for as many calls; never less than before."""
+        for _ in range(_rows_for(calls) - self._rows):
+            self.release()
+        self._rows = max(self._rows, _rows_for(calls))
+
+
+def _rows_for(calls: int) -> int:
+    return calls + max(16, calls)
+
+
+class Met(Struct):
+    """What has come in the way of it."""
+
+    input: JobError | None = None  # the input could not be read to its end
+    bug: Exception | None = None
+    over_budget: dict[str, str] = field(default_factory=dict)  # tenant → why its rows are left for another day
+
+
+class Dispatch:
+    """`share`: of the rows, those that are this process's."""
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        ledger: Ledger,
+        extraction: Extraction,
+        gate: Gate,
+        tally: Tally,
+        share: Share | None = None,
+    ) -> None:
+        calls = prepared.job.limits.concurrency
+        self.window = Window(-(-calls // (share.of if share else 1)))
+        self.met = Met()
+        self._prepared = prepared
+        self._ledger = ledger
+        self._extraction = extraction
+        self._gate = gate
+        self._tally = tally
+        self._share = share
+
+    def widen(self, calls: int) -> None:
+        self.window.widen(calls)
+
+    async def work(self, selection: Selection) -> None:
+        """Every row of the input into the ledger, every chosen row to its outcome; cancelled, it cuts what is open."""
+        rows: set[asyncio.Task[None]] = set()
+        try:
+            await self._dispatch(selection, rows)
+            if rows:
+                await asyncio.wait(rows)
+        finally:
+            for task in rows:
+                task.cancel()
+            await asyncio.gather(*rows, return_exceptions=True)
+
+    async def _dispatch(self, selection: Selection, rows: set[asyncio.Task[None]]) -> None:
+        loop, window, read = asyncio.get_running_loop(), self.window, 0
+        try:
+            async for batch in feed(self._prepared, self._ledger.path, selection, self._share):
+                self._enter(batch)
+                read += batch.read
+                for work in batch.todo:
+                    await window.acquire()
+                    if self._gate.stopped is not None:
+                        window.release()
+                        continue  # the rows that follow are entered all the same, and stay pending
+                    task = loop.create_task(self._row(work))
+                    rows.add(task)
+                    task.add_done_callback(rows.discard)
+        except JobError as error:
+            self.met.input = error
+            self._gate.stop(ParkReason.INTERRUPTED, str(error))
+        else:
+            self._ledger.end_rows(read)
+
+    def _enter(self, batch: Batch) -> None:
+        self._ledger.enter_rows(batch.entries)
+        self._tally.ok += batch.ok
+        self._tally.failed.update(batch.failed)
+
+    async def _row(self, work: Work) -> None:
+        try:
+            outcome = await self._extraction.outcome(work)
+            crash_point("outcome-known")
+            await self._ledger.conclude(outcome)
+            crash_point("outcome-durable")
+            self._tally.concluded(outcome)
+        except Stopped:
+            pass  # stays pending
+        except TenantOverBudget as error:
+            self.met.over_budget.setdefault(error.tenant, str(error))
+        except Exception as error:  # noqa: BLE001 (the boundary of one row: a bug ends the run, with all answers kept)
+            self.met.bug = self.met.bug or error
+            traceback.print_exc(file=sys.stderr)
+            self._gate.stop(ParkReason.INTERRUPTED, f"internal error: {error!r}")
+        finally:
+            self.window.release()

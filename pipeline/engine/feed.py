@@ -1,0 +1,129 @@
+"""Input → work, a batch at a time: reads, hashes, looks up what is done and cuts the rest, in a thread off the loop."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from msgspec import Struct, field
+
+from pipeline.documents.chunks import chunk
+from pipeline.extraction import requests as planning
+from pipeline.extraction.prepare import Prepared
+from pipeline.ledger.ledger import End, connect, ends
+from pipeline.ledger.records import RowEntry
+from pipeline.types import Chunk, ErrorCode, Row, Status
+
+BATCH_ROWS = 128
+
+
+class Work(Struct, frozen=True):
+    """One row to be done. `stale_session`: a bad answer of that session or before is what a retry is to replace."""
+
+    row: Row
+    doc: bytes
+    chunks: Sequence[Chunk]
+    stale_session: int = 0
+
+
+class Batch(Struct):
+    """Some rows of the input: all entered in the ledger, some with work to do, the others with their end known."""
+
+    entries: list[RowEntry] = field(default_factory=list)
+    todo: list[Work] = field(default_factory=list)
+    ok: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    left_pending: int = 0  # rows with no outcome that this command does not run
+    read: int = 0  # rows of the input, with those of other shares
+
+
+class Selection(Struct, frozen=True):
+    """Which rows a command runs: those with no outcome, or (retry) those that failed, all or of one code."""
+
+    failed: bool = False
+    error_code: str | None = None
+    only_rows: frozenset[int] | None = None  # of these, the rows at these places in the input; None: all
+
+
+class Share(Struct, frozen=True):
+    """One of several processes that do a job together: rows of the same content fall to the same one."""
+
+    number: int  # from 0
+    of: int
+
+    def mine(self, row: Row, doc: bytes | None) -> bool:
+        return (row.index if doc is None else int.from_bytes(doc[:8], "big")) % self.of == self.number
+
+
+async def feed(
+    prepared: Prepared, ledger_path: Path, selection: Selection, share: Share | None = None
+) -> AsyncIterator[Batch]:
+    """All rows of the input in order, or a share of them; the next batch is made while the last is worked on.
+
+    Raises:
+        JobError: the input cannot be read to its end.
+    """
+    loop = asyncio.get_running_loop()
+    rows = prepared.source.batches(BATCH_ROWS)
+    with closing(connect(ledger_path)) as db:
+
+        def make() -> Batch | None:
+            batch = next(rows, None)
+            if batch is None:
+                return None
+            return _batch(prepared, batch, lambda docs: ends(db, docs), selection, share)
+
+        upcoming = loop.run_in_executor(None, make)
+        try:
+            while (batch := await upcoming) is not None:
+                upcoming = loop.run_in_executor(None, make)
+                yield batch
+        finally:
+            await asyncio.wait([upcoming])
+
+
+def _batch(
+    prepared: Prepared,
+    rows: Sequence[Row],
+    ends_of: Callable[[Sequence[bytes]], Mapping[bytes, End]],
+    selection: Selection,
+    share: Share | None = None,
+) -> Batch:
+    plan = prepared.plan
+    batch = Batch(read=len(rows))
+    keyed = [(row, None if row.problem else planning.doc_key(plan, row)) for row in rows]
+    if share is not None:
+        keyed = [(row, doc) for row, doc in keyed if share.mine(row, doc)]
+    ended = ends_of([doc for _, doc in keyed if doc is not None])
+    for row, doc in keyed:
+        batch.entries.append(RowEntry(row.index, row.id, doc, row.problem, row.tenant))
+        if doc is None:
+            batch.failed[ErrorCode.BAD_ROW] += 1
+            continue
+        end = ended.get(doc)
+        if chosen(row, end, selection):
+            batch.todo.append(work_of(prepared, row, doc, end, exact=prepared.exact))
+        elif end is None:
+            batch.left_pending += 1
+        elif end.status == Status.OK:
+            batch.ok += 1
+        else:
+            batch.failed[end.error_code or ""] += 1
+    return batch
+
+
+def work_of(prepared: Prepared, row: Row, doc: bytes, end: End | None, *, exact: bool) -> Work:
+    """A row that is to be done, cut; `exact` as of `chunk`. `end` is how its content ended before, if it did."""
+    plan = prepared.plan
+    chunks = chunk(row.text, prepared.counter, plan.chunk_tokens, plan.overlap_tokens, exact=exact)
+    return Work(row, doc, chunks, end.session if end else 0)
+
+
+def chosen(row: Row, end: End | None, selection: Selection) -> bool:
+    """Whether a command runs this row; `end` is how its content ended before, if it did."""
+    if selection.only_rows is not None and row.index not in selection.only_rows:
+        return False
+    if not selection.failed:
+        return end is None
+    return end is not None and end.status == Status.FAILED and selection.error_code in {None, end.error_code}

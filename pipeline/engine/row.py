@@ -1,0 +1,246 @@
+"""One row to its outcome: its chunks are asked for side by side, judged, repaired once, and merged.
+
+The order of a row's life stands here and nowhere else; each step is decided by a pure function and done by the caller.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+from pydantic import BaseModel
+
+from pipeline.admission.queue import Stopped, TenantOverBudget
+from pipeline.documents.chunks import chunk as cut
+from pipeline.documents.chunks import rough_tokens
+from pipeline.engine.call import Caller, RowFailed, RowLife, TooLong
+from pipeline.engine.feed import Work
+from pipeline.extraction import requests as planning
+from pipeline.extraction.merge import Merged, merge
+from pipeline.extraction.policy import ENDS, Next, Tried, after_reply
+from pipeline.extraction.prepare import Prepared
+from pipeline.extraction.validate import Invalid, Valid, check, repair_turns
+from pipeline.ledger.records import Answer
+from pipeline.schema.arrow import RecordColumn
+from pipeline.schema.shape import restore
+from pipeline.types import Chunk, ErrorCode, Outcome, Reply, Request, Row, Status, Stop
+
+MESSAGES = {
+    ErrorCode.TRUNCATED: "the answer hit its cap of {cap} output tokens, and a higher cap did not help. "
+    "Raise model.max_output_tokens, or lower chunks.max_tokens",
+    ErrorCode.REFUSED: "the model declined: {text}",
+    ErrorCode.BLOCKED: "a content filter stopped the answer ({finish})",
+}
+
+
+class Piece(Struct, frozen=True):
+    """One chunk's answer, judged good."""
+
+    chunk: Chunk
+    record: BaseModel
+    record_json: str
+    reply: Reply
+    repaired: bool
+
+
+class Extraction:
+    """What all rows of a run share on their way from text to record."""
+
+    def __init__(self, prepared: Prepared, caller: Caller, column: RecordColumn) -> None:
+        self._prepared = prepared
+        self._plan = prepared.plan
+        self._caller = caller
+        self._column = column
+
+    async def outcome(self, work: Work) -> Outcome:
+        """Where the row ends.
+
+        Raises:
+            Stopped: the run ends before it. TenantOverBudget: its tenant has nothing left for today.
+        """
+        life = RowLife()
+        row_work = _RowWork(work, life, next_number=len(work.chunks))
+        end: dict[str, Any]
+        try:
+            end = self._merged(await self._all_pieces(row_work))
+        except RowFailed as failure:
+            end = {
+                "status": Status.FAILED,
+                "error_code": failure.code,
+                "error": str(failure),
+                "finish_reason": failure.finish_reason,
+                "model_version": failure.model_version,
+                "chunks": len(work.chunks),
+            }
+        latency_ms = None if life.first_sent_s is None else round((self._caller.now_s() - life.first_sent_s) * 1000)
+        by = next((source for source in ("call", "duplicate", "ledger") if source in life.sources), "call")
+        return Outcome(doc=work.doc, row=work.row.index, latency_ms=latency_ms, answer_from=by, **end)
+
+    async def _all_pieces(self, work: "_RowWork") -> list[Piece]:
+        """Side by side; one after the other where each chunk is to know of those before."""
+        chunks = work.work.chunks
+        if not self._plan.summary_tokens or len(chunks) == 1:
+            return await self._pieces(work, chunks, shrunk=False)
+        pieces: list[Piece] = []
+        for chunk in chunks:
+            pieces += await self._piece(work, chunk, shrunk=False)
+            if chunk is not chunks[-1]:
+                work.summary = await self._summary(work, chunk)
+        return pieces
+
+    async def _summary(self, work: "_RowWork", chunk: Chunk) -> str:
+        request = planning.extract_request(self._plan, work.row, chunk)
+        reply = await self._free_text(planning.summary_request(self._plan, request, work.summary, chunk), work)
+        if reply.stop in {Stop.REFUSED, Stop.BLOCKED}:
+            raise self._failed(ENDS[reply.stop], request, reply, None)
+        return reply.text.strip()  # one that its cap cut off is still a summary
+
+    async def _read(self, work: "_RowWork", request: Request) -> Request:
+        """The first of two steps; returns the second's request.
+
+        Raises:
+            TooLong: the document is to be cut smaller. RowFailed: it was not read to its end.
+        """
+        reading, tried = planning.reading_request(self._plan, request), Tried()
+        while True:
+            reply = await self._free_text(reading, work)
+            if reply.stop is Stop.DONE:
+                tokens = self._prepared.counter.count(reply.text)
+                return planning.normalising_request(self._plan, request, reply.text, tokens)
+            step = after_reply(reply.stop, False, tried)
+            raised = planning.raised_request(self._plan, reading) if step.next is Next.RAISE_CAP else None
+            if raised is None:
+                raise self._failed(step.code or ErrorCode.TRUNCATED, reading, reply, None)
+            reading, tried = raised, replace(tried, raised_cap=True)
+
+    async def _free_text(self, request: Request, work: "_RowWork") -> Reply:
+        return await self._caller.ask(
+            request,
+            work.life,
+            lambda answer: answer.session > work.stale_session or answer.reply.stop is Stop.DONE,
+        )
+
+    async def _pieces(self, work: "_RowWork", chunks: Sequence[Chunk], *, shrunk: bool) -> list[Piece]:
+        """Every chunk's piece, in order; the first failure, in order, is the row's."""
+        if len(chunks) == 1:
+            return await self._piece(work, chunks[0], shrunk=shrunk)
+        results = await asyncio.gather(
+            *(self._or_abandon(work, chunk, shrunk=shrunk) for chunk in chunks), return_exceptions=True
+        )
+        for kind in (RowFailed, Stopped, TenantOverBudget, Exception):
+            for result in results:
+                if isinstance(result, kind):
+                    raise result
+        return list(chain.from_iterable(result for result in results if not isinstance(result, BaseException)))
+
+    async def _or_abandon(self, work: "_RowWork", chunk: Chunk, *, shrunk: bool) -> list[Piece]:
+        try:
+            return await self._piece(work, chunk, shrunk=shrunk)
+        except RowFailed:
+            work.life.alive = False  # what the row's other chunks have not yet sent would be wasted
+            raise
+
+    async def _piece(self, work: "_RowWork", chunk: Chunk, *, shrunk: bool) -> list[Piece]:
+        """Ask, judge, and do what `after_reply` says until it accepts or gives up."""
+        request = planning.extract_request(self._plan, work.row, chunk, work.summary)
+        tried, read = Tried(shrunk=shrunk), not self._plan.two_step
+        while True:
+            try:
+                if not read:
+                    request, read = await self._read(work, request), True
+                reply = await self._caller.ask(request, work.life, lambda answer: self._reusable(work, answer))
+            except TooLong as error:
+                if tried.shrunk or tried.repaired:
+                    raise RowFailed(ErrorCode.CONTEXT_EXCEEDED, str(error)) from None
+                return await self._smaller(work, chunk, error)
+            verdict = self._judged(reply)
+            step = after_reply(reply.stop, isinstance(verdict, Valid), tried)
+            if step.next is Next.ACCEPT and isinstance(verdict, Valid):
+                return [Piece(chunk, verdict.record, verdict.record_json, reply, tried.repaired)]
+            if step.next is Next.REPAIR and isinstance(verdict, Invalid):
+                request, tried = self._repair(request, reply, verdict), replace(tried, repaired=True)
+                continue
+            if step.next is Next.RAISE_CAP and (raised := planning.raised_request(self._plan, request)) is not None:
+                request, tried = raised, replace(tried, raised_cap=True)
+                continue
+            raise self._failed(step.code or ErrorCode.TRUNCATED, request, reply, verdict)
+
+    async def _smaller(self, work: "_RowWork", chunk: Chunk, error: TooLong) -> list[Piece]:
+        """The one retry of a chunk that was too long: in halves, by our own count."""
+        counter = self._prepared.counter
+        half = max(1, counter.count(chunk.text) // 2 + 1)
+        parts = cut(chunk.text, counter, half, min(self._plan.overlap_tokens, half // 4), exact=True)
+        if len(parts) < 2:
+            raise RowFailed(ErrorCode.CONTEXT_EXCEEDED, str(error)) from None
+        numbered = [
+            replace(
+                part, number=work.next_number + position, start=chunk.start + part.start, end=chunk.start + part.end
+            )
+            for position, part in enumerate(parts)
+        ]
+        work.next_number += len(parts)
+        return await self._pieces(work, numbered, shrunk=True)
+
+    def _repair(self, request: Request, reply: Reply, verdict: Invalid) -> Request:
+        turns = repair_turns(request.turns, reply.text, verdict.errors)
+        added = sum(rough_tokens(turn.text) for turn in turns[len(request.turns) :])
+        return planning.repair_request(self._plan, request, turns, added)
+
+    def _judged(self, reply: Reply) -> Valid | Invalid | None:
+        """The record in an answer that ended by itself, or what is wrong with it."""
+        if reply.stop is not Stop.DONE:
+            return None
+        shaped = self._prepared.shaped
+        turn_back = (lambda data: restore(shaped, data)) if shaped.rewritten else None
+        verdict = check(self._prepared.model, turn_back, reply.text)
+        if isinstance(verdict, Valid) and (problem := self._column.problem_of(verdict.record_json)) is not None:
+            return Invalid((problem,))
+        return verdict
+
+    def _reusable(self, work: "_RowWork", answer: Answer) -> bool:
+        """A retry asks again for what was bad when the row failed; everything else on record is taken as it is."""
+        return answer.session > work.stale_session or isinstance(self._judged(answer.reply), Valid)
+
+    def _failed(self, code: ErrorCode, request: Request, reply: Reply, verdict: Valid | Invalid | None) -> RowFailed:
+        if isinstance(verdict, Invalid):
+            return RowFailed(code, "; ".join(verdict.errors), reply=reply)
+        text = MESSAGES[code].format(cap=request.max_output_tokens, text=reply.text[:300], finish=reply.finish_reason)
+        return RowFailed(code, text, reply=reply)
+
+    def _merged(self, pieces: Sequence[Piece]) -> dict[str, Any]:
+        """How the row ended, as fields of its outcome."""
+        last = pieces[-1].reply
+        ended = {
+            "status": Status.OK,
+            "chunks": len(pieces),
+            "repaired": any(piece.repaired for piece in pieces),
+            "finish_reason": last.finish_reason,
+            "model_version": last.model_version,
+        }
+        rule = self._prepared.job.extract.merge
+        if rule == "none" or len(pieces) == 1:
+            return {**ended, "records": tuple(piece.record_json for piece in pieces)}
+        overlapping = self._plan.overlap_tokens > 0
+        merged = merge(self._prepared.model, rule, [piece.record for piece in pieces], overlapping=overlapping)
+        if isinstance(merged, Merged) and (problem := self._column.problem_of(merged.record_json)) is None:
+            return {**ended, "records": (merged.record_json,), "conflicts": merged.conflicts}
+        errors = merged.errors if isinstance(merged, Invalid) else (f"merged record: {problem}",)
+        failed = {"status": Status.FAILED, "error_code": ErrorCode.INVALID_OUTPUT, "error": "; ".join(errors)}
+        return {**ended, **failed}
+
+
+class _RowWork(Struct):
+    work: Work
+    life: RowLife
+    next_number: int  # of the next chunk that has to be cut smaller
+    summary: str = ""  # of the chunks before, where it goes with each chunk
+
+    @property
+    def row(self) -> Row:
+        return self.work.row
+
+    @property
+    def stale_session(self) -> int:
+        return self.work.stale_session

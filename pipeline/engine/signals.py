@@ -1,0 +1,58 @@
+"""What a signal does to a run: the first drains, the second cuts; results that are being written are written."""
+
+import asyncio
+import signal
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from pipeline.admission.queue import Admission
+from pipeline.console import say
+from pipeline.types import ParkReason
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last when the terminal is gone
+DRAIN_VARIABLE = "PIPELINE_DRAIN_S"  # for containers that are killed soon after they were told to stop
+
+
+class Signals:
+    """Ours while the block runs, on the loop and in the task that enters it; what is cut is cancelled.
+
+    `worked`: no row is worked on any more. From then on, the second signal does what it does to any program.
+    """
+
+    def __init__(self, admission: Admission, environ: Mapping[str, str]) -> None:
+        self.worked = False
+        self._admission = admission
+        self._drain_s = environ.get(DRAIN_VARIABLE)
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+
+    def __enter__(self) -> Self:
+        for number in SIGNALS:
+            self._loop.add_signal_handler(number, self._on_signal)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leave_them()
+
+    def _on_signal(self) -> None:
+        if self.worked:
+            say("notice", "the results are being written; the run ends then (once more to cut it off)")
+            self._leave_them()
+        elif self._admission.stopped is None:
+            say("notice", "stopping: waiting for answers in flight (once more to cut them off)")
+            self._admission.stop(ParkReason.INTERRUPTED, "stopped by a signal")
+            if self._drain_s:
+                self._loop.call_later(float(self._drain_s), self._cut)
+        else:
+            self._cut()
+
+    def _cut(self) -> None:
+        if self._task is not None and not self.worked:
+            self._task.cancel()
+
+    def _leave_them(self) -> None:
+        for number in SIGNALS:
+            self._loop.remove_signal_handler(number)

@@ -1,0 +1,142 @@
+"""What a run does now and then while it goes on: shows how far it is, warns of its budget, is tuned from outside.
+
+A few times a second it looks; what it sees goes to the display, to the observers and, for `status`, into a small file.
+"""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from pipeline.admission.governor import Governor
+from pipeline.admission.queue import Admission
+from pipeline.console import say
+from pipeline.engine.control import Inbox, Wish
+from pipeline.money import from_units
+from pipeline.telemetry.alerts import Alarm
+from pipeline.telemetry.display import Display
+from pipeline.telemetry.drift import drifted
+from pipeline.telemetry.observers import Telemetry
+from pipeline.telemetry.snapshot import LIVE, Pace, Reading, reading_of
+from pipeline.telemetry.tally import Tally
+
+LOOK_EVERY_S = 0.25
+LIVE_EVERY_S = 1.0
+
+
+class Watched(Struct, frozen=True):
+    """What is looked at."""
+
+    name: str
+    folder: Path
+    admission: Admission
+    governor: Governor
+    tally: Tally
+    band_usd: tuple[Decimal, Decimal, Decimal] | None = None  # the estimate: low, expected, high
+
+
+class Watch:
+    """The one clock of a run that is not admission's. `watching` goes on until it is cancelled.
+
+    `widen`: makes room for as many rows at once as a higher concurrency needs. `tuned`: changes made, for run.json.
+    """
+
+    def __init__(
+        self, run: Watched, telemetry: Telemetry, alarm: Alarm, display: Display, widen: Callable[[int], None]
+    ) -> None:
+        self._name = run.name
+        self._live = run.folder / LIVE
+        self._admission = run.admission
+        self._governor = run.governor
+        self._tally = run.tally
+        self._band_usd = run.band_usd
+        self._telemetry = telemetry
+        self._alarm = alarm
+        self._display = display
+        self._widen = widen
+        self._inbox = Inbox(run.folder)
+        self._pace = Pace()
+        self._day = datetime.now(UTC).date()
+        self._shown_s = self._lived_s = time.monotonic()
+        self.tuned: list[dict[str, Any]] = []
+
+    async def watching(self) -> None:
+        begun_done = self._tally.done
+        try:
+            while True:
+                await asyncio.sleep(LOOK_EVERY_S)
+                self._new_day()
+                while (alert := self._governor.alert()) is not None:
+                    self._alarm.raise_alert(alert)
+                for wish in self._inbox.take():
+                    self._tune(wish)
+                self._drift(begun_done)
+                self._show(begun_done)
+        finally:
+            with contextlib.suppress(OSError):
+                self._display.close()
+            self._live.unlink(missing_ok=True)
+
+    def _new_day(self) -> None:
+        if (today := datetime.now(UTC).date()) != self._day:
+            self._day = today
+            self._governor.money.start_day({})  # tenants begin anew
+
+    def _drift(self, begun_done: int) -> None:
+        """Say once that the run leaves its estimate."""
+        if self._band_usd is None:
+            return
+        done, total, spent_usd = self._tally.done, self._tally.total, from_units(self._tally.usd_units)
+        told = drifted(self._band_usd, spent_usd, done - begun_done, total - begun_done)
+        if told is not None:
+            say("warning", told)
+            self._band_usd = None
+
+    def _tune(self, wish: Wish) -> None:
+        snapshot = self._admission.snapshot()
+        before = {"concurrency": snapshot.concurrency, "max_usd": _text(snapshot.cap_usd)}
+        if wish.concurrency is not None:
+            self._widen(wish.concurrency)
+            self._admission.set_concurrency(wish.concurrency)
+        if wish.max_usd is not None:
+            self._admission.set_max_usd(wish.max_usd)
+        say("notice", f"tuned: {wish}, by {wish.by}")
+        after = {"concurrency": wish.concurrency, "max_usd": _text(wish.max_usd)}
+        self.tuned.append({"event": "tuned", "at": wish.at, "by": wish.by, "before": before, "after": after})
+
+    def _show(self, begun_done: int) -> None:
+        now_s = time.monotonic()
+        rows_per_s = self._pace.look(now_s, self._tally.done)
+        self._telemetry.looked(self._tally.total, self._admission.in_flight)
+        show = now_s - self._shown_s >= self._display.every_s
+        live = now_s - self._lived_s >= LIVE_EVERY_S
+        if not (show or live):
+            return
+        waiting = self._admission.why_waiting
+        reading = reading_of(self._name, self._tally, begun_done, self._admission.snapshot(), waiting, rows_per_s)
+        if show:
+            self._shown_s = now_s
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                self._display.show(reading)
+        if live:
+            self._lived_s = now_s
+            self._write_live(reading)
+
+    def _write_live(self, reading: Reading) -> None:
+        temporary = self._live.with_suffix(".tmp")
+        try:
+            temporary.write_text(json.dumps(reading.as_json()))
+            temporary.replace(self._live)
+        except OSError:
+            pass  # a full disk is the ledger's to tell of
+
+
+def _text(usd: Decimal | None) -> str | None:
+    return None if usd is None else str(usd)

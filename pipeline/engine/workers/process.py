@@ -1,0 +1,184 @@
+"""A worker: one process that carries its share of the rows, and asks the run for every admission.
+
+It writes to the run's ledger itself, hears no signal of the terminal's, and lives as long as the socket to the run:
+when that closes, what has been answered is kept, and it ends.
+"""
+
+import asyncio
+import os
+import socket
+import sys
+import traceback
+from collections import Counter
+from pathlib import Path
+
+from msgspec import Struct
+
+from pipeline.engine.call import Caller
+from pipeline.engine.dispatch import Dispatch
+from pipeline.engine.feed import Selection, Share
+from pipeline.engine.row import Extraction
+from pipeline.engine.workers.gate import RemoteGate, raised
+from pipeline.engine.workers.messages import Channel, Message
+from pipeline.errors import LedgerError
+from pipeline.extraction.prepare import Prepared, prepare
+from pipeline.job.settings import Job, Model
+from pipeline.ledger.ledger import Ledger
+from pipeline.providers import wire_for
+from pipeline.providers.credentials.keys import credentials_for
+from pipeline.providers.transport.choose import transport_for
+from pipeline.schema.arrow import RecordColumn
+from pipeline.telemetry.tally import Tally
+from pipeline.types import ParkReason
+
+TELL_EVERY_S = 0.1
+
+
+class Errand(Struct, frozen=True):
+    """What a worker is told once, at its start."""
+
+    job: Job
+    model: Model  # as the wire wants it
+    base_url: str  # of the embedded sandbox, or ""
+    selection: Selection
+    share: Share
+    folder: str
+    run: int
+    session: int
+    observed: bool  # somebody wants to see every call and outcome
+
+
+class Counts(Struct, frozen=True):
+    """A worker's tally so far."""
+
+    ok: int
+    failed: Counter[str]
+    repaired: int
+    calls: int
+    rate_limited: int
+    usd_units: int
+
+    @staticmethod
+    def total(all_counts: "list[Counts]") -> "Counts":
+        failed: Counter[str] = Counter()
+        for counts in all_counts:
+            failed.update(counts.failed)
+        return Counts(
+            sum(counts.ok for counts in all_counts),
+            failed,
+            sum(counts.repaired for counts in all_counts),
+            sum(counts.calls for counts in all_counts),
+            sum(counts.rate_limited for counts in all_counts),
+            sum(counts.usd_units for counts in all_counts),
+        )
+
+
+def counts_of(tally: Tally) -> Counts:
+    return Counts(tally.ok, Counter(tally.failed), tally.repaired, tally.calls, tally.rate_limited, tally.usd_units)
+
+
+class Worker:
+    """One end of the socket; `main` is its whole life."""
+
+    def __init__(self) -> None:
+        self._errand: asyncio.Future[Errand] = asyncio.get_running_loop().create_future()
+        self._working: asyncio.Task[None] | None = None
+        self.closed = asyncio.Event()
+        self._dispatch: Dispatch | None = None
+        self.channel = Channel(self._heard, self._lost)
+        self._gate = RemoteGate(self.channel.send)
+
+    async def main(self) -> None:
+        """Everything from the errand to the last word."""
+        try:
+            errand = await self._errand
+        except asyncio.CancelledError:  # the run was gone at once
+            return
+        prepared = prepare(errand.job)
+        ledger = Ledger.joined(Path(errand.folder), errand.run, errand.session)
+        with ledger:
+            full = "no space left on the disk"
+            ledger.start_writing(lambda: self._gate.stop(ParkReason.DISK_FULL, full), shared=True)
+            self._working = asyncio.create_task(self._work(errand, prepared, ledger))
+            if self.closed.is_set():
+                self._working.cancel()
+            try:
+                await asyncio.wait([self._working])
+            finally:
+                await ledger.stop_writing()
+            if not self._working.cancelled():
+                self._working.result()
+        self._tell_end()
+
+    async def _work(self, errand: Errand, prepared: Prepared, ledger: Ledger) -> None:
+        tally = Tally()
+        if errand.observed:
+            tally.on_call = lambda call: self.channel.send("call", call)
+            tally.on_outcome = lambda outcome: self.channel.send("outcome", outcome)
+        wire = wire_for(errand.model, prepared.shaped.shape, os.environ, base_url=errand.base_url)
+        transport = transport_for(errand.job, credentials_for(errand.job.model, os.environ))
+        caller = Caller(prepared, ledger, self._gate, wire, transport, tally)
+        self.channel.send("begun", caller.prefix)
+        extraction = Extraction(prepared, caller, RecordColumn(prepared.model))
+        self._dispatch = Dispatch(prepared, ledger, extraction, self._gate, tally, errand.share)
+        telling = asyncio.create_task(self._telling(tally))
+        try:
+            await self._dispatch.work(errand.selection)
+        finally:
+            telling.cancel()
+            self.channel.send("tally", counts_of(tally))
+            await transport.aclose()
+
+    async def _telling(self, tally: Tally) -> None:
+        while True:
+            await asyncio.sleep(TELL_EVERY_S)
+            self.channel.send("tally", counts_of(tally))
+
+    def _tell_end(self) -> None:
+        """What came in the way, and that all is on disk."""
+        if self._dispatch is None:
+            return
+        met = self._dispatch.met
+        self.channel.send(
+            "finished",
+            None if met.input is None else str(met.input),
+            None if met.bug is None else repr(met.bug),
+            dict(met.over_budget),
+        )
+
+    def _heard(self, message: Message) -> None:
+        match message:
+            case ("errand", errand):
+                self._errand.set_result(errand)
+            case ("granted", number, usd):
+                self._gate.granted(number, usd)
+            case ("refused", number, parts):
+                self._gate.refused(number, raised(parts))
+            case ("stopped", reason, text):
+                self._gate.stopped_by_run(reason, text)
+            case ("widen", calls) if self._dispatch is not None:
+                self._dispatch.widen(calls)
+
+    def _lost(self) -> None:
+        """The run is gone, or wants no more."""
+        self.closed.set()
+        self._errand.cancel()
+        if self._working is not None:
+            self._working.cancel()
+
+
+async def live(descriptor: int) -> int:
+    """The exit code of a worker on this socket."""
+    worker = Worker()
+    await asyncio.get_running_loop().create_connection(lambda: worker.channel, sock=socket.socket(fileno=descriptor))
+    code = 1
+    try:
+        await worker.main()
+        code = 0
+    except LedgerError as error:
+        worker.channel.send("ledger", str(error))
+    except Exception:  # noqa: BLE001 (the last resort: the run starts another, or gives up)
+        traceback.print_exc(file=sys.stderr)
+    worker.channel.close()
+    await worker.closed.wait()
+    return code

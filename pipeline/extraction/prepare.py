@@ -1,0 +1,196 @@
+"""A job file → everything a run, an estimate or a check needs, with nothing sent and no credential read.
+
+What is wrong is found here, before a cent is spent, and said as one `JobError`.
+"""
+
+import difflib
+import json
+
+from msgspec import Struct
+from pydantic import BaseModel
+
+from pipeline.catalog.prices import rate_for
+from pipeline.catalog.windows import limits_of
+from pipeline.documents.chunks import Counter, available_tokens
+from pipeline.documents.sources.source import Source
+from pipeline.documents.tokens import counter_for
+from pipeline.errors import JobError
+from pipeline.extraction import requests as planning
+from pipeline.extraction.requests import Plan, Template
+from pipeline.job.settings import Job
+from pipeline.money import Rate
+from pipeline.runtime import spare_pandas
+from pipeline.schema import shape as schemas
+from pipeline.schema.shape import Shaped
+
+SUMMARY_TOKENS = 512  # the most that a running summary may have
+FRAME_TOKENS = 12  # role markers and reply priming of a system and a user message (3 + 3 + 3), and some slack
+RESERVED = frozenset(
+    [
+        "row",
+        "id",
+        "chunk",
+        "status",
+        "record",
+        "error_code",
+        "error",
+        "repaired",
+        "conflicts",
+        "chunks",
+        "calls",
+        "provider",
+        "model",
+        "model_version",
+        "input_tokens",
+        "cached_input_tokens",
+        "cache_write_tokens",
+        "output_tokens",
+        "reasoning_tokens",
+        "cost_usd",
+        "finish_reason",
+        "latency_ms",
+        "prompt_version",
+        "answer_from",
+    ]
+)
+
+
+class Prepared(Struct, frozen=True):
+    """A job with its schema loaded, its prompt cut, its input found and its model's limits and prices looked up."""
+
+    job: Job
+    model: type[BaseModel]
+    shaped: Shaped
+    schema_hash: str
+    plan: Plan
+    source: Source
+    counter: Counter
+    rate: Rate | None
+    window_tokens: int
+    notes: tuple[str, ...]
+
+    @property
+    def exact(self) -> bool:
+        """Whether every document is counted token by token: a cap in USD is kept by it. Else a cheap estimate does."""
+        return self.job.budget.max_usd is not None
+
+
+def prepare(job: Job) -> Prepared:
+    """Load and check all that a job names.
+
+    Raises:
+        JobError: the schema, the prompt, the model or the input cannot be used.
+    """
+    model = schemas.load_model(job.extract.schema)
+    spare_pandas()
+    shaped = schemas.shape_for(
+        model, job.model.provider, job.extract.mode, model_name=job.model.name, api=job.model.api
+    )
+    if shaped.problems:
+        raise JobError(f"{job.extract.schema}: " + "; ".join(shaped.problems))
+    template = _template(job)
+    counter = counter_for(job.model.provider, job.model.name)
+    source_hash = schemas.source_hash(model, job.extract.schema)
+    plan, window = _plan(job, shaped, template, counter, source_hash)
+    _check_keep(job)
+    source = Source(job.input, template.other_columns, job.limit_rows)
+    source.check()
+    return Prepared(
+        job=job,
+        model=model,
+        shaped=shaped,
+        schema_hash=source_hash,
+        plan=plan,
+        source=source,
+        counter=counter,
+        rate=rate_for(job.model.provider, job.model.name, job.prices),
+        window_tokens=window,
+        notes=shaped.notes,
+    )
+
+
+def require_affordable(prepared: Prepared) -> None:
+    """A cap in USD needs a price; an allowance of output must be able to hold one answer.
+
+    Raises:
+        JobError: the budget or a limit cannot be kept.
+    """
+    job = prepared.job
+    if prepared.rate is None and (job.budget.max_usd is not None or job.budget.tenant_max_usd_per_day is not None):
+        raise JobError(
+            f"{job.file}: budget.max_usd needs a price, and the price table has none for model {job.model.name!r}. "
+            "Add [prices] with input_usd_per_mtok and output_usd_per_mtok"
+        )
+    allowed, wanted = job.limits.output_tokens_per_minute, job.model.max_output_tokens
+    if 0 < allowed < wanted:
+        raise JobError(
+            f"{job.file}: model.max_output_tokens = {wanted} can never fit "
+            f"limits.output_tokens_per_minute = {allowed}. Lower the first or raise the second"
+        )
+
+
+def _template(job: Job) -> Template:
+    template = planning.parse_template(job.extract.prompt)
+    if planning.TEXT not in template.columns:
+        raise JobError(
+            f"{job.file}: extract.prompt has no {{text}}, so the document would not be sent. "
+            f'Write for example:  prompt = "Extract the record.\\n\\n{{text}}"'
+        )
+    return template
+
+
+def _plan(job: Job, shaped: Shaped, template: Template, counter: Counter, source_hash: str) -> tuple[Plan, int]:
+    schema_text = json.dumps(shaped.shape.schema, ensure_ascii=False, separators=(",", ":"))
+    literals = "".join(template.literals)
+    fixed_tokens = FRAME_TOKENS + sum(counter.count(part) for part in (job.extract.system, literals, schema_text))
+    fixed_bytes = planning.FRAME_BYTES + sum(len(part.encode()) for part in (job.extract.system, literals, schema_text))
+    limits = limits_of(job.model.name)
+    try:
+        room = available_tokens(
+            limits.context_tokens, job.model.max_output_tokens, fixed_tokens, max_input_tokens=limits.max_input_tokens
+        )
+    except ValueError as error:
+        raise JobError(f"{job.file}: nothing is left of the context window for documents: {error}") from None
+    summary_tokens = min(SUMMARY_TOKENS, room // 8) if job.chunks.context == "rolling" else 0
+    room -= summary_tokens
+    if job.chunks.max_tokens > room:
+        raise JobError(
+            f"{job.file}: chunks.max_tokens = {job.chunks.max_tokens} is more than the {room} tokens that "
+            f"{job.model.name} leaves (window {limits.context_tokens}, output {job.model.max_output_tokens}, "
+            f"prompt and schema {fixed_tokens})"
+        )
+    request = planning.request_hash(job, shaped.shape)
+    plan = Plan(
+        system=job.extract.system,
+        template=template,
+        max_output_tokens=job.model.max_output_tokens,
+        output_ceiling_tokens=limits.max_output_tokens if limits.known else 2 * job.model.max_output_tokens,
+        fixed_tokens=fixed_tokens,
+        fixed_bytes=fixed_bytes,
+        chunk_tokens=job.chunks.max_tokens or room,
+        overlap_tokens=job.chunks.overlap_tokens,
+        request_hash=request,
+        doc_hash=planning.doc_hash(request, job, source_hash),
+        two_step=job.extract.mode == "two_step",
+        reading_system=f"{job.extract.system}\n\n{planning.READ}\n{schema_text}".strip(),
+        summary_tokens=summary_tokens,
+    )
+    return plan, limits.context_tokens
+
+
+def _check_keep(job: Job) -> None:
+    for name in job.input.keep:
+        if name in RESERVED:
+            raise JobError(
+                f"{job.file}: input.keep names {name!r}, which is a column of the results already. "
+                "Rename the column in the input, or leave it out of keep"
+            )
+    if len(set(job.input.keep)) < len(job.input.keep):
+        twice = next(name for name in job.input.keep if job.input.keep.count(name) > 1)
+        raise JobError(f"{job.file}: input.keep names {twice!r} twice")
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """The nearest name, as the end of a message; nothing where none is near."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f" Did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,279 @@
+"""The durable record that everything else is a view of: what was asked, what came back, what it cost, where rows ended.
+
+Writes go through one thread in group commits; reads of single answers happen on the event loop, from their own
+connection. What was answered is journalled before it is looked at. Only the edges call this; it decides nothing.
+"""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pipeline.crash_points import crash_point
+from pipeline.errors import LedgerError
+from pipeline.ledger import records, schema
+from pipeline.ledger.files import connect, keep_beside, preallocate, unusable
+from pipeline.ledger.key_filter import Keys
+from pipeline.ledger.lock import FolderLock, require_local, who
+from pipeline.ledger.queries import LAST_RUN, End, answered, ends, last_hashes
+from pipeline.ledger.records import Answer, Call, RowEntry, Send
+from pipeline.ledger.writer import Writer
+from pipeline.types import Outcome, Reply, Usage
+
+FILE = "ledger.sqlite"
+ANSWERS_PER_ROW = 4  # on record for each row of the input: with more, looking some up is cheaper than reading all
+TURNS = ".turns"  # by which processes of one run take turns at writing
+LOST = "lost"  # error_code of a call that was in flight when the process died
+
+__all__ = ["FILE", "LOST", "End", "Ledger", "answered", "connect", "ends", "last_hashes"]
+
+
+def _insert(table: str, columns: Sequence[str], extra: str = "", verb: str = "INSERT") -> str:
+    names = ", ".join(columns)
+    return f"{verb} INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))}) {extra}"
+
+
+_SEND = _insert("sends", records.SEND_COLUMNS)
+_SETTLE = "DELETE FROM sends WHERE request_id = ?"
+_CALL = _insert("calls", (*records.CALL_COLUMNS, "crc"))
+_ANSWER = _insert("answers", (*records.ANSWER_COLUMNS, "crc"), verb="INSERT OR REPLACE")
+_ROW = _insert("rows", ("row", "id", "doc", "problem", "tenant"), verb="INSERT OR REPLACE")
+_OUTCOME = _insert(
+    "outcomes",
+    (*records.OUTCOME_COLUMNS, "crc"),
+    # A success is final: the same content under the same job has nothing better to become.
+    "ON CONFLICT(doc) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in (*records.OUTCOME_COLUMNS[1:], "crc"))
+    + " WHERE outcomes.status != 'ok'",
+)
+
+
+class Ledger:
+    """An output folder's ledger, open for one session. Use as `with Ledger(folder, verb) as ledger`.
+
+    Raises:
+        LedgerError: another run holds the folder, the file is newer than this program or damaged, or cannot be written.
+    """
+
+    def __init__(self, folder: Path, verb: str, *, fresh: bool = False) -> None:
+        self._fresh = fresh
+        self._leads = True  # it has the lock
+        self.path = folder / FILE
+        self._folder = folder
+        self._verb = verb
+        self._lock = FolderLock(folder, verb)
+        self._ballast = folder / ".ballast"
+        self._writer: Writer | None = None
+        self._keys: Keys | None = None  # of all answers; None: not known
+        self._added: Keys | None = None  # the same while it is being filled
+        self._filling: asyncio.Future[None] | None = None
+        self.run = 0
+        self.session = 0
+
+    @classmethod
+    def joined(cls, folder: Path, run: int, session: int) -> Self:
+        """The ledger of a session that another process has begun and keeps locked: to read and to write answers."""
+        ledger = cls(folder, "")
+        ledger._leads, ledger.run, ledger.session = False, run, session
+        return ledger
+
+    def __enter__(self) -> Self:
+        if not self._leads:
+            self._db, self._reader = connect(self.path), connect(self.path)
+            return self
+        require_local(self._folder)
+        self._lock.__enter__()
+        try:
+            if self._fresh:
+                keep_beside(self.path)
+            self._db = connect(self.path)
+            schema.migrate(self._db, str(self.path))
+            self._reader = connect(self.path)
+            preallocate(self._ballast)
+            crash_point("ledger-opened")
+        except (sqlite3.Error, OSError) as error:
+            self._lock.__exit__(None, None, None)
+            raise LedgerError(unusable(self.path, error)) from error
+        except LedgerError:
+            self._lock.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._reader.close()
+        self._db.close()
+        if self._leads:
+            self._ballast.unlink(missing_ok=True)
+            (self._folder / TURNS).unlink(missing_ok=True)
+            self._lock.__exit__(kind, error, trace)
+
+    # ── sessions, before and after the writer runs ──────────────────────────────────────────────────────────────
+
+    def begin(self, request_hash: bytes, doc_hash: bytes, input_fingerprint: str) -> list[Send]:
+        """Start a session of the run for this job and input, of a new run if either changed; returns the calls lost.
+
+        A lost call stays on the books as an attempt of unknown fate, with what it may have cost at the most.
+        """
+        db, now_us = self._db, _now_us()
+        last = db.execute(LAST_RUN).fetchone()
+        db.execute("BEGIN IMMEDIATE")
+        lost = self._book_lost(last[0] if last else 0)
+        if last is not None and last[1:] == (request_hash, doc_hash, input_fingerprint):
+            self.run = last[0]
+        else:
+            sql = "INSERT INTO runs (request_hash, doc_hash, input_fingerprint, started_us) VALUES (?, ?, ?, ?)"
+            self.run = db.execute(sql, (request_hash, doc_hash, input_fingerprint, now_us)).lastrowid or 0
+            db.execute("DELETE FROM rows")
+        sql = "INSERT INTO sessions (run, verb, who, started_us, state) VALUES (?, ?, ?, ?, 'running')"
+        self.session = db.execute(sql, (self.run, self._verb, who(), now_us)).lastrowid or 0
+        crash_point("session-beginning")
+        db.execute("COMMIT")
+        crash_point("session-begun")
+        return lost
+
+    def end(self, state: str, reason: str | None) -> None:
+        """Close the session; the writer has stopped."""
+        sql = "UPDATE sessions SET ended_us = ?, state = ?, reason = ? WHERE session = ?"
+        self._db.execute(sql, (_now_us(), state, reason, self.session))
+
+    def _book_lost(self, run: int) -> list[Send]:
+        lost = []
+        for session, send in self._in_flight():
+            self._db.execute(_CALL, records.call_values(_lost_call(send), run, session))
+            lost.append(send)
+        self._db.execute("DELETE FROM sends")
+        return lost
+
+    def _in_flight(self, prefix: str = "") -> list[tuple[int, Send]]:
+        """(session, send) of calls whose answers nobody has recorded."""
+        names = ", ".join(records.SEND_COLUMNS)
+        sql = f"SELECT {names} FROM sends WHERE substr(request_id, 1, ?) = ? ORDER BY sent_us"  # noqa: S608 (own names)
+        found = self._reader.execute(sql, (len(prefix), prefix)).fetchall()
+        return [(session, Send(request_id, *rest)) for request_id, session, *rest in found]
+
+    # ── writing, from the event loop ────────────────────────────────────────────────────────────────────────────
+
+    def start_writing(self, on_full: Callable[[], None], *, shared: bool = False) -> None:
+        """`shared`: other processes write as well, in turn."""
+        turns = self._folder / TURNS if shared else None
+        self._writer = Writer(self._db, self._ballast, on_full, turns)
+
+    @property
+    def lock_descriptor(self) -> int:
+        """Of the folder's lock, for processes that are to hold it as well."""
+        return self._lock.descriptor
+
+    async def lose(self, prefix: str) -> None:
+        """Book the calls in flight of a process that has died, whose request ids begin so."""
+        for _, send in self._in_flight(prefix):
+            await self.record(_lost_call(send))
+
+    def learn_keys(self, rows: int) -> None:
+        """Know which answers are on record, where that saves more looking up than it costs. No other process writes."""
+        answers = self._reader.execute("SELECT COALESCE(MAX(rowid), 0) FROM answers").fetchone()[0]
+        if answers <= ANSWERS_PER_ROW * rows:
+            self._added = Keys()
+            self._filling = asyncio.get_running_loop().run_in_executor(None, self._fill, self._added)
+
+    def _fill(self, keys: Keys) -> None:
+        with closing(connect(self.path, read_only=True)) as db:
+            for (key,) in db.execute("SELECT key FROM answers"):
+                keys.add(key)
+        self._keys = keys
+
+    async def stop_writing(self) -> None:
+        """Everything handed over is on disk when this returns."""
+        if self._filling is not None:
+            await self._filling
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            await writer.close()
+
+    def intend(self, send: Send) -> "asyncio.Future[None]":
+        """Put a request on record before it leaves; done when the record would survive a power cut."""
+        return self._w.put_durably((_SEND, records.send_values(send, self.session)))
+
+    def record(self, call: Call, key: bytes | None = None, reply: Reply | None = None) -> "asyncio.Future[None]":
+        """Journal an attempt and its answer, if any; the future is done once it would survive a power cut."""
+        statements = [
+            (_CALL, records.call_values(call, self.run, self.session)),
+            (_SETTLE, (call.send.request_id,)),
+        ]
+        if key is not None and reply is not None:
+            if self._added is not None:
+                self._added.add(key)
+            statements.append((_ANSWER, records.answer_values(key, reply, self.run, self.session)))
+        return self._w.put_durably(*statements)
+
+    def conclude(self, outcome: Outcome) -> "asyncio.Future[None]":
+        """Record where a row's content ended; done when that would survive a power cut."""
+        return self._w.put_durably((_OUTCOME, records.outcome_values(outcome, self.run, self.session)))
+
+    def enter_rows(self, entries: Iterable[RowEntry]) -> None:
+        for entry in entries:
+            self._w.put((_ROW, (entry.row, entry.id, entry.doc, entry.problem, entry.tenant)))
+
+    def end_rows(self, total: int) -> None:
+        """The input has this many rows: forget those that an earlier, longer reading entered."""
+        self._w.put(("DELETE FROM rows WHERE row >= ?", (total,)))
+
+    @property
+    def _w(self) -> Writer:
+        if self._writer is None:
+            raise LedgerError("the ledger is not open for writing")
+        return self._writer
+
+    # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def answer(self, key: bytes) -> Answer | None:
+        """The answer to this very request, if one is on record and whole."""
+        if self._keys is not None and key not in self._keys:
+            return None
+        names = ", ".join((*records.ANSWER_COLUMNS, "crc"))
+        values = self._reader.execute(f"SELECT {names} FROM answers WHERE key = ?", (key,)).fetchone()  # noqa: S608 (own names)
+        if values is None or records.crc(values[:-1]) != values[-1]:
+            return None  # a damaged answer is asked for again
+        return records.answer_from(values[:-1])
+
+    def is_last(self, request_hash: bytes, doc_hash: bytes, input_fingerprint: str) -> bool:
+        """Whether the last run was of this job and input."""
+        last = self._reader.execute(LAST_RUN).fetchone()
+        return last is not None and last[1:] == (request_hash, doc_hash, input_fingerprint)
+
+    def spent_units(self) -> int:
+        """What this run has cost so far, in 1e-10 USD, with what calls of unknown fate may have cost at the most."""
+        sql = "SELECT COALESCE(SUM(COALESCE(cost_units, 0) + at_risk_units), 0) FROM calls WHERE run = ?"
+        return int(self._reader.execute(sql, (self.run,)).fetchone()[0])
+
+    def spent_today_units(self) -> dict[str, int]:
+        """What each tenant has cost since midnight (UTC), over all runs of this ledger, with what is at risk."""
+        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        sql = (
+            "SELECT tenant, SUM(COALESCE(cost_units, 0) + at_risk_units) FROM calls "
+            "WHERE tenant IS NOT NULL AND sent_us >= ? GROUP BY tenant"
+        )
+        return dict(self._reader.execute(sql, (int(midnight.timestamp() * 1e6),)))
+
+    def remembered(self, key: str) -> str | None:
+        found = self._reader.execute("SELECT value FROM remembered WHERE key = ?", (key,)).fetchone()
+        return found[0] if found else None
+
+    def remember(self, key: str, value: str) -> None:
+        """Keep a small fact for later runs; the writer has stopped or not yet started."""
+        self._db.execute("INSERT OR REPLACE INTO remembered VALUES (?, ?)", (key, value))
+
+
+def _lost_call(send: Send) -> Call:
+    message = "the process died while this call was in flight; the provider may have billed it"
+    return Call(send, None, 0, Usage(), None, send.at_risk_units, error_code=LOST, error=message)
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,84 @@
+"""Usage and rate → USD. Pure, in `Decimal` throughout; a rate is looked up once per job, elsewhere."""
+
+import math
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
+
+from msgspec import Struct
+
+from pipeline.types import Usage
+
+QUANTUM = Decimal("1e-10")
+UNITS_PER_USD = Decimal("1e10")
+MTOK = Decimal(1_000_000)
+
+
+class Prices(Struct, frozen=True):
+    """USD per million tokens, by class."""
+
+    input: Decimal
+    cached_input: Decimal
+    cache_write: Decimal
+    output: Decimal
+
+
+class Tier(Prices, frozen=True, kw_only=True):
+    """Other prices for the whole request, from this many input tokens on."""
+
+    from_input_tokens: int
+
+
+class Rate(Prices, frozen=True, kw_only=True):
+    """A model's prices; `source` says where from, with its date."""
+
+    source: str
+    tiers: tuple[Tier, ...] = ()  # by rising from_input_tokens
+
+
+def cost_usd(usage: Usage, rate: Rate) -> Decimal:
+    """What one attempt cost, to 1e-10 USD. Cached reads beyond the input, which some servers report, are cut to it."""
+    prices = prices_at(rate, usage.input_tokens)
+    cached = min(usage.cached_input_tokens, usage.input_tokens)
+    written = min(usage.cache_write_tokens, usage.input_tokens - cached)
+    plain = usage.input_tokens - cached - written
+    total = (
+        plain * prices.input
+        + cached * prices.cached_input
+        + written * prices.cache_write
+        + usage.output_tokens * prices.output
+    )
+    return (total / MTOK).quantize(QUANTUM, ROUND_HALF_EVEN)
+
+
+def worst_case_usd(input_tokens_ceiling: int, max_output_tokens: int, rate: Rate) -> Decimal:
+    """The most that one attempt can cost: all input in the dearest class and tier, all output used."""
+    dearest_in, dearest_out = max(rate.input, rate.cached_input, rate.cache_write), rate.output
+    for tier in rate.tiers:
+        if tier.from_input_tokens <= input_tokens_ceiling:
+            dearest_in = max(dearest_in, tier.input, tier.cached_input, tier.cache_write)
+            dearest_out = max(dearest_out, tier.output)
+    total = (input_tokens_ceiling * dearest_in + max_output_tokens * dearest_out) / MTOK
+    return total.quantize(QUANTUM, ROUND_CEILING)
+
+
+def to_units(usd: Decimal) -> int:
+    """USD as a whole number of 1e-10 USD, for integer columns."""
+    return math.ceil(usd * UNITS_PER_USD)
+
+
+def from_units(units: int) -> Decimal:
+    return Decimal(units).scaleb(-10)
+
+
+def prices_at(rate: Rate, input_tokens: int) -> Prices:
+    """The prices that hold for a request with this many input tokens."""
+    found: Prices = rate
+    for tier in rate.tiers:
+        if input_tokens >= tier.from_input_tokens:
+            found = tier
+    return found
+
+
+def money(units: int) -> str:
+    """1e-10 USD as people read it: cents for dollars, more digits for less."""
+    usd = Decimal(units).scaleb(-10)
+    return f"${usd:,.2f}" if usd >= 1 else f"${usd:.6f}".rstrip("0").ljust(5, "0")

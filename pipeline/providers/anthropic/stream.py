@@ -1,0 +1,120 @@
+"""A streamed message, put together to the body that it would have had without streaming. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from pipeline.providers.anthropic.answers import count, parsed, string
+
+CUT_OFF = b""  # what a stream without its end is put together to
+DELTAS = {  # type of a delta → its field, the block's field that it adds to, and the block's type if it had no start
+    "text_delta": ("text", "text", "text"),
+    "thinking_delta": ("thinking", "thinking", "thinking"),
+    "signature_delta": ("signature", "signature", "thinking"),
+    "input_json_delta": ("partial_json", "input", "tool_use"),
+}
+
+
+class Block:
+    """One content block, begun by its start and added to by its deltas."""
+
+    def __init__(self, start: Mapping[str, Any]) -> None:
+        self._start = dict(start)
+        self._pieces: dict[str, list[str]] = {}
+
+    def add(self, field: str, piece: str) -> None:
+        self._pieces.setdefault(field, []).append(piece)
+
+    def whole(self) -> dict[str, Any]:
+        """The block as it is without streaming. The input of a call that was cut off is no JSON: it stays a string."""
+        block = dict(self._start)
+        for field, pieces in self._pieces.items():
+            text = "".join(pieces)
+            if field != "input":
+                block[field] = (string(block.get(field)) or "") + text
+            elif text:
+                raw = text.encode()
+                block[field] = text if parsed(raw) is None else orjson.Fragment(raw)
+        return block
+
+
+class Assembler:
+    """Server-sent events → the message, or the error that came instead of its end."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._message: dict[str, Any] = {}
+        self._usage: dict[str, Any] = {}
+        self._blocks: dict[int, Block] = {}
+        self._error: dict[str, Any] | None = None
+        self._first = False
+
+    def feed(self, piece: bytes) -> bool:
+        self._buffer = (self._buffer + piece).replace(b"\r\n", b"\n")
+        *events, self._buffer = self._buffer.split(b"\n\n")
+        for event in events:
+            self._event(event)
+        return self._first
+
+    def finish(self, status: int, headers: Mapping[str, str]) -> bytes:  # noqa: ARG002 (for wires whose end is a status)
+        self._event(self._buffer)
+        self._buffer = b""
+        if self._error is not None:
+            return _encoded(self._error)
+        if not self._message.get("stop_reason"):
+            return CUT_OFF
+        content = [self._blocks[index].whole() for index in sorted(self._blocks)]
+        return _encoded({**self._message, "content": content, "usage": self._usage})
+
+    def _event(self, event: bytes) -> None:
+        lines = [line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:")]
+        try:
+            data = orjson.loads(b"\n".join(lines))
+        except orjson.JSONDecodeError:
+            return  # a comment, or noise
+        if not isinstance(data, dict):
+            return
+        match data.get("type"):
+            case "message_start":
+                self._begin(data.get("message"))
+            case "content_block_start" if isinstance(data.get("content_block"), dict):
+                self._blocks[count(data.get("index"))] = Block(data["content_block"])
+                self._first = self._first or bool(data["content_block"].get("data"))  # thinking, redacted
+            case "content_block_delta":
+                self._delta(count(data.get("index")), data.get("delta"))
+            case "message_delta":
+                self._end(data)
+            case _ if data.get("type") == "error" or data.get("error"):
+                self._error = data
+
+    def _begin(self, message: object) -> None:
+        if isinstance(message, dict):
+            self._message = dict(message)
+            self._count(message.get("usage"))
+
+    def _end(self, data: Mapping[str, Any]) -> None:
+        delta = data.get("delta")
+        self._message |= delta if isinstance(delta, dict) else {}
+        self._count(data.get("usage"))
+
+    def _count(self, usage: object) -> None:
+        """Later counts are totals, and replace earlier ones; what they leave out stays."""
+        if isinstance(usage, dict):
+            self._usage |= {name: value for name, value in usage.items() if value is not None}
+
+    def _delta(self, index: int, delta: object) -> None:
+        if not isinstance(delta, dict) or (known := DELTAS.get(string(delta.get("type")) or "")) is None:
+            return
+        name, field, kind = known
+        piece = string(delta.get(name)) or ""
+        self._blocks.setdefault(index, Block({"type": kind})).add(field, piece)
+        self._first = self._first or (bool(piece) and field != "signature") or field == "input"
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    """As JSON; null where it is nested deeper than that can be."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        return b"null"

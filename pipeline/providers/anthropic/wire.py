@@ -1,0 +1,179 @@
+"""Anthropic's Messages API, and every server that speaks it: body, reply, failure, counting. Pure.
+
+What the job fixes is encoded once and stands first, byte-identical over rows; per call only the turns and the cap are.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from pipeline.errors import CallFailed, Kind
+from pipeline.job.settings import Model
+from pipeline.providers.anthropic.answers import content_text, count, parsed, refusal_words, string, usage_of
+from pipeline.providers.anthropic.errors import failure_of, is_error, request_id
+from pipeline.providers.anthropic.models import refuses_forcing
+from pipeline.providers.anthropic.stream import CUT_OFF, Assembler
+from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.hints import limits_seen, retry_after_s, shortened
+from pipeline.text import repaired
+from pipeline.types import Answered, AnswerShape, Reply, Request, Stop
+
+BASE_URL = "https://api.anthropic.com"
+# All models and all compatible servers take 2023-06-01. Under 2026-10-21 any sampling parameter is a 400, also for the
+# models that still have a temperature, and nothing that is new in it is needed here.
+VERSION = "2023-06-01"
+STOPS = {
+    "end_turn": Stop.DONE,
+    "stop_sequence": Stop.DONE,
+    "tool_use": Stop.DONE,
+    "max_tokens": Stop.TRUNCATED,
+    "model_context_window_exceeded": Stop.TRUNCATED,
+    "refusal": Stop.REFUSED,
+    # pause_turn is not here, so that it is no answer: the provider's own tools were interrupted, which are never asked
+    # for, and a conversation to go on with is not kept.
+}
+MARK = {"type": "ephemeral"}  # kept for five minutes after it was last read
+NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
+NAME_CHARS = 64
+TOLD_SCHEMA = "Answer with one JSON object of this JSON schema, and nothing else:\n{}"
+TOLD_TOOL = "Answer by calling the tool {}, once, and with nothing else."
+
+
+class AnthropicWire:
+    """`model.base_url` is the bare host."""
+
+    name = "anthropic"
+
+    def __init__(self, model: Model, shape: AnswerShape) -> None:
+        self.url = (model.base_url or BASE_URL).rstrip("/").removesuffix("/v1") + "/v1/messages"
+        self.count_url = self.url + "/count_tokens"
+        self._model, self._shape = model, shape
+        self._tool = tool_name(shape.name)
+        plain: dict[str, Any] = {"model": model.name}
+        sent = plain if model.temperature is None else {**plain, "temperature": model.temperature}
+        if model.stream:
+            sent = {**sent, "stream": True}
+        structured = _structured(shape, self._tool, model.name)
+        marked = _marked(structured) if model.caching == "on" else structured
+        # by free text; counting takes neither sampling, streaming nor a cap
+        self._heads = {True: orjson.dumps(sent)[:-1], False: orjson.dumps({**sent, **marked})[:-1]}
+        self._count_heads = {True: orjson.dumps(plain)[:-1], False: orjson.dumps({**plain, **structured})[:-1]}
+        self._systems: dict[tuple[str, bool], bytes] = {}
+
+    def __repr__(self) -> str:
+        return f"AnthropicWire({self.url})"
+
+    def headers(self, body: bytes, secret: Secret, now: datetime) -> dict[str, str]:  # noqa: ARG002 (others sign)
+        key = {"Authorization": f"Bearer {secret.value}"} if secret.bearer else {"x-api-key": secret.value}
+        betas = {"anthropic-beta": ",".join(self._model.betas)} if self._model.betas else {}
+        return {**key, "anthropic-version": VERSION, **betas, "Content-Type": "application/json"}
+
+    def body(self, request: Request) -> bytes:
+        cap = f',"max_tokens":{request.max_output_tokens}}}'.encode()
+        return self._heads[request.free_text] + self._asked(request) + cap
+
+    def count_body(self, request: Request) -> bytes:
+        return self._count_heads[request.free_text] + self._asked(request) + b"}"
+
+    def reply(self, answer: Answered) -> Reply:
+        body = parsed(answer.body)
+        if answer.status != 200 or is_error(body):
+            raise failure_of(answer, body)
+        if not isinstance(body, dict):
+            raise _no_answer(answer, {}, "the answer is not JSON")
+        finish = string(body.get("stop_reason")) or ""
+        stop = STOPS.get(finish)
+        text = content_text(body.get("content"), self._tool)
+        if stop is Stop.REFUSED:
+            text = refusal_words(body) or text
+        if stop is None or (stop is Stop.DONE and not text.strip()):
+            raise _no_answer(answer, body, f"no answer in the message (stop_reason {finish!r})")
+        return Reply(
+            text,
+            stop,
+            finish,
+            usage_of(body.get("usage")),
+            model_version=string(body.get("model")),
+            provider_request_id=request_id(answer.headers, body),
+            limits=limits_seen(answer.headers),
+            retry_after_s=retry_after_s(answer.headers),
+        )
+
+    def counted(self, answer: Answered) -> int:
+        body = parsed(answer.body)
+        if answer.status != 200 or is_error(body):
+            raise failure_of(answer, body)
+        tokens = count(body.get("input_tokens")) if isinstance(body, dict) else 0
+        if not tokens:
+            raise _no_answer(answer, {}, "no count in the answer")
+        return tokens
+
+    def stream(self) -> Assembler:
+        return Assembler()
+
+    def _asked(self, request: Request) -> bytes:
+        turns = [{"role": turn.role, "content": repaired(turn.text)} for turn in request.turns]
+        system = self._system(request.system, free_text=request.free_text)
+        return system + b',"messages":' + orjson.dumps(turns)
+
+    def _system(self, system: str, *, free_text: bool) -> bytes:
+        """The system blocks, encoded once per job."""
+        found = self._systems.get((system, free_text))
+        if found is None:
+            blocks = self._blocks(system, free_text=free_text)
+            found = b',"system":' + orjson.dumps(blocks) if blocks else b""
+            self._systems[system, free_text] = found
+        return found
+
+    def _blocks(self, system: str, *, free_text: bool) -> list[dict[str, Any]]:
+        texts, mode = [system], self._shape.mode
+        if mode == "json_object" and not free_text:
+            texts.append(TOLD_SCHEMA.format(orjson.dumps(self._shape.schema).decode()))
+        if mode == "tool" and not free_text and refuses_forcing(self._model.name):
+            texts.append(TOLD_TOOL.format(self._tool))
+        blocks: list[dict[str, Any]] = [{"type": "text", "text": repaired(text)} for text in texts if text.strip()]
+        if self._model.caching == "on" and blocks:
+            blocks[-1]["cache_control"] = MARK  # covers the tools too: they come before
+        return blocks
+
+
+def tool_name(name: str) -> str:
+    """`name` as a tool may be called."""
+    return NOT_IN_NAMES.sub("_", name)[:NAME_CHARS] or "answer"
+
+
+def _structured(shape: AnswerShape, tool: str, model: str) -> dict[str, Any]:
+    if shape.mode == "json_schema":
+        return {"output_config": {"format": {"type": "json_schema", "schema": shape.schema}}}
+    if shape.mode != "tool":
+        return {}  # there is no JSON mode: it is told in words
+    described = {"description": shape.schema["description"]} if string(shape.schema.get("description")) else {}
+    strict = {"strict": True} if shape.strict else {}
+    forced = {"type": "auto"} if refuses_forcing(model) else {"type": "tool", "name": tool}
+    return {
+        "tools": [{"name": tool, **described, **strict, "input_schema": shape.schema}],
+        "tool_choice": {**forced, "disable_parallel_tool_use": True},
+    }
+
+
+def _marked(structured: Mapping[str, Any]) -> dict[str, Any]:
+    """With the tool kept, for a job that has no system prompt to mark."""
+    tools = [{**tool, "cache_control": MARK} for tool in structured.get("tools", ())]
+    return {**structured, "tools": tools} if tools else dict(structured)
+
+
+def _no_answer(answer: Answered, body: Mapping[str, Any], message: str) -> CallFailed:
+    start = shortened(answer.body[:200].decode("utf-8", "replace"))
+    return CallFailed(
+        Kind.CONNECTION if answer.body == CUT_OFF else Kind.NO_ANSWER,
+        f"{message}: {start}",
+        status=answer.status,
+        provider_request_id=request_id(answer.headers, body),
+        usage=None if answer.body == CUT_OFF else usage_of(body.get("usage")),
+        limits=limits_seen(answer.headers),
+        finish_reason=string(body.get("stop_reason")),
+        model_version=string(body.get("model")),
+    )

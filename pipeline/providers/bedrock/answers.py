@@ -1,0 +1,35 @@
+"""What a model's answer says, and the reply that it is. Pure."""
+
+from msgspec import Struct
+
+from pipeline.providers.bedrock.errors import no_answer, request_id
+from pipeline.providers.hints import limits_seen, retry_after_s
+from pipeline.types import Answered, Reply, Stop, Usage
+
+
+class Told(Struct, frozen=True):
+    text: str
+    finish: str  # in the provider's, or maker's, own word
+    usage: Usage | None = None  # None: not in the body
+    model_version: str | None = None
+    refused: bool = False
+
+
+def reply_of(answer: Answered, told: Told, stop: Stop | None, usage: Usage) -> Reply:
+    """The reply.
+
+    Raises:
+        CallFailed: the finish word is not known, or the answer is done and empty; with what it is billed for.
+    """
+    if stop is None or (stop is Stop.DONE and not told.text.strip()):
+        raise no_answer(answer, f"no content in the answer (finish reason {told.finish!r})", usage, told.finish or None)
+    return Reply(
+        told.text,
+        stop,
+        told.finish,
+        usage,
+        model_version=told.model_version,
+        provider_request_id=request_id(answer.headers),
+        limits=limits_seen(answer.headers),
+        retry_after_s=retry_after_s(answer.headers),
+    )

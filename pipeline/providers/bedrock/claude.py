@@ -1,0 +1,143 @@
+"""Claude's own body on Bedrock: the Messages API of bedrock-2023-05-31, which all of its versions take. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from pipeline.job.settings import Model
+from pipeline.providers.bedrock.answers import Told
+from pipeline.providers.bedrock.converse import input_text, tool_name, words_for
+from pipeline.providers.bedrock.families import Fixed
+from pipeline.providers.bedrock.models import forced_choice, takes_one_call_only, takes_strict_tools
+from pipeline.providers.json import count, items, mapping, parsed, string
+from pipeline.text import repaired
+from pipeline.types import AnswerShape, Request, Usage
+
+VERSION = "bedrock-2023-05-31"
+FIELDS = ("text", "thinking", "signature")  # of a block, that come in pieces
+
+
+class Claude:
+    def __init__(self, model: Model, shape: AnswerShape) -> None:
+        free: dict[str, Any] = {"anthropic_version": VERSION}
+        if model.betas:
+            free["anthropic_beta"] = model.betas
+        if model.temperature is not None:
+            free["temperature"] = model.temperature
+        self._start = _marked_start if model.caching == "on" else _start
+        self._fixed = Fixed(words_for(shape, shape.mode, model.name), _structured(shape, model.name), free)
+
+    def body(self, request: Request) -> bytes:
+        turns = [{"role": turn.role, "content": repaired(turn.text)} for turn in request.turns]
+        cap = f',"max_tokens":{request.max_output_tokens}}}'.encode()
+        return self._fixed.start(request, self._start) + orjson.dumps(turns) + cap
+
+    def told(self, whole: Mapping[str, Any]) -> Told:
+        told = mapping(whole.get("usage"))
+        details = mapping(told.get("output_tokens_details"))
+        read, written = count(told.get("cache_read_input_tokens")), count(told.get("cache_creation_input_tokens"))
+        usage = Usage(
+            count(told.get("input_tokens")) + read + written,
+            read,
+            written,
+            count(told.get("output_tokens")),
+            count(details.get("thinking_tokens")),
+        )
+        version = string(whole.get("model")) or None
+        return Told(_text(whole), string(whole.get("stop_reason")), usage if told else None, version)
+
+    def chunks(self) -> "ClaudeChunks":
+        return ClaudeChunks()
+
+
+class ClaudeChunks:
+    def __init__(self) -> None:
+        self._message: dict[str, Any] = {}
+        self._blocks: dict[int, dict[str, Any]] = {}
+        self._inputs: dict[int, str] = {}
+        self._usage: dict[str, Any] = {}
+        self._ended = False
+        self.started = False
+
+    def add(self, chunk: Mapping[str, Any]) -> None:
+        kind, index = chunk.get("type"), count(chunk.get("index"))
+        if kind == "message_start":
+            self._message = dict(mapping(chunk.get("message")))
+            self._use(self._message.get("usage"))
+        elif kind == "content_block_start":
+            self._blocks[index] = dict(mapping(chunk.get("content_block")))
+        elif kind == "content_block_delta":
+            self._delta(index, mapping(chunk.get("delta")))
+        elif kind == "message_delta":
+            self._message |= mapping(chunk.get("delta"))
+            self._use(chunk.get("usage"))
+        elif kind == "message_stop":
+            self._ended = True
+        elif kind == "error":
+            words = string(mapping(chunk.get("error")).get("message"))
+            self._message, self._ended = {"__type": "modelStreamErrorException", "message": words}, True
+        self._message |= {name: value for name, value in chunk.items() if name.startswith("amazon-bedrock-")}
+
+    def whole(self) -> dict[str, Any] | None:
+        if not self._ended:
+            return None
+        for index, text in self._inputs.items():
+            value = parsed(text.encode())
+            self._blocks[index]["input"] = text if value is None else value
+        content = [self._blocks[index] for index in sorted(self._blocks)]
+        return {**self._message, "content": content, "usage": self._usage}
+
+    def _use(self, usage: object) -> None:
+        """Counts are of the whole answer so far; one that is not told again stands."""
+        for name, value in mapping(usage).items():
+            self._usage[name] = max(count(value), count(self._usage.get(name))) if isinstance(value, int) else value
+
+    def _delta(self, index: int, delta: Mapping[str, Any]) -> None:
+        block = self._blocks.setdefault(index, {})
+        for name in FIELDS:
+            piece = string(delta.get(name))
+            if piece:
+                block[name] = string(block.get(name)) + piece
+                self.started = self.started or name != "signature"
+        partial = string(delta.get("partial_json"))
+        if partial:
+            self._inputs[index] = self._inputs.get(index, "") + partial
+            self.started = True
+
+
+def _structured(shape: AnswerShape, model: str) -> dict[str, Any]:
+    if shape.mode == "json_schema":
+        return {"output_config": {"format": {"type": "json_schema", "schema": shape.schema}}}
+    if shape.mode == "json_object":
+        return {}
+    tool: dict[str, Any] = {"name": tool_name(shape.name), "input_schema": shape.schema}
+    forced = forced_choice(model) == "tool"
+    choice: dict[str, Any] = {"type": "tool", "name": tool["name"]} if forced else {"type": "auto"}
+    if shape.strict and takes_strict_tools(model):
+        tool["strict"] = True
+    if takes_one_call_only(model):
+        choice["disable_parallel_tool_use"] = True
+    return {"tools": [tool], "tool_choice": choice}
+
+
+def _start(fields: dict[str, Any], system: str) -> bytes:
+    if system.strip():
+        fields["system"] = system
+    return orjson.dumps(fields)[:-1] + b',"messages":'
+
+
+def _marked_start(fields: dict[str, Any], system: str) -> bytes:
+    if system.strip():
+        fields["system"] = [{"type": "text", "text": system, "cache_control": {"type": "ephemeral"}}]
+    return orjson.dumps(fields)[:-1] + b',"messages":'
+
+
+def _text(whole: Mapping[str, Any]) -> str:
+    """The input of the first tool called, else all text."""
+    texts = []
+    for block in items(whole.get("content")):
+        if block.get("type") == "tool_use" and block.get("input") is not None:
+            return input_text(block["input"])
+        texts.append(string(block.get("text")) if block.get("type") == "text" else "")
+    return "".join(texts)

@@ -1,0 +1,191 @@
+"""Amazon Bedrock's Converse API: one body for all models, answers, streams, counting. Pure.
+
+What the job fixes is encoded once and stands first, byte-identical over rows; per call only the turns and the cap are.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from pipeline.job.settings import Model
+from pipeline.providers.bedrock.answers import Told, reply_of
+from pipeline.providers.bedrock.endpoint import Endpoint
+from pipeline.providers.bedrock.errors import failure, is_error, no_answer
+from pipeline.providers.bedrock.models import bare_id, forced_choice, is_claude, takes_strict_tools
+from pipeline.providers.bedrock.stream import Assembler, converse_assembler
+from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.json import count, dumped, items, mapping, parsed, string
+from pipeline.text import repaired
+from pipeline.types import Answered, AnswerShape, Reply, Request, Stop, Usage
+
+STOPS = {  # malformed_model_output, malformed_tool_use: nothing to repair in them, so another attempt is (NO_ANSWER)
+    "end_turn": Stop.DONE,
+    "stop_sequence": Stop.DONE,
+    "tool_use": Stop.DONE,
+    "max_tokens": Stop.TRUNCATED,
+    "model_context_window_exceeded": Stop.TRUNCATED,
+    "refusal": Stop.REFUSED,
+    "guardrail_intervened": Stop.BLOCKED,
+    "content_filtered": Stop.BLOCKED,
+}
+CACHE_POINT = {"cachePoint": {"type": "default"}}  # what stands before it, tools included, is kept for five minutes
+COUNTING = b'{"input":'  # how the body of a counting call begins, and no other
+NOT_NAMED = re.compile(r"[^a-zA-Z0-9_-]")
+
+
+class ConverseWire:
+    name = "bedrock"
+
+    def __init__(self, model: Model, shape: AnswerShape) -> None:
+        self._endpoint = Endpoint(model)
+        self.url = self._endpoint.url(model.name, "converse-stream" if model.stream else "converse")
+        counts = is_claude(model.name)  # others are refused, and so are profiles
+        self.count_url = self._endpoint.url(bare_id(model.name), "count-tokens") if counts else ""
+        self._told = words_for(shape, shape.mode, model.name)
+        self._counted = words_for(shape, "json_object", "") if shape.mode == "json_schema" else self._told
+        free: dict[str, Any] = {}
+        if model.betas and counts:
+            free["additionalModelRequestFields"] = {"anthropic_beta": model.betas}
+        structured = _structured(shape, model.name)
+        self._marks = [CACHE_POINT] if model.caching == "on" else []
+        self._head, self._free_head = ({**structured, **free}, free)
+        self._tools = {name: structured[name] for name in ("toolConfig",) if name in structured}
+        self._temperature = {} if model.temperature is None else {"temperature": model.temperature}
+        self._heads: dict[tuple[str, bool, bool], bytes] = {}
+
+    def __repr__(self) -> str:
+        return f"ConverseWire({self.url})"
+
+    def headers(self, body: bytes, secret: Secret, now: datetime) -> dict[str, str]:
+        url = self.count_url if body.startswith(COUNTING) else self.url
+        return self._endpoint.headers(url, body, secret, now)
+
+    def body(self, request: Request) -> bytes:
+        inference = orjson.dumps({"maxTokens": request.max_output_tokens, **self._temperature})
+        return self._fixed(request, counting=False) + messages_json(request) + b',"inferenceConfig":' + inference + b"}"
+
+    def count_body(self, request: Request) -> bytes:
+        """The request without what counting does not take; an enforced schema is counted as if it was told in words."""
+        return COUNTING + b'{"converse":' + self._fixed(request, counting=True) + messages_json(request) + b"}}}"
+
+    def counted(self, answer: Answered) -> int:
+        return counted(answer)
+
+    def reply(self, answer: Answered) -> Reply:
+        body = parsed(answer.body)
+        if is_error(answer, body):
+            raise failure(answer, body)
+        whole = mapping(body)
+        if not whole:
+            raise no_answer(answer, "the answer is no JSON object")
+        finish = string(whole.get("stopReason"))
+        router = mapping(mapping(whole.get("trace")).get("promptRouter"))
+        usage = converse_usage(whole.get("usage"))
+        told = Told(converse_text(whole), finish, usage, string(router.get("invokedModelId")) or None)
+        return reply_of(answer, told, STOPS.get(finish), usage)
+
+    def stream(self) -> Assembler:
+        return converse_assembler()
+
+    def _fixed(self, request: Request, *, counting: bool) -> bytes:
+        """All before the turns, encoded once per job."""
+        key = request.system, request.free_text, counting
+        found = self._heads.get(key)
+        if found is None:
+            told = self._counted if counting else self._told
+            system = request.system if request.free_text else told(request.system)
+            fixed = self._free_head if request.free_text else self._head
+            if counting:
+                fixed = {} if request.free_text else self._tools
+            if system.strip():
+                marks = [] if counting else self._marks
+                fixed = {**fixed, "system": [{"text": repaired(system)}, *marks]}
+            found = self._heads[key] = (orjson.dumps(fixed)[:-1] + b"," if fixed else b"{") + b'"messages":'
+        return found
+
+
+def messages_json(request: Request) -> bytes:
+    turns = [{"role": turn.role, "content": [{"text": repaired(turn.text)}]} for turn in request.turns]
+    return orjson.dumps(turns)
+
+
+def words_for(shape: AnswerShape, mode: str, model: str) -> Callable[[str], str]:
+    """What makes a system prompt say all that nothing else says, or enforces."""
+    if mode == "json_object":
+        schema = orjson.dumps(shape.schema).decode()
+        words = f"Answer with one JSON object of this JSON schema, and nothing else:\n{schema}"
+    elif mode == "tool" and forced_choice(model) == "auto":
+        words = f"Answer with one call of the tool {tool_name(shape.name)}, and nothing else."
+    else:
+        return lambda system: system
+    return lambda system: f"{system}\n\n{words}".strip()
+
+
+def tool_config(shape: AnswerShape, model: str) -> dict[str, Any]:
+    """One tool whose input is the schema, and that the model has to call."""
+    spec: dict[str, Any] = {"name": tool_name(shape.name), "inputSchema": {"json": shape.schema}}
+    if shape.strict and takes_strict_tools(model):
+        spec["strict"] = True
+    choice = forced_choice(model)
+    forced = {choice: {"name": spec["name"]} if choice == "tool" else {}}
+    return {"toolConfig": {"tools": [{"toolSpec": spec}], "toolChoice": forced}}
+
+
+def tool_name(name: str) -> str:
+    """A class may have letters in its name that a tool may not."""
+    return NOT_NAMED.sub("_", name)[:64] or "record"
+
+
+def counted(answer: Answered) -> int:
+    """The answer to a counting call.
+
+    Raises:
+        CallFailed: it is none.
+    """
+    body = parsed(answer.body)
+    if is_error(answer, body):
+        raise failure(answer, body)
+    tokens = mapping(body).get("inputTokens")
+    if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 0:
+        raise no_answer(answer, "the answer counts no tokens")
+    return tokens
+
+
+def converse_text(whole: Mapping[str, Any]) -> str:
+    """The input of the first tool called, else all text: of Converse, and of Nova's own answers."""
+    message = mapping(mapping(whole.get("output")).get("message"))
+    texts = []
+    for block in items(message.get("content")):
+        called = mapping(block.get("toolUse"))
+        if called.get("input") is not None:
+            return input_text(called["input"])
+        texts.append(string(block.get("text")))
+        texts += [string(part.get("text")) for part in items(mapping(block.get("citationsContent")).get("content"))]
+    return "".join(texts)
+
+
+def input_text(value: object) -> str:
+    """A tool's input as JSON text. One that came as a string is passed on as it is: it may be JSON by itself."""
+    return value if isinstance(value, str) else dumped(value)
+
+
+def converse_usage(usage: object) -> Usage:
+    """Each cache figure comes under two names, or one; `inputTokens` includes neither."""
+    told = mapping(usage)
+    read, written = (
+        count(told.get(f"{name}Tokens")) or count(told.get(f"{name}TokenCount"))
+        for name in ("cacheReadInput", "cacheWriteInput")
+    )
+    return Usage(count(told.get("inputTokens")) + read + written, read, written, count(told.get("outputTokens")))
+
+
+def _structured(shape: AnswerShape, model: str) -> dict[str, Any]:
+    if shape.mode == "tool":
+        return tool_config(shape, model)
+    if shape.mode == "json_object":
+        return {}
+    schema = {"name": tool_name(shape.name), "schema": orjson.dumps(shape.schema).decode()}
+    return {"outputConfig": {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": schema}}}}

@@ -1,0 +1,136 @@
+"""Amazon Bedrock's InvokeModel: each maker's own body and answer, in one frame and with one usage. Pure."""
+
+import base64
+from collections.abc import Mapping
+from datetime import datetime
+
+from pipeline.catalog.names import bare_model
+from pipeline.errors import JobError
+from pipeline.job.settings import Model
+from pipeline.providers.bedrock import prompts
+from pipeline.providers.bedrock.answers import reply_of
+from pipeline.providers.bedrock.chat import Chat
+from pipeline.providers.bedrock.claude import Claude
+from pipeline.providers.bedrock.converse import COUNTING, STOPS, counted
+from pipeline.providers.bedrock.endpoint import Endpoint
+from pipeline.providers.bedrock.errors import failure, is_error, no_answer
+from pipeline.providers.bedrock.families import METRICS, Family, Nova
+from pipeline.providers.bedrock.models import OLD_MISTRAL, bare_id, is_claude, maker
+from pipeline.providers.bedrock.stream import Assembler, invoke_assembler
+from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.json import count, mapping, parsed
+from pipeline.types import Answered, AnswerShape, Reply, Request, Stop, Usage
+
+FINISHES = {  # in lower case; makers differ even in that
+    **STOPS,
+    "stop": Stop.DONE,
+    "tool_calls": Stop.DONE,
+    "function_call": Stop.DONE,
+    "finish": Stop.DONE,
+    "finished": Stop.DONE,
+    "complete": Stop.DONE,
+    "stop_criteria_met": Stop.DONE,
+    "length": Stop.TRUNCATED,
+    "model_length": Stop.TRUNCATED,
+    "error_limit": Stop.TRUNCATED,
+    "content_filter": Stop.BLOCKED,
+    "error_toxic": Stop.BLOCKED,
+}
+CHATS = {
+    *("openai", "qwen", "deepseek", "mistral", "google", "minimax", "moonshot", "moonshotai", "nvidia", "zai"),
+    *("ai21", "writer"),
+}
+PROMPTS = (  # where a model's bare name starts so
+    ("llama3", prompts.Llama),
+    ("llama4", prompts.Llama),
+    ("titan-text", prompts.Titan),
+    ("command-r", prompts.CommandR),
+    ("r1", prompts.R1),
+)
+GUARDRAIL = "amazon-bedrock-guardrailAction"
+TOKENS = "x-amzn-bedrock-{}-token-count"
+
+
+class InvokeWire:
+    """Raises JobError for a model whose own body is not known: Converse takes them all."""
+
+    name = "bedrock"
+
+    def __init__(self, model: Model, shape: AnswerShape) -> None:
+        self._endpoint = Endpoint(model)
+        self._family = family_of(model, shape)
+        self.url = self._endpoint.url(model.name, "invoke-with-response-stream" if model.stream else "invoke")
+        self.count_url = self._endpoint.url(bare_id(model.name), "count-tokens") if is_claude(model.name) else ""
+
+    def __repr__(self) -> str:
+        return f"InvokeWire({self.url})"
+
+    def headers(self, body: bytes, secret: Secret, now: datetime) -> dict[str, str]:
+        url = self.count_url if body.startswith(COUNTING) else self.url
+        return self._endpoint.headers(url, body, secret, now)
+
+    def body(self, request: Request) -> bytes:
+        return self._family.body(request)
+
+    def count_body(self, request: Request) -> bytes:
+        return COUNTING + b'{"invokeModel":{"body":"' + base64.b64encode(self.body(request)) + b'"}}}'
+
+    def counted(self, answer: Answered) -> int:
+        return counted(answer)
+
+    def reply(self, answer: Answered) -> Reply:
+        body = parsed(answer.body)
+        if is_error(answer, body):
+            raise failure(answer, body)
+        whole = mapping(body)
+        if not whole:
+            raise no_answer(answer, "the answer is no JSON object")
+        told = self._family.told(whole)
+        usage = told.usage or _usage(whole.get(METRICS), answer.headers)
+        stop = Stop.REFUSED if told.refused else FINISHES.get(told.finish.lower())
+        if whole.get(GUARDRAIL) == "INTERVENED":
+            stop = Stop.BLOCKED
+        return reply_of(answer, told, stop, usage)
+
+    def stream(self) -> Assembler:
+        return invoke_assembler(self._family.chunks())
+
+
+def family_of(model: Model, shape: AnswerShape) -> Family:
+    """The family whose body a model takes.
+
+    Raises:
+        JobError: it is not known.
+    """
+    by, name = maker(model.name), bare_model(model.name)
+    if by == "anthropic":
+        return Claude(model, shape)
+    if by == "amazon" and name.startswith("nova"):
+        return Nova(model, shape)
+    if by == "mistral" and OLD_MISTRAL.match(name) and not name.startswith(("mistral-large-2407", "pixtral")):
+        return prompts.MistralPrompt(model, shape)
+    for start, family in PROMPTS:
+        if by and name.startswith(start):
+            return family(model, shape)
+    if by in CHATS:
+        return Chat(model, shape)
+    raise JobError(
+        f"model.api = 'invoke' needs a model's own body, and that of {model.name!r} is not known here. "
+        "Set model.api = 'converse': it takes one body for all models"
+    )
+
+
+def _usage(metrics: object, headers: Mapping[str, str]) -> Usage:
+    """As Bedrock itself counted: at the end of a stream, else in headers. Cached tokens come beside the others."""
+    told = mapping(metrics)
+    if told:
+        names = ("inputTokenCount", "cacheReadInputTokenCount", "cacheWriteInputTokenCount", "outputTokenCount")
+        fresh, read, written, output = (count(told.get(name)) for name in names)
+    else:
+        kinds = ("input", "cache-read-input", "cache-write-input", "output")
+        fresh, read, written, output = (_header_count(headers.get(TOKENS.format(kind))) for kind in kinds)
+    return Usage(fresh + read + written, read, written, output)
+
+
+def _header_count(value: str | None) -> int:
+    return count(int(value)) if value and value.isascii() and value.isdigit() and len(value) <= 15 else 0

@@ -1,0 +1,141 @@
+"""The events of a stream → the body that the same answer would have had at once. Pure.
+
+An exception among them becomes a body with its `__type`; a stream that is damaged, or stops before its usage was told,
+becomes an empty body.
+"""
+
+import base64
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from pipeline.providers.bedrock.errors import CUT_OFF
+from pipeline.providers.bedrock.eventstream import Corrupt, Decoder, Frame
+from pipeline.providers.json import count, dumped, mapping, parsed, string
+
+
+class Message:
+    """One answer, put together from Converse's events: also Nova's own, which have the same names."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[int, dict[str, Any]] = {}
+        self._inputs: dict[int, str] = {}
+        self._role = "assistant"
+        self._end: dict[str, Any] = {}
+        self._metadata: dict[str, Any] = {}
+        self.started = False  # something was said
+
+    def event(self, kind: str, data: Mapping[str, Any]) -> None:
+        if kind == "messageStart":
+            self._role = string(data.get("role")) or self._role
+        elif kind == "contentBlockStart":
+            called = mapping(mapping(data.get("start")).get("toolUse"))
+            if called:
+                self._blocks[count(data.get("contentBlockIndex"))] = {"toolUse": {**called, "input": {}}}
+        elif kind == "contentBlockDelta":
+            self._delta(count(data.get("contentBlockIndex")), mapping(data.get("delta")))
+        elif kind == "messageStop":
+            self._end = {key: data[key] for key in ("stopReason", "additionalModelResponseFields") if key in data}
+        elif kind == "metadata":
+            self._metadata = {key: value for key, value in data.items() if key != "p"}
+
+    def whole(self, *, needs_usage: bool = True) -> dict[str, Any] | None:
+        """The body; None before the end, which is the usage."""
+        if not self._end or (needs_usage and not self._metadata):
+            return None
+        for index, text in self._inputs.items():
+            self._blocks[index].setdefault("toolUse", {})["input"] = _input(text)
+        content = [self._blocks[index] for index in sorted(self._blocks)]
+        return {"output": {"message": {"role": self._role, "content": content}}, **self._end, **self._metadata}
+
+    def _delta(self, index: int, delta: Mapping[str, Any]) -> None:
+        block = self._blocks.setdefault(index, {})
+        text = string(delta.get("text"))
+        if text:
+            block["text"] = string(block.get("text")) + text
+        partial = string(mapping(delta.get("toolUse")).get("input"))
+        if partial:
+            self._inputs[index] = self._inputs.get(index, "") + partial
+        thought = mapping(delta.get("reasoningContent"))
+        if thought:
+            kept = block.setdefault("reasoningContent", {}).setdefault("reasoningText", {"text": ""})
+            kept["text"] += string(thought.get("text"))
+        self.started = self.started or bool(text or partial or thought.get("text") or thought.get("redactedContent"))
+
+
+class Chunks(Protocol):
+    """The pieces of one streamed answer."""
+
+    @property
+    def started(self) -> bool:
+        """Whether something was said."""
+        ...
+
+    def add(self, chunk: Mapping[str, Any]) -> None: ...
+
+    def whole(self) -> dict[str, Any] | None:
+        """The body that the answer would have had; None before its end."""
+        ...
+
+
+class Assembler:
+    """Takes bytes as they come; `take` gives a frame's content to what puts the answer together."""
+
+    def __init__(self, answer: Message | Chunks, take: Callable[[Frame], None]) -> None:
+        self._decoder = Decoder()
+        self._answer = answer
+        self._take = take
+        self._error: dict[str, Any] | None = None
+        self._corrupt = False
+
+    def feed(self, piece: bytes) -> bool:
+        if not self._corrupt:
+            try:
+                for frame in self._decoder.feed(piece):
+                    self._frame(frame)
+            except Corrupt:
+                self._corrupt = True
+        return self._answer.started
+
+    def finish(self, status: int, headers: Mapping[str, str]) -> bytes:  # noqa: ARG002 (the end is in the events)
+        if self._error is not None:
+            return dumped(self._error).encode()
+        whole = self._answer.whole()
+        return CUT_OFF if whole is None or self._corrupt else dumped(whole).encode()
+
+    def _frame(self, frame: Frame) -> None:
+        if frame.header(":message-type") == "event":
+            self._take(frame)
+        elif self._error is None:
+            self._error = _exception(frame)
+
+
+def converse_assembler() -> Assembler:
+    """Frames that are Converse's events."""
+    message = Message()
+    return Assembler(message, lambda frame: message.event(frame.header(":event-type"), mapping(parsed(frame.payload))))
+
+
+def invoke_assembler(chunks: Chunks) -> Assembler:
+    """Frames whose payload holds a chunk of the model's own in base64."""
+    return Assembler(chunks, lambda frame: chunks.add(mapping(parsed(_chunk(frame)))))
+
+
+def _chunk(frame: Frame) -> bytes:
+    try:
+        return base64.b64decode(string(mapping(parsed(frame.payload)).get("bytes")), validate=True)
+    except ValueError:
+        raise Corrupt("a chunk is no base64") from None
+
+
+def _exception(frame: Frame) -> dict[str, Any]:
+    """An exception or error of a stream, as the body of an answer would tell it."""
+    told = mapping(parsed(frame.payload))
+    kind = frame.header(":exception-type") or frame.header(":error-code") or "modelStreamErrorException"
+    words = string(told.get("message")) or string(told.get("Message")) or frame.header(":error-message")
+    return {**told, "__type": kind, "message": words or frame.payload[:500].decode("utf-8", "replace")}
+
+
+def _input(text: str) -> object:
+    """A tool's input as its answer would hold it; what is no JSON (a cut-off one) stays text."""
+    value = parsed(text.encode())
+    return text if value is None and text.strip() != "null" else value

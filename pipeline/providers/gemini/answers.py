@@ -1,0 +1,208 @@
+"""What generateContent answered: a reply, or a failure with its kind. Pure.
+
+Finish words: the API's own list, of 2024 to 2026, both services. Errors: google.rpc.Status, by its details first, then
+its status name, then the HTTP status, and text where nothing else says it.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from pipeline.errors import CallFailed, Kind
+from pipeline.providers.gemini.errors import Status, kind_of, limits_in, status_in
+from pipeline.providers.gemini.stream import CUT_OFF, joined
+from pipeline.providers.hints import limits_seen, retry_after_s, shortened
+from pipeline.types import Answered, Reply, Stop, Usage
+
+STOPS = {
+    "STOP": Stop.DONE,
+    "MAX_TOKENS": Stop.TRUNCATED,
+    "CONTINUATION": Stop.TRUNCATED,  # more would come in answer to another request, of a kind that we do not send
+    "SAFETY": Stop.BLOCKED,
+    "RECITATION": Stop.BLOCKED,  # with some text or none: what is left out would be lost silently
+    "LANGUAGE": Stop.BLOCKED,  # an unsupported language: of the content, and the same next time
+    "BLOCKLIST": Stop.BLOCKED,
+    "PROHIBITED_CONTENT": Stop.BLOCKED,
+    "SPII": Stop.BLOCKED,
+    "MODEL_ARMOR": Stop.BLOCKED,
+    "ESCALATION": Stop.BLOCKED,
+    "IMAGE_SAFETY": Stop.BLOCKED,
+    "IMAGE_PROHIBITED_CONTENT": Stop.BLOCKED,
+    "IMAGE_RECITATION": Stop.BLOCKED,
+}
+# Every other word is NO_ANSWER and tried again, being one sample's bad luck: OTHER, MALFORMED_FUNCTION_CALL, NO_IMAGE,
+# MALFORMED_RESPONSE, UNEXPECTED_TOOL_CALL, TOO_MANY_TOOL_CALLS, IMAGE_OTHER, FINISH_REASON_UNSPECIFIED, words to come.
+ENDS = {
+    "PUP_LIMITED_DISABLED": Kind.AUTH,  # the account is limited for breaking the terms of use
+    "MISSING_THOUGHT_SIGNATURE": Kind.INVALID_REQUEST,  # of the request, and the same next time
+}
+NUMBERS = (  # what Vertex says for the words when asked for `enum-encoding=int`, as a gateway may
+    *("FINISH_REASON_UNSPECIFIED", "STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER", "BLOCKLIST"),
+    *("PROHIBITED_CONTENT", "SPII", "MALFORMED_FUNCTION_CALL", "MODEL_ARMOR"),
+)
+REQUEST_IDS = ("x-goog-request-id", "x-request-id")
+
+
+def reply_in(answer: Answered) -> Reply:
+    """The answer in no dialect.
+
+    Raises:
+        CallFailed: it is none.
+    """
+    body = _answered(answer)
+    usage = _usage(body.get("usageMetadata"))
+    text, finish = _content(body)
+    stop = STOPS.get(finish)
+    blocked = _blocked(body)
+    if blocked and stop is None:
+        stop, text, finish = Stop.BLOCKED, "", blocked
+    if stop is None or (stop is Stop.DONE and not text):
+        kind = ENDS.get(finish, Kind.NO_ANSWER)
+        raise _failed(answer, body, kind, f"no usable content (finishReason {finish!r})", usage)
+    return Reply(
+        text,
+        stop,
+        finish,
+        usage,
+        model_version=_string(body.get("modelVersion")),
+        provider_request_id=_request_id(answer, body),
+        limits=limits_seen(answer.headers),
+        retry_after_s=retry_after_s(answer.headers),
+    )
+
+
+def count_in(answer: Answered) -> int:
+    """The tokens in an answer of countTokens.
+
+    Raises:
+        CallFailed: there are none.
+    """
+    body = _answered(answer)
+    tokens = _count(body.get("totalTokens"))
+    if not tokens:
+        raise _failed(answer, body, Kind.NO_ANSWER, "no totalTokens in the answer", None)
+    return tokens
+
+
+def _answered(answer: Answered) -> dict[str, Any]:
+    """The body of a 200 without an error in it; raises CallFailed for all else."""
+    parsed = _parsed(answer.body)
+    found = joined(parsed) if isinstance(parsed, list) else parsed
+    body = found if isinstance(found, dict) else {}
+    if answer.status != 200 or body.get("error"):
+        raise _failure(answer, body)
+    if not isinstance(found, dict):
+        kind = Kind.CONNECTION if answer.body == CUT_OFF else Kind.NO_ANSWER
+        raise _failed(answer, body, kind, "the answer is not JSON, or ends in the middle", Usage())
+    return body
+
+
+def _failure(answer: Answered, body: Mapping[str, Any]) -> CallFailed:
+    status = status_in(answer.status, body, answer.body)
+    usage = _usage(body["usageMetadata"]) if "usageMetadata" in body else None
+    return CallFailed(
+        kind_of(status),
+        shortened(status.message) or f"status {answer.status}",
+        status=answer.status,
+        retry_after_s=retry_after_s(answer.headers, status.message, status.retry_delay),
+        provider_request_id=_request_id(answer, body) or _told_id(status),
+        usage=usage,
+        limits=limits_seen(answer.headers) or limits_in(status),
+    )
+
+
+def _failed(answer: Answered, body: Mapping[str, Any], kind: Kind, message: str, usage: Usage | None) -> CallFailed:
+    said = _finish_message(body) or answer.body[:200].decode("utf-8", "replace")
+    return CallFailed(
+        kind,
+        shortened(f"{message}: {said}"),
+        status=answer.status,
+        provider_request_id=_request_id(answer, body),
+        usage=usage,
+        limits=limits_seen(answer.headers),
+        finish_reason=_content(body)[1] or None,
+        model_version=_string(body.get("modelVersion")),
+    )
+
+
+def _candidate(body: Mapping[str, Any]) -> dict[str, Any]:
+    candidates = body.get("candidates")
+    candidate = candidates[0] if isinstance(candidates, list) and candidates else None
+    return candidate if isinstance(candidate, dict) else {}
+
+
+def _finish_message(body: Mapping[str, Any]) -> str | None:
+    return _string(_candidate(body).get("finishMessage"))
+
+
+def _content(body: Mapping[str, Any]) -> tuple[str, str]:
+    """(text, or the arguments of the function called; finish word) of the first candidate."""
+    candidate = _candidate(body)
+    content = candidate.get("content")
+    parts = content.get("parts") if isinstance(content, dict) else None
+    parts = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    # The same call twice is one call. Different ones are all kept: validation will not take two records for one.
+    calls = list(dict.fromkeys(_calls(parts)))
+    texts = [_string(part.get("text")) or "" for part in parts if part.get("thought") is not True]
+    return "\n".join(calls) or "".join(texts), _word(candidate.get("finishReason"))
+
+
+def _calls(parts: list[dict[str, Any]]) -> Iterator[str]:
+    for part in parts:
+        call = part.get("functionCall")
+        if isinstance(call, dict):
+            arguments = call.get("args")  # left out when empty
+            yield orjson.dumps(arguments if isinstance(arguments, dict) else {}).decode()
+
+
+def _word(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(NUMBERS):
+        return NUMBERS[value]
+    return _string(value) or ""
+
+
+def _blocked(body: Mapping[str, Any]) -> str:
+    """Why the prompt was blocked, or ""."""
+    feedback = body.get("promptFeedback")
+    reason = feedback.get("blockReason") if isinstance(feedback, dict) else None
+    return str(reason) if isinstance(reason, str | int) and reason else ""
+
+
+def _usage(usage: object) -> Usage:
+    """The prompt's count includes cached tokens, the candidates' leaves thinking out; what is 0 is left out."""
+    if not isinstance(usage, dict):
+        return Usage()
+    thoughts = _count(usage.get("thoughtsTokenCount"))
+    return Usage(
+        _count(usage.get("promptTokenCount")) + _count(usage.get("toolUsePromptTokenCount")),
+        _count(usage.get("cachedContentTokenCount")),
+        0,
+        _count(usage.get("candidatesTokenCount")) + thoughts,
+        thoughts,
+    )
+
+
+def _request_id(answer: Answered, body: Mapping[str, Any]) -> str | None:
+    return _string(body.get("responseId")) or next(
+        (answer.headers[name] for name in REQUEST_IDS if answer.headers.get(name)), None
+    )
+
+
+def _told_id(status: Status) -> str | None:
+    return next((found for detail in status.details if (found := _string(detail.get("requestId")))), None)
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else 0
+
+
+def _string(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _parsed(body: bytes) -> object:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None

@@ -1,0 +1,139 @@
+"""What the body of an answer holds: its text, how it ended, what it used; as chat completions or as Responses. Pure.
+
+Nothing is taken for granted: a value of another type than it should have counts as missing.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+from msgspec import Struct
+
+from pipeline.types import Stop, Usage
+
+STOPS = {  # in lower case; a gateway may pass on the word of the provider behind it
+    **dict.fromkeys(("stop", "eos", "eos_token", "stop_sequence", "end_turn", "completed"), Stop.DONE),
+    **dict.fromkeys(("tool_calls", "function_call", "tool_use"), Stop.DONE),
+    **dict.fromkeys(("length", "max_tokens", "max_output_tokens", "model_length"), Stop.TRUNCATED),
+    **dict.fromkeys(("content_filter", "safety"), Stop.BLOCKED),
+    "refusal": Stop.REFUSED,
+}
+MOST_TOKENS = 2**53
+
+
+class Content(Struct, frozen=True):
+    text: str  # or the arguments of the function that was called
+    finish: str  # "" when the answer does not say
+    refusal: str = ""
+
+    @property
+    def stop(self) -> Stop | None:
+        """None for a word that is not known: such an answer is none."""
+        return Stop.REFUSED if self.refusal else STOPS.get(self.finish.lower())
+
+
+def content_of(body: Mapping[str, Any], tool: str) -> Content:
+    """The first choice; of several function calls the first of `tool`, else the first."""
+    if "output" in body and "choices" not in body:
+        return _of_response(body, tool)
+    choice = next(mappings(body.get("choices")), {})
+    message = mapping(choice.get("message"))
+    text = _called(_calls(message), tool)
+    if text is None:
+        text = text_of(message.get("content"))
+    return Content(text, string(choice.get("finish_reason")), string(message.get("refusal")))
+
+
+def usage_of(usage: object) -> Usage:
+    """As the provider counts: with cached reads in the input, and with reasoning in the output.
+
+    Some servers count reasoning beside the completion; their total tells. Some report more cached reads than input:
+    that is passed on, and cut where it is priced.
+    """
+    told = mapping(usage)
+    prompt = mapping(told.get("prompt_tokens_details") or told.get("input_tokens_details"))
+    output = mapping(told.get("completion_tokens_details") or told.get("output_tokens_details"))
+    input_tokens = count(told.get("prompt_tokens", told.get("input_tokens")))
+    output_tokens = count(told.get("completion_tokens", told.get("output_tokens")))
+    reasoning = count(output.get("reasoning_tokens"))
+    if reasoning and count(told.get("total_tokens")) == input_tokens + output_tokens + reasoning:
+        output_tokens += reasoning
+    return Usage(
+        input_tokens,
+        _first(prompt.get("cached_tokens"), told.get("prompt_cache_hit_tokens"), told.get("cached_tokens")),
+        _first(prompt.get("cache_write_tokens"), told.get("cache_creation_input_tokens")),
+        output_tokens,
+        reasoning,
+    )
+
+
+def text_of(content: object) -> str:
+    """Plain, or in parts."""
+    if isinstance(content, str):
+        return content
+    return "".join(string(part.get("text")) for part in mappings(content))
+
+
+def parsed(body: bytes) -> object:
+    """The body as JSON, or None."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def string(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def count(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_TOKENS else 0
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def mappings(value: object) -> Iterator[Mapping[str, Any]]:
+    yield from (item for item in (value if isinstance(value, list) else []) if isinstance(item, dict))
+
+
+def _calls(message: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """(name, arguments) of every function that the message calls; custom ones and the old form too."""
+    for call in mappings(message.get("tool_calls")):
+        for kind, arguments in (("function", "arguments"), ("custom", "input")):
+            if isinstance(call.get(kind), dict):
+                yield string(call[kind].get("name")), call[kind].get(arguments)
+    legacy = mapping(message.get("function_call"))
+    if legacy:
+        yield string(legacy.get("name")), legacy.get("arguments")
+
+
+def _called(calls: Iterator[tuple[str, object]], tool: str) -> str | None:
+    """The arguments as text; some servers send them as an object. None when nothing was called."""
+    texts = [
+        (name, arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode())
+        for name, arguments in calls
+        if isinstance(arguments, str | dict)
+    ]
+    return next((text for name, text in texts if name == tool), texts[0][1] if texts else None)
+
+
+def _of_response(body: Mapping[str, Any], tool: str) -> Content:
+    """A Responses body: messages and function calls among other items, such as reasoning."""
+    texts, refusal = [], ""
+    calls: list[tuple[str, object]] = []
+    for item in mappings(body.get("output")):
+        kind = string(item.get("type", "message"))
+        if kind in {"function_call", "custom_tool_call"}:
+            calls.append((string(item.get("name")), item.get("arguments", item.get("input"))))
+        for part in mappings(item.get("content") if kind == "message" else None):
+            texts.append(string(part.get("text")))
+            refusal = refusal or string(part.get("refusal"))
+    called = _called(iter(calls), tool)
+    reason = string(mapping(body.get("incomplete_details")).get("reason"))
+    return Content("".join(texts) if called is None else called, reason or string(body.get("status")), refusal)
+
+
+def _first(*counts: object) -> int:
+    return next((found for found in map(count, counts) if found), 0)

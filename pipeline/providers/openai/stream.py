@@ -1,0 +1,113 @@
+"""Server-sent events of an answer → the body that it would have had without streaming. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from pipeline.providers.openai.answers import mapping, mappings, parsed, string, text_of
+
+CUT_OFF = b""  # what a stream without its end is put together to
+WORDS = ("content", "refusal")
+THOUGHTS = ("reasoning_content", "reasoning")  # of compatible servers; not part of the answer
+PAGES = (b"{", b"[", b"<")  # how a body begins that is no stream
+ENDS = {"response.completed", "response.incomplete", "response.failed"}
+
+
+class Assembler:
+    """Takes the first choice of a chat completion, or the last event of a Responses stream."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._whole: dict[str, Any] = {}
+        self._message: dict[str, Any] = {"role": "assistant", "content": None}
+        self._tools: dict[object, dict[str, Any]] = {}  # by index, or by id where a server leaves the index out
+        self._finish: str | None = None
+        self._error: object = None
+        self._final: Mapping[str, Any] | None = None  # a Responses stream ends with its whole answer
+        self._first = False
+        self._ended = False
+        self._events = 0
+
+    def feed(self, piece: bytes) -> bool:
+        self._buffer = (self._buffer + piece).replace(b"\r\n", b"\n")
+        while b"\n\n" in self._buffer:
+            event, self._buffer = self._buffer.split(b"\n\n", 1)
+            self._event(event)
+        return self._first
+
+    def finish(self, status: int, headers: Mapping[str, str]) -> bytes:  # noqa: ARG002 (for wires whose end is a status)
+        rest, self._buffer = self._buffer, b""
+        if rest.strip():
+            self._event(rest)
+        if self._error is not None:
+            return orjson.dumps({**self._whole, "error": self._error})
+        if self._final is not None:
+            return orjson.dumps(self._final)
+        if not self._events and rest.lstrip().startswith(PAGES):
+            return rest  # an error page, or a server that does not stream
+        if self._finish is None and not self._ended:
+            return CUT_OFF
+        if self._tools:
+            self._message["tool_calls"] = list(self._tools.values())
+        choice = {"index": 0, "message": self._message, "finish_reason": self._finish}
+        return orjson.dumps({**self._whole, "choices": [choice]})
+
+    def _event(self, event: bytes) -> None:
+        lines = event.split(b"\n")
+        text = b"\n".join(line[5:].strip() for line in lines if line.startswith(b"data:"))
+        if not text:
+            return  # a comment, or noise
+        self._events += 1
+        if text == b"[DONE]":
+            self._ended = True
+        data = mapping(parsed(text))
+        kind = string(data.get("type"))
+        named_error = any(line.startswith(b"event:") and line[6:].strip() == b"error" for line in lines)
+        if data and (data.get("error") or named_error or kind == "error"):
+            self._error = data.get("error") or data
+        elif kind.startswith("response."):
+            self._response_event(kind, data)
+        else:
+            self._chunk(data)
+
+    def _chunk(self, data: Mapping[str, Any]) -> None:
+        self._whole |= {name: data[name] for name in ("id", "model", "usage") if data.get(name)}
+        for choice in mappings(data.get("choices")):
+            if choice.get("error"):
+                self._error = choice["error"]
+            if choice.get("index", 0) == 0:
+                self._delta(mapping(choice.get("delta")))
+                self._finish = string(choice.get("finish_reason")) or self._finish
+
+    def _delta(self, delta: Mapping[str, Any]) -> None:
+        for name in WORDS:
+            text = text_of(delta.get(name))
+            if text:
+                self._message[name] = (self._message.get(name) or "") + text
+                self._first = True
+        self._first = self._first or any(delta.get(name) for name in THOUGHTS)
+        for call in mappings(delta.get("tool_calls")):
+            which = call.get("index") if isinstance(call.get("index"), int) else call.get("id")
+            self._called(which if isinstance(which, int | str) else next(reversed(self._tools), 0), call)
+        if isinstance(delta.get("function_call"), dict):
+            self._first = True
+            _add(self._message.setdefault("function_call", {}), delta["function_call"])
+
+    def _called(self, which: object, call: Mapping[str, Any]) -> None:
+        for kind in ("function", "custom"):
+            if isinstance(call.get(kind), dict):
+                self._first = True
+                _add(self._tools.setdefault(which, {}).setdefault(kind, {}), call[kind])
+
+    def _response_event(self, kind: str, data: Mapping[str, Any]) -> None:
+        self._first = self._first or kind.endswith(".delta")
+        if kind in ENDS:
+            self._final = mapping(data.get("response"))
+
+
+def _add(kept: dict[str, str], delta: Mapping[str, Any]) -> None:
+    kept["name"] = kept.get("name") or string(delta.get("name"))
+    for name in ("arguments", "input"):
+        if string(delta.get(name)):
+            kept[name] = kept.get(name, "") + delta[name]

@@ -1,0 +1,126 @@
+"""OpenAI chat completions, and every server that speaks them: the request, and what becomes of the answer. Pure.
+
+What the job fixes is encoded once and stands first, byte-identical over rows; per call only the turns and the cap are.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from pipeline.errors import CallFailed, Kind
+from pipeline.job.settings import Model
+from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.hints import limits_seen, retry_after_s
+from pipeline.providers.openai.answers import content_of, parsed, string, usage_of
+from pipeline.providers.openai.errors import failure_of, is_error, no_answer, request_id
+from pipeline.providers.openai.stream import CUT_OFF, Assembler
+from pipeline.types import Answered, AnswerShape, Reply, Request, Stop
+
+BASE_URL = "https://api.openai.com/v1"
+OLD_CAP, NEW_CAP = "max_tokens", "max_completion_tokens"
+MAKES_OWN_CAP = re.compile(r"^(?:ft:)?(?:gpt-(?!oss)|chatgpt|o\d)")  # OpenAI's own; gpt-oss runs on servers of others
+NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
+NAME_CHARS = 64
+
+
+class OpenAIWire:
+    """`model.base_url` ends in /v1."""
+
+    name = "openai"
+
+    def __init__(self, model: Model, shape: AnswerShape) -> None:
+        self.url = self._url(model)
+        self._cap = self._cap_name(model)
+        self._shape = shape
+        self._tool = NOT_IN_NAMES.sub("_", shape.name)[:NAME_CHARS] or "record"
+        free: dict[str, Any] = {"model": model.name}
+        if model.temperature is not None:
+            free["temperature"] = model.temperature
+        if model.stream:
+            free |= {"stream": True, "stream_options": {"include_usage": True}}
+        self._free_head = orjson.dumps(free)[:-1]
+        self._head = orjson.dumps({**free, **_structured(shape, self._tool)})[:-1]
+        self._systems: dict[tuple[str, bool], bytes] = {}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url})"
+
+    def headers(self, body: bytes, secret: Secret, now: datetime) -> dict[str, str]:  # noqa: ARG002 (others sign)
+        return {"Authorization": f"Bearer {secret.value}", "Content-Type": "application/json"}
+
+    def body(self, request: Request) -> bytes:
+        turns = [{"role": turn.role, "content": _clean(turn.text)} for turn in request.turns]
+        messages = orjson.dumps(turns)[1:]
+        cap = f',"{self._cap}":{request.max_output_tokens}}}'.encode()
+        head = self._free_head if request.free_text else self._head
+        return head + b',"messages":[' + self._system(request.system, free_text=request.free_text) + messages + cap
+
+    def reply(self, answer: Answered) -> Reply:
+        if answer.body == CUT_OFF and answer.status == 200:
+            number, limits = request_id(answer, {}), limits_seen(answer.headers)
+            raise CallFailed(Kind.CONNECTION, "the answer broke off", 200, provider_request_id=number, limits=limits)
+        body = parsed(answer.body)
+        if answer.status != 200 or is_error(body):
+            raise failure_of(answer, body)
+        if not isinstance(body, dict):
+            raise no_answer(answer, {}, "the answer is not JSON", usage_of(None), "")
+        usage, content = usage_of(body.get("usage")), content_of(body, self._tool)
+        stop = content.stop
+        if stop is None or (stop is Stop.DONE and not content.text):
+            message = f"no content in the answer (finish_reason {content.finish!r})"
+            raise no_answer(answer, body, message, usage, content.finish)
+        return Reply(
+            content.refusal or content.text,
+            stop,
+            content.finish,
+            usage,
+            model_version=string(body.get("model")) or None,
+            provider_request_id=request_id(answer, body),
+            limits=limits_seen(answer.headers),
+            retry_after_s=retry_after_s(answer.headers),
+        )
+
+    def stream(self) -> Assembler:
+        return Assembler()
+
+    def _url(self, model: Model) -> str:
+        return (model.base_url or BASE_URL).rstrip("/") + "/chat/completions"
+
+    def _cap_name(self, model: Model) -> str:
+        """OpenAI's own models want the new name, and some refuse the old; servers of others may know only the old."""
+        return NEW_CAP if MAKES_OWN_CAP.match(model.name.rpartition("/")[2]) else OLD_CAP
+
+    def _system(self, system: str, *, free_text: bool) -> bytes:
+        """The system message, encoded once per job."""
+        found = self._systems.get((system, free_text))
+        if found is None:
+            text = system
+            if self._shape.mode == "json_object" and not free_text:
+                schema = orjson.dumps(self._shape.schema).decode()
+                text = (
+                    f"{system}\n\nAnswer with one JSON object of this JSON schema, and nothing else:\n{schema}".strip()
+                )
+            found = orjson.dumps({"role": "system", "content": _clean(text)}) + b"," if text else b""
+            self._systems[system, free_text] = found
+        return found
+
+
+def _structured(shape: AnswerShape, name: str) -> Mapping[str, Any]:
+    if shape.mode == "tool":
+        function = {"name": name, "strict": shape.strict, "parameters": shape.schema}
+        choice = {"type": "function", "function": {"name": name}}
+        return {"tools": [{"type": "function", "function": function}], "tool_choice": choice}
+    if shape.mode == "json_object":
+        return {"response_format": {"type": "json_object"}}
+    schema = {"name": name, "strict": shape.strict, "schema": shape.schema}
+    return {"response_format": {"type": "json_schema", "json_schema": schema}}
+
+
+def _clean(text: str) -> str:
+    """Lone surrogates cannot be sent; they become U+FFFD."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

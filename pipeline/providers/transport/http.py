@@ -1,0 +1,121 @@
+"""The hot path: one attempt per call over kept connections. Never retries, never waits for anything but the answer."""
+
+import asyncio
+from datetime import UTC, datetime
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from pipeline.errors import CallFailed, Kind
+from pipeline.job.settings import Limits
+from pipeline.providers import CountingWire, Credentials, EventAssembler, Wire
+from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.transport.connection import Headers, Raw, Receive, Take, Times, TooLarge
+from pipeline.providers.transport.pool import Client, Unsent
+from pipeline.types import Answered, Request
+
+if TYPE_CHECKING:
+    from pipeline.providers.transport.proxy import ProxiedClient
+
+CONNECT_TIMEOUT_S = 30.0
+
+
+class HttpTransport:
+    """Slots are admission's business: there are as many connections as there are calls."""
+
+    def __init__(self, limits: Limits, credentials: Credentials, *, stream: bool) -> None:
+        self._credentials = credentials
+        self._times = Times(limits.timeout_s, CONNECT_TIMEOUT_S, limits.idle_timeout_s if stream else None)
+        self._stream = stream
+        self._client = Client(self._times)
+
+    async def send(self, wire: Wire, request: Request) -> Answered:
+        """One attempt.
+
+        Raises:
+            CallFailed: no whole answer came (TIMEOUT, CONNECTION), or more than 32 MB of it (NO_ANSWER).
+        """
+        secret = await self._credentials.secret()
+        body = wire.body(request)
+        return await self.post(wire.url, body, wire.headers(body, secret, datetime.now(UTC)), secret, wire)
+
+    async def post(self, url: str, body: bytes, headers: dict[str, str], secret: Secret, wire: Wire) -> Answered:
+        """One POST and its answer, without the secret."""
+        events = _Events(wire) if self._stream else None
+        try:
+            raw = await self._post(url, headers, body, events)
+        except Unsent as unsent:
+            cause = unsent.__cause__
+            if isinstance(cause, TimeoutError):
+                raise CallFailed(Kind.TIMEOUT, f"no connection in time ({type(cause).__name__})", sent=False) from cause
+            text = f"no connection: {type(cause).__name__}: {cause}"[:500]
+            raise CallFailed(Kind.CONNECTION, text, sent=False) from cause
+        except TimeoutError as error:
+            raise CallFailed(Kind.TIMEOUT, f"no whole answer in time ({type(error).__name__})") from error
+        except TooLarge as error:
+            raise CallFailed(Kind.NO_ANSWER, str(error), status=error.status) from error
+        except (OSError, ValueError) as error:
+            raise CallFailed(Kind.CONNECTION, f"the connection broke: {type(error).__name__}: {error}"[:500]) from error
+        if events is None or events.assembler is None:
+            return Answered(raw.status, raw.headers, secret.redacted(raw.body))
+        body = secret.redacted(events.assembler.finish(raw.status, raw.headers))
+        return Answered(raw.status, raw.headers, body, events.ttft_ms)
+
+    async def post_counting(self, wire: CountingWire, body: bytes, now: datetime) -> Answered:
+        """A question for the provider's counting endpoint.
+
+        Raises:
+            CallFailed: as `send`.
+        """
+        secret = await self._credentials.secret()
+        return await self.post(wire.count_url, body, wire.headers(body, secret, now), secret, wire)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+        if "_proxied" in self.__dict__:
+            await self._proxied.aclose()
+        await self._credentials.aclose()
+
+    async def _post(self, url: str, headers: dict[str, str], body: bytes, receive: Receive | None) -> Raw:
+        proxy = proxy_of(url)
+        if proxy is None:
+            return await self._client.post(url, headers, body, receive)
+        return await self._proxied.post(url, headers, body, proxy, receive)
+
+    @cached_property
+    def _proxied(self) -> "ProxiedClient":
+        from pipeline.providers.transport.proxy import ProxiedClient  # noqa: PLC0415 (aiohttp takes a while, and few need it)
+
+        return ProxiedClient(self._times)
+
+
+class _Events:
+    """Who receives a streamed answer: events where it is one, else nobody, as for an error."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._clock = asyncio.get_running_loop().time
+        self._began_s = self._clock()
+        self.assembler: EventAssembler | None = None
+        self.ttft_ms: int | None = None
+
+    def __call__(self, status: int, headers: Headers) -> Take | None:
+        if status != 200 or "json" in headers.get("content-type", ""):
+            return None
+        self.assembler = self._wire.stream()
+        return self._take
+
+    def _take(self, piece: bytes) -> None:
+        if self.assembler is not None and self.assembler.feed(piece) and self.ttft_ms is None:
+            self.ttft_ms = round((self._clock() - self._began_s) * 1000)
+
+
+@lru_cache(maxsize=64)
+def proxy_of(url: str) -> str | None:
+    """The proxy that the environment (HTTPS_PROXY, NO_PROXY …) names for this URL; looked up once."""
+    parts = urlsplit(url)
+    if proxy_bypass(parts.hostname or ""):
+        return None
+    proxies = getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")

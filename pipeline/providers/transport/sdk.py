@@ -1,0 +1,130 @@
+"""The provider's official SDK as a transport: proxies, certificates and endpoints as the SDK's users have set them up.
+
+It carries the bytes of our own wire, and its answer is judged by our own wire: the SDK's models, parsers and error
+texts are passed by, and so are its retries, for there is one owner of retries. One file per SDK, imported when used.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import Protocol
+
+from pipeline.errors import CallFailed, JobError, Kind
+from pipeline.job.settings import Limits, Model
+from pipeline.providers import Credentials, Wire
+from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.transport.connection import MOST_BYTES
+from pipeline.types import Answered, Request
+
+CARRIERS = {  # provider → (module with `carrier`, extra that installs its SDK)
+    "openai": ("pipeline.providers.transport.sdk_openai", "openai"),
+    "sandbox": ("pipeline.providers.transport.sdk_openai", "openai"),
+    "azure": ("pipeline.providers.transport.sdk_openai", "azure"),
+    "anthropic": ("pipeline.providers.transport.sdk_anthropic", "anthropic"),
+    "bedrock": ("pipeline.providers.transport.sdk_aws", "aws"),
+    "gemini": ("pipeline.providers.transport.sdk_google", "google"),
+    "vertex": ("pipeline.providers.transport.sdk_google", "google"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One attempt, as the wire wants it sent."""
+
+    url: str
+    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An answer whose body is still to be read. Header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    pieces: AsyncIterator[bytes]
+
+
+class Carrier(Protocol):
+    """One SDK's client."""
+
+    async def ready(self, outgoing: Outgoing) -> None:
+        """What has to be made before a call like this can be sent. Takes its time, which is not the call's."""
+        ...
+
+    def exchange(self, outgoing: Outgoing) -> AbstractAsyncContextManager[Incoming]:
+        """Send once; the answer is open while the block lasts.
+
+        Raises:
+            CallFailed: TIMEOUT or CONNECTION, also while the answer is read within the block.
+        """
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+class SdkTransport:
+    """Where to, with what key and which bytes is the wire's to say; how they get there is the SDK's."""
+
+    def __init__(self, model: Model, limits: Limits, credentials: Credentials) -> None:
+        """Raises JobError: the SDK is not installed; prints the command that installs it."""
+        module, extra = CARRIERS[model.provider]
+        try:
+            self._carrier: Carrier = import_module(module).carrier(model, limits)
+        except ImportError as error:
+            raise JobError(
+                f'model.transport = "sdk" needs the official SDK of {model.provider} ({error}). '
+                f"Install it:  pip install 'ledger-pipeline[{extra}]'"
+            ) from None
+        self._timeout_s = limits.timeout_s
+        self._stream = model.stream
+        self._credentials = credentials
+
+    async def send(self, wire: Wire, request: Request) -> Answered:
+        """One attempt.
+
+        Raises:
+            CallFailed: no whole answer came (TIMEOUT, CONNECTION), or more than 32 MB of it (NO_ANSWER).
+        """
+        secret = await self._credentials.secret()
+        body = wire.body(request)
+        outgoing = Outgoing(wire.url, body, wire.headers(body, secret, datetime.now(UTC)), secret)
+        await self._carrier.ready(outgoing)
+        sent_s = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(self._timeout_s), self._carrier.exchange(outgoing) as incoming:
+                if self._stream and incoming.status == 200 and "json" not in incoming.headers.get("content-type", ""):
+                    body, ttft_ms = await _assembled(wire, incoming, sent_s)
+                else:
+                    body, ttft_ms = b"".join([piece async for piece in _bounded(incoming)]), None
+                return Answered(incoming.status, incoming.headers, secret.redacted(body), ttft_ms)
+        except TimeoutError as error:
+            raise CallFailed(Kind.TIMEOUT, f"no whole answer in {self._timeout_s:g} s") from error
+
+    async def aclose(self) -> None:
+        await self._carrier.aclose()
+        await self._credentials.aclose()
+
+
+async def _assembled(wire: Wire, incoming: Incoming, sent_s: float) -> tuple[bytes, int | None]:
+    """The body of a streamed answer, and the milliseconds to its first token."""
+    clock, events, first_s = asyncio.get_running_loop().time, wire.stream(), None
+    async for piece in _bounded(incoming):
+        if events.feed(piece) and first_s is None:
+            first_s = clock()
+    ttft_ms = None if first_s is None else round((first_s - sent_s) * 1000)
+    return events.finish(incoming.status, incoming.headers), ttft_ms
+
+
+async def _bounded(incoming: Incoming) -> AsyncIterator[bytes]:
+    size = 0
+    async for piece in incoming.pieces:
+        size += len(piece)
+        if size > MOST_BYTES:
+            words = f"an answer of more than {MOST_BYTES // 2**20} MB"
+            raise CallFailed(Kind.NO_ANSWER, words, status=incoming.status)
+        yield piece

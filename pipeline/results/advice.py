@@ -1,0 +1,54 @@
+"""What would make a job cheaper or faster, by what is on record of it."""
+
+from contextlib import closing
+from pathlib import Path
+from statistics import fmean
+
+from pipeline.admission.sizing import Sizing, sizing
+from pipeline.catalog.limit_profiles import profile_of
+from pipeline.documents.chunks import rough_tokens
+from pipeline.extraction.prepare import Prepared
+from pipeline.ledger.ledger import FILE, connect
+from pipeline.schema.answer_size import answer_tokens
+
+FIRST_ROWS = 64
+ENOUGH = 10  # answers on record from which to speak of the rest
+
+
+def sizing_of(prepared: Prepared, mean_input_tokens: float | None = None) -> Sizing | None:
+    """What an oversized model.max_output_tokens costs, by the answers on record, else by the schema's shape.
+
+    `mean_input_tokens` of a request; None: by the record, else by the first rows of the input.
+    """
+    on_record = _sizes_on_record(prepared)
+    if on_record is not None:
+        mean_input_tokens, longest = mean_input_tokens or on_record[0], on_record[1]
+    else:
+        longest = answer_tokens(prepared.shaped.shape.schema).high
+    if mean_input_tokens is None:
+        mean_input_tokens = _mean_of_first_rows(prepared)
+    model = prepared.job.model
+    return sizing(profile_of(model.provider, model.name), mean_input_tokens, longest, model.max_output_tokens)
+
+
+def _sizes_on_record(prepared: Prepared) -> tuple[float, float] | None:
+    """(mean input, 99th percentile of output) of answers to this very question form, when there are enough."""
+    ledger = Path(prepared.job.output.path) / FILE
+    if not ledger.exists():
+        return None
+    sql = (
+        "SELECT c.input_tokens, c.output_tokens FROM calls c JOIN runs USING (run) WHERE runs.request_hash = ? "
+        "AND c.http_status = 200 AND c.error_code IS NULL AND c.output_tokens > 0 ORDER BY c.call DESC LIMIT 4000"
+    )
+    with closing(connect(ledger, read_only=True)) as db:
+        found = db.execute(sql, (prepared.plan.request_hash,)).fetchall()
+    if len(found) < ENOUGH:
+        return None
+    outputs = sorted(output for _, output in found)
+    return fmean(inputs for inputs, _ in found), float(outputs[min(len(outputs) - 1, int(0.99 * len(outputs)))])
+
+
+def _mean_of_first_rows(prepared: Prepared) -> float:
+    rows = [row for row in next(prepared.source.batches(FIRST_ROWS), []) if row.problem is None]
+    most = prepared.plan.chunk_tokens
+    return prepared.plan.fixed_tokens + (fmean(min(most, rough_tokens(row.text)) for row in rows) if rows else 0.0)

@@ -1,0 +1,42 @@
+"""The output folder before a run: made ready, and looked at for a run that has finished already."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import JobError
+from pipeline.extraction.prepare import Prepared
+from pipeline.job.settings import Job
+from pipeline.ledger.ledger import Ledger
+from pipeline.results import write as results
+from pipeline.results.manifest import read_manifest
+
+
+def ready_folder(job: Job) -> Path:
+    """The output folder, made if need be."""
+    folder = Path(job.output.path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise JobError(
+            f"{job.file}: output.path = {str(folder)!r} is a file. Give a folder, with output.path or --output"
+        ) from None
+    except OSError as error:
+        raise JobError(f"{job.file}: output.path = {str(folder)!r} cannot be made: {error.strerror}") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise JobError(f"{job.file}: output.path = {str(folder)!r} is not writable for this user")
+    return folder
+
+
+def finished(prepared: Prepared, ledger: Ledger) -> dict[str, Any] | None:
+    """run.json, when it says that this very job has finished this very input and its files are in place."""
+    manifest = read_manifest(ledger.path.parent)
+    plan = prepared.plan
+    if manifest is None or manifest["state"] != "finished" or manifest["rows"]["pending"]:
+        return None
+    if not ledger.is_last(plan.request_hash, plan.doc_hash, prepared.source.fingerprint()):
+        return None
+    same = manifest["job"] == json.loads(json.dumps(prepared.job.as_dict()))
+    whole = all((ledger.path.parent / name).exists() for name in (results.RESULTS, results.CALLS))
+    return manifest if same and whole else None

@@ -1,0 +1,68 @@
+"""What the published files have in common: names, the job's constants, and sums."""
+
+import sys
+from array import array
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+from msgspec import Struct, field
+
+from pipeline.schema.arrow import RecordColumn
+
+ROW_GROUP_ROWS = 4096  # lines in memory at once
+COST = pa.decimal128(20, 10)
+RESULTS, CALLS, RUN = "results.parquet", "calls.parquet", "run.json"
+
+
+def cost_column(units: Sequence[int | None]) -> pa.Array:
+    """Units of 1e-10 USD, 0 or more, as USD: they are what the column's decimals are made of, in 16 bytes each."""
+    lower_halves = array("q", [number or 0 for number in units])
+    both_halves = array("q", bytes(16 * len(units)))
+    both_halves[sys.byteorder == "big" :: 2] = lower_halves
+    known = None
+    if None in units:
+        known = pa.array([number is not None for number in units], pa.bool_()).buffers()[1]
+    return pa.Array.from_buffers(COST, len(units), [known, pa.py_buffer(both_halves)])
+
+
+def batch_of(values: Mapping[str, Any], schema: pa.Schema) -> pa.RecordBatch:
+    """Columns by name, as arrays or as what these are made of, in the schema's order."""
+    arrays = [
+        found if isinstance(found := values[column.name], pa.Array) else pa.array(found, column.type)
+        for column in schema
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+class View(Struct, frozen=True):
+    """What the views need beside the ledger: the job's constants, the typed record and the kept columns."""
+
+    provider: str
+    model: str
+    prompt_version: str
+    feature: str
+    stream: bool
+    betas: tuple[str, ...]
+    priced: bool
+    per_chunk: bool  # merge = "none"
+    record: RecordColumn
+    kept_schema: pa.Schema
+
+
+class Totals(Struct):
+    """Sums over the published files, for run.json. `usd_units` is in 1e-10 USD."""
+
+    total: int = 0
+    ok: int = 0
+    failed: int = 0
+    pending: int = 0
+    failed_by_code: Counter[str] = field(default_factory=Counter)
+    tokens: Counter[str] = field(default_factory=Counter)
+    usd_units: int = 0
+    calls: int = 0
+    rate_limited: int = 0
+    repairs: int = 0
+    repaired: int = 0
+    answer_from: Counter[str] = field(default_factory=Counter)

@@ -1,0 +1,128 @@
+"""The end of a session: what the ledger holds becomes the published files, and how it went becomes run.json."""
+
+import base64
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+from msgspec import Struct
+
+from pipeline.crash_points import crash_point
+from pipeline.extraction.prepare import Prepared
+from pipeline.extraction.prompt_cache import Caching, saved_usd
+from pipeline.ledger.ledger import Ledger
+from pipeline.results import write as results
+from pipeline.results.advice import sizing_of
+from pipeline.results.manifest import manifest_of
+from pipeline.schema.arrow import RecordColumn
+from pipeline.types import ParkReason
+
+KEPT = "kept_schema"
+
+
+class Ended(Struct, frozen=True):
+    """How a session ended. `manifest` is run.json."""
+
+    manifest: dict[str, Any]
+    park: ParkReason | None
+    message: str  # why it was parked, in full
+    unsaved: str | None = None  # why a remote output has not all that is in its mirror
+
+
+class End(Struct, frozen=True):
+    """How a session came to its end, before anything is published."""
+
+    stopped: ParkReason | None
+    message: str
+    over_budget: tuple[str, ...]  # tenants whose rows are left for another day, in words
+    only_some: bool  # it was to run some rows only
+    limits_key: str  # under which `learned` is kept
+    learned: Mapping[str, Any]
+    waited_share: Mapping[str, float]
+    events: tuple[Mapping[str, Any], ...]
+    caching: Caching
+
+
+class Publisher:
+    """Of one session, which begins when it is made."""
+
+    def __init__(self, prepared: Prepared, ledger: Ledger, column: RecordColumn) -> None:
+        self._prepared = prepared
+        self._ledger = ledger
+        self._column = column
+        self._folder = ledger.path.parent
+        self._started = datetime.now(UTC)
+
+    def begun(self, total: int) -> None:
+        """Say in run.json that a session is going on."""
+        totals = results.Totals(total=total, pending=total)
+        self._write(manifest_of(self._prepared, totals, "running", None, self._started))
+
+    def publish(self, end: End) -> Ended:
+        """Write both Parquet files, close the session in the ledger, write run.json."""
+        totals = self._files()
+        self._ledger.remember(end.limits_key, json.dumps(end.learned))
+        park, message = end.stopped, end.message
+        if park is None and end.over_budget:
+            park, message = ParkReason.BUDGET, "; ".join(end.over_budget)
+        park = park if totals.pending else None
+        state, reason = "finished", str(park) if park else None
+        if totals.pending:
+            state = "interrupted" if park is ParkReason.INTERRUPTED else "parked"
+            reason = reason or ("pilot" if end.only_some else None)
+        self._ledger.end(state, reason)
+        crash_point("session-ended")
+        manifest = manifest_of(self._prepared, totals, state, reason, self._started)
+        manifest["waited_share"] = dict(end.waited_share)
+        manifest["events"] = list(end.events)
+        advised = sizing_of(self._prepared) if totals.calls else None
+        manifest["advice"] = [] if advised is None else [advised.told]
+        manifest["caching"] = self._cached(end.caching, totals)
+        self._write(manifest)
+        return Ended(manifest, park, message if park else "")
+
+    def _files(self) -> results.Totals:
+        prepared, ledger, job = self._prepared, self._ledger, self._prepared.job
+        kept_schema = prepared.source.kept_schema(_remembered_schema(ledger))
+        view = results.View(
+            provider=job.model.provider,
+            model=job.model.name,
+            prompt_version=job.prompt_version,
+            feature=job.name,
+            stream=job.model.stream,
+            betas=job.model.betas,
+            priced=prepared.rate is not None,
+            per_chunk=job.extract.merge == "none",
+            record=self._column,
+            kept_schema=kept_schema,
+        )
+        crash_point("publishing")
+        totals = results.publish(self._folder, ledger.path, ledger.run, view, prepared.source.kept())
+        crash_point("published")
+        _remember_schema(ledger, kept_schema)
+        return totals
+
+    def _cached(self, caching: Caching, totals: results.Totals) -> dict[str, Any]:
+        """What was decided of prompt caching, the share of input that came from a cache, and what that saved."""
+        read, written = totals.tokens["cached_input_tokens"], totals.tokens["cache_write_tokens"]
+        rate, whole = self._prepared.rate, totals.tokens["input_tokens"]
+        return {
+            "decision": caching.told,
+            "hit_rate": round(read / whole, 4) if whole else 0.0,
+            "saved_usd": None if rate is None else f"{saved_usd(read, written, rate):.6f}",
+        }
+
+    def _write(self, manifest: dict[str, Any]) -> None:
+        results.write_json(self._folder / results.RUN, manifest)
+
+
+def _remembered_schema(ledger: Ledger) -> pa.Schema | None:
+    """The types of the kept columns on earlier runs, so that a column that is all null tonight keeps its type."""
+    text = ledger.remembered(KEPT)
+    return None if text is None else pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))
+
+
+def _remember_schema(ledger: Ledger, schema: pa.Schema) -> None:
+    ledger.remember(KEPT, base64.b64encode(schema.serialize().to_pybytes()).decode())

@@ -1,0 +1,32 @@
+"""Ledger + input → results.parquet, calls.parquet and run.json: views, made anew and published atomically.
+
+One pass in input order, in batches: memory does not grow with the number of rows.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline.ledger.ledger import connect
+from pipeline.results.calls import CALL_SCHEMA, call_batches
+from pipeline.results.files import write_json, write_parquet
+from pipeline.results.layout import CALLS, RESULTS, RUN, Totals, View
+from pipeline.results.rows import result_batches, results_schema
+from pipeline.types import TOKENS, tenant_hash
+
+__all__ = ["CALLS", "RESULTS", "RUN", "TOKENS", "Totals", "View", "publish", "tenant_hash", "write_json"]
+
+
+def publish(folder: Path, ledger: Path, run: int, view: View, kept: Iterator[pa.RecordBatch]) -> Totals:
+    """Write both Parquet files of `run` and return their sums. `kept` runs over the input's rows in order."""
+    totals = Totals()
+    for orphan in folder.glob("*.tmp"):
+        orphan.unlink()
+    with closing(connect(ledger, read_only=True)) as db:
+        db.execute("BEGIN")  # one snapshot for both files
+        batches = result_batches(db, run, view, kept, totals)
+        write_parquet(folder / RESULTS, results_schema(view), batches)
+        write_parquet(folder / CALLS, CALL_SCHEMA, call_batches(db, run, view, totals))
+    return totals

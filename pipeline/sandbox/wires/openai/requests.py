@@ -1,0 +1,211 @@
+"""A chat completion request, judged as strictly as the provider would: a question, or the provider's own error. Pure.
+
+The order of the checks is the order in which a caller mends them: body, model, messages, shape, parameters, length.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from pipeline.catalog.windows import ModelLimits, limits_of
+from pipeline.sandbox.exchange import Question, tokens_of
+from pipeline.sandbox.wires.openai.errors import refusal
+from pipeline.sandbox.wires.openai.shapes import Message, shape_of
+
+PARAMETERS = {
+    *("audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs"),
+    *("max_completion_tokens", "max_tokens", "messages", "metadata", "modalities", "model", "n"),
+    *("parallel_tool_calls", "prediction", "presence_penalty", "prompt_cache_key", "prompt_cache_retention"),
+    *("reasoning_effort", "response_format", "safety_identifier", "seed", "service_tier", "stop", "store"),
+    *("stream", "stream_options", "temperature", "tool_choice", "tools", "top_logprobs", "top_p", "user"),
+    *("verbosity", "web_search_options"),
+}
+ROLES = ("system", "assistant", "user", "function", "tool", "developer")
+CAPS = ("max_completion_tokens", "max_tokens")
+REASONING = re.compile(r"^(?:ft:)?(?:o\d|gpt-[56](?!.*chat))")
+FIXED_TEMPERATURE = re.compile(r"^(?:ft:)?(?:o\d|gpt-5(?:-mini|-nano|-pro)?(?:-\d|$))")
+MISSING_MODEL = "missing-model"
+MESSAGE_TOKENS = 3
+
+
+def question_of(body: bytes, deployment: str | None = None) -> Question:
+    """The question in a request body; a deployment named by the URL stands for the model.
+
+    Raises:
+        Refused: as the provider would.
+    """
+    try:
+        request = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise refusal(400, f"the JSON body of the request cannot be parsed: {error}") from None
+    if not isinstance(request, dict):
+        raise refusal(400, "the body of the request should be a JSON object")
+    unknown = sorted(set(request) - PARAMETERS)
+    if unknown:
+        raise refusal(400, f"Unrecognized request argument{'s' * (len(unknown) > 1)} supplied: {', '.join(unknown)}")
+    model = _model(request if deployment is None else {"model": deployment})
+    messages = _messages(request.get("messages"))
+    shape = shape_of(request, messages)
+    _check_numbers(request, model)
+    limits = _limits(model)
+    cap = _cap(request, model, limits)
+    prompt_tokens = MESSAGE_TOKENS + shape.tokens
+    prompt_tokens += sum(MESSAGE_TOKENS + tokens_of(message.text) for message in messages)
+    _check_length(prompt_tokens, cap or 0, limits)
+    stream, stream_usage = _stream(request)
+    document, errors = _turns(messages)
+    return Question(
+        model, document, prompt_tokens, cap, shape.schema, errors, shape.tool, shape.tool_forced, stream, stream_usage
+    )
+
+
+def _model(request: Mapping[str, Any]) -> str:
+    model = request.get("model")
+    if not isinstance(model, str) or not model:
+        raise refusal(400, "you must provide a model parameter")
+    if model == MISSING_MODEL:
+        message = f"The model `{model}` does not exist or you do not have access to it."
+        raise refusal(404, message, code="model_not_found")
+    return model
+
+
+def _messages(messages: object) -> list[Message]:
+    if messages is None:
+        raise refusal(400, "Missing required parameter: 'messages'.", "messages", "missing_required_parameter")
+    if not isinstance(messages, list):
+        raise refusal(400, "Invalid type for 'messages': expected an array of objects.", "messages", "invalid_type")
+    if not messages:
+        message = "Invalid 'messages': empty array. Expected an array with minimum length 1."
+        raise refusal(400, message, "messages", "empty_array")
+    found: list[Message] = []
+    tools_called = False
+    for index, message in enumerate(messages):
+        where = f"messages[{index}]"
+        if not isinstance(message, dict):
+            raise refusal(400, f"Invalid type for '{where}': expected an object.", where, "invalid_type")
+        role = message.get("role")
+        if role not in ROLES:
+            listed = ", ".join(f"'{known}'" for known in ROLES)
+            text = f"Invalid value: {role!r}. Supported values are: {listed}."
+            raise refusal(400, text, f"{where}.role", "invalid_value")
+        if role == "tool" and not tools_called:
+            raise refusal(400, "messages with role 'tool' must follow a message with 'tool_calls'.", f"{where}.role")
+        tools_called = bool(message.get("tool_calls")) or (role == "tool" and tools_called)
+        found.append(Message(role, _text(message, where)))
+    return found
+
+
+def _text(message: Mapping[str, Any], where: str) -> str:
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list) and all(isinstance(part, dict) for part in content):
+        for number, part in enumerate(content):
+            if part.get("type") != "text" or not isinstance(part.get("text"), str):
+                place = f"{where}.content[{number}]"
+                raise refusal(400, f"the sandbox reads text parts only; '{place}' is none.", place, "invalid_value")
+        return "".join(part["text"] for part in content)
+    calls = message.get("tool_calls")
+    if content is None and message["role"] == "assistant" and (calls or message.get("refusal")):
+        return orjson.dumps(calls).decode() if calls else str(message["refusal"])
+    expected = "expected one of a string or array of objects"
+    text = f"Invalid type for '{where}.content': {expected}, but got {type(content).__name__} instead."
+    raise refusal(400, text, f"{where}.content", "invalid_type")
+
+
+def _turns(messages: Sequence[Message]) -> tuple[str, str | None]:
+    """The document, and what was wrong with an answer to it that came before."""
+    first = next((index for index, message in enumerate(messages) if message.role == "user"), None)
+    if first is None:
+        return messages[-1].text, None
+    later = messages[first + 1 :]
+    answered = any(message.role == "assistant" for message in later)
+    errors = later[-1].text if answered and later[-1].role in {"user", "tool"} else None
+    return messages[first].text, errors
+
+
+@lru_cache(maxsize=256)
+def _limits(model: str) -> ModelLimits:
+    return limits_of(model)
+
+
+def _cap(request: Mapping[str, Any], model: str, limits: ModelLimits) -> int | None:
+    given = [name for name in CAPS if request.get(name) is not None]
+    if len(given) > 1:
+        raise refusal(400, "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.")
+    if not given:
+        return None
+    name = given[0]
+    cap = request[name]
+    if name == "max_tokens" and REASONING.match(model):
+        text = (
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+        )
+        raise refusal(400, text, name, "unsupported_parameter")
+    if not isinstance(cap, int) or isinstance(cap, bool):
+        raise refusal(400, f"Invalid type for '{name}': expected an integer.", name, "invalid_type")
+    if cap < 1:
+        text = f"Invalid '{name}': integer below minimum value. Expected a value >= 1, but got {cap} instead."
+        raise refusal(400, text, name, "integer_below_min_value")
+    if limits.known and cap > limits.max_output_tokens:
+        most = limits.max_output_tokens
+        text = f"{name} is too large: {cap}. This model supports at most {most} completion tokens."
+        raise refusal(400, text, name, "invalid_value")
+    return cap
+
+
+def _check_numbers(request: Mapping[str, Any], model: str) -> None:
+    for name, low, high in (
+        ("temperature", 0, 2),
+        ("top_p", 0, 1),
+        ("presence_penalty", -2, 2),
+        ("frequency_penalty", -2, 2),
+    ):
+        value = request.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise refusal(400, f"Invalid type for '{name}': expected a number.", name, "invalid_type")
+        if not low <= value <= high:
+            side, code = (
+                ("below minimum", "decimal_below_min_value")
+                if value < low
+                else ("above maximum", "decimal_above_max_value")
+            )
+            raise refusal(
+                400, f"Invalid '{name}': decimal {side} value. Expected {low} to {high}, got {value}.", name, code
+            )
+    temperature = request.get("temperature")
+    if temperature not in {None, 1} and FIXED_TEMPERATURE.match(model):
+        text = (
+            f"Unsupported value: 'temperature' does not support {temperature} with this model. Only the default (1) is."
+        )
+        raise refusal(400, text, "temperature", "unsupported_value")
+    if request.get("n") not in {None, 1}:
+        raise refusal(400, "the sandbox gives one choice: leave out 'n', or set it to 1.", "n", "invalid_value")
+
+
+def _check_length(prompt_tokens: int, cap_tokens: int, limits: ModelLimits) -> None:
+    most = limits.context_tokens
+    if prompt_tokens <= limits.max_input_tokens and prompt_tokens + cap_tokens <= most:
+        return
+    asked = f"{prompt_tokens} tokens in the messages and {cap_tokens} in the completion"
+    text = f"This model's maximum context length is {most} tokens. However, there are {asked}. Shorten the messages."
+    raise refusal(400, text, "messages", "context_length_exceeded")
+
+
+def _stream(request: Mapping[str, Any]) -> tuple[bool, bool]:
+    """(stream, usage at its end)."""
+    stream, options = request.get("stream") or False, request.get("stream_options")
+    if not isinstance(stream, bool):
+        raise refusal(400, "Invalid type for 'stream': expected a boolean.", "stream", "invalid_type")
+    if options is None:
+        return stream, False
+    if not stream:
+        raise refusal(400, "The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options")
+    if not isinstance(options, dict):
+        raise refusal(400, "Invalid type for 'stream_options': expected an object.", "stream_options", "invalid_type")
+    return stream, options.get("include_usage") is True

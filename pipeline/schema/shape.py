@@ -1,0 +1,141 @@
+"""The user's schema: loaded from its file, hashed, and put into the provider's dialect. Once per job."""
+
+import difflib
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import json
+import re
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from msgspec import Struct, field
+from pydantic import BaseModel
+
+from pipeline.catalog import modes
+from pipeline.errors import JobError
+from pipeline.schema.dialects.rewrite import PLAIN, Back, Dialect, dialects_for, restored, rewrite
+from pipeline.schema.json_schema import original_of
+from pipeline.types import AnswerShape
+
+NAME = re.compile(r"[^a-zA-Z0-9_-]+")
+LONGEST_NAME = 64
+WAY_OUT = "ask for less in one schema, or set extract.mode = 'auto', which takes a mode that can say it"
+
+
+class Shaped(Struct, frozen=True):
+    """A model in a provider's dialect. `original` is Pydantic's schema with our marks, `back` the way back to it."""
+
+    shape: AnswerShape
+    original: dict[str, Any]
+    rewritten: bool  # whether answers have to be restored
+    notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    back: Back = field(default_factory=Back)
+
+
+def load_model(spec: str) -> type[BaseModel]:
+    """The class named by FILE.py:Class (an absolute path) or module:Class.
+
+    Raises:
+        JobError: names the file, the line and the cause.
+    """
+    place, _, name = spec.rpartition(":")
+    module = _from_file(Path(place)) if place.endswith(".py") else _imported(place)
+    found = getattr(module, name, None)
+    if found is None:
+        models = [key for key, value in vars(module).items() if inspect.isclass(value) and issubclass(value, BaseModel)]
+        close = difflib.get_close_matches(name, models, n=1, cutoff=0.4)
+        there = f" Did you mean {close[0]!r}?" if close else f" Models there: {', '.join(models) or 'none'}"
+        raise JobError(f"{place}: has no class {name!r} (extract.schema).{there}")
+    if not (inspect.isclass(found) and issubclass(found, BaseModel)):
+        raise JobError(f"{place}: {name} is {found!r}, not a subclass of pydantic.BaseModel (extract.schema)")
+    return found
+
+
+def source_hash(model: type[BaseModel], spec: str) -> str:
+    """Hash of the schema and of the source that holds its validators: a change of either makes outcomes anew."""
+    place = spec.rpartition(":")[0]
+    try:
+        source = (
+            Path(place).read_text(encoding="utf-8") if place.endswith(".py") else inspect.getsource(sys.modules[place])
+        )
+    except (OSError, TypeError, KeyError):
+        source = ""
+    canonical = json.dumps(original_of(model).schema, sort_keys=True)
+    return hashlib.blake2b(f"{canonical}\0{source}".encode(), digest_size=16).hexdigest()
+
+
+def shape_for(model: type[BaseModel], provider: str, mode: str, *, model_name: str = "", api: str = "") -> Shaped:
+    """The model as `provider` is asked for it in `mode`; with `auto`, in the strictest mode that can say it all."""
+    original = original_of(model)
+    wrong = modes.mode_problem(provider, model_name, api, mode)
+    problems = (*original.problems, *([wrong] if wrong else []))
+    if problems:
+        shape = AnswerShape(
+            _shape_name(model.__name__), modes.mode_for(provider, model_name, api, mode), {}, strict=False
+        )
+        return Shaped(shape, original.schema, rewritten=False, problems=problems)
+    tries = [
+        (one, dialect, rewrite(original.schema, dialect))
+        for one in modes.modes_for(provider, model_name, api, mode)
+        for dialect in _dialects(provider, one, model_name, api)
+    ]
+    chosen, dialect, asked = next((one for one in tries if not one[2].problems), tries[0])
+    notes = asked.notes
+    if dialect is not tries[0][1]:
+        notes = (f"asked for by {dialect.name}, because {tries[0][1].name} cannot: {tries[0][2].problems[0]}", *notes)
+    shape = AnswerShape(_shape_name(model.__name__), chosen, asked.schema, strict=dialect.enforced)
+    way_out = (WAY_OUT,) if asked.problems and not rewrite(original.schema, PLAIN).problems else ()
+    return Shaped(shape, original.schema, not asked.back.plain, notes, (*asked.problems, *way_out), asked.back)
+
+
+def restore(shaped: Shaped, data: Any) -> Any:  # noqa: ANN401 (any JSON value)
+    """An answer as the model takes it."""
+    return restored(shaped.back, data) if shaped.rewritten else data
+
+
+def _dialects(provider: str, mode: str, model_name: str, api: str) -> tuple[Dialect, ...]:
+    strict_tools = modes.ability_of(provider, model_name, api).strict_tools
+    return dialects_for(provider, mode, model_name, strict_tools=strict_tools)
+
+
+def _shape_name(name: str) -> str:
+    """A class's name as all providers take one: Box[int] has brackets."""
+    return NAME.sub("_", name).strip("_-")[:LONGEST_NAME] or "Record"
+
+
+def _imported(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except Exception as error:  # noqa: BLE001 (the user's module may raise anything)
+        raise JobError(f"{name}: cannot be imported (extract.schema): {type(error).__name__}: {error}") from None
+
+
+def _from_file(path: Path) -> ModuleType:
+    if not path.exists():
+        raise JobError(f"{path}: no such file (extract.schema)")
+    name = hashlib.blake2b(str(path).encode(), digest_size=16).hexdigest()
+    spec = importlib.util.spec_from_file_location(f"_pipeline_schema_{name}", path)
+    if spec is None or spec.loader is None:
+        raise JobError(f"{path}: cannot be loaded (extract.schema)")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # pydantic looks annotations up there
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise JobError(f"{error.filename}: line {error.lineno}: {error.msg} (extract.schema)") from None
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        where = f"line {lines[-1]}: " if lines else ""
+        raise JobError(f"{path}: {where}{type(error).__name__}: {error} (extract.schema)") from None
+    finally:
+        sys.path.remove(str(path.parent))
+    return module

@@ -1,0 +1,169 @@
+"""How a run shows itself while it goes on: a panel on a terminal, plain lines elsewhere, JSON lines where asked for."""
+
+import shutil
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from pipeline import console as saying
+from pipeline.admission.governor import LaneView
+from pipeline.money import from_units, money
+from pipeline.telemetry.snapshot import WORDS, Reading, waited_for
+from pipeline.text import duration, inert
+
+if TYPE_CHECKING:  # 60 ms, for terminals only
+    from rich.live import Live
+    from rich.text import Text
+
+PANEL_EVERY_S = 0.25
+LINE_EVERY_S = 10.0
+BAR_CELLS = 30
+
+
+class Display(Protocol):
+    """`every_s`: how often it wants to be shown something."""
+
+    every_s: float
+
+    def show(self, reading: Reading) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def display_for(stream: TextIO) -> Display:
+    if saying.in_json():
+        return JsonLines()
+    return Panel(stream) if stream.isatty() else PlainLines()
+
+
+class PlainLines:
+    """For logs."""
+
+    every_s = LINE_EVERY_S
+
+    def show(self, reading: Reading) -> None:
+        saying.write(line(reading) + "\n")
+
+    def close(self) -> None:
+        """Nothing stands on the screen."""
+
+
+class JsonLines:
+    """For programs that read logs; `event` is `progress`."""
+
+    every_s = LINE_EVERY_S
+
+    def show(self, reading: Reading) -> None:
+        saying.emit({"event": "progress", **reading.as_json()})
+
+    def close(self) -> None:
+        """Nothing stands on the screen."""
+
+
+class Panel:
+    """Some lines at the bottom of the terminal, drawn anew; whatever else is written goes above them."""
+
+    every_s = PANEL_EVERY_S
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._live: Live | None = None
+
+    def show(self, reading: Reading) -> None:
+        from rich.console import Console  # noqa: PLC0415 (for terminals only)
+        from rich.live import Live  # noqa: PLC0415
+
+        if self._live is None:
+            console = Console(file=self._stream, highlight=False, markup=False, emoji=False)
+            self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
+            self._live.start()
+        width = shutil.get_terminal_size().columns
+        self._live.update(panel(reading, width), refresh=True)
+
+    def close(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+
+# ── texts ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def line(reading: Reading) -> str:
+    """One line, the most important first."""
+    limits, failed = reading.limits, sum(reading.failed.values())
+    parts = [
+        f"{reading.done:,}/{reading.total:,} rows",
+        f"{reading.ok:,} ok",
+        f"{failed:,} failed",
+        f"{limits.in_flight}/{limits.slots} calls",
+        money(reading.spent_units) + ("" if reading.cap_usd is None else f" of ${reading.cap_usd}"),
+    ]
+    if reading.rows_per_s is not None:
+        parts.append(f"{reading.rows_per_s:,.1f} rows/s")
+    if reading.left_s is not None:
+        parts.append(f"about {duration(reading.left_s)} left")
+    if (lane := reading.binding) is not None:
+        parts.append(_lane(lane))
+    if waited := waited_for(limits.waited_share):
+        parts.append(f"waiting for {waited}")
+    return " · ".join(parts)
+
+
+def panel(reading: Reading, width: int) -> "Text":
+    """The panel's lines, none longer than `width`."""
+    from rich.text import Text  # noqa: PLC0415 (for terminals only)
+
+    lines = [text if len(text) <= width else text[: width - 1] + "…" for text in panel_lines(reading, width)]
+    return Text("\n".join(lines), no_wrap=True)
+
+
+def panel_lines(reading: Reading, width: int) -> list[str]:
+    limits = reading.limits
+    share = reading.done / reading.total if reading.total else 1.0
+    cells = min(BAR_CELLS, max(8, width // 4))
+    full = round(share * cells)
+    left = "" if reading.left_s is None else f"   about {duration(reading.left_s)} left"
+    pace = "" if reading.rows_per_s is None else f"   {reading.rows_per_s:,.1f} rows/s"
+    bar = "━" * full + "─" * (cells - full)
+    causes = ", ".join(f"{count:,} {code}" for code, count in reading.failed.items())
+    failed = f"{sum(reading.failed.values()):,} failed" + (f" ({causes})" if causes else "")
+    slots = f"{limits.in_flight} in flight of {limits.slots} slots ({limits.concurrency} at most)"
+    found = [
+        f"{inert(reading.name)}  {bar}  {reading.done:,}/{reading.total:,} rows  {share:.0%}{left}",
+        f"  rows    {reading.ok:,} ok · {reading.repaired:,} repaired · {failed}",
+        f"  cost    {_cost(reading)}",
+        f"  calls   {slots} · {reading.calls:,} answered · {reading.rate_limited:,} × 429{pace}",
+        *(f"  limit   {_lane(lane)}" for lane in limits.lanes if lane.limit_per_minute > 0),
+    ]
+    if waited := waited_for(limits.waited_share):
+        found.append(f"  waits   {waited}")
+    return found
+
+
+def _cost(reading: Reading) -> str:
+    parts = [f"{money(reading.spent_units)} spent"]
+    if reading.expected_usd is not None:
+        most = max(reading.expected_usd, from_units(reading.spent_units))
+        parts.append(f"${most:,.2f} expected" if most >= 1 else f"${most:.4f} expected")
+    parts.append("no cap" if reading.cap_usd is None else f"${reading.cap_usd} cap")
+    return " · ".join(parts)
+
+
+def _lane(lane: LaneView) -> str:
+    """In use, left and limit: `input tokens 12k in use, 38k left of 200k a minute (headers)`."""
+    name = WORDS.get(lane.name, lane.name).removesuffix(" per minute")
+    others = f", {lane.others:.0%} taken by others" if lane.others >= 0.05 else ""
+    left = max(0.0, lane.level)
+    return (
+        f"{name} {_short(lane.in_flight)} in use, {_short(left)} left of {_short(lane.limit_per_minute)} a minute "
+        f"({lane.source}{others})"
+    )
+
+
+def _short(amount: float) -> str:
+    """Three digits or so: 950, 12k, 1.8M."""
+    for size, sign in ((1e6, "M"), (1e3, "k")):
+        if amount >= 10 * size:
+            return f"{amount / size:,.0f}{sign}"
+        if amount >= size:
+            return f"{amount / size:.1f}{sign}".replace(".0", "")
+    return f"{amount:.0f}"

@@ -1,0 +1,39 @@
+"""A call as other programs are told of it: the fields of calls.parquet."""
+
+from typing import Any
+
+from pipeline.job.settings import Job
+from pipeline.ledger.records import Call
+from pipeline.money import from_units
+from pipeline.results.write import TOKENS, tenant_hash
+
+
+def call_fields(call: Call, job: Job) -> dict[str, Any]:
+    """A call in the fields of calls.parquet."""
+    send = call.send
+    return {
+        "request_id": send.request_id,
+        "provider_request_id": call.provider_request_id,
+        "row": send.row,
+        "id": send.id,
+        "chunk": send.chunk,
+        "purpose": str(send.purpose),
+        "attempt": send.attempt,
+        "retry_count": send.attempt - 1,
+        "provider": job.model.provider,
+        "model": job.model.name,
+        "model_version": call.model_version,
+        "betas": list(job.model.betas),
+        "http_status": call.http_status,
+        "error_code": call.error_code,
+        "finish_reason": call.finish_reason,
+        **{name: getattr(call.usage, name) for name in TOKENS},
+        "cost_usd": None if call.cost_units is None else f"{from_units(call.cost_units):.10f}",
+        "wait_ms": call.wait_ms,
+        "ttft_ms": call.ttft_ms,
+        "latency_ms": call.latency_ms,
+        "stream": job.model.stream,
+        "feature": job.name,
+        "tenant_hash": tenant_hash(send.tenant),
+        "prompt_version": job.prompt_version,
+    }

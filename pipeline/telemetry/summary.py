@@ -1,0 +1,160 @@
+"""What the verbs tell people, as text: the summary of a run, its status, an estimate, costs."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from pipeline.errors import CallFailed
+from pipeline.ledger.records import Send
+from pipeline.money import money
+from pipeline.telemetry.snapshot import WORDS, waited_for
+from pipeline.text import duration, inert
+
+MOST_NAMED = 10  # lost calls
+LONGEST_TOLD_S = 366 * 86400.0
+
+
+def summary(manifest: dict[str, Any], folder: str, next_step: str) -> str:
+    """The end of a run, from its manifest: every figure in it can be found in run.json."""
+    rows, tokens = manifest["rows"], manifest["tokens"]
+    failed = ", ".join(
+        f"{count} {code}" for code, count in sorted(manifest["failed_by_code"].items(), key=lambda i: -i[1])
+    )
+    cost = manifest["cost_usd"]
+    lines = [
+        ("rows", f"{rows['total']:,}   {rows['ok']:,} ok · {rows['failed']:,} failed · {rows['pending']:,} pending"),
+        ("repaired", f"{manifest['repaired_rows']:,} rows, with {manifest['repairs']:,} repair calls"),
+        ("failed", failed or "none"),
+        ("calls", f"{manifest['calls']:,}   {manifest['rate_limited']:,} answered 429 and waited out"),
+        ("waited", waited_for(manifest.get("waited_share") or {}) or "for nothing"),
+        ("tokens", _tokens(tokens)),
+        ("cost", f"${cost} by {manifest['price_table']}" if cost is not None else "unknown: no price for this model"),
+        ("time", duration(manifest["seconds"])),
+        ("results", f"{folder}/results.parquet, calls.parquet, run.json"),
+    ]
+    cached = manifest.get("caching") or {}
+    if cached.get("hit_rate"):
+        saved = "" if cached["saved_usd"] is None else f", which saved ${cached['saved_usd']}"
+        lines.append(("cache", f"{cached['hit_rate']:.0%} of input tokens were read from the provider's cache{saved}"))
+    if manifest.get("free_rows"):
+        lines.insert(
+            2, ("free", f"{manifest['free_rows']:,} rows answered by a duplicate or an earlier run, at no cost")
+        )
+    reason = f" ({manifest['reason']})" if manifest["reason"] else ""
+    lines += [("advice", text) for text in manifest.get("advice", ())]
+    head = f"{inert(manifest['job']['name'])}: {manifest['state']}{reason}"
+    body = "\n".join(f"  {name:<9} {text}" for name, text in lines)
+    return f"{head}\n{body}" + (f"\n\n{next_step}" if next_step else "")
+
+
+def _tokens(tokens: dict[str, int]) -> str:
+    into = f"{tokens['input_tokens']:,} in ({tokens['cached_input_tokens']:,} cached)"
+    return f"{into} · {tokens['output_tokens']:,} out ({tokens['reasoning_tokens']:,} reasoning)"
+
+
+def status_text(found: dict[str, Any]) -> str:
+    rows = found["rows"]
+    failed = ", ".join(f"{count} {code}" for code, count in sorted(found["failed_by_code"].items()))
+    lines = [
+        f"{inert(found['name'])}: {found['state']}" + (f" ({found['reason']})" if found["reason"] else ""),
+        f"  rows      {rows['total']:,}   {rows['ok']:,} ok · {rows['failed']:,} failed · {rows['pending']:,} pending",
+        f"  failed    {failed or 'none'}",
+        f"  calls     {found['calls']:,}   {found['rate_limited']:,} answered 429",
+        f"  cost      {'unknown' if found['cost_usd'] is None else '$' + found['cost_usd']}",
+        f"  started   {found['started_at']}",
+    ]
+    if (now := found.get("now")) is not None:
+        lines += _now_lines(now)
+    if found["held_by"]:
+        lines.append(f"  held by   {found['held_by']}")
+    return "\n".join(lines)
+
+
+def _now_lines(now: dict[str, Any]) -> list[str]:
+    """What a run that goes on does at this moment."""
+    pace = "" if now["rows_per_s"] is None else f"   {now['rows_per_s']:,.1f} rows/s"
+    left = "" if now["seconds_left"] is None else f"   about {duration(now['seconds_left'])} left"
+    lines = [f"  now       {now['in_flight']} calls in flight of {now['slots']} slots{pace}{left}"]
+    lines += [
+        f"  limit     {WORDS.get(limit['of'], limit['of'])}: {limit['in_use']:,} in use, {limit['left']:,} left of "
+        f"{limit['limit_per_minute']:,} a minute ({limit['source']})"
+        for limit in now["limits"]
+    ]
+    waited = waited_for(now["waited_share"])
+    return lines + ([f"  waits     {waited}"] if waited else [])
+
+
+def estimate_text(report: dict[str, Any]) -> str:
+    """The dry-run as people read it."""
+    cost, seconds = report["cost_usd"], report["seconds"]
+    money_line = "unknown: no price for this model"
+    if cost is not None:
+        money_line = f"${cost['low']} low · ${cost['expected']} expected · ${cost['high']} high"
+    lines = [
+        f"{report['name']}: {report['model']} ({report['provider']})",
+        f"  rows      {report['rows']:,}",
+        f"  requests  {report['requests']:,}, and {_expected(report['repair_requests'])} repairs",
+        f"  input     {_expected(report['input_tokens'])} tokens",
+        f"  output    {_expected(report['output_tokens'])} tokens",
+        f"  cost      {money_line}",
+        f"  time      about {duration(seconds['expected'])}, up to {duration(seconds['high'])}",
+        *(f"  advice    {text}" for text in report.get("advice", ())),
+        "  because",
+        *(f"    - {line}" for line in report["assumptions"]),
+    ]
+    return "\n".join(lines)
+
+
+def _expected(band: dict[str, Any]) -> str:
+    return f"{band['expected']:,} ({band['low']:,} to {band['high']:,})"
+
+
+def costs_text(by: str, groups: Sequence[dict[str, Any]]) -> str:
+    lines = [f"{by:<24} {'calls':>8} {'input tokens':>14} {'output tokens':>14} {'cost':>16}"]
+    lines += [
+        f"{inert(group[by] or '-'):<24} {group['calls']:>8,} {group['input_tokens']:>14,} "
+        f"{group['output_tokens']:>14,} {'$' + group['cost_usd']:>16}"
+        for group in groups
+    ]
+    return "\n".join(lines)
+
+
+def books_text(found: dict[str, Any]) -> str:
+    """Our books beside a provider's, a line for each day, model and measure."""
+    lines = [f"{'day':<12} {'model':<32} {'measure':<14} {'ours':>18} {'theirs':>18} {'theirs - ours':>18}"]
+    for group in found["groups"]:
+        for measure in found["compared"]:
+            one = group[measure]
+            lines.append(
+                f"{group['day'] or '-':<12} {inert(group['model'] or '-'):<32} {measure:<14} {one['ours']:>18} "
+                f"{one['theirs']:>18} {one['difference']:>18}"
+            )
+    lines.append("they agree" if found["agrees"] else "they do not agree")
+    if found["unknown_calls"]:
+        lines.append(
+            f"{found['unknown_calls']:,} calls of ours have no known fate; they may have been billed up to "
+            f"${found['at_risk_usd']} that is not in our figures"
+        )
+    return "\n".join(lines)
+
+
+def lost_text(lost: Sequence[Send]) -> str:
+    """The calls that were in flight when the last session died, by name."""
+    most = money(sum(send.at_risk_units for send in lost))
+    lines = [f"the last session died with {len(lost)} calls in flight, which may have cost up to {most}:"]
+    lines += [
+        f"  row {send.row} ({send.id!r}), chunk {send.chunk}, {send.purpose}, call {send.request_id}"
+        for send in lost[:MOST_NAMED]
+    ]
+    if len(lost) > MOST_NAMED:
+        lines.append(f"  and {len(lost) - MOST_NAMED} more; all are in calls.parquet with error_code 'lost'")
+    return "\n".join(lines)
+
+
+def parked_text(failure: CallFailed, now: datetime) -> str:
+    """The provider's words, and when it says that they no longer hold."""
+    seconds = failure.retry_after_s
+    if seconds is None or not 0 < seconds < LONGEST_TOLD_S:
+        return str(failure)
+    ends = (now + timedelta(seconds=seconds)).strftime("%Y-%m-%d %H:%M UTC")
+    return f"{failure}. By the provider's own word that ends at {ends}, in {duration(seconds)}"

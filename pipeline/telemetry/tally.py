@@ -1,0 +1,43 @@
+"""Running counts of a session, and amounts as people read them."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from msgspec import Struct, field
+
+from pipeline.ledger.records import Call
+from pipeline.types import Outcome, Status
+
+
+class Tally(Struct):
+    """Running counts of one session; `total` is of the whole input."""
+
+    total: int = 0
+    ok: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    repaired: int = 0
+    calls: int = 0
+    rate_limited: int = 0
+    usd_units: int = 0  # 1e-10 USD
+    on_call: Callable[[Call], None] | None = None  # who else is to be told
+    on_outcome: Callable[[Outcome], None] | None = None
+
+    def called(self, call: Call) -> None:
+        if self.on_call is not None:
+            self.on_call(call)
+        self.calls += 1
+        self.rate_limited += call.error_code == "rate_limited"
+        self.usd_units += call.cost_units or 0
+
+    def concluded(self, outcome: Outcome) -> None:
+        if self.on_outcome is not None:
+            self.on_outcome(outcome)
+        self.repaired += outcome.repaired
+        if outcome.status is Status.OK:
+            self.ok += 1
+        else:
+            self.failed[str(outcome.error_code)] += 1
+
+    @property
+    def done(self) -> int:
+        return self.ok + self.failed.total()

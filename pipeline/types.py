@@ -1,0 +1,200 @@
+"""The values that flow through a run: row → chunks → requests → replies → outcome.
+
+Frozen and dull: no behaviour but arithmetic, no I/O, nothing imported from the rest of the package.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+
+
+class Row(Struct, frozen=True):
+    """One input row. `problem` is set when it cannot be used (it then ends as `bad_row`) and `text` is then empty."""
+
+    index: int  # position in the input, from 0
+    id: str
+    text: str
+    tenant: str | None
+    values: Mapping[str, Any]  # the columns that the prompt names, beside the text
+    problem: str | None = None
+
+
+class Chunk(Struct, frozen=True):
+    """A piece of a row's text: `text == row.text[start:end]`; `tokens` as counted, or roughly (see chunking)."""
+
+    number: int  # from 0
+    start: int
+    end: int
+    text: str
+    tokens: int
+
+
+class Purpose(StrEnum):
+    """Why a request is sent."""
+
+    EXTRACT = "extract"
+    REPAIR = "repair"
+
+
+class Turn(Struct, frozen=True):
+    """One message after the system prompt; `role` is `user` or `assistant`, whatever a wire calls them."""
+
+    role: str
+    text: str
+
+
+class AnswerShape(Struct, frozen=True):
+    """What an answer must look like, in the dialect of one provider and mode. Made once per job."""
+
+    name: str  # the schema's class name
+    mode: str  # json_schema, tool or json_object
+    schema: Mapping[str, Any]  # JSON Schema as this provider takes it
+    strict: bool  # whether the provider is asked to enforce it
+
+
+class Request(Struct, frozen=True):
+    """One question for a model, before any provider's dialect. `key` is the hash of all that can change the answer."""
+
+    key: bytes  # 16 bytes
+    row: int
+    row_id: str
+    chunk: int
+    purpose: Purpose
+    system: str
+    turns: tuple[Turn, ...]
+    max_output_tokens: int
+    input_tokens: int  # estimate of what the provider will count, fixed overhead included
+    input_tokens_ceiling: int  # never less than what the provider can bill
+    tenant: str | None = None
+    free_text: bool = False  # asked for in plain words, with no schema: a first reading, or a summary
+
+
+class Usage(Struct, frozen=True):
+    """Tokens of one attempt. `input_tokens` includes cached reads and writes; `output_tokens` includes reasoning."""
+
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.cached_input_tokens + other.cached_input_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+            self.output_tokens + other.output_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+        )
+
+
+class Stop(StrEnum):
+    """How an answer ended, over all providers' words for it."""
+
+    DONE = "done"
+    TRUNCATED = "truncated"  # the output cap or the context window cut it off
+    REFUSED = "refused"  # the model declined
+    BLOCKED = "blocked"  # a safety or content filter stopped it
+
+
+class Lane(StrEnum):
+    """The dimensions a provider limits."""
+
+    REQUESTS = "requests"
+    INPUT_TOKENS = "input_tokens"
+    OUTPUT_TOKENS = "output_tokens"
+    TOKENS = "tokens"  # input and output together
+
+
+class LimitSeen(Struct, frozen=True):
+    """What a provider's headers said about one lane, at the time the request was admitted there."""
+
+    lane: Lane
+    limit: float | None  # per minute
+    remaining: float | None
+    reset_s: float | None  # seconds until full
+
+
+class Reply(Struct, frozen=True):
+    """One answer that counts as one, in no provider's dialect. `text` is JSON, or the arguments of the forced tool."""
+
+    text: str
+    stop: Stop
+    finish_reason: str  # as the provider said it
+    usage: Usage
+    model_version: str | None = None
+    provider_request_id: str | None = None
+    limits: tuple[LimitSeen, ...] = ()
+    retry_after_s: float | None = None  # a 200 may carry a hint too
+
+
+class Answered(Struct, frozen=True):
+    """A raw HTTP answer, as the transport hands it to a wire. Header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    ttft_ms: int | None = None  # time to first token, when streaming
+
+
+class Status(StrEnum):
+    """Where a row ends. Exactly one of them."""
+
+    OK = "ok"
+    FAILED = "failed"
+    PENDING = "pending"  # the run was parked before it
+
+
+class ErrorCode(StrEnum):
+    """Why a row failed: the contract's section 4."""
+
+    BAD_ROW = "bad_row"
+    CONTEXT_EXCEEDED = "context_exceeded"
+    TRUNCATED = "truncated"
+    INVALID_OUTPUT = "invalid_output"
+    REFUSED = "refused"
+    BLOCKED = "blocked"
+    INVALID_REQUEST = "invalid_request"
+    PROVIDER_ERROR = "provider_error"
+    TIMEOUT = "timeout"
+    RATE_LIMITED = "rate_limited"
+
+
+class ParkReason(StrEnum):
+    """Why a run stops early with its rows left pending."""
+
+    AUTH = "auth"
+    QUOTA = "quota"
+    MODEL_UNAVAILABLE = "model_unavailable"
+    OUTAGE = "outage"
+    BUDGET = "budget"
+    DISK_FULL = "disk_full"
+    INTERRUPTED = "interrupted"
+
+
+class Outcome(Struct, frozen=True):
+    """Where a row's content ended, found by the content's hash. `records` holds JSON objects, one per result row."""
+
+    doc: bytes  # content hash of the row under this job, 16 bytes
+    row: int  # the row that paid for it
+    status: Status
+    records: tuple[str, ...] = ()  # one, or one per chunk with merge = "none"
+    error_code: ErrorCode | None = None
+    error: str | None = None
+    repaired: bool = False
+    conflicts: tuple[str, ...] = ()
+    chunks: int = 1
+    finish_reason: str | None = None
+    model_version: str | None = None
+    latency_ms: int | None = None
+    answer_from: str | None = None  # call, duplicate or ledger
+
+
+def tenant_hash(tenant: str | None) -> str | None:
+    return None if tenant is None else hashlib.sha256(tenant.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+TOKENS = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
