@@ -21,11 +21,16 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 from virtual_time import run as in_virtual_time
 
-from pipeline.admission.gate import LocalGate, Needs
+from pipeline.admission.gate import TenantOverBudget
 from pipeline.admission.governor import Governor, LimitRules
-from pipeline.admission.queue import Admission, Stopped, TenantOverBudget
-from pipeline.engine.call import Caller, RowFailed, RowLife
+from pipeline.admission.needs import Needs
+from pipeline.admission.queue import Admission
+from pipeline.admission.stop import Stopped
+from pipeline.engine.ask import RowFailed, RowLife
+from pipeline.engine.call import Caller
+from pipeline.engine.lanes.live import Carrier, LiveLane
 from pipeline.errors import CallFailed, Kind
+from pipeline.job.settings import Limits
 from pipeline.money import Rate, cost_usd, worst_case_usd
 from pipeline.telemetry.tally import Tally
 from pipeline.types import Purpose, Reply, Request, Stop, Turn, Usage
@@ -130,9 +135,10 @@ async def _night(seed, cap_usd, tenant_cap_usd, rows, provider):
     chance = provider.chance
     rules = LimitRules(concurrency=CONCURRENCY, max_usd=cap_usd, tenant_max_usd_per_day=tenant_cap_usd)
     governor = Governor(rules)
-    admission = Admission(governor, asyncio.get_running_loop().time)
-    prepared = SimpleNamespace(rate=RATE, job=SimpleNamespace(limits=SimpleNamespace(max_attempts=6, hedge_after=0.0)))
-    caller = Caller(prepared, Memory(), LocalGate(admission, Needs(RATE, admission)), provider, provider, Tally())
+    admission = Admission(governor, Needs(RATE, governor), asyncio.get_running_loop().time)
+    memory = Memory()
+    lane = LiveLane(Limits(), RATE, memory, admission, Carrier(provider, provider), Tally())
+    caller = Caller(memory, lane)
     over = set()
 
     async def row(number):

@@ -10,11 +10,10 @@ meanings from here.
 import json
 import re
 import tomllib
-import types
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import click
 from msgspec import NODEFAULT
@@ -22,8 +21,8 @@ from msgspec.structs import FieldInfo, fields
 
 from pipeline.cli import main as cli
 from pipeline.errors import JobError
-from pipeline.job.file import SECTIONS, TOP_KEYS, resolve
-from pipeline.job.settings import KEY_ENV, Job
+from pipeline.job.file import SECTIONS, TOP_KEYS, plain_type, resolve
+from pipeline.job.settings import KEY_ENV, Count, Job, Positive, PositiveSpan, Share, Span
 from pipeline.providers import FROM_ENVIRONMENT
 
 DOCS = Path(__file__).parent
@@ -44,8 +43,8 @@ UNITS = {  # end of a key → unit; the first that fits
     "workers": "processes",
 }
 KINDS = {str: "text", bool: "`true` or `false`", int: "whole number", float: "number", Decimal: "number"}
-PROBES = (-1, 0, 1000)
-RANGES = {PROBES: "", (0, 1000): ", 0 or more", (1000,): ", more than 0", (0,): ", from 0 to 1"}  # by what is accepted
+RANGES = {Share: ", from 0 to 1", Span: ", 0 or more", Count: ", 0 or more"}
+RANGES |= {Positive: ", more than 0", PositiveSpan: ", more than 0", Decimal: ", 0 or more"}
 
 JOB_FILE = """\
 <!-- Written by docs/generate.py from pipeline/job/settings.py: mend those, and run it. -->
@@ -146,6 +145,8 @@ limits.timeout_s = 60  # One attempt in all, from connecting to the last byte; w
 limits.idle_timeout_s = 15  # The longest silence between bytes, only with `model.stream`; then as `timeout_s`.
 limits.max_attempts = 3  # How often one call is tried, the first time included, if it fails with a 5xx, a timeout, a
   broken connection or an empty answer. After that the row ends as `provider_error` or `timeout`. A 429 does not count.
+limits.max_wait_s = 900  # How long a request that was answered with a 429 waits out rate limits, from its first 429 on;
+  then its row ends as `rate_limited`. 0: as long as it takes.
 limits.workers = 2  # Processes that share the rows, for when one core is not enough: a call costs some 0.2 ms of CPU,
   so that one process makes some 4,000 calls a second. Limits, budgets and the ledger stay one. A worker that dies is
   replaced, and its calls in flight are booked as lost. Each takes some 150 MB.
@@ -239,13 +240,11 @@ def pages() -> dict[str, str]:
 
 
 def settings() -> Iterator[tuple[str, FieldInfo, Any]]:
-    """(section.key, field, type without its `| None`) of every setting."""
+    """(section.key, field, type) of every setting."""
     for section, owner in (("", Job), *SECTIONS.items()):
         for field in fields(owner):
             if section or field.name in TOP_KEYS:
-                kind = field.type
-                optional = get_origin(kind) in {types.UnionType, Union}
-                yield f"{section}.{field.name}".lstrip("."), field, get_args(kind)[0] if optional else kind
+                yield f"{section}.{field.name}".lstrip("."), field, field.type
 
 
 def meanings() -> dict[str, tuple[str, str]]:
@@ -279,12 +278,14 @@ def _example(section: str) -> str:
 
 def _values(key: str, kind: Any) -> str:
     """Two cells: what the setting takes, and in what unit."""
+    told = kind
+    kind, _ = plain_type(kind)
     if get_origin(kind) is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(kind)) + " | "
     if get_origin(kind) is tuple or kind in {str, bool}:
         return KINDS.get(kind, "list of texts") + " | "
-    taken = RANGES.get(tuple(value for value in PROBES if not _refusal((key, value))), "")
-    unit = next((unit for end, unit in UNITS.items() if key.endswith(end)), "share" if taken == RANGES[0,] else "")
+    taken = RANGES.get(told, RANGES.get(kind, ""))
+    unit = next((unit for end, unit in UNITS.items() if key.endswith(end)), "share" if told is Share else "")
     return f"{KINDS[kind]}{taken} | {unit}"
 
 
@@ -306,12 +307,9 @@ def _meaning(key: str) -> str:
     return meanings()[key][1] + (f" When empty, from the environment: {', '.join(told)}." if told else "")
 
 
-def _refusal(changed: tuple[str, Any] | None = None) -> str:
-    """Why the examples, with one of them changed, are no job; or nothing."""
+def _refusal() -> str:
+    """Why the examples are no job; or nothing."""
     table = tomllib.loads("\n".join(_example(section) for section in ("", *SECTIONS)))
-    if changed:
-        section, _, key = changed[0].rpartition(".")
-        table[section][key] = changed[1]
     try:
         resolve(table, DOCS / "example.toml")
     except JobError as error:

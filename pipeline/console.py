@@ -1,4 +1,6 @@
-"""The one way to standard error while a run goes on: lines for people, or one JSON object a line.
+"""The one way to standard error while a run goes on: lines for people, one JSON object a line, or nothing at all.
+
+A program that imports us hears nothing until it, or our command line, has called `speak`.
 
 A terminal that is gone must not cost a run: what cannot be written is not written.
 """
@@ -11,11 +13,11 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-_format = "text"
+_format = "off"
 
 
 def speak(log_format: str) -> None:
-    """`text` or `json`, for the rest of the process."""
+    """`text`, `json` or `off`, for the rest of the process."""
     global _format  # noqa: PLW0603 (one standard error, one format)
     _format = log_format
 
@@ -38,12 +40,18 @@ def emit(value: dict[str, Any]) -> None:
 
 
 def write(text: str) -> None:
+    if _format == "off":
+        return
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(text)
         sys.stderr.flush()
 
 
-@atexit.register
+def own_stderr() -> None:
+    """For a process that is ours: when it ends, what nobody reads any more is no failure."""
+    atexit.register(_let_go)
+
+
 def _let_go() -> None:
     """Drop what could not be written: Python would try once more at its end, and exit with 120 for it."""
     try:

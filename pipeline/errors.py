@@ -7,7 +7,7 @@ failed; `LedgerError` is the durable record refusing to go on. Nothing else is r
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pipeline.types import LimitSeen, Usage
+from pipeline.types import Dimension, LimitSeen, Usage
 
 
 class JobError(Exception):
@@ -22,7 +22,7 @@ class LedgerError(Exception):
 
 
 class Kind(StrEnum):
-    """Why an attempt failed, as far as it matters for what to do next. `retrying.decide` is the one reader."""
+    """Why an attempt failed, as far as it matters for what to do next. `policy.decide` is the one reader."""
 
     THROTTLED = "throttled"  # a rate limit: wait, the attempt is not spent
     OVERLOADED = "overloaded"  # 5xx, 529: the provider's trouble, for everybody
@@ -35,6 +35,9 @@ class Kind(StrEnum):
     AUTH = "auth"  # the key or role is not good for this
     QUOTA = "quota"  # the account is empty, or the day's allowance is used up
     MODEL_UNAVAILABLE = "model_unavailable"  # no such model, or no access to it
+
+
+FATE_UNKNOWN = {Kind.TIMEOUT, Kind.CONNECTION}
 
 
 @dataclass(slots=True)
@@ -51,6 +54,12 @@ class CallFailed(Exception):
     finish_reason: str | None = None
     model_version: str | None = None
     sent: bool = True  # False: it surely never reached the provider, so it cannot have cost anything
+    short: Dimension | None = None  # what a 429 says is used up
+
+    @property
+    def fate_unknown(self) -> bool:
+        """Whether nobody can say what it cost: it went out, and nothing that is billed by came back."""
+        return self.kind in FATE_UNKNOWN and self.sent and self.usage is None
 
     def __str__(self) -> str:
         where = f"HTTP {self.status}" if self.status is not None else "no HTTP answer"

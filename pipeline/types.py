@@ -100,7 +100,7 @@ class Stop(StrEnum):
     BLOCKED = "blocked"  # a safety or content filter stopped it
 
 
-class Lane(StrEnum):
+class Dimension(StrEnum):
     """The dimensions a provider limits."""
 
     REQUESTS = "requests"
@@ -110,9 +110,9 @@ class Lane(StrEnum):
 
 
 class LimitSeen(Struct, frozen=True):
-    """What a provider's headers said about one lane, at the time the request was admitted there."""
+    """What a provider's headers said about one dimension, at the time the request was admitted there."""
 
-    lane: Lane
+    dimension: Dimension
     limit: float | None  # per minute
     remaining: float | None
     reset_s: float | None  # seconds until full
@@ -175,6 +175,14 @@ class ParkReason(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+class AnswerFrom(StrEnum):
+    """Where a row's answers came from: results.parquet's `answer_from`. Only a call costs anything in this run."""
+
+    CALL = "call"
+    DUPLICATE = "duplicate"  # the same request, in this run
+    LEDGER = "ledger"  # an earlier run
+
+
 class Outcome(Struct, frozen=True):
     """Where a row's content ended, found by the content's hash. `records` holds JSON objects, one per result row."""
 
@@ -190,7 +198,7 @@ class Outcome(Struct, frozen=True):
     finish_reason: str | None = None
     model_version: str | None = None
     latency_ms: int | None = None
-    answer_from: str | None = None  # call, duplicate or ledger
+    answer_from: AnswerFrom | None = None
 
 
 def tenant_hash(tenant: str | None) -> str | None:

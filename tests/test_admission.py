@@ -13,9 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.admission.first_calls import WRITES_CACHE, FirstCalls
+from pipeline.admission.gate import NeverFits, TenantOverBudget
 from pipeline.admission.governor import Governor, LimitRules, Need, Ticket, Used
-from pipeline.admission.queue import Admission, NeverFits, Stopped, TenantOverBudget
-from pipeline.types import Lane, LimitSeen, ParkReason
+from pipeline.admission.queue import Admission
+from pipeline.admission.report import FATE_UNKNOWN, CallEnd, Report
+from pipeline.admission.stop import Stopped
+from pipeline.types import Dimension, LimitSeen, ParkReason
 
 
 class Watched(Governor):
@@ -55,13 +58,13 @@ class Watched(Governor):
         assert len(self.settled) == len(self.taken)
         assert set(self.settled.values()) <= {1}
         assert (self.in_flight, self.money.run.reserved_usd, self._probes) == (0, 0, 0)
-        assert all(abs(lane._open) < 1e-6 for lane in self._lanes._lanes.values())
+        assert all(abs(dimension._open) < 1e-6 for dimension in self._dimensions._dimensions.values())
 
 
 def make(outage_s=600.0, concurrency=4, **rules):
     """To be called inside the loop."""
     gov = Watched(LimitRules(concurrency=concurrency, **rules))
-    return gov, Admission(gov, asyncio.get_running_loop().time, outage_s)
+    return gov, Admission(gov, Called(), asyncio.get_running_loop().time, outage_s)
 
 
 def need(inputs=1, usd=0):
@@ -69,6 +72,14 @@ def need(inputs=1, usd=0):
 
 
 SPENT = Used(1, 1, Decimal(0))
+ENDS = {"ok": CallEnd.ANSWERED, "throttled": CallEnd.THROTTLED, "down": CallEnd.OVERLOADED}
+
+
+class Called:
+    """The needs of tests: whoever waits is asked when its turn has come."""
+
+    def of(self, need):
+        return need()
 
 
 async def call(admission, done, name, *, seconds=1.0, retry=False, **how):
@@ -77,7 +88,7 @@ async def call(admission, done, name, *, seconds=1.0, retry=False, **how):
     try:
         await asyncio.sleep(seconds)
     finally:
-        admission.settle(ticket, SPENT)
+        admission.finish(ticket, Report(SPENT))
 
 
 # ── the clock of these tests ────────────────────────────────────────────────────────────────────────────────────────
@@ -204,13 +215,13 @@ def test_who_is_cancelled_with_a_ticket_in_hand_gives_it_back():
         held = await admission.admit(need())
         waiter = asyncio.create_task(admission.admit(need()))
         await asyncio.sleep(40)
-        admission.settle(held, SPENT)
+        admission.finish(held, Report(SPENT))
         assert gov.in_flight == 1  # handed over in that very moment
         waiter.cancel()
         with suppress(asyncio.CancelledError):
             await waiter
         gov.check_at_rest()
-        assert admission.snapshot().lanes[0].level == 1
+        assert admission.snapshot().dimensions[0].level == 1
 
     virtual_time.run(main())
 
@@ -230,7 +241,7 @@ def test_who_leaves_the_head_of_the_line_lets_the_next_go():
         await asyncio.sleep(0)
         assert small.done()
         for ticket in (first, small.result()):
-            admission.settle(ticket, SPENT)
+            admission.finish(ticket, Report(SPENT))
 
     virtual_time.run(main())
 
@@ -257,9 +268,8 @@ def test_a_stop_reaches_all_who_wait_and_lets_calls_in_flight_end():
         with pytest.raises(Stopped):
             await admission.admit(need())
         assert (admission.stopped, admission.in_flight) == (ParkReason.QUOTA, 2)
-        await admission.drained()
-        assert (done, admission.in_flight) == ([0, 1], 0)
         await asyncio.gather(*out)
+        assert (done, admission.in_flight) == ([0, 1], 0)
         gov.check_at_rest()
 
     virtual_time.run(main())
@@ -278,7 +288,7 @@ def test_a_request_that_never_fits_is_refused_at_its_turn_and_holds_up_nobody():
         assert [type(end).__name__ for end in ends] == ["NeverFits", "LookupError", "Ticket"]
         assert isinstance(ends[0], NeverFits)
         assert "input_tokens_per_minute = 100" in str(ends[0])
-        admission.settle(ends[2], SPENT)
+        admission.finish(ends[2], Report(SPENT))
         gov.check_at_rest()
 
     virtual_time.run(main())
@@ -290,7 +300,7 @@ def test_a_spent_budget_waits_for_what_is_in_flight_and_then_parks():
     async def pay(admission):
         ticket = await admission.admit(need(usd=1))
         await asyncio.sleep(1)
-        admission.settle(ticket, Used(1, 1, Decimal("0.4")))
+        admission.finish(ticket, Report(Used(1, 1, Decimal("0.4"))))
 
     async def main():
         gov, admission = make(concurrency=10, max_usd=Decimal(3))
@@ -315,9 +325,9 @@ def test_the_ceilings_can_be_moved_while_all_wait():
         await asyncio.sleep(0)
         assert (admission.in_flight, admission.waiting) == (4, 1)
         for task in tasks[:4]:
-            admission.settle(task.result(), SPENT)
+            admission.finish(task.result(), Report(SPENT))
         await asyncio.sleep(0)
-        admission.settle(tasks[4].result(), SPENT)
+        admission.finish(tasks[4].result(), Report(SPENT))
 
     virtual_time.run(main())
 
@@ -336,7 +346,7 @@ def test_a_tenant_that_has_spent_its_day_holds_up_nobody():
         for _ in range(2):
             await asyncio.sleep(1)
             ticket = next(t.result() for t in tasks if t.done() and not t.exception() and not t.result().settled)
-            admission.settle(ticket, SPENT)
+            admission.finish(ticket, Report(SPENT))
         ends = await asyncio.gather(*tasks, return_exceptions=True)
         assert [type(end).__name__ for end in ends] == ["TenantOverBudget", "Ticket", "TenantOverBudget", "Ticket"]
         assert isinstance(ends[0], TenantOverBudget)
@@ -353,7 +363,7 @@ def test_who_waits_for_its_tenants_money_stands_aside_and_keeps_its_place():
         ticket = await admission.admit(spend(tenant, 1))
         done.append((asyncio.get_running_loop().time(), number))
         await asyncio.sleep(10 if tenant == "a" else 1)
-        admission.settle(ticket, Used(1, 1, Decimal("0.1")))
+        admission.finish(ticket, Report(Used(1, 1, Decimal("0.1"))))
 
     async def main():
         gov, admission = make(concurrency=10, tenant_max_usd_per_day=Decimal(2))
@@ -375,7 +385,7 @@ def test_a_smaller_call_does_not_overtake_its_own_tenants_bigger_one():
         ticket = await admission.admit(spend(name[0], usd))
         done.append(name)
         await asyncio.sleep(seconds)
-        admission.settle(ticket, Used(1, 1, Decimal(0)))
+        admission.finish(ticket, Report(Used(1, 1, Decimal(0))))
 
     async def main():
         gov, admission = make(concurrency=2, tenant_max_usd_per_day=Decimal(2))
@@ -397,11 +407,11 @@ def test_what_is_given_back_lets_the_next_go_before_its_time():
         second = asyncio.create_task(admission.admit(need(inputs=80)))
         await asyncio.sleep(55)
         assert not second.done()
-        admission.settle(first, Used(1, 1, Decimal(0)))
+        admission.finish(first, Report(Used(1, 1, Decimal(0))))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert second.done()
-        admission.settle(second.result(), SPENT)
+        admission.finish(second.result(), Report(SPENT))
 
     virtual_time.run(main())
 
@@ -411,7 +421,7 @@ def test_while_only_time_can_tell_nobody_asks():
 
     async def main():
         gov, admission = make(concurrency=500, requests_per_minute=6000)
-        gov._lanes._lanes[Lane.REQUESTS].burst.most = 1.0
+        gov._dimensions._dimensions[Dimension.REQUESTS].burst.most = 1.0
         await asyncio.gather(*(call(admission, [], number, seconds=3) for number in range(2000)))
         assert gov.readings <= 2.1 * 2000
 
@@ -429,7 +439,7 @@ def test_nobody_who_stands_aside_is_forgotten(lives, stop_s):
         try:
             await asyncio.sleep(seconds)
         finally:
-            admission.settle(ticket, Used(1, 1, Decimal(0)))
+            admission.finish(ticket, Report(Used(1, 1, Decimal(0))))
 
     async def main():
         gov, admission = make(concurrency=8, tenant_max_usd_per_day=Decimal(5))
@@ -469,8 +479,7 @@ def test_a_few_calls_go_first(first, answer_s, went_s):
             ticket = await admission.admit(need())
             went.append(round(loop.time() - began_s, 3))
             await asyncio.sleep(answer_s)
-            admission.settle(ticket, SPENT)
-            admission.ok(None, ticket)
+            admission.finish(ticket, Report(SPENT, CallEnd.ANSWERED))
 
         await asyncio.gather(*(one() for _ in range(20)))
         assert [round(at_s, 2) for at_s in went] == went_s
@@ -488,12 +497,16 @@ def test_the_snapshot_tells_what_the_head_of_the_line_waits_for():
         waiter = asyncio.create_task(admission.admit(need(inputs=600)))
         await asyncio.sleep(10)
         assert admission.snapshot().waited_share == {"slots": 1.0}
-        admission.settle(ticket, Used(600, 1, Decimal(0)))
+        admission.finish(ticket, Report(Used(600, 1, Decimal(0))))
         await asyncio.sleep(30)
         told = admission.snapshot()
         assert told.waited_share == pytest.approx({"input_tokens": 0.75, "slots": 0.25})
-        assert (told.lanes[0].name, told.lanes[0].source, told.lanes[0].level) == ("input_tokens", "job", 0)
-        admission.settle(await waiter, Used(1, 1, Decimal(0)))
+        assert (told.dimensions[0].name, told.dimensions[0].source, told.dimensions[0].level) == (
+            "input_tokens",
+            "job",
+            0,
+        )
+        admission.finish(await waiter, Report(Used(1, 1, Decimal(0))))
 
     virtual_time.run(main())
 
@@ -536,7 +549,7 @@ class Provider:
         return "ok", self.level
 
     def seen(self, remaining):
-        return [LimitSeen(Lane.REQUESTS, self.rpm, float(int(remaining)), None)] if self.headers else []
+        return [LimitSeen(Dimension.REQUESTS, self.rpm, float(int(remaining)), None)] if self.headers else []
 
 
 def latencies(provider, rows, seed=1):
@@ -558,22 +571,16 @@ async def row(admission, provider, chance, latency_s):
     while True:
         ticket = await admission.admit(need(), retry=attempts > 0)
         attempts += 1
-        used = None
+        report = FATE_UNKNOWN
         try:
             end, remaining = provider.arrive(asyncio.get_running_loop().time())
             await asyncio.sleep(latency_s if end == "ok" else 0.08)
             used = SPENT if end == "ok" else Used(0, 0, Decimal(0), rejected=end == "throttled")
-            if end != "ok":
-                admission.limits(ticket, provider.seen(remaining))
-                if end == "throttled":
-                    admission.throttled(ticket, provider.hint_s, chance.random())
-                else:
-                    admission.overloaded(None, chance.random())
+            hint_s = provider.hint_s if end == "throttled" else None
+            report = Report(used, ENDS[end], tuple(provider.seen(remaining)), hint_s, chance.random())
         finally:
-            admission.settle(ticket, used)
+            admission.finish(ticket, report)
         if end == "ok":
-            admission.limits(ticket, provider.seen(remaining))
-            admission.ok(None, ticket)
             return failures
         if end == "down":
             failures += 1

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import console as saying
-from pipeline.admission.governor import LaneView, Snapshot
+from pipeline.admission.governor import DimensionView, Snapshot
 from pipeline.console import say, speak
 from pipeline.telemetry.display import JsonLines, Panel, PlainLines, display_for, line, panel, panel_lines
 from pipeline.telemetry.snapshot import BASIS_ROWS, WINDOW_S, Pace, Reading, waited_for
@@ -18,9 +18,12 @@ from pipeline.text import inert
 
 
 def reading(**changes):
-    lanes = (LaneView("requests", 3000, 2400, 12, "job"), LaneView("input_tokens", 200_000, 12_345, 38_000, "headers"))
+    dimensions = (
+        DimensionView("requests", 3000, 2400, 12, "job"),
+        DimensionView("input_tokens", 200_000, 12_345, 38_000, "headers"),
+    )
     waited = {"input_tokens": 61.0, "slots": 39.0}
-    limits = Snapshot(64, 128, 64, 0.0, None, Decimal(0), Decimal(0), Decimal(0), waited, lanes)
+    limits = Snapshot(64, 128, 64, 0.0, None, Decimal(0), Decimal(0), Decimal(0), waited, dimensions)
     values = {
         "name": "invoices", "total": 2000, "ok": 1190, "repaired": 12, "failed": {"timeout": 9, "refused": 5},
         "begun_done": 0, "calls": 1300, "rate_limited": 3, "spent_units": 4_200_000_000, "cap_usd": Decimal(5),

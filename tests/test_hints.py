@@ -9,13 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.providers.hints import MESSAGE_CHARS, duration_s, limits_seen, retry_after_s, shortened
-from pipeline.types import Lane, LimitSeen
+from pipeline.types import Dimension, LimitSeen
 
 NOW = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
 DATE = {"date": format_datetime(NOW, usegmt=True)}
 HEADER_NAMES = [
     *("retry-after", "retry-after-ms", "date"),
-    *(f"x-ratelimit-{what}-{lane}" for what in ("limit", "remaining", "reset") for lane in ("requests", "tokens")),
+    *(
+        f"x-ratelimit-{what}-{dimension}"
+        for what in ("limit", "remaining", "reset")
+        for dimension in ("requests", "tokens")
+    ),
     *(f"anthropic-ratelimit-input-tokens-{what}" for what in ("limit", "remaining", "reset")),
 ]
 SNIPPETS = st.sampled_from(
@@ -134,7 +138,7 @@ def test_what_is_more_exact_comes_first():
 
 
 def test_openai_limits():
-    """Both lanes with limit, remaining and the time until they are full; Azure says only what remains."""
+    """Both dimensions with limit, remaining and the time until they are full; Azure says only what remains."""
     headers = {
         "x-ratelimit-limit-requests": "500",
         "x-ratelimit-remaining-requests": "499",
@@ -142,13 +146,13 @@ def test_openai_limits():
         "x-ratelimit-remaining-tokens": "119984",
     }
     assert limits_seen(headers) == (
-        LimitSeen(Lane.REQUESTS, 500, 499, 0.12),
-        LimitSeen(Lane.TOKENS, None, 119984, None),
+        LimitSeen(Dimension.REQUESTS, 500, 499, 0.12),
+        LimitSeen(Dimension.TOKENS, None, 119984, None),
     )
 
 
 def test_the_smaller_of_two_limits_counts():
-    """A project's limit beside its organisation's: the lane is as wide as the narrower."""
+    """A project's limit beside its organisation's: the dimension is as wide as the narrower."""
     headers = {
         "x-ratelimit-limit-tokens": "1000000",
         "x-ratelimit-remaining-tokens": "900000",
@@ -156,7 +160,7 @@ def test_the_smaller_of_two_limits_counts():
         "x-ratelimit-remaining-project-tokens": "20000",
         "x-ratelimit-reset-project-tokens": "20s",
     }
-    assert limits_seen(headers) == (LimitSeen(Lane.TOKENS, 30000, 20000, 20.0),)
+    assert limits_seen(headers) == (LimitSeen(Dimension.TOKENS, 30000, 20000, 20.0),)
 
 
 def test_limits_by_the_minute_in_a_name():
@@ -167,7 +171,7 @@ def test_limits_by_the_minute_in_a_name():
         "x-ratelimit-reset-tokens-minute": "11.38",
         "x-ratelimit-limit-requests-day": "14400",
     }
-    assert limits_seen(headers) == (LimitSeen(Lane.TOKENS, 60000, 59000, 11.38),)
+    assert limits_seen(headers) == (LimitSeen(Dimension.TOKENS, 60000, 59000, 11.38),)
 
 
 def test_anthropic_limits():
@@ -178,9 +182,9 @@ def test_anthropic_limits():
         "anthropic-ratelimit-input-tokens-reset": "2026-11-25T12:01:03Z",
         "anthropic-ratelimit-output-tokens-remaining": "-1",
     }
-    output = LimitSeen(Lane.OUTPUT_TOKENS, None, 0, None)
-    assert limits_seen(headers) == (LimitSeen(Lane.INPUT_TOKENS, 200000, 0, None), output)
-    assert limits_seen({**headers, **DATE}) == (LimitSeen(Lane.INPUT_TOKENS, 200000, 0, 63.0), output)
+    output = LimitSeen(Dimension.OUTPUT_TOKENS, None, 0, None)
+    assert limits_seen(headers) == (LimitSeen(Dimension.INPUT_TOKENS, 200000, 0, None), output)
+    assert limits_seen({**headers, **DATE}) == (LimitSeen(Dimension.INPUT_TOKENS, 200000, 0, 63.0), output)
     later = NOW + timedelta(seconds=60)
     assert limits_seen({**headers, **DATE}, later)[0].reset_s == 3.0
     assert limits_seen(headers, later.replace(tzinfo=None))[0].reset_s == 3.0

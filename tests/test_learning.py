@@ -14,7 +14,7 @@ from pipeline.admission.learning.climb import Climb
 from pipeline.admission.learning.learner import Learner, Refusal
 from pipeline.admission.learning.memory import Memory, Remembered, read, written
 from pipeline.catalog.limit_profiles import Profile
-from pipeline.types import Lane, LimitSeen
+from pipeline.types import Dimension, LimitSeen
 
 FREE = Decimal(0)
 RTT_S = 0.05
@@ -135,25 +135,29 @@ def test_refusals_at_random_are_found_to_be_no_limit(share):
     assert server.run(governor(concurrency=60), 6000) <= 1.7 * 6000 / 60
 
 
-def refusal(at_s, calls, lane=None):
+def refusal(at_s, calls, dimension=None):
     """Of a call that was sent then; `calls` had been let in before, of 100 tokens each."""
-    net = {Lane.REQUESTS: float(calls), Lane.TOKENS: 100.0 * calls}
-    pace = {Lane.REQUESTS: 10.0, Lane.TOKENS: 1000.0}
-    return Refusal(at_s, at_s + 0.1, net, float(calls), pace, 10.0, 0.0, lane)
+    net = {Dimension.REQUESTS: float(calls), Dimension.TOKENS: 100.0 * calls}
+    pace = {Dimension.REQUESTS: 10.0, Dimension.TOKENS: 1000.0}
+    return Refusal(at_s, at_s + 0.1, net, float(calls), pace, 10.0, 0.0, dimension)
 
 
 def learner_of(per_s):
     learner = Learner()
-    learner.start({Lane.REQUESTS: per_s, Lane.TOKENS: 100.0 * per_s}, 60.0, counted=False)
+    learner.start({Dimension.REQUESTS: per_s, Dimension.TOKENS: 100.0 * per_s}, 60.0, counted=False)
     return learner
 
 
 def test_a_lane_that_the_provider_names_is_the_one_that_is_kept():
-    """Bedrock says what was too many: the other lanes get some slack."""
+    """Bedrock says what was too many: the other dimensions get some slack."""
     learner = learner_of(10.0)
     for number in range(3):
-        learner.refused(refusal(20.0 * number, 200 * number, Lane.TOKENS))
-    assert (learner.primary, learner.slack(Lane.TOKENS), learner.slack(Lane.REQUESTS)) == (Lane.TOKENS, 1.0, 1.25)
+        learner.refused(refusal(20.0 * number, 200 * number, Dimension.TOKENS))
+    assert (learner.primary, learner.slack(Dimension.TOKENS), learner.slack(Dimension.REQUESTS)) == (
+        Dimension.TOKENS,
+        1.0,
+        1.25,
+    )
 
 
 def test_a_rate_that_has_changed_is_looked_for_faster():
@@ -221,8 +225,11 @@ def test_garbage_in_what_was_remembered_is_ignored(garbage):
 
 def test_what_is_written_is_read():
     """As it was."""
-    lanes = {Lane.REQUESTS: Remembered(1200.0), Lane.TOKENS: Remembered(None, counted=True, even=True, share=0.99)}
-    memory = Memory(91.0, 20.1, 58.9, lanes)
+    dimensions = {
+        Dimension.REQUESTS: Remembered(1200.0),
+        Dimension.TOKENS: Remembered(None, counted=True, even=True, share=0.99),
+    }
+    memory = Memory(91.0, 20.1, 58.9, dimensions)
     assert read(json.loads(json.dumps(written(memory)))) == memory
     assert read({**written(memory), "version": 2}) == Memory()
 
@@ -234,7 +241,7 @@ def test_the_next_night_starts_where_this_one_ended():
     took_s = first.run(gov, 5000)
     second = Server(bucket(20.0, 60.0))
     again = governor(learned=json.loads(json.dumps(gov.learned())))
-    assert again.snapshot(0.0).lanes[0].source == "learned"
+    assert again.snapshot(0.0).dimensions[0].source == "learned"
     assert second.run(again, 5000) <= 1.05 * took_s
     assert len(second.refused) <= len(first.refused)
 
@@ -251,7 +258,7 @@ EVENTS = st.lists(
         st.integers(0, 10**6),
         ODD,
         ODD,
-        st.sampled_from([None, *Lane]),
+        st.sampled_from([None, *Dimension]),
     ),
     max_size=120,
 )
@@ -261,7 +268,9 @@ SHAPES = st.builds(
     burn=st.sampled_from([1.0, 5.0]),
     minute=st.sampled_from(["bucket", "sliding"]),
     rejects_count=st.booleans(),
-    learns=st.sampled_from([(Lane.REQUESTS, Lane.TOKENS), (Lane.REQUESTS, Lane.INPUT_TOKENS), (Lane.TOKENS,)]),
+    learns=st.sampled_from(
+        [(Dimension.REQUESTS, Dimension.TOKENS), (Dimension.REQUESTS, Dimension.INPUT_TOKENS), (Dimension.TOKENS,)]
+    ),
 )
 
 
@@ -272,17 +281,17 @@ def test_no_sequence_of_events_breaks_anything(events, profile, rpm, itpm, seed)
     learned = {"version": 1, "lanes": {"requests": {"per_minute": seed}}}
     gov = governor(20, profile=profile, requests_per_minute=rpm, input_tokens_per_minute=itpm, learned=learned)
     now_s, out = 0.0, []
-    for what, idle_s, amount, limit, remaining, lane in events:
+    for what, idle_s, amount, limit, remaining, dimension in events:
         now_s += idle_s
         need = Need(amount, 100, FREE)
         if what == "take" and gov.refusal(need) is None and gov.wait(need, now_s) == GO:
             out.append(gov.take(need, now_s))
         elif out and what == "told":
-            gov.on_limits(out[0], [LimitSeen(lane or Lane.REQUESTS, limit, remaining, limit)], now_s)
+            gov.on_limits(out[0], [LimitSeen(dimension or Dimension.REQUESTS, limit, remaining, limit)], now_s)
         elif out and what != "take":
             ticket = out.pop(amount % len(out))
             if what == "throttled":
-                gov.on_throttled(ticket, remaining, now_s, 0.5, lane)
+                gov.on_throttled(ticket, remaining, now_s, 0.5, dimension)
             elif what == "ok":
                 gov.on_ok(now_s, ticket)
             else:
@@ -291,11 +300,11 @@ def test_no_sequence_of_events_breaks_anything(events, profile, rpm, itpm, seed)
             gov.settle(ticket, used.get(what, Used(0, 0, FREE, rejected=what == "throttled")), now_s)
         wait = gov.wait(Need(1, 1, FREE), now_s)
         assert wait.seconds is None or 0.0 <= wait.seconds < math.inf
-        for view in gov.snapshot(now_s).lanes:
+        for view in gov.snapshot(now_s).dimensions:
             assert math.isfinite(view.level)
             assert math.isfinite(view.limit_per_minute)
     for ticket in out:
         gov.settle(ticket, None, now_s)
     assert gov.in_flight == 0
-    assert all(abs(lane.in_flight) < 1.0 for lane in gov.snapshot(now_s).lanes)
+    assert all(abs(dimension.in_flight) < 1.0 for dimension in gov.snapshot(now_s).dimensions)
     json.dumps(gov.learned(), allow_nan=False)

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.admission.brakes import Gate
+from pipeline.admission.dimensions.dimension import DimensionState
 from pipeline.admission.governor import GO, UNSENT, Governor, LimitRules, Need, Room, Used
-from pipeline.admission.lanes.lane import LaneState
 from pipeline.admission.sizing import sizing
 from pipeline.catalog.limit_profiles import AZURE, Profile, profile_of
-from pipeline.types import Lane, LimitSeen
+from pipeline.types import Dimension, LimitSeen
 
 FREE = Decimal(0)
 HINTS = st.one_of(
@@ -48,12 +48,12 @@ def admit(gov, wanted, now_s):
     raise AssertionError(f"still waiting for {gov.wait(wanted, now_s)!r}")
 
 
-def lane_of(gov, lane=Lane.REQUESTS):
-    return gov._lanes._lanes[lane]
+def lane_of(gov, dimension=Dimension.REQUESTS):
+    return gov._dimensions._dimensions[dimension]
 
 
-def seen(limit, remaining, lane=Lane.REQUESTS):
-    return [LimitSeen(lane, limit, remaining, None)]
+def seen(limit, remaining, dimension=Dimension.REQUESTS):
+    return [LimitSeen(dimension, limit, remaining, None)]
 
 
 def most_in_a_minute(events):
@@ -68,7 +68,7 @@ def most_in_a_minute(events):
     return most
 
 
-# ── lanes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── dimensions ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 STEPS = st.lists(
     st.tuples(
@@ -132,7 +132,7 @@ def test_every_request_is_admitted_in_finite_time(limit, sizes, remaining):
     """Also one that is larger than a header's limit: it waits for the whole bucket, not for ever."""
     gov, now_s = governor(), 0.0
     first, now_s = admit(gov, need(), now_s)
-    gov.on_limits(first, seen(limit, remaining, Lane.INPUT_TOKENS), now_s)
+    gov.on_limits(first, seen(limit, remaining, Dimension.INPUT_TOKENS), now_s)
     for size in sizes:
         _, later_s = admit(gov, need(int(size)), now_s)
         assert later_s - now_s <= 60.0 * 60  # the slowest refill is a fiftieth
@@ -140,7 +140,7 @@ def test_every_request_is_admitted_in_finite_time(limit, sizes, remaining):
 
 
 def test_a_request_that_can_never_fit_is_refused_by_name():
-    """Lane, need, capacity and the key to change."""
+    """Dimension, need, capacity and the key to change."""
     gov = governor(input_tokens_per_minute=100)
     assert gov.refusal(need(100)) is None
     message = gov.refusal(need(101))
@@ -173,8 +173,8 @@ def test_the_settlement_of_the_provider_is_mirrored(settle, a_minute):
 # ── what headers say ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def level(gov, now_s, lane="requests"):
-    return next(view.level for view in gov.snapshot(now_s).lanes if view.name == lane)
+def level(gov, now_s, dimension="requests"):
+    return next(view.level for view in gov.snapshot(now_s).dimensions if view.name == dimension)
 
 
 def test_headers_make_a_lane_and_the_lower_limit_counts():
@@ -182,11 +182,11 @@ def test_headers_make_a_lane_and_the_lower_limit_counts():
     gov = governor()
     ticket = gov.take(need(), 0.0)
     gov.on_limits(ticket, seen(600, 500), 0.0)
-    view = gov.snapshot(0.0).lanes[0]
+    view = gov.snapshot(0.0).dimensions[0]
     assert (view.name, view.limit_per_minute, view.level, view.source) == ("requests", 600, 500, "headers")
     both = governor(requests_per_minute=100)
     both.on_limits(both.take(need(), 0.0), seen(600, 500), 0.0)
-    assert (both.snapshot(0.0).lanes[0].limit_per_minute, both.snapshot(0.0).lanes[0].source) == (
+    assert (both.snapshot(0.0).dimensions[0].limit_per_minute, both.snapshot(0.0).dimensions[0].source) == (
         100,
         "job and headers",
     )
@@ -265,15 +265,15 @@ BAD = st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=True))
 
 
 @settings(max_examples=200, deadline=None)
-@given(samples=st.lists(st.tuples(st.sampled_from(list(Lane)), BAD, BAD, HINTS, st.floats(0, 5)), max_size=20))
+@given(samples=st.lists(st.tuples(st.sampled_from(list(Dimension)), BAD, BAD, HINTS, st.floats(0, 5)), max_size=20))
 def test_no_header_and_no_hint_breaks_anything(samples):
     """NaN, infinity, negative and absurd numbers: waits stay numbers, and nothing is raised."""
     gov, now_s = governor(requests_per_minute=600), 0.0
-    for lane, limit, remaining, hint, idle_s in samples:
+    for dimension, limit, remaining, hint, idle_s in samples:
         now_s += idle_s
         if gov.wait(need(), now_s) == GO:
             ticket = gov.take(need(), now_s)
-            gov.on_limits(ticket, seen(limit, remaining, lane), now_s)
+            gov.on_limits(ticket, seen(limit, remaining, dimension), now_s)
             gov.on_throttled(ticket, hint, now_s, 0.5)
             gov.hint(hint, now_s)
             gov.settle(ticket, used(), now_s)
@@ -281,7 +281,7 @@ def test_no_header_and_no_hint_breaks_anything(samples):
         assert wait.seconds is not None
         assert 0.0 <= wait.seconds < math.inf
         assert gov.gate_until_s <= now_s + 1e9
-    for view in gov.snapshot(now_s).lanes:
+    for view in gov.snapshot(now_s).dimensions:
         assert not math.isnan(view.level)
 
 
@@ -327,8 +327,8 @@ def test_without_a_hint_the_gate_grows_with_each_episode_and_a_later_success_res
 
 
 def state_of(gov):
-    bursts = [(lane.burst.gamma, lane.burst.share) for lane in gov._lanes._lanes.values()]
-    return bursts, gov._gate._episodes, dict(gov._lanes.silence.learner.rates)
+    bursts = [(dimension.burst.gamma, dimension.burst.share) for dimension in gov._dimensions._dimensions.values()]
+    return bursts, gov._gate._episodes, dict(gov._dimensions.silence.learner.rates)
 
 
 @pytest.mark.parametrize("headers", [True, False])
@@ -385,7 +385,7 @@ def test_others_on_a_count_per_minute_are_left_their_part():
         ticket, now_s = admit(gov, need(), now_s)
         gov.on_limits(ticket, seen(600, max(0, 350 - number % 350)), now_s)
         gov.settle(ticket, used(), now_s)
-    assert gov.snapshot(now_s).lanes[0].limit_per_minute == 600
+    assert gov.snapshot(now_s).dimensions[0].limit_per_minute == 600
     assert lane_of(gov).ceiling.granted(now_s) <= 360
 
 
@@ -422,8 +422,8 @@ def test_a_call_that_failed_there_is_charged_where_nothing_is_given_back():
 
 
 def test_what_one_lane_holds_is_not_given_back_to_its_successor():
-    """A lane that was forgotten and made anew."""
-    first, second = LaneState(600.0, 1.0), LaneState(600.0, 1.0)
+    """A dimension that was forgotten and made anew."""
+    first, second = DimensionState(600.0, 1.0), DimensionState(600.0, 1.0)
     held = first.take(10.0, 10.0, 0.0, math.inf)
     second.settle(held, 0.0, 1.0)
     assert second.view("requests", 1.0).in_flight == 0.0

@@ -121,7 +121,7 @@ def test_input_tokens_are_those_of_the_very_bodies_sent(job):
     from pipeline.providers import wire_for
 
     rows = [
-        {"id": str(n), "text": f"\n\nRow {n} " + "łódź 数字 total 5.00 " * n, "who": "Ann O'Hara, 12 Lane"}
+        {"id": str(n), "text": f"\n\nRow {n} " + "łódź 数字 total 5.00 " * n, "who": "Ann O'Hara, 12 Dimension"}
         for n in range(60)
     ]
     extract = {"system": "You read invoices.", "prompt": "For {who}.\n\n{text}\n\nNo more."}

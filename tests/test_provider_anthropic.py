@@ -18,7 +18,7 @@ from pipeline.job.settings import Model
 from pipeline.providers.anthropic.models import refuses_forcing, refuses_temperature
 from pipeline.providers.anthropic.wire import AnthropicWire, tool_name
 from pipeline.providers.credentials.secret import Secret
-from pipeline.types import Answered, AnswerShape, Lane, Purpose, Reply, Request, Stop, Turn, Usage
+from pipeline.types import Answered, AnswerShape, Dimension, Purpose, Reply, Request, Stop, Turn, Usage
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings" / "anthropic"
 recorded = pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the recorded answers are not part of the repository")
@@ -190,11 +190,11 @@ def test_a_recorded_answer_is_what_the_table_says(name):
 @recorded
 def test_limits_come_from_the_headers():
     """Each lane's limit and rest, also of an answer that is none, and its reset seen from the answer's own date."""
-    seen = {limit.lane: limit for limit in outcome(load("log-429-input-tokens-per-minute").answered()).limits}
-    assert (seen[Lane.INPUT_TOKENS].limit, seen[Lane.INPUT_TOKENS].remaining) == (200_000, 0)
-    assert (seen[Lane.OUTPUT_TOKENS].limit, seen[Lane.REQUESTS].remaining) == (80_000, 4000)
-    old = {limit.lane: limit for limit in outcome(load("log-429-headers-2024-no-retry-after").answered()).limits}
-    assert (old[Lane.REQUESTS].remaining, old[Lane.REQUESTS].reset_s) == (0, 1.0)
+    seen = {limit.dimension: limit for limit in outcome(load("log-429-input-tokens-per-minute").answered()).limits}
+    assert (seen[Dimension.INPUT_TOKENS].limit, seen[Dimension.INPUT_TOKENS].remaining) == (200_000, 0)
+    assert (seen[Dimension.OUTPUT_TOKENS].limit, seen[Dimension.REQUESTS].remaining) == (80_000, 4000)
+    old = {limit.dimension: limit for limit in outcome(load("log-429-headers-2024-no-retry-after").answered()).limits}
+    assert (old[Dimension.REQUESTS].remaining, old[Dimension.REQUESTS].reset_s) == (0, 1.0)
     assert len(outcome(load("cache-read").answered()).limits) == 4
 
 

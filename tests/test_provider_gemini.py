@@ -18,7 +18,7 @@ from pipeline.providers import wire_for
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.gemini.answers import NUMBERS, STOPS
 from pipeline.providers.gemini.wire import GeminiWire, VertexWire
-from pipeline.types import Answered, AnswerShape, Lane, Purpose, Reply, Request, Stop, Turn
+from pipeline.types import Answered, AnswerShape, Dimension, Purpose, Reply, Request, Stop, Turn
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings" / "gemini"
 recorded = pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the recorded answers are not part of the repository")
@@ -156,11 +156,14 @@ def test_a_recorded_stream_may_be_cut_anywhere(name):
 
 @recorded
 def test_a_limit_that_a_429_names_is_seen():
-    """The quota of a 429 tells the lane and its limit per minute, and that nothing of it is left."""
+    """The quota of a 429 tells the dimension and its limit per minute, and that nothing of it is left."""
     status, headers, body, _ = recording("log-429-free-tier-input-tokens.json")
     with pytest.raises(CallFailed) as failed:
         wire_of().reply(Answered(status, headers, body))
-    assert [(one.lane, one.limit, one.remaining) for one in failed.value.limits] == [(Lane.INPUT_TOKENS, 250_000, 0)]
+    assert [(one.dimension, one.limit, one.remaining) for one in failed.value.limits] == [
+        (Dimension.INPUT_TOKENS, 250_000, 0)
+    ]
+    assert failed.value.short is Dimension.INPUT_TOKENS
 
 
 def test_a_limit_per_day_is_no_limit_per_minute():

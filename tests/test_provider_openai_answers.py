@@ -4,7 +4,7 @@ import pytest
 from openai_family import GOOD, body_of, error, made, model_of, replied
 
 from pipeline.errors import CallFailed, Kind
-from pipeline.types import Lane, Stop, Usage
+from pipeline.types import Dimension, Stop, Usage
 
 WIRE = made(model_of())
 
@@ -132,7 +132,7 @@ def test_what_the_headers_say_comes_along():
     headers = {"x-request-id": "req_1", "x-ratelimit-remaining-tokens": "5", "retry-after": "2"}
     reply = replied(WIRE, GOOD, headers=headers)
     assert (reply.provider_request_id, reply.retry_after_s) == ("req_1", 2.0)
-    assert [(seen.lane, seen.remaining) for seen in reply.limits] == [(Lane.TOKENS, 5)]
+    assert [(seen.dimension, seen.remaining) for seen in reply.limits] == [(Dimension.TOKENS, 5)]
     assert replied(WIRE, GOOD).provider_request_id == "chatcmpl-1"
     assert replied(WIRE, GOOD).model_version == "gpt-4o-mini-2024-07-18"
     replied(WIRE, GOOD, headers={"x-request-id": "r\udcff"}).provider_request_id.encode()
@@ -253,7 +253,7 @@ def test_what_a_failure_tells():
     failure = failed(body, 429, {"x-request-id": "req_1", "x-ratelimit-remaining-requests": "0"})
     assert (failure.retry_after_s, failure.provider_request_id, failure.usage) == (3.0, "req_1", Usage(10, 0, 0, 5, 0))
     assert failure.message == "Provider returned error: try again in 3s"
-    assert [(seen.lane, seen.remaining) for seen in failure.limits] == [(Lane.REQUESTS, 0)]
+    assert [(seen.dimension, seen.remaining) for seen in failure.limits] == [(Dimension.REQUESTS, 0)]
     assert failed(b"", 302, {"location": "https://elsewhere.test"}).message == "redirected to https://elsewhere.test"
     assert failed(b"", 500).message == "status 500"
     assert len(failed(error("long " * 500)).message) <= 500

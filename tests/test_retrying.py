@@ -71,10 +71,13 @@ def test_a_hint_is_the_least_wait_and_no_number_breaks_it(attempt, jitter, hint)
 
 def test_a_deadline_ends_a_row_that_would_wait_beyond_it():
     """The only way to `rate_limited`."""
-    hurried = Policy(longest_wait_s=60.0)
+    hurried = Policy(max_wait_s=60.0)
     assert decide(failed(Kind.THROTTLED, 60.0), 1, hurried, 0.5).action is Action.WAIT
     assert decide(failed(Kind.THROTTLED, math.nan), 1, hurried, 0.5).action is Action.WAIT
     assert decide(failed(Kind.THROTTLED, 61.0), 1, hurried, 0.5).code is ErrorCode.RATE_LIMITED
+    assert decide(failed(Kind.THROTTLED, 1.0), 1, hurried, 0.5, waited_s=59.0).action is Action.WAIT
+    assert decide(failed(Kind.THROTTLED, 1.0), 1, hurried, 0.5, waited_s=59.1).code is ErrorCode.RATE_LIMITED
+    assert decide(failed(Kind.OVERLOADED, 1.0), 1, hurried, 0.5, waited_s=59.1).action is Action.RETRY
     assert decide(failed(Kind.THROTTLED, 3600.0), 1, POLICY, 0.5).action is Action.WAIT
 
 

@@ -21,7 +21,7 @@ from pipeline.sandbox.faults import Fault
 from pipeline.sandbox.quota import Denial, Level
 from pipeline.sandbox.wires.anthropic.schemas import problem
 from pipeline.sandbox.wires.anthropic.wire import Anthropic
-from pipeline.types import Answered, AnswerShape, Lane, Purpose, Reply, Request, Stop, Turn, Usage
+from pipeline.types import Answered, AnswerShape, Dimension, Purpose, Reply, Request, Stop, Turn, Usage
 
 KEY = {"x-api-key": "sk-any", "anthropic-version": "2023-06-01", "content-type": "application/json"}
 SANDBOX = Anthropic(clock_s=lambda: 1_700_000_000.2)
@@ -200,13 +200,13 @@ def test_over_http_an_empty_bucket_says_when_and_how_much():
         "json_schema", False, asking("a"), asking("b"), requests_per_minute=1, tokens_per_minute=50_000
     )
     (first, _), (second, _) = results
-    left = {seen.lane: seen for seen in first.limits}
-    assert (left[Lane.REQUESTS].limit, left[Lane.REQUESTS].remaining) == (1, 0)
-    assert (left[Lane.TOKENS].limit, left[Lane.TOKENS].remaining) == (50_000, 49_000)
-    assert 58 <= left[Lane.REQUESTS].reset_s <= 61
+    left = {seen.dimension: seen for seen in first.limits}
+    assert (left[Dimension.REQUESTS].limit, left[Dimension.REQUESTS].remaining) == (1, 0)
+    assert (left[Dimension.TOKENS].limit, left[Dimension.TOKENS].remaining) == (50_000, 49_000)
+    assert 58 <= left[Dimension.REQUESTS].reset_s <= 61
     assert (second.kind, second.status) == (Kind.THROTTLED, 429)
     assert second.retry_after_s == math.ceil(second.retry_after_s) > 55
-    assert {seen.lane for seen in second.limits} == {Lane.REQUESTS, Lane.TOKENS}
+    assert {seen.dimension for seen in second.limits} == {Dimension.REQUESTS, Dimension.TOKENS}
     assert counters["rate_limited"] == 1
 
 

@@ -6,7 +6,7 @@ import pytest
 from sandbox_client import SCHEMA, ask, shaped, with_client
 
 from pipeline.providers.hints import limits_seen, retry_after_s
-from pipeline.types import Lane
+from pipeline.types import Dimension
 
 V1 = "/openai/v1/chat/completions"
 DATED = "/openai/deployments/gpt-4o-mini/chat/completions?api-version=2025-01-01-preview"
@@ -130,7 +130,7 @@ def test_throttled_by_an_empty_bucket():
     assert (status, error["code"]) == (429, "RateLimitReached")
     assert 0 < retry_after_s(headers) <= 60
     assert 0 < retry_after_s({}, error["message"]) <= 60
-    assert {seen.lane for seen in limits_seen(headers)} == {Lane.REQUESTS}
+    assert {seen.dimension for seen in limits_seen(headers)} == {Dimension.REQUESTS}
 
 
 def test_a_request_that_never_fits():

@@ -489,7 +489,7 @@ def test_over_http_a_limit_is_told_and_a_request_over_it_refused():
     failed = asyncio.run(twice())
     assert failed.kind is Kind.THROTTLED
     assert 0 < failed.retry_after_s <= 60
-    assert [(one.lane, one.limit, one.remaining) for one in failed.limits] == [("requests", 1, 0)]
+    assert [(one.dimension, one.limit, one.remaining) for one in failed.limits] == [("requests", 1, 0)]
 
 
 def test_over_http_no_model_and_no_key():

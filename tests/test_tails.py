@@ -85,6 +85,20 @@ def test_the_first_answer_counts(plans, overdue, ends, called_off):
     assert calls.called_off == [(SUPERSEDED,)] * called_off
 
 
+def test_who_is_cancelled_from_outside_was_overtaken_by_nobody():
+    """The second Ctrl-C: both calls hear that they are cancelled, and neither that another has answered."""
+    calls = Calls((100, "a"), (100, "b"))
+
+    async def scenario():
+        waiting = asyncio.create_task(first_answer(calls, lambda: True))
+        await asyncio.sleep(10)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+    in_virtual_time(scenario())
+    assert calls.called_off == [(), ()]
+
+
 # ── a run ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 ANSWER = json.dumps({"name": "x", "total": "1"})

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from provider import Answer, Provider, Row
 from scenarios import Scenario
 
-from pipeline.types import Lane
+from pipeline.types import Dimension
 
 GUESSED_RPM = 5000.0  # where there is no limit to be told
 BACK_OFF_S, BACK_OFF_MOST_S = 1.0, 60.0
@@ -112,7 +112,7 @@ class RequestsOnly(Client):
 
     def __init__(self, *made: object) -> None:
         super().__init__(*made)
-        self.requests = Level(told(self.scenario).get(Lane.REQUESTS, GUESSED_RPM))
+        self.requests = Level(told(self.scenario).get(Dimension.REQUESTS, GUESSED_RPM))
 
     def room_s(self, row: Row) -> float | None:  # noqa: ARG002 (all rows are alike to it)
         return self.requests.wait_s(1.0, self.provider.now_s)
@@ -130,13 +130,18 @@ class Cookbook(RequestsOnly):
         super().__init__(*made)
         limits = told(self.scenario)
         self._lane = next(
-            (lane for lane in (Lane.TOKENS, Lane.INPUT_TOKENS, Lane.OUTPUT_TOKENS) if lane in limits), None
+            (
+                dimension
+                for dimension in (Dimension.TOKENS, Dimension.INPUT_TOKENS, Dimension.OUTPUT_TOKENS)
+                if dimension in limits
+            ),
+            None,
         )
         self._tokens = Level(limits[self._lane]) if self._lane else None
         self._paused_until_s = 0.0
 
     def _cost(self, row: Row) -> float:
-        return {Lane.INPUT_TOKENS: row.estimated, Lane.OUTPUT_TOKENS: row.most}.get(
+        return {Dimension.INPUT_TOKENS: row.estimated, Dimension.OUTPUT_TOKENS: row.most}.get(
             self._lane, row.estimated + row.most
         )
 
@@ -181,12 +186,12 @@ class Aimd(Semaphore):
                 self._window, self._cut_s = max(1.0, 0.8 * self._window), now_s
 
 
-def told(scenario: Scenario) -> dict[Lane, float]:
+def told(scenario: Scenario) -> dict[Dimension, float]:
     """What a client that has to be told its limits is told: the truth, or more where nobody knows it."""
     over = 1.0 if scenario.known else scenario.over
-    found: dict[Lane, float] = {}
+    found: dict[Dimension, float] = {}
     for limit in scenario.rules.limits:
-        found[limit.lane] = min(found.get(limit.lane, 1e18), limit.per_minute * over)
+        found[limit.dimension] = min(found.get(limit.dimension, 1e18), limit.per_minute * over)
     return found
 
 

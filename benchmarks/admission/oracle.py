@@ -5,7 +5,7 @@ from collections import deque
 
 from provider import Answer, Provider, Row
 
-from pipeline.types import Lane
+from pipeline.types import Dimension
 
 
 class Oracle:
@@ -50,7 +50,7 @@ class Oracle:
         waits = [
             meter.wait_s(self._to_come + row.outputs, now_s)
             for limit, meter in self._provider.meters
-            if limit.lane is Lane.OUTPUT_TOKENS
+            if limit.dimension is Dimension.OUTPUT_TOKENS
         ]
         return max(waits, default=0.0) if self._provider.rules.settle == "post" else 0.0
 

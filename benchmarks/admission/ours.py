@@ -11,6 +11,7 @@ from scenarios import Scenario
 from pipeline.admission.first_calls import FirstCalls
 from pipeline.admission.governor import Governor, LimitRules, Need, Used
 from pipeline.admission.queue import Admission
+from pipeline.admission.report import CallEnd, Report
 from pipeline.admission.token_scale import TokenScale
 from pipeline.catalog.limit_profiles import BEDROCK_CLAUDE, PROFILES
 from pipeline.extraction.policy import backoff_s
@@ -28,7 +29,7 @@ class Ours:
         self._scale = TokenScale()
         self._chance = random.Random(seed)
         self.governor = Governor(rules)
-        self.admission = Admission(self.governor, provider.loop.time)
+        self.admission = Admission(self.governor, self, provider.loop.time)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -39,32 +40,36 @@ class Ours:
         for row in self._rows:
             await self._live(row)
 
-    def _need(self, row: Row) -> Need:
+    def of(self, row: Row) -> Need:
+        """What a row may use: we are the needs of our own admission."""
         return Need(self._scale.expected(row), row.most, FREE)
+
+    def observe(self, input_tokens: int, reported_tokens: int) -> None:
+        self._scale.observe(input_tokens, reported_tokens)
+
+    def _report(self, row: Row, answer: Answer) -> Report:
+        if answer.end == "ok":
+            used = Used(row.inputs, row.outputs, FREE)
+            return Report(used, CallEnd.ANSWERED, answer.limits, counted=(row.input_tokens, row.inputs))
+        throttled = answer.end == "throttled"
+        used = Used(0, 0, FREE, rejected=throttled)
+        end, hint_s = (CallEnd.THROTTLED, answer.hint_s) if throttled else (CallEnd.OVERLOADED, None)
+        return Report(used, end, answer.limits, hint_s, self._chance.random())
 
     async def _live(self, row: Row) -> None:
         failures = 0
         admission = self.admission
         row.asked_s = self._provider.now_s
         while True:
-            ticket = await admission.admit(lambda: self._need(row), retry=row.attempts > 0)
+            ticket = await admission.admit(row, retry=row.attempts > 0)
             coming: asyncio.Future[Answer] = self._provider.loop.create_future()
             self._provider.send(row, coming.set_result)
             answer = await coming
+            admission.finish(ticket, self._report(row, answer))
             if answer.end == "ok":
-                admission.settle(ticket, Used(row.inputs, row.outputs, FREE))
-                self._scale.observe(row.input_tokens, row.inputs)
-                admission.limits(ticket, answer.limits)
-                admission.ok(None, ticket)
                 row.done_s = self._provider.now_s
                 return
-            admission.limits(ticket, answer.limits)
-            if answer.end == "throttled":
-                admission.throttled(ticket, answer.hint_s, self._chance.random())
-            else:
-                admission.overloaded(None, self._chance.random())
-                failures += 1
-            admission.settle(ticket, Used(0, 0, FREE, rejected=answer.end == "throttled"))
+            failures += answer.end == "failed"
             if answer.end == "failed":
                 await admission.pause(backoff_s(failures, self._chance.random()))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from meters import BucketMeter, Change, Flow, WindowMeter
 
-from pipeline.types import Lane, LimitSeen
+from pipeline.types import Dimension, LimitSeen
 
 RTT_S = 0.08
 RTT_JITTER = 0.1  # of a way, both sides
@@ -18,7 +18,7 @@ RTT_JITTER = 0.1  # of a way, both sides
 class Limit:
     """One limit. `kind`: bucket (span is its burst), fixed or sliding (span is its window). `told`: by headers."""
 
-    lane: Lane
+    dimension: Dimension
     per_minute: float
     kind: str = "bucket"
     span_s: float = 60.0
@@ -70,7 +70,7 @@ class Answer:
     end: str  # ok, throttled, failed
     limits: tuple[LimitSeen, ...] = ()
     hint_s: float | None = None
-    lane: Lane | None = None
+    dimension: Dimension | None = None
 
 
 @dataclass(slots=True)
@@ -115,52 +115,56 @@ class Provider:
             return
         short = self.short(row, now_s)
         if self.rules.stray and self._chance.random() < self.rules.stray:
-            short = (0.0, Lane.REQUESTS)
-        amount = self.cost(self.rules.limits[0].lane, row) if self.rules.limits else 1.0
+            short = (0.0, Dimension.REQUESTS)
+        amount = self.cost(self.rules.limits[0].dimension, row) if self.rules.limits else 1.0
         self.seen.arrivals.append((now_s, amount, short is None))
         if short is not None:
             self._refuse(row, done, short, now_s)
         else:
             self._accept(row, done, now_s)
 
-    def short(self, row: Row, now_s: float) -> tuple[float, Lane] | None:
+    def short(self, row: Row, now_s: float) -> tuple[float, Dimension] | None:
         """How long it would have to wait, and for what; None: it fits."""
-        waits = [(meter.wait_s(self.cost(limit.lane, row), now_s), limit.lane) for limit, meter in self.meters]
-        longest = max(waits, default=(0.0, Lane.REQUESTS))
+        waits = [
+            (meter.wait_s(self.cost(limit.dimension, row), now_s), limit.dimension) for limit, meter in self.meters
+        ]
+        longest = max(waits, default=(0.0, Dimension.REQUESTS))
         return longest if longest[0] > 0.0 else None
 
-    def cost(self, lane: Lane, row: Row) -> float:
+    def cost(self, dimension: Dimension, row: Row) -> float:
         """What is set aside when it is let in."""
         output = 0 if self.rules.settle == "post" else row.most
         return {
-            Lane.REQUESTS: 1.0,
-            Lane.INPUT_TOKENS: row.inputs,
-            Lane.OUTPUT_TOKENS: max(1, output),
-            Lane.TOKENS: row.inputs + output,
-        }[lane]
+            Dimension.REQUESTS: 1.0,
+            Dimension.INPUT_TOKENS: row.inputs,
+            Dimension.OUTPUT_TOKENS: max(1, output),
+            Dimension.TOKENS: row.inputs + output,
+        }[dimension]
 
-    def _final(self, lane: Lane, row: Row, *, failed: bool) -> float:
-        if lane is Lane.REQUESTS or (failed and self.rules.settle == "none"):
-            return self.cost(lane, row)
+    def _final(self, dimension: Dimension, row: Row, *, failed: bool) -> float:
+        if dimension is Dimension.REQUESTS or (failed and self.rules.settle == "none"):
+            return self.cost(dimension, row)
         output = 0.0 if failed else self.rules.burn * row.outputs
         inputs = 0.0 if failed else float(row.inputs)
         if self.rules.settle == "none":
             output = row.most
-        return {Lane.INPUT_TOKENS: inputs, Lane.OUTPUT_TOKENS: output, Lane.TOKENS: inputs + output}[lane]
+        return {Dimension.INPUT_TOKENS: inputs, Dimension.OUTPUT_TOKENS: output, Dimension.TOKENS: inputs + output}[
+            dimension
+        ]
 
-    def _refuse(self, row: Row, done: Done, short: tuple[float, Lane], now_s: float) -> None:
+    def _refuse(self, row: Row, done: Done, short: tuple[float, Dimension], now_s: float) -> None:
         self.seen.throttled += 1
         if self.rules.rejects_count:
             for limit, meter in self.meters:
-                if limit.lane is Lane.REQUESTS and meter.remaining(now_s) >= 1.0:
+                if limit.dimension is Dimension.REQUESTS and meter.remaining(now_s) >= 1.0:
                     meter.take(1.0, now_s)
         wait_s = short[0]
         hint_s = {"none": None, "exact": wait_s, "whole": float(max(1, -int(-wait_s // 1)))}[self.rules.hint]
-        lane = short[1] if self.rules.names_lane else None
-        self._reply(done, Answer("throttled", self._told(row, now_s), hint_s, lane))
+        dimension = short[1] if self.rules.names_lane else None
+        self._reply(done, Answer("throttled", self._told(row, now_s), hint_s, dimension))
 
     def _accept(self, row: Row, done: Done, now_s: float) -> None:
-        taken = [meter.take(self.cost(limit.lane, row), now_s) for limit, meter in self.meters]
+        taken = [meter.take(self.cost(limit.dimension, row), now_s) for limit, meter in self.meters]
         told = self._told(row, now_s)
         row.tried += 1
         failed = row.tried <= row.failures
@@ -169,7 +173,7 @@ class Provider:
         def charge() -> None:
             charged_s = self.now_s
             for (limit, meter), use in zip(self.meters, taken, strict=True):
-                change = self._final(limit.lane, row, failed=failed) - self.cost(limit.lane, row)
+                change = self._final(limit.dimension, row, failed=failed) - self.cost(limit.dimension, row)
                 if change:
                     meter.settle(use, change, charged_s)
 
@@ -201,9 +205,9 @@ class Provider:
         found = []
         for limit, meter in self.meters:
             if limit.told:
-                step = 1.0 if limit.lane is Lane.REQUESTS else self.rules.rounded
+                step = 1.0 if limit.dimension is Dimension.REQUESTS else self.rules.rounded
                 remaining = meter.remaining(now_s) // step * step
-                found.append(LimitSeen(limit.lane, meter.limit(now_s), remaining, None))
+                found.append(LimitSeen(limit.dimension, meter.limit(now_s), remaining, None))
         return tuple(found)
 
     def _reply(self, done: Done, answer: Answer) -> None:

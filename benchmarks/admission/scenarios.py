@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from meters import Change
 from provider import Limit, Row, Rules
 
-from pipeline.types import Lane
+from pipeline.types import Dimension
 
 LATENCY_MEDIAN_S, LATENCY_P99_S = 2.0, 20.0
 SERVER_BIAS, ESTIMATE_NOISE = 1.1, 0.08  # the provider counts more tokens than we do, and not always as many more
@@ -74,7 +74,7 @@ def _row(number: int, mix: Mix, failing: float, chance: random.Random) -> Row:
     )
 
 
-RPM, TOKENS, INPUT, OUTPUT = Lane.REQUESTS, Lane.TOKENS, Lane.INPUT_TOKENS, Lane.OUTPUT_TOKENS
+RPM, TOKENS, INPUT, OUTPUT = Dimension.REQUESTS, Dimension.TOKENS, Dimension.INPUT_TOKENS, Dimension.OUTPUT_TOKENS
 TAKEN = (Change(200, 600, taken=0.4),)
 BEDROCK = Rules((Limit(TOKENS, 2_200_000), Limit(RPM, 6000)), settle="refund", burn=5.0)
 

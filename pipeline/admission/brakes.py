@@ -10,7 +10,7 @@ from msgspec import Struct
 GATE_S = 0.35  # a 429 without a hint; doubles with each episode in a row
 GATE_MOST_S = 60.0
 HINT_MOST_S = 1e9
-RAMP_S = 2.0  # after a gate: slots open one by one over this long, or as long as a hint was; lanes go at RAMP_PACE
+RAMP_S = 2.0  # after a gate: slots open one by one over this long, or as long as a hint was; dimensions go at RAMP_PACE
 RAMP_PACE = 1.3
 FAILURES = 5  # in a row
 PROBE_S = 0.25  # before the first probe; doubles with each that fails
@@ -61,7 +61,7 @@ class Gate(Struct):
         return due_s - since_s if since_s < self._ramp_s and due_s - since_s > 1e-9 else 0.0
 
     def pace_most(self, now_s: float) -> float:
-        """The multiple of the refill that lanes may go at."""
+        """The multiple of the refill that dimensions may go at."""
         return RAMP_PACE if now_s - self.until_s < self._ramp_s else math.inf
 
 

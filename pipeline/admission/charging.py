@@ -1,15 +1,15 @@
-"""What a call may be charged, will probably be, and was: by lane, as the provider settles it. Pure."""
+"""What a call may be charged, will probably be, and was: by dimension, as the provider settles it. Pure."""
 
 from decimal import Decimal
 
 from msgspec import Struct
 
 from pipeline.catalog.limit_profiles import Profile
-from pipeline.types import Lane
+from pipeline.types import Dimension
 
 SMOOTHING = 0.05
-LANES = tuple(Lane)  # amounts are tuples in this order: requests, input tokens, output tokens, tokens
-INDEX = {lane: number for number, lane in enumerate(LANES)}
+DIMENSIONS = tuple(Dimension)  # amounts are tuples in this order: requests, input tokens, output tokens, tokens
+INDEX = {dimension: number for number, dimension in enumerate(DIMENSIONS)}
 
 Amounts = tuple[float, float, float, float]
 

@@ -1,4 +1,4 @@
-"""Admission as values and functions of time: lanes, a gate, slots, money and a circuit. Pure.
+"""Admission as values and functions of time: dimensions, a gate, slots, money and a circuit. Pure.
 
 Requests, tokens, dollars and slots are the same thing: a budget with a level and a refill (dollars refill never). A
 call is admitted when its worst case fits all of them at once, and settled to what it really used, exactly once.
@@ -12,24 +12,25 @@ from typing import Any
 from pipeline.admission.brakes import HINT_MOST_S, Circuit, Gate
 from pipeline.admission.budget import Account, Alert, Room, Spending
 from pipeline.admission.charging import UNSENT, Amounts, Need, Used
+from pipeline.admission.dimensions.dimension import DimensionView
+from pipeline.admission.dimensions.dimension_set import DimensionSet
+from pipeline.admission.dimensions.mirrors import sane
 from pipeline.admission.first_calls import Opening
-from pipeline.admission.lanes.lane import LaneView
-from pipeline.admission.lanes.lane_set import LaneSet
-from pipeline.admission.lanes.mirrors import sane
 from pipeline.admission.learning.climb import Climb
 from pipeline.admission.learning.memory import Memory, read, written
 from pipeline.admission.learning.silence import News
+from pipeline.admission.report import CallEnd, Report
 from pipeline.admission.rules import LimitRules, rules_of
 from pipeline.admission.tickets import FOR_BUDGET, FOR_FIRST, FOR_PROBES, FOR_SLOTS, GO, Snapshot, Ticket, Wait
-from pipeline.types import Lane, LimitSeen
+from pipeline.types import Dimension, LimitSeen
 
 __all__ = [
     "FOR_SLOTS",
     "GO",
     "UNSENT",
     "Alert",
+    "DimensionView",
     "Governor",
-    "LaneView",
     "LimitRules",
     "Need",
     "Room",
@@ -51,7 +52,7 @@ class Governor:
         self.money.start_day(rules.spent_by_tenant)
         self.waited_s: dict[str, float] = {}
         memory = read(rules.learned)
-        self._lanes = LaneSet(rules, memory)
+        self._dimensions = DimensionSet(rules, memory)
         self._gate = Gate()
         self._circuit = Circuit()
         self._climb = Climb(float(rules.first_window))
@@ -73,7 +74,7 @@ class Governor:
 
     def refusal(self, need: Need) -> str | None:
         """Why this can never be admitted, or None."""
-        return self._lanes.refusal(need)
+        return self._dimensions.refusal(need)
 
     def affords(self, usd: Decimal) -> bool:
         return self.money.run.affords(usd)
@@ -102,7 +103,7 @@ class Governor:
 
     def wait(self, need: Need, now_s: float) -> Wait:
         """How long, and for what; a reading."""
-        return self._wait(need, self._lanes.charges.reserve(need), now_s)
+        return self._wait(need, self._dimensions.charges.reserve(need), now_s)
 
     def _wait(self, need: Need, reserved: Amounts, now_s: float) -> Wait:
         if not self.money.run.affords(need.usd):
@@ -116,8 +117,8 @@ class Governor:
         circuit_s = self._circuit.wait_s(self._probes, now_s)
         if circuit_s != 0.0:
             return FOR_PROBES if circuit_s is None else Wait(circuit_s, "circuit")
-        ramp_s = 0.0 if self._lanes.silence.at_once else self._gate.ramp_s(self.in_flight, self.concurrency, now_s)
-        seconds, why, firm = self._lanes.wait_s(reserved, now_s)
+        ramp_s = 0.0 if self._dimensions.silence.at_once else self._gate.ramp_s(self.in_flight, self.concurrency, now_s)
+        seconds, why, firm = self._dimensions.wait_s(reserved, now_s)
         if ramp_s > seconds:
             return Wait(ramp_s, "retry_after")
         return Wait(seconds, why, firm) if seconds > 0.0 else GO
@@ -130,15 +131,15 @@ class Governor:
     @property
     def slots(self) -> int:
         """Calls at once: as many as give most answers, while no limit is known."""
-        return self.concurrency if self._lanes.known else min(self.concurrency, int(self._climb.slots))
+        return self.concurrency if self._dimensions.known else min(self.concurrency, int(self._climb.slots))
 
     def offer(self, need: Need, now_s: float) -> Ticket | Wait:
         """Admit it, or say how long it has to wait."""
-        reserved = self._lanes.charges.reserve(need)
+        reserved = self._dimensions.charges.reserve(need)
         wait = self._wait(need, reserved, now_s)
         if wait is not GO:
             return wait
-        held, next_s = self._lanes.take(need, reserved, now_s, self._gate.pace_most(now_s))
+        held, next_s = self._dimensions.take(need, reserved, now_s, self._gate.pace_most(now_s))
         if next_s is not None:
             self._gate.hold(next_s)
         self._opening.taken(now_s)
@@ -159,6 +160,28 @@ class Governor:
             raise ValueError(f"{need!r} was taken while it has to wait: {ticket!r}")  # noqa: TRY004 (of its value)
         return ticket
 
+    def finish(self, ticket: Ticket, report: Report, now_s: float) -> None:
+        """All that the end of a call tells, in the one order that it may be told in.
+
+        A refusal is told while its call still holds what it was refused with; an answer's headers speak of a level
+        that has what it used, and not what it had reserved.
+        """
+        if report.end is CallEnd.ANSWERED:
+            self.settle(ticket, report.used, now_s)
+        if report.limits:
+            self.on_limits(ticket, report.limits, now_s)
+        match report.end:
+            case CallEnd.ANSWERED:
+                self.on_ok(now_s, ticket)
+                self.hint(report.retry_after_s, now_s)
+            case CallEnd.THROTTLED:
+                self.on_throttled(ticket, report.retry_after_s, now_s, report.jitter, report.short)
+            case CallEnd.OVERLOADED:
+                self.hint(report.retry_after_s, now_s)
+                self.on_overloaded(now_s, report.jitter)
+        if report.end is not CallEnd.ANSWERED:
+            self.settle(ticket, report.used, now_s)
+
     def settle(self, ticket: Ticket, used: Used | None, now_s: float) -> None:
         """Give back what was not used. None: the call's fate is not known, so its worst case stays reserved.
 
@@ -171,26 +194,31 @@ class Governor:
         self.in_flight -= 1
         self._probes -= ticket.probe
         self.money.settle(ticket.need.tenant, ticket.need.usd, None if used is None else used.usd)
-        self._lanes.settle(ticket.held, ticket.need, used, now_s)
+        self._dimensions.settle(ticket.held, ticket.need, used, now_s)
 
     # ── what the provider says ──────────────────────────────────────────────────────────────────────────────────
 
     def on_limits(self, ticket: Ticket, seen: Sequence[LimitSeen], now_s: float) -> None:
         """What headers say of limits, as of the moment that the provider let the call in."""
-        self._lanes.told(ticket.held, seen, now_s)
+        self._dimensions.told(ticket.held, seen, now_s)
 
     def on_throttled(
-        self, ticket: Ticket, retry_after_s: float | None, now_s: float, jitter: float, lane: Lane | None = None
+        self,
+        ticket: Ticket,
+        retry_after_s: float | None,
+        now_s: float,
+        jitter: float,
+        dimension: Dimension | None = None,
     ) -> None:
         """A 429: close the gate for everybody. One that was sent before the last reaction brings only its hint.
 
-        `lane`: what was short, where the provider says it.
+        `dimension`: what was short, where the provider says it.
         """
         self._opening.answered()
         self._circuit.succeeded(ticket.held.taken_s)  # whoever says 429 is not down
         hint_s = sane(retry_after_s, HINT_MOST_S)
         fresh = self._gate.news(ticket.held.taken_s, hint_s, now_s)
-        until_s = self._lanes.refused(ticket.held, News(fresh, hint_s or 0.0, lane), now_s)
+        until_s = self._dimensions.refused(ticket.held, News(fresh, hint_s or 0.0, dimension), now_s)
         if until_s is not None:
             self._gate.hold(until_s)
         elif hint_s is None:
@@ -215,8 +243,8 @@ class Governor:
         sent_s = now_s if ticket is None else ticket.held.taken_s
         self._gate.succeeded(sent_s)
         self._circuit.succeeded(sent_s)
-        self._lanes.silence.answered()
-        if not self._lanes.known:
+        self._dimensions.silence.answered()
+        if not self._dimensions.known:
             self._climb.answered(now_s, busy=self.in_flight + 1 >= self.slots)
 
     # ── the run's side ──────────────────────────────────────────────────────────────────────────────────────────
@@ -235,9 +263,9 @@ class Governor:
 
     def learned(self) -> dict[str, Any]:
         """What was found out about limits, as plain JSON: `LimitRules.learned` of the next run."""
-        best = None if self._lanes.known else self._climb.settled
+        best = None if self._dimensions.known else self._climb.settled
         slots, per_s = (None, None) if best is None else (best.slots, best.per_s)
-        return written(Memory(slots, per_s, self._lanes.silence.learner.burst_s, self._lanes.remember()))
+        return written(Memory(slots, per_s, self._dimensions.silence.learner.burst_s, self._dimensions.remember()))
 
     def snapshot(self, now_s: float) -> Snapshot:
         return Snapshot(
@@ -250,5 +278,5 @@ class Governor:
             reserved_usd=self.money.run.reserved_usd,
             at_risk_usd=self.money.run.at_risk_usd,
             waited_s=dict(self.waited_s),
-            lanes=self._lanes.views(now_s),
+            dimensions=self._dimensions.views(now_s),
         )

@@ -7,65 +7,51 @@ everybody. Who waits for a tenant's own budget stands aside and holds up nobody 
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from decimal import Decimal
 
-from pipeline.admission.governor import FOR_SLOTS, UNSENT, Governor, Need, Room, Snapshot, Ticket, Used, Wait
+from pipeline.admission.gate import NeverFits, TenantOverBudget
+from pipeline.admission.governor import FOR_SLOTS, Governor, Need, Room, Snapshot, Ticket, Wait
+from pipeline.admission.needs import Needs
+from pipeline.admission.report import NEVER_SENT, CallEnd, Report
+from pipeline.admission.stop import StopSwitch
 from pipeline.admission.tenants import Asides
-from pipeline.types import Lane, LimitSeen, ParkReason
+from pipeline.admission.token_scale import Sized
+from pipeline.types import ParkReason
 
 TIMER_LEAST_S = 0.001  # some event loops count in milliseconds, and would spin on less
 
 
-class Stopped(Exception):
-    """The run ends early; nothing more is admitted."""
-
-    def __init__(self, reason: ParkReason, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
-class NeverFits(Exception):
-    """The request is larger than a limit ever allows."""
-
-
-class TenantOverBudget(Exception):
-    """The request's tenant has nothing left for today; the other tenants go on."""
-
-    def __init__(self, tenant: str, message: str) -> None:
-        super().__init__(message)
-        self.tenant = tenant
-
-
 Turn = asyncio.Future[Ticket]
-Asked = Callable[[], Need]
-Queue = OrderedDict[Turn, Asked]  # in order of arrival; one who gives up leaves at once
+Queue = OrderedDict[Turn, Sized]  # in order of arrival; one who gives up leaves at once
 
 
 class Admission:
-    """`clock` is the event loop's: timers are set on it."""
+    """Admission in this process: a `Gate`. `clock` is the event loop's: timers are set on it."""
 
-    def __init__(self, governor: Governor, clock: Callable[[], float], outage_s: float = 600.0) -> None:
+    def __init__(self, governor: Governor, needs: Needs, clock: Callable[[], float], outage_s: float = 600.0) -> None:
         self._governor = governor
+        self._needs = needs
         self._clock = clock
         self._outage_s = outage_s
         self._retries: Queue = OrderedDict()
         self._new: Queue = OrderedDict()
-        self._aside: Asides[Turn, Asked] = Asides()
-        self._paused: set[asyncio.Future[None]] = set()
-        self._draining: list[asyncio.Future[None]] = []
+        self._aside: Asides[Turn, Sized] = Asides()
+        self._switch = StopSwitch()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._firm = False  # nothing but time lets the head of the queue go
         self._held_since_s = 0.0
-        self._stopped: ParkReason | None = None
         self.on_stop: Callable[[ParkReason, str], None] | None = None  # who else is to be told
-        self.stop_message = ""
         self.why_waiting = ""
 
     @property
     def stopped(self) -> ParkReason | None:
-        return self._stopped
+        return self._switch.reason
+
+    @property
+    def stop_message(self) -> str:
+        return self._switch.message
 
     @property
     def in_flight(self) -> int:
@@ -75,41 +61,40 @@ class Admission:
     def waiting(self) -> int:
         return len(self._retries) + len(self._new) + len(self._aside)
 
-    def affords(self, usd: Decimal) -> bool:
-        return self._governor.affords(usd)
-
     def snapshot(self) -> Snapshot:
         self._held(self.why_waiting, book=True)
         return self._governor.snapshot(self._clock())
 
     # ── waiting ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def admit(self, need: Asked, *, retry: bool = False) -> Ticket:
-        """Wait for one's turn; `need` is asked when it has come. The ticket is to be settled exactly once.
+    async def admit(self, request: Sized, *, retry: bool = False) -> Ticket:
+        """Wait for one's turn. What the request may use is worked out when it has come, by what answers have taught.
+
+        The ticket is to be given back exactly once, by `finish`.
 
         Raises:
-            Stopped: the run ends early. NeverFits: no waiting would help. TenantOverBudget. What `need` raises.
+            Stopped: the run ends early. NeverFits: no waiting would help. TenantOverBudget.
         """
-        turn = self.enqueue(need, retry=retry)
+        turn = self.enqueue(request, retry=retry)
         try:
             return await turn
         except asyncio.CancelledError:
             self.leave(turn)
             raise
 
-    def enqueue(self, need: Asked, *, retry: bool = False) -> Turn:
+    def enqueue(self, request: Sized, *, retry: bool = False) -> Turn:
         """Get in line; the future brings the ticket, or what `admit` raises.
 
         Raises:
             Stopped: the run ends early.
         """
-        self._raise_if_stopped()
+        self._switch.check()
         if self._loop is None:
             self._loop = asyncio.get_running_loop()  # asked once: until Python 3.12 each asking is a system call
         turn: Turn = self._loop.create_future()
         queue = self._retries if retry else self._new
         first = not self._retries if retry else not (self._retries or self._new)
-        queue[turn] = need
+        queue[turn] = request
         if first:
             self._pump()  # behind somebody, nothing has changed
         return turn
@@ -120,66 +105,34 @@ class Admission:
         self._new.pop(turn, None)
         self._aside.leave(turn)
         if turn.done() and not turn.cancelled() and turn.exception() is None:
-            self.settle(turn.result(), UNSENT)
+            self.finish(turn.result(), NEVER_SENT)
         else:
             self._pump()  # the next may be smaller
 
     async def pause(self, seconds: float) -> None:
         """Sleep outside any slot; a stop cuts it short with `Stopped`."""
-        self._raise_if_stopped()
-        loop = asyncio.get_running_loop()
-        woken: asyncio.Future[None] = loop.create_future()
-        timer = loop.call_later(seconds, _wake, woken)
-        self._paused.add(woken)
-        try:
-            await woken
-        finally:
-            self._paused.discard(woken)
-            timer.cancel()
-        self._raise_if_stopped()
-
-    async def drained(self) -> None:
-        """Until nothing is in flight."""
-        while self.in_flight:
-            empty: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._draining.append(empty)
-            await empty
+        await self._switch.pause(seconds)
 
     # ── what happened ───────────────────────────────────────────────────────────────────────────────────────────
 
-    def settle(self, ticket: Ticket, used: Used | None) -> None:
-        self._governor.settle(ticket, used, self._clock())
-        if not self.in_flight:
-            for empty in self._draining:
-                _wake(empty)
-            self._draining.clear()
+    def finish(self, ticket: Ticket, report: Report) -> None:
+        """The end of a call that was admitted; to be said once of each ticket.
+
+        Raises:
+            ValueError: it was said before; nothing has changed.
+        """
+        now_s = self._clock()
+        governor = self._governor
+        governor.finish(ticket, report, now_s)
+        if report.counted is not None:
+            self._needs.observe(*report.counted)
+        if report.end is CallEnd.OVERLOADED and (opened_s := governor.open_since_s) is not None:
+            down_s = now_s - opened_s
+            if down_s >= self._outage_s:
+                self.stop(ParkReason.OUTAGE, f"the provider has been down for {down_s:.0f} s")
         self._aside.call_back(ticket.need.tenant)
-        self._nudge()
-
-    def limits(self, ticket: Ticket, seen: Sequence[LimitSeen]) -> None:
-        """To be called before `ok`, `throttled` or `overloaded` of the same answer: those wake the queue."""
-        if seen:
-            self._governor.on_limits(ticket, seen, self._clock())
-
-    def throttled(self, ticket: Ticket, retry_after_s: float | None, jitter: float, lane: Lane | None = None) -> None:
-        """A 429, to be told before its ticket is settled. `lane`: what was short, where the provider says it."""
-        self._governor.on_throttled(ticket, retry_after_s, self._clock(), jitter, lane)
-        self._nudge()
-
-    def overloaded(self, retry_after_s: float | None, jitter: float) -> None:
-        now_s = self._clock()
-        self._governor.hint(retry_after_s, now_s)
-        self._governor.on_overloaded(now_s, jitter)
-        opened_s = self._governor.open_since_s
-        if opened_s is not None and now_s - opened_s >= self._outage_s:
-            self.stop(ParkReason.OUTAGE, f"the provider has been down for {now_s - opened_s:.0f} s")
-        self._nudge()
-
-    def ok(self, retry_after_s: float | None = None, ticket: Ticket | None = None) -> None:
-        now_s = self._clock()
-        self._governor.on_ok(now_s, ticket)
-        self._governor.hint(retry_after_s, now_s)
-        self._nudge()
+        if self._timer is None or not self._firm:  # else only time can tell
+            self._pump()
 
     # ── the run's side ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -194,37 +147,25 @@ class Admission:
 
     def stop(self, reason: ParkReason, message: str) -> None:
         """End the run early: the first cause counts; all who wait are told, those in flight go on."""
-        if self._stopped is not None:
+        if not self._switch.throw(reason, message):
             return
-        self._stopped, self.stop_message = reason, message
         self._held("")
         for turn in (*self._retries, *self._new, *self._aside):
             if not turn.done():
-                turn.set_exception(Stopped(reason, message))
+                turn.set_exception(self._switch.error())
         self._retries.clear()
         self._new.clear()
         self._aside.clear()
-        for woken in self._paused:
-            _wake(woken)
         self._disarm()
         if self.on_stop is not None:
             self.on_stop(reason, message)
 
-    def _raise_if_stopped(self) -> None:
-        if self._stopped is not None:
-            raise Stopped(self._stopped, self.stop_message)
-
     # ── the pump ────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _nudge(self) -> None:
-        """Something was settled or answered: ask again, unless only time can tell."""
-        if self._timer is None or not self._firm:
-            self._pump()
 
     def _pump(self) -> None:
         """Admit from the head of the queue while the governor says go; then wait for time or a settlement."""
         self._disarm()
-        while self._stopped is None and (queue := self._retries or self._new):
+        while self._switch.reason is None and (queue := self._retries or self._new):
             if self._governor.full:  # whatever the head needs; there is nothing to work out
                 self._held(FOR_SLOTS.why)
                 self._firm = False
@@ -241,7 +182,7 @@ class Admission:
     def _offer(self, turn: Turn, queue: Queue) -> bool:
         """Whether the head of the queue is served, one way or another."""
         try:
-            need = queue[turn]()
+            need = self._needs.of(queue[turn])
         except Exception as error:  # noqa: BLE001 (the boundary of one waiter: its own error goes to itself)
             turn.set_exception(error)
             return True
@@ -292,8 +233,3 @@ class Admission:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def _wake(woken: "asyncio.Future[None]") -> None:
-    if not woken.done():
-        woken.set_result(None)

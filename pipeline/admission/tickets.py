@@ -6,8 +6,8 @@ from decimal import Decimal
 from msgspec import Struct
 
 from pipeline.admission.charging import Need
-from pipeline.admission.lanes.lane import LaneView
-from pipeline.admission.lanes.totals import Held
+from pipeline.admission.dimensions.dimension import DimensionView
+from pipeline.admission.dimensions.totals import Held
 
 
 class Wait(Struct, frozen=True):
@@ -34,6 +34,11 @@ class Ticket(Struct):
     probe: bool
     settled: bool = False
 
+    @property
+    def usd(self) -> Decimal:
+        """The most that the call may cost."""
+        return self.need.usd
+
 
 class Snapshot(Struct, frozen=True):
     """`concurrency` is the ceiling, `slots` how many of them are open now."""
@@ -47,7 +52,7 @@ class Snapshot(Struct, frozen=True):
     reserved_usd: Decimal
     at_risk_usd: Decimal
     waited_s: Mapping[str, float]  # the head of the queue, by cause
-    lanes: tuple[LaneView, ...]
+    dimensions: tuple[DimensionView, ...]
 
     @property
     def waited_share(self) -> dict[str, float]:

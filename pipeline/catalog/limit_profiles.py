@@ -4,18 +4,18 @@ from typing import Literal
 
 from msgspec import Struct
 
-from pipeline.types import Lane
+from pipeline.types import Dimension
 
 Settling = Literal["refund", "none", "post"]
-REQUESTS_AND_TOKENS = (Lane.REQUESTS, Lane.TOKENS)
-REQUESTS_AND_INPUT = (Lane.REQUESTS, Lane.INPUT_TOKENS)
+REQUESTS_AND_TOKENS = (Dimension.REQUESTS, Dimension.TOKENS)
+REQUESTS_AND_INPUT = (Dimension.REQUESTS, Dimension.INPUT_TOKENS)
 
 
 class Profile(Struct, frozen=True):
     """`settle`: what becomes of reserved output that was not used: given back, kept, or never reserved (post).
 
     `minute` is how a limit that comes by headers is kept: a bucket that refills all the time, or a count per minute.
-    `learns` are the lanes a silent provider can be short of.
+    `learns` are the dimensions a silent provider can be short of.
     """
 
     settle: Settling = "refund"
@@ -23,12 +23,14 @@ class Profile(Struct, frozen=True):
     minute: Literal["bucket", "sliding"] = "bucket"
     rejects_count: bool = True  # whether a call answered 429 costs a request
     cached_free: bool = False  # whether input read from the cache is charged to no limit
-    learns: tuple[Lane, ...] = REQUESTS_AND_TOKENS
+    learns: tuple[Dimension, ...] = REQUESTS_AND_TOKENS
 
 
 OPENAI = Profile(settle="none")  # reserves max_tokens, no refund is documented; failed requests count
 AZURE = Profile(settle="none", minute="sliding")  # a count that starts again each minute; max_tokens is never refunded
-ANTHROPIC = Profile(settle="post", cached_free=True, learns=(Lane.REQUESTS, Lane.INPUT_TOKENS, Lane.OUTPUT_TOKENS))
+ANTHROPIC = Profile(
+    settle="post", cached_free=True, learns=(Dimension.REQUESTS, Dimension.INPUT_TOKENS, Dimension.OUTPUT_TOKENS)
+)
 BEDROCK = Profile(settle="refund", rejects_count=False)  # reserves max_tokens, gives back what was not used
 BEDROCK_CLAUDE = Profile(settle="refund", burn=5.0, rejects_count=False)
 GEMINI = Profile(settle="post", minute="sliding", learns=REQUESTS_AND_INPUT)  # counts input only

@@ -15,6 +15,7 @@ from pipeline.cli.report import report
 from pipeline.cli.run import retry, run
 from pipeline.cli.sandbox import sandbox
 from pipeline.cli.tune import tune
+from pipeline.console import own_stderr, speak
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -33,6 +34,8 @@ def main() -> None:
       pipeline retry jobs/invoices.toml          only the rows that failed
       pipeline show jobs/invoices.toml inv-0007  all that is known of one row
     """  # noqa: D301 (\b is click's mark for text that is not to be re-wrapped)
+    own_stderr()
+    speak("text")
 
 
 for _verb in (run, retry, estimate, check, status, show, verify, costs, export, report, tune, sandbox):

@@ -41,8 +41,10 @@ def estimate(
       pipeline estimate jobs/invoices_openai.toml --compare gpt-5.4-mini,anthropic:claude-haiku-4-5
     """  # noqa: D301
     from pipeline.extraction.prepare import prepare
+    from pipeline.runtime import spare_pandas
 
     prepared = prepare(load(job_file, overrides))
+    spare_pandas()
     piloted = None if pilot is None else _pilot(prepared, pilot)
     report = _estimated(prepared, exact=exact)
     if piloted is not None:
@@ -66,10 +68,11 @@ def estimate(
 
 def _pilot(prepared: Any, rows: int) -> Any:  # noqa: ANN401 (their types would cost an import)
     from pipeline.commands.estimate.pilot import pilot
+    from pipeline.engine.session import Host
     from pipeline.extraction.prepare import require_affordable
 
     require_affordable(prepared)
-    return pilot(prepared, rows, os.environ)
+    return pilot(prepared, rows, os.environ, Host(signals=True, progress=True, own=True))
 
 
 def _estimated(prepared: Any, *, exact: bool) -> dict[str, Any]:  # noqa: ANN401 (see _pilot)

@@ -95,17 +95,21 @@ def retry(job_file: Path, log_format: str, **flags: Any) -> None:  # noqa: ANN40
 
 def _run(command: _Command, selection: Any) -> None:  # noqa: ANN401 (selection's type would cost an import)
     from pipeline.engine.run import exit_code, run_job
+    from pipeline.engine.session import Host, RunCommand
     from pipeline.extraction.prepare import prepare, require_affordable
+    from pipeline.runtime import spare_pandas
 
     for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C is; while calls are made the engine has its own
         signal.signal(number, _interrupt)
 
     prepared = prepare(load(command.job_file, command.overrides))
+    spare_pandas()
     require_affordable(prepared)
     ended = _nothing_to_retry(prepared, selection) if command.verb == "retry" else None
     if ended is None:
         cost_usd = _consent(prepared, selection, command)
-        ended = run_job(prepared, command.verb, selection, os.environ, fresh=command.fresh, band_usd=cost_usd)
+        host = Host(signals=True, progress=True, own=True)
+        ended = run_job(RunCommand(prepared, command.verb, selection, os.environ, command.fresh, cost_usd, host))
         _tell_end(ended, prepared, command)
     elif in_json() or command.as_json:
         _tell_end(ended, prepared, command)

@@ -7,7 +7,6 @@ from pathlib import Path
 from msgspec import Struct
 
 from pipeline.catalog.windows import limits_of
-from pipeline.commands.estimate.measure import asked
 from pipeline.errors import JobError, LedgerError
 from pipeline.extraction.prepare import Prepared, prepare, require_affordable
 from pipeline.extraction.prompt_cache import caching_for
@@ -52,8 +51,9 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
     yield Finding("schema", "ok", f"{shape.name}, asked for as {shape.mode}, {strict}")
     for note in prepared.notes:
         yield Finding("schema", "warning", note)
+    overhead = prepared.overhead_tokens
     columns = ", ".join(("{text}", *(f"{{{name}}}" for name in plan.template.other_columns)))
-    yield Finding("prompt", "ok", f"uses {columns}; {asked(prepared).fixed_tokens} tokens go with every request")
+    yield Finding("prompt", "ok", f"uses {columns}; {overhead} tokens go with every request")
     rows = prepared.source.count_rows()
     yield Finding("input", "ok" if rows else "warning", f"{rows:,} rows in {len(prepared.source.files)} files")
     known = limits_of(job.model.name).known
@@ -66,8 +66,7 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
         yield Finding("model", "problem", advice)
     if (advised := sizing_of(prepared)) is not None:
         yield Finding("model", "warning", advised.told)
-    fixed = plan.fixed_tokens
-    yield Finding("prompt caching", "ok", caching_for(job.model, fixed, rows, prepared.rate).told)
+    yield Finding("prompt caching", "ok", caching_for(job.model, overhead, rows, prepared.rate).told)
     if prepared.rate is None:
         advice = "cost will be null; add [prices] with input_usd_per_mtok and output_usd_per_mtok"
         yield Finding("prices", "warning", f"no price is known for {job.model.name}: {advice}")

@@ -44,6 +44,7 @@ async def first_answer(call: Callable[[], Coroutine[Any, Any, T]], overdue: Call
         What the first of both raised, when none returned.
     """
     calls = [asyncio.create_task(call())]
+    why: tuple[str, ...] = ()  # cancelled from outside, both are interrupted: nobody has overtaken anybody
     try:
         while not calls[0].done():
             await asyncio.wait(calls, timeout=LOOK_S)
@@ -55,9 +56,10 @@ async def first_answer(call: Callable[[], Coroutine[Any, Any, T]], overdue: Call
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             answered = [task for task in calls if task in done and not task.cancelled() and task.exception() is None]
             if answered:
+                why = (SUPERSEDED,)
                 return answered[0].result()
         return calls[0].result()
     finally:
         for task in calls:
-            task.cancel(SUPERSEDED)
+            task.cancel(*why)
         await asyncio.gather(*calls, return_exceptions=True)

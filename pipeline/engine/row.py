@@ -12,10 +12,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import BaseModel
 
-from pipeline.admission.queue import Stopped, TenantOverBudget
+from pipeline.admission.gate import TenantOverBudget
+from pipeline.admission.stop import Stopped
 from pipeline.documents.chunks import chunk as cut
 from pipeline.documents.chunks import rough_tokens
-from pipeline.engine.call import Caller, RowFailed, RowLife, TooLong
+from pipeline.engine.ask import Ask, RowFailed, RowLife, TooLong
 from pipeline.engine.feed import Work
 from pipeline.extraction import requests as planning
 from pipeline.extraction.merge import Merged, merge
@@ -25,7 +26,7 @@ from pipeline.extraction.validate import Invalid, Valid, check, repair_turns
 from pipeline.ledger.records import Answer
 from pipeline.schema.arrow import RecordColumn
 from pipeline.schema.shape import restore
-from pipeline.types import Chunk, ErrorCode, Outcome, Reply, Request, Row, Status, Stop
+from pipeline.types import AnswerFrom, Chunk, ErrorCode, Outcome, Reply, Request, Row, Status, Stop
 
 MESSAGES = {
     ErrorCode.TRUNCATED: "the answer hit its cap of {cap} output tokens, and a higher cap did not help. "
@@ -48,10 +49,10 @@ class Piece(Struct, frozen=True):
 class Extraction:
     """What all rows of a run share on their way from text to record."""
 
-    def __init__(self, prepared: Prepared, caller: Caller, column: RecordColumn) -> None:
+    def __init__(self, prepared: Prepared, ask: Ask, column: RecordColumn) -> None:
         self._prepared = prepared
         self._plan = prepared.plan
-        self._caller = caller
+        self._ask = ask
         self._column = column
 
     async def outcome(self, work: Work) -> Outcome:
@@ -74,8 +75,8 @@ class Extraction:
                 "model_version": failure.model_version,
                 "chunks": len(work.chunks),
             }
-        latency_ms = None if life.first_sent_s is None else round((self._caller.now_s() - life.first_sent_s) * 1000)
-        by = next((source for source in ("call", "duplicate", "ledger") if source in life.sources), "call")
+        latency_ms = None if life.first_sent_s is None else round((self._ask.now_s() - life.first_sent_s) * 1000)
+        by = next((source for source in AnswerFrom if source in life.sources), AnswerFrom.CALL)
         return Outcome(doc=work.doc, row=work.row.index, latency_ms=latency_ms, answer_from=by, **end)
 
     async def _all_pieces(self, work: "_RowWork") -> list[Piece]:
@@ -116,7 +117,7 @@ class Extraction:
             reading, tried = raised, replace(tried, raised_cap=True)
 
     async def _free_text(self, request: Request, work: "_RowWork") -> Reply:
-        return await self._caller.ask(
+        return await self._ask.ask(
             request,
             work.life,
             lambda answer: answer.session > work.stale_session or answer.reply.stop is Stop.DONE,
@@ -150,7 +151,7 @@ class Extraction:
             try:
                 if not read:
                     request, read = await self._read(work, request), True
-                reply = await self._caller.ask(request, work.life, lambda answer: self._reusable(work, answer))
+                reply = await self._ask.ask(request, work.life, lambda answer: self._reusable(work, answer))
             except TooLong as error:
                 if tried.shrunk or tried.repaired:
                     raise RowFailed(ErrorCode.CONTEXT_EXCEEDED, str(error)) from None

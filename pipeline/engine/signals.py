@@ -17,18 +17,20 @@ DRAIN_VARIABLE = "PIPELINE_DRAIN_S"  # for containers that are killed soon after
 class Signals:
     """Ours while the block runs, on the loop and in the task that enters it; what is cut is cancelled.
 
+    `ours` false: they stay whose they are.
     `worked`: no row is worked on any more. From then on, the second signal does what it does to any program.
     """
 
-    def __init__(self, admission: Admission, environ: Mapping[str, str]) -> None:
+    def __init__(self, admission: Admission, environ: Mapping[str, str], *, ours: bool = True) -> None:
         self.worked = False
         self._admission = admission
+        self._numbers = SIGNALS if ours else ()
         self._drain_s = environ.get(DRAIN_VARIABLE)
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
 
     def __enter__(self) -> Self:
-        for number in SIGNALS:
+        for number in self._numbers:
             self._loop.add_signal_handler(number, self._on_signal)
         return self
 
@@ -54,5 +56,5 @@ class Signals:
             self._task.cancel()
 
     def _leave_them(self) -> None:
-        for number in SIGNALS:
+        for number in self._numbers:
             self._loop.remove_signal_handler(number)

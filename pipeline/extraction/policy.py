@@ -28,10 +28,10 @@ class Action(StrEnum):
 
 
 class Policy(Struct, frozen=True):
-    """`longest_wait_s`: a rate limit that asks for more than this ends the row; None waits for ever."""
+    """`max_wait_s`: a rate limit that keeps a request longer than this ends its row; None waits for ever."""
 
     max_attempts: int = 6
-    longest_wait_s: float | None = None
+    max_wait_s: float | None = None
 
 
 class Decision(Struct, frozen=True):
@@ -78,13 +78,14 @@ AT_ONCE = {
 }
 
 
-def decide(failure: CallFailed, attempt: int, policy: Policy, jitter: float) -> Decision:
+def decide(failure: CallFailed, attempt: int, policy: Policy, jitter: float, waited_s: float = 0.0) -> Decision:
     """What to do after the `attempt`-th (from 1) failed attempt that counts; `jitter` is in [0, 1).
 
+    `waited_s`: since the request's first 429.
     SHRINK is for the first time only: who has shrunk already ends the row as `context_exceeded`.
     """
     hint_s = _hint_s(failure.retry_after_s)
-    if failure.kind is Kind.THROTTLED and policy.longest_wait_s is not None and hint_s > policy.longest_wait_s:
+    if failure.kind is Kind.THROTTLED and policy.max_wait_s is not None and waited_s + hint_s > policy.max_wait_s:
         return Decision.fail(ErrorCode.RATE_LIMITED)
     if failure.kind is Kind.THROTTLED and hint_s > PARK_AFTER_S:
         return Decision.stop_run(ParkReason.QUOTA)

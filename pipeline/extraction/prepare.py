@@ -15,11 +15,11 @@ from pipeline.documents.chunks import Counter, available_tokens
 from pipeline.documents.sources.source import Source
 from pipeline.documents.tokens import counter_for
 from pipeline.errors import JobError
+from pipeline.extraction import overhead
 from pipeline.extraction import requests as planning
 from pipeline.extraction.requests import Plan, Template
 from pipeline.job.settings import Job
 from pipeline.money import Rate
-from pipeline.runtime import spare_pandas
 from pipeline.schema import shape as schemas
 from pipeline.schema.shape import Shaped
 
@@ -74,6 +74,15 @@ class Prepared(Struct, frozen=True):
         """Whether every document is counted token by token: a cap in USD is kept by it. Else a cheap estimate does."""
         return self.job.budget.max_usd is not None
 
+    @property
+    def overhead_tokens(self) -> int:
+        """What goes with every request beside its document, as the provider will count it.
+
+        `plan.fixed_tokens` is the cautious count that chunks are cut by: another one would cut, and pay, anew.
+        """
+        job, literals = self.job, "".join(self.plan.template.literals)
+        return overhead.fixed_tokens(job.model.provider, job.extract.system, literals, self.shaped.shape, self.counter)
+
 
 def prepare(job: Job) -> Prepared:
     """Load and check all that a job names.
@@ -82,7 +91,6 @@ def prepare(job: Job) -> Prepared:
         JobError: the schema, the prompt, the model or the input cannot be used.
     """
     model = schemas.load_model(job.extract.schema)
-    spare_pandas()
     shaped = schemas.shape_for(
         model, job.model.provider, job.extract.mode, model_name=job.model.name, api=job.model.api
     )

@@ -16,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+from msgspec import Meta
 from msgspec.structs import fields as fields_of
 from msgspec.structs import replace
 
@@ -48,19 +49,6 @@ SECTIONS: dict[str, type] = {
     "sandbox": Sandbox,
 }
 TOP_KEYS = ("name", "prompt_version")
-POSITIVE = ("max_output_tokens", "concurrency", "timeout_s", "idle_timeout_s", "max_attempts", "workers")
-SHARES = (
-    "max_failed_share",
-    "alert_at",
-    "hedge_after",
-    "throttled",
-    "server_error",
-    "timeout",
-    "invalid_output",
-    "truncated",
-    "refused",
-    "disconnect",
-)
 SECRET = re.compile(r"key|secret|password|token$", re.IGNORECASE)  # keys whose value no error shows
 VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)?")
 
@@ -149,8 +137,7 @@ def _nearest(key: str, known: Mapping[str, Any] | Sequence[str]) -> str:
 
 def _typed(hint: Any, value: Any, key: str, file: Path) -> Any:  # noqa: ANN401 (any TOML value)
     """`value` as the type that `hint` asks for, or a JobError that says what it should have been."""
-    if get_origin(hint) in (types.UnionType, typing.Union):  # `X | None`: TOML has no null
-        hint = next(part for part in get_args(hint) if part is not type(None))
+    hint, meta = plain_type(hint)
     if get_origin(hint) is Literal:
         return _choice(get_args(hint), value, key, file)
     if get_origin(hint) is tuple:
@@ -165,7 +152,17 @@ def _typed(hint: Any, value: Any, key: str, file: Path) -> Any:  # noqa: ANN401 
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         names = {str: "a string in quotes", int: "a whole number", float: "a number", bool: "true or false"}
         raise JobError(f"{file}: {key} = {_short(value)} should be {names.get(hint, 'a number')}")
-    return _in_range(value, key, file)
+    return _in_range(value, meta, key, file) if number else value
+
+
+def plain_type(hint: Any) -> tuple[Any, Meta | None]:  # noqa: ANN401 (any type)
+    """A setting's type without its `| None` (TOML has no null), and the range that it is annotated with."""
+    if get_origin(hint) in (types.UnionType, typing.Union):
+        hint = next(part for part in get_args(hint) if part is not type(None))
+    if get_origin(hint) is typing.Annotated:
+        hint, meta = get_args(hint)
+        return hint, meta
+    return hint, None
 
 
 def _choice(choices: Sequence[Any], value: Any, key: str, file: Path) -> Any:  # noqa: ANN401 (any TOML value)
@@ -185,17 +182,19 @@ def _money(value: object, key: str, file: Path) -> Decimal:
     return amount
 
 
-def _in_range(value: Any, key: str, file: Path) -> Any:  # noqa: ANN401 (any TOML value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        last = key.rpartition(".")[2]
-        if last in SHARES and not 0 <= value <= 1:
-            raise JobError(f"{file}: {key} = {value} should be a share between 0 and 1")
-        if last in POSITIVE and not value > 0:
-            raise JobError(f"{file}: {key} = {value} should be more than 0")
-        if last == "temperature" and not math.isfinite(value):
-            raise JobError(f"{file}: {key} = {value} should be a number")
-        if last not in {"seed", "temperature"} and not 0 <= value < float("inf"):
-            raise JobError(f"{file}: {key} = {value} should be 0 or more")
+def _in_range(value: Any, meta: Meta | None, key: str, file: Path) -> Any:  # noqa: ANN401 (any TOML value)
+    """A number within what the setting's own annotation allows."""
+    wrong = ""
+    if meta is not None and meta.le == 1 and not 0 <= value <= 1:
+        wrong = "a share between 0 and 1"
+    elif meta is not None and meta.gt == 0 and not value > 0:
+        wrong = "more than 0"
+    elif meta is not None and meta.ge == 0 and not value >= 0:
+        wrong = "0 or more"
+    elif not math.isfinite(value):
+        wrong = "a number" if meta is None else "0 or more"
+    if wrong:
+        raise JobError(f"{file}: {key} = {value} should be {wrong}")
     return value
 
 

@@ -1,13 +1,18 @@
 """A job as values: every setting, its default and its unit, in one place."""
 
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct, field, json
+from msgspec import Meta, Struct, field, json
 
 Provider = Literal["openai", "azure", "anthropic", "bedrock", "gemini", "vertex", "sandbox"]
 Mode = Literal["auto", "json_schema", "tool", "json_object", "two_step"]
 Merge = Literal["auto", "first", "concat", "none"]
+Positive = Annotated[int, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=0)]
+PositiveSpan = Annotated[float, Meta(gt=0)]  # of time
+Span = Annotated[float, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
 REMOTE = ("s3://", "gs://", "az://", "abfss://")
 
 
@@ -30,7 +35,7 @@ class Extract(Struct, frozen=True, kw_only=True):
 class Model(Struct, frozen=True, kw_only=True):
     provider: Provider
     name: str
-    max_output_tokens: int
+    max_output_tokens: Positive
     temperature: float | None = None
     base_url: str = ""
     api_key_env: str = ""
@@ -45,30 +50,31 @@ class Model(Struct, frozen=True, kw_only=True):
 
 
 class Chunks(Struct, frozen=True, kw_only=True):
-    max_tokens: int = 0  # 0: what the context window leaves
-    overlap_tokens: int = 0
+    max_tokens: Count = 0  # 0: what the context window leaves
+    overlap_tokens: Count = 0
     context: Literal["none", "rolling"] = "none"
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    concurrency: int = 64
-    requests_per_minute: int = 0  # 0: not known
-    input_tokens_per_minute: int = 0
-    output_tokens_per_minute: int = 0
-    timeout_s: float = 120.0
-    idle_timeout_s: float = 30.0
-    max_attempts: int = 6
-    workers: int = 1  # processes that share the rows
-    max_failed_share: float = 0.0
-    outage_s: float = 600.0
-    hedge_after: float = 0.0  # quantile of latencies after which a second call is sent; 0: never
+    concurrency: Positive = 64
+    requests_per_minute: Count = 0  # 0: not known
+    input_tokens_per_minute: Count = 0
+    output_tokens_per_minute: Count = 0
+    timeout_s: PositiveSpan = 120.0
+    idle_timeout_s: PositiveSpan = 30.0
+    max_attempts: Positive = 6
+    max_wait_s: Span = 0.0  # how long a request waits out rate limits, from its first 429; 0: as long as it takes
+    workers: Positive = 1  # processes that share the rows
+    max_failed_share: Share = 0.0
+    outage_s: Span = 600.0
+    hedge_after: Share = 0.0  # quantile of latencies after which a second call is sent; 0: never
 
 
 class Budget(Struct, frozen=True, kw_only=True):
     max_usd: Decimal | None = None
     tenant_max_usd_per_day: Decimal | None = None
     confirm_above_usd: Decimal = Decimal(5)  # what may cost more, and has no cap or was changed, is asked about
-    alert_at: float = 0.8
+    alert_at: Share = 0.8
     alert_command: tuple[str, ...] = ()  # run without a shell, the alert as JSON on its standard input
 
 
@@ -88,18 +94,18 @@ class Telemetry(Struct, frozen=True, kw_only=True):
 class Sandbox(Struct, frozen=True, kw_only=True):
     """Limits, latency and faults of the local provider. The shares are of its answers, from 0 to 1."""
 
-    requests_per_minute: int = 0  # 0: no limit
-    tokens_per_minute: int = 0
-    burst_s: float = 60.0  # how long a refill the buckets of both limits hold
-    latency_ms: float = 0.0
+    requests_per_minute: Count = 0  # 0: no limit
+    tokens_per_minute: Count = 0
+    burst_s: Span = 60.0  # how long a refill the buckets of both limits hold
+    latency_ms: Span = 0.0
     seed: int = 0
-    throttled: float = 0.0
-    server_error: float = 0.0
-    timeout: float = 0.0
-    invalid_output: float = 0.0
-    truncated: float = 0.0
-    refused: float = 0.0
-    disconnect: float = 0.0
+    throttled: Share = 0.0
+    server_error: Share = 0.0
+    timeout: Share = 0.0
+    invalid_output: Share = 0.0
+    truncated: Share = 0.0
+    refused: Share = 0.0
+    disconnect: Share = 0.0
 
 
 class Job(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
-from pipeline.types import Lane, LimitSeen
+from pipeline.types import Dimension, LimitSeen
 
 MESSAGE_CHARS = 500
 UNITS_S = {
@@ -33,11 +33,11 @@ EPOCH_S = 1e9  # a reset beyond this is a Unix time: as a duration it would be 3
 ROUNDING_S = 1.0
 KEY_LIKE = re.compile(r"(sk-[\w-]{8,}|Bearer\s+\S+|AKIA\w{12,}|AIza[\w-]{20,}|\b[A-Za-z0-9_-]{40,}\b)")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-LANES = {
-    "requests": Lane.REQUESTS,
-    "tokens": Lane.TOKENS,
-    "input-tokens": Lane.INPUT_TOKENS,
-    "output-tokens": Lane.OUTPUT_TOKENS,
+DIMENSIONS = {
+    "requests": Dimension.REQUESTS,
+    "tokens": Dimension.TOKENS,
+    "input-tokens": Dimension.INPUT_TOKENS,
+    "output-tokens": Dimension.OUTPUT_TOKENS,
 }
 SPELLINGS = (
     "x-ratelimit-{0}-{1}",
@@ -46,10 +46,10 @@ SPELLINGS = (
     "anthropic-ratelimit-{1}-{0}",
 )
 HEADERS = {
-    lane: tuple(
+    dimension: tuple(
         tuple(spelling.format(what, name) for what in ("limit", "remaining", "reset")) for spelling in SPELLINGS
     )
-    for name, lane in LANES.items()
+    for name, dimension in DIMENSIONS.items()
 }
 
 
@@ -91,14 +91,14 @@ def _duration_s(text: str) -> float | None:
 
 
 def limits_seen(headers: Mapping[str, str], now: datetime | None = None) -> tuple[LimitSeen, ...]:
-    """What the headers say of each lane: x-ratelimit-{limit,remaining,reset}-LANE, anthropic-ratelimit-LANE-….
+    """What the headers say of each dimension: x-ratelimit-{limit,remaining,reset}-DIMENSION, and so on.
 
-    Where a lane has two limits (organisation and project), the smaller one. Resets given as a time are counted from
+    Where one has two limits (organisation and project), the smaller one. Resets given as a time are counted from
     `now`, or from the answer's own Date.
     """
     found = []
-    for lane, spellings in _spelled(tuple(headers)):
-        seen = list(_lane(headers, lane, spellings, now))
+    for dimension, spellings in _spelled(tuple(headers)):
+        seen = list(_lane(headers, dimension, spellings, now))
         if seen:
             found.append(min(seen, key=lambda one: math.inf if one.limit is None else one.limit))
     return tuple(found)
@@ -111,22 +111,22 @@ def shortened(text: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _spelled(names: tuple[str, ...]) -> tuple[tuple[Lane, tuple[tuple[str, ...], ...]], ...]:
-    """The lanes that headers of these names may tell of, and how; a server's answers mostly have the same names."""
+def _spelled(names: tuple[str, ...]) -> tuple[tuple[Dimension, tuple[tuple[str, ...], ...]], ...]:
+    """The dimensions that headers of these names may tell of, and how; a server's answers mostly have the same."""
     found = (
-        (lane, tuple(one for one in spellings if one[0] in names or one[1] in names))
-        for lane, spellings in HEADERS.items()
+        (dimension, tuple(one for one in spellings if one[0] in names or one[1] in names))
+        for dimension, spellings in HEADERS.items()
     )
-    return tuple((lane, spellings) for lane, spellings in found if spellings)
+    return tuple((dimension, spellings) for dimension, spellings in found if spellings)
 
 
 def _lane(
-    headers: Mapping[str, str], lane: Lane, spellings: tuple[tuple[str, ...], ...], now: datetime | None
+    headers: Mapping[str, str], dimension: Dimension, spellings: tuple[tuple[str, ...], ...], now: datetime | None
 ) -> Iterator[LimitSeen]:
     for limit_name, remaining_name, reset_name in spellings:
         limit, remaining = _positive(headers.get(limit_name)), _positive(headers.get(remaining_name))
         if limit is not None or remaining is not None:
-            yield LimitSeen(lane, limit, remaining, _reset_s(headers.get(reset_name, ""), headers, now))
+            yield LimitSeen(dimension, limit, remaining, _reset_s(headers.get(reset_name, ""), headers, now))
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -1,10 +1,11 @@
 """How a run shows itself while it goes on: a panel on a terminal, plain lines elsewhere, JSON lines where asked for."""
 
+import math
 import shutil
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from pipeline import console as saying
-from pipeline.admission.governor import LaneView
+from pipeline.admission.governor import DimensionView
 from pipeline.money import from_units, money
 from pipeline.telemetry.snapshot import WORDS, Reading, waited_for
 from pipeline.text import duration, inert
@@ -28,10 +29,25 @@ class Display(Protocol):
     def close(self) -> None: ...
 
 
-def display_for(stream: TextIO) -> Display:
+def display_for(stream: TextIO | None) -> Display:
+    """None: nobody looks."""
+    if stream is None:
+        return Nothing()
     if saying.in_json():
         return JsonLines()
     return Panel(stream) if stream.isatty() else PlainLines()
+
+
+class Nothing:
+    """For programs that run us, and did not ask to be shown anything."""
+
+    every_s = math.inf
+
+    def show(self, reading: Reading) -> None:
+        """Not wanted."""
+
+    def close(self) -> None:
+        """Nothing stands on the screen."""
 
 
 class PlainLines:
@@ -101,8 +117,8 @@ def line(reading: Reading) -> str:
         parts.append(f"{reading.rows_per_s:,.1f} rows/s")
     if reading.left_s is not None:
         parts.append(f"about {duration(reading.left_s)} left")
-    if (lane := reading.binding) is not None:
-        parts.append(_lane(lane))
+    if (dimension := reading.binding) is not None:
+        parts.append(_lane(dimension))
     if waited := waited_for(limits.waited_share):
         parts.append(f"waiting for {waited}")
     return " · ".join(parts)
@@ -132,7 +148,7 @@ def panel_lines(reading: Reading, width: int) -> list[str]:
         f"  rows    {reading.ok:,} ok · {reading.repaired:,} repaired · {failed}",
         f"  cost    {_cost(reading)}",
         f"  calls   {slots} · {reading.calls:,} answered · {reading.rate_limited:,} × 429{pace}",
-        *(f"  limit   {_lane(lane)}" for lane in limits.lanes if lane.limit_per_minute > 0),
+        *(f"  limit   {_lane(dimension)}" for dimension in limits.dimensions if dimension.limit_per_minute > 0),
     ]
     if waited := waited_for(limits.waited_share):
         found.append(f"  waits   {waited}")
@@ -148,14 +164,14 @@ def _cost(reading: Reading) -> str:
     return " · ".join(parts)
 
 
-def _lane(lane: LaneView) -> str:
+def _lane(dimension: DimensionView) -> str:
     """In use, left and limit: `input tokens 12k in use, 38k left of 200k a minute (headers)`."""
-    name = WORDS.get(lane.name, lane.name).removesuffix(" per minute")
-    others = f", {lane.others:.0%} taken by others" if lane.others >= 0.05 else ""
-    left = max(0.0, lane.level)
+    name = WORDS.get(dimension.name, dimension.name).removesuffix(" per minute")
+    others = f", {dimension.others:.0%} taken by others" if dimension.others >= 0.05 else ""
+    left = max(0.0, dimension.level)
     return (
-        f"{name} {_short(lane.in_flight)} in use, {_short(left)} left of {_short(lane.limit_per_minute)} a minute "
-        f"({lane.source}{others})"
+        f"{name} {_short(dimension.in_flight)} in use, {_short(left)} left of "
+        f"{_short(dimension.limit_per_minute)} a minute ({dimension.source}{others})"
     )
 
 

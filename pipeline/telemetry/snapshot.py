@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from pipeline.admission.governor import LaneView, Snapshot
+from pipeline.admission.governor import DimensionView, Snapshot
 from pipeline.money import from_units
 from pipeline.telemetry.tally import Tally
 
@@ -83,10 +83,10 @@ class Reading(Struct, frozen=True):
         return from_units(self.spent_units) * (self.total - self.begun_done) / done
 
     @property
-    def binding(self) -> LaneView | None:
-        """The lane of which the least is left, in minutes."""
-        lanes = [lane for lane in self.limits.lanes if lane.limit_per_minute > 0]
-        return min(lanes, key=lambda lane: lane.level / lane.limit_per_minute, default=None)
+    def binding(self) -> DimensionView | None:
+        """The dimension of which the least is left, in minutes."""
+        dimensions = [dimension for dimension in self.limits.dimensions if dimension.limit_per_minute > 0]
+        return min(dimensions, key=lambda dimension: dimension.level / dimension.limit_per_minute, default=None)
 
     def as_json(self) -> dict[str, Any]:
         limits = self.limits
@@ -104,13 +104,13 @@ class Reading(Struct, frozen=True):
             "concurrency": limits.concurrency,
             "limits": [
                 {
-                    "of": lane.name,
-                    "limit_per_minute": round(lane.limit_per_minute),
-                    "left": round(lane.level),
-                    "in_use": round(lane.in_flight),
-                    "source": lane.source,
+                    "of": dimension.name,
+                    "limit_per_minute": round(dimension.limit_per_minute),
+                    "left": round(dimension.level),
+                    "in_use": round(dimension.in_flight),
+                    "source": dimension.source,
                 }
-                for lane in limits.lanes
+                for dimension in limits.dimensions
             ],
             "waiting_for": self.why_waiting or None,
             "waited_share": {why: round(share, 3) for why, share in limits.waited_share.items()},

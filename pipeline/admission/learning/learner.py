@@ -11,10 +11,10 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
-from pipeline.admission.lanes.mirrors import WINDOW_S
+from pipeline.admission.dimensions.mirrors import WINDOW_S
 from pipeline.admission.learning.minute_count import Count
 from pipeline.admission.learning.strays import Trial
-from pipeline.types import Lane
+from pipeline.types import Dimension
 
 BUDGET = 0.005  # 429s per call that probing may cost
 SEARCH_S, SEARCH_CALLS, SEARCH_BY = 1.0, 2.0, 1.5  # looking for the first limit: faster by this, every so often
@@ -26,7 +26,7 @@ PROBE = 0.05
 LOST = 0.04  # of the time, in pauses that probes may cost
 PERIOD_FIRST_S, PERIOD_CALLS, PERIOD_BY, PERIOD_LEAST_S, PERIOD_MOST_S = 2.0, 8.0, 1.6, 8.0, 40.0
 FALLEN, RISEN = 0.8, 1.5  # a rate that has changed is looked for faster
-SLACK = 1.25  # lanes that do not look like the one that is short
+SLACK = 1.25  # dimensions that do not look like the one that is short
 CHOOSE_AFTER, CHOOSE_BY, TELLING_CALLS = 6, 0.6, 30
 SHUT_CALLS, SHUT_DUE, SHUT_AFTER = 2, 4.0, 3
 STRAY_FOUND, SURE_AFTER, SUSPECT_CALLS = 0.9, 3, 5
@@ -44,13 +44,13 @@ class Refusal(Struct, frozen=True):
 
     sent_s: float
     now_s: float
-    net: Mapping[Lane, float]
+    net: Mapping[Dimension, float]
     calls: float
-    pace: Mapping[Lane, float]  # units per second of late
+    pace: Mapping[Dimension, float]  # units per second of late
     calls_per_s: float
     since_s: float  # of the first call of all
-    lane: Lane | None = None  # where the provider says which
-    given: Mapping[Lane, float] = field(default_factory=dict)  # units per minute that the job gives
+    dimension: Dimension | None = None  # where the provider says which
+    given: Mapping[Dimension, float] = field(default_factory=dict)  # units per minute that the job gives
     closed_s: float = 0.0  # for how long nothing was sent after the last one
     on_way: int = 0  # calls sent since this one
     wait_s: float = 0.0  # from its being sent until calls can go again
@@ -63,24 +63,24 @@ class Refusal(Struct, frozen=True):
 
 
 class Learner(Struct):
-    """Rates in units per second, by lane. All lanes are learned together; one of them is taken for the short one."""
+    """Rates in units per second. All dimensions are learned together; one of them is taken for the short one."""
 
     mode: Mode = Mode.FREE
-    rates: dict[Lane, float] = field(default_factory=dict)
-    primary: Lane | None = None
+    rates: dict[Dimension, float] = field(default_factory=dict)
+    primary: Dimension | None = None
     count: Count | None = None  # it is no bucket
     trial: Trial = field(default_factory=Trial)
     burst_s: float | None = None
     empty_s: float = -math.inf  # the last instant at which nothing was left
     _measurable: bool = False  # whether that is an instant of this run
-    _net: dict[Lane, float] = field(default_factory=dict)  # what had been let in by then
+    _net: dict[Dimension, float] = field(default_factory=dict)  # what had been let in by then
     _calls: float = 0.0
     _applied: float = 1.0  # the multiple that is gone at
     _period_s: float = PERIOD_FIRST_S
     _news: int = 0  # since the rate moved
     _measured: int = 0
-    _found: dict[Lane, float] = field(default_factory=dict)
-    _doubt: dict[Lane, float] = field(default_factory=dict)
+    _found: dict[Dimension, float] = field(default_factory=dict)
+    _doubt: dict[Dimension, float] = field(default_factory=dict)
     _first_calls: float = 0.0
     _first_after_s: float = 0.0
     _shuts: int = 0
@@ -96,15 +96,15 @@ class Learner(Struct):
     def _multiple(self, now_s: float) -> float:
         since_s = now_s - self.empty_s
         if self.mode is Mode.SEARCH:
-            step_s = max(SEARCH_S, SEARCH_CALLS / max(1e-6, self.rates.get(Lane.REQUESTS, math.inf)))
+            step_s = max(SEARCH_S, SEARCH_CALLS / max(1e-6, self.rates.get(Dimension.REQUESTS, math.inf)))
             return math.pow(SEARCH_BY, min(40.0, since_s // step_s))
         x = since_s / self._period_s - 1.0
         if x < 0.0:
             return DRAIN if since_s < min(DRAIN_S, self._period_s / 4) else 1.0
         return 1.0 + PROBE * (1.0 + 3.0 * x + 4.0 * x * x)
 
-    def slack(self, lane: Lane) -> float:
-        return 1.0 if self.primary is None or lane is self.primary else SLACK
+    def slack(self, dimension: Dimension) -> float:
+        return 1.0 if self.primary is None or dimension is self.primary else SLACK
 
     # ── what is refused ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -124,7 +124,7 @@ class Learner(Struct):
         elif not self._measurable:
             self._remember(news)
         elif span_s < LEAST_SPAN_S:
-            self.rates = {lane: max(LEAST_PER_S, 0.8 * rate) for lane, rate in self.rates.items()}
+            self.rates = {dimension: max(LEAST_PER_S, 0.8 * rate) for dimension, rate in self.rates.items()}
         elif news.calls - self._calls < SHUT_CALLS and self._calls_per_s(news) * span_s >= SHUT_DUE:
             self._shut(news)
         else:
@@ -139,20 +139,20 @@ class Learner(Struct):
         elif stray and self.trial.thorough:
             self.mode, self.rates = Mode.STRAY, {}
 
-    def start(self, rates: Mapping[Lane, float], burst_s: float | None, *, counted: bool) -> None:
+    def start(self, rates: Mapping[Dimension, float], burst_s: float | None, *, counted: bool) -> None:
         """From what an earlier run has learned; nothing was refused yet in this one."""
         self.mode, self.rates, self.burst_s = Mode.CRUISE, dict(rates), burst_s
         if counted:
-            most = {lane: 60.0 * rate for lane, rate in rates.items()}
+            most = {dimension: 60.0 * rate for dimension, rate in rates.items()}
             self.count = Count(-math.inf, dict.fromkeys(rates, 0.0), most, -math.inf)
 
-    def drop(self, lane: Lane) -> None:
+    def drop(self, dimension: Dimension) -> None:
         """Its limit is told by now."""
-        del self.rates[lane]
-        self._found.pop(lane, None)
+        del self.rates[dimension]
+        self._found.pop(dimension, None)
         if self.count is not None:
-            self.count.most.pop(lane, None)
-        if self.primary is lane:
+            self.count.most.pop(dimension, None)
+        if self.primary is dimension:
             self.primary = None
         if not self.rates:
             self.mode, self.count = Mode.FREE, None
@@ -169,7 +169,7 @@ class Learner(Struct):
         self._period_s = min(longest_s, first_s * PERIOD_BY ** min(self._news, 40))
 
     def _calls_per_s(self, news: Refusal) -> float:
-        return self.rates.get(Lane.REQUESTS, news.calls_per_s)
+        return self.rates.get(Dimension.REQUESTS, news.calls_per_s)
 
     def _burst_s(self, news: Refusal) -> float:
         """Seconds of refill that the provider stores: a rise is not lost while it is stored.
@@ -185,12 +185,12 @@ class Learner(Struct):
         """Between the pace of late and a minute's burst, all of it used up since the start; nearer to the latter."""
         elapsed_s = max(0.0, news.sent_s - news.since_s)
         self._first_calls, self._first_after_s = news.calls, elapsed_s
-        for lane, pace in news.pace.items():
-            least = news.net[lane] / (60.0 + elapsed_s)
-            if lane in news.given:
-                self.rates[lane] = max(least, news.given[lane] / 120.0)
+        for dimension, pace in news.pace.items():
+            least = news.net[dimension] / (60.0 + elapsed_s)
+            if dimension in news.given:
+                self.rates[dimension] = max(least, news.given[dimension] / 120.0)
             else:
-                self.rates[lane] = max(LEAST_PER_S, least**0.75 * max(pace, least) ** 0.25)
+                self.rates[dimension] = max(LEAST_PER_S, least**0.75 * max(pace, least) ** 0.25)
         self.mode = Mode.SEARCH
         self._remember(news)
 
@@ -199,24 +199,24 @@ class Learner(Struct):
         sure = min(1.0, max(0.1, calls / SURE_AT, self._calls_per_s(news) * span_s / SURE_DUE))
         early = self.mode is Mode.SEARCH or self._applied <= 1.0  # it did not take a probe
         mix = 0.1 if self.mode is Mode.SEARCH or span_s > self._period_s / 2 else 0.3
-        found = {lane: max(0.0, news.net[lane] - self._net[lane]) / span_s for lane in self.rates}
+        found = {dimension: max(0.0, news.net[dimension] - self._net[dimension]) / span_s for dimension in self.rates}
         moved, same = {}, early
-        for lane, rate in self.rates.items():
-            pace = min(rate * self._applied * self.slack(lane), news.given.get(lane, math.inf) / 60.0)
-            same &= found[lane] * span_s > STRAY_FOUND * pace * (span_s - news.closed_s)
+        for dimension, rate in self.rates.items():
+            pace = min(rate * self._applied * self.slack(dimension), news.given.get(dimension, math.inf) / 60.0)
+            same &= found[dimension] * span_s > STRAY_FOUND * pace * (span_s - news.closed_s)
             if early:
-                least = max(LEAST_PER_S, 0.3 * pace, sure * found[lane] + (1.0 - sure) * pace)
-                self.rates[lane] = least + mix * max(0.0, pace - least)
-                moved[lane] = found[lane] < FALLEN * pace
-            elif pace > RISEN * found[lane]:
-                self.rates[lane] = max(rate, math.sqrt(found[lane] * pace))
-                moved[lane] = True
+                least = max(LEAST_PER_S, 0.3 * pace, sure * found[dimension] + (1.0 - sure) * pace)
+                self.rates[dimension] = least + mix * max(0.0, pace - least)
+                moved[dimension] = found[dimension] < FALLEN * pace
+            elif pace > RISEN * found[dimension]:
+                self.rates[dimension] = max(rate, math.sqrt(found[dimension] * pace))
+                moved[dimension] = True
             else:
-                self.rates[lane] = min(max(found[lane], rate), pace)
-                moved[lane] = False
+                self.rates[dimension] = min(max(found[dimension], rate), pace)
+                moved[dimension] = False
         if calls >= TELLING_CALLS:
             self._judge(found)
-        self._choose(news.lane)
+        self._choose(news.dimension)
         if all(moved.values()) if self.primary is None else moved[self.primary]:
             self._news = min(self._news, 1)
         self.mode, self._shuts = Mode.CRUISE, 0
@@ -225,22 +225,22 @@ class Learner(Struct):
             due = self._calls_per_s(news) * news.wait_s
             self.trial.suspect(news.sent_s, news.now_s, due, granted=same and calls >= SUSPECT_CALLS, unasked=early)
 
-    # ── which lane is short ─────────────────────────────────────────────────────────────────────────────────────
+    # ── which dimension is short ─────────────────────────────────────────────────────────────────────────────────────
 
-    def _judge(self, found: Mapping[Lane, float]) -> None:
+    def _judge(self, found: Mapping[Dimension, float]) -> None:
         """The one whose rate stays the same, from one measurement to the next."""
-        for lane, rate in found.items():
-            before = self._found.get(lane, 0.0)
+        for dimension, rate in found.items():
+            before = self._found.get(dimension, 0.0)
             if before > 0.0 and rate > 0.0:
                 wrong = min(1.0, abs(math.log(rate / before)))
-                self._doubt[lane] = 0.8 * self._doubt.get(lane, 0.1) + 0.2 * wrong**2
+                self._doubt[dimension] = 0.8 * self._doubt.get(dimension, 0.1) + 0.2 * wrong**2
         self._found = dict(found)
 
-    def _choose(self, named: Lane | None) -> None:
+    def _choose(self, named: Dimension | None) -> None:
         if named in self.rates:
             self.primary = named
         elif self._measured >= CHOOSE_AFTER:
-            doubt = sorted((self._doubt.get(lane, 1.0), lane) for lane in self.rates)
+            doubt = sorted((self._doubt.get(dimension, 1.0), dimension) for dimension in self.rates)
             if len(doubt) == 1 or doubt[0][0] < CHOOSE_BY * doubt[1][0]:
                 self.primary = doubt[0][1]
 
@@ -255,7 +255,10 @@ class Learner(Struct):
         if self._shuts < SHUT_AFTER:
             return
         whole = self.empty_s - news.since_s < 60.0
-        most = {lane: max(1.0, self._net[lane] if whole else 60.0 * rate) for lane, rate in self.rates.items()}
+        most = {
+            dimension: max(1.0, self._net[dimension] if whole else 60.0 * rate)
+            for dimension, rate in self.rates.items()
+        }
         opened_s = news.since_s if whole else news.now_s - 60.0
         until_s = max(news.now_s, opened_s + WINDOW_S)
         self.count = Count(opened_s, dict.fromkeys(self.rates, 0.0), most, until_s)

@@ -10,15 +10,15 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from pipeline.admission.lanes.mirrors import LARGEST, LEAST
-from pipeline.types import Lane
+from pipeline.admission.dimensions.mirrors import LARGEST, LEAST
+from pipeline.types import Dimension
 
 VERSION = 1
 NUMBERS = ("slots", "answers_per_s", "burst_s")
 
 
 class Remembered(Struct, frozen=True):
-    """One lane. `counted`: a count per minute and no bucket. `even`: kept by the second; `share` of that even pace."""
+    """`counted`: a count per minute and no bucket. `even`: kept by the second; `share` of that even pace."""
 
     per_minute: float | None = None
     counted: bool = False
@@ -30,36 +30,38 @@ class Memory(Struct, frozen=True):
     slots: float | None = None  # calls at once that gave most answers, and how many
     answers_per_s: float | None = None
     burst_s: float | None = None  # seconds of refill that a silent provider stores
-    lanes: Mapping[Lane, Remembered] = field(default_factory=dict)
+    dimensions: Mapping[Dimension, Remembered] = field(default_factory=dict)
 
 
 def written(memory: Memory) -> dict[str, Any]:
     """As plain JSON."""
-    lanes: dict[str, Any] = {}
-    for lane, one in memory.lanes.items():
-        lanes[lane.value] = {"counted": one.counted, "even": one.even, "share": one.share}
+    dimensions: dict[str, Any] = {}
+    for dimension, one in memory.dimensions.items():
+        dimensions[dimension.value] = {"counted": one.counted, "even": one.even, "share": one.share}
         if one.per_minute is not None:
-            lanes[lane.value]["per_minute"] = one.per_minute
+            dimensions[dimension.value]["per_minute"] = one.per_minute
     numbers = {name: getattr(memory, name) for name in NUMBERS}
-    return {"version": VERSION, "lanes": lanes} | {name: value for name, value in numbers.items() if value is not None}
+    return {"version": VERSION, "lanes": dimensions} | {
+        name: value for name, value in numbers.items() if value is not None
+    }
 
 
 def read(found: object) -> Memory:
     """Whatever it is: what can be believed of it."""
     if not isinstance(found, Mapping) or found.get("version") != VERSION:
         return Memory()
-    lanes, entries = {}, found.get("lanes")
-    for lane in Lane:
-        entry = entries.get(lane.value) if isinstance(entries, Mapping) else None
+    dimensions, entries = {}, found.get("lanes")
+    for dimension in Dimension:
+        entry = entries.get(dimension.value) if isinstance(entries, Mapping) else None
         if isinstance(entry, Mapping):
             share = _number(entry.get("share"))
-            lanes[lane] = Remembered(
+            dimensions[dimension] = Remembered(
                 per_minute=_number(entry.get("per_minute")),
                 counted=entry.get("counted") is True,
                 even=entry.get("even") is True,
                 share=share if share is not None and share <= 1.0 else 1.0,
             )
-    return Memory(**{name: _number(found.get(name)) for name in NUMBERS}, lanes=lanes)
+    return Memory(**{name: _number(found.get(name)) for name in NUMBERS}, dimensions=dimensions)
 
 
 def _number(value: object) -> float | None:

@@ -1,7 +1,7 @@
 """Which limit a 429 is of, and what to make of limits that nobody tells. Pure.
 
-In this order: a lane that the provider said was short; a minute that is full as we count; a burst, or a limit that is
-kept by the second; and only then a limit that is silent, to be learned from what is refused.
+In this order: a dimension that the provider said was short; a minute that is full as we count; a burst, or a limit that
+is kept by the second; and only then a limit that is silent, to be learned from what is refused.
 """
 
 import math
@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable, Sequence
 from msgspec import Struct, field
 
 from pipeline.admission.charging import INDEX
-from pipeline.admission.lanes.lane import LaneState
-from pipeline.admission.lanes.mirrors import MINUTE_S
-from pipeline.admission.lanes.totals import Held, Totals
+from pipeline.admission.dimensions.dimension import DimensionState
+from pipeline.admission.dimensions.mirrors import MINUTE_S
+from pipeline.admission.dimensions.totals import Held, Totals
 from pipeline.admission.learning.learner import Learner, Mode, Refusal
 from pipeline.admission.learning.memory import Memory
 from pipeline.admission.learning.minute_count import Count
 from pipeline.catalog.limit_profiles import Profile
-from pipeline.types import Lane
+from pipeline.types import Dimension
 
 FULL_AGAIN_S = 10.0
 EVIDENCE_OF, EVIDENCE = 12, 5  # the last outcomes, and refusals among them: a limit with nothing left refuses many
@@ -28,20 +28,20 @@ NO_LIMIT_S = 20.0  # without a 429, at what the job gives
 
 
 class News(Struct, frozen=True):
-    """What a 429 brings. `fresh`: its call was sent after the last reaction. `lane`: where the provider says which."""
+    """What a 429 brings. `fresh`: its call was sent after the last reaction. `dimension`: which, where it is said."""
 
     fresh: bool
     hint_s: float = 0.0
-    lane: Lane | None = None
+    dimension: Dimension | None = None
 
 
 class Silence(Struct):
-    """`lanes` are shared with who admits; `add` makes one."""
+    """`dimensions` are shared with who admits; `add` makes one."""
 
     profile: Profile
-    lanes: dict[Lane, LaneState]
+    dimensions: dict[Dimension, DimensionState]
     totals: Totals
-    add: Callable[[Lane], LaneState]
+    add: Callable[[Dimension], DimensionState]
     learner: Learner = field(default_factory=Learner)
     _recent: tuple[bool, ...] = ()  # the last outcomes: refused or not
     _news_s: float = -math.inf
@@ -66,12 +66,12 @@ class Silence(Struct):
         learner.trial.refused(held.taken_s)
         if not news.fresh:
             return -math.inf
-        observed = [lane for lane, state in self.lanes.items() if state.observed]
-        short = [lane for lane in observed if self.lanes[lane].short(held.of(lane))]
-        for lane in short:
-            if (bucket := self.lanes[lane].bucket) is not None:
-                bucket.emptied(held.of(lane), now_s)
-        silent = [lane for lane in self.profile.learns if lane not in observed]
+        observed = [dimension for dimension, state in self.dimensions.items() if state.observed]
+        short = [dimension for dimension in observed if self.dimensions[dimension].short(held.of(dimension))]
+        for dimension in short:
+            if (bucket := self.dimensions[dimension].bucket) is not None:
+                bucket.emptied(held.of(dimension), now_s)
+        silent = [dimension for dimension in self.profile.learns if dimension not in observed]
         if not short and not self._explained(observed or silent, now_s) and silent:
             self._learn(held, news, silent, now_s)
         self._news_s, self._news_net = held.taken_s, list(self.totals.net)
@@ -86,12 +86,16 @@ class Silence(Struct):
         """A call was let in."""
         self._recent = (*self._recent, False)[-EVIDENCE_OF:]
 
-    def _explained(self, lanes: Iterable[Lane], now_s: float) -> bool:
-        """Whether the lanes that are known account for it: a full minute, a burst, or a limit kept by the second.
+    def _explained(self, dimensions: Iterable[Dimension], now_s: float) -> bool:
+        """Whether the dimensions that are known account for it: a full minute, a burst, or a limit kept by the second.
 
         An even pace keeps the minute full as well: fullness explains no two in a row, and nothing once that is known.
         """
-        states = [self.lanes[lane] for lane in lanes if lane in self.lanes and not self.lanes[lane].learned]
+        states = [
+            self.dimensions[dimension]
+            for dimension in dimensions
+            if dimension in self.dimensions and not self.dimensions[dimension].learned
+        ]
         full = [s for s in states if s.ceiling is not None and s.ceiling.nearly_full(now_s)]
         even_only = any(state.burst.even for state in states)
         if full and not even_only and now_s - self._full_s > FULL_AGAIN_S:
@@ -111,39 +115,44 @@ class Silence(Struct):
             return self._doubts < DOUBTS
         self._doubts = 0
         net = self.totals.net
-        let_in = {lane: (net[INDEX[lane]] - self._news_net[INDEX[lane]]) / span_s for lane in self.lanes}
-        return any(s.given and let_in[lane] > GRANTED * s.given / MINUTE_S for lane, s in self.lanes.items())
+        let_in = {
+            dimension: (net[INDEX[dimension]] - self._news_net[INDEX[dimension]]) / span_s
+            for dimension in self.dimensions
+        }
+        return any(
+            s.given and let_in[dimension] > GRANTED * s.given / MINUTE_S for dimension, s in self.dimensions.items()
+        )
 
     # ── learning ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def start(self, memory: Memory) -> None:
         """Go by what an earlier run has learned."""
-        known = [(lane, one) for lane, one in memory.lanes.items() if lane in self.profile.learns]
-        rates = {lane: one.per_minute / MINUTE_S for lane, one in known if one.per_minute is not None}
+        known = [(dimension, one) for dimension, one in memory.dimensions.items() if dimension in self.profile.learns]
+        rates = {dimension: one.per_minute / MINUTE_S for dimension, one in known if one.per_minute is not None}
         if rates:
             self.learner.start(rates, memory.burst_s, counted=any(one.counted for _, one in known))
             self._mirror(-math.inf, empty=False)
 
-    def told(self, lane: Lane) -> None:
-        """Headers tell of a lane: nothing is to be learned of it any more."""
-        if lane in self.learner.rates:
-            self.learner.drop(lane)
+    def told(self, dimension: Dimension) -> None:
+        """Headers tell of a dimension: nothing is to be learned of it any more."""
+        if dimension in self.learner.rates:
+            self.learner.drop(dimension)
 
-    def _learn(self, held: Held, news: News, silent: Sequence[Lane], now_s: float) -> None:
+    def _learn(self, held: Held, news: News, silent: Sequence[Dimension], now_s: float) -> None:
         self._mind(held.admitted[0])
         totals = self.totals
         refusal = Refusal(
             sent_s=held.taken_s,
             now_s=now_s,
-            net={lane: totals.net_before(held, lane) for lane in silent},
+            net={dimension: totals.net_before(held, dimension) for dimension in silent},
             calls=held.admitted[0] - 1.0 - totals.rejected,
-            pace={lane: totals.pace[INDEX[lane]] for lane in silent},
+            pace={dimension: totals.pace[INDEX[dimension]] for dimension in silent},
             calls_per_s=totals.pace[0],
             since_s=totals.first_s,
-            lane=news.lane,
-            given={lane: state.given for lane, state in self.lanes.items() if state.given},
+            dimension=news.dimension,
+            given={dimension: state.given for dimension, state in self.dimensions.items() if state.given},
             closed_s=max(0.0, self._resumed_s - self._news_s),
-            on_way=round(totals.since(held, Lane.REQUESTS)),
+            on_way=round(totals.since(held, Dimension.REQUESTS)),
             wait_s=now_s - held.taken_s + news.hint_s,
             evident=sum(self._recent) >= EVIDENCE,
         )
@@ -153,11 +162,11 @@ class Silence(Struct):
         self._mirror(now_s, empty=True)
 
     def _mirror(self, now_s: float, *, empty: bool) -> None:
-        for lane, rate in self.learner.rates.items():
-            if lane not in self.lanes:
-                self.lanes[lane] = self.add(lane)
-            if not self.lanes[lane].observed:
-                self.lanes[lane].refilling(rate, now_s, empty=empty)
+        for dimension, rate in self.learner.rates.items():
+            if dimension not in self.dimensions:
+                self.dimensions[dimension] = self.add(dimension)
+            if not self.dimensions[dimension].observed:
+                self.dimensions[dimension].refilling(rate, now_s, empty=empty)
 
     def _mind(self, calls: float) -> None:
         """Refusals that slowing down does not change are let be, as long as they are few."""
@@ -169,17 +178,17 @@ class Silence(Struct):
 
     def _forget(self, learner: Learner) -> None:
         """What was learned was no limit, or is none any more."""
-        for lane, state in list(self.lanes.items()):
+        for dimension, state in list(self.dimensions.items()):
             if state.learned:
                 state.forget()
                 if state.ceiling is None:
-                    del self.lanes[lane]
+                    del self.dimensions[dimension]
         self.learner = learner
 
     # ── before and after each call ──────────────────────────────────────────────────────────────────────────────
 
     def before(self, now_s: float) -> None:
-        """A call is about to go out: set the pace of lanes that are learned."""
+        """A call is about to go out: set the pace of dimensions that are learned."""
         if self._resumed_s < self._news_s:
             self._resumed_s = now_s
         if self.learner.trial.begun_s is not None:
@@ -197,7 +206,9 @@ class Silence(Struct):
             self._news_s = max(self._news_s, now_s)
         if learner.count is None:
             return learner.trial.took(now_s)
-        return learner.count.took(now_s, {lane: self.totals.net[INDEX[lane]] for lane in learner.count.most})
+        return learner.count.took(
+            now_s, {dimension: self.totals.net[INDEX[dimension]] for dimension in learner.count.most}
+        )
 
     def _judge(self, now_s: float) -> None:
         """What has become of a trial."""
@@ -211,20 +222,22 @@ class Silence(Struct):
     def _probe(self, now_s: float) -> None:
         """Above the learned rates now and then, as far as they are made use of."""
         learner, pace = self.learner, self.totals.pace
-        multiple = learner.apply(now_s, max(2.0 * pace[INDEX[lane]] / rate for lane, rate in learner.rates.items()))
-        for lane in learner.rates:
-            state = self.lanes[lane]
+        multiple = learner.apply(
+            now_s, max(2.0 * pace[INDEX[dimension]] / rate for dimension, rate in learner.rates.items())
+        )
+        for dimension in learner.rates:
+            state = self.dimensions[dimension]
             if state.learned and state.bucket is not None:
                 state.bucket.advance(now_s)
-                state.bucket.share = multiple * learner.slack(lane)
+                state.bucket.share = multiple * learner.slack(dimension)
                 if state.given and now_s - learner.empty_s > NO_LIMIT_S and state.bucket.rate > state.given / MINUTE_S:
                     self._forget(Learner())
                     return
 
     def _pace_count(self, count: Count, now_s: float) -> None:
-        for lane in count.most:
-            state = self.lanes[lane]
+        for dimension in count.most:
+            state = self.dimensions[dimension]
             if state.learned and state.bucket is not None:
                 state.bucket.share = 1.0
-                state.bucket.relimit(MINUTE_S * count.per_s(lane, now_s))
+                state.bucket.relimit(MINUTE_S * count.per_s(dimension, now_s))
                 state.bucket.level = state.bucket.limit  # the pace alone counts

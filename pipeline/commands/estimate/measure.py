@@ -11,7 +11,6 @@ from pipeline.commands.estimate.estimator import Counts
 from pipeline.documents.chunks import chunk
 from pipeline.documents.token_pool import Cutting, counted
 from pipeline.extraction import requests as planning
-from pipeline.extraction.overhead import fixed_tokens
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.requests import TEXT, Plan, Template
 from pipeline.ledger.ledger import FILE, connect, ends
@@ -48,10 +47,8 @@ class Asked(Struct, frozen=True):
 
 
 def asked(prepared: Prepared) -> Asked:
-    job, plan = prepared.job, prepared.plan
-    literals = "".join(plan.template.literals)
-    fixed = fixed_tokens(job.model.provider, job.extract.system, literals, prepared.shaped.shape, prepared.counter)
-    return Asked(plan, fixed, plan.template.columns.count(TEXT))
+    plan = prepared.plan
+    return Asked(plan, prepared.overhead_tokens, plan.template.columns.count(TEXT))
 
 
 def measure(prepared: Prepared, *, failed_only: bool = False, all_rows: bool = False) -> Counts:

@@ -17,6 +17,7 @@ from msgspec import Struct
 from pipeline.commands.estimate.measure import Sums, other_text, rows_to_send
 from pipeline.engine.feed import Selection
 from pipeline.engine.run import run_job
+from pipeline.engine.session import Host, RunCommand
 from pipeline.extraction.prepare import Prepared
 from pipeline.ledger.ledger import FILE, connect
 from pipeline.money import from_units
@@ -38,7 +39,7 @@ class Piloted(Struct, frozen=True):
         return {"rows": self.rows, "on_record": self.on_record, "cost_usd": cost}
 
 
-def pilot(prepared: Prepared, rows: int, environ: Mapping[str, str]) -> Piloted:
+def pilot(prepared: Prepared, rows: int, environ: Mapping[str, str], host: Host) -> Piloted:
     """Run what is missing of `rows` rows with an outcome; none is missing after an earlier pilot of the same size.
 
     Raises:
@@ -47,7 +48,7 @@ def pilot(prepared: Prepared, rows: int, environ: Mapping[str, str]) -> Piloted:
     chosen, on_record = choose(prepared, rows)
     if not chosen:
         return Piloted(0, on_record, Decimal(0) if prepared.rate is not None else None, None)
-    ended = run_job(prepared, REASON, Selection(only_rows=chosen), environ, fresh=False)
+    ended = run_job(RunCommand(prepared, REASON, Selection(only_rows=chosen), environ, host=host))
     folder = Path(prepared.job.output.path)
     with closing(connect(folder / FILE, read_only=True)) as db:
         session = "(SELECT MAX(session) FROM sessions)"

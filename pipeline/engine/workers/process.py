@@ -15,8 +15,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from pipeline.engine.call import Caller
-from pipeline.engine.dispatch import Dispatch
+from pipeline.engine.executors.local import LocalExecutor
 from pipeline.engine.feed import Selection, Share
+from pipeline.engine.lanes.live import Carrier, LiveLane
 from pipeline.engine.row import Extraction
 from pipeline.engine.workers.gate import RemoteGate, raised
 from pipeline.engine.workers.messages import Channel, Message
@@ -27,6 +28,7 @@ from pipeline.ledger.ledger import Ledger
 from pipeline.providers import wire_for
 from pipeline.providers.credentials.keys import credentials_for
 from pipeline.providers.transport.choose import transport_for
+from pipeline.runtime import spare_pandas
 from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.tally import Tally
 from pipeline.types import ParkReason
@@ -84,7 +86,7 @@ class Worker:
         self._errand: asyncio.Future[Errand] = asyncio.get_running_loop().create_future()
         self._working: asyncio.Task[None] | None = None
         self.closed = asyncio.Event()
-        self._dispatch: Dispatch | None = None
+        self._executor: LocalExecutor | None = None
         self.channel = Channel(self._heard, self._lost)
         self._gate = RemoteGate(self.channel.send)
 
@@ -95,6 +97,7 @@ class Worker:
         except asyncio.CancelledError:  # the run was gone at once
             return
         prepared = prepare(errand.job)
+        spare_pandas()
         ledger = Ledger.joined(Path(errand.folder), errand.run, errand.session)
         with ledger:
             full = "no space left on the disk"
@@ -117,13 +120,14 @@ class Worker:
             tally.on_outcome = lambda outcome: self.channel.send("outcome", outcome)
         wire = wire_for(errand.model, prepared.shaped.shape, os.environ, base_url=errand.base_url)
         transport = transport_for(errand.job, credentials_for(errand.job.model, os.environ))
-        caller = Caller(prepared, ledger, self._gate, wire, transport, tally)
-        self.channel.send("begun", caller.prefix)
-        extraction = Extraction(prepared, caller, RecordColumn(prepared.model))
-        self._dispatch = Dispatch(prepared, ledger, extraction, self._gate, tally, errand.share)
+        carrier = Carrier(wire, transport)
+        lane = LiveLane(prepared.job.limits, prepared.rate, ledger, self._gate, carrier, tally)
+        self.channel.send("begun", lane.prefix)
+        extraction = Extraction(prepared, Caller(ledger, lane), RecordColumn(prepared.model))
+        self._executor = LocalExecutor(prepared, ledger, extraction, self._gate, tally, errand.share)
         telling = asyncio.create_task(self._telling(tally))
         try:
-            await self._dispatch.work(errand.selection)
+            await self._executor.work(errand.selection)
         finally:
             telling.cancel()
             self.channel.send("tally", counts_of(tally))
@@ -136,14 +140,14 @@ class Worker:
 
     def _tell_end(self) -> None:
         """What came in the way, and that all is on disk."""
-        if self._dispatch is None:
+        if self._executor is None:
             return
-        met = self._dispatch.met
+        issues = self._executor.issues
         self.channel.send(
             "finished",
-            None if met.input is None else str(met.input),
-            None if met.bug is None else repr(met.bug),
-            dict(met.over_budget),
+            None if issues.input is None else str(issues.input),
+            None if issues.bug is None else repr(issues.bug),
+            dict(issues.over_budget),
         )
 
     def _heard(self, message: Message) -> None:
@@ -156,8 +160,8 @@ class Worker:
                 self._gate.refused(number, raised(parts))
             case ("stopped", reason, text):
                 self._gate.stopped_by_run(reason, text)
-            case ("widen", calls) if self._dispatch is not None:
-                self._dispatch.widen(calls)
+            case ("widen", calls) if self._executor is not None:
+                self._executor.widen(calls)
 
     def _lost(self) -> None:
         """The run is gone, or wants no more."""

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from pipeline.errors import CallFailed, Kind
-from pipeline.providers.gemini.errors import Status, kind_of, limits_in, status_in
+from pipeline.providers.gemini.errors import Status, kind_of, limits_in, short_in, status_in
 from pipeline.providers.gemini.stream import CUT_OFF, joined
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
 from pipeline.types import Answered, Reply, Stop, Usage
@@ -109,6 +109,7 @@ def _failure(answer: Answered, body: Mapping[str, Any]) -> CallFailed:
         provider_request_id=_request_id(answer, body) or _told_id(status),
         usage=usage,
         limits=limits_seen(answer.headers) or limits_in(status),
+        short=short_in(status),
     )
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from pipeline.errors import Kind
 from pipeline.providers.statuses import BY_STATUS
-from pipeline.types import Lane, LimitSeen
+from pipeline.types import Dimension, LimitSeen
 
 NAMES = {  # google.rpc.Code
     "INVALID_ARGUMENT": Kind.INVALID_REQUEST,
@@ -55,11 +55,11 @@ SPENT = re.compile(
 )
 CURRENT_QUOTA = re.compile(r"exceeded your current quota", re.IGNORECASE)
 RETRY_IN = re.compile(r"retry in", re.IGNORECASE)
-LANES = (  # by a word in the quota's name, the first that fits
-    (re.compile(r"input_?token", re.IGNORECASE), Lane.INPUT_TOKENS),
-    (re.compile(r"output_?token", re.IGNORECASE), Lane.OUTPUT_TOKENS),
-    (re.compile(r"token", re.IGNORECASE), Lane.TOKENS),
-    (re.compile(r"request", re.IGNORECASE), Lane.REQUESTS),
+DIMENSIONS = (  # by a word in the quota's name, the first that fits
+    (re.compile(r"input_?token", re.IGNORECASE), Dimension.INPUT_TOKENS),
+    (re.compile(r"output_?token", re.IGNORECASE), Dimension.OUTPUT_TOKENS),
+    (re.compile(r"token", re.IGNORECASE), Dimension.TOKENS),
+    (re.compile(r"request", re.IGNORECASE), Dimension.REQUESTS),
 )
 TOLD_DEPTH = 3
 
@@ -134,10 +134,20 @@ def limits_in(status: Status) -> tuple[LimitSeen, ...]:
         named, value = _named(violation), violation.get("quotaValue")
         if not PER_MINUTE.search(named) or not isinstance(value, str | int) or not str(value).isdecimal():
             continue
-        lane = next((lane for word, lane in LANES if word.search(named)), None)
-        if lane is not None and len(str(value)) < 16:
-            found.append(LimitSeen(lane, float(value), 0.0, None))
+        dimension = _dimension(named)
+        if dimension is not None and len(str(value)) < 16:
+            found.append(LimitSeen(dimension, float(value), 0.0, None))
     return tuple(found)
+
+
+def short_in(status: Status) -> Dimension | None:
+    """What a 429 says is used up, where it names its quota."""
+    names = [*(_named(violation) for violation in _violations(status)), *_told(status)]
+    return next(filter(None, map(_dimension, names)), None)
+
+
+def _dimension(named: str) -> Dimension | None:
+    return next((dimension for word, dimension in DIMENSIONS if word.search(named)), None)
 
 
 def _spent(status: Status) -> bool:

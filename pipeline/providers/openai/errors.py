@@ -13,7 +13,7 @@ from pipeline.errors import CallFailed, Kind
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
 from pipeline.providers.openai.answers import mapping, mappings, string, usage_of
 from pipeline.providers.statuses import BY_STATUS
-from pipeline.types import Answered, Usage
+from pipeline.types import Answered, Dimension, Usage
 
 CODES = {  # `code` or `type` of an error, in lower case
     name: kind
@@ -79,6 +79,7 @@ REFINED = (  # (by code or status, what the text says, what it then is)
     (Kind.INVALID_REQUEST, NO_MODEL, Kind.MODEL_UNAVAILABLE),
 )
 START_BYTES = 500
+SHORT = {"requests": Dimension.REQUESTS, "tokens": Dimension.TOKENS}  # the `type` of a 429
 
 
 def is_error(body: object) -> bool:
@@ -105,6 +106,7 @@ def failure_of(answer: Answered, body: object) -> CallFailed:
         usage=usage_of(told["usage"]) if isinstance(told.get("usage"), dict) else None,
         limits=limits_seen(answer.headers),
         model_version=string(told.get("model")) or None,
+        short=SHORT.get(string(details.get("type")).lower()),
     )
 
 

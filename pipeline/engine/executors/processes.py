@@ -19,13 +19,13 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipeline.admission.gate import Needs
-from pipeline.admission.governor import UNSENT, Ticket
+from pipeline.admission.governor import Ticket
 from pipeline.admission.queue import Admission, Turn
+from pipeline.admission.report import FATE_UNKNOWN, NEVER_SENT, Report
 from pipeline.console import say
-from pipeline.engine.dispatch import Met
+from pipeline.engine.executors import RunIssues
 from pipeline.engine.feed import Selection, Share
-from pipeline.engine.workers.gate import portable
+from pipeline.engine.workers.gate import Asked, portable
 from pipeline.engine.workers.messages import Channel, Message
 from pipeline.engine.workers.process import Counts, Errand
 from pipeline.errors import JobError, LedgerError
@@ -38,7 +38,6 @@ from pipeline.types import ParkReason
 ROOT = Path(__file__).parents[3]  # the folder that holds the package
 DEATHS_MOST = 3  # of one share's workers: what kills so many kills the next as well
 STOP_S = 10.0
-SETTLED_MOST = 1000  # tickets of which more may be said after they were settled, in the same breath
 
 
 class WorkerFailed(Exception):
@@ -63,23 +62,19 @@ class _Seat(Struct):
     prefix: str = ""  # of its request ids
     turns: dict[int, Turn] = field(default_factory=dict)
     tickets: dict[int, Ticket] = field(default_factory=dict)
-    settled: dict[int, Ticket] = field(default_factory=dict)
     counts: Counts | None = None
     finished: bool = False
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Workers:
-    """The engine's hands, as `Dispatch` is, in `limits.workers` processes."""
+class ProcessExecutor:
+    """An `Executor` in `limits.workers` processes."""
 
-    def __init__(
-        self, prepared: Prepared, ledger: Ledger, admission: Admission, needs: Needs, tally: Tally, where: Where
-    ) -> None:
-        self.met = Met()
+    def __init__(self, prepared: Prepared, ledger: Ledger, admission: Admission, tally: Tally, where: Where) -> None:
+        self.issues = RunIssues()
         self._prepared = prepared
         self._ledger = ledger
         self._admission = admission
-        self._needs = needs
         self._tally = tally
         self._where = where
         self._before = Counts(tally.ok, Counter(tally.failed), 0, 0, 0, 0)
@@ -181,7 +176,7 @@ class Workers:
         for turn in list(seat.turns.values()):
             self._admission.leave(turn)
         for ticket in seat.tickets.values():
-            self._admission.settle(ticket, None)
+            self._admission.finish(ticket, FATE_UNKNOWN)
         seat.turns.clear()
         seat.tickets.clear()
         return None if process is None else process.returncode
@@ -206,9 +201,9 @@ class Workers:
     def _on_begun(self, seat: _Seat, prefix: str) -> None:
         seat.prefix = prefix
 
-    def _on_admit(self, seat: _Seat, number: int, asked: Any, retry: bool) -> None:  # noqa: ANN401, FBT001 (a message)
+    def _on_admit(self, seat: _Seat, number: int, asked: Asked, retry: bool) -> None:  # noqa: FBT001 (a message)
         try:
-            turn = self._admission.enqueue(lambda: self._needs.of(asked), retry=retry)
+            turn = self._admission.enqueue(asked, retry=retry)
         except Exception as error:  # noqa: BLE001 (sent to who asked)
             seat.channel.send("refused", number, portable(error))
             return
@@ -232,32 +227,10 @@ class Workers:
         if turn is not None:
             self._admission.leave(turn)
         elif ticket is not None:  # granted, and the word had not yet come
-            self._admission.settle(ticket, UNSENT)
+            self._admission.finish(ticket, NEVER_SENT)
 
-    def _on_settle(self, seat: _Seat, number: int, used: Any) -> None:  # noqa: ANN401 (a message)
-        ticket = seat.tickets.pop(number)
-        seat.settled[number] = ticket
-        while len(seat.settled) > SETTLED_MOST:
-            del seat.settled[next(iter(seat.settled))]
-        self._admission.settle(ticket, used)
-
-    def _on_observe(self, _seat: _Seat, input_tokens: int, reported_tokens: int) -> None:
-        self._needs.observe(input_tokens, reported_tokens)
-
-    def _on_limits(self, seat: _Seat, number: int, seen: Any) -> None:  # noqa: ANN401 (a message)
-        if (ticket := self._ticket(seat, number)) is not None:
-            self._admission.limits(ticket, seen)
-
-    def _on_ok(self, seat: _Seat, number: int, retry_after_s: float | None) -> None:
-        self._admission.ok(retry_after_s, self._ticket(seat, number))
-        seat.settled.pop(number, None)
-
-    def _on_throttled(self, seat: _Seat, number: int, retry_after_s: float | None, jitter: float) -> None:
-        if (ticket := self._ticket(seat, number)) is not None:
-            self._admission.throttled(ticket, retry_after_s, jitter)
-
-    def _on_overloaded(self, _seat: _Seat, retry_after_s: float | None, jitter: float) -> None:
-        self._admission.overloaded(retry_after_s, jitter)
+    def _on_finish(self, seat: _Seat, number: int, report: Report) -> None:
+        self._admission.finish(seat.tickets.pop(number), report)
 
     def _on_stop(self, _seat: _Seat, reason: ParkReason, message: str) -> None:
         self._admission.stop(reason, message)
@@ -283,13 +256,12 @@ class Workers:
 
     def _on_finished(self, seat: _Seat, unread: str | None, bug: str | None, over_budget: dict[str, str]) -> None:
         seat.finished = True
-        met = self.met
-        met.input = met.input or (None if unread is None else JobError(unread))
-        met.bug = met.bug or (None if bug is None else WorkerFailed(bug))
-        met.over_budget.update({tenant: why for tenant, why in over_budget.items() if tenant not in met.over_budget})
-
-    def _ticket(self, seat: _Seat, number: int) -> Ticket | None:
-        return seat.tickets.get(number) or seat.settled.get(number)
+        issues = self.issues
+        issues.input = issues.input or (None if unread is None else JobError(unread))
+        issues.bug = issues.bug or (None if bug is None else WorkerFailed(bug))
+        issues.over_budget.update(
+            {tenant: why for tenant, why in over_budget.items() if tenant not in issues.over_budget}
+        )
 
     def _tell_stop(self, reason: ParkReason, message: str) -> None:
         for seat in self._seats.values():

@@ -38,12 +38,12 @@ class Slot(Struct):
 
 
 class Hold(Struct):
-    """What one ticket holds of one lane, and how that lane stood just after."""
+    """What one ticket holds of one dimension, and how that dimension stood just after."""
 
     amount: float
     taken_s: float
-    owner: object = None  # the lane, which may have been made anew since
-    total: float = 0.0  # taken of the lane in all
+    owner: object = None  # the dimension, which may have been made anew since
+    total: float = 0.0  # taken of the dimension in all
     open: float = 0.0  # reserved and not yet settled
     used: float = 0.0  # in the last minute
     slot: Slot | None = None

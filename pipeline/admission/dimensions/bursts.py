@@ -1,4 +1,4 @@
-"""How far above the refill a lane may go for a while, found out by going a little faster each second. Pure."""
+"""How far above the refill a dimension may go for a while, found out by going a little faster each second. Pure."""
 
 import math
 

@@ -4,13 +4,13 @@ import math
 
 from msgspec import Struct
 
-from pipeline.admission.lanes.bursts import Burst
-from pipeline.admission.lanes.mirrors import LARGEST, MINUTE_S, PLENTY, Bucket, Hold, SlidingMinute
+from pipeline.admission.dimensions.bursts import Burst
+from pipeline.admission.dimensions.mirrors import LARGEST, MINUTE_S, PLENTY, Bucket, Hold, SlidingMinute
 
 ASK_S = 2.0  # where nothing is left, one call in this time asks whether there is
 
 
-class LaneView(Struct, frozen=True):
+class DimensionView(Struct, frozen=True):
     """`level` could be admitted now; `others` is the share of the refill that somebody else takes."""
 
     name: str
@@ -35,7 +35,7 @@ class Told(Struct, frozen=True):
         return max(0.0, min(self.until_s, self.sent_s + ASK_S) - now_s)
 
 
-class LaneState:
+class DimensionState:
     """The mirrors of one dimension and its pace; at least one mirror is there.
 
     `ceiling`: a count per minute, given by the job or told by the provider. `bucket`: told, or learned from refusals.
@@ -62,7 +62,7 @@ class LaneState:
         """Whether headers tell what is left."""
         return self._told is not None or (self.bucket is not None and not self.learned)
 
-    def view(self, name: str, now_s: float) -> LaneView:
+    def view(self, name: str, now_s: float) -> DimensionView:
         levels, sources, others = [], [], 0.0
         if self.ceiling is not None:
             self.ceiling.advance(now_s)
@@ -77,7 +77,7 @@ class LaneState:
             others = self.bucket.leak * MINUTE_S / self.bucket.limit
             if self.learned:
                 sources.append("learned")
-        return LaneView(name, self.limit, min(levels), self._open, " and ".join(sources), others)
+        return DimensionView(name, self.limit, min(levels), self._open, " and ".join(sources), others)
 
     # ── may it go? ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -130,7 +130,7 @@ class LaneState:
         return hold
 
     def settle(self, hold: Hold | None, change: float, now_s: float) -> None:
-        """`change` is what was charged over what was reserved; no hold: taken before this lane was known."""
+        """`change` is what was charged over what was reserved; no hold: taken before this dimension was known."""
         if hold is not None and hold.owner is self:
             self._open -= hold.amount
             if hold.slot is not None and self.ceiling is not None:
@@ -173,7 +173,7 @@ class LaneState:
             self.ceiling.take(max(0.0, bucket.limit - bucket.remaining), now_s)
 
     def short(self, hold: Hold) -> bool:
-        """Whether a call was refused for want of what this lane was said to have left."""
+        """Whether a call was refused for want of what this dimension was said to have left."""
         if self._told is not None:
             return hold.taken_s != self._told.sent_s or self._told.remaining <= PLENTY * hold.amount
         return self.bucket is None or not self.bucket.plenty(hold)

@@ -3,12 +3,12 @@
 import asyncio
 import sys
 import traceback
+from typing import Any
 
-from msgspec import Struct, field
-
-from pipeline.admission.gate import Gate
-from pipeline.admission.queue import Stopped, TenantOverBudget
+from pipeline.admission.gate import Gate, TenantOverBudget
+from pipeline.admission.stop import Stopped
 from pipeline.crash_points import crash_point
+from pipeline.engine.executors import RunIssues
 from pipeline.engine.feed import Batch, Selection, Share, Work, feed
 from pipeline.engine.row import Extraction
 from pipeline.errors import JobError
@@ -36,29 +36,21 @@ def _rows_for(calls: int) -> int:
     return calls + max(16, calls)
 
 
-class Met(Struct):
-    """What has come in the way of it."""
-
-    input: JobError | None = None  # the input could not be read to its end
-    bug: Exception | None = None
-    over_budget: dict[str, str] = field(default_factory=dict)  # tenant → why its rows are left for another day
-
-
-class Dispatch:
-    """`share`: of the rows, those that are this process's."""
+class LocalExecutor:
+    """An `Executor` in this process. `share`: of the rows, those that are this process's."""
 
     def __init__(
         self,
         prepared: Prepared,
         ledger: Ledger,
         extraction: Extraction,
-        gate: Gate,
+        gate: Gate[Any],
         tally: Tally,
         share: Share | None = None,
     ) -> None:
         calls = prepared.job.limits.concurrency
         self.window = Window(-(-calls // (share.of if share else 1)))
-        self.met = Met()
+        self.issues = RunIssues()
         self._prepared = prepared
         self._ledger = ledger
         self._extraction = extraction
@@ -73,7 +65,7 @@ class Dispatch:
         """Every row of the input into the ledger, every chosen row to its outcome; cancelled, it cuts what is open."""
         rows: set[asyncio.Task[None]] = set()
         try:
-            await self._dispatch(selection, rows)
+            await self._start_rows(selection, rows)
             if rows:
                 await asyncio.wait(rows)
         finally:
@@ -81,7 +73,7 @@ class Dispatch:
                 task.cancel()
             await asyncio.gather(*rows, return_exceptions=True)
 
-    async def _dispatch(self, selection: Selection, rows: set[asyncio.Task[None]]) -> None:
+    async def _start_rows(self, selection: Selection, rows: set[asyncio.Task[None]]) -> None:
         loop, window, read = asyncio.get_running_loop(), self.window, 0
         try:
             async for batch in feed(self._prepared, self._ledger.path, selection, self._share):
@@ -96,7 +88,7 @@ class Dispatch:
                     rows.add(task)
                     task.add_done_callback(rows.discard)
         except JobError as error:
-            self.met.input = error
+            self.issues.input = error
             self._gate.stop(ParkReason.INTERRUPTED, str(error))
         else:
             self._ledger.end_rows(read)
@@ -116,9 +108,9 @@ class Dispatch:
         except Stopped:
             pass  # stays pending
         except TenantOverBudget as error:
-            self.met.over_budget.setdefault(error.tenant, str(error))
+            self.issues.over_budget.setdefault(error.tenant, str(error))
         except Exception as error:  # noqa: BLE001 (the boundary of one row: a bug ends the run, with all answers kept)
-            self.met.bug = self.met.bug or error
+            self.issues.bug = self.issues.bug or error
             traceback.print_exc(file=sys.stderr)
             self._gate.stop(ParkReason.INTERRUPTED, f"internal error: {error!r}")
         finally:

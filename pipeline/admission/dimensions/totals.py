@@ -5,23 +5,23 @@ import math
 from msgspec import Struct, field
 
 from pipeline.admission.charging import INDEX, Amounts, Used
-from pipeline.admission.lanes.mirrors import Hold
-from pipeline.types import Lane
+from pipeline.admission.dimensions.mirrors import Hold
+from pipeline.types import Dimension
 
 PACE_S = 1.0  # over how long the pace of late is averaged
 NOTHING: Amounts = (0.0, 0.0, 0.0, 0.0)
 
 
 class Held(Struct, frozen=True):
-    """What one call holds of all lanes. `admitted`: in all and itself included, for limits that become known later."""
+    """What one call holds of all dimensions. `admitted`: in all with itself, for limits that become known later."""
 
     taken_s: float
     reserved: Amounts
-    holds: dict[Lane, Hold]
+    holds: dict[Dimension, Hold]
     admitted: Amounts
 
-    def of(self, lane: Lane) -> Hold:
-        return self.holds.get(lane) or Hold(self.reserved[INDEX[lane]], self.taken_s)
+    def of(self, dimension: Dimension) -> Hold:
+        return self.holds.get(dimension) or Hold(self.reserved[INDEX[dimension]], self.taken_s)
 
 
 class Totals(Struct):
@@ -54,10 +54,10 @@ class Totals(Struct):
         for number in range(4):
             self.net[number] += final[number] - reserved[number]
 
-    def since(self, held: Held, lane: Lane) -> float:
+    def since(self, held: Held, dimension: Dimension) -> float:
         """Reserved after a call was."""
-        return self.admitted[INDEX[lane]] - held.admitted[INDEX[lane]]
+        return self.admitted[INDEX[dimension]] - held.admitted[INDEX[dimension]]
 
-    def net_before(self, held: Held, lane: Lane) -> float:
+    def net_before(self, held: Held, dimension: Dimension) -> float:
         """Charged before a call that was refused."""
-        return self.net[INDEX[lane]] - self.since(held, lane) - held.reserved[INDEX[lane]]
+        return self.net[INDEX[dimension]] - self.since(held, dimension) - held.reserved[INDEX[dimension]]

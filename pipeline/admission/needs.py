@@ -1,0 +1,35 @@
+"""What a request may use at the most, as far as answers have taught. Pure."""
+
+from decimal import Decimal
+
+from pipeline.admission.charging import Need
+from pipeline.admission.governor import Governor
+from pipeline.admission.token_scale import Sized, TokenScale
+from pipeline.money import Rate, worst_case_usd
+
+
+class Needs:
+    """`rate` None: the model has no price, and calls cost nothing that could be kept below a cap."""
+
+    def __init__(self, rate: Rate | None, governor: Governor) -> None:
+        self._rate = rate
+        self._governor = governor
+        self._scale = TokenScale()
+
+    def of(self, request: Sized) -> Need:
+        """The worst case of a request, as of now: ask when it is about to be admitted, for answers change it."""
+        usd = Decimal(0)
+        if self._rate is not None:
+            usd = worst_case_usd(self._scale.ceiling(request), request.max_output_tokens, self._rate)
+            if self._scale.seen == 0 and self._governor.in_flight == 0 and not self._governor.affords(usd):
+                usd = worst_case_usd(self._scale.blind_ceiling(request), request.max_output_tokens, self._rate)
+        return Need(
+            input_tokens=self._scale.expected(request),
+            output_tokens=request.max_output_tokens,
+            usd=usd,
+            tenant=request.tenant,
+        )
+
+    def observe(self, input_tokens: int, reported_tokens: int) -> None:
+        """What the provider counted for an input that we had counted."""
+        self._scale.observe(input_tokens, reported_tokens)

@@ -1,0 +1,37 @@
+"""What a call's end tells admission, in one message: what it used, how it ended, and what was said of limits. Pure."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from pipeline.admission.charging import UNSENT, Used
+from pipeline.types import Dimension, LimitSeen
+
+
+class CallEnd(StrEnum):
+    """How a call ended, as far as limits and the provider's health go."""
+
+    ANSWERED = "answered"
+    THROTTLED = "throttled"  # a 429
+    OVERLOADED = "overloaded"  # a 5xx, a time-out, a broken connection: the provider's trouble
+    OTHER = "other"  # refused for what it was, never sent, or cut off: says nothing of either
+
+
+class Report(Struct, frozen=True):
+    """All that is known once a call is over. `used` None: nobody knows what it used.
+
+    `counted`: its input tokens by our count and by the provider's. `short`: the limit that a 429 names. `jitter` is in
+    [0, 1): chance comes in as an argument.
+    """
+
+    used: Used | None
+    end: CallEnd = CallEnd.OTHER
+    limits: tuple[LimitSeen, ...] = ()
+    retry_after_s: float | None = None
+    jitter: float = 0.0
+    short: Dimension | None = None
+    counted: tuple[int, int] | None = None
+
+
+NEVER_SENT = Report(UNSENT)
+FATE_UNKNOWN = Report(None)

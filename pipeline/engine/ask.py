@@ -1,0 +1,72 @@
+"""What a row needs of the rest of a run: to ask. Who answers, and by which lane a request leaves, is behind it."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from msgspec import Struct, field
+
+from pipeline.ledger.records import Answer
+from pipeline.types import AnswerFrom, ErrorCode, Reply, Request
+
+
+class RowFailed(Exception):
+    """The row ends here, with this code."""
+
+    def __init__(self, code: ErrorCode, message: str, *, reply: Reply | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.finish_reason = reply.finish_reason if reply else None
+        self.model_version = reply.model_version if reply else None
+
+
+class TooLong(Exception):
+    """The provider refused the length: smaller chunks may help."""
+
+
+class Abandoned(Exception):
+    """Another chunk of this row failed, so that this request, not yet sent, would be wasted."""
+
+
+class RowLife(Struct):
+    """What the requests of one row share."""
+
+    alive: bool = True
+    first_sent_s: float | None = None  # on the loop's clock
+    sources: set[AnswerFrom] = field(default_factory=set)
+
+
+class Ask(Protocol):
+    """A request's answer, from wherever it comes."""
+
+    def now_s(self) -> float:
+        """On the clock of `RowLife.first_sent_s`."""
+        ...
+
+    async def ask(self, request: Request, life: RowLife, reusable: Callable[[Answer], bool]) -> Reply:
+        """The answer to `request`, paid for at most once; one on record is taken where it is `reusable`.
+
+        Raises:
+            RowFailed, TooLong: as `policy.decide` says. Stopped: the run ends early. TenantOverBudget: this row is
+            left for another day. Abandoned: nobody wants it now.
+        """
+        ...
+
+
+class Delivered(Struct, frozen=True):
+    """An answer that has come by a lane; `durable` is done once it is safe on disk."""
+
+    reply: Reply
+    durable: "asyncio.Future[None]"
+
+
+class Lane(Protocol):
+    """A way to the provider: live calls, or its batch API. On the ledger before it leaves, settled exactly once."""
+
+    async def answer(self, request: Request, life: RowLife) -> Delivered:
+        """Have it answered, whatever that takes.
+
+        Raises:
+            As `Ask.ask` does.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""The lanes that a request may leave by."""

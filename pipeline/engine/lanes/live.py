@@ -1,0 +1,298 @@
+"""The live lane: a request is admitted, named on the ledger, sent, journalled, and tried again if it may be.
+
+The one place that spends money.
+"""
+
+import asyncio
+import random
+import secrets
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pipeline.admission.charging import Used
+from pipeline.admission.gate import Admitted, Gate, NeverFits
+from pipeline.admission.report import FATE_UNKNOWN, NEVER_SENT, CallEnd, Report
+from pipeline.crash_points import crash_point
+from pipeline.engine.ask import Abandoned, Delivered, RowFailed, RowLife, TooLong
+from pipeline.engine.hedging import SUPERSEDED, Latencies, first_answer
+from pipeline.errors import CallFailed, Kind
+from pipeline.extraction.policy import Action, Decision, Policy, decide
+from pipeline.job.settings import Limits
+from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.records import Call, Send
+from pipeline.money import Rate, cost_usd, to_units
+from pipeline.providers import Transport, Wire
+from pipeline.telemetry.summary import parked_text
+from pipeline.telemetry.tally import Tally
+from pipeline.types import Answered, ErrorCode, Reply, Request, Stop, Usage
+
+CALL_CODES = {
+    Kind.THROTTLED: "rate_limited",
+    Kind.OVERLOADED: "provider_error",
+    Kind.NO_ANSWER: "provider_error",
+    Kind.TIMEOUT: "timeout",
+    Kind.CONNECTION: "timeout",
+}
+STOP_CODES = {Stop.DONE: None, Stop.TRUNCATED: "truncated", Stop.REFUSED: "refused", Stop.BLOCKED: "blocked"}
+CALL_ENDS = {
+    Kind.THROTTLED: CallEnd.THROTTLED,
+    Kind.OVERLOADED: CallEnd.OVERLOADED,
+    Kind.TIMEOUT: CallEnd.OVERLOADED,
+    Kind.CONNECTION: CallEnd.OVERLOADED,
+}
+
+
+class Carrier(Struct, frozen=True):
+    """Who takes a request to the provider, and reads what comes back."""
+
+    wire: Wire
+    transport: Transport
+
+
+class LiveLane:
+    """`rate` None: the model has no price."""
+
+    def __init__(
+        self, limits: Limits, rate: Rate | None, ledger: Ledger, gate: Gate[Any], carrier: Carrier, tally: Tally
+    ) -> None:
+        self._policy = Policy(max_attempts=limits.max_attempts, max_wait_s=limits.max_wait_s or None)
+        self._rate = rate
+        self._ledger = ledger
+        self._gate = gate
+        self._carrier = carrier
+        self._tally = tally
+        self._loop = asyncio.get_running_loop()  # asked once: until Python 3.12 each asking is a system call
+        self._hedge_after = limits.hedge_after
+        self._latencies = Latencies()
+        self.prefix = secrets.token_hex(10)  # of the request ids: as good as UUIDs, without their price
+        self._ids: Iterator[str] = map((self.prefix + "%012x").__mod__, count())
+
+    async def answer(self, request: Request, life: RowLife) -> Delivered:
+        """As `Lane.answer`: as many attempts as it takes, or as are allowed."""
+        tries, failed = _Tries(), 0
+        while True:
+            try:
+                if not self._hedge_after:
+                    return await self._call(request, tries, life)
+                return await first_answer(lambda: self._call(request, tries, life), lambda: self._overdue(tries))
+            except CallFailed as failure:
+                tries.met(failure, self._loop.time())
+                decision = decide(failure, failed + 1, self._policy, random.random(), tries.waited_s(self._loop.time()))
+                failed += decision.action is Action.RETRY
+                await self._carry_out(decision, failure)
+
+    def _overdue(self, tries: "_Tries") -> bool:
+        """Whether a second call is worth its price: only where it takes no slot from a row that waits."""
+        most_s = self._latencies.hedge_s(self._hedge_after)
+        if most_s is None or tries.sent_s is None or self._gate.waiting or self._gate.stopped:
+            return False
+        return self._loop.time() - tries.sent_s >= most_s
+
+    async def _call(self, request: Request, tries: "_Tries", life: RowLife) -> Delivered:
+        asked_s = self._loop.time()
+        ticket = await self._admitted(request, tries)
+        if not life.alive:
+            self._gate.finish(ticket, NEVER_SENT)
+            raise Abandoned
+        tries.sent += 1
+        attempt = _Attempt(request, ticket, tries.sent, round((self._loop.time() - asked_s) * 1000))
+        return await self._attempt(attempt, tries, life)
+
+    async def _admitted(self, request: Request, tries: "_Tries") -> Admitted:
+        """Its turn; one that has met a 429 waits no longer than `limits.max_wait_s` after the first."""
+        most_s, retry = self._policy.max_wait_s, tries.sent > 0
+        deadline_s = None if most_s is None or tries.throttled_s is None else tries.throttled_s + most_s
+        ticket: Admitted
+        try:
+            if deadline_s is None:
+                ticket = await self._gate.admit(request, retry=retry)
+            else:
+                async with asyncio.timeout_at(deadline_s):
+                    ticket = await self._gate.admit(request, retry=retry)
+        except NeverFits as error:
+            raise RowFailed(ErrorCode.CONTEXT_EXCEEDED, str(error)) from None
+        except TimeoutError:
+            told = f"the rate limit did not let it through within limits.max_wait_s = {most_s:g}"
+            raise RowFailed(ErrorCode.RATE_LIMITED, told) from None
+        return ticket
+
+    # ── one attempt ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _attempt(self, attempt: "_Attempt", tries: "_Tries", life: RowLife) -> Delivered:
+        """One HTTP attempt, on record before and after. The slot is free once the answer is here, not yet on disk."""
+        report = NEVER_SENT
+        try:
+            send = await self._named(attempt)
+            report = FATE_UNKNOWN  # from here on, until an answer says what it cost
+            sent = _Sent(send, attempt.wait_ms, self._loop.time())
+            tries.sent_s = sent.at_s
+            if life.first_sent_s is None:
+                life.first_sent_s = sent.at_s
+            try:
+                answered, reply = await self._exchange(attempt.request)
+            except CallFailed as failure:
+                report = self._failure_report(failure)
+                self._book(self._failed_call(sent, failure))
+                raise
+            except asyncio.CancelledError as cancelled:
+                if cancelled.args == (SUPERSEDED,):
+                    self._book(self._superseded_call(sent))
+                raise
+            report = self._answer_report(attempt.request, reply)
+        finally:
+            self._gate.finish(attempt.ticket, report)
+        if self._hedge_after:
+            self._latencies.add(self._loop.time() - sent.at_s)
+        call = self._answered_call(sent, answered, reply)
+        durable = self._ledger.record(call, attempt.request.key, reply)
+        self._tally.called(call)
+        return Delivered(reply, durable)
+
+    async def _named(self, attempt: "_Attempt") -> Send:
+        """On the ledger before it leaves, with the most that it may cost."""
+        request = attempt.request
+        send = Send(
+            next(self._ids), request.row, request.row_id, request.chunk, request.purpose, attempt.number,
+            time.time_ns() // 1000, to_units(attempt.ticket.usd), request.tenant,
+        )  # fmt: skip
+        await self._ledger.intend(send)
+        crash_point("call-named")
+        return send
+
+    async def _exchange(self, request: Request) -> tuple[Answered, Reply]:
+        answered = await self._carrier.transport.send(self._carrier.wire, request)
+        crash_point("answer-received")
+        return answered, self._carrier.wire.reply(answered)
+
+    # ── what admission is told ──────────────────────────────────────────────────────────────────────────────────
+
+    def _answer_report(self, request: Request, reply: Reply) -> Report:
+        return Report(
+            _used(reply.usage, self._cost(reply.usage)),
+            CallEnd.ANSWERED,
+            reply.limits,
+            reply.retry_after_s,
+            counted=(request.input_tokens, reply.usage.input_tokens),
+        )
+
+    def _failure_report(self, failure: CallFailed) -> Report:
+        used = None
+        if not failure.fate_unknown:
+            usage = failure.usage or Usage()
+            used = replace(_used(usage, self._cost(usage)), rejected=failure.kind is Kind.THROTTLED)
+        end = CALL_ENDS.get(failure.kind, CallEnd.OTHER)
+        return Report(used, end, failure.limits, failure.retry_after_s, random.random(), failure.short)
+
+    def _cost(self, usage: Usage) -> Decimal | None:
+        return None if self._rate is None else cost_usd(usage, self._rate)
+
+    # ── what is booked ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _book(self, call: Call) -> None:
+        self._ledger.record(call)
+        self._tally.called(call)
+
+    def _answered_call(self, sent: "_Sent", answered: Answered, reply: Reply) -> Call:
+        cost = self._cost(reply.usage)
+        return Call(
+            sent.send,
+            self._latency_ms(sent),
+            sent.wait_ms,
+            reply.usage,
+            None if cost is None else to_units(cost),
+            http_status=answered.status,
+            provider_request_id=reply.provider_request_id,
+            model_version=reply.model_version,
+            error_code=STOP_CODES[reply.stop],
+            finish_reason=reply.finish_reason,
+            ttft_ms=answered.ttft_ms,
+        )
+
+    def _failed_call(self, sent: "_Sent", failure: CallFailed) -> Call:
+        unknown, usage = failure.fate_unknown, failure.usage or Usage()
+        cost = None if unknown else self._cost(usage)
+        return Call(
+            sent.send,
+            self._latency_ms(sent),
+            sent.wait_ms,
+            usage,
+            None if cost is None else to_units(cost),
+            at_risk_units=sent.send.at_risk_units if unknown else 0,
+            http_status=failure.status,
+            provider_request_id=failure.provider_request_id,
+            model_version=failure.model_version,
+            error_code=CALL_CODES.get(failure.kind, str(failure.kind)),
+            error=failure.message,
+            finish_reason=failure.finish_reason,
+        )
+
+    def _superseded_call(self, sent: "_Sent") -> Call:
+        """One that was called off: what it cost nobody says, so all of it is at risk."""
+        at_risk = sent.send.at_risk_units
+        return Call(
+            sent.send, self._latency_ms(sent), sent.wait_ms, Usage(), None, at_risk,
+            error_code="hedged", error=SUPERSEDED,
+        )  # fmt: skip
+
+    def _latency_ms(self, sent: "_Sent") -> int:
+        return round((self._loop.time() - sent.at_s) * 1000)
+
+    async def _carry_out(self, decision: Decision, failure: CallFailed) -> None:
+        """Wait, or end the row or the run."""
+        match decision.action:
+            case Action.WAIT:
+                return
+            case Action.RETRY:
+                await self._gate.pause(decision.wait_s)
+            case Action.SHRINK:
+                raise TooLong(str(failure))
+            case Action.FAIL if decision.code is not None:
+                raise RowFailed(decision.code, str(failure))
+            case _ if decision.park is not None:
+                self._gate.stop(decision.park, parked_text(failure, datetime.now(UTC)))
+                await self._gate.pause(0)  # raises Stopped
+
+
+class _Tries(Struct):
+    """The attempts of one request so far. Times are on the loop's clock."""
+
+    sent: int = 0
+    sent_s: float | None = None  # the last of them
+    throttled_s: float | None = None  # the first 429
+
+    def met(self, failure: CallFailed, now_s: float) -> None:
+        if failure.kind is Kind.THROTTLED and self.throttled_s is None:
+            self.throttled_s = now_s
+
+    def waited_s(self, now_s: float) -> float:
+        """For a rate limit."""
+        return 0.0 if self.throttled_s is None else now_s - self.throttled_s
+
+
+class _Attempt(Struct, frozen=True):
+    """One of them, admitted: `number` from 1."""
+
+    request: Request
+    ticket: Admitted
+    number: int
+    wait_ms: int
+
+
+class _Sent(Struct, frozen=True):
+    """One that is on its way; `at_s` on the loop's clock."""
+
+    send: Send
+    wait_ms: int
+    at_s: float
+
+
+def _used(usage: Usage, cost: Decimal | None) -> Used:
+    cached = usage.cached_input_tokens  # which some providers count against no limit
+    return Used(usage.input_tokens, usage.output_tokens, cost or Decimal(0), cached_input_tokens=cached)

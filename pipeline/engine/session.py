@@ -1,0 +1,255 @@
+"""One session of a run: feed rows, carry each to its outcome, drain, publish. The one place that knows the order.
+
+Whatever ends a run early (a budget, a provider, a signal, a full disk, a bug) ends it the same way: nothing more is
+admitted, answers in flight are kept, the views are published, and the next command goes on from there.
+"""
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pipeline.admission.first_calls import WRITES_CACHE, FirstCalls
+from pipeline.admission.governor import Governor, LimitRules, rules_of
+from pipeline.admission.needs import Needs
+from pipeline.admission.queue import Admission
+from pipeline.console import in_json, say
+from pipeline.engine.call import Caller
+from pipeline.engine.executors import Executor, RunIssues
+from pipeline.engine.executors.local import LocalExecutor
+from pipeline.engine.executors.processes import ProcessExecutor, Where
+from pipeline.engine.feed import Selection
+from pipeline.engine.lanes.live import Carrier, LiveLane
+from pipeline.engine.row import Extraction
+from pipeline.engine.signals import Signals
+from pipeline.engine.watch import Watch, Watched
+from pipeline.extraction.prepare import Prepared
+from pipeline.extraction.prompt_cache import Caching, caching_for
+from pipeline.job.settings import Model
+from pipeline.ledger.ledger import Ledger
+from pipeline.money import from_units
+from pipeline.providers import Wire, wire_for
+from pipeline.providers.credentials.keys import credentials_for
+from pipeline.providers.transport.choose import transport_for
+from pipeline.results.publish import End, Ended, Publisher
+from pipeline.sandbox.embedded import embedded
+from pipeline.schema.arrow import RecordColumn
+from pipeline.telemetry.alerts import Alarm
+from pipeline.telemetry.display import display_for
+from pipeline.telemetry.observers import telemetry_for
+from pipeline.telemetry.summary import lost_text
+from pipeline.telemetry.tally import Tally
+from pipeline.types import ParkReason
+
+DISK_FULL = "no space left on the disk"
+
+Band = tuple[Decimal, Decimal, Decimal]
+
+
+class Host(Struct, frozen=True):
+    """What a run may do to the process that it lives in: a program that imports us grants nothing by itself."""
+
+    signals: bool = False  # its signal handlers are ours while rows are worked on
+    progress: bool = False  # shown on standard error
+    own: bool = False  # nothing else lives there: its garbage collector may be set up for us
+
+
+class RunCommand(Struct, frozen=True):
+    """One `run` or `retry`. `band_usd`: low, expected and high cost as agreed to; a run that leaves them says so."""
+
+    prepared: Prepared
+    verb: str
+    selection: Selection
+    environ: Mapping[str, str]
+    fresh: bool = False
+    band_usd: Band | None = None
+    host: Host = Host()
+
+
+class _Route(Struct, frozen=True):
+    """The way to the model: `model` as the wire wants it, `sandbox_url` of the embedded sandbox, or ""."""
+
+    wire: Wire
+    model: Model
+    caching: Caching
+    sandbox_url: str
+
+
+class _Parts(Struct, frozen=True):
+    """What a session is made of once it has begun: all of it, or nothing."""
+
+    loop: asyncio.AbstractEventLoop
+    governor: Governor
+    admission: Admission
+    alarm: Alarm
+    route: _Route
+
+
+class Session:
+    """One session over one output folder."""
+
+    def __init__(self, command: RunCommand, ledger: Ledger) -> None:
+        self._command = command
+        self._prepared = prepared = command.prepared
+        self._job = prepared.job
+        self._ledger = ledger
+        self._column = RecordColumn(prepared.model)
+        self._telemetry = telemetry_for(prepared.job, command.environ, log_calls=in_json())
+        self._tally = Tally(on_call=self._telemetry.called, on_outcome=self._telemetry.concluded)
+        self._outside = ""  # why somebody else has the output now
+        self._issues = RunIssues()
+        self._tuned: list[dict[str, Any]] = []
+        self._parts: _Parts | None = None
+        self._publisher = Publisher(prepared, ledger, self._column)
+
+    async def execute(self) -> Ended:
+        """The whole session, from taking up the ledger to publishing.
+
+        Raises:
+            JobError: the input cannot be read, or a key is missing; nothing was sent.
+            LedgerError: the durable record cannot go on.
+        """
+        with contextlib.ExitStack() as signals:
+            end = await self._work_and_end(signals)
+            if self._issues.input is not None:
+                self._ledger.end("parked", "input")
+                raise self._issues.input
+            ended = await asyncio.to_thread(self._publisher.publish, end)
+        await asyncio.to_thread(self._telemetry.ended, ended.manifest)
+        if self._issues.bug is not None:
+            raise self._issues.bug
+        return ended
+
+    def stop_from_outside(self, message: str) -> None:
+        """Drain and end, said from another thread."""
+        self._outside = message  # before the parts are looked at, as `_begin` does it after: one of both sees it
+        if (parts := self._parts) is not None:
+            parts.loop.call_soon_threadsafe(parts.admission.stop, ParkReason.INTERRUPTED, message)
+
+    async def _work_and_end(self, signals: contextlib.ExitStack) -> End:
+        """From taking up the ledger to its being closed for writing. From the first row on, signals are ours."""
+        self._tally.total = await asyncio.to_thread(self._prepared.source.count_rows)
+        async with self._route() as route:
+            parts = self._begin(route)
+            self._start_writing(parts)
+            try:
+                async with self._executor(parts) as executor:
+                    self._issues = executor.issues
+                    await self._work(parts, executor, signals)
+            finally:
+                await parts.alarm.aclose()
+                await self._ledger.stop_writing()
+        return self._end(parts)
+
+    def _begin(self, route: _Route) -> _Parts:
+        prepared, ledger = self._prepared, self._ledger
+        plan = prepared.plan
+        lost = ledger.begin(plan.request_hash, plan.doc_hash, prepared.source.fingerprint())
+        if lost:
+            say("notice", lost_text(lost))
+        loop = asyncio.get_running_loop()
+        governor = Governor(self._rules(route.caching))
+        admission = Admission(governor, Needs(prepared.rate, governor), loop.time, self._job.limits.outage_s)
+        alarm = Alarm(self._job.name, self._job.budget.alert_command)
+        self._parts = parts = _Parts(loop, governor, admission, alarm, route)
+        if self._outside:
+            admission.stop(ParkReason.INTERRUPTED, self._outside)
+        self._publisher.begun(self._tally.total)
+        return parts
+
+    def _start_writing(self, parts: _Parts) -> None:
+        several = self._job.limits.workers > 1
+        self._ledger.start_writing(lambda: parts.admission.stop(ParkReason.DISK_FULL, DISK_FULL), shared=several)
+        if not several:
+            self._ledger.learn_keys(self._tally.total)
+
+    def _rules(self, caching: Caching) -> LimitRules:
+        """The job's limits, what is left of its budgets, and what earlier nights found out."""
+        ledger = self._ledger
+        remembered = ledger.remembered(self._limits_key)
+        capped = self._job.budget.tenant_max_usd_per_day is not None
+        by_tenant = ledger.spent_today_units() if capped else {}
+        return rules_of(
+            self._job,
+            spent_usd=from_units(ledger.spent_units()),
+            spent_by_tenant={tenant: from_units(units) for tenant, units in by_tenant.items()},
+            learned=None if remembered is None else json.loads(remembered),
+            first=WRITES_CACHE if caching.warm else FirstCalls(),
+        )
+
+    @property
+    def _limits_key(self) -> str:
+        """Limits belong to an account at an endpoint, and to a model there."""
+        model = self._job.model
+        return f"limits:{model.provider}:{model.base_url}:{model.region}:{model.name}"
+
+    @contextlib.asynccontextmanager
+    async def _route(self) -> AsyncIterator[_Route]:
+        """The way to the provider; the embedded sandbox lives as long as the run."""
+        prepared, environ = self._prepared, self._command.environ
+        shape, asked = prepared.shaped.shape, self._job.model
+        caching = caching_for(asked, prepared.overhead_tokens, self._tally.total, prepared.rate)
+        model = replace(asked, caching="on" if caching.marked else "off")
+        if model.provider == "sandbox" and not model.base_url:
+            async with embedded(self._job.sandbox) as url:
+                base_url = f"{url}/v1"
+                yield _Route(wire_for(model, shape, environ, base_url=base_url), model, caching, base_url)
+        else:
+            yield _Route(wire_for(model, shape, environ), model, caching, "")
+
+    @contextlib.asynccontextmanager
+    async def _executor(self, parts: _Parts) -> AsyncIterator[Executor]:
+        """Who carries the rows: this process, or several."""
+        prepared, ledger, environ = self._prepared, self._ledger, self._command.environ
+        admission, route = parts.admission, parts.route
+        if self._job.limits.workers > 1:
+            where = Where(route.model, route.sandbox_url, environ, self._telemetry.wanted)
+            yield ProcessExecutor(prepared, ledger, admission, self._tally, where)
+            return
+        transport = transport_for(self._job, credentials_for(self._job.model, environ))
+        try:
+            carrier = Carrier(route.wire, transport)
+            lane = LiveLane(self._job.limits, prepared.rate, ledger, admission, carrier, self._tally)
+            extraction = Extraction(prepared, Caller(ledger, lane), self._column)
+            yield LocalExecutor(prepared, ledger, extraction, admission, self._tally)
+        finally:
+            await transport.aclose()
+
+    async def _work(self, parts: _Parts, executor: Executor, signals: contextlib.ExitStack) -> None:
+        host, job = self._command.host, self._job
+        folder, band_usd = self._ledger.path.parent, self._command.band_usd
+        watched = Watched(job.name, folder, parts.admission, parts.governor, self._tally, band_usd)
+        display = display_for(sys.stderr if host.progress else None)
+        watch = Watch(watched, self._telemetry, parts.alarm, display, executor.widen)
+        self._tuned = watch.tuned
+        held = signals.enter_context(Signals(parts.admission, self._command.environ, ours=host.signals))
+        watching = asyncio.create_task(watch.watching())
+        try:
+            await executor.work(self._command.selection)
+        except asyncio.CancelledError:  # the second signal
+            if (task := asyncio.current_task()) is not None:
+                task.uncancel()
+        finally:
+            held.worked = True
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    def _end(self, parts: _Parts) -> End:
+        """What the publisher has to know of how it went."""
+        return End(
+            stopped=parts.admission.stopped,
+            message=parts.admission.stop_message,
+            over_budget=tuple(self._issues.over_budget.values()),
+            only_some=self._command.selection.only_rows is not None,
+            limits_key=self._limits_key,
+            learned=parts.governor.learned(),
+            waited_share=parts.admission.snapshot().waited_share,
+            events=(*parts.alarm.events, *self._tuned),
+            caching=parts.route.caching,
+        )
