@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "kit"))
 
 from virtual_time import run as in_virtual_time
 

@@ -2,15 +2,14 @@
 
 import importlib.util
 import re
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from places import REPO
 
 from pipeline.engine.run import Ended, exit_code
 from pipeline.types import ErrorCode, ParkReason
 
-REPO = Path(__file__).parent.parent
 PAGES = sorted([REPO / "README.md", REPO / "CONTRIBUTING.md", *(REPO / "docs").glob("*.md")])
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")

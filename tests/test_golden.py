@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from places import REPO
 from scripted_server import serving
 
 from pipeline.cli import main
@@ -18,7 +19,6 @@ from pipeline.extraction.prepare import prepare
 from pipeline.job.file import load, resolve
 from pipeline.types import Chunk, Row, Turn
 
-REPO = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"
 OF_A_ROW = ["id", "status", "record", "error_code", "error", "repaired", "conflicts", "chunks"]
 

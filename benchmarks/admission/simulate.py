@@ -12,7 +12,7 @@ from ours import Ours, rules_for
 from provider import Provider, Row
 from scenarios import Scenario
 
-sys.path.append(str(Path(__file__).parents[2] / "tests"))
+sys.path.append(str(Path(__file__).parents[2] / "tests" / "kit"))
 import virtual_time
 
 

@@ -3,7 +3,6 @@
 import itertools
 import json
 import random
-from pathlib import Path
 
 import pytest
 from openai_family import (
@@ -19,6 +18,7 @@ from openai_family import (
     round_in_memory,
     shape_of,
 )
+from places import RECORDINGS
 from sandbox_client import SCHEMA, always
 
 from pipeline.errors import CallFailed, Kind
@@ -120,8 +120,8 @@ def test_names_are_what_the_provider_takes():
 
 # ── recorded answers ────────────────────────────────────────────────────────────────────────────────────────────────
 
-RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings" / "openai"
-recorded = pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the recorded answers are not part of this repository")
+FOLDER = RECORDINGS / "openai"
+recorded = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recorded answers are not part of this repository")
 
 O4_MINI, O4, NANO = "gpt-4o-mini-2024-07-18", "gpt-4o-2024-08-06", "gpt-5-nano-2025-08-07"
 REPLIES = {  # file → (stop, finish reason, usage, model version, how the text starts)
@@ -185,7 +185,7 @@ ELSEWHERE = {"batch-1-file-upload", "batch-8-status-before-last"}  # answers to 
 
 def recording(name):
     """(wire, status, headers, body) as the transport would hand them over."""
-    found = json.loads((RECORDINGS / f"{name}.json").read_text())
+    found = json.loads((FOLDER / f"{name}.json").read_text())
     body = found.get("body_raw") or found["body"]
     if body is None:
         body = ""
@@ -207,7 +207,7 @@ def judged(wire, status, headers, body, pieces=None):
 @recorded
 def test_every_recording_is_expected():
     """No file of the folder is left out, and none twice."""
-    files = {path.stem for path in RECORDINGS.glob("*.json")}
+    files = {path.stem for path in FOLDER.glob("*.json")}
     assert files == {*REPLIES, *FAILURES, *ELSEWHERE}
     assert len(files) == len(REPLIES) + len(FAILURES) + len(ELSEWHERE)
 

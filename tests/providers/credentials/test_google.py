@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from places import REPO
 
 from pipeline.errors import CallFailed, JobError, Kind
 from pipeline.job.settings import Model
@@ -310,8 +311,7 @@ asyncio.run(main())
 def test_a_machine_at_google_asks_its_metadata_server():
     """On Google's side, without any file, the token comes from the metadata server (in a process of its own)."""
     words = [sys.executable, "-c", METADATA]
-    root = Path(__file__).parents[1]
-    done = subprocess.run(words, cwd=root, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(words, cwd=REPO, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == "machine-token\n", done.stderr
 
 

@@ -6,11 +6,11 @@ leave room for. The long runs and their bounds are in docs/admission.md.
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from places import REPO
 
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks" / "admission"))
+sys.path.append(str(REPO / "benchmarks" / "admission"))
 
 from scenarios import BY_NAME, Mix, Scenario
 from simulate import oracle, ours, simulate

@@ -7,8 +7,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from job_folder import LASTING
 from scripted_server import Scripted
-from test_crashes import LASTING
 
 from pipeline.commands.verify import verify
 

@@ -13,11 +13,12 @@ import threading
 import time
 import zlib
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ledger_writes import HASHES, call, outcome, send
+from places import REPO
 
 from pipeline.errors import LedgerError
 from pipeline.ledger import records
@@ -25,23 +26,8 @@ from pipeline.ledger.key_filter import Keys
 from pipeline.ledger.ledger import FILE, LOST, Ledger, connect, ends
 from pipeline.ledger.lock import FolderLock, held
 from pipeline.ledger.queries import CHECKED, damaged
-from pipeline.ledger.records import Call, RowEntry, Send
-from pipeline.types import ErrorCode, Outcome, Purpose, Reply, Status, Stop, Usage
-
-HASHES = (b"r" * 16, b"d" * 16, "fingerprint")
-
-
-def send(number=0, at_risk=70):
-    return Send(f"req-{number}", number, f"id-{number}", 0, Purpose.EXTRACT, 1, 1_700_000_000_000_000, at_risk, None)
-
-
-def call(number=0, cost=50):
-    return Call(send(number), 120, 3, Usage(100, 0, 0, 20, 0), cost, http_status=200, finish_reason="stop")
-
-
-def outcome(doc=b"x" * 16, status=Status.OK, **changes):
-    values = {"doc": doc, "row": 0, "status": status, "records": ('{"a":1}',) if status is Status.OK else ()}
-    return Outcome(**{**values, **changes})
+from pipeline.ledger.records import RowEntry
+from pipeline.types import ErrorCode, Outcome, Reply, Status, Stop, Usage
 
 
 def use(folder, script, *, verb="run", fresh=False):
@@ -248,8 +234,8 @@ def test_an_outcome_comes_back_as_it_went_in(value):
 KILLED = """
 import asyncio, sys
 from pathlib import Path
-sys.path.insert(0, {tests!r})
-from test_ledger import HASHES, call, outcome, send
+sys.path.insert(0, {kit!r})
+from ledger_writes import HASHES, call, outcome, send
 from pipeline.ledger.ledger import Ledger
 from pipeline.types import Reply, Stop, Usage
 
@@ -274,7 +260,7 @@ with Ledger(Path({folder!r}), "run") as ledger:
 @pytest.mark.parametrize("lines_before_kill", [1, 57, 240])
 def test_nothing_acknowledged_is_lost_to_kill_9(tmp_path, lines_before_kill):
     """What the writer acknowledged before SIGKILL is in the file, and each call is either settled or named as lost."""
-    program = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
+    program = KILLED.format(kit=str(REPO / "tests" / "kit"), folder=str(tmp_path))
     process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True)
     acknowledged = [int(process.stdout.readline()) for _ in range(lines_before_kill)]
     process.send_signal(signal.SIGKILL)

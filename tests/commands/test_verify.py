@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import JobFolder
+from job_folder import JobFolder
 from scripted_server import Scripted, serving
 
 from pipeline.commands.verify import CHECKS, verify

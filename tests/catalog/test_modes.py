@@ -1,13 +1,12 @@
 """Which mode a model is asked in: the strictest that it has, and no one that it is known to refuse."""
 
 import json
-from pathlib import Path
 
 import pytest
+from places import RECORDINGS
 
 from pipeline.catalog.modes import ability_of, mode_for, mode_problem
 
-RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings"
 SCHEMA, TOOL, WORDS = "json_schema", "tool", "json_object"
 
 

@@ -2,11 +2,11 @@
 
 import sys
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
+from places import REPO
 
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+sys.path.append(str(REPO / "benchmarks"))
 
 from caps import night
 

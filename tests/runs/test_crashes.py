@@ -9,21 +9,21 @@ import random
 import re
 import signal
 import time
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from job_folder import LASTING
+from places import REPO
 from scripted_server import Scripted
 
 from pipeline.commands.verify import verify
 from pipeline.crash_points import POINTS
 
-SOURCE = Path(__file__).parents[1] / "pipeline"
+SOURCE = REPO / "pipeline"
 ROWS = [{"id": f"r{n}", "text": f"document {n}"} for n in range(24)]
 BROKEN = "document 3"  # its first answer needs a repair
 CALLS = len(ROWS) + 1
 LEDGER = ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm")  # the last two while somebody reads
-LASTING = ["row", "id", "status", "record", "error_code", "error", "repaired", "conflicts", "chunks", "finish_reason"]
 
 
 def script(document, nth, body):

@@ -4,13 +4,13 @@ import json
 import random
 from datetime import UTC, datetime
 from itertools import pairwise
-from pathlib import Path
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import astuple
+from places import RECORDINGS
 
 from pipeline.errors import CallFailed, JobError, Kind
 from pipeline.job.settings import Model
@@ -20,8 +20,8 @@ from pipeline.providers.gemini.answers import NUMBERS, STOPS
 from pipeline.providers.gemini.wire import GeminiWire, VertexWire
 from pipeline.types import Answered, AnswerShape, Dimension, Purpose, Reply, Request, Stop, Turn
 
-RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings" / "gemini"
-recorded = pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the recorded answers are not part of the repository")
+FOLDER = RECORDINGS / "gemini"
+recorded = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recorded answers are not part of the repository")
 
 SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -110,7 +110,7 @@ RECORDED = {  # file → stop or kind, finish word, usage, hint, model version, 
 
 def recording(name):
     """(status, headers, body, whether it is a stream of events)."""
-    found = json.loads((RECORDINGS / name).read_text())
+    found = json.loads((FOLDER / name).read_text())
     body = found.get("body_raw") or found["body"]
     headers = {key.lower(): value for key, value in found["headers"].items()}
     raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
@@ -138,7 +138,7 @@ def test_a_recorded_answer_means_what_it_should(name):
 @recorded
 def test_every_recording_is_in_the_table():
     """No recorded answer is left out."""
-    assert {path.name for path in RECORDINGS.glob("*.json")} == set(RECORDED)
+    assert {path.name for path in FOLDER.glob("*.json")} == set(RECORDED)
 
 
 @recorded

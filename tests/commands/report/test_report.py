@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import JobFolder
+from job_folder import JobFolder
 from scripted_server import Scripted, serving
 
 from pipeline.commands.report.figures import figures_of

@@ -132,7 +132,7 @@ def test_a_connection_is_kept_only_where_the_next_answer_can_be_told_from_this(d
         OK + b"Bad Name: 1\r\n\r\n",
         OK + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
         OK + b"Content-Encoding: br\r\nContent-Length: 3\r\n\r\nabc",
-        OK + b"Content-Encoding: gzip\r\nContent-Length: 20\r\n\r\n" + gzip.compress(b"a" * 99)[:20],
+        OK + b"Content-Encoding: gzip\r\nContent-Length: 20\r\n\r\n" + gzip.compress(b"a" * 99, mtime=0)[:20],
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
     ],
 )

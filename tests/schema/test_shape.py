@@ -4,10 +4,10 @@ import json
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
 
 import pytest
+from places import REPO
 from pydantic import (
     AliasChoices,
     AliasPath,
@@ -24,7 +24,7 @@ from pipeline.extraction.validate import Valid, check
 from pipeline.job.settings import Mode, Provider
 from pipeline.schema.shape import load_model, restore, shape_for, source_hash
 
-SCHEMAS = Path(__file__).parent.parent / "schemas"
+SCHEMAS = REPO / "schemas"
 PROVIDERS = Provider.__args__
 MODES = Mode.__args__
 T = TypeVar("T")

@@ -9,13 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
+from places import REPO
 from scripted_server import Scripted
 
 from pipeline.commands.verify import verify
 
 ROWS = [{"id": f"r{n}", "text": f"document {n}"} for n in range(40)]
 ANSWER = json.dumps({"name": "x", "total": "1"})
-SOURCE = Path(__file__).parents[1] / "pipeline"
+SOURCE = REPO / "pipeline"
 
 
 def wait_for(what, patience_s=30.0):

@@ -5,11 +5,12 @@ that neither start-up nor the machine counts.
 """
 
 import sys
-from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+from places import REPO
 
-from common import REPO, job_file, measured, replay_server
+sys.path.append(str(REPO / "benchmarks"))
+
+from common import job_file, measured, replay_server
 from scale import write_short_invoices
 
 BARE = REPO / "benchmarks" / "bare_loop.py"

@@ -6,11 +6,11 @@ import sqlite3
 import sys
 from contextlib import closing
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from places import RECORDINGS, REPO
 
 from pipeline.commands.estimate.pilot import spread
 from pipeline.documents.token_pool import Cutting, counted
@@ -19,10 +19,10 @@ from pipeline.extraction.overhead import compact, fixed_tokens
 from pipeline.extraction.overhead import seen as shown
 from pipeline.types import AnswerShape
 
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+sys.path.append(str(REPO / "benchmarks"))
 import estimate_bands
 
-RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings" / "openai"
+FOLDER = RECORDINGS / "openai"
 STRUCTURED = ("refusal-structured-1", "structured-json_schema-2-parse", "structured-json_schema-3-dd-parse")
 ROWS = [{"id": f"r{n}", "text": f"Invoice {n}: " + "a thing of 5.00 EUR, " * (1 + n % 17)} for n in range(60)]
 
@@ -132,11 +132,11 @@ def test_input_tokens_are_those_of_the_very_bodies_sent(job):
     assert measure(prepared).input_tokens == pytest.approx(sent, rel=0.01)
 
 
-@pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the recorded answers are not part of this repository")
+@pytest.mark.skipif(not FOLDER.is_dir(), reason="the recorded answers are not part of this repository")
 @pytest.mark.parametrize("name", [*STRUCTURED, "structured-langchain"])
 def test_a_schema_costs_what_recorded_answers_say_it_does(name):
     """To within three tokens."""
-    recorded = json.loads((RECORDINGS / f"chat-{name}.json").read_text())
+    recorded = json.loads((FOLDER / f"chat-{name}.json").read_text())
     request, counter = recorded["request"]["body"], counter_for("openai", recorded["request"]["body"]["model"])
     asked = request["response_format"]["json_schema"]
     system = "".join(one["content"] for one in request["messages"] if one["role"] == "system")
@@ -146,10 +146,10 @@ def test_a_schema_costs_what_recorded_answers_say_it_does(name):
     assert abs(ours - recorded["body"]["usage"]["prompt_tokens"]) <= 3
 
 
-@pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the recorded answers are not part of this repository")
+@pytest.mark.skipif(not FOLDER.is_dir(), reason="the recorded answers are not part of this repository")
 def test_a_function_costs_what_a_recorded_answer_says_it_does():
     """31 tokens beside the message, by the usage at the end of a recorded stream."""
-    recorded = json.loads((RECORDINGS / "chat-stream-tool_calls-usage.json").read_text())
+    recorded = json.loads((FOLDER / "chat-stream-tool_calls-usage.json").read_text())
     (usage,) = set(re.findall(r'prompt_tokens\\*": ?(\d+)', json.dumps(recorded)))
     request = recorded["request"]["body"]
     function, (message,) = request["tools"][0]["function"], request["messages"]

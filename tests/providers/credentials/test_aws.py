@@ -6,12 +6,12 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from places import REPO
 from yarl import URL
 
 from pipeline.errors import CallFailed, JobError, Kind
@@ -145,7 +145,7 @@ for keys in ({"AWS_BEARER_TOKEN_BEDROCK": "t"}, {"AWS_ACCESS_KEY_ID": "k", "AWS_
     credentials_for(model, keys)
 assert not [name for name in sys.modules if "boto" in name]
 """
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=REPO, timeout=60)
 
 
 @pytest.fixture

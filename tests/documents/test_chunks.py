@@ -1,11 +1,11 @@
 """Chunks fit, cover the text, break at the best place, and count what they say."""
 
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from places import REPO
 
 from pipeline.catalog.names import bare_model
 from pipeline.catalog.windows import ModelLimits, limits_of
@@ -173,7 +173,7 @@ def test_fits_is_what_the_counter_says(text, max_tokens, counter):
     assert fits(text, counter, max_tokens) == (counter.count(text) <= max_tokens)
 
 
-INVOICES = (Path(__file__).parents[1] / "sample_data" / "invoices.jsonl").read_text(encoding="utf-8")
+INVOICES = (REPO / "sample_data" / "invoices.jsonl").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("text", [INVOICES, f"{WORDS}. " * 9, "我们在这里写一份报告。" * 30])

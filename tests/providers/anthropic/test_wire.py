@@ -4,13 +4,13 @@ import json
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from places import RECORDINGS
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.extraction.prompt_cache import minimum_tokens
@@ -20,8 +20,8 @@ from pipeline.providers.anthropic.wire import AnthropicWire, tool_name
 from pipeline.providers.credentials.secret import Secret
 from pipeline.types import Answered, AnswerShape, Dimension, Purpose, Reply, Request, Stop, Turn, Usage
 
-RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings" / "anthropic"
-recorded = pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the recorded answers are not part of the repository")
+FOLDER = RECORDINGS / "anthropic"
+recorded = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recorded answers are not part of the repository")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SCHEMA = {
     "type": "object",
@@ -79,7 +79,7 @@ class Recorded:
 
 
 def load(name):
-    told = json.loads((RECORDINGS / f"{name}.json").read_text())
+    told = json.loads((FOLDER / f"{name}.json").read_text())
     headers = {key.lower(): value for key, value in (told.get("headers") or {}).items()}
     body = told.get("body_raw") or told.get("body") or b""
     data = orjson.dumps(body) if isinstance(body, dict) else body.encode() if isinstance(body, str) else body
@@ -162,7 +162,7 @@ STREAMS = [name for name in CASES if "stream" in name]
 @recorded
 def test_every_recording_is_in_the_table():
     """No recorded answer is left out, and none is made up."""
-    assert {path.stem for path in RECORDINGS.glob("*.json")} == set(CASES)
+    assert {path.stem for path in FOLDER.glob("*.json")} == set(CASES)
 
 
 @recorded

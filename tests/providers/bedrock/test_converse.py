@@ -7,7 +7,6 @@ import struct
 from binascii import crc32
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from urllib.parse import unquote
 
 import orjson
@@ -33,6 +32,7 @@ from bedrock_wires import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from places import RECORDINGS
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Model
@@ -44,8 +44,8 @@ from pipeline.providers.credentials.secret import Secret
 from pipeline.sandbox.wires.bedrock.frames import event, exception, frame
 from pipeline.types import Answered, AnswerShape, Stop, Turn, Usage
 
-RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings" / "bedrock"
-recorded = pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the recorded answers are not part of the repository")
+FOLDER = RECORDINGS / "bedrock"
+recorded = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recorded answers are not part of the repository")
 
 
 @dataclass
@@ -121,7 +121,7 @@ class Recorded:
 
 def load(name):
     """A recording, and the wire that would have asked for it; where no request is known, Converse would."""
-    told = json.loads((RECORDINGS / f"{name}.json").read_text())
+    told = json.loads((FOLDER / f"{name}.json").read_text())
     url = (told.get("request") or {}).get("url") or f"https://x/model/{HAIKU}/converse"
     model, _, operation = url.partition("/model/")[2].partition("/")
     settings = {"name": unquote(model), "stream": "stream" in operation}
@@ -137,7 +137,7 @@ def load(name):
 @recorded
 def test_every_recording_is_in_the_table():
     """None is left out, none is made up."""
-    assert {file.stem for file in RECORDINGS.glob("*.json")} == set(CASES)
+    assert {file.stem for file in FOLDER.glob("*.json")} == set(CASES)
 
 
 @recorded

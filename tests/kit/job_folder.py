@@ -1,0 +1,110 @@
+"""A job in a folder of its own, and the command line run on it as a user would."""
+
+import json
+import os
+import subprocess
+import sys
+from decimal import Decimal
+
+SCHEMA = """
+from decimal import Decimal
+from pydantic import BaseModel, model_validator
+
+
+class Thing(BaseModel):
+    name: str
+    total: Decimal
+"""
+
+
+# what a row keeps however its run was cut: not what it cost, nor when
+LASTING = ["row", "id", "status", "record", "error_code", "error", "repaired", "conflicts", "chunks", "finish_reason"]
+
+
+class JobFolder:
+    """A job on disk, and `pipeline` run on it as a user would."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.file = folder / "job.toml"
+        self.out = folder / "out"
+        self.env = {**os.environ, "OPENAI_API_KEY": "sk-test-very-secret-key", "NO_COLOR": "1"}
+        self.env.pop("PYTHONUNBUFFERED", None)  # users have none: it hides what a buffer does at the end
+        (folder / "thing.py").write_text(SCHEMA)
+
+    def write(self, url, *, rows=None, more="", **sections):
+        """rows: list of dicts (or raw lines); sections: {"limits": {"concurrency": 4}} and the like."""
+        if rows is not None:
+            lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+            (self.folder / "in.jsonl").write_text("".join(line + "\n" for line in lines))
+        job = {
+            "input": {"path": "in.jsonl", "id": "id"},
+            "extract": {"schema": "thing.py:Thing", "prompt": "Read it.\n<<{text}>>"},
+            "model": {"provider": "openai", "name": "gpt-4o-mini", "max_output_tokens": 100, "base_url": url},
+            "output": {"path": "out"},
+        }
+        for name, values in sections.items():
+            job[name] = {**job.get(name, {}), **values}
+        toml = "".join(
+            f"[{name}]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in values.items())
+            for name, values in job.items()
+        )
+        self.file.write_text(more + toml)
+        return self
+
+    def start(self, *arguments, **options):
+        words = [sys.executable, "-m", "pipeline", *map(str, arguments)]
+        return subprocess.Popen(
+            words, cwd=self.folder, env=self.env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
+        )
+
+    def pipeline(self, *arguments, code=None):
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=120)
+        if code is not None:
+            assert process.returncode == code, f"exit {process.returncode}, expected {code}\n{out}\n{err}"
+        process.out, process.err = out, err
+        return process
+
+    def run(self, *flags, code=0):
+        return self.pipeline("run", self.file, *flags, code=code)
+
+    def manifest(self):
+        return json.loads((self.out / "run.json").read_text())
+
+    def table(self, name="results"):
+        import pyarrow.parquet as pq
+
+        return pq.read_table(self.out / f"{name}.parquet")
+
+    def results(self):
+        return self.table().to_pylist()
+
+    def calls(self):
+        return self.table("calls").to_pylist()
+
+    def reconcile(self):
+        """The invariants of run.json and both files; returns run.json."""
+        manifest, results, calls = self.manifest(), self.results(), self.calls()
+        rows = manifest["rows"]
+        assert rows["total"] == rows["ok"] + rows["failed"] + rows["pending"]
+        by_row = {line["row"]: line["status"] for line in results}
+        assert len(by_row) == rows["total"]
+        assert {name: list(by_row.values()).count(name) for name in ("ok", "failed", "pending")} == {
+            name: rows[name] for name in ("ok", "failed", "pending")
+        }
+        for name, total in manifest["tokens"].items():
+            assert total == sum(line[name] for line in results) == sum(line[name] for line in calls), name
+        if manifest["cost_usd"] is not None:
+            costs = [sum((line["cost_usd"] or Decimal(0) for line in lines), Decimal(0)) for lines in (results, calls)]
+            assert [Decimal(manifest["cost_usd"])] * 2 == costs
+        assert manifest["calls"] == len(calls) == sum(line["calls"] for line in results)
+        assert len({line["request_id"] for line in calls}) == len(calls)
+        for line in results:
+            assert (line["record"] is not None) == (line["status"] == "ok")
+            assert (line["error_code"] is None) == (line["status"] != "failed")
+        return manifest
+
+
+def _toml(value):
+    return json.dumps(value) if not isinstance(value, bool) else str(value).lower()
