@@ -21,7 +21,7 @@ from pipeline.admission.queue import NeverFits, TenantOverBudget
 from pipeline.crash_points import crash_point
 from pipeline.engine.hedging import SUPERSEDED, Latencies, first_answer
 from pipeline.errors import CallFailed, Kind
-from pipeline.extraction.policy import Action, Decision, Policy, decide
+from pipeline.extraction.policy import KIND_CODES, STOP_CODES, Action, Decision, Policy, decide
 from pipeline.extraction.prepare import Prepared
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.records import Answer, Call, Send
@@ -29,16 +29,8 @@ from pipeline.money import cost_usd, to_units
 from pipeline.providers import Transport, Wire
 from pipeline.telemetry.summary import parked_text
 from pipeline.telemetry.tally import Tally
-from pipeline.types import ErrorCode, Reply, Request, Stop, Usage
+from pipeline.types import AnswerFrom, AttemptCode, ErrorCode, Reply, Request, Usage
 
-CALL_CODES = {
-    Kind.THROTTLED: "rate_limited",
-    Kind.OVERLOADED: "provider_error",
-    Kind.NO_ANSWER: "provider_error",
-    Kind.TIMEOUT: "timeout",
-    Kind.CONNECTION: "timeout",
-}
-STOP_CODES = {Stop.DONE: None, Stop.TRUNCATED: "truncated", Stop.REFUSED: "refused", Stop.BLOCKED: "blocked"}
 FATE_UNKNOWN = {Kind.TIMEOUT, Kind.CONNECTION}
 
 
@@ -65,7 +57,7 @@ class RowLife(Struct):
 
     alive: bool = True
     first_sent_s: float | None = None  # on the loop's clock
-    sources: set[str] = field(default_factory=set)  # call, duplicate, ledger
+    sources: set[AnswerFrom] = field(default_factory=set)
 
 
 class Caller:
@@ -102,11 +94,11 @@ class Caller:
                 reply = await asyncio.shield(twin)
             except (Abandoned, TenantOverBudget):
                 continue  # nobody is asking any more: it is this row's own to ask
-            life.sources.add("duplicate")
+            life.sources.add(AnswerFrom.DUPLICATE)
             return reply
         found = self._ledger.answer(request.key)
         if found is not None and reusable(found):
-            life.sources.add("duplicate" if found.run == self._ledger.run else "ledger")
+            life.sources.add(AnswerFrom.DUPLICATE if found.run == self._ledger.run else AnswerFrom.LEDGER)
             return found.reply
         promise: asyncio.Future[Reply] = self._loop.create_future()
         promise.add_done_callback(_seen)
@@ -117,7 +109,7 @@ class Caller:
             del self._asked[request.key]
             promise.set_exception(Abandoned() if isinstance(error, asyncio.CancelledError) else error)
             raise
-        life.sources.add("call")
+        life.sources.add(AnswerFrom.CALL)
         promise.set_result(reply)
         return reply
 
@@ -203,7 +195,7 @@ class Caller:
             http_status=answered.status,
             provider_request_id=reply.provider_request_id,
             model_version=reply.model_version,
-            error_code=STOP_CODES[reply.stop],
+            error_code=STOP_CODES.get(reply.stop),
             finish_reason=reply.finish_reason,
             ttft_ms=answered.ttft_ms,
         )
@@ -214,7 +206,14 @@ class Caller:
 
     def _record_superseded(self, send: Send, this: "_Try", latency_ms: int) -> None:
         call = Call(
-            send, latency_ms, this.wait_ms, Usage(), None, send.at_risk_units, error_code="hedged", error=SUPERSEDED
+            send,
+            latency_ms,
+            this.wait_ms,
+            Usage(),
+            None,
+            send.at_risk_units,
+            error_code=AttemptCode.HEDGED,
+            error=SUPERSEDED,
         )
         self._ledger.record(call)
         self._tally.called(call)
@@ -232,7 +231,7 @@ class Caller:
             http_status=failure.status,
             provider_request_id=failure.provider_request_id,
             model_version=failure.model_version,
-            error_code=CALL_CODES.get(failure.kind, str(failure.kind)),
+            error_code=KIND_CODES[failure.kind],
             error=failure.message,
             finish_reason=failure.finish_reason,
         )

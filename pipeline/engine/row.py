@@ -19,13 +19,13 @@ from pipeline.engine.call import Caller, RowFailed, RowLife, TooLong
 from pipeline.engine.feed import Work
 from pipeline.extraction import requests as planning
 from pipeline.extraction.merge import Merged, merge
-from pipeline.extraction.policy import ENDS, Next, Tried, after_reply
+from pipeline.extraction.policy import Next, Tried, after_reply, row_code
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.validate import Invalid, Valid, check, repair_turns
 from pipeline.ledger.records import Answer
 from pipeline.schema.arrow import RecordColumn
 from pipeline.schema.shape import restore
-from pipeline.types import Chunk, ErrorCode, Outcome, Reply, Request, Row, Status, Stop
+from pipeline.types import AnswerFrom, Chunk, ErrorCode, Outcome, Reply, Request, Row, Status, Stop
 
 MESSAGES = {
     ErrorCode.TRUNCATED: "the answer hit its cap of {cap} output tokens, and a higher cap did not help. "
@@ -75,7 +75,7 @@ class Extraction:
                 "chunks": len(work.chunks),
             }
         latency_ms = None if life.first_sent_s is None else round((self._caller.now_s() - life.first_sent_s) * 1000)
-        by = next((source for source in ("call", "duplicate", "ledger") if source in life.sources), "call")
+        by = next((source for source in AnswerFrom if source in life.sources), AnswerFrom.CALL)
         return Outcome(doc=work.doc, row=work.row.index, latency_ms=latency_ms, answer_from=by, **end)
 
     async def _all_pieces(self, work: "_RowWork") -> list[Piece]:
@@ -94,7 +94,7 @@ class Extraction:
         request = planning.extract_request(self._plan, work.row, chunk)
         reply = await self._free_text(planning.summary_request(self._plan, request, work.summary, chunk), work)
         if reply.stop in {Stop.REFUSED, Stop.BLOCKED}:
-            raise self._failed(ENDS[reply.stop], request, reply, None)
+            raise self._failed(row_code(reply.stop), request, reply, None)
         return reply.text.strip()  # one that its cap cut off is still a summary
 
     async def _read(self, work: "_RowWork", request: Request) -> Request:
