@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from msgspec import Struct, msgpack
 
+from pipeline.text import repaired
 from pipeline.types import AnswerFrom, AttemptCode, ErrorCode, Outcome, Purpose, Reply, Status, Stop, Usage
 
 _PACKED = msgpack.Encoder().encode
@@ -215,6 +216,4 @@ def _json(texts: tuple[str, ...]) -> str:
 
 def storable(text: str | None) -> str | None:
     """Text that SQLite can keep: a lone surrogate, which a model can write as an escape, becomes U+FFFD."""
-    if text is None or text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return None if text is None else repaired(text)
