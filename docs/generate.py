@@ -19,11 +19,11 @@ import click
 from msgspec import NODEFAULT
 from msgspec.structs import FieldInfo, fields
 
+from pipeline.catalog.providers import PROVIDERS
 from pipeline.cli import main as cli
 from pipeline.errors import JobError
 from pipeline.job.file import SECTIONS, TOP_KEYS, plain_type, resolve
-from pipeline.job.settings import KEY_ENV, Count, Job, Positive, PositiveSpan, Share, Span
-from pipeline.providers import FROM_ENVIRONMENT
+from pipeline.job.settings import Count, Job, Positive, PositiveSpan, Share, Span
 
 DOCS = Path(__file__).parent
 AGAIN = "run: python docs/generate.py"
@@ -299,10 +299,12 @@ def _meaning(key: str) -> str:
     """With the environment variables that are read where the setting is empty."""
     section, _, name = key.rpartition(".")
     table = (
-        {provider: found.get(name, ()) for provider, found in FROM_ENVIRONMENT.items()} if section == "model" else {}
+        {provider: found.environment.get(name, ()) for provider, found in PROVIDERS.items()}
+        if section == "model"
+        else {}
     )
     if key == "model.api_key_env":
-        table = {provider: (variable,) for provider, variable in KEY_ENV.items()}
+        table = {provider: (found.key_env,) for provider, found in PROVIDERS.items() if found.key_env}
     told = [f"{' or '.join(f'`{one}`' for one in names)} (`{provider}`)" for provider, names in table.items() if names]
     return meanings()[key][1] + (f" When empty, from the environment: {', '.join(told)}." if told else "")
 

@@ -1,6 +1,8 @@
 """Text as it can be sent, shown and read. Pure."""
 
+import difflib
 import unicodedata
+from collections.abc import Iterable
 
 
 def repaired(text: str) -> str:
@@ -12,6 +14,17 @@ def repaired(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:
+    """The known name that is most like `name`, if one is at all like it."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)), None)
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", cutoff: float = 0.5) -> str:
+    """The nearest known name as the end of a message, or `otherwise`."""
+    found = nearest(name, known, cutoff)
+    return otherwise if found is None else f" Did you mean {found!r}?"
 
 
 def duration(seconds: float) -> str:

@@ -163,6 +163,32 @@ class ErrorCode(StrEnum):
     RATE_LIMITED = "rate_limited"
 
 
+class AttemptCode(StrEnum):
+    """Why an attempt brought no answer to work with. What ends a row by the same cause has the same word there."""
+
+    RATE_LIMITED = "rate_limited"
+    PROVIDER_ERROR = "provider_error"
+    TIMEOUT = "timeout"
+    CONTEXT_EXCEEDED = "context_exceeded"
+    INVALID_REQUEST = "invalid_request"
+    TRUNCATED = "truncated"
+    REFUSED = "refused"
+    BLOCKED = "blocked"
+    AUTH = "auth"
+    QUOTA = "quota"
+    MODEL_UNAVAILABLE = "model_unavailable"
+    LOST = "lost"  # the process died while the call was in flight
+    HEDGED = "hedged"  # called off: another call for the same request answered first
+
+
+class AnswerFrom(StrEnum):
+    """Where a row's answers came from; of several the first of these counts."""
+
+    CALL = "call"
+    DUPLICATE = "duplicate"  # an equal row of the same run
+    LEDGER = "ledger"  # an earlier run
+
+
 class ParkReason(StrEnum):
     """Why a run stops early with its rows left pending."""
 
@@ -173,14 +199,6 @@ class ParkReason(StrEnum):
     BUDGET = "budget"
     DISK_FULL = "disk_full"
     INTERRUPTED = "interrupted"
-
-
-class AnswerFrom(StrEnum):
-    """Where a row's answers came from: results.parquet's `answer_from`. Only a call costs anything in this run."""
-
-    CALL = "call"
-    DUPLICATE = "duplicate"  # the same request, in this run
-    LEDGER = "ledger"  # an earlier run
 
 
 class Outcome(Struct, frozen=True):

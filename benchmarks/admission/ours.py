@@ -13,7 +13,8 @@ from pipeline.admission.governor import Governor, LimitRules, Need, Used
 from pipeline.admission.queue import Admission
 from pipeline.admission.report import CallEnd, Report
 from pipeline.admission.token_scale import TokenScale
-from pipeline.catalog.limit_profiles import BEDROCK_CLAUDE, PROFILES
+from pipeline.catalog.limit_profiles import BEDROCK_CLAUDE
+from pipeline.catalog.providers import PROVIDERS
 from pipeline.extraction.policy import backoff_s
 
 FREE = Decimal(0)
@@ -75,5 +76,5 @@ class Ours:
 
 
 def rules_for(scenario: Scenario, concurrency: int = CONCURRENCY) -> LimitRules:
-    profile = BEDROCK_CLAUDE if scenario.rules.burn > 1.0 else PROFILES[scenario.profile]
+    profile = BEDROCK_CLAUDE if scenario.rules.burn > 1.0 else PROVIDERS[scenario.profile].limits
     return LimitRules(concurrency=concurrency, profile=profile, first=FirstCalls(), **scenario.job)

@@ -8,7 +8,8 @@ from typing import Any
 from msgspec import Struct, field
 
 from pipeline.admission.first_calls import FirstCalls
-from pipeline.catalog.limit_profiles import UNKNOWN, Profile, profile_of
+from pipeline.catalog.limit_profiles import UNKNOWN, Profile
+from pipeline.catalog.providers import profile_of
 from pipeline.job.settings import Job
 
 

@@ -32,25 +32,9 @@ ANTHROPIC = Profile(
     settle="post", cached_free=True, learns=(Dimension.REQUESTS, Dimension.INPUT_TOKENS, Dimension.OUTPUT_TOKENS)
 )
 BEDROCK = Profile(settle="refund", rejects_count=False)  # reserves max_tokens, gives back what was not used
-BEDROCK_CLAUDE = Profile(settle="refund", burn=5.0, rejects_count=False)
+BEDROCK_CLAUDE = Profile(settle="refund", burn=5.0, rejects_count=False)  # five times for Claude's, as AWS lists
 GEMINI = Profile(settle="post", minute="sliding", learns=REQUESTS_AND_INPUT)  # counts input only
 VERTEX = Profile(settle="post", rejects_count=False, learns=REQUESTS_AND_INPUT)  # a shared pool, no fixed quota
+SANDBOX = Profile(settle="refund", rejects_count=False, learns=())  # its headers tell every limit that it has
 
 UNKNOWN = Profile()
-
-PROFILES = {
-    "openai": OPENAI,
-    "azure": AZURE,
-    "anthropic": ANTHROPIC,
-    "bedrock": BEDROCK,
-    "gemini": GEMINI,
-    "vertex": VERTEX,
-    "sandbox": Profile(settle="refund", rejects_count=False, learns=()),  # its headers tell every limit that it has
-}
-
-
-def profile_of(provider: str, model: str) -> Profile:
-    """Of a provider that is not in the table: reserved output is given back, requests and tokens count."""
-    if provider == "bedrock" and "claude" in model.lower():
-        return BEDROCK_CLAUDE  # five times for output of the Claude models that AWS lists
-    return PROFILES.get(provider, UNKNOWN)

@@ -6,18 +6,11 @@ from decimal import Decimal
 from importlib.metadata import version
 from typing import Any
 
+from pipeline.catalog.providers import PROVIDERS
 from pipeline.job.settings import Prices
 from pipeline.money import Rate, Tier
 
-PROVIDERS = {
-    "openai": ("openai",),
-    "azure": ("azure", "openai"),
-    "anthropic": ("anthropic",),
-    "bedrock": ("aws",),
-    "gemini": ("google",),
-    "vertex": ("google",),
-    "sandbox": ("openai", "anthropic", "google", "aws"),
-}
+BATCH_USAGE = 1_000_000
 
 
 def rate_for(provider: str, model: str, prices: Prices) -> Rate | None:
@@ -26,7 +19,7 @@ def rate_for(provider: str, model: str, prices: Prices) -> Rate | None:
         price = prices.input_usd_per_mtok
         return Rate(price, price, price, prices.output_usd_per_mtok, source="the job file's [prices]")
     name = re.sub(r"^arn:[^/]*/", "", model)
-    for table in PROVIDERS[provider]:
+    for table in PROVIDERS[provider].price_tables:
         found = _from_table(table, name)
         if found is not None:
             return found
@@ -76,38 +69,24 @@ def _starts(price: Any) -> list[int]:  # noqa: ANN401 (a number or tiers)
     return [] if price is None or isinstance(price, Decimal) else [tier.start for tier in price.tiers]
 
 
-BATCH_TABLES = {"openai": "openai", "anthropic": "anthropic", "gemini": "google", "vertex": "google"}
-
-
-HALF = Decimal("0.5")
-
-
-BATCH_PUBLISHED = {"azure": HALF}  # its global batch deployments
-
-
-BATCH_BEDROCK = ("anthropic.", "meta.", "mistral.", "amazon.nova")  # makers whose models its batch inference takes
-
-
-BATCH_USAGE = 1_000_000
-
-
 def batch_share(provider: str, model: str) -> Decimal | None:
     """What the provider's batch API takes of the list price; None where no batch price is known.
 
     From genai-prices where it knows; it says nothing of Bedrock and Azure and silently gives the standard price, so
-    that what these publish stands here: half. `sandbox` and servers of others have none.
+    that what these publish stands in the catalog: half. `sandbox` and servers of others have none.
     """
-    if provider == "bedrock":
-        return HALF if any(maker in model for maker in BATCH_BEDROCK) else None
-    if provider not in BATCH_TABLES:
-        return BATCH_PUBLISHED.get(provider)
+    entry = PROVIDERS[provider]
+    if entry.batch_makers and not any(maker in model for maker in entry.batch_makers):
+        return None
+    if entry.batch != "by table":
+        return entry.batch
     from genai_prices import Usage, calc_price  # noqa: PLC0415 (0.3 s: only when a job is priced)
 
     usage, now = Usage(input_tokens=BATCH_USAGE // 1000, output_tokens=BATCH_USAGE // 1000), datetime.now(UTC)
     try:
         plain, batch = (
             calc_price(
-                usage, model, provider_id=BATCH_TABLES[provider], genai_request_timestamp=now, price_context=context
+                usage, model, provider_id=entry.price_tables[0], genai_request_timestamp=now, price_context=context
             ).total_price
             for context in ({}, {"processing": "batch"})
         )

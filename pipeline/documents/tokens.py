@@ -23,6 +23,8 @@ import tiktoken
 from msgspec import Struct
 
 from pipeline.catalog.names import bare_model, longest_prefix
+from pipeline.catalog.providers import PROVIDERS
+from pipeline.catalog.token_factors import FACTORS
 from pipeline.documents.chunks import Counter
 from pipeline.text import repaired
 
@@ -31,21 +33,6 @@ DEFAULT_ENCODING = "o200k_base"
 # A power of two, so that runs of one character are cut where their longest tokens end and count the same.
 MAX_BLANKS = 1 << 19
 LONG_BLANKS = re.compile(rf"(?<!\s)\s{{{MAX_BLANKS},}}")
-
-# Tokens of other vocabularies per token of o200k_base: the highest mean over prose, invoices, CJK and code, rounded up.
-# A mean, not a bound: single documents of prose went to 1.8 (older Claude), 2.1 (newer Claude) and 1.5 (Gemma).
-CLAUDE_3, CLAUDE_5, GEMINI, UNKNOWN = Fraction("1.35"), Fraction("1.6"), Fraction("1.35"), Fraction("1.6")
-FAMILIES = (
-    (CLAUDE_5, ("claude", "claude-opus-4-7", "claude-opus-4-8", "claude-opus-4-9")),
-    (CLAUDE_3, ("claude-instant", "claude-v2", "claude-2", "claude-3", "claude-4")),
-    (CLAUDE_3, ("claude-opus-4", "claude-sonnet-4", "claude-haiku-4")),
-    (GEMINI, ("gemini", "gemma")),
-    (Fraction("1.05"), ("llama", "llama3", "llama4", "meta-llama")),
-    (Fraction("1.3"), ("mistral", "mixtral", "ministral", "codestral", "pixtral", "magistral", "devstral")),
-    (Fraction("1.1"), ("deepseek", "r1")),
-)
-FACTORS = {prefix: factor for factor, prefixes in FAMILIES for prefix in prefixes}
-PROVIDER_FACTORS = {"anthropic": CLAUDE_5, "bedrock": UNKNOWN, "gemini": GEMINI, "vertex": GEMINI}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +98,8 @@ def counter_for(provider: str, model: str) -> Counter:
     """
     name = bare_model(model)
     factor = longest_prefix(FACTORS, name)
-    if factor is None and provider in PROVIDER_FACTORS and not name.startswith(("gpt-", "ft:gpt-")):
-        factor = PROVIDER_FACTORS[provider]
+    if factor is None and not name.startswith(("gpt-", "ft:gpt-")):
+        factor = PROVIDERS[provider].token_factor
     if factor is not None:
         inner = VocabularyCounter(DEFAULT_ENCODING, exact=False, vocabulary=vocabulary(DEFAULT_ENCODING))
         return ScaledCounter(f"{DEFAULT_ENCODING} x {float(factor)}", inner, factor)

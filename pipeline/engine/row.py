@@ -20,7 +20,7 @@ from pipeline.engine.ask import Ask, RowFailed, RowLife, TooLong
 from pipeline.engine.feed import Work
 from pipeline.extraction import requests as planning
 from pipeline.extraction.merge import Merged, merge
-from pipeline.extraction.policy import ENDS, Next, Tried, after_reply
+from pipeline.extraction.policy import Next, Tried, after_reply, row_code
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.validate import Invalid, Valid, check, repair_turns
 from pipeline.ledger.records import Answer
@@ -95,7 +95,7 @@ class Extraction:
         request = planning.extract_request(self._plan, work.row, chunk)
         reply = await self._free_text(planning.summary_request(self._plan, request, work.summary, chunk), work)
         if reply.stop in {Stop.REFUSED, Stop.BLOCKED}:
-            raise self._failed(ENDS[reply.stop], request, reply, None)
+            raise self._failed(row_code(reply.stop), request, reply, None)
         return reply.text.strip()  # one that its cap cut off is still a summary
 
     async def _read(self, work: "_RowWork", request: Request) -> Request:

@@ -10,10 +10,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.catalog.providers import PROVIDERS
 from pipeline.documents.chunks import Counter
 from pipeline.types import AnswerShape
 
-OPENAI_WIRES = ("openai", "azure", "sandbox")
 MESSAGE_TOKENS = 4  # around each message: 3, and its role
 PRIMING_TOKENS = 3  # of the answer
 HEADING_TOKENS = 20  # around a schema, beside its name
@@ -26,7 +26,7 @@ SCALARS = {"integer": "number", "number": "number", "string": "string", "boolean
 
 def fixed_tokens(provider: str, system: str, literals: str, shape: AnswerShape, counter: Counter) -> int:
     """Tokens of a request with an empty document; `literals` are the prompt's own words."""
-    if provider not in OPENAI_WIRES:
+    if not PROVIDERS[provider].openai_frame:
         return OTHER_FRAME_TOKENS + sum(counter.count(part) for part in (system, literals, compact(shape.schema)))
     tokens = PRIMING_TOKENS + MESSAGE_TOKENS + counter.count(literals)
     if shape.mode == "json_object":

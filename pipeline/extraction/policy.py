@@ -1,4 +1,4 @@
-"""What to do about a failure, or about an answer: two tables, read by nobody but `calling` and `extracting`.
+"""What to do about a failure, or about an answer: two tables, read by nobody but `engine.call` and `engine.row`.
 
 Pure: the attempt's number and a random number in [0, 1) come in, one frozen decision goes out.
 """
@@ -10,7 +10,7 @@ from typing import Self
 from msgspec import Struct
 
 from pipeline.errors import CallFailed, Kind
-from pipeline.types import ErrorCode, ParkReason, Stop
+from pipeline.types import AttemptCode, ErrorCode, ParkReason, Stop
 
 BASE_S = 0.5
 MOST_S = 30.0
@@ -61,11 +61,23 @@ class Decision(Struct, frozen=True):
         return cls(Action.PARK, park=reason)
 
 
-TRANSIENT = {
-    Kind.OVERLOADED: ErrorCode.PROVIDER_ERROR,
-    Kind.NO_ANSWER: ErrorCode.PROVIDER_ERROR,
-    Kind.TIMEOUT: ErrorCode.TIMEOUT,
-    Kind.CONNECTION: ErrorCode.TIMEOUT,
+KIND_CODES = {  # what an attempt is booked as
+    Kind.THROTTLED: AttemptCode.RATE_LIMITED,
+    Kind.OVERLOADED: AttemptCode.PROVIDER_ERROR,
+    Kind.NO_ANSWER: AttemptCode.PROVIDER_ERROR,
+    Kind.TIMEOUT: AttemptCode.TIMEOUT,
+    Kind.CONNECTION: AttemptCode.TIMEOUT,
+    Kind.CONTEXT_EXCEEDED: AttemptCode.CONTEXT_EXCEEDED,
+    Kind.INVALID_REQUEST: AttemptCode.INVALID_REQUEST,
+    Kind.BLOCKED: AttemptCode.BLOCKED,
+    Kind.AUTH: AttemptCode.AUTH,
+    Kind.QUOTA: AttemptCode.QUOTA,
+    Kind.MODEL_UNAVAILABLE: AttemptCode.MODEL_UNAVAILABLE,
+}
+STOP_CODES = {  # the same of an answer; one that is done is booked as none
+    Stop.TRUNCATED: AttemptCode.TRUNCATED,
+    Stop.REFUSED: AttemptCode.REFUSED,
+    Stop.BLOCKED: AttemptCode.BLOCKED,
 }
 AT_ONCE = {
     Kind.THROTTLED: Decision.wait(),
@@ -92,7 +104,7 @@ def decide(failure: CallFailed, attempt: int, policy: Policy, jitter: float, wai
     if failure.kind in AT_ONCE:
         return AT_ONCE[failure.kind]
     if attempt >= policy.max_attempts:
-        return Decision.fail(TRANSIENT[failure.kind])
+        return Decision.fail(ErrorCode(KIND_CODES[failure.kind]))
     return Decision.retry(max(backoff_s(attempt, jitter), hint_s))
 
 
@@ -130,12 +142,6 @@ REMEDIES: dict[Stop, tuple[Next, Callable[[Tried], bool]]] = {
     Stop.DONE: (Next.REPAIR, lambda tried: tried.repaired),
     Stop.TRUNCATED: (Next.RAISE_CAP, lambda tried: tried.raised_cap),
 }
-ENDS = {
-    Stop.DONE: ErrorCode.INVALID_OUTPUT,
-    Stop.TRUNCATED: ErrorCode.TRUNCATED,
-    Stop.REFUSED: ErrorCode.REFUSED,
-    Stop.BLOCKED: ErrorCode.BLOCKED,
-}
 
 
 def after_reply(stop: Stop, valid: bool, tried: Tried) -> Step:  # noqa: FBT001 (a fact, not a switch)
@@ -144,4 +150,9 @@ def after_reply(stop: Stop, valid: bool, tried: Tried) -> Step:  # noqa: FBT001 
         return Step(Next.ACCEPT)
     if stop in REMEDIES and not REMEDIES[stop][1](tried):
         return Step(REMEDIES[stop][0])
-    return Step(Next.FAIL, ENDS[stop])
+    return Step(Next.FAIL, row_code(stop))
+
+
+def row_code(stop: Stop) -> ErrorCode:
+    """How a row ends that has to do with an answer that ended so; a whole one is invalid."""
+    return ErrorCode(STOP_CODES[stop]) if stop in STOP_CODES else ErrorCode.INVALID_OUTPUT

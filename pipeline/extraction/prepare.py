@@ -3,7 +3,6 @@
 What is wrong is found here, before a cent is spent, and said as one `JobError`.
 """
 
-import difflib
 import json
 
 from msgspec import Struct
@@ -196,9 +195,3 @@ def _check_keep(job: Job) -> None:
     if len(set(job.input.keep)) < len(job.input.keep):
         twice = next(name for name in job.input.keep if job.input.keep.count(name) > 1)
         raise JobError(f"{job.file}: input.keep names {twice!r} twice")
-
-
-def nearest(name: str, known: list[str]) -> str:
-    """The nearest name, as the end of a message; nothing where none is near."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f" Did you mean {close[0]!r}?" if close else ""

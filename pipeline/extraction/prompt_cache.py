@@ -11,6 +11,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from pipeline.catalog.names import bare_model, longest_prefix
+from pipeline.catalog.providers import PROVIDERS
 from pipeline.job.settings import Model
 from pipeline.money import MTOK, Rate
 
@@ -26,8 +27,6 @@ MINIMUM_TOKENS: Mapping[str, int] = {  # prefix → the shortest prompt that is 
     **dict.fromkeys(("gemini-2.5-flash", "gemini-2.0"), 1024),
     **dict.fromkeys(("gemini",), 4096),
 }
-MARKED = ("anthropic", "bedrock")  # keep only what is marked
-BY_ITSELF = ("openai", "azure", "gemini", "vertex")  # keep what they see again
 
 
 class Caching(Struct, frozen=True):
@@ -48,7 +47,8 @@ def caching_for(model: Model, fixed_tokens: int, requests: int, rate: Rate | Non
     provider = model.provider
     if model.caching == "off":
         return Caching(marked=False, warm=False, told="off, by model.caching")
-    if provider not in MARKED + BY_ITSELF:
+    caches = PROVIDERS[provider].caches
+    if not caches:
         return Caching(marked=False, warm=False, told=f"not asked for: unknown of {provider}")
     if provider == "bedrock" and not _takes_marks(model):
         return Caching(marked=False, warm=False, told=f"none: Bedrock offers it for no {model.name} by this API")
@@ -56,7 +56,7 @@ def caching_for(model: Model, fixed_tokens: int, requests: int, rate: Rate | Non
     if fixed_tokens < least:
         told = f"none: {fixed_tokens:,} tokens are the same in every request, and {model.name} keeps {least:,} or more"
         return Caching(marked=False, warm=False, told=told)
-    if provider in BY_ITSELF:
+    if caches == "by itself":
         told = f"by the provider itself: {fixed_tokens:,} tokens are the same in every request"
         return Caching(marked=False, warm=requests > 1, told=told)
     enough = break_even_requests(rate)

@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.catalog.providers import PROVIDERS
 from pipeline.job.settings import Job
 from pipeline.types import AnswerShape, Chunk, Purpose, Request, Row, Turn
 
@@ -95,7 +96,7 @@ def request_hash(job: Job, shape: AnswerShape) -> bytes:
             "key_version": KEY_VERSION,
             "provider": model.provider,
             "model": model.name,
-            "api": model.api if model.provider == "bedrock" else "",
+            "api": model.api if PROVIDERS[model.provider].invoke_wire else "",
             "betas": model.betas,
             "temperature": model.temperature,
             "system": job.extract.system,

@@ -4,7 +4,6 @@ A typo is an error that names the key, the value and the nearest right key. What
 provider is checked later.
 """
 
-import difflib
 import math
 import os
 import re
@@ -35,6 +34,7 @@ from pipeline.job.settings import (
     Sandbox,
     Telemetry,
 )
+from pipeline.text import did_you_mean
 
 SECTIONS: dict[str, type] = {
     "input": Input,
@@ -131,8 +131,7 @@ def _known(values: Mapping[str, Any], known: Mapping[str, Any] | Sequence[str], 
 
 
 def _nearest(key: str, known: Mapping[str, Any] | Sequence[str]) -> str:
-    close = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)
-    return f" Did you mean {close[0]!r}?" if close else f" Known keys: {', '.join(known)}"
+    return did_you_mean(key, known, f" Known keys: {', '.join(known)}")
 
 
 def _typed(hint: Any, value: Any, key: str, file: Path) -> Any:  # noqa: ANN401 (any TOML value)
@@ -168,8 +167,8 @@ def plain_type(hint: Any) -> tuple[Any, Meta | None]:  # noqa: ANN401 (any type)
 def _choice(choices: Sequence[Any], value: Any, key: str, file: Path) -> Any:  # noqa: ANN401 (any TOML value)
     if value in choices and isinstance(value, str):
         return value
-    hint = _nearest(value, choices) if isinstance(value, str) else ""
-    raise JobError(f"{file}: {key} = {_short(value)} should be one of {', '.join(choices)}.{hint.split(' Known')[0]}")
+    hint = did_you_mean(value, choices) if isinstance(value, str) else ""
+    raise JobError(f"{file}: {key} = {_short(value)} should be one of {', '.join(choices)}.{hint}")
 
 
 def _money(value: object, key: str, file: Path) -> Decimal:

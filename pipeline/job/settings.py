@@ -133,16 +133,3 @@ class Job(Struct, frozen=True, kw_only=True):
         url = plain.pop("output_url")
         plain["output"] = {"path": url or self.output.path}
         return plain
-
-
-KEY_ENV = {
-    "openai": "OPENAI_API_KEY",
-    "azure": "AZURE_OPENAI_API_KEY",
-    "anthropic": "ANTHROPIC_API_KEY",
-    "gemini": "GEMINI_API_KEY",
-}
-
-
-def key_variable(model: Model) -> str:
-    """The name of the environment variable that holds the provider's key, or "" where none is needed."""
-    return model.api_key_env or KEY_ENV.get(model.provider, "")

@@ -23,14 +23,13 @@ from pipeline.ledger.lock import FolderLock, require_local, who
 from pipeline.ledger.queries import LAST_RUN, End, answered, ends, last_hashes
 from pipeline.ledger.records import Answer, Call, RowEntry, Send
 from pipeline.ledger.writer import Writer
-from pipeline.types import Outcome, Reply, Usage
+from pipeline.types import AttemptCode, Outcome, Reply, Usage
 
 FILE = "ledger.sqlite"
 ANSWERS_PER_ROW = 4  # on record for each row of the input: with more, looking some up is cheaper than reading all
 TURNS = ".turns"  # by which processes of one run take turns at writing
-LOST = "lost"  # error_code of a call that was in flight when the process died
 
-__all__ = ["FILE", "LOST", "End", "Ledger", "answered", "connect", "ends", "last_hashes"]
+__all__ = ["FILE", "End", "Ledger", "answered", "connect", "ends", "last_hashes"]
 
 
 def _insert(table: str, columns: Sequence[str], extra: str = "", verb: str = "INSERT") -> str:
@@ -272,7 +271,7 @@ class Ledger:
 
 def _lost_call(send: Send) -> Call:
     message = "the process died while this call was in flight; the provider may have billed it"
-    return Call(send, None, 0, Usage(), None, send.at_risk_units, error_code=LOST, error=message)
+    return Call(send, None, 0, Usage(), None, send.at_risk_units, error_code=AttemptCode.LOST, error=message)
 
 
 def _now_us() -> int:

@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 from msgspec import Struct, msgpack
 
-from pipeline.types import ErrorCode, Outcome, Purpose, Reply, Status, Stop, Usage
+from pipeline.text import repaired
+from pipeline.types import AnswerFrom, AttemptCode, ErrorCode, Outcome, Purpose, Reply, Status, Stop, Usage
 
 _PACKED = msgpack.Encoder().encode
 
@@ -53,7 +54,7 @@ class Call(Struct, frozen=True):
     http_status: int | None = None
     provider_request_id: str | None = None
     model_version: str | None = None
-    error_code: str | None = None
+    error_code: AttemptCode | None = None
     error: str | None = None
     finish_reason: str | None = None
     ttft_ms: int | None = None
@@ -104,7 +105,7 @@ def outcome_values(outcome: Outcome, run: int, session: int) -> tuple[Any, ...]:
             storable(outcome.finish_reason),
             storable(outcome.model_version),
             outcome.latency_ms,
-            outcome.answer_from,
+            None if outcome.answer_from is None else str(outcome.answer_from),
         )
     )
 
@@ -141,7 +142,7 @@ def outcome_from(values: Iterable[Any]) -> Outcome:
         finish_reason=finish,
         model_version=version,
         latency_ms=latency,
-        answer_from=by,
+        answer_from=AnswerFrom(by) if by else None,
     )
 
 
@@ -176,7 +177,7 @@ def call_values(call: Call, run: int, session: int) -> tuple[Any, ...]:
             send.sent_us,
             storable(call.model_version),
             call.http_status,
-            call.error_code,
+            None if call.error_code is None else str(call.error_code),
             storable(call.error),
             storable(call.finish_reason),
             usage.input_tokens,
@@ -215,6 +216,4 @@ def _json(texts: tuple[str, ...]) -> str:
 
 def storable(text: str | None) -> str | None:
     """Text that SQLite can keep: a lone surrogate, which a model can write as an escape, becomes U+FFFD."""
-    if text is None or text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return None if text is None else repaired(text)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
+from pipeline.catalog.providers import PROVIDERS
 from pipeline.errors import JobError
 from pipeline.job.settings import Model
 from pipeline.providers.credentials.secret import Secret
@@ -96,39 +97,14 @@ class Transport(Protocol):
     async def aclose(self) -> None: ...
 
 
-WIRES = {
-    "openai": "pipeline.providers.openai.wire:OpenAIWire",
-    "azure": "pipeline.providers.openai.azure:AzureWire",
-    "anthropic": "pipeline.providers.anthropic.wire:AnthropicWire",
-    "bedrock": "pipeline.providers.bedrock.converse:ConverseWire",
-    "bedrock invoke": "pipeline.providers.bedrock.invoke:InvokeWire",
-    "gemini": "pipeline.providers.gemini.wire:GeminiWire",
-    "vertex": "pipeline.providers.gemini.wire:VertexWire",
-    "sandbox": "pipeline.providers.openai.wire:OpenAIWire",
-}
-FROM_ENVIRONMENT: Mapping[
-    str, Mapping[str, tuple[str, ...]]
-] = {  # key of [model] → variables that fill it when it is empty
-    "azure": {"base_url": ("AZURE_OPENAI_ENDPOINT",), "api_version": ("OPENAI_API_VERSION",)},
-    "bedrock": {
-        "base_url": ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME",),
-        "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
-    },
-    "vertex": {
-        "project": ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"),
-        "region": ("GOOGLE_CLOUD_LOCATION", "GOOGLE_CLOUD_REGION"),
-    },
-}
-
-
 def wire_for(model: Model, shape: AnswerShape, environ: Mapping[str, str], base_url: str = "") -> Wire:
     """The wire of a job's provider.
 
     Raises:
         JobError: the endpoint lacks something (a region, a project) that neither the job nor the environment says.
     """
-    name = "bedrock invoke" if model.provider == "bedrock" and model.api == "invoke" else model.provider
-    module, _, kind = WIRES[name].partition(":")
+    entry = PROVIDERS[model.provider]
+    module, _, kind = ((model.api == "invoke" and entry.invoke_wire) or entry.wire).partition(":")
     wire: Wire = getattr(import_module(module), kind)(settled(model, environ, base_url), shape)
     return wire
 
@@ -137,7 +113,7 @@ def settled(model: Model, environ: Mapping[str, str], base_url: str = "") -> Mod
     """[model] with what the environment says filled in where the job says nothing; `base_url` goes before both."""
     model = replace(model, base_url=base_url or model.base_url)
     found: dict[str, Any] = {}
-    for key, variables in FROM_ENVIRONMENT.get(model.provider, {}).items():
+    for key, variables in PROVIDERS[model.provider].environment.items():
         if not getattr(model, key):
             found[key] = next((environ[name] for name in variables if environ.get(name)), "")
     return replace(model, **found)
@@ -151,7 +127,7 @@ def require(value: str, key: str, model: Model) -> str:
     """
     if value:
         return value
-    variables = " or ".join(FROM_ENVIRONMENT.get(model.provider, {}).get(key, ()))
+    variables = " or ".join(PROVIDERS[model.provider].environment.get(key, ()))
     raise JobError(
         f"model.provider = {model.provider!r} needs model.{key}" + (f" (or {variables})" if variables else "")
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import fmean
 
 from pipeline.admission.sizing import Sizing, sizing
-from pipeline.catalog.limit_profiles import profile_of
+from pipeline.catalog.providers import profile_of
 from pipeline.documents.chunks import rough_tokens
 from pipeline.extraction.prepare import Prepared
 from pipeline.ledger.ledger import FILE, connect

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from pipeline.ledger import records
 from pipeline.results.layout import COST, ROW_GROUP_ROWS, Totals, View, batch_of, cost_column
-from pipeline.types import TOKENS, ErrorCode, Outcome, Status
+from pipeline.types import TOKENS, AnswerFrom, ErrorCode, Outcome, Status
 
 
 class _Spent(Struct):
@@ -40,7 +40,7 @@ class _Line(Struct):
     outcome: Outcome | None
     error_code: str | None
     error: str | None
-    answer_from: str | None
+    answer_from: AnswerFrom | None
     spent: _Spent
 
 
@@ -118,21 +118,24 @@ def _spending(db: sqlite3.Connection, run: int) -> Iterator[tuple[int, dict[int,
         yield row, {chunk: _Spent(calls, tuple(tokens), cost) for _, chunk, calls, *tokens, cost in group}
 
 
-def _answer_from(row: int, run: int, outcome_run: int | None, outcome: Outcome | None, *, called: bool) -> str | None:
+def _answer_from(
+    row: int, run: int, outcome_run: int | None, outcome: Outcome | None, *, called: bool
+) -> AnswerFrom | None:
     if outcome is None:
         return None
     if called:
-        return "call"
+        return AnswerFrom.CALL
     if outcome_run != run:
-        return "ledger"
-    return outcome.answer_from if outcome.row == row and outcome.answer_from != "call" else "duplicate"
+        return AnswerFrom.LEDGER
+    own = outcome.row == row and outcome.answer_from is not AnswerFrom.CALL
+    return outcome.answer_from if own else AnswerFrom.DUPLICATE
 
 
 def _row_lines(
     entry: tuple[int, str, str | None],
     outcome: Outcome | None,
     spent: dict[int, _Spent],
-    answer_from: str | None,
+    answer_from: AnswerFrom | None,
     *,
     per_chunk: bool,
 ) -> Iterator[_Line]:
@@ -205,7 +208,7 @@ def _columns(lines: Sequence[_Line], view: View, keeper: "_Keeper", totals: Tota
         "finish_reason": [outcome.finish_reason if outcome else None for outcome in done],
         "latency_ms": [line.outcome.latency_ms if line.outcome and line.spent.calls else None for line in lines],
         "prompt_version": pa.repeat(pa.scalar(view.prompt_version), len(lines)),
-        "answer_from": [line.answer_from for line in lines],
+        "answer_from": [line.answer_from and str(line.answer_from) for line in lines],
     }
     values.update(zip(TOKENS, zip(*(line.spent.tokens for line in lines), strict=True), strict=True))
     for name in TOKENS:

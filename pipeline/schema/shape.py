@@ -1,6 +1,5 @@
 """The user's schema: loaded from its file, hashed, and put into the provider's dialect. Once per job."""
 
-import difflib
 import hashlib
 import importlib
 import importlib.util
@@ -20,6 +19,7 @@ from pipeline.catalog import modes
 from pipeline.errors import JobError
 from pipeline.schema.dialects.rewrite import PLAIN, Back, Dialect, dialects_for, restored, rewrite
 from pipeline.schema.json_schema import original_of
+from pipeline.text import did_you_mean
 from pipeline.types import AnswerShape
 
 NAME = re.compile(r"[^a-zA-Z0-9_-]+")
@@ -49,8 +49,7 @@ def load_model(spec: str) -> type[BaseModel]:
     found = getattr(module, name, None)
     if found is None:
         models = [key for key, value in vars(module).items() if inspect.isclass(value) and issubclass(value, BaseModel)]
-        close = difflib.get_close_matches(name, models, n=1, cutoff=0.4)
-        there = f" Did you mean {close[0]!r}?" if close else f" Models there: {', '.join(models) or 'none'}"
+        there = did_you_mean(name, models, f" Models there: {', '.join(models) or 'none'}", cutoff=0.4)
         raise JobError(f"{place}: has no class {name!r} (extract.schema).{there}")
     if not (inspect.isclass(found) and issubclass(found, BaseModel)):
         raise JobError(f"{place}: {name} is {found!r}, not a subclass of pydantic.BaseModel (extract.schema)")

@@ -21,19 +21,12 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from pipeline import __version__
+from pipeline.catalog.providers import PROVIDERS
 from pipeline.job.settings import Job
 from pipeline.ledger.records import Call
 from pipeline.types import Outcome
 
 SCOPE = "ledger-pipeline"
-PROVIDERS = {
-    "openai": "openai",
-    "azure": "azure.ai.openai",
-    "anthropic": "anthropic",
-    "bedrock": "aws.bedrock",
-    "gemini": "gcp.gemini",
-    "vertex": "gcp.vertex_ai",
-}
 TOKEN_BOUNDS = [float(4**power) for power in range(14)]
 DURATION_BOUNDS_S = [0.01 * 2**power for power in range(14)]
 FLUSH_MS = 10_000
@@ -108,7 +101,7 @@ def _common(job: Job) -> dict[str, AttributeValue]:
         server["server.address"] = host
     return {
         "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": PROVIDERS.get(model.provider, model.provider),
+        "gen_ai.provider.name": PROVIDERS[model.provider].otel_name,
         "gen_ai.request.model": model.name,
         **server,
     }

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from msgspec import Struct, field
 
 from pipeline.ledger.records import Call
-from pipeline.types import Outcome, Status
+from pipeline.types import AttemptCode, Outcome, Status
 
 
 class Tally(Struct):
@@ -26,7 +26,7 @@ class Tally(Struct):
         if self.on_call is not None:
             self.on_call(call)
         self.calls += 1
-        self.rate_limited += call.error_code == "rate_limited"
+        self.rate_limited += call.error_code == AttemptCode.RATE_LIMITED
         self.usd_units += call.cost_units or 0
 
     def concluded(self, outcome: Outcome) -> None:

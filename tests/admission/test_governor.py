@@ -11,7 +11,8 @@ from pipeline.admission.brakes import Gate
 from pipeline.admission.dimensions.dimension import DimensionState
 from pipeline.admission.governor import GO, UNSENT, Governor, LimitRules, Need, Room, Used
 from pipeline.admission.sizing import sizing
-from pipeline.catalog.limit_profiles import AZURE, Profile, profile_of
+from pipeline.catalog.limit_profiles import AZURE, UNKNOWN, Profile
+from pipeline.catalog.providers import profile_of
 from pipeline.types import Dimension, LimitSeen
 
 FREE = Decimal(0)
@@ -617,7 +618,7 @@ def test_profiles_are_chosen_by_provider_and_model():
     """Five units for an output token of Claude on Bedrock; an unknown provider gives back what was not used."""
     assert profile_of("bedrock", "us.anthropic.claude-sonnet-4-5").burn == 5.0
     assert profile_of("bedrock", "amazon.nova-pro-v1:0").burn == 1.0
-    assert (profile_of("openai", "x").settle, profile_of("who", "x").settle) == ("none", "refund")
+    assert (profile_of("openai", "x").settle, UNKNOWN.settle) == ("none", "refund")
 
 
 def test_rules_that_make_no_sense_are_refused():

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
+from pipeline.catalog.providers import key_variable
 from pipeline.errors import JobError
 from pipeline.job.file import absolute, load, parse_set
-from pipeline.job.settings import key_variable
 
 GOOD = {
     "input": {"path": '"in.jsonl"'},

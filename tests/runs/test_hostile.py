@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from scripted_server import Scripted
 
+from pipeline.catalog.providers import PROVIDERS
 from pipeline.documents.sources.source import Source
 from pipeline.errors import CallFailed, JobError
 from pipeline.extraction.validate import Invalid, Valid, check
 from pipeline.job.file import load
 from pipeline.job.settings import Input, Model
-from pipeline.providers import WIRES, wire_for
+from pipeline.providers import wire_for
 from pipeline.types import Answered, AnswerShape, Usage
 
 HOSTILE = [
@@ -241,7 +242,7 @@ HEADERS = st.dictionaries(
 
 
 def made(name):
-    assert set(NAMES) == set(WIRES) - {"sandbox"}
+    assert set(NAMES) == set(PROVIDERS) - {"sandbox"} | {"bedrock invoke"}
     settings_of = {"name": "gpt-4o-mini", "max_output_tokens": 10, **NAMES[name]}
     return wire_for(Model(provider=name.partition(" ")[0], **settings_of), SHAPE, {})
 

@@ -7,9 +7,9 @@ from typing import Any, get_args
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.catalog.limit_profiles import profile_of
 from pipeline.catalog.names import bare_model
 from pipeline.catalog.prices import batch_share
+from pipeline.catalog.providers import profile_of
 from pipeline.commands.estimate.estimator import Counts, Estimate, History, Terms, estimate
 from pipeline.commands.estimate.measure import measure
 from pipeline.errors import JobError

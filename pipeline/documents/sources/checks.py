@@ -1,6 +1,5 @@
 """What can be wrong with the input as a whole, found before anything is sent; and the types that Parquet declares."""
 
-import difflib
 from collections.abc import Collection, Mapping, Sequence
 
 import pyarrow as pa
@@ -10,6 +9,7 @@ from pipeline.documents.sources.column_types import known_type
 from pipeline.documents.sources.files import File
 from pipeline.errors import JobError
 from pipeline.job.settings import Input
+from pipeline.text import did_you_mean
 
 SAMPLE_ROWS = 1000
 SHOWN_COLUMNS = 30
@@ -101,8 +101,7 @@ def _can_be_text(kind: pa.DataType) -> bool:
 
 
 def _nearest(name: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f" Did you mean {close[0]!r}?" if close else f" Its columns: {_listed(known)}"
+    return did_you_mean(name, known, f" Its columns: {_listed(known)}")
 
 
 def _listed(names: Collection[str]) -> str:

@@ -3,7 +3,6 @@
 The same rules hold on a disk and in a bucket. Hidden files, and those that begin with _ or ., are no input.
 """
 
-import difflib
 import fnmatch
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
@@ -15,6 +14,7 @@ from pyarrow import fs as pafs
 
 from pipeline.documents.sources.filesystems import Place, is_link, parent, place
 from pipeline.errors import JobError
+from pipeline.text import nearest
 
 ENDINGS = {
     ".jsonl": ("jsonl", None),
@@ -157,5 +157,5 @@ def _nearest(where: Place) -> str:
     except (OSError, pa.ArrowException):  # the parent of a bucket: not ours to list
         return ""
     names = {info.base_name: info.path for info in beside}
-    close = difflib.get_close_matches(where.path.rpartition("/")[2], names, n=1)
-    return f" Did you mean {where.url(names[close[0]])!r}?" if close else ""
+    near = nearest(where.path.rpartition("/")[2], names, cutoff=0.6)
+    return "" if near is None else f" Did you mean {where.url(names[near])!r}?"

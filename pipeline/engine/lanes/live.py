@@ -23,7 +23,7 @@ from pipeline.crash_points import crash_point
 from pipeline.engine.ask import Abandoned, Delivered, RowFailed, RowLife, TooLong
 from pipeline.engine.hedging import SUPERSEDED, Latencies, first_answer
 from pipeline.errors import CallFailed, Kind
-from pipeline.extraction.policy import Action, Decision, Policy, decide
+from pipeline.extraction.policy import KIND_CODES, STOP_CODES, Action, Decision, Policy, decide
 from pipeline.job.settings import Limits
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.records import Call, Send
@@ -31,16 +31,8 @@ from pipeline.money import Rate, cost_usd, to_units
 from pipeline.providers import Transport, Wire
 from pipeline.telemetry.summary import parked_text
 from pipeline.telemetry.tally import Tally
-from pipeline.types import Answered, ErrorCode, Reply, Request, Stop, Usage
+from pipeline.types import Answered, AttemptCode, ErrorCode, Reply, Request, Usage
 
-CALL_CODES = {
-    Kind.THROTTLED: "rate_limited",
-    Kind.OVERLOADED: "provider_error",
-    Kind.NO_ANSWER: "provider_error",
-    Kind.TIMEOUT: "timeout",
-    Kind.CONNECTION: "timeout",
-}
-STOP_CODES = {Stop.DONE: None, Stop.TRUNCATED: "truncated", Stop.REFUSED: "refused", Stop.BLOCKED: "blocked"}
 CALL_ENDS = {
     Kind.THROTTLED: CallEnd.THROTTLED,
     Kind.OVERLOADED: CallEnd.OVERLOADED,
@@ -210,7 +202,7 @@ class LiveLane:
             http_status=answered.status,
             provider_request_id=reply.provider_request_id,
             model_version=reply.model_version,
-            error_code=STOP_CODES[reply.stop],
+            error_code=STOP_CODES.get(reply.stop),
             finish_reason=reply.finish_reason,
             ttft_ms=answered.ttft_ms,
         )
@@ -228,7 +220,7 @@ class LiveLane:
             http_status=failure.status,
             provider_request_id=failure.provider_request_id,
             model_version=failure.model_version,
-            error_code=CALL_CODES.get(failure.kind, str(failure.kind)),
+            error_code=KIND_CODES[failure.kind],
             error=failure.message,
             finish_reason=failure.finish_reason,
         )
@@ -238,7 +230,7 @@ class LiveLane:
         at_risk = sent.send.at_risk_units
         return Call(
             sent.send, self._latency_ms(sent), sent.wait_ms, Usage(), None, at_risk,
-            error_code="hedged", error=SUPERSEDED,
+            error_code=AttemptCode.HEDGED, error=SUPERSEDED,
         )  # fmt: skip
 
     def _latency_ms(self, sent: "_Sent") -> int:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from pipeline.catalog.providers import key_variable
 from pipeline.errors import CallFailed, JobError, Kind
-from pipeline.job.settings import Model, key_variable
+from pipeline.job.settings import Model
 from pipeline.providers import Credentials, settled
 from pipeline.providers.credentials.keys import FixedKey, missing
 from pipeline.providers.credentials.secret import Secret

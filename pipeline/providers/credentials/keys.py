@@ -3,16 +3,12 @@
 from collections.abc import Mapping
 from importlib import import_module
 
+from pipeline.catalog.providers import PROVIDERS, key_variable
 from pipeline.errors import JobError
-from pipeline.job.settings import Model, key_variable
+from pipeline.job.settings import Model
 from pipeline.providers import Credentials
 from pipeline.providers.credentials.secret import Secret
 
-CHAINS = {  # where there is no plain key: module:function(model, environ) → Credentials, or JobError
-    "bedrock": "pipeline.providers.credentials.aws:credentials",
-    "vertex": "pipeline.providers.credentials.google:credentials",
-    "azure": "pipeline.providers.credentials.entra:credentials",
-}
 OTHER_NAMES = {"GEMINI_API_KEY": ("GOOGLE_API_KEY",)}
 
 
@@ -35,14 +31,15 @@ def credentials_for(model: Model, environ: Mapping[str, str]) -> Credentials:
     Raises:
         JobError: there is none; says which variable to set, or which extra to install.
     """
-    if model.provider == "sandbox":
-        return FixedKey(Secret("sandbox", public=True))
+    entry = PROVIDERS[model.provider]
+    if not entry.needs_key:
+        return FixedKey(Secret(entry.name, public=True))
     variable = key_variable(model)
     value = key_in(environ, variable)
     if value:
         return FixedKey(Secret(value))
-    if model.provider in CHAINS:
-        module, _, name = CHAINS[model.provider].partition(":")
+    if entry.credentials:
+        module, _, name = entry.credentials.partition(":")
         found: Credentials = getattr(import_module(module), name)(model, environ)
         return found
     raise missing(model, variable)

@@ -17,6 +17,7 @@ from pipeline.providers.hints import limits_seen, retry_after_s
 from pipeline.providers.openai.answers import content_of, parsed, string, usage_of
 from pipeline.providers.openai.errors import failure_of, is_error, no_answer, request_id
 from pipeline.providers.openai.stream import CUT_OFF, Assembler
+from pipeline.text import repaired
 from pipeline.types import Answered, AnswerShape, Reply, Request, Stop
 
 BASE_URL = "https://api.openai.com/v1"
@@ -52,7 +53,7 @@ class OpenAIWire:
         return {"Authorization": f"Bearer {secret.value}", "Content-Type": "application/json"}
 
     def body(self, request: Request) -> bytes:
-        turns = [{"role": turn.role, "content": _clean(turn.text)} for turn in request.turns]
+        turns = [{"role": turn.role, "content": repaired(turn.text)} for turn in request.turns]
         messages = orjson.dumps(turns)[1:]
         cap = f',"{self._cap}":{request.max_output_tokens}}}'.encode()
         head = self._free_head if request.free_text else self._head
@@ -103,7 +104,7 @@ class OpenAIWire:
                 text = (
                     f"{system}\n\nAnswer with one JSON object of this JSON schema, and nothing else:\n{schema}".strip()
                 )
-            found = orjson.dumps({"role": "system", "content": _clean(text)}) + b"," if text else b""
+            found = orjson.dumps({"role": "system", "content": repaired(text)}) + b"," if text else b""
             self._systems[system, free_text] = found
         return found
 
@@ -117,10 +118,3 @@ def _structured(shape: AnswerShape, name: str) -> Mapping[str, Any]:
         return {"response_format": {"type": "json_object"}}
     schema = {"name": name, "strict": shape.strict, "schema": shape.schema}
     return {"response_format": {"type": "json_schema", "json_schema": schema}}
-
-
-def _clean(text: str) -> str:
-    """Lone surrogates cannot be sent; they become U+FFFD."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -12,22 +12,13 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import Protocol
 
+from pipeline.catalog.providers import PROVIDERS
 from pipeline.errors import CallFailed, JobError, Kind
 from pipeline.job.settings import Limits, Model
 from pipeline.providers import Credentials, Wire
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.transport.connection import MOST_BYTES
 from pipeline.types import Answered, Request
-
-CARRIERS = {  # provider → (module with `carrier`, extra that installs its SDK)
-    "openai": ("pipeline.providers.transport.sdk_openai", "openai"),
-    "sandbox": ("pipeline.providers.transport.sdk_openai", "openai"),
-    "azure": ("pipeline.providers.transport.sdk_openai", "azure"),
-    "anthropic": ("pipeline.providers.transport.sdk_anthropic", "anthropic"),
-    "bedrock": ("pipeline.providers.transport.sdk_aws", "aws"),
-    "gemini": ("pipeline.providers.transport.sdk_google", "google"),
-    "vertex": ("pipeline.providers.transport.sdk_google", "google"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +63,13 @@ class SdkTransport:
 
     def __init__(self, model: Model, limits: Limits, credentials: Credentials) -> None:
         """Raises JobError: the SDK is not installed; prints the command that installs it."""
-        module, extra = CARRIERS[model.provider]
+        entry = PROVIDERS[model.provider]
         try:
-            self._carrier: Carrier = import_module(module).carrier(model, limits)
+            self._carrier: Carrier = import_module(entry.carrier).carrier(model, limits)
         except ImportError as error:
             raise JobError(
                 f'model.transport = "sdk" needs the official SDK of {model.provider} ({error}). '
-                f"Install it:  pip install 'ledger-pipeline[{extra}]'"
+                f"Install it:  pip install 'ledger-pipeline[{entry.extra}]'"
             ) from None
         self._timeout_s = limits.timeout_s
         self._stream = model.stream

@@ -10,6 +10,8 @@ import re
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.catalog.providers import PROVIDERS
+
 BASIC = frozenset(["string", "number", "integer", "boolean"])
 NAMES = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 BOUNDS = frozenset(["minimum", "maximum"])
@@ -103,28 +105,25 @@ OPENAI_TOOL = replace(PLAIN, name="OpenAI's tools")
 CLAUDE_TOOL = replace(PLAIN, name="Anthropic's tools", names=NAMES)
 BEDROCK_TOOL = replace(CLAUDE_TOOL, name="Bedrock's tools", references=False, recursion=False, bare_root=True)
 
-TABLE: dict[tuple[str, str], tuple[Dialect, ...]] = {  # (provider, mode) → strictest first
+TABLE: dict[tuple[str, str], tuple[Dialect, ...]] = {  # (a provider's dialect, mode) → strictest first
     ("openai", "json_schema"): (OPENAI,),
     ("openai", "tool"): (OPENAI, OPENAI_TOOL),
     ("azure", "json_schema"): (AZURE,),
     ("azure", "tool"): (AZURE, OPENAI_TOOL),
-    ("sandbox", "json_schema"): (OPENAI,),
-    ("sandbox", "tool"): (OPENAI, OPENAI_TOOL),
     ("anthropic", "json_schema"): (CLAUDE,),
     ("anthropic", "tool"): (CLAUDE_STRICT_TOOL, CLAUDE_TOOL),
     ("bedrock", "json_schema"): (BEDROCK,),
     ("bedrock", "tool"): (BEDROCK_STRICT_TOOL, BEDROCK_TOOL),
     ("gemini", "json_schema"): (GEMINI,),
     ("gemini", "tool"): (GEMINI_TOOL,),
-    ("vertex", "json_schema"): (GEMINI,),
-    ("vertex", "tool"): (GEMINI_TOOL,),
 }
 
 
 def dialects_for(provider: str, mode: str, model_name: str = "", *, strict_tools: bool = True) -> tuple[Dialect, ...]:
     """What can be tried, strictest first. `strict_tools`: whether the model can be held to a tool's schema."""
-    if provider in {"openai", "sandbox"} and model_name.startswith("ft:") and mode != "json_object":
+    dialect = PROVIDERS[provider].dialect
+    if dialect == "openai" and model_name.startswith("ft:") and mode != "json_object":
         return (OPENAI_TUNED,) if mode == "json_schema" else (OPENAI_TUNED, OPENAI_TOOL)
-    found = TABLE.get((provider, mode), (PLAIN,))
+    found = TABLE.get((dialect, mode), (PLAIN,))
     loose = tuple(dialect for dialect in found if not dialect.enforced)
     return loose if mode == "tool" and not strict_tools and loose else found

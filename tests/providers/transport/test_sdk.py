@@ -15,6 +15,7 @@ from aiohttp import web
 from openai_family import KEY, NOW, RECORD, asked, shape_of
 from sandbox_client import STUB, always
 
+from pipeline.catalog.providers import PROVIDERS
 from pipeline.errors import CallFailed, JobError, Kind
 from pipeline.job.settings import Limits, Model, Sandbox
 from pipeline.providers import wire_for
@@ -22,7 +23,7 @@ from pipeline.providers.credentials.keys import FixedKey
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.transport import sdk
 from pipeline.providers.transport.http import HttpTransport
-from pipeline.providers.transport.sdk import CARRIERS, SdkTransport
+from pipeline.providers.transport.sdk import SdkTransport
 from pipeline.sandbox.faults import Fault
 from pipeline.sandbox.server import serve
 from pipeline.types import Stop
@@ -378,7 +379,7 @@ def test_no_connection_has_cost_nothing(case):
 )
 def test_a_missing_sdk_is_named_with_its_command(provider, package, extra, monkeypatch):
     """The job is wrong before anything is sent, and says what to install."""
-    monkeypatch.delitem(sys.modules, CARRIERS[provider][0], raising=False)
+    monkeypatch.delitem(sys.modules, PROVIDERS[provider].carrier, raising=False)
     for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)

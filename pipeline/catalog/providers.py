@@ -1,0 +1,185 @@
+"""The catalog: one entry per provider, with all that differs between them and is no code. Pure.
+
+Code is named by where it is (`module:name`) and imported only when a job uses it. What a new provider's entry leaves
+open, tests/catalog/test_providers.py names.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
+from typing import Literal
+
+from msgspec import Struct
+
+from pipeline.catalog import abilities, limit_profiles, token_factors
+from pipeline.catalog.abilities import ALL, Ability
+from pipeline.catalog.limit_profiles import Profile
+from pipeline.job.settings import Model
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One provider. Its `name` is what `model.provider` says."""
+
+    name: str
+    # How it is spoken to
+    wire: str  # module:class
+    invoke_wire: str = ""  # where model.api = "invoke" speaks another dialect
+    environment: Mapping[str, tuple[str, ...]] = {}  # key of [model] → variables that fill it when it is empty
+    carrier: str  # the module with its SDK's `carrier`
+    extra: str  # of this package, that installs the SDK
+    # What lets a job in
+    needs_key: bool = True
+    key_env: str = ""  # the variable that holds a plain key
+    credentials: str = ""  # where there is no plain key: module:function(model, environ) → Credentials, or JobError
+    # How its models are asked for JSON
+    abilities: Mapping[str, Ability] = {}  # prefix of a model's name → what it can be asked by
+    invoke_abilities: Mapping[str, Ability] = {}
+    of_unknown_models: Ability = ALL
+    own_names: bool = False  # a name is the user's own (a deployment's), and says nothing for sure
+    dialect: str  # in the table of schema dialects
+    # What it counts, keeps and costs
+    limits: Profile
+    claude_limits: Profile | None = None  # where those of Claude models differ
+    token_factor: Fraction | None = None  # of models whose name says nothing; None: they count as OpenAI's
+    openai_frame: bool = False  # what goes with every request is counted as OpenAI counts it
+    caches: Literal["marked", "by itself", ""] = ""  # of a prompt: what is marked, or what it sees again
+    price_tables: tuple[str, ...]  # of genai-prices, in this order
+    batch: Decimal | Literal["by table"] | None = None  # what its batch API takes of the price, by the first table
+    batch_makers: tuple[str, ...] = ()  # whose models that API takes; (): all
+    # How it is told of
+    otel_name: str  # gen_ai.provider.name
+
+
+HALF = Decimal("0.5")
+ENTRIES = (
+    Entry(
+        name="openai",
+        wire="pipeline.providers.openai.wire:OpenAIWire",
+        carrier="pipeline.providers.transport.sdk_openai",
+        extra="openai",
+        key_env="OPENAI_API_KEY",
+        abilities=abilities.OPENAI,
+        dialect="openai",
+        limits=limit_profiles.OPENAI,
+        openai_frame=True,
+        caches="by itself",
+        price_tables=("openai",),
+        batch="by table",
+        otel_name="openai",
+    ),
+    Entry(
+        name="azure",
+        wire="pipeline.providers.openai.azure:AzureWire",
+        environment={"base_url": ("AZURE_OPENAI_ENDPOINT",), "api_version": ("OPENAI_API_VERSION",)},
+        carrier="pipeline.providers.transport.sdk_openai",
+        extra="azure",
+        key_env="AZURE_OPENAI_API_KEY",
+        credentials="pipeline.providers.credentials.entra:credentials",
+        abilities=abilities.OPENAI,
+        own_names=True,
+        dialect="azure",
+        limits=limit_profiles.AZURE,
+        openai_frame=True,
+        caches="by itself",
+        price_tables=("azure", "openai"),
+        batch=HALF,  # its global batch deployments
+        otel_name="azure.ai.openai",
+    ),
+    Entry(
+        name="anthropic",
+        wire="pipeline.providers.anthropic.wire:AnthropicWire",
+        carrier="pipeline.providers.transport.sdk_anthropic",
+        extra="anthropic",
+        key_env="ANTHROPIC_API_KEY",
+        abilities=abilities.CLAUDE,
+        dialect="anthropic",
+        limits=limit_profiles.ANTHROPIC,
+        token_factor=token_factors.CLAUDE_5,
+        caches="marked",
+        price_tables=("anthropic",),
+        batch="by table",
+        otel_name="anthropic",
+    ),
+    Entry(
+        name="bedrock",
+        wire="pipeline.providers.bedrock.converse:ConverseWire",
+        invoke_wire="pipeline.providers.bedrock.invoke:InvokeWire",
+        environment={
+            "base_url": ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME",),
+            "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
+        },
+        carrier="pipeline.providers.transport.sdk_aws",
+        extra="aws",
+        credentials="pipeline.providers.credentials.aws:credentials",
+        abilities=abilities.CONVERSE,
+        invoke_abilities=abilities.INVOKE,
+        of_unknown_models=abilities.MAYBE_TOOLS,
+        dialect="bedrock",
+        limits=limit_profiles.BEDROCK,
+        claude_limits=limit_profiles.BEDROCK_CLAUDE,
+        token_factor=token_factors.UNKNOWN,
+        caches="marked",
+        price_tables=("aws",),
+        batch=HALF,
+        batch_makers=("anthropic.", "meta.", "mistral.", "amazon.nova"),
+        otel_name="aws.bedrock",
+    ),
+    Entry(
+        name="gemini",
+        wire="pipeline.providers.gemini.wire:GeminiWire",
+        carrier="pipeline.providers.transport.sdk_google",
+        extra="google",
+        key_env="GEMINI_API_KEY",
+        abilities=abilities.GEMINI,
+        dialect="gemini",
+        limits=limit_profiles.GEMINI,
+        token_factor=token_factors.GEMINI,
+        caches="by itself",
+        price_tables=("google",),
+        batch="by table",
+        otel_name="gcp.gemini",
+    ),
+    Entry(
+        name="vertex",
+        wire="pipeline.providers.gemini.wire:VertexWire",
+        environment={
+            "project": ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"),
+            "region": ("GOOGLE_CLOUD_LOCATION", "GOOGLE_CLOUD_REGION"),
+        },
+        carrier="pipeline.providers.transport.sdk_google",
+        extra="google",
+        credentials="pipeline.providers.credentials.google:credentials",
+        abilities=abilities.GEMINI,
+        dialect="gemini",
+        limits=limit_profiles.VERTEX,
+        token_factor=token_factors.GEMINI,
+        caches="by itself",
+        price_tables=("google",),
+        batch="by table",
+        otel_name="gcp.vertex_ai",
+    ),
+    Entry(
+        name="sandbox",
+        wire="pipeline.providers.openai.wire:OpenAIWire",
+        carrier="pipeline.providers.transport.sdk_openai",
+        extra="openai",
+        needs_key=False,
+        dialect="openai",
+        limits=limit_profiles.SANDBOX,
+        openai_frame=True,
+        price_tables=("openai", "anthropic", "google", "aws"),
+        otel_name="sandbox",
+    ),
+)
+PROVIDERS: Mapping[str, Entry] = {entry.name: entry for entry in ENTRIES}
+
+
+def key_variable(model: Model) -> str:
+    """The name of the environment variable that holds the provider's key, or "" where none is needed."""
+    return model.api_key_env or PROVIDERS[model.provider].key_env
+
+
+def profile_of(provider: str, model: str) -> Profile:
+    """How the provider keeps its limits for this model."""
+    entry = PROVIDERS[provider]
+    return entry.claude_limits if entry.claude_limits and "claude" in model.lower() else entry.limits
