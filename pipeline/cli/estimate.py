@@ -3,11 +3,16 @@
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.cli.options import JOB, errors_to_exit_code, job_options, json_option, load, tell
+
+if TYPE_CHECKING:  # their imports would cost what `--help` has no time for
+    from pipeline.commands.estimate.pilot import Piloted
+    from pipeline.extraction.prepare import Prepared
+
 
 PILOT_HELP = (
     "Run rows for real until N have an outcome, and estimate the others by them. Costs money; the run that follows "
@@ -66,7 +71,7 @@ def estimate(
         sys.exit(exit_code(piloted.ended, prepared.job.limits.max_failed_share))
 
 
-def _pilot(prepared: Any, rows: int) -> Any:  # noqa: ANN401 (their types would cost an import)
+def _pilot(prepared: "Prepared", rows: int) -> "Piloted":
     from pipeline.commands.estimate.pilot import pilot
     from pipeline.engine.session import Host
     from pipeline.extraction.prepare import require_affordable
@@ -75,24 +80,14 @@ def _pilot(prepared: Any, rows: int) -> Any:  # noqa: ANN401 (their types would 
     return pilot(prepared, rows, os.environ, Host(signals=True, progress=True, own=True))
 
 
-def _estimated(prepared: Any, *, exact: bool) -> dict[str, Any]:  # noqa: ANN401 (see _pilot)
-    from pipeline.commands.estimate.compare import terms_of
-    from pipeline.commands.estimate.estimator import estimate as estimated
-    from pipeline.commands.estimate.exact import counted_exactly
-    from pipeline.commands.estimate.history import history
-    from pipeline.commands.estimate.measure import measure
-    from pipeline.results.advice import sizing_of
+def _estimated(prepared: "Prepared", *, exact: bool) -> dict[str, Any]:
+    from pipeline.commands.estimate.of_job import estimate_of
 
-    job, notes = prepared.job, []
-    counts = measure(prepared)
-    if exact:
-        counts, note = counted_exactly(prepared, counts, os.environ)
-        notes.append(note)
-    result = estimated(counts, terms_of(prepared), history(prepared))
-    report = {"name": job.name, "provider": job.model.provider, "model": job.model.name, **result.as_json()}
-    advised = sizing_of(prepared, counts.own_mean or None)
-    report["advice"] = [] if advised is None else [advised.told]
-    report["assumptions"] = [*notes, *report["assumptions"]]
+    job, found = prepared.job, estimate_of(prepared, os.environ, exact=exact)
+    whole = found.estimate.as_json()
+    report = {"name": job.name, "provider": job.model.provider, "model": job.model.name, **whole}
+    report["advice"] = list(found.advice)
+    report["assumptions"] = [*found.notes, *whole["assumptions"]]
     return report
 
 

@@ -5,7 +5,7 @@ import shlex
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from msgspec import Struct
@@ -15,6 +15,13 @@ from pipeline.cli.options import JOB, errors_to_exit_code, job_options, json_opt
 from pipeline.console import emit, in_json, say, speak
 from pipeline.errors import JobError
 from pipeline.job.command import command_line
+
+if TYPE_CHECKING:  # their imports would cost what `--help` has no time for
+    from pipeline.engine.feed import Selection
+    from pipeline.engine.session import Band
+    from pipeline.extraction.prepare import Prepared
+    from pipeline.results.publish import Ended
+
 
 LOG_FORMAT = click.option(
     "--log-format",
@@ -93,7 +100,7 @@ def retry(job_file: Path, log_format: str, **flags: Any) -> None:  # noqa: ANN40
     _run(_Command("retry", job_file, flags, **own), Selection(failed=True, error_code=_where(own["where"])))
 
 
-def _run(command: _Command, selection: Any) -> None:  # noqa: ANN401 (selection's type would cost an import)
+def _run(command: _Command, selection: "Selection") -> None:
     from pipeline.engine.run import exit_code, run_job
     from pipeline.engine.session import Host, RunCommand
     from pipeline.extraction.prepare import prepare, require_affordable
@@ -116,7 +123,7 @@ def _run(command: _Command, selection: Any) -> None:  # noqa: ANN401 (selection'
     sys.exit(exit_code(ended, prepared.job.limits.max_failed_share))
 
 
-def _nothing_to_retry(prepared: Any, selection: Any) -> Any:  # noqa: ANN401 (see _run)
+def _nothing_to_retry(prepared: "Prepared", selection: "Selection") -> "Ended | None":
     """The last run's end, when no row of it is to be run; the files are left as they are."""
     from pipeline.commands.consent.changes import failed_rows, require_unchanged, same_input
     from pipeline.commands.consent.decide import nothing_to_retry
@@ -138,7 +145,7 @@ def _nothing_to_retry(prepared: Any, selection: Any) -> Any:  # noqa: ANN401 (se
     return Ended(manifest, None if park is None else ParkReason(park), "")
 
 
-def _consent(prepared: Any, selection: Any, command: _Command) -> Any:  # noqa: ANN401 (see _run)
+def _consent(prepared: "Prepared", selection: "Selection", command: _Command) -> "Band | None":
     """Say what is about to be spent, and ask where it is much; its cost as low, expected and high, if worked out."""
     from pipeline.commands.consent.changes import word_before
 
@@ -168,7 +175,7 @@ def _interrupt(number: int, frame: Any) -> None:  # noqa: ANN401, ARG001 (the si
     raise KeyboardInterrupt
 
 
-def _tell_end(ended: Any, prepared: Any, command: _Command) -> None:  # noqa: ANN401 (see _run)
+def _tell_end(ended: "Ended", prepared: "Prepared", command: _Command) -> None:
     from pipeline.telemetry.summary import summary
 
     next_step = _next_step(ended, command)
@@ -182,7 +189,7 @@ def _tell_end(ended: Any, prepared: Any, command: _Command) -> None:  # noqa: AN
         tell(ended.manifest, text, as_json=command.as_json, quiet=True)
 
 
-def _next_step(ended: Any, command: _Command) -> str:  # noqa: ANN401 (see _run)
+def _next_step(ended: "Ended", command: _Command) -> str:
     from pipeline.commands.consent.decide import nothing_to_retry, unusable
     from pipeline.types import ErrorCode
 
@@ -196,7 +203,7 @@ def _next_step(ended: Any, command: _Command) -> str:  # noqa: ANN401 (see _run)
     return f"To run only the failed rows again:  {command.again('retry')}"
 
 
-def _how_to_go_on(ended: Any, command: _Command) -> str:  # noqa: ANN401 (see _run)
+def _how_to_go_on(ended: "Ended", command: _Command) -> str:
     from pipeline.types import ParkReason
 
     why = f"Stopped early: {ended.message}\n" if ended.message else ""

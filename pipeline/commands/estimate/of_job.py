@@ -1,0 +1,37 @@
+"""What a job will cost, from its whole input: counted, priced, and with what its ledger tells of answers so far."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from pipeline.commands.estimate.compare import terms_of
+from pipeline.commands.estimate.estimator import Estimate, estimate
+from pipeline.commands.estimate.exact import counted_exactly
+from pipeline.commands.estimate.history import history
+from pipeline.commands.estimate.measure import measure
+from pipeline.extraction.prepare import Prepared
+from pipeline.results.advice import sizing_of
+
+
+class JobEstimate(Struct, frozen=True):
+    """`notes` are of how the tokens were counted; `advice` is what would make the job cheaper or faster."""
+
+    estimate: Estimate
+    notes: tuple[str, ...]
+    advice: tuple[str, ...]
+
+
+def estimate_of(prepared: Prepared, environ: Mapping[str, str], *, exact: bool = False) -> JobEstimate:
+    """What is still to be sent, and what it comes to. `exact`: by the provider's own counting, which costs nothing.
+
+    Raises:
+        JobError: the input cannot be read.
+    """
+    notes: tuple[str, ...] = ()
+    counts = measure(prepared)
+    if exact:
+        counts, note = counted_exactly(prepared, counts, environ)
+        notes = (note,)
+    advised = sizing_of(prepared, counts.own_mean or None)
+    advice = () if advised is None else (advised.told,)
+    return JobEstimate(estimate(counts, terms_of(prepared), history(prepared)), notes, advice)
