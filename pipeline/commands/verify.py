@@ -4,10 +4,8 @@ Each check is a generator of what is wrong; the first finding ends the command w
 """
 
 import json
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,10 +16,11 @@ import pyarrow.parquet as pq
 from msgspec import Struct
 
 from pipeline.catalog.prices import rate_for
-from pipeline.errors import JobError
+from pipeline.errors import JobError, LedgerUnreadable
 from pipeline.job.settings import Prices
-from pipeline.ledger.ledger import FILE, connect
-from pipeline.ledger.queries import damaged
+from pipeline.ledger import audit
+from pipeline.ledger.files import reading
+from pipeline.ledger.ledger import FILE
 from pipeline.money import cost_usd, to_units
 from pipeline.results.manifest import read_manifest
 from pipeline.results.write import CALLS, RESULTS, RUN, TOKENS
@@ -65,7 +64,9 @@ def verify(folder: Path) -> list[Check]:
     for name, check in CHECKS.items():
         try:
             problem = next(check(found), None)
-        except (OSError, pa.ArrowException, sqlite3.Error, KeyError) as error:
+        except LedgerUnreadable as error:
+            problem = f"cannot be read: {error.__cause__!r}"
+        except (OSError, pa.ArrowException, KeyError) as error:
             problem = f"cannot be read: {error!r}"
         done.append(Check(name, problem))
         if problem is not None:
@@ -157,18 +158,14 @@ def _prices(found: _Folder) -> Iterator[str]:
 
 
 def _checksums(found: _Folder) -> Iterator[str]:
-    with closing(connect(found.path / FILE, read_only=True)) as db:
-        for table, key in damaged(db):
+    with reading(found.path / FILE) as db:
+        for table, key in audit.damaged(db):
             yield f"{FILE}: a record of {table} is damaged: {key!r}"
 
 
 def _ledger(found: _Folder) -> Iterator[str]:
-    with closing(connect(found.path / FILE, read_only=True)) as db:
-        sql = (
-            "SELECT r.id, r.problem IS NOT NULL, o.status, o.error_code FROM rows r "
-            "LEFT JOIN outcomes o ON o.doc = r.doc ORDER BY r.row"
-        )
-        ledger = db.execute(sql)
+    with reading(found.path / FILE) as db:
+        ledger = audit.row_ends(db)
         last = None
         for batch in found.batches(RESULTS, "row", "id", "status", "error_code"):
             columns = (batch[name] for name in ("row", "id", "status", "error_code"))
@@ -176,7 +173,7 @@ def _ledger(found: _Folder) -> Iterator[str]:
                 if row == last:
                     continue
                 last = row
-                kept_id, bad, kept_status, kept_code = next(ledger, ("", 0, None, None))
+                kept_id, bad, kept_status, kept_code = next(ledger, ("", False, None, None))
                 kept = (kept_id, "failed", "bad_row") if bad else (kept_id, kept_status or "pending", kept_code)
                 if (row_id, status, code) != kept:
                     yield f"{RESULTS}: row {row} is {(row_id, status, code)}, the ledger says {kept}"
@@ -197,14 +194,10 @@ def _codes(found: _Folder) -> Iterator[str]:
 def _calls(found: _Folder) -> Iterator[str]:
     """Call by call, in the order of the ledger."""
     names = ("request_id", "row", "attempt", "error_code", *TOKENS)
-    with closing(connect(found.path / FILE, read_only=True)) as db:
-        twice = db.execute("SELECT request_id FROM calls GROUP BY request_id HAVING COUNT(*) > 1 LIMIT 1").fetchone()
-        if twice:
-            yield f"{FILE}: call {twice[0]} stands twice"
-        ledger = db.execute(
-            f"SELECT {', '.join(names)}, cost_units FROM calls WHERE run = (SELECT MAX(run) FROM runs) "  # noqa: S608 (own names)
-            "AND row <= (SELECT MAX(row) FROM rows) ORDER BY call"
-        )
+    with reading(found.path / FILE) as db:
+        if (twice := audit.call_twice(db)) is not None:
+            yield f"{FILE}: call {twice} stands twice"
+        ledger = audit.last_calls(db, names)
         for batch in found.batches(CALLS, *names, "cost_usd"):
             for *values, cost in zip(*(batch[name] for name in (*names, "cost_usd")), strict=True):
                 kept = next(ledger, None)
@@ -217,11 +210,8 @@ def _calls(found: _Folder) -> Iterator[str]:
 
 def _records(found: _Folder) -> Iterator[str]:
     """Each record is the ledger's: found by the row's content, turned into the column's type, and equal."""
-    with closing(connect(found.path / FILE, read_only=True)) as db:
-        sql = (
-            "SELECT r.row, o.records FROM rows r JOIN outcomes o ON o.doc = r.doc WHERE o.status = 'ok' ORDER BY r.row"
-        )
-        kept = ((row, json.loads(text)) for row, text in db.execute(sql))
+    with reading(found.path / FILE) as db:
+        kept = audit.row_records(db)
         numbers: Counter[int] = Counter()
         current: tuple[int, list[str]] = (-1, [])
         for batch in found.batches(RESULTS, "row", "record"):
@@ -254,15 +244,13 @@ def _same(typed: Any, plain: Any) -> bool:  # noqa: ANN401 (any value of a recor
 
 def _session(found: _Folder) -> Iterator[str]:
     manifest = found.manifest
-    with closing(connect(found.path / FILE, read_only=True)) as db:
-        last = db.execute("SELECT state, reason FROM sessions ORDER BY session DESC LIMIT 1").fetchone()
-        flying = db.execute("SELECT COUNT(*) FROM sends").fetchone()[0]
-        (prints,) = db.execute("SELECT input_fingerprint FROM runs ORDER BY run DESC LIMIT 1").fetchone()
-    if last is not None and last[0] != "running" and tuple(last) != (manifest["state"], manifest["reason"]):
-        yield f"run.json: {manifest['state']} ({manifest['reason']}), the ledger says {last[0]} ({last[1]})"
-    if flying and manifest["state"] == "finished":
-        yield f"{FILE}: {flying} calls are in flight, and the run has finished"
-    if prints != manifest["input_fingerprint"]:
+    with reading(found.path / FILE) as db:
+        last = audit.last_session(db)
+    if last.state != "running" and (last.state, last.reason) != (manifest["state"], manifest["reason"]):
+        yield f"run.json: {manifest['state']} ({manifest['reason']}), the ledger says {last.state} ({last.reason})"
+    if last.in_flight and manifest["state"] == "finished":
+        yield f"{FILE}: {last.in_flight} calls are in flight, and the run has finished"
+    if last.input_fingerprint != manifest["input_fingerprint"]:
         yield "run.json: the input's fingerprint is not that of the ledger's last run"
 
 
