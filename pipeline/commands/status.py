@@ -16,7 +16,7 @@ from pipeline.ledger.ledger import FILE
 from pipeline.ledger.lock import held
 from pipeline.ledger.records import CALL_COLUMNS, RowEntry
 from pipeline.money import from_units
-from pipeline.results.manifest import read_manifest
+from pipeline.results.manifest import Manifest, read_manifest
 from pipeline.results.write import tenant_hash
 from pipeline.telemetry.snapshot import read_live
 from pipeline.types import ErrorCode
@@ -33,10 +33,10 @@ def status(folder: Path) -> dict[str, Any]:
     if manifest is None or not path.exists():
         raise JobError(f"{folder}: no run here yet. Start one with: pipeline run JOB")
     holder = held(folder)
-    if manifest["state"] != "running":
+    if manifest.state != "running":
         return {**_brief(manifest), "held_by": holder, "now": None}
     with reading(path) as db:
-        live = _live(db, manifest["rows"]["total"])
+        live = _live(db, manifest.rows.total)
     state, reason = ("running", None) if holder else ("interrupted", "the process died; run the same command again")
     now = read_live(folder) if holder else None
     return {**_brief(manifest), **live, "state": state, "reason": reason, "held_by": holder, "now": now}
@@ -59,11 +59,12 @@ def watched(folder: Path, every_s: float) -> Iterator[dict[str, Any]]:
         time.sleep(every_s)
 
 
-def _brief(manifest: dict[str, Any]) -> dict[str, Any]:
+def _brief(manifest: Manifest) -> dict[str, Any]:
     names = ("state", "reason", "rows", "failed_by_code", "tokens", "cost_usd", "calls", "repairs", "rate_limited")
+    plain = manifest.as_json()
     return {
-        "name": manifest["job"]["name"],
-        **{name: manifest[name] for name in (*names, "started_at", "ended_at", "seconds")},
+        "name": manifest.job["name"],
+        **{name: plain[name] for name in (*names, "started_at", "ended_at", "seconds")},
     }
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from pipeline.catalog.prices import rate_for
 from pipeline.errors import JobError, LedgerUnreadable
@@ -22,7 +23,7 @@ from pipeline.ledger import audit
 from pipeline.ledger.files import reading
 from pipeline.ledger.ledger import FILE
 from pipeline.money import cost_usd, to_units
-from pipeline.results.manifest import read_manifest
+from pipeline.results.manifest import Manifest, read_manifest
 from pipeline.results.write import CALLS, RESULTS, RUN, TOKENS
 from pipeline.types import ErrorCode, Usage
 
@@ -38,7 +39,7 @@ class Check(Struct, frozen=True):
 
 class _Folder(Struct, frozen=True):
     path: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
 
     def batches(self, name: str, *columns: str) -> Iterator[dict[str, list[Any]]]:
         with pq.ParquetFile(self.path / name, page_checksum_verification=True) as file:
@@ -75,11 +76,11 @@ def verify(folder: Path) -> list[Check]:
 
 
 def _counts(found: _Folder) -> Iterator[str]:
-    rows = found.manifest["rows"]
-    if rows["total"] != rows["ok"] + rows["failed"] + rows["pending"]:
-        yield f"run.json: {rows}"
-    if rows["failed"] != sum(found.manifest["failed_by_code"].values()):
-        yield f"run.json: {rows['failed']} failed, but by code {found.manifest['failed_by_code']}"
+    rows = found.manifest.rows
+    if rows.total != rows.ok + rows.failed + rows.pending:
+        yield f"run.json: {asdict(rows)}"
+    if rows.failed != sum(found.manifest.failed_by_code.values()):
+        yield f"run.json: {rows.failed} failed, but by code {found.manifest.failed_by_code}"
     states: Counter[str] = Counter()
     expected = 0
     for batch in found.batches(RESULTS, "row", "status"):
@@ -90,8 +91,8 @@ def _counts(found: _Folder) -> Iterator[str]:
                 yield f"{RESULTS}: row {expected} is missing (found {row} in its place)"
             expected += 1
             states[status] += 1
-    if states != Counter({name: rows[name] for name in ("ok", "failed", "pending")}):
-        yield f"{RESULTS}: {dict(states)}, run.json: {rows}"
+    if states != Counter({name: getattr(rows, name) for name in ("ok", "failed", "pending")}):
+        yield f"{RESULTS}: {dict(states)}, run.json: {asdict(rows)}"
 
 
 def _one_place(found: _Folder) -> Iterator[str]:
@@ -111,17 +112,17 @@ def _sums(found: _Folder) -> Iterator[str]:
         table = found.column(name, *TOKENS, "cost_usd")
         for column in TOKENS:
             total = pc.sum(table[column]).as_py() or 0
-            if total != manifest["tokens"][column]:
-                yield f"{column}: {name} sums to {total}, run.json says {manifest['tokens'][column]}"
+            if total != (told := getattr(manifest.tokens, column)):
+                yield f"{column}: {name} sums to {total}, run.json says {told}"
         cost = pc.sum(table["cost_usd"]).as_py() or Decimal(0)
-        if manifest["cost_usd"] is not None and cost != Decimal(manifest["cost_usd"]):
-            yield f"cost_usd: {name} sums to {cost}, run.json says {manifest['cost_usd']}"
+        if manifest.cost_usd is not None and cost != manifest.cost_usd:
+            yield f"cost_usd: {name} sums to {cost}, run.json says {manifest.cost_text}"
 
 
 def _calls_of_rows(found: _Folder) -> Iterator[str]:
     calls = pq.read_metadata(found.path / CALLS).num_rows
-    if calls != found.manifest["calls"]:
-        yield f"{CALLS}: {calls} rows, run.json says {found.manifest['calls']}"
+    if calls != found.manifest.calls:
+        yield f"{CALLS}: {calls} rows, run.json says {found.manifest.calls}"
     for name in ("calls", *TOKENS, "cost_usd"):  # one after the other: of a million rows they are large
         ours = found.column(RESULTS, "row", "calls", *({name} - {"calls"}))
         ours = ours.group_by("row").aggregate(
@@ -144,10 +145,10 @@ def _known(left: pa.ChunkedArray, right: pa.ChunkedArray) -> tuple[pa.ChunkedArr
 
 
 def _prices(found: _Folder) -> Iterator[str]:
-    job = found.manifest["job"]
+    job = found.manifest.job
     amounts = {name: Decimal(value) for name, value in job["prices"].items() if value is not None}
     rate = rate_for(job["model"]["provider"], job["model"]["name"], Prices(**amounts))
-    if rate is None or rate.source != found.manifest["price_table"]:
+    if rate is None or rate.source != found.manifest.price_table:
         return  # priced by another table than this program's: nothing to compare with
     for batch in found.batches(CALLS, "request_id", *TOKENS, "cost_usd"):
         for request_id, cost, *tokens in zip(
@@ -187,8 +188,8 @@ def _codes(found: _Folder) -> Iterator[str]:
             if row != last and code is not None:
                 codes[code] += 1
             last = row
-    if dict(codes) != found.manifest["failed_by_code"]:
-        yield f"run.json: failed_by_code is {found.manifest['failed_by_code']}, {RESULTS} has {dict(codes)}"
+    if dict(codes) != found.manifest.failed_by_code:
+        yield f"run.json: failed_by_code is {found.manifest.failed_by_code}, {RESULTS} has {dict(codes)}"
 
 
 def _calls(found: _Folder) -> Iterator[str]:
@@ -246,11 +247,11 @@ def _session(found: _Folder) -> Iterator[str]:
     manifest = found.manifest
     with reading(found.path / FILE) as db:
         last = audit.last_session(db)
-    if last.state != "running" and (last.state, last.reason) != (manifest["state"], manifest["reason"]):
-        yield f"run.json: {manifest['state']} ({manifest['reason']}), the ledger says {last.state} ({last.reason})"
-    if last.in_flight and manifest["state"] == "finished":
+    if last.state != "running" and (last.state, last.reason) != (manifest.state, manifest.reason):
+        yield f"run.json: {manifest.state} ({manifest.reason}), the ledger says {last.state} ({last.reason})"
+    if last.in_flight and manifest.state == "finished":
         yield f"{FILE}: {last.in_flight} calls are in flight, and the run has finished"
-    if last.input_fingerprint != manifest["input_fingerprint"]:
+    if last.input_fingerprint != manifest.input_fingerprint:
         yield "run.json: the input's fingerprint is not that of the ledger's last run"
 
 

@@ -31,7 +31,7 @@ from pipeline.extraction.prepare import Prepared
 from pipeline.ledger.files import reading
 from pipeline.ledger.ledger import FILE
 from pipeline.ledger.queries import last_hashes, readable, rows_by_end, several_jobs
-from pipeline.results.manifest import read_manifest
+from pipeline.results.manifest import Manifest, read_manifest
 
 
 def word_before(prepared: Prepared, selection: Selection, *, fresh: bool) -> Word | None:
@@ -84,17 +84,17 @@ def changes(prepared: Prepared) -> tuple[str, ...]:
     last, plan = last_hashes(_ledger(prepared)), prepared.plan
     if last is None or last == (plan.request_hash, plan.doc_hash):
         return ()
-    manifest = read_manifest(Path(prepared.job.output.path)) or {}
+    manifest = read_manifest(Path(prepared.job.output.path)) or Manifest()
     schema = ""
-    if manifest.get("schema_hash") not in {None, prepared.schema_hash}:
+    if manifest.schema_hash not in {"", prepared.schema_hash}:
         schema = "the schema" if last[0] != plan.request_hash else "the schema's validators"
-    return changed_parts(manifest.get("job", {}), prepared.job.as_dict(), schema)
+    return changed_parts(manifest.job, prepared.job.as_dict(), schema)
 
 
 def finished(prepared: Prepared) -> bool:
     """Whether the last run was of this job and this input, and left nothing pending."""
     manifest = read_manifest(Path(prepared.job.output.path))
-    return manifest is not None and manifest["state"] == "finished" and same_input(prepared)
+    return manifest is not None and manifest.state == "finished" and same_input(prepared)
 
 
 def same_input(prepared: Prepared) -> bool:
@@ -102,9 +102,9 @@ def same_input(prepared: Prepared) -> bool:
     manifest, plan = read_manifest(Path(prepared.job.output.path)), prepared.plan
     if manifest is None or last_hashes(_ledger(prepared)) != (plan.request_hash, plan.doc_hash):
         return False
-    before, now = manifest["job"], prepared.job.as_dict()
+    before, now = manifest.job, prepared.job.as_dict()
     same = all(before.get(key) == now[key] for key in ("input", "limit_rows"))
-    return same and bool(manifest["input_fingerprint"] == prepared.source.fingerprint())
+    return same and manifest.input_fingerprint == prepared.source.fingerprint()
 
 
 def failed_rows(folder: Path) -> Counter[str]:

@@ -24,7 +24,7 @@ from pipeline.ledger.files import Connection, reading
 from pipeline.ledger.ledger import FILE
 from pipeline.ledger.queries import End, answer_record, ends, last_doc_hashes
 from pipeline.ledger.records import Answer, answer_from
-from pipeline.results.manifest import read_manifest
+from pipeline.results.manifest import Manifest, read_manifest
 from pipeline.schema.arrow import RecordColumn
 from pipeline.types import Reply, Request, Row
 
@@ -54,8 +54,8 @@ def _earlier(prepared: Prepared, db: Connection, *, afresh: bool) -> list[Plan]:
     """The plans that rows may have an outcome under, by hash, and by the columns that their prompts may have named."""
     plan = prepared.plan
     hashes = [one for one in last_doc_hashes(db, EARLIER_JOBS) if afresh or one != plan.doc_hash]
-    manifest = read_manifest(Path(prepared.job.output.path)) or {"job": prepared.job.as_dict()}
-    last = planning.parse_template(manifest["job"]["extract"]["prompt"])
+    manifest = read_manifest(Path(prepared.job.output.path)) or Manifest(job=prepared.job.as_dict())
+    last = planning.parse_template(manifest.job["extract"]["prompt"])
     templates = {template.other_columns: template for template in (plan.template, last)}
     return [replace(plan, doc_hash=one, template=template) for one in hashes for template in templates.values()]
 
