@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +21,17 @@ def speak(log_format: str) -> None:
     """`text`, `json` or `off`, for the rest of the process."""
     global _format  # noqa: PLW0603 (one standard error, one format)
     _format = log_format
+
+
+@contextlib.contextmanager
+def speaking(log_format: str) -> Iterator[None]:
+    """As `speak`, for a while."""
+    before = _format
+    speak(log_format)
+    try:
+        yield
+    finally:
+        speak(before)
 
 
 def in_json() -> bool:

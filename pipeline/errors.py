@@ -1,7 +1,8 @@
 """What can go wrong, by whose fault it is.
 
 `JobError` is for the user to mend before anything is sent; `CallFailed` is one attempt that a provider or the network
-failed; `LedgerError` is the durable record refusing to go on. Nothing else is raised on purpose.
+failed; `LedgerError` is the durable record refusing to go on; `LedgerUnreadable` is SQLite failing at a question to it.
+Nothing else is raised on purpose.
 """
 
 from dataclasses import dataclass
@@ -19,6 +20,10 @@ class JobError(Exception):
 
 class LedgerError(Exception):
     """The ledger cannot be used: locked by another run, newer than this program, damaged, or out of disk space."""
+
+
+class LedgerUnreadable(Exception):
+    """A question to a ledger failed: it is damaged, no ledger, or out of reach. The message is SQLite's own."""
 
 
 class Kind(StrEnum):

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from places import REPO
 
 from pipeline.engine.run import Ended, exit_code
+from pipeline.results.manifest import Manifest, RowCounts
 from pipeline.types import ErrorCode, ParkReason
 
 PAGES = sorted([REPO / "README.md", REPO / "CONTRIBUTING.md", *(REPO / "docs").glob("*.md")])
@@ -121,8 +122,8 @@ def _rows(heading):
 
 
 def _exit_code(park, *, failed=0, pending=0):
-    rows = {"total": 2, "ok": 2 - failed - pending, "failed": failed, "pending": pending}
-    return exit_code(Ended({"rows": rows}, park, ""), 0.0)
+    rows = RowCounts(total=2, ok=2 - failed - pending, failed=failed, pending=pending)
+    return exit_code(Ended(Manifest(rows=rows), park, ""), 0.0)
 
 
 def test_every_error_code_is_told():

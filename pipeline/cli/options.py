@@ -2,7 +2,6 @@
 
 import json
 import os
-import sqlite3
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -12,7 +11,7 @@ from typing import Any
 import click
 
 from pipeline.console import write
-from pipeline.errors import JobError, LedgerError
+from pipeline.errors import JobError, LedgerError, LedgerUnreadable
 from pipeline.job.file import absolute, parse_set
 from pipeline.job.file import load as load_job
 from pipeline.job.settings import REMOTE, Job
@@ -81,7 +80,7 @@ def errors_to_exit_code(command: Command) -> Command:
         except (JobError, LedgerError) as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(2)
-        except sqlite3.DatabaseError as error:
+        except LedgerUnreadable as error:
             click.echo(
                 f"error: the ledger is damaged or cannot be read ({error}). Restore it from a copy, or start over with "
                 "--fresh, which keeps it beside the new one",

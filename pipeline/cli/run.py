@@ -134,14 +134,14 @@ def _nothing_to_retry(prepared: "Prepared", selection: "Selection") -> "Ended | 
     require_unchanged(prepared)
     folder = Path(prepared.job.output.path)
     manifest = read_manifest(folder)
-    if manifest is None or manifest["state"] == "running" or not same_input(prepared):
+    if manifest is None or manifest.state == "running" or not same_input(prepared):
         return None
     why = nothing_to_retry(failed_rows(folder), selection.error_code)
     if not why:
         return None
-    pending = manifest["rows"]["pending"]
+    pending = manifest.rows.pending
     say("notice", f"{why}. {pending:,} rows have no outcome yet: `pipeline run JOB` runs them" if pending else why)
-    park = manifest["reason"] if manifest["reason"] in set(ParkReason) else None
+    park = manifest.reason if manifest.reason in set(ParkReason) else None
     return Ended(manifest, None if park is None else ParkReason(park), "")
 
 
@@ -183,18 +183,18 @@ def _tell_end(ended: "Ended", prepared: "Prepared", command: _Command) -> None:
         job = prepared.job
         say("warning", f"{job.output_url} has not everything: {ended.unsaved}. It is in {job.output.path}; run again")
     if in_json():
-        emit({"event": "summary", "next": next_step or None, **ended.manifest})
+        emit({"event": "summary", "next": next_step or None, **ended.manifest.as_json()})
     if command.as_json or not in_json():
         text = summary(ended.manifest, prepared.job.output_url or prepared.job.output.path, next_step)
-        tell(ended.manifest, text, as_json=command.as_json, quiet=True)
+        tell(ended.manifest.as_json(), text, as_json=command.as_json, quiet=True)
 
 
 def _next_step(ended: "Ended", command: _Command) -> str:
     from pipeline.commands.consent.decide import nothing_to_retry, unusable
     from pipeline.types import ErrorCode
 
-    failed = ended.manifest["failed_by_code"]
-    if ended.manifest["rows"]["pending"]:
+    failed = ended.manifest.failed_by_code
+    if ended.manifest.rows.pending:
         return _how_to_go_on(ended, command)
     if not failed:
         return ""
@@ -207,8 +207,8 @@ def _how_to_go_on(ended: "Ended", command: _Command) -> str:
     from pipeline.types import ParkReason
 
     why = f"Stopped early: {ended.message}\n" if ended.message else ""
-    cap = ended.manifest["job"]["budget"]["max_usd"]
-    tuned = any(event["event"] == "tuned" and event["after"]["max_usd"] for event in ended.manifest["events"])
+    cap = ended.manifest.job["budget"]["max_usd"]
+    tuned = any(event["event"] == "tuned" and event["after"]["max_usd"] for event in ended.manifest.events)
     if ended.park is None and command.verb == "retry":
         return f"{why}To run the rows that have no outcome yet:  {command.again('run')}"
     if ended.park is ParkReason.BUDGET and tuned:

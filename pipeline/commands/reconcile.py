@@ -7,7 +7,6 @@ compared.
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -19,7 +18,9 @@ import pyarrow.parquet as pq
 from msgspec import Struct, field
 
 from pipeline.errors import JobError
-from pipeline.ledger.ledger import FILE, connect
+from pipeline.ledger.files import reading
+from pipeline.ledger.ledger import FILE
+from pipeline.ledger.queries import calls_at_risk
 from pipeline.money import from_units
 from pipeline.results.write import CALLS
 
@@ -205,9 +206,6 @@ def _unknown(folder: Path) -> tuple[int, Decimal]:
     path = folder / FILE
     if not path.exists():
         return 0, Decimal(0)
-    with closing(connect(path, read_only=True)) as db:
-        count, units = db.execute(
-            "SELECT COUNT(*), COALESCE(SUM(at_risk_units), 0) FROM calls "
-            "WHERE at_risk_units > 0 AND run = (SELECT MAX(run) FROM runs)"
-        ).fetchone()
+    with reading(path) as db:
+        count, units = calls_at_risk(db)
     return count, from_units(units)

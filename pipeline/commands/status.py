@@ -1,22 +1,23 @@
 """What an output folder says about its run: state and counts, and everything known of one row. Reads only."""
 
 import json
-import sqlite3
 import time
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import asdict
+
 from pipeline.errors import JobError
-from pipeline.ledger import records
-from pipeline.ledger.ledger import FILE, connect
+from pipeline.ledger import queries
+from pipeline.ledger.files import Connection, reading
+from pipeline.ledger.ledger import FILE
 from pipeline.ledger.lock import held
+from pipeline.ledger.records import CALL_COLUMNS, RowEntry
 from pipeline.money import from_units
-from pipeline.results.manifest import read_manifest
-from pipeline.results.write import TOKENS, tenant_hash
+from pipeline.results.manifest import Manifest, read_manifest
+from pipeline.results.write import tenant_hash
 from pipeline.telemetry.snapshot import read_live
 from pipeline.types import ErrorCode
 
@@ -32,10 +33,10 @@ def status(folder: Path) -> dict[str, Any]:
     if manifest is None or not path.exists():
         raise JobError(f"{folder}: no run here yet. Start one with: pipeline run JOB")
     holder = held(folder)
-    if manifest["state"] != "running":
+    if manifest.state != "running":
         return {**_brief(manifest), "held_by": holder, "now": None}
-    with closing(connect(path, read_only=True)) as db:
-        live = _live(db, manifest["rows"]["total"])
+    with reading(path) as db:
+        live = _live(db, manifest.rows.total)
     state, reason = ("running", None) if holder else ("interrupted", "the process died; run the same command again")
     now = read_live(folder) if holder else None
     return {**_brief(manifest), **live, "state": state, "reason": reason, "held_by": holder, "now": now}
@@ -58,38 +59,33 @@ def watched(folder: Path, every_s: float) -> Iterator[dict[str, Any]]:
         time.sleep(every_s)
 
 
-def _brief(manifest: dict[str, Any]) -> dict[str, Any]:
+def _brief(manifest: Manifest) -> dict[str, Any]:
     names = ("state", "reason", "rows", "failed_by_code", "tokens", "cost_usd", "calls", "repairs", "rate_limited")
+    plain = manifest.as_json()
     return {
-        "name": manifest["job"]["name"],
-        **{name: manifest[name] for name in (*names, "started_at", "ended_at", "seconds")},
+        "name": manifest.job["name"],
+        **{name: plain[name] for name in (*names, "started_at", "ended_at", "seconds")},
     }
 
 
-def _live(db: sqlite3.Connection, total: int) -> dict[str, Any]:
-    run = db.execute("SELECT COALESCE(MAX(run), 0) FROM runs").fetchone()[0]
-    bad = db.execute("SELECT COUNT(*) FROM rows WHERE doc IS NULL").fetchone()[0]
-    sql = "SELECT o.status, o.error_code, COUNT(*) FROM rows r JOIN outcomes o ON o.doc = r.doc GROUP BY 1, 2"
-    ok, failed = 0, Counter({str(ErrorCode.BAD_ROW): bad} if bad else {})
-    for state, code, count in db.execute(sql):
-        if state == "ok":
-            ok += count
-        else:
-            failed[code] += count
-    amounts = ("error_code = 'rate_limited'", "purpose = 'repair' AND attempt = 1", "cost_units", *TOKENS)
-    sums = ", ".join(f"COALESCE(SUM({amount}), 0)" for amount in amounts)
-    found = db.execute(f"SELECT COUNT(*), {sums} FROM calls WHERE run = ?", (run,)).fetchone()  # noqa: S608 (own names)
-    calls, limited, repairs, units, *tokens = found
-    done = ok + failed.total()
+def _live(db: Connection, total: int) -> dict[str, Any]:
+    rows, calls = queries.rows_by_end(db), queries.call_sums(db, _last_run(db))
+    failed = rows.failed.total()
+    done = rows.ok + failed
     return {
-        "rows": {"total": max(total, done), "ok": ok, "failed": failed.total(), "pending": max(total, done) - done},
-        "failed_by_code": dict(sorted(failed.items())),
-        "tokens": dict(zip(TOKENS, tokens, strict=True)),
-        "cost_usd": f"{from_units(units):.10f}",
-        "calls": calls,
-        "repairs": repairs,
-        "rate_limited": limited,
+        "rows": {"total": max(total, done), "ok": rows.ok, "failed": failed, "pending": max(total, done) - done},
+        "failed_by_code": dict(sorted(rows.failed.items())),
+        "tokens": asdict(calls.usage),
+        "cost_usd": f"{from_units(calls.cost_units):.10f}",
+        "calls": calls.calls,
+        "repairs": calls.repairs,
+        "rate_limited": calls.rate_limited,
     }
+
+
+def _last_run(db: Connection) -> int:
+    last = queries.last_run(db)
+    return last[0] if last else 0
 
 
 def show(folder: Path, row_id: str) -> dict[str, Any]:
@@ -101,30 +97,22 @@ def show(folder: Path, row_id: str) -> dict[str, Any]:
     path = folder / FILE
     if not path.exists():
         raise JobError(f"{folder}: no run here yet. Start one with: pipeline run JOB")
-    with closing(connect(path, read_only=True)) as db:
-        run = db.execute("SELECT COALESCE(MAX(run), 0) FROM runs").fetchone()[0]
-        found = db.execute(
-            "SELECT row, id, doc, problem, tenant FROM rows WHERE id = ? ORDER BY row", (row_id,)
-        ).fetchall()
+    with reading(path) as db:
+        found = queries.rows_with_id(db, row_id)
         if not found:
-            some = [value for (value,) in db.execute("SELECT id FROM rows ORDER BY row LIMIT 3")]
-            raise JobError(f"{folder}: no row has the id {row_id!r}. Ids here look like {', '.join(map(repr, some))}")
+            some = ", ".join(map(repr, queries.first_ids(db, 3)))
+            raise JobError(f"{folder}: no row has the id {row_id!r}. Ids here look like {some}")
+        run = _last_run(db)
         return {"id": row_id, "rows": [_row(db, run, entry) for entry in found]}
 
 
-def _row(
-    db: sqlite3.Connection, run: int, entry: tuple[int, str, bytes | None, str | None, str | None]
-) -> dict[str, Any]:
-    row, _row_id, doc, problem, tenant = entry
-    shown: dict[str, Any] = {"row": row, "tenant_hash": tenant_hash(tenant)}
-    names = ", ".join(records.OUTCOME_COLUMNS)
-    values = db.execute(f"SELECT {names} FROM outcomes WHERE doc = ?", (doc,)).fetchone()  # noqa: S608 (own names)
-    if problem is not None:
-        shown |= {"status": "failed", "error_code": str(ErrorCode.BAD_ROW), "error": problem}
-    elif values is None:
+def _row(db: Connection, run: int, entry: RowEntry) -> dict[str, Any]:
+    shown: dict[str, Any] = {"row": entry.row, "tenant_hash": tenant_hash(entry.tenant)}
+    if entry.problem is not None:
+        shown |= {"status": "failed", "error_code": str(ErrorCode.BAD_ROW), "error": entry.problem}
+    elif (outcome := queries.outcome_of(db, entry.doc)) is None:
         shown |= {"status": "pending"}
     else:
-        outcome = records.outcome_from(values)
         made = [json.loads(record) for record in outcome.records]
         shown |= {
             "status": str(outcome.status),
@@ -138,8 +126,8 @@ def _row(
             "model_version": outcome.model_version,
             "latency_ms": outcome.latency_ms,
         }
-    sql = f"SELECT {', '.join(records.CALL_COLUMNS)} FROM calls WHERE run = ? AND row = ? ORDER BY call"  # noqa: S608 (own names)
-    shown["calls"] = [_call(dict(zip(records.CALL_COLUMNS, call, strict=True))) for call in db.execute(sql, (run, row))]
+    calls = queries.calls_of_row(db, run, entry.row)
+    shown["calls"] = [_call(dict(zip(CALL_COLUMNS, call, strict=True))) for call in calls]
     return shown
 
 

@@ -4,10 +4,8 @@ Each check is a generator of what is wrong; the first finding ends the command w
 """
 
 import json
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,14 +14,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from pipeline.catalog.prices import rate_for
-from pipeline.errors import JobError
+from pipeline.errors import JobError, LedgerUnreadable
 from pipeline.job.settings import Prices
-from pipeline.ledger.ledger import FILE, connect
-from pipeline.ledger.queries import damaged
+from pipeline.ledger import audit
+from pipeline.ledger.files import reading
+from pipeline.ledger.ledger import FILE
 from pipeline.money import cost_usd, to_units
-from pipeline.results.manifest import read_manifest
+from pipeline.results.manifest import Manifest, read_manifest
 from pipeline.results.write import CALLS, RESULTS, RUN, TOKENS
 from pipeline.types import ErrorCode, Usage
 
@@ -39,7 +39,7 @@ class Check(Struct, frozen=True):
 
 class _Folder(Struct, frozen=True):
     path: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
 
     def batches(self, name: str, *columns: str) -> Iterator[dict[str, list[Any]]]:
         with pq.ParquetFile(self.path / name, page_checksum_verification=True) as file:
@@ -65,7 +65,9 @@ def verify(folder: Path) -> list[Check]:
     for name, check in CHECKS.items():
         try:
             problem = next(check(found), None)
-        except (OSError, pa.ArrowException, sqlite3.Error, KeyError) as error:
+        except LedgerUnreadable as error:
+            problem = f"cannot be read: {error.__cause__!r}"
+        except (OSError, pa.ArrowException, KeyError) as error:
             problem = f"cannot be read: {error!r}"
         done.append(Check(name, problem))
         if problem is not None:
@@ -74,11 +76,11 @@ def verify(folder: Path) -> list[Check]:
 
 
 def _counts(found: _Folder) -> Iterator[str]:
-    rows = found.manifest["rows"]
-    if rows["total"] != rows["ok"] + rows["failed"] + rows["pending"]:
-        yield f"run.json: {rows}"
-    if rows["failed"] != sum(found.manifest["failed_by_code"].values()):
-        yield f"run.json: {rows['failed']} failed, but by code {found.manifest['failed_by_code']}"
+    rows = found.manifest.rows
+    if rows.total != rows.ok + rows.failed + rows.pending:
+        yield f"run.json: {asdict(rows)}"
+    if rows.failed != sum(found.manifest.failed_by_code.values()):
+        yield f"run.json: {rows.failed} failed, but by code {found.manifest.failed_by_code}"
     states: Counter[str] = Counter()
     expected = 0
     for batch in found.batches(RESULTS, "row", "status"):
@@ -89,8 +91,8 @@ def _counts(found: _Folder) -> Iterator[str]:
                 yield f"{RESULTS}: row {expected} is missing (found {row} in its place)"
             expected += 1
             states[status] += 1
-    if states != Counter({name: rows[name] for name in ("ok", "failed", "pending")}):
-        yield f"{RESULTS}: {dict(states)}, run.json: {rows}"
+    if states != Counter({name: getattr(rows, name) for name in ("ok", "failed", "pending")}):
+        yield f"{RESULTS}: {dict(states)}, run.json: {asdict(rows)}"
 
 
 def _one_place(found: _Folder) -> Iterator[str]:
@@ -110,17 +112,17 @@ def _sums(found: _Folder) -> Iterator[str]:
         table = found.column(name, *TOKENS, "cost_usd")
         for column in TOKENS:
             total = pc.sum(table[column]).as_py() or 0
-            if total != manifest["tokens"][column]:
-                yield f"{column}: {name} sums to {total}, run.json says {manifest['tokens'][column]}"
+            if total != (told := getattr(manifest.tokens, column)):
+                yield f"{column}: {name} sums to {total}, run.json says {told}"
         cost = pc.sum(table["cost_usd"]).as_py() or Decimal(0)
-        if manifest["cost_usd"] is not None and cost != Decimal(manifest["cost_usd"]):
-            yield f"cost_usd: {name} sums to {cost}, run.json says {manifest['cost_usd']}"
+        if manifest.cost_usd is not None and cost != manifest.cost_usd:
+            yield f"cost_usd: {name} sums to {cost}, run.json says {manifest.cost_text}"
 
 
 def _calls_of_rows(found: _Folder) -> Iterator[str]:
     calls = pq.read_metadata(found.path / CALLS).num_rows
-    if calls != found.manifest["calls"]:
-        yield f"{CALLS}: {calls} rows, run.json says {found.manifest['calls']}"
+    if calls != found.manifest.calls:
+        yield f"{CALLS}: {calls} rows, run.json says {found.manifest.calls}"
     for name in ("calls", *TOKENS, "cost_usd"):  # one after the other: of a million rows they are large
         ours = found.column(RESULTS, "row", "calls", *({name} - {"calls"}))
         ours = ours.group_by("row").aggregate(
@@ -143,10 +145,10 @@ def _known(left: pa.ChunkedArray, right: pa.ChunkedArray) -> tuple[pa.ChunkedArr
 
 
 def _prices(found: _Folder) -> Iterator[str]:
-    job = found.manifest["job"]
+    job = found.manifest.job
     amounts = {name: Decimal(value) for name, value in job["prices"].items() if value is not None}
     rate = rate_for(job["model"]["provider"], job["model"]["name"], Prices(**amounts))
-    if rate is None or rate.source != found.manifest["price_table"]:
+    if rate is None or rate.source != found.manifest.price_table:
         return  # priced by another table than this program's: nothing to compare with
     for batch in found.batches(CALLS, "request_id", *TOKENS, "cost_usd"):
         for request_id, cost, *tokens in zip(
@@ -157,18 +159,14 @@ def _prices(found: _Folder) -> Iterator[str]:
 
 
 def _checksums(found: _Folder) -> Iterator[str]:
-    with closing(connect(found.path / FILE, read_only=True)) as db:
-        for table, key in damaged(db):
+    with reading(found.path / FILE) as db:
+        for table, key in audit.damaged(db):
             yield f"{FILE}: a record of {table} is damaged: {key!r}"
 
 
 def _ledger(found: _Folder) -> Iterator[str]:
-    with closing(connect(found.path / FILE, read_only=True)) as db:
-        sql = (
-            "SELECT r.id, r.problem IS NOT NULL, o.status, o.error_code FROM rows r "
-            "LEFT JOIN outcomes o ON o.doc = r.doc ORDER BY r.row"
-        )
-        ledger = db.execute(sql)
+    with reading(found.path / FILE) as db:
+        ledger = audit.row_ends(db)
         last = None
         for batch in found.batches(RESULTS, "row", "id", "status", "error_code"):
             columns = (batch[name] for name in ("row", "id", "status", "error_code"))
@@ -176,7 +174,7 @@ def _ledger(found: _Folder) -> Iterator[str]:
                 if row == last:
                     continue
                 last = row
-                kept_id, bad, kept_status, kept_code = next(ledger, ("", 0, None, None))
+                kept_id, bad, kept_status, kept_code = next(ledger, ("", False, None, None))
                 kept = (kept_id, "failed", "bad_row") if bad else (kept_id, kept_status or "pending", kept_code)
                 if (row_id, status, code) != kept:
                     yield f"{RESULTS}: row {row} is {(row_id, status, code)}, the ledger says {kept}"
@@ -190,21 +188,17 @@ def _codes(found: _Folder) -> Iterator[str]:
             if row != last and code is not None:
                 codes[code] += 1
             last = row
-    if dict(codes) != found.manifest["failed_by_code"]:
-        yield f"run.json: failed_by_code is {found.manifest['failed_by_code']}, {RESULTS} has {dict(codes)}"
+    if dict(codes) != found.manifest.failed_by_code:
+        yield f"run.json: failed_by_code is {found.manifest.failed_by_code}, {RESULTS} has {dict(codes)}"
 
 
 def _calls(found: _Folder) -> Iterator[str]:
     """Call by call, in the order of the ledger."""
     names = ("request_id", "row", "attempt", "error_code", *TOKENS)
-    with closing(connect(found.path / FILE, read_only=True)) as db:
-        twice = db.execute("SELECT request_id FROM calls GROUP BY request_id HAVING COUNT(*) > 1 LIMIT 1").fetchone()
-        if twice:
-            yield f"{FILE}: call {twice[0]} stands twice"
-        ledger = db.execute(
-            f"SELECT {', '.join(names)}, cost_units FROM calls WHERE run = (SELECT MAX(run) FROM runs) "  # noqa: S608 (own names)
-            "AND row <= (SELECT MAX(row) FROM rows) ORDER BY call"
-        )
+    with reading(found.path / FILE) as db:
+        if (twice := audit.call_twice(db)) is not None:
+            yield f"{FILE}: call {twice} stands twice"
+        ledger = audit.last_calls(db, names)
         for batch in found.batches(CALLS, *names, "cost_usd"):
             for *values, cost in zip(*(batch[name] for name in (*names, "cost_usd")), strict=True):
                 kept = next(ledger, None)
@@ -217,11 +211,8 @@ def _calls(found: _Folder) -> Iterator[str]:
 
 def _records(found: _Folder) -> Iterator[str]:
     """Each record is the ledger's: found by the row's content, turned into the column's type, and equal."""
-    with closing(connect(found.path / FILE, read_only=True)) as db:
-        sql = (
-            "SELECT r.row, o.records FROM rows r JOIN outcomes o ON o.doc = r.doc WHERE o.status = 'ok' ORDER BY r.row"
-        )
-        kept = ((row, json.loads(text)) for row, text in db.execute(sql))
+    with reading(found.path / FILE) as db:
+        kept = audit.row_records(db)
         numbers: Counter[int] = Counter()
         current: tuple[int, list[str]] = (-1, [])
         for batch in found.batches(RESULTS, "row", "record"):
@@ -254,15 +245,13 @@ def _same(typed: Any, plain: Any) -> bool:  # noqa: ANN401 (any value of a recor
 
 def _session(found: _Folder) -> Iterator[str]:
     manifest = found.manifest
-    with closing(connect(found.path / FILE, read_only=True)) as db:
-        last = db.execute("SELECT state, reason FROM sessions ORDER BY session DESC LIMIT 1").fetchone()
-        flying = db.execute("SELECT COUNT(*) FROM sends").fetchone()[0]
-        (prints,) = db.execute("SELECT input_fingerprint FROM runs ORDER BY run DESC LIMIT 1").fetchone()
-    if last is not None and last[0] != "running" and tuple(last) != (manifest["state"], manifest["reason"]):
-        yield f"run.json: {manifest['state']} ({manifest['reason']}), the ledger says {last[0]} ({last[1]})"
-    if flying and manifest["state"] == "finished":
-        yield f"{FILE}: {flying} calls are in flight, and the run has finished"
-    if prints != manifest["input_fingerprint"]:
+    with reading(found.path / FILE) as db:
+        last = audit.last_session(db)
+    if last.state != "running" and (last.state, last.reason) != (manifest.state, manifest.reason):
+        yield f"run.json: {manifest.state} ({manifest.reason}), the ledger says {last.state} ({last.reason})"
+    if last.in_flight and manifest.state == "finished":
+        yield f"{FILE}: {last.in_flight} calls are in flight, and the run has finished"
+    if last.input_fingerprint != manifest.input_fingerprint:
         yield "run.json: the input's fingerprint is not that of the ledger's last run"
 
 

@@ -47,7 +47,7 @@ def exit_code(ended: Ended, max_failed_share: float) -> int:
     """The contract's exit codes; a remote output that has not everything is resumable."""
     if ended.park is not None:
         return {ParkReason.BUDGET: 3, ParkReason.INTERRUPTED: 130}.get(ended.park, 4)
-    rows = ended.manifest["rows"]
-    if rows["pending"] or ended.unsaved is not None:
+    rows = ended.manifest.rows
+    if rows.pending or ended.unsaved is not None:
         return 4
-    return 0 if rows["failed"] <= max_failed_share * rows["total"] else 1
+    return 0 if rows.failed <= max_failed_share * rows.total else 1

@@ -3,14 +3,18 @@
 import errno
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipeline.errors import LedgerUnreadable
+
+Connection = sqlite3.Connection  # so that no room above has to know what a ledger is made of
 BALLAST_BYTES = 16 * 1024 * 1024  # more than all answers that can be in flight
 
 
-def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+def connect(path: Path, *, read_only: bool = False) -> Connection:
     """A connection with the settings that the promises rest on: write-ahead log, every commit synced to the disk."""
     mode = "ro" if read_only else "rwc"
     uri = f"file:{str(path).replace('%', '%25').replace('?', '%3f').replace('#', '%23')}?mode={mode}"
@@ -22,6 +26,60 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         db.execute("PRAGMA wal_autocheckpoint = 4000")  # 16 MB: pages of an index are written over, and moved once
     db.execute("PRAGMA cache_size = -8000")
     return db
+
+
+@contextmanager
+def reading(path: Path, *, snapshot: bool = False) -> Iterator[Connection]:
+    """A ledger to put questions to; with `snapshot` all of them see the same moment.
+
+    Raises:
+        LedgerUnreadable: it, or the answer to one of the questions, cannot be read.
+    """
+    with unreadable(), closing(connect(path, read_only=True)) as db:
+        if snapshot:
+            db.execute("BEGIN")
+        yield db
+
+
+@contextmanager
+def unreadable() -> Iterator[None]:
+    """SQLite's errors as LedgerUnreadable."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise LedgerUnreadable(str(error)) from error
+
+
+def copied(path: Path, target: Path) -> None:
+    """A ledger as one consistent file, also while it is written.
+
+    Raises:
+        LedgerUnreadable: it cannot be read, or the copy not written.
+    """
+    target.unlink(missing_ok=True)
+    with reading(path) as db, closing(sqlite3.connect(target)) as copy:
+        db.backup(copy)
+
+
+def damage(path: Path) -> str | None:
+    """What SQLite finds wrong with a ledger's file, if anything.
+
+    Raises:
+        LedgerUnreadable: it is none.
+    """
+    with unreadable(), closing(sqlite3.connect(path)) as db:
+        (told,) = db.execute("PRAGMA quick_check").fetchone()
+    return None if told == "ok" else str(told)
+
+
+def fold_log(path: Path) -> None:
+    """Bring what was written last, and is beside the file, into it.
+
+    Raises:
+        LedgerUnreadable: one of them is damaged.
+    """
+    with unreadable(), closing(connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def preallocate(ballast: Path) -> None:
@@ -42,11 +100,8 @@ def keep_beside(path: Path) -> None:
     """Move the ledger out of the way, whole: its log is folded in first, or goes with it where it is damaged."""
     if not path.exists():
         return
-    try:
-        with closing(connect(path)) as db:
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except sqlite3.DatabaseError:
-        pass  # kept as it is, for whoever can mend it
+    with suppress(LedgerUnreadable):  # kept as it is, for whoever can mend it
+        fold_log(path)
     stamp = datetime.fromtimestamp(path.stat().st_mtime, UTC).strftime("%Y%m%dT%H%M%S")
     target = path.with_name(f"ledger-{stamp}.sqlite")
     number = 1

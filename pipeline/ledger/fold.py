@@ -4,13 +4,12 @@ Answers are found by content hash, so that those of the other ledger are as good
 the books of the run they belong to, where this ledger has the same run. Outcomes are worked out again, for free.
 """
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 from msgspec import Struct
 
-from pipeline.ledger.ledger import connect
+from pipeline.ledger.files import Connection, connect, unreadable
 from pipeline.ledger.records import ANSWER_COLUMNS, CALL_COLUMNS, SEND_COLUMNS
 
 _SAME_RUNS = (
@@ -31,9 +30,9 @@ def fold_in(other: Path, into: Path) -> Folded:
     """Add to `into` what only `other` has. One transaction.
 
     Raises:
-        sqlite3.Error: one of them cannot be read; nothing was changed.
+        LedgerUnreadable: one of them cannot be read; nothing was changed.
     """
-    with closing(connect(into)) as db:
+    with unreadable(), closing(connect(into)) as db:
         db.execute("ATTACH DATABASE ? AS other", (str(other),))
         db.execute("BEGIN IMMEDIATE")
         try:
@@ -45,7 +44,7 @@ def fold_in(other: Path, into: Path) -> Folded:
         return folded
 
 
-def _fold(db: sqlite3.Connection) -> Folded:
+def _fold(db: Connection) -> Folded:
     new = f"request_id NOT IN (SELECT request_id FROM main.calls) AND run IN ({_SAME_RUNS})"  # noqa: S608 (own names)
     (units,) = db.execute(f"SELECT COALESCE(SUM(cost_units), 0) FROM other.calls WHERE {new}").fetchone()  # noqa: S608 (own names)
     calls, answers, sends = (

@@ -15,12 +15,12 @@ from types import TracebackType
 from typing import Self
 
 from pipeline.crash_points import crash_point
-from pipeline.errors import LedgerError
-from pipeline.ledger import records, schema
+from pipeline.errors import LedgerError, LedgerUnreadable
+from pipeline.ledger import queries, records, schema
 from pipeline.ledger.files import connect, keep_beside, preallocate, unusable
 from pipeline.ledger.key_filter import Keys
 from pipeline.ledger.lock import FolderLock, require_local, who
-from pipeline.ledger.queries import LAST_RUN, End, answered, ends, last_hashes
+from pipeline.ledger.queries import End, ends, last_hashes
 from pipeline.ledger.records import Answer, Call, RowEntry, Send
 from pipeline.ledger.writer import Writer
 from pipeline.types import AttemptCode, Outcome, Reply, Usage
@@ -29,7 +29,7 @@ FILE = "ledger.sqlite"
 ANSWERS_PER_ROW = 4  # on record for each row of the input: with more, looking some up is cheaper than reading all
 TURNS = ".turns"  # by which processes of one run take turns at writing
 
-__all__ = ["FILE", "End", "Ledger", "answered", "connect", "ends", "last_hashes"]
+__all__ = ["FILE", "End", "Ledger", "connect", "ends", "last_hashes"]
 
 
 def _insert(table: str, columns: Sequence[str], extra: str = "", verb: str = "INSERT") -> str:
@@ -112,6 +112,8 @@ class Ledger:
             self._ballast.unlink(missing_ok=True)
             (self._folder / TURNS).unlink(missing_ok=True)
             self._lock.__exit__(kind, error, trace)
+            if isinstance(error, sqlite3.DatabaseError):
+                raise LedgerUnreadable(str(error)) from error
 
     # ── sessions, before and after the writer runs ──────────────────────────────────────────────────────────────
 
@@ -121,7 +123,7 @@ class Ledger:
         A lost call stays on the books as an attempt of unknown fate, with what it may have cost at the most.
         """
         db, now_us = self._db, _now_us()
-        last = db.execute(LAST_RUN).fetchone()
+        last = queries.last_run(db)
         db.execute("BEGIN IMMEDIATE")
         lost = self._book_lost(last[0] if last else 0)
         if last is not None and last[1:] == (request_hash, doc_hash, input_fingerprint):
@@ -144,18 +146,11 @@ class Ledger:
 
     def _book_lost(self, run: int) -> list[Send]:
         lost = []
-        for session, send in self._in_flight():
+        for session, send in queries.in_flight(self._reader):
             self._db.execute(_CALL, records.call_values(_lost_call(send), run, session))
             lost.append(send)
         self._db.execute("DELETE FROM sends")
         return lost
-
-    def _in_flight(self, prefix: str = "") -> list[tuple[int, Send]]:
-        """(session, send) of calls whose answers nobody has recorded."""
-        names = ", ".join(records.SEND_COLUMNS)
-        sql = f"SELECT {names} FROM sends WHERE substr(request_id, 1, ?) = ? ORDER BY sent_us"  # noqa: S608 (own names)
-        found = self._reader.execute(sql, (len(prefix), prefix)).fetchall()
-        return [(session, Send(request_id, *rest)) for request_id, session, *rest in found]
 
     # ── writing, from the event loop ────────────────────────────────────────────────────────────────────────────
 
@@ -171,19 +166,18 @@ class Ledger:
 
     async def lose(self, prefix: str) -> None:
         """Book the calls in flight of a process that has died, whose request ids begin so."""
-        for _, send in self._in_flight(prefix):
+        for _, send in queries.in_flight(self._reader, prefix):
             await self.record(_lost_call(send))
 
     def learn_keys(self, rows: int) -> None:
         """Know which answers are on record, where that saves more looking up than it costs. No other process writes."""
-        answers = self._reader.execute("SELECT COALESCE(MAX(rowid), 0) FROM answers").fetchone()[0]
-        if answers <= ANSWERS_PER_ROW * rows:
+        if queries.most_answers(self._reader) <= ANSWERS_PER_ROW * rows:
             self._added = Keys()
             self._filling = asyncio.get_running_loop().run_in_executor(None, self._fill, self._added)
 
     def _fill(self, keys: Keys) -> None:
         with closing(connect(self.path, read_only=True)) as db:
-            for (key,) in db.execute("SELECT key FROM answers"):
+            for key in queries.answer_keys(db):
                 keys.add(key)
         self._keys = keys
 
@@ -235,34 +229,27 @@ class Ledger:
         """The answer to this very request, if one is on record and whole."""
         if self._keys is not None and key not in self._keys:
             return None
-        names = ", ".join((*records.ANSWER_COLUMNS, "crc"))
-        values = self._reader.execute(f"SELECT {names} FROM answers WHERE key = ?", (key,)).fetchone()  # noqa: S608 (own names)
+        values = queries.answer_record(self._reader, key)
         if values is None or records.crc(values[:-1]) != values[-1]:
             return None  # a damaged answer is asked for again
         return records.answer_from(values[:-1])
 
     def is_last(self, request_hash: bytes, doc_hash: bytes, input_fingerprint: str) -> bool:
         """Whether the last run was of this job and input."""
-        last = self._reader.execute(LAST_RUN).fetchone()
+        last = queries.last_run(self._reader)
         return last is not None and last[1:] == (request_hash, doc_hash, input_fingerprint)
 
     def spent_units(self) -> int:
         """What this run has cost so far, in 1e-10 USD, with what calls of unknown fate may have cost at the most."""
-        sql = "SELECT COALESCE(SUM(COALESCE(cost_units, 0) + at_risk_units), 0) FROM calls WHERE run = ?"
-        return int(self._reader.execute(sql, (self.run,)).fetchone()[0])
+        return queries.spent_units(self._reader, self.run)
 
     def spent_today_units(self) -> dict[str, int]:
         """What each tenant has cost since midnight (UTC), over all runs of this ledger, with what is at risk."""
         midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        sql = (
-            "SELECT tenant, SUM(COALESCE(cost_units, 0) + at_risk_units) FROM calls "
-            "WHERE tenant IS NOT NULL AND sent_us >= ? GROUP BY tenant"
-        )
-        return dict(self._reader.execute(sql, (int(midnight.timestamp() * 1e6),)))
+        return queries.spent_units_by_tenant(self._reader, int(midnight.timestamp() * 1e6))
 
     def remembered(self, key: str) -> str | None:
-        found = self._reader.execute("SELECT value FROM remembered WHERE key = ?", (key,)).fetchone()
-        return found[0] if found else None
+        return queries.remembered(self._reader, key)
 
     def remember(self, key: str, value: str) -> None:
         """Keep a small fact for later runs; the writer has stopped or not yet started."""

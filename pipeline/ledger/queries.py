@@ -1,20 +1,89 @@
-"""Questions to a ledger that need no session: how contents ended, what is answered or damaged, which job was last."""
+"""Every question to a ledger's tables but those of `verify`, which are in `audit`; none needs a session.
 
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+`db` is what `files.reading` gives. What may be many comes as an iterator: one record at a time, in the order it says.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
-from pipeline.ledger.files import connect
-from pipeline.ledger.records import ANSWER_COLUMNS, CALL_COLUMNS, OUTCOME_COLUMNS
-from pipeline.ledger.schema import checksum_of
+from pipeline.errors import LedgerUnreadable
+from pipeline.ledger.files import Connection, reading
+from pipeline.ledger.records import (
+    ANSWER_COLUMNS,
+    CALL_COLUMNS,
+    OUTCOME_COLUMNS,
+    SEND_COLUMNS,
+    RowEntry,
+    Send,
+    outcome_from,
+)
+from pipeline.types import TOKENS, ErrorCode, Outcome, Status, Usage
 
-CHECKED = {"outcomes": OUTCOME_COLUMNS, "answers": ANSWER_COLUMNS, "calls": CALL_COLUMNS}
-KEYS_AT_ONCE = 500
-LAST_RUN = "SELECT run, request_hash, doc_hash, input_fingerprint FROM runs ORDER BY run DESC LIMIT 1"
+MOST_ANSWERED = 4000  # calls from which to speak of the rest
+_ANSWER = f"SELECT {', '.join((*ANSWER_COLUMNS, 'crc'))} FROM answers WHERE key = ?"  # noqa: S608 (own names)
+
+LastRun = tuple[int, bytes, bytes, str]  # run, request_hash, doc_hash, input_fingerprint
+
+# ── runs and sessions ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def last_run(db: Connection) -> LastRun | None:
+    sql = "SELECT run, request_hash, doc_hash, input_fingerprint FROM runs ORDER BY run DESC LIMIT 1"
+    found: LastRun | None = db.execute(sql).fetchone()
+    return found
+
+
+def last_hashes(path: Path) -> tuple[bytes, bytes] | None:
+    """(request_hash, doc_hash) of the last run in a ledger; None where there is none, or the ledger cannot be read."""
+    if not path.exists():
+        return None
+    try:
+        with reading(path) as db:
+            last = last_run(db)
+    except LedgerUnreadable:
+        return None  # the run itself says what is wrong with it
+    return None if last is None else (last[1], last[2])
+
+
+def readable(path: Path) -> bool:
+    """Whether there is a ledger that answers at all."""
+    try:
+        with reading(path) as db:
+            db.execute("SELECT 1 FROM runs, outcomes, answers LIMIT 1").fetchall()
+    except LedgerUnreadable:
+        return False
+    return True
+
+
+def last_doc_hashes(db: Connection, most: int) -> list[bytes]:
+    """Of the last so many different jobs, the latest first."""
+    sql = "SELECT doc_hash FROM runs GROUP BY doc_hash ORDER BY MAX(run) DESC LIMIT ?"
+    return [doc_hash for (doc_hash,) in db.execute(sql, (most,))]
+
+
+def several_jobs(db: Connection) -> bool:
+    """Whether runs were of more than one job."""
+    return bool(db.execute("SELECT COUNT(DISTINCT doc_hash) > 1 FROM runs").fetchone()[0])
+
+
+def last_session_work(db: Connection) -> tuple[int, int]:
+    """(outcomes, cost_units) of the last session."""
+    session = "(SELECT MAX(session) FROM sessions)"
+    done = db.execute(f"SELECT COUNT(*) FROM outcomes WHERE session = {session}").fetchone()[0]  # noqa: S608 (own words)
+    units = db.execute(f"SELECT COALESCE(SUM(cost_units), 0) FROM calls WHERE session = {session}").fetchone()[0]  # noqa: S608 (own words)
+    return done, units
+
+
+def remembered(db: Connection, key: str) -> str | None:
+    found = db.execute("SELECT value FROM remembered WHERE key = ?", (key,)).fetchone()
+    return found[0] if found else None
+
+
+# ── rows and their outcomes ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 class End(Struct, frozen=True):
@@ -25,39 +94,182 @@ class End(Struct, frozen=True):
     error_code: str | None
 
 
-def ends(db: sqlite3.Connection, docs: Sequence[bytes]) -> dict[bytes, End]:
+class RowsByEnd(Struct, frozen=True):
+    """The current run's rows that came to an end; a row that cannot be used ended as `bad_row`."""
+
+    ok: int
+    failed: Counter[str]  # by error_code
+
+
+def ends(db: Connection, docs: Sequence[bytes]) -> dict[bytes, End]:
     """Of these contents, those that have an outcome."""
     marks = ", ".join("?" * len(docs))
     sql = f"SELECT doc, status, session, error_code FROM outcomes WHERE doc IN ({marks})"  # noqa: S608 (question marks)
     return {doc: End(*rest) for doc, *rest in db.execute(sql, docs)}
 
 
-def answered(db: sqlite3.Connection, keys: Sequence[bytes]) -> int:
-    """How many of these requests have an answer on record."""
-    found = 0
-    for start in range(0, len(keys), KEYS_AT_ONCE):
-        some = keys[start : start + KEYS_AT_ONCE]
-        sql = f"SELECT COUNT(*) FROM answers WHERE key IN ({', '.join('?' * len(some))})"  # noqa: S608 (question marks)
-        found += db.execute(sql, some).fetchone()[0]
+def rows_by_end(db: Connection) -> RowsByEnd:
+    sql = (
+        "SELECT o.status, COALESCE(o.error_code, ?), COUNT(*) FROM rows r LEFT JOIN outcomes o ON o.doc = r.doc "
+        "WHERE o.doc IS NOT NULL OR r.doc IS NULL GROUP BY 1, 2"
+    )
+    ok, failed = 0, Counter[str]()
+    for status, code, count in db.execute(sql, (str(ErrorCode.BAD_ROW),)):
+        if status == Status.OK:
+            ok += count
+        else:
+            failed[code] += count
+    return RowsByEnd(ok, failed)
+
+
+def rows_with_id(db: Connection, row_id: str) -> list[RowEntry]:
+    sql = "SELECT row, id, doc, problem, tenant FROM rows WHERE id = ? ORDER BY row"
+    return [RowEntry(*values) for values in db.execute(sql, (row_id,))]
+
+
+def first_ids(db: Connection, most: int) -> list[str]:
+    return [row_id for (row_id,) in db.execute("SELECT id FROM rows ORDER BY row LIMIT ?", (most,))]
+
+
+def outcome_of(db: Connection, doc: bytes | None) -> Outcome | None:
+    names = ", ".join(OUTCOME_COLUMNS)
+    values = db.execute(f"SELECT {names} FROM outcomes WHERE doc = ?", (doc,)).fetchone()  # noqa: S608 (own names)
+    return None if values is None else outcome_from(values)
+
+
+def rows_with_outcomes(db: Connection) -> Iterator[tuple[Any, ...]]:
+    """(row, id, problem, *OUTCOME_COLUMNS) of all rows, in order; the outcome's are None where there is none."""
+    names = ", ".join(f"o.{name}" for name in OUTCOME_COLUMNS)
+    return db.execute(
+        f"SELECT r.row, r.id, r.problem, {names} FROM rows r LEFT JOIN outcomes o ON o.doc = r.doc ORDER BY r.row"  # noqa: S608 (own names)
+    )
+
+
+# ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Answered(Struct, frozen=True):
+    """A call that was answered, to a chunk of a row; `doc` is the row's content, where it is one of the last run."""
+
+    run: int
+    row: int
+    chunk: int
+    purpose: str
+    latency_ms: int | None
+    doc: bytes | None
+    usage: Usage
+
+
+def answer_record(db: Connection, key: bytes) -> tuple[Any, ...] | None:
+    """(*ANSWER_COLUMNS, crc) of the answer to this very request."""
+    found: tuple[Any, ...] | None = db.execute(_ANSWER, (key,)).fetchone()
     return found
 
 
-def last_hashes(path: Path) -> tuple[bytes, bytes] | None:
-    """(request_hash, doc_hash) of the last run in a ledger; None where there is none, or the ledger cannot be read."""
-    if not path.exists():
-        return None
-    try:
-        with closing(connect(path, read_only=True)) as db:
-            last = db.execute(LAST_RUN).fetchone()
-    except sqlite3.Error:
-        return None  # the run itself says what is wrong with it
-    return None if last is None else (last[1], last[2])
+def answer_keys(db: Connection) -> Iterator[bytes]:
+    return (key for (key,) in db.execute("SELECT key FROM answers"))
 
 
-def damaged(db: sqlite3.Connection) -> Iterator[tuple[str, Any]]:
-    """(table, first column) of every record whose checksum is not its own."""
-    crc_of = checksum_of(db)
-    for table, columns in CHECKED.items():
-        for *values, found in db.execute(f"SELECT {', '.join(columns)}, crc FROM {table}"):  # noqa: S608 (own names)
-            if crc_of(*values) != found:
-                yield table, values[0]
+def most_answers(db: Connection) -> int:
+    """How many answers there are at the most, without counting them."""
+    return int(db.execute("SELECT COALESCE(MAX(rowid), 0) FROM answers").fetchone()[0])
+
+
+def last_answered(db: Connection, request_hash: bytes, most: int, *, well: bool = False) -> list[Answered]:
+    """The last so many calls that were answered under this form of question, in order; `well`: and had no error."""
+    sql = (
+        f"SELECT c.run, c.row, c.chunk, c.purpose, c.latency_ms, r.doc, {_listed('c.{}')} FROM calls c "  # noqa: S608 (own names)
+        "JOIN runs USING (run) LEFT JOIN rows r ON r.row = c.row AND c.run = (SELECT MAX(run) FROM runs) "
+        f"WHERE runs.request_hash = ? AND c.http_status = 200 {'AND c.error_code IS NULL ' if well else ''}"
+        "AND c.output_tokens > 0 ORDER BY c.call DESC LIMIT ?"
+    )
+    found = db.execute(sql, (request_hash, most)).fetchall()
+    return [
+        Answered(run, row, chunk, purpose, latency_ms, doc, Usage(*tokens))
+        for run, row, chunk, purpose, latency_ms, doc, *tokens in reversed(found)
+    ]
+
+
+# ── calls ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class CallSums(Struct, frozen=True):
+    """Over all attempts of a run; `repairs` counts each question once."""
+
+    calls: int
+    rate_limited: int
+    repairs: int
+    cost_units: int
+    usage: Usage
+
+
+def call_sums(db: Connection, run: int) -> CallSums:
+    amounts = ("error_code = 'rate_limited'", "purpose = 'repair' AND attempt = 1", "cost_units", *TOKENS)
+    sums = _listed("COALESCE(SUM({}), 0)", amounts)
+    calls, limited, repairs, units, *tokens = db.execute(
+        f"SELECT COUNT(*), {sums} FROM calls WHERE run = ?",  # noqa: S608 (own names)
+        (run,),
+    ).fetchone()
+    return CallSums(calls, limited, repairs, units, Usage(*tokens))
+
+
+def calls_of_row(db: Connection, run: int, row: int) -> Iterator[tuple[Any, ...]]:
+    """CALL_COLUMNS of the row's calls, in order."""
+    sql = f"SELECT {_listed('{}', CALL_COLUMNS)} FROM calls WHERE run = ? AND row = ? ORDER BY call"  # noqa: S608 (own names)
+    return db.execute(sql, (run, row))
+
+
+def calls_of_run(db: Connection, run: int, batch: int) -> Iterator[list[tuple[Any, ...]]]:
+    """CALL_COLUMNS of the run's calls, in order, so many at once; only those of rows that the input still has."""
+    cursor = db.execute(
+        f"SELECT {_listed('{}', CALL_COLUMNS)} FROM calls WHERE run = ? AND row <= (SELECT MAX(row) FROM rows) "  # noqa: S608 (own names)
+        "ORDER BY call",
+        (run,),
+    )
+    while fetched := cursor.fetchmany(batch):
+        yield fetched
+
+
+def used_by_chunks(db: Connection, run: int) -> Iterator[tuple[int, ...]]:
+    """(row, chunk, calls, *TOKENS, cost_units) summed over the run's attempts at each chunk, by row and chunk."""
+    return db.execute(
+        f"SELECT row, chunk, COUNT(*), {_listed('SUM({})')}, SUM(COALESCE(cost_units, 0)) FROM calls WHERE run = ? "  # noqa: S608 (own names)
+        "GROUP BY row, chunk ORDER BY row, chunk",
+        (run,),
+    )
+
+
+def calls_at_risk(db: Connection) -> tuple[int, int]:
+    """(calls, at_risk_units) of the last run's calls whose fate is not known."""
+    count, units = db.execute(
+        "SELECT COUNT(*), COALESCE(SUM(at_risk_units), 0) FROM calls "
+        "WHERE at_risk_units > 0 AND run = (SELECT MAX(run) FROM runs)"
+    ).fetchone()
+    return count, units
+
+
+def in_flight(db: Connection, prefix: str = "") -> list[tuple[int, Send]]:
+    """(session, send) of calls whose answers nobody has recorded, and whose request ids begin so."""
+    names = ", ".join(SEND_COLUMNS)
+    sql = f"SELECT {names} FROM sends WHERE substr(request_id, 1, ?) = ? ORDER BY sent_us"  # noqa: S608 (own names)
+    found = db.execute(sql, (len(prefix), prefix)).fetchall()
+    return [(session, Send(request_id, *rest)) for request_id, session, *rest in found]
+
+
+def spent_units(db: Connection, run: int) -> int:
+    """What a run has cost so far, with what its calls of unknown fate may have cost at the most."""
+    sql = "SELECT COALESCE(SUM(COALESCE(cost_units, 0) + at_risk_units), 0) FROM calls WHERE run = ?"
+    return int(db.execute(sql, (run,)).fetchone()[0])
+
+
+def spent_units_by_tenant(db: Connection, since_us: int) -> dict[str, int]:
+    """The same of each tenant since then, over all runs."""
+    sql = (
+        "SELECT tenant, SUM(COALESCE(cost_units, 0) + at_risk_units) FROM calls "
+        "WHERE tenant IS NOT NULL AND sent_us >= ? GROUP BY tenant"
+    )
+    return dict(db.execute(sql, (since_us,)))
+
+
+def _listed(form: str, names: Iterable[str] = TOKENS) -> str:
+    return ", ".join(form.format(name) for name in names)

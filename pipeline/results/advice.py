@@ -1,6 +1,5 @@
 """What would make a job cheaper or faster, by what is on record of it."""
 
-from contextlib import closing
 from pathlib import Path
 from statistics import fmean
 
@@ -8,7 +7,9 @@ from pipeline.admission.sizing import Sizing, sizing
 from pipeline.catalog.providers import profile_of
 from pipeline.documents.chunks import rough_tokens
 from pipeline.extraction.prepare import Prepared
-from pipeline.ledger.ledger import FILE, connect
+from pipeline.ledger import queries
+from pipeline.ledger.files import reading
+from pipeline.ledger.ledger import FILE
 from pipeline.schema.answer_size import answer_tokens
 
 FIRST_ROWS = 64
@@ -36,16 +37,13 @@ def _sizes_on_record(prepared: Prepared) -> tuple[float, float] | None:
     ledger = Path(prepared.job.output.path) / FILE
     if not ledger.exists():
         return None
-    sql = (
-        "SELECT c.input_tokens, c.output_tokens FROM calls c JOIN runs USING (run) WHERE runs.request_hash = ? "
-        "AND c.http_status = 200 AND c.error_code IS NULL AND c.output_tokens > 0 ORDER BY c.call DESC LIMIT 4000"
-    )
-    with closing(connect(ledger, read_only=True)) as db:
-        found = db.execute(sql, (prepared.plan.request_hash,)).fetchall()
+    with reading(ledger) as db:
+        found = queries.last_answered(db, prepared.plan.request_hash, queries.MOST_ANSWERED, well=True)
     if len(found) < ENOUGH:
         return None
-    outputs = sorted(output for _, output in found)
-    return fmean(inputs for inputs, _ in found), float(outputs[min(len(outputs) - 1, int(0.99 * len(outputs)))])
+    outputs = sorted(call.usage.output_tokens for call in found)
+    longest = outputs[min(len(outputs) - 1, int(0.99 * len(outputs)))]
+    return fmean(call.usage.input_tokens for call in found), float(longest)
 
 
 def _mean_of_first_rows(prepared: Prepared) -> float:

@@ -1,11 +1,11 @@
 """The ledger's calls as calls.parquet: one row per HTTP attempt, with no prompt, document or key in it."""
 
-import sqlite3
 from collections.abc import Iterator
 
 import pyarrow as pa
 
-from pipeline.ledger import records
+from pipeline.ledger import queries, records
+from pipeline.ledger.files import Connection
 from pipeline.results.layout import COST, ROW_GROUP_ROWS, Totals, View, batch_of, cost_column
 from pipeline.types import TOKENS, tenant_hash
 
@@ -40,13 +40,7 @@ CALL_SCHEMA = pa.schema(
 )
 
 
-def call_batches(db: sqlite3.Connection, run: int, view: View, totals: Totals) -> Iterator[pa.RecordBatch]:
-    names = records.CALL_COLUMNS
-    # Only rows that the input still has: the others' calls stay in the ledger.
-    cursor = db.execute(
-        f"SELECT {', '.join(names)} FROM calls WHERE run = ? AND row <= (SELECT MAX(row) FROM rows) ORDER BY call",  # noqa: S608 (own names)
-        (run,),
-    )
+def call_batches(db: Connection, run: int, view: View, totals: Totals) -> Iterator[pa.RecordBatch]:
     constant = {
         "provider": pa.scalar(view.provider),
         "model": pa.scalar(view.model),
@@ -55,8 +49,8 @@ def call_batches(db: sqlite3.Connection, run: int, view: View, totals: Totals) -
         "feature": pa.scalar(view.feature),
         "prompt_version": pa.scalar(view.prompt_version),
     }
-    while fetched := cursor.fetchmany(ROW_GROUP_ROWS):
-        columns = dict(zip(names, zip(*fetched, strict=True), strict=True))
+    for fetched in queries.calls_of_run(db, run, ROW_GROUP_ROWS):
+        columns = dict(zip(records.CALL_COLUMNS, zip(*fetched, strict=True), strict=True))
         totals.calls += len(fetched)
         totals.repairs += sum(
             purpose == "repair" and attempt == 1

@@ -3,14 +3,13 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared
 from pipeline.job.settings import Job
 from pipeline.ledger.ledger import Ledger
 from pipeline.results import write as results
-from pipeline.results.manifest import read_manifest
+from pipeline.results.manifest import Manifest, read_manifest
 
 
 def ready_folder(job: Job) -> Path:
@@ -29,14 +28,14 @@ def ready_folder(job: Job) -> Path:
     return folder
 
 
-def finished(prepared: Prepared, ledger: Ledger) -> dict[str, Any] | None:
+def finished(prepared: Prepared, ledger: Ledger) -> Manifest | None:
     """run.json, when it says that this very job has finished this very input and its files are in place."""
     manifest = read_manifest(ledger.path.parent)
     plan = prepared.plan
-    if manifest is None or manifest["state"] != "finished" or manifest["rows"]["pending"]:
+    if manifest is None or manifest.state != "finished" or manifest.rows.pending:
         return None
     if not ledger.is_last(plan.request_hash, plan.doc_hash, prepared.source.fingerprint()):
         return None
-    same = manifest["job"] == json.loads(json.dumps(prepared.job.as_dict()))
+    same = manifest.job == json.loads(json.dumps(prepared.job.as_dict()))
     whole = all((ledger.path.parent / name).exists() for name in (results.RESULTS, results.CALLS))
     return manifest if same and whole else None

@@ -2,51 +2,103 @@
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, convert, field, to_builtins
 
 from pipeline.catalog.prices import price_table_name
 from pipeline.extraction.prepare import Prepared
 from pipeline.money import from_units
 from pipeline.results.write import RUN, TOKENS, Totals
+from pipeline.types import Usage
+
+RUNNING = "running"
+KNOWN_AT_THE_END = ("waited_share", "events", "advice", "caching")
 
 
-def manifest_of(
-    prepared: Prepared, totals: Totals, state: str, reason: str | None, started: datetime
-) -> dict[str, Any]:
+class RowCounts(Struct, frozen=True):
+    total: int = 0
+    ok: int = 0
+    failed: int = 0
+    pending: int = 0
+
+
+class CacheUse(Struct, frozen=True):
+    """What was decided of prompt caching, the share of input that came from a cache, and what that saved."""
+
+    decision: str = ""
+    hit_rate: float = 0.0
+    saved_usd: str | None = None  # None: the model has no price
+
+
+class Manifest(Struct, frozen=True, kw_only=True):
+    """run.json, key by key in the order it is written. What an older one lacks has a default; a newer one's is left."""
+
+    state: str = ""  # running, finished, parked, interrupted
+    reason: str | None = None
+    rows: RowCounts = RowCounts()
+    failed_by_code: dict[str, int] = field(default_factory=dict)
+    tokens: Usage = Usage()
+    cost_usd: Decimal | None = None  # None: the model has no price
+    calls: int = 0
+    repairs: int = 0
+    repaired_rows: int = 0
+    free_rows: int = 0
+    rate_limited: int = 0
+    started_at: str = ""
+    ended_at: str | None = None
+    seconds: float | None = None
+    job: dict[str, Any] = field(default_factory=dict)  # Job.as_dict, of whatever version ran it
+    schema_hash: str = ""
+    input_fingerprint: str = ""
+    price_table: str = ""
+    waited_share: dict[str, float] = field(default_factory=dict)
+    events: tuple[dict[str, Any], ...] = ()
+    advice: tuple[str, ...] = ()
+    caching: CacheUse | None = None
+
+    @property
+    def cost_text(self) -> str | None:
+        """The cost to the last of its ten decimals, as it is written."""
+        return None if self.cost_usd is None else f"{self.cost_usd:.10f}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON values, in order."""
+        plain: dict[str, Any] = {**to_builtins(self), "cost_usd": self.cost_text}
+        left_out = KNOWN_AT_THE_END if self.state == RUNNING else ()
+        return {name: value for name, value in plain.items() if name not in left_out}
+
+
+def manifest_of(prepared: Prepared, totals: Totals, state: str, reason: str | None, started: datetime) -> Manifest:
     """What run.json says of a session that began at `started` and, unless `state` is running, ends now."""
-    ended = datetime.now(UTC) if state != "running" else None
-    return {
-        "state": state,
-        "reason": reason,
-        "rows": {
-            "total": totals.total,
-            "ok": totals.ok,
-            "failed": totals.failed,
-            "pending": totals.pending,
-        },
-        "failed_by_code": dict(sorted(totals.failed_by_code.items())),
-        "tokens": {name: totals.tokens[name] for name in TOKENS},
-        "cost_usd": f"{from_units(totals.usd_units):.10f}" if prepared.rate is not None else None,
-        "calls": totals.calls,
-        "repairs": totals.repairs,
-        "repaired_rows": totals.repaired,
-        "free_rows": totals.answer_from["duplicate"] + totals.answer_from["ledger"],
-        "rate_limited": totals.rate_limited,
-        "started_at": started.isoformat(timespec="milliseconds"),
-        "ended_at": ended.isoformat(timespec="milliseconds") if ended else None,
-        "seconds": round((ended - started).total_seconds(), 3) if ended else None,
-        "job": prepared.job.as_dict(),
-        "schema_hash": prepared.schema_hash,
-        "input_fingerprint": prepared.source.fingerprint(),
-        "price_table": prepared.rate.source if prepared.rate is not None else price_table_name(),
-    }
+    ended = datetime.now(UTC) if state != RUNNING else None
+    return Manifest(
+        state=state,
+        reason=reason,
+        rows=RowCounts(totals.total, totals.ok, totals.failed, totals.pending),
+        failed_by_code=dict(sorted(totals.failed_by_code.items())),
+        tokens=Usage(**{name: totals.tokens[name] for name in TOKENS}),
+        cost_usd=from_units(totals.usd_units) if prepared.rate is not None else None,
+        calls=totals.calls,
+        repairs=totals.repairs,
+        repaired_rows=totals.repaired,
+        free_rows=totals.answer_from["duplicate"] + totals.answer_from["ledger"],
+        rate_limited=totals.rate_limited,
+        started_at=started.isoformat(timespec="milliseconds"),
+        ended_at=ended.isoformat(timespec="milliseconds") if ended else None,
+        seconds=round((ended - started).total_seconds(), 3) if ended else None,
+        job=prepared.job.as_dict(),
+        schema_hash=prepared.schema_hash,
+        input_fingerprint=prepared.source.fingerprint(),
+        price_table=prepared.rate.source if prepared.rate is not None else price_table_name(),
+    )
 
 
-def read_manifest(folder: Path) -> dict[str, Any] | None:
+def read_manifest(folder: Path) -> Manifest | None:
     """run.json, or None when there is none that can be read."""
     try:
-        manifest = json.loads((folder / RUN).read_text(encoding="utf-8"))
+        return convert(json.loads((folder / RUN).read_text(encoding="utf-8")), Manifest)
     except (OSError, ValueError):
         return None
-    return manifest if isinstance(manifest, dict) else None

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.crash_points import crash_point
 from pipeline.extraction.prepare import Prepared
@@ -15,7 +16,7 @@ from pipeline.extraction.prompt_cache import Caching, saved_usd
 from pipeline.ledger.ledger import Ledger
 from pipeline.results import write as results
 from pipeline.results.advice import sizing_of
-from pipeline.results.manifest import manifest_of
+from pipeline.results.manifest import CacheUse, Manifest, manifest_of
 from pipeline.schema.arrow import RecordColumn
 from pipeline.types import ParkReason
 
@@ -25,7 +26,7 @@ KEPT = "kept_schema"
 class Ended(Struct, frozen=True):
     """How a session ended. `manifest` is run.json."""
 
-    manifest: dict[str, Any]
+    manifest: Manifest
     park: ParkReason | None
     message: str  # why it was parked, in full
     unsaved: str | None = None  # why a remote output has not all that is in its mirror
@@ -74,12 +75,14 @@ class Publisher:
             reason = reason or ("pilot" if end.only_some else None)
         self._ledger.end(state, reason)
         crash_point("session-ended")
-        manifest = manifest_of(self._prepared, totals, state, reason, self._started)
-        manifest["waited_share"] = dict(end.waited_share)
-        manifest["events"] = list(end.events)
         advised = sizing_of(self._prepared) if totals.calls else None
-        manifest["advice"] = [] if advised is None else [advised.told]
-        manifest["caching"] = self._cached(end.caching, totals)
+        manifest = replace(
+            manifest_of(self._prepared, totals, state, reason, self._started),
+            waited_share=dict(end.waited_share),
+            events=tuple(map(dict, end.events)),
+            advice=() if advised is None else (advised.told,),
+            caching=self._cached(end.caching, totals),
+        )
         self._write(manifest)
         return Ended(manifest, park, message if park else "")
 
@@ -104,18 +107,17 @@ class Publisher:
         _remember_schema(ledger, kept_schema)
         return totals
 
-    def _cached(self, caching: Caching, totals: results.Totals) -> dict[str, Any]:
-        """What was decided of prompt caching, the share of input that came from a cache, and what that saved."""
+    def _cached(self, caching: Caching, totals: results.Totals) -> CacheUse:
         read, written = totals.tokens["cached_input_tokens"], totals.tokens["cache_write_tokens"]
         rate, whole = self._prepared.rate, totals.tokens["input_tokens"]
-        return {
-            "decision": caching.told,
-            "hit_rate": round(read / whole, 4) if whole else 0.0,
-            "saved_usd": None if rate is None else f"{saved_usd(read, written, rate):.6f}",
-        }
+        return CacheUse(
+            decision=caching.told,
+            hit_rate=round(read / whole, 4) if whole else 0.0,
+            saved_usd=None if rate is None else f"{saved_usd(read, written, rate):.6f}",
+        )
 
-    def _write(self, manifest: dict[str, Any]) -> None:
-        results.write_json(self._folder / results.RUN, manifest)
+    def _write(self, manifest: Manifest) -> None:
+        results.write_json(self._folder / results.RUN, manifest.as_json())
 
 
 def _remembered_schema(ledger: Ledger) -> pa.Schema | None:

@@ -3,7 +3,6 @@
 Every figure of a row is the sum of its calls, so the files cannot disagree with each other.
 """
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 from msgspec import Struct
 
-from pipeline.ledger import records
+from pipeline.ledger import queries, records
+from pipeline.ledger.files import Connection
 from pipeline.results.layout import COST, ROW_GROUP_ROWS, Totals, View, batch_of, cost_column
 from pipeline.types import TOKENS, AnswerFrom, ErrorCode, Outcome, Status
 
@@ -75,7 +75,7 @@ def results_schema(view: View) -> pa.Schema:
 
 
 def result_batches(
-    db: sqlite3.Connection, run: int, view: View, kept: Iterator[pa.RecordBatch], totals: Totals
+    db: Connection, run: int, view: View, kept: Iterator[pa.RecordBatch], totals: Totals
 ) -> Iterator[pa.RecordBatch]:
     lines: list[_Line] = []
     keeper = _Keeper(kept, view.kept_schema)
@@ -88,14 +88,10 @@ def result_batches(
         yield _columns(lines, view, keeper, totals)
 
 
-def _lines(db: sqlite3.Connection, run: int, view: View, totals: Totals) -> Iterator[_Line]:
-    names = ", ".join(f"o.{name}" for name in records.OUTCOME_COLUMNS)
-    rows = db.execute(
-        f"SELECT r.row, r.id, r.problem, {names} FROM rows r LEFT JOIN outcomes o ON o.doc = r.doc ORDER BY r.row"  # noqa: S608 (own names)
-    )
+def _lines(db: Connection, run: int, view: View, totals: Totals) -> Iterator[_Line]:
     spent_by_row = _spending(db, run)
     upcoming = next(spent_by_row, None)
-    for row, row_id, problem, *columns in rows:
+    for row, row_id, problem, *columns in queries.rows_with_outcomes(db):
         while upcoming is not None and upcoming[0] < row:
             upcoming = next(spent_by_row, None)
         spent = upcoming[1] if upcoming is not None and upcoming[0] == row else {}
@@ -106,15 +102,9 @@ def _lines(db: sqlite3.Connection, run: int, view: View, totals: Totals) -> Iter
         yield from lines
 
 
-def _spending(db: sqlite3.Connection, run: int) -> Iterator[tuple[int, dict[int, _Spent]]]:
+def _spending(db: Connection, run: int) -> Iterator[tuple[int, dict[int, _Spent]]]:
     """(row, {chunk: what it used}) in the order of rows, over all attempts of this run."""
-    sums = ", ".join(f"SUM({name})" for name in TOKENS)
-    cursor = db.execute(
-        f"SELECT row, chunk, COUNT(*), {sums}, SUM(COALESCE(cost_units, 0)) FROM calls WHERE run = ? "  # noqa: S608 (own names)
-        "GROUP BY row, chunk ORDER BY row, chunk",
-        (run,),
-    )
-    for row, group in groupby(cursor, key=lambda values: values[0]):
+    for row, group in groupby(queries.used_by_chunks(db, run), key=lambda values: values[0]):
         yield row, {chunk: _Spent(calls, tuple(tokens), cost) for _, chunk, calls, *tokens, cost in group}
 
 

@@ -4,12 +4,11 @@ One pass in input order, in batches: memory does not grow with the number of row
 """
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.ledger.ledger import connect
+from pipeline.ledger.files import reading
 from pipeline.results.calls import CALL_SCHEMA, call_batches
 from pipeline.results.files import write_json, write_parquet
 from pipeline.results.layout import CALLS, RESULTS, RUN, Totals, View
@@ -24,8 +23,7 @@ def publish(folder: Path, ledger: Path, run: int, view: View, kept: Iterator[pa.
     totals = Totals()
     for orphan in folder.glob("*.tmp"):
         orphan.unlink()
-    with closing(connect(ledger, read_only=True)) as db:
-        db.execute("BEGIN")  # one snapshot for both files
+    with reading(ledger, snapshot=True) as db:
         batches = result_batches(db, run, view, kept, totals)
         write_parquet(folder / RESULTS, results_schema(view), batches)
         write_parquet(folder / CALLS, CALL_SCHEMA, call_batches(db, run, view, totals))

@@ -1,12 +1,11 @@
 """One JSON line for every call, on standard error: the fields of calls.parquet, and when."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from pipeline.console import emit
 from pipeline.job.settings import Job
 from pipeline.ledger.records import Call
+from pipeline.results.manifest import Manifest
 from pipeline.telemetry.fields import call_fields
 from pipeline.types import Outcome
 
@@ -28,5 +27,5 @@ class CallLines:
     def looked(self, rows_total: int, in_flight: int) -> None:
         """Progress has lines of its own."""
 
-    def ended(self, manifest: Mapping[str, Any]) -> None:
+    def ended(self, manifest: Manifest) -> None:
         """The summary has its own line."""

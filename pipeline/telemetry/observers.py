@@ -5,11 +5,12 @@ key is in any. None of them can end a run: what fails is told once, on standard 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from pipeline.console import say
 from pipeline.job.settings import Job
 from pipeline.ledger.records import Call
+from pipeline.results.manifest import Manifest
 from pipeline.types import Outcome
 
 OTLP_VARIABLES = (
@@ -30,7 +31,7 @@ class Observer(Protocol):
         """Now and then, a few times a second at most."""
         ...
 
-    def ended(self, manifest: Mapping[str, Any]) -> None:
+    def ended(self, manifest: Manifest) -> None:
         """Once, with run.json; in a thread of its own."""
         ...
 
@@ -55,7 +56,7 @@ class Telemetry:
     def looked(self, rows_total: int, in_flight: int) -> None:
         self._tell(lambda observer: observer.looked(rows_total, in_flight))
 
-    def ended(self, manifest: Mapping[str, Any]) -> None:
+    def ended(self, manifest: Manifest) -> None:
         self._tell(lambda observer: observer.ended(manifest))
 
     def _tell(self, tell: Callable[[Observer], None]) -> None:

@@ -5,10 +5,9 @@ Attribute names and bucket bounds: OpenTelemetry's semantic conventions for gene
 """
 
 import os
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
+from msgspec.structs import asdict
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -24,6 +23,7 @@ from pipeline import __version__
 from pipeline.catalog.providers import PROVIDERS
 from pipeline.job.settings import Job
 from pipeline.ledger.records import Call
+from pipeline.results.manifest import Manifest
 from pipeline.types import Outcome
 
 SCOPE = "ledger-pipeline"
@@ -82,12 +82,10 @@ class OpenTelemetry:
     def looked(self, rows_total: int, in_flight: int) -> None:
         """Both providers export by themselves."""
 
-    def ended(self, manifest: Mapping[str, Any]) -> None:
-        rows = {f"pipeline.rows.{name}": count for name, count in manifest["rows"].items()}
-        cost = {} if manifest["cost_usd"] is None else {"pipeline.cost_usd": float(manifest["cost_usd"])}
-        self._run.set_attributes(
-            {**rows, **cost, "pipeline.state": manifest["state"], "pipeline.calls": manifest["calls"]}
-        )
+    def ended(self, manifest: Manifest) -> None:
+        rows = {f"pipeline.rows.{name}": count for name, count in asdict(manifest.rows).items()}
+        cost = {} if manifest.cost_usd is None else {"pipeline.cost_usd": float(manifest.cost_usd)}
+        self._run.set_attributes({**rows, **cost, "pipeline.state": manifest.state, "pipeline.calls": manifest.calls})
         self._run.end()
         self._spans.force_flush(FLUSH_MS)
         self._spans.shutdown()

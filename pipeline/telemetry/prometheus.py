@@ -8,11 +8,11 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from pipeline.job.settings import Job
 from pipeline.ledger.records import Call
 from pipeline.money import from_units
+from pipeline.results.manifest import Manifest
 from pipeline.results.write import TOKENS
 from pipeline.types import Outcome, Status
 
@@ -65,9 +65,9 @@ class PrometheusFile:
             self._written_s = now_s
             self._write()
 
-    def ended(self, manifest: Mapping[str, Any]) -> None:
-        self._state, self._in_flight = manifest["state"], 0
-        self._rows_total = manifest["rows"]["total"]
+    def ended(self, manifest: Manifest) -> None:
+        self._state, self._in_flight = manifest.state, 0
+        self._rows_total = manifest.rows.total
         if self._state == "finished":
             self._last_finished_s = time.time()
         self._write()

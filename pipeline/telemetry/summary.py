@@ -7,49 +7,49 @@ from typing import Any
 from pipeline.errors import CallFailed
 from pipeline.ledger.records import Send
 from pipeline.money import money
+from pipeline.results.manifest import Manifest
 from pipeline.telemetry.snapshot import WORDS, waited_for
 from pipeline.text import duration, inert
+from pipeline.types import Usage
 
 MOST_NAMED = 10  # lost calls
 LONGEST_TOLD_S = 366 * 86400.0
 
 
-def summary(manifest: dict[str, Any], folder: str, next_step: str) -> str:
+def summary(manifest: Manifest, folder: str, next_step: str) -> str:
     """The end of a run, from its manifest: every figure in it can be found in run.json."""
-    rows, tokens = manifest["rows"], manifest["tokens"]
+    rows, tokens = manifest.rows, manifest.tokens
     failed = ", ".join(
-        f"{count} {code}" for code, count in sorted(manifest["failed_by_code"].items(), key=lambda i: -i[1])
+        f"{count} {code}" for code, count in sorted(manifest.failed_by_code.items(), key=lambda i: -i[1])
     )
-    cost = manifest["cost_usd"]
+    cost = manifest.cost_text
     lines = [
-        ("rows", f"{rows['total']:,}   {rows['ok']:,} ok · {rows['failed']:,} failed · {rows['pending']:,} pending"),
-        ("repaired", f"{manifest['repaired_rows']:,} rows, with {manifest['repairs']:,} repair calls"),
+        ("rows", f"{rows.total:,}   {rows.ok:,} ok · {rows.failed:,} failed · {rows.pending:,} pending"),
+        ("repaired", f"{manifest.repaired_rows:,} rows, with {manifest.repairs:,} repair calls"),
         ("failed", failed or "none"),
-        ("calls", f"{manifest['calls']:,}   {manifest['rate_limited']:,} answered 429 and waited out"),
-        ("waited", waited_for(manifest.get("waited_share") or {}) or "for nothing"),
+        ("calls", f"{manifest.calls:,}   {manifest.rate_limited:,} answered 429 and waited out"),
+        ("waited", waited_for(manifest.waited_share) or "for nothing"),
         ("tokens", _tokens(tokens)),
-        ("cost", f"${cost} by {manifest['price_table']}" if cost is not None else "unknown: no price for this model"),
-        ("time", duration(manifest["seconds"])),
+        ("cost", f"${cost} by {manifest.price_table}" if cost is not None else "unknown: no price for this model"),
+        ("time", duration(manifest.seconds or 0.0)),
         ("results", f"{folder}/results.parquet, calls.parquet, run.json"),
     ]
-    cached = manifest.get("caching") or {}
-    if cached.get("hit_rate"):
-        saved = "" if cached["saved_usd"] is None else f", which saved ${cached['saved_usd']}"
-        lines.append(("cache", f"{cached['hit_rate']:.0%} of input tokens were read from the provider's cache{saved}"))
-    if manifest.get("free_rows"):
-        lines.insert(
-            2, ("free", f"{manifest['free_rows']:,} rows answered by a duplicate or an earlier run, at no cost")
-        )
-    reason = f" ({manifest['reason']})" if manifest["reason"] else ""
-    lines += [("advice", text) for text in manifest.get("advice", ())]
-    head = f"{inert(manifest['job']['name'])}: {manifest['state']}{reason}"
+    cached = manifest.caching
+    if cached is not None and cached.hit_rate:
+        saved = "" if cached.saved_usd is None else f", which saved ${cached.saved_usd}"
+        lines.append(("cache", f"{cached.hit_rate:.0%} of input tokens were read from the provider's cache{saved}"))
+    if manifest.free_rows:
+        lines.insert(2, ("free", f"{manifest.free_rows:,} rows answered by a duplicate or an earlier run, at no cost"))
+    reason = f" ({manifest.reason})" if manifest.reason else ""
+    lines += [("advice", text) for text in manifest.advice]
+    head = f"{inert(manifest.job['name'])}: {manifest.state}{reason}"
     body = "\n".join(f"  {name:<9} {text}" for name, text in lines)
     return f"{head}\n{body}" + (f"\n\n{next_step}" if next_step else "")
 
 
-def _tokens(tokens: dict[str, int]) -> str:
-    into = f"{tokens['input_tokens']:,} in ({tokens['cached_input_tokens']:,} cached)"
-    return f"{into} · {tokens['output_tokens']:,} out ({tokens['reasoning_tokens']:,} reasoning)"
+def _tokens(tokens: Usage) -> str:
+    into = f"{tokens.input_tokens:,} in ({tokens.cached_input_tokens:,} cached)"
+    return f"{into} · {tokens.output_tokens:,} out ({tokens.reasoning_tokens:,} reasoning)"
 
 
 def status_text(found: dict[str, Any]) -> str:

@@ -225,7 +225,7 @@ def job_without_reader(job, server, writer):
 
 WALL = re.compile(r"time\.time(_ns)?\(|datetime\.now\(|date\.today\(|utcnow\(")
 TOLD = {  # who looks at the clock on the wall: to say when something was, to sign, and for a Retry-After that is a date
-    "catalog/prices.py", "commands/estimate/exact.py", "commands/tune.py", "console.py", "engine/call.py",
+    "catalog/prices.py", "commands/estimate/exact.py", "commands/tune.py", "console.py", "engine/lanes/live.py",
     "engine/control.py", "engine/run.py", "engine/watch.py", "ledger/ledger.py", "ledger/lock.py",
     "providers/credentials/entra.py", "providers/credentials/google.py", "providers/hints.py",
     "providers/transport/http.py", "providers/transport/sdk.py", "providers/transport/sdk_httpx.py",

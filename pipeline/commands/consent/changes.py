@@ -3,9 +3,7 @@
 Reads the ledger and the input, sends nothing. What is made of it is decided in `confirming`.
 """
 
-import sqlite3
 from collections import Counter
-from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -28,11 +26,12 @@ from pipeline.commands.estimate.estimator import History, estimate
 from pipeline.commands.estimate.history import history
 from pipeline.commands.estimate.measure import measure
 from pipeline.engine.feed import Selection
-from pipeline.errors import JobError, LedgerError
+from pipeline.errors import JobError, LedgerError, LedgerUnreadable
 from pipeline.extraction.prepare import Prepared
-from pipeline.ledger.ledger import FILE, connect, last_hashes
-from pipeline.results.manifest import read_manifest
-from pipeline.types import ErrorCode
+from pipeline.ledger.files import reading
+from pipeline.ledger.ledger import FILE
+from pipeline.ledger.queries import last_hashes, readable, rows_by_end, several_jobs
+from pipeline.results.manifest import Manifest, read_manifest
 
 
 def word_before(prepared: Prepared, selection: Selection, *, fresh: bool) -> Word | None:
@@ -57,7 +56,7 @@ def word_before(prepared: Prepared, selection: Selection, *, fresh: bool) -> Wor
         return None
     try:
         return _weighed(prepared, selection, why, consent)
-    except sqlite3.Error as error:
+    except LedgerUnreadable as error:
         raise LedgerError(
             f"{path} is damaged or not a ledger ({error}). Restore it from a copy, or start over with --fresh"
         ) from None
@@ -85,17 +84,17 @@ def changes(prepared: Prepared) -> tuple[str, ...]:
     last, plan = last_hashes(_ledger(prepared)), prepared.plan
     if last is None or last == (plan.request_hash, plan.doc_hash):
         return ()
-    manifest = read_manifest(Path(prepared.job.output.path)) or {}
+    manifest = read_manifest(Path(prepared.job.output.path)) or Manifest()
     schema = ""
-    if manifest.get("schema_hash") not in {None, prepared.schema_hash}:
+    if manifest.schema_hash not in {"", prepared.schema_hash}:
         schema = "the schema" if last[0] != plan.request_hash else "the schema's validators"
-    return changed_parts(manifest.get("job", {}), prepared.job.as_dict(), schema)
+    return changed_parts(manifest.job, prepared.job.as_dict(), schema)
 
 
 def finished(prepared: Prepared) -> bool:
     """Whether the last run was of this job and this input, and left nothing pending."""
     manifest = read_manifest(Path(prepared.job.output.path))
-    return manifest is not None and manifest["state"] == "finished" and same_input(prepared)
+    return manifest is not None and manifest.state == "finished" and same_input(prepared)
 
 
 def same_input(prepared: Prepared) -> bool:
@@ -103,19 +102,15 @@ def same_input(prepared: Prepared) -> bool:
     manifest, plan = read_manifest(Path(prepared.job.output.path)), prepared.plan
     if manifest is None or last_hashes(_ledger(prepared)) != (plan.request_hash, plan.doc_hash):
         return False
-    before, now = manifest["job"], prepared.job.as_dict()
+    before, now = manifest.job, prepared.job.as_dict()
     same = all(before.get(key) == now[key] for key in ("input", "limit_rows"))
-    return same and bool(manifest["input_fingerprint"] == prepared.source.fingerprint())
+    return same and manifest.input_fingerprint == prepared.source.fingerprint()
 
 
 def failed_rows(folder: Path) -> Counter[str]:
     """Rows of the last run by the code that they failed with."""
-    sql = (
-        "SELECT COALESCE(o.error_code, ?), COUNT(*) FROM rows r LEFT JOIN outcomes o ON o.doc = r.doc "
-        "WHERE o.status = 'failed' OR r.doc IS NULL GROUP BY 1"
-    )
-    with closing(connect(folder / FILE, read_only=True)) as db:
-        return Counter(dict(db.execute(sql, (str(ErrorCode.BAD_ROW),))))
+    with reading(folder / FILE) as db:
+        return rows_by_end(db).failed
 
 
 def _ledger(prepared: Prepared) -> Path:
@@ -137,7 +132,7 @@ def _weighed(prepared: Prepared, selection: Selection, why: str, consent: Consen
     if not why and selection.error_code is None and not _other_jobs(prepared):
         counts = measure(prepared, failed_only=selection.failed)
         due = Due(counts.rows, new=counts.rows - counts.bad_rows - counts.done_rows)
-    elif fresh and not _readable(_ledger(prepared)):
+    elif fresh and not readable(_ledger(prepared)):
         counts = measure(prepared, all_rows=True)
         due = Due(counts.rows, again=counts.rows - counts.bad_rows)
     else:
@@ -152,22 +147,13 @@ def _weighed(prepared: Prepared, selection: Selection, why: str, consent: Consen
 def _history(prepared: Prepared) -> History | None:
     try:
         return history(prepared)
-    except sqlite3.Error:
+    except LedgerUnreadable:
         return None  # --fresh gets by without
-
-
-def _readable(path: Path) -> bool:
-    try:
-        with closing(connect(path, read_only=True)) as db:
-            db.execute("SELECT 1 FROM runs, outcomes, answers LIMIT 1").fetchall()
-    except sqlite3.Error:
-        return False
-    return True
 
 
 def _other_jobs(prepared: Prepared) -> bool:
     """Whether rows of this input may have been paid for under another job than the last."""
     if not _ledger(prepared).exists():
         return False
-    with closing(connect(_ledger(prepared), read_only=True)) as db:
-        return bool(db.execute("SELECT COUNT(DISTINCT doc_hash) > 1 FROM runs").fetchone()[0])
+    with reading(_ledger(prepared)) as db:
+        return several_jobs(db)

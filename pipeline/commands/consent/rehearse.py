@@ -4,10 +4,8 @@ So what is free is told by the same code that runs: repairs, several chunks, two
 """
 
 import asyncio
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 
 from msgspec import Struct
@@ -22,10 +20,11 @@ from pipeline.engine.row import Extraction
 from pipeline.extraction import requests as planning
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.requests import Plan
-from pipeline.ledger import records
-from pipeline.ledger.ledger import FILE, End, connect, ends
-from pipeline.ledger.records import Answer
-from pipeline.results.manifest import read_manifest
+from pipeline.ledger.files import Connection, reading
+from pipeline.ledger.ledger import FILE
+from pipeline.ledger.queries import End, answer_record, ends, last_doc_hashes
+from pipeline.ledger.records import Answer, answer_from
+from pipeline.results.manifest import Manifest, read_manifest
 from pipeline.schema.arrow import RecordColumn
 from pipeline.types import Reply, Request, Row
 
@@ -40,7 +39,7 @@ def due_rows(prepared: Prepared, selection: Selection, *, afresh: bool, changed:
     kinds: Counter[str] = Counter()
     paid = bytearray()
     ledger = Path(prepared.job.output.path) / FILE
-    with closing(connect(ledger, read_only=True)) as db, asyncio.Runner() as runner:
+    with reading(ledger) as db, asyncio.Runner() as runner:
         earlier = _earlier(prepared, db, afresh=afresh) if afresh or changed else []
         rehearsal = Extraction(prepared, _OnRecord(db), RecordColumn(prepared.model))
         look = _Look(prepared, db, selection, earlier, afresh, rehearsal)
@@ -51,13 +50,12 @@ def due_rows(prepared: Prepared, selection: Selection, *, afresh: bool, changed:
     return Due(kinds.total(), again=kinds["again"], new=kinds["new"], free=kinds["free"]), paid
 
 
-def _earlier(prepared: Prepared, db: sqlite3.Connection, *, afresh: bool) -> list[Plan]:
+def _earlier(prepared: Prepared, db: Connection, *, afresh: bool) -> list[Plan]:
     """The plans that rows may have an outcome under, by hash, and by the columns that their prompts may have named."""
     plan = prepared.plan
-    sql = "SELECT doc_hash FROM runs GROUP BY doc_hash ORDER BY MAX(run) DESC LIMIT ?"
-    hashes = [doc_hash for (doc_hash,) in db.execute(sql, (EARLIER_JOBS,)) if afresh or doc_hash != plan.doc_hash]
-    manifest = read_manifest(Path(prepared.job.output.path)) or {"job": prepared.job.as_dict()}
-    last = planning.parse_template(manifest["job"]["extract"]["prompt"])
+    hashes = [one for one in last_doc_hashes(db, EARLIER_JOBS) if afresh or one != plan.doc_hash]
+    manifest = read_manifest(Path(prepared.job.output.path)) or Manifest(job=prepared.job.as_dict())
+    last = planning.parse_template(manifest.job["extract"]["prompt"])
     templates = {template.other_columns: template for template in (plan.template, last)}
     return [replace(plan, doc_hash=one, template=template) for one in hashes for template in templates.values()]
 
@@ -74,7 +72,7 @@ class _Look(Struct, frozen=True):
     """Tells of rows what a run would do with them: pay for them `again` or as `new`, work out for `free`, or `rest`."""
 
     prepared: Prepared
-    db: sqlite3.Connection
+    db: Connection
     selection: Selection
     earlier: Sequence[Plan]
     afresh: bool
@@ -124,16 +122,15 @@ class _Unpaid(Exception):
 class _OnRecord:
     """An `Ask` that answers what is on record, and calls nobody."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: Connection) -> None:
         self._db = db
 
     def now_s(self) -> float:
         return 0.0  # nothing takes time here
 
     async def ask(self, request: Request, life: RowLife, reusable: Callable[[Answer], bool]) -> Reply:  # noqa: ARG002 (as `Ask` has it)
-        names = ", ".join(records.ANSWER_COLUMNS)
-        values = self._db.execute(f"SELECT {names} FROM answers WHERE key = ?", (request.key,)).fetchone()  # noqa: S608 (own names)
-        if values is None or not reusable(answer := records.answer_from(values)):
+        values = answer_record(self._db, request.key)
+        if values is None or not reusable(answer := answer_from(values[:-1])):
             raise _Unpaid
         return answer.reply
 

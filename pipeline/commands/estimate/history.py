@@ -1,8 +1,6 @@
 """What a ledger's answers tell of those to come: how large each question was by our count, and what it used."""
 
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -12,11 +10,10 @@ from pipeline.commands.estimate.measure import BATCH_ROWS, ENOUGH, Asked, asked,
 from pipeline.documents.chunks import chunk
 from pipeline.extraction import requests as planning
 from pipeline.extraction.prepare import Prepared
-from pipeline.ledger.ledger import FILE, connect
+from pipeline.ledger.files import Connection, reading
+from pipeline.ledger.ledger import FILE
+from pipeline.ledger.queries import MOST_ANSWERED, last_answered
 from pipeline.types import Purpose, Row, Usage
-
-MOST_CALLS = 4000  # the last so many are looked at
-TOKENS = "c.input_tokens, c.cached_input_tokens, c.cache_write_tokens, c.output_tokens, c.reasoning_tokens"
 
 
 class _Question(Struct):
@@ -36,7 +33,7 @@ def history(prepared: Prepared) -> History | None:
     ledger = Path(prepared.job.output.path) / FILE
     if not ledger.exists():
         return None
-    with closing(connect(ledger, read_only=True)) as db:
+    with reading(ledger) as db:
         questions, latencies = _questions(db, prepared.plan.request_hash)
     if len(questions) < ENOUGH:
         return None
@@ -54,21 +51,14 @@ def history(prepared: Prepared) -> History | None:
     return History(tuple(_as_reported(others) if plain else others), own=False, latency_s=middle)
 
 
-def _questions(db: sqlite3.Connection, request_hash: bytes) -> tuple[list[_Question], list[int]]:
-    sql = (
-        f"SELECT c.run, c.row, c.chunk, c.purpose, c.latency_ms, r.doc, {TOKENS} FROM calls c JOIN runs USING (run) "  # noqa: S608 (own names)
-        "LEFT JOIN rows r ON r.row = c.row AND c.run = (SELECT MAX(run) FROM runs) "
-        "WHERE runs.request_hash = ? AND c.http_status = 200 AND c.output_tokens > 0 ORDER BY c.call DESC LIMIT ?"
-    )
+def _questions(db: Connection, request_hash: bytes) -> tuple[list[_Question], list[int]]:
     found: dict[tuple[int, int, int], _Question] = {}
     latencies: list[int] = []
-    for run, row, number, purpose, latency_ms, doc, *tokens in reversed(
-        db.execute(sql, (request_hash, MOST_CALLS)).fetchall()
-    ):
-        question = found.setdefault((run, row, number), _Question(doc, number))
-        question.usages.append((purpose, Usage(*tokens)))
-        if latency_ms is not None:
-            latencies.append(latency_ms)
+    for call in last_answered(db, request_hash, MOST_ANSWERED):
+        question = found.setdefault((call.run, call.row, call.chunk), _Question(call.doc, call.chunk))
+        question.usages.append((call.purpose, call.usage))
+        if call.latency_ms is not None:
+            latencies.append(call.latency_ms)
     return list(found.values()), latencies
 
 

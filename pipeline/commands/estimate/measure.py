@@ -1,6 +1,5 @@
 """The input as an estimate needs it: rows, duplicates, chunks and token counts, in one pass and offline."""
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -9,11 +8,14 @@ from msgspec import Struct
 
 from pipeline.commands.estimate.estimator import Counts
 from pipeline.documents.chunks import chunk
+from pipeline.documents.sources.rows import SeenIds
 from pipeline.documents.token_pool import Cutting, counted
 from pipeline.extraction import requests as planning
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.requests import TEXT, Plan, Template
-from pipeline.ledger.ledger import FILE, connect, ends
+from pipeline.ledger.files import Connection, reading
+from pipeline.ledger.ledger import FILE
+from pipeline.ledger.queries import ends
 from pipeline.types import Request, Row, Status
 
 BATCH_ROWS = 256
@@ -103,11 +105,10 @@ def rows_to_send(
     """The rows that a run, or a retry, would send, a batch at a time; what was passed over is counted in `sums`."""
     ledger = Path(prepared.job.output.path) / FILE
     with ExitStack() as opened:
-        seen = opened.enter_context(closing(sqlite3.connect("", check_same_thread=False)))  # on disk: memory is flat
-        seen.execute("CREATE TABLE docs (doc BLOB PRIMARY KEY) WITHOUT ROWID")
+        seen = opened.enter_context(closing(SeenIds()))
         done = None
         if ledger.exists() and not all_rows:
-            done = opened.enter_context(closing(connect(ledger, read_only=True)))
+            done = opened.enter_context(reading(ledger))
         for rows in prepared.source.batches(BATCH_ROWS):
             yield _to_send(prepared.plan, rows, sums, seen, done, failed_only=failed_only)
 
@@ -116,14 +117,14 @@ def _to_send(
     plan: Plan,
     rows: Sequence[Row],
     sums: Sums,
-    seen: sqlite3.Connection,
-    done: sqlite3.Connection | None,
+    seen: SeenIds,
+    done: Connection | None,
     *,
     failed_only: bool,
 ) -> list[Row]:
     docs = [None if row.problem else planning.doc_key(plan, row) for row in rows]
     ended = ends(done, [doc for doc in docs if doc is not None]) if done is not None else {}
-    wanted = []
+    wanted = {}
     for row, doc in zip(rows, docs, strict=True):
         sums.rows += 1
         if doc is None:
@@ -131,13 +132,12 @@ def _to_send(
             continue
         end = ended.get(doc)
         if (end is None) if not failed_only else (end is not None and end.status == Status.FAILED):
-            if seen.execute("INSERT OR IGNORE INTO docs VALUES (?)", (doc,)).rowcount:
-                wanted.append(row)
-            else:
-                sums.duplicate_rows += 1
+            wanted[row.index] = row, doc.hex()
         else:
             sums.done_rows += 1
-    return wanted
+    repeated = seen.claim([(index, doc) for index, (_, doc) in wanted.items()])
+    sums.duplicate_rows += len(repeated)
+    return [row for index, (row, _) in wanted.items() if index not in repeated]
 
 
 def _add(sums: Sums, question: Asked, others: int, pieces: Sequence[int]) -> None:

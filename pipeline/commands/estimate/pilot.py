@@ -18,8 +18,11 @@ from pipeline.commands.estimate.measure import Sums, other_text, rows_to_send
 from pipeline.engine.feed import Selection
 from pipeline.engine.run import run_job
 from pipeline.engine.session import Host, RunCommand
+from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared
-from pipeline.ledger.ledger import FILE, connect
+from pipeline.ledger.files import reading
+from pipeline.ledger.ledger import FILE
+from pipeline.ledger.queries import last_session_work
 from pipeline.money import from_units
 from pipeline.results.publish import Ended
 
@@ -50,15 +53,27 @@ def pilot(prepared: Prepared, rows: int, environ: Mapping[str, str], host: Host)
         return Piloted(0, on_record, Decimal(0) if prepared.rate is not None else None, None)
     ended = run_job(RunCommand(prepared, REASON, Selection(only_rows=chosen), environ, host=host))
     folder = Path(prepared.job.output.path)
-    with closing(connect(folder / FILE, read_only=True)) as db:
-        session = "(SELECT MAX(session) FROM sessions)"
-        done = db.execute(f"SELECT COUNT(*) FROM outcomes WHERE session = {session}").fetchone()[0]  # noqa: S608 (own words)
-        units = db.execute(f"SELECT COALESCE(SUM(cost_units), 0) FROM calls WHERE session = {session}").fetchone()[0]  # noqa: S608
+    with reading(folder / FILE) as db:
+        done, units = last_session_work(db)
     return Piloted(done, on_record, from_units(units) if prepared.rate is not None else None, ended)
 
 
 def choose(prepared: Prepared, rows: int) -> tuple[frozenset[int], int]:
-    """The places of the rows to run, and how many have an outcome already."""
+    """The places of the rows to run, and how many have an outcome already.
+
+    Raises:
+        JobError: the input cannot be read, or the temporary folder not be written.
+    """
+    try:
+        return _chosen(prepared, rows)
+    except sqlite3.Error as error:
+        raise JobError(
+            f"the sizes of the rows cannot be kept in the temporary folder: {error}. "
+            "Free space there, or point SQLITE_TMPDIR elsewhere"
+        ) from None
+
+
+def _chosen(prepared: Prepared, rows: int) -> tuple[frozenset[int], int]:
     sums = Sums()
     with closing(sqlite3.connect("")) as db:  # on disk: memory is flat
         db.execute("CREATE TABLE sizes (size INTEGER, row INTEGER, PRIMARY KEY (size, row)) WITHOUT ROWID")

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec import Struct
 
+from pipeline.results.manifest import Manifest
 from pipeline.results.write import CALLS, RESULTS
 
 SLICES = 60  # of the time that calls were sent in
@@ -158,5 +158,5 @@ def _conflicts(folder: Path) -> Sequence[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MOST_CONFLICTS]
 
 
-def rows_by_status(manifest: Mapping[str, Any]) -> list[tuple[str, int]]:
-    return [(name, manifest["rows"][name]) for name in ("ok", "failed", "pending")]
+def rows_by_status(manifest: Manifest) -> list[tuple[str, int]]:
+    return [(name, getattr(manifest.rows, name)) for name in ("ok", "failed", "pending")]

@@ -3,14 +3,13 @@
 import base64
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
 from importlib.resources import files
-from typing import Any
 
 from pipeline.commands.report import charts
 from pipeline.commands.report.figures import Figures, Group, Spread, rows_by_status
 from pipeline.commands.report.rows import Shown, ShownRow
 from pipeline.commands.report.words import escape, milliseconds, short, usd
+from pipeline.results.manifest import Manifest
 from pipeline.telemetry.snapshot import waited_for
 from pipeline.text import duration
 
@@ -31,14 +30,14 @@ EXAMPLES = 3
 Again = Callable[[str], str]
 
 
-def page(manifest: Mapping[str, Any], figures: Figures, shown: Shown, again: Again) -> str:
+def page(manifest: Manifest, figures: Figures, shown: Shown, again: Again) -> str:
     """`manifest` is run.json; `again` makes the command that does a verb on this run."""
     style, script = _asset("report.css"), _asset("report.js")
     policy = (
         f"default-src 'none'; style-src 'sha256-{_hash(style)}'; script-src 'sha256-{_hash(script)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    name = escape(manifest["job"]["name"])
+    name = escape(manifest.job["name"])
     sections = [
         _head(manifest, again),
         _cards(manifest, figures),
@@ -70,27 +69,27 @@ def _hash(text: str) -> str:
 # ── sections ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _head(manifest: Mapping[str, Any], again: Again) -> str:
-    job, rows = manifest["job"], manifest["rows"]
-    reason = f" ({escape(manifest['reason'])})" if manifest["reason"] else ""
-    total = rows["total"] or 1
-    took = "" if manifest["seconds"] is None else f" in {duration(manifest['seconds'])}"
+def _head(manifest: Manifest, again: Again) -> str:
+    job, rows = manifest.job, manifest.rows
+    reason = f" ({escape(manifest.reason)})" if manifest.reason else ""
+    total = rows.total or 1
+    took = "" if manifest.seconds is None else f" in {duration(manifest.seconds)}"
     keys = "".join(
         f'<span class="key {name}">{count:,} {name} <span class="quiet">{count / total:.1%}</span></span>'
         for name, count in rows_by_status(manifest)
     )
     return (
         f'<header><h1>{escape(job["name"])}</h1><button id="theme" type="button">Light or dark</button></header>\n'
-        f'<p><span class="state {escape(manifest["state"])}">{escape(manifest["state"])}{reason}</span> '
+        f'<p><span class="state {escape(manifest.state)}">{escape(manifest.state)}{reason}</span> '
         f'<span class="quiet">{escape(job["model"]["name"])} by {escape(job["model"]["provider"])} · '
-        f"{escape(manifest['started_at'][:19].replace('T', ' '))} UTC{took}</span></p>\n"
+        f"{escape(manifest.started_at[:19].replace('T', ' '))} UTC{took}</span></p>\n"
         f"{_share(manifest)}<p>{keys}</p>\n{_next_step(manifest, again)}"
     )
 
 
-def _share(manifest: Mapping[str, Any]) -> str:
+def _share(manifest: Manifest) -> str:
     """The bar of ok, failed and pending, as SVG: the policy allows no inline style."""
-    total, x, parts = manifest["rows"]["total"] or 1, 0.0, []
+    total, x, parts = manifest.rows.total or 1, 0.0, []
     for name, count in rows_by_status(manifest):
         width = 1000 * count / total
         kind = {"ok": "ok", "failed": "bad", "pending": "waiting"}[name]
@@ -103,11 +102,11 @@ def _share(manifest: Mapping[str, Any]) -> str:
     )
 
 
-def _next_step(manifest: Mapping[str, Any], again: Again) -> str:
-    rows = manifest["rows"]
-    if rows["pending"]:
+def _next_step(manifest: Manifest, again: Again) -> str:
+    rows = manifest.rows
+    if rows.pending:
         return f"<p>To go on from here:</p>{_command(again('run'))}"
-    if rows["failed"]:
+    if rows.failed:
         return f"<p>To run only the failed rows again:</p>{_command(again('retry'))}"
     return ""
 
@@ -116,18 +115,18 @@ def _command(line: str) -> str:
     return f'<code class="command">{escape(line)}</code>\n'
 
 
-def _cards(manifest: Mapping[str, Any], figures: Figures) -> str:
-    rows, tokens = manifest["rows"], manifest["tokens"]
-    cost = None if manifest["cost_usd"] is None else Decimal(manifest["cost_usd"])
-    each = "" if cost is None or not rows["ok"] else f"{usd(cost / rows['ok'])} for each row that is ok"
-    cached = tokens["cached_input_tokens"]
+def _cards(manifest: Manifest, figures: Figures) -> str:
+    rows, tokens = manifest.rows, manifest.tokens
+    cost = manifest.cost_usd
+    each = "" if cost is None or not rows.ok else f"{usd(cost / rows.ok)} for each row that is ok"
+    cached = tokens.cached_input_tokens
     cards = [
         ("Cost", "unknown" if cost is None else usd(cost), each),
         ("Lost on failures", usd(figures.wasted_usd), "paid for rows that failed in the end"),
-        ("Input tokens", f"{tokens['input_tokens']:,}", f"{cached:,} of them from a cache"),
-        ("Output tokens", f"{tokens['output_tokens']:,}", f"{tokens['reasoning_tokens']:,} of them reasoning"),
-        ("Calls", f"{manifest['calls']:,}", f"{manifest['rate_limited']:,} answered 429 and waited out"),
-        ("Repairs", f"{manifest['repairs']:,}", f"{manifest.get('repaired_rows', 0):,} rows were mended by them"),
+        ("Input tokens", f"{tokens.input_tokens:,}", f"{cached:,} of them from a cache"),
+        ("Output tokens", f"{tokens.output_tokens:,}", f"{tokens.reasoning_tokens:,} of them reasoning"),
+        ("Calls", f"{manifest.calls:,}", f"{manifest.rate_limited:,} answered 429 and waited out"),
+        ("Repairs", f"{manifest.repairs:,}", f"{manifest.repaired_rows:,} rows were mended by them"),
     ]
     return f'<div class="cards">{"".join(_card(*card) for card in cards)}</div>\n'
 
@@ -136,12 +135,12 @@ def _card(title: str, value: str, note: str) -> str:
     return f'<div class="card"><h3>{title}</h3><b>{value}</b><span class="quiet">{note}</span></div>'
 
 
-def _time(manifest: Mapping[str, Any], figures: Figures) -> str:
+def _time(manifest: Manifest, figures: Figures) -> str:
     if not figures.slices:
         return ""
-    limit = manifest["job"]["limits"]["requests_per_minute"]
+    limit = manifest.job["limits"]["requests_per_minute"]
     calls = charts.over_time(figures.slices, figures.slice_s, limit)
-    waited = waited_for(manifest.get("waited_share") or {})
+    waited = waited_for(manifest.waited_share)
     why = f'<p class="quiet">Calls waited for: {escape(waited)}</p>' if waited else ""
     keys = (
         '<p><span class="key ok">answered</span><span class="key failed">failed</span>'
@@ -196,8 +195,8 @@ def _group_table(title: str, groups: Iterable[Group]) -> str:
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
 
 
-def _failures(manifest: Mapping[str, Any], shown: Shown, again: Again) -> str:
-    by_code: Mapping[str, int] = manifest["failed_by_code"]
+def _failures(manifest: Manifest, shown: Shown, again: Again) -> str:
+    by_code: Mapping[str, int] = manifest.failed_by_code
     if not by_code:
         return ""
     causes = []
@@ -270,13 +269,13 @@ def _row(row: ShownRow) -> str:
     )
 
 
-def _about(manifest: Mapping[str, Any]) -> str:
+def _about(manifest: Manifest) -> str:
     facts = [
-        ("Job file", manifest["job"]["file"]),
-        ("Input", manifest["job"]["input"]["path"]),
-        ("Prompt version", manifest["job"]["prompt_version"] or "–"),
-        ("Prices", manifest["price_table"]),
-        ("Schema", manifest["schema_hash"]),
+        ("Job file", manifest.job["file"]),
+        ("Input", manifest.job["input"]["path"]),
+        ("Prompt version", manifest.job["prompt_version"] or "–"),
+        ("Prices", manifest.price_table),
+        ("Schema", manifest.schema_hash),
     ]
     lines = "".join(f'<tr><td>{name}</td><td class="word">{escape(value)}</td></tr>' for name, value in facts)
     return f'<h2>What this was made from</h2><div class="scroll"><table>{lines}</table></div>\n'

@@ -4,7 +4,6 @@ Figures come from Arrow, batch by batch; the table of rows is bounded. Everythin
 the page may load and send nothing (its Content-Security-Policy).
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ def report(folder: Path, target: Path | None = None) -> dict[str, Any]:
     figures: Figures = figures_of(folder)
     rows: Shown = shown_rows(folder, manifest)
     path = target or folder / REPORT
-    job, flags = manifest["job"]["file"], flags_of(manifest["job"])
+    job, flags = manifest.job["file"], flags_of(manifest.job)
     text = page(manifest, figures, rows, lambda verb: command_line(verb, job, flags))
     temporary = path.with_name(f".{path.name}.tmp")
     try:
@@ -41,8 +40,9 @@ def report(folder: Path, target: Path | None = None) -> dict[str, Any]:
         temporary.replace(path)
     except OSError as error:
         raise JobError(f"{path}: cannot be written: {error.strerror}") from None
-    return {"report": str(path), "bytes": path.stat().st_size, "rows_shown": len(rows.rows), "rows": _total(manifest)}
-
-
-def _total(manifest: Mapping[str, Any]) -> int:
-    return int(manifest["rows"]["total"])
+    return {
+        "report": str(path),
+        "bytes": path.stat().st_size,
+        "rows_shown": len(rows.rows),
+        "rows": manifest.rows.total,
+    }

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from pipeline.documents.sources.source import Source
 from pipeline.errors import JobError
 from pipeline.job.settings import Input
+from pipeline.results.manifest import Manifest
 from pipeline.results.write import RESULTS
 
 MOST_OF_CODE = 60  # failed rows of one error_code
@@ -50,14 +51,14 @@ class Shown(Struct, frozen=True):
     why_no_text: str | None
 
 
-def shown_rows(folder: Path, manifest: Mapping[str, Any]) -> Shown:
+def shown_rows(folder: Path, manifest: Manifest) -> Shown:
     rows = _chosen(folder)
     try:
         texts, why = _texts(manifest, {row.row for row in rows})
     except (JobError, OSError, KeyError, ValueError, TypeError) as error:
         texts, why = {}, f"the input cannot be read any more: {error}"
     with_texts = tuple(replace(row, text=texts.get(row.row)) for row in rows)
-    return Shown(with_texts, manifest["rows"]["total"], why)
+    return Shown(with_texts, manifest.rows.total, why)
 
 
 def _chosen(folder: Path) -> list[ShownRow]:
@@ -118,10 +119,10 @@ def _shown(line: Mapping[str, Any]) -> ShownRow:
     )
 
 
-def _texts(manifest: Mapping[str, Any], wanted: set[int]) -> tuple[dict[int, str], str | None]:
-    job = manifest["job"]
+def _texts(manifest: Manifest, wanted: set[int]) -> tuple[dict[int, str], str | None]:
+    job = manifest.job
     source = Source(Input(**{**job["input"], "keep": tuple(job["input"]["keep"])}), (), job["limit_rows"])
-    if source.fingerprint() != manifest["input_fingerprint"]:
+    if source.fingerprint() != manifest.input_fingerprint:
         return {}, "the input has changed since the run"
     texts: dict[int, str] = {}
     most = max(wanted, default=-1)

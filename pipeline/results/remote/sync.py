@@ -5,10 +5,8 @@ of them. A run on another machine takes up from the last snapshot. What was answ
 machine that died: it is paid for again, or comes back when that machine runs again, whose ledger is then folded in.
 """
 
-import sqlite3
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -17,10 +15,11 @@ from typing import Self
 from msgspec.structs import replace
 
 from pipeline.console import say
-from pipeline.errors import JobError, LedgerError
+from pipeline.errors import JobError, LedgerError, LedgerUnreadable
 from pipeline.job.settings import Job, Output
+from pipeline.ledger.files import copied, damage, fold_log
 from pipeline.ledger.fold import fold_in
-from pipeline.ledger.ledger import FILE, connect
+from pipeline.ledger.ledger import FILE
 from pipeline.ledger.lock import FolderLock, held
 from pipeline.money import from_units
 from pipeline.results.remote.lease import LEASE_S, Lease
@@ -57,7 +56,7 @@ def mirrored(url: str, environ: Mapping[str, str]) -> Path:
         if held(mirror.home) is None:
             with FolderLock(mirror.home, "looking"):
                 _take_up(mirror, objects)
-    except (StoreFailed, LedgerError, sqlite3.Error) as error:
+    except (StoreFailed, LedgerError, LedgerUnreadable) as error:
         raise JobError(f"{url}: {error}") from None
     return mirror.folder
 
@@ -86,7 +85,7 @@ class RemoteOutput:
         try:
             self._lease.take()
             _take_up(self._mirror, self._objects)
-        except (StoreFailed, sqlite3.Error) as error:
+        except (StoreFailed, LedgerUnreadable) as error:
             self._lock.__exit__(None, None, None)
             raise JobError(f"{self._mirror.url}: {error}") from None
         except BaseException:
@@ -111,7 +110,7 @@ class RemoteOutput:
         else:
             try:
                 self._upload()
-            except (StoreFailed, sqlite3.Error, OSError) as failed:
+            except (StoreFailed, LedgerUnreadable, OSError) as failed:
                 self.problem = str(failed)
             self._lease.release()
         self._lock.__exit__(kind, error, trace)
@@ -122,7 +121,7 @@ class RemoteOutput:
                 return
             try:
                 self._upload()
-            except (StoreFailed, sqlite3.Error, OSError) as error:
+            except (StoreFailed, LedgerUnreadable, OSError) as error:
                 say("warning", f"no snapshot of this run could be uploaded; it goes on: {error}")
 
     def _upload(self) -> None:
@@ -137,7 +136,7 @@ class RemoteOutput:
                 mirror.knows(name, self._objects.write(name, path))
                 continue
             copy = mirror.home / ".snapshot.sqlite"
-            _copied(path, copy)
+            copied(path, copy)
             mirror.knows(name, self._objects.write(name, copy))
             copy.unlink()
 
@@ -146,13 +145,6 @@ def _has_log(path: Path) -> bool:
     """Whether what was written last may be beside the file and not yet in it."""
     log = path.with_name(f"{path.name}-wal")
     return path.name == FILE and log.exists() and log.stat().st_size > 0
-
-
-def _copied(path: Path, target: Path) -> None:
-    """A ledger as one consistent file, also while it is written."""
-    target.unlink(missing_ok=True)
-    with closing(connect(path, read_only=True)) as db, closing(sqlite3.connect(target)) as copy:
-        db.backup(copy)
 
 
 def _take_up(mirror: Mirror, objects: Objects) -> None:
@@ -167,26 +159,20 @@ def _take_up(mirror: Mirror, objects: Objects) -> None:
         if stamp is None:
             continue
         if name == FILE:
-            _check(fetched, mirror.url)
+            if (told := damage(fetched)) is not None:
+                way_out = "Restore an older version of it, or run with --fresh"
+                raise StoreFailed(f"{mirror.url}/{FILE} is damaged ({told}). {way_out}")
             _replace_ledger(mirror, fetched)
         else:
             fetched.replace(mirror.folder / name)
         mirror.knows(name, stamp)
 
 
-def _check(path: Path, url: str) -> None:
-    with closing(sqlite3.connect(path)) as db:
-        (told,) = db.execute("PRAGMA quick_check").fetchone()
-    if told != "ok":
-        raise StoreFailed(f"{url}/{FILE} is damaged ({told}). Restore an older version of it, or run with --fresh")
-
-
 def _replace_ledger(mirror: Mirror, fetched: Path) -> None:
     ours = mirror.folder / FILE
     if ours.exists():
         kept = ours.with_name(f"ledger-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.sqlite")
-        with closing(connect(ours)) as db:
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        fold_log(ours)
         ours.rename(kept)
         folded = fold_in(kept, fetched)
         if folded.answers or folded.calls:

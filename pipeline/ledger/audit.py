@@ -1,0 +1,69 @@
+"""What `verify` asks of a ledger's tables: whether every record is whole, and what the published files are to say."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from pipeline.ledger.files import Connection
+from pipeline.ledger.records import ANSWER_COLUMNS, CALL_COLUMNS, OUTCOME_COLUMNS
+from pipeline.ledger.schema import checksum_of
+
+CHECKED = {"outcomes": OUTCOME_COLUMNS, "answers": ANSWER_COLUMNS, "calls": CALL_COLUMNS}
+
+
+def damaged(db: Connection) -> Iterator[tuple[str, Any]]:
+    """(table, first column) of every record whose checksum is not its own."""
+    crc_of = checksum_of(db)
+    for table, columns in CHECKED.items():
+        for *values, found in db.execute(f"SELECT {', '.join(columns)}, crc FROM {table}"):  # noqa: S608 (own names)
+            if crc_of(*values) != found:
+                yield table, values[0]
+
+
+def row_ends(db: Connection) -> Iterator[tuple[str, bool, str | None, str | None]]:
+    """(id, whether it cannot be used, status, error_code) of all rows, in order."""
+    return db.execute(
+        "SELECT r.id, r.problem IS NOT NULL, o.status, o.error_code FROM rows r "
+        "LEFT JOIN outcomes o ON o.doc = r.doc ORDER BY r.row"
+    )
+
+
+def row_records(db: Connection) -> Iterator[tuple[int, list[str]]]:
+    """(row, its records as JSON texts) of all rows that are ok, in order."""
+    sql = "SELECT r.row, o.records FROM rows r JOIN outcomes o ON o.doc = r.doc WHERE o.status = 'ok' ORDER BY r.row"
+    return ((row, json.loads(text)) for row, text in db.execute(sql))
+
+
+def call_twice(db: Connection) -> str | None:
+    """The id of a call that stands twice, if any does."""
+    twice = db.execute("SELECT request_id FROM calls GROUP BY request_id HAVING COUNT(*) > 1 LIMIT 1").fetchone()
+    return twice[0] if twice else None
+
+
+def last_calls(db: Connection, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """(*columns, cost_units) of the last run's calls, in order; only those of rows that the input still has."""
+    return db.execute(
+        f"SELECT {', '.join(columns)}, cost_units FROM calls WHERE run = (SELECT MAX(run) FROM runs) "  # noqa: S608 (own names)
+        "AND row <= (SELECT MAX(row) FROM rows) ORDER BY call"
+    )
+
+
+class LastSession(Struct, frozen=True):
+    """How the last session ended, if it did, and what the last run was of."""
+
+    state: str
+    reason: str | None
+    in_flight: int
+    input_fingerprint: str
+
+
+def last_session(db: Connection) -> LastSession:
+    state, reason = db.execute("SELECT state, reason FROM sessions ORDER BY session DESC LIMIT 1").fetchone() or (
+        "running",
+        None,
+    )
+    flying = db.execute("SELECT COUNT(*) FROM sends").fetchone()[0]
+    (prints,) = db.execute("SELECT input_fingerprint FROM runs ORDER BY run DESC LIMIT 1").fetchone()
+    return LastSession(state, reason, flying, prints)
