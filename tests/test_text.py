@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from pipeline.ledger.records import storable
 from pipeline.text import did_you_mean, nearest, repaired
 
-
 PIECES = st.sampled_from(["a", "ü", "😀", "\ufeff", "\ud83d", "\ude00", "\udfff", "\x00"])
 
 
