@@ -53,7 +53,6 @@ class Admission:
         self._new: Queue = OrderedDict()
         self._aside: Asides[Turn, Asked] = Asides()
         self._paused: set[asyncio.Future[None]] = set()
-        self._draining: list[asyncio.Future[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._firm = False  # nothing but time lets the head of the queue go
@@ -138,21 +137,10 @@ class Admission:
             timer.cancel()
         self._raise_if_stopped()
 
-    async def drained(self) -> None:
-        """Until nothing is in flight."""
-        while self.in_flight:
-            empty: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._draining.append(empty)
-            await empty
-
     # ── what happened ───────────────────────────────────────────────────────────────────────────────────────────
 
     def settle(self, ticket: Ticket, used: Used | None) -> None:
         self._governor.settle(ticket, used, self._clock())
-        if not self.in_flight:
-            for empty in self._draining:
-                _wake(empty)
-            self._draining.clear()
         self._aside.call_back(ticket.need.tenant)
         self._nudge()
 

@@ -20,7 +20,7 @@ from pipeline.ledger import records, schema
 from pipeline.ledger.files import connect, keep_beside, preallocate, unusable
 from pipeline.ledger.key_filter import Keys
 from pipeline.ledger.lock import FolderLock, require_local, who
-from pipeline.ledger.queries import LAST_RUN, End, answered, ends, last_hashes
+from pipeline.ledger.queries import LAST_RUN, End, ends, last_hashes
 from pipeline.ledger.records import Answer, Call, RowEntry, Send
 from pipeline.ledger.writer import Writer
 from pipeline.types import AttemptCode, Outcome, Reply, Usage
@@ -29,7 +29,7 @@ FILE = "ledger.sqlite"
 ANSWERS_PER_ROW = 4  # on record for each row of the input: with more, looking some up is cheaper than reading all
 TURNS = ".turns"  # by which processes of one run take turns at writing
 
-__all__ = ["FILE", "End", "Ledger", "answered", "connect", "ends", "last_hashes"]
+__all__ = ["FILE", "End", "Ledger", "connect", "ends", "last_hashes"]
 
 
 def _insert(table: str, columns: Sequence[str], extra: str = "", verb: str = "INSERT") -> str:

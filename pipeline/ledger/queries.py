@@ -1,4 +1,4 @@
-"""Questions to a ledger that need no session: how contents ended, what is answered or damaged, which job was last."""
+"""Questions to a ledger that need no session: how contents ended, what is damaged, which job was last."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,6 @@ from pipeline.ledger.records import ANSWER_COLUMNS, CALL_COLUMNS, OUTCOME_COLUMN
 from pipeline.ledger.schema import checksum_of
 
 CHECKED = {"outcomes": OUTCOME_COLUMNS, "answers": ANSWER_COLUMNS, "calls": CALL_COLUMNS}
-KEYS_AT_ONCE = 500
 LAST_RUN = "SELECT run, request_hash, doc_hash, input_fingerprint FROM runs ORDER BY run DESC LIMIT 1"
 
 
@@ -30,16 +29,6 @@ def ends(db: sqlite3.Connection, docs: Sequence[bytes]) -> dict[bytes, End]:
     marks = ", ".join("?" * len(docs))
     sql = f"SELECT doc, status, session, error_code FROM outcomes WHERE doc IN ({marks})"  # noqa: S608 (question marks)
     return {doc: End(*rest) for doc, *rest in db.execute(sql, docs)}
-
-
-def answered(db: sqlite3.Connection, keys: Sequence[bytes]) -> int:
-    """How many of these requests have an answer on record."""
-    found = 0
-    for start in range(0, len(keys), KEYS_AT_ONCE):
-        some = keys[start : start + KEYS_AT_ONCE]
-        sql = f"SELECT COUNT(*) FROM answers WHERE key IN ({', '.join('?' * len(some))})"  # noqa: S608 (question marks)
-        found += db.execute(sql, some).fetchone()[0]
-    return found
 
 
 def last_hashes(path: Path) -> tuple[bytes, bytes] | None:
