@@ -19,9 +19,10 @@ from pipeline.documents.sources.source import Source
 from pipeline.engine.call import Caller, RowLife
 from pipeline.engine.feed import Selection, chosen, work_of
 from pipeline.engine.row import Extraction
-from pipeline.extraction import requests as planning
+from pipeline.extraction.hashing import doc_key
+from pipeline.extraction.plan import Plan
 from pipeline.extraction.prepare import Prepared
-from pipeline.extraction.requests import Plan
+from pipeline.extraction.template import parse_template
 from pipeline.ledger import records
 from pipeline.ledger.ledger import FILE, End, connect, ends
 from pipeline.ledger.records import Answer
@@ -57,7 +58,7 @@ def _earlier(prepared: Prepared, db: sqlite3.Connection, *, afresh: bool) -> lis
     sql = "SELECT doc_hash FROM runs GROUP BY doc_hash ORDER BY MAX(run) DESC LIMIT ?"
     hashes = [doc_hash for (doc_hash,) in db.execute(sql, (EARLIER_JOBS,)) if afresh or doc_hash != plan.doc_hash]
     manifest = read_manifest(Path(prepared.job.output.path)) or {"job": prepared.job.as_dict()}
-    last = planning.parse_template(manifest["job"]["extract"]["prompt"])
+    last = parse_template(manifest["job"]["extract"]["prompt"])
     templates = {template.other_columns: template for template in (plan.template, last)}
     return [replace(plan, doc_hash=one, template=template) for one in hashes for template in templates.values()]
 
@@ -84,7 +85,7 @@ class _Look(Struct, frozen=True):
         plan, docs = self.prepared.plan, {}
         for row in rows:
             if row.problem is None:
-                docs[row.index] = planning.doc_key(plan, row)
+                docs[row.index] = doc_key(plan, row)
         ended = {} if self.afresh else ends(self.db, list(docs.values()))
         had = self._had([row for row in rows if row.index in docs])
         kinds = []
@@ -103,7 +104,7 @@ class _Look(Struct, frozen=True):
         """Of these rows, those with an outcome under an earlier job."""
         had: set[int] = set()
         for plan in self.earlier:
-            docs = [planning.doc_key(plan, row) for row in rows]
+            docs = [doc_key(plan, row) for row in rows]
             found = ends(self.db, docs)
             had |= {row.index for row, doc in zip(rows, docs, strict=True) if doc in found}
         return had
