@@ -15,6 +15,7 @@ from scripted_server import serving
 from pipeline.cli import main
 from pipeline.documents.chunks import chunk
 from pipeline.extraction import requests as planning
+from pipeline.extraction.hashing import doc_key
 from pipeline.extraction.prepare import prepare
 from pipeline.job.file import load, resolve
 from pipeline.types import Chunk, Row, Turn
@@ -53,7 +54,7 @@ def hashes_of_job(name):
     rows = [row for batch in prepared.source.batches() for row in batch if row.problem is None][:3]
     for row in rows:
         first = chunk(row.text, prepared.counter, plan.chunk_tokens, plan.overlap_tokens)[0]
-        found.append([planning.doc_key(plan, row).hex(), planning.extract_request(plan, row, first).key.hex()])
+        found.append([doc_key(plan, row).hex(), planning.extract_request(plan, row, first).key.hex()])
     return [plan.request_hash.hex(), plan.doc_hash.hex(), *found]
 
 
@@ -86,7 +87,7 @@ def keys_of_requests():
     asked = planning.extract_request(plan, row, one, "So far.")
     repair = planning.repair_request(plan, asked, (*asked.turns, Turn("assistant", "{}"), Turn("user", "No.")), 5)
     requests = {
-        "content": planning.doc_key(plan, row),
+        "content": doc_key(plan, row),
         "extract": asked.key,
         "repair": repair.key,
         "raised": planning.raised_request(plan, asked).key,

@@ -101,11 +101,8 @@ class Governor:
         """The next alert that is due: the share of a cap that budget.alert_at names is spent."""
         return self.money.alert()
 
-    def wait(self, need: Need, now_s: float) -> Wait:
-        """How long, and for what; a reading."""
-        return self._wait(need, self._dimensions.charges.reserve(need), now_s)
-
     def _wait(self, need: Need, reserved: Amounts, now_s: float) -> Wait:
+        """How long, and for what; a reading."""
         if not self.money.run.affords(need.usd):
             return FOR_BUDGET
         if self.full:
@@ -148,17 +145,6 @@ class Governor:
         self._probes += probe
         self.money.reserve(need.tenant, need.usd)
         return Ticket(need, held, probe)
-
-    def take(self, need: Need, now_s: float) -> Ticket:
-        """Admit what `wait` let go.
-
-        Raises:
-            ValueError: it has to wait; nothing has changed.
-        """
-        ticket = self.offer(need, now_s)
-        if isinstance(ticket, Wait):
-            raise ValueError(f"{need!r} was taken while it has to wait: {ticket!r}")  # noqa: TRY004 (of its value)
-        return ticket
 
     def finish(self, ticket: Ticket, report: Report, now_s: float) -> None:
         """All that the end of a call tells, in the one order that it may be told in.
@@ -223,10 +209,6 @@ class Governor:
             self._gate.hold(until_s)
         elif hint_s is None:
             self._gate.back_off(now_s, jitter)
-
-    def hold(self, until_s: float) -> None:
-        """Nothing is sent before this; never shortened."""
-        self._gate.hold(until_s)
 
     def hint(self, retry_after_s: float | None, now_s: float) -> None:
         """A Retry-After seen on any answer."""

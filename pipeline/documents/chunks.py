@@ -112,12 +112,6 @@ def chunk(text: str, counter: Counter, max_tokens: int, overlap_tokens: int = 0,
     return chunks
 
 
-def fits(text: str, counter: Counter, max_tokens: int) -> bool:
-    """Whether `text` has at most `max_tokens` tokens; free when it has no more bytes than that."""
-    clean = repaired(text)
-    return _surely_fits(clean, max_tokens) or counter.count(clean) <= max_tokens
-
-
 def rough_tokens(text: str) -> int:
     """An estimate without a tokenizer, within about a third either way on prose, invoices and Chinese; at least 1."""
     size = len(text) if text.isascii() else len(text.encode(errors="replace"))

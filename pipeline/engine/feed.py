@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from pipeline.documents.chunks import chunk
-from pipeline.extraction import requests as planning
+from pipeline.extraction.hashing import doc_key
 from pipeline.extraction.prepare import Prepared
 from pipeline.ledger.ledger import End, connect, ends
 from pipeline.ledger.records import RowEntry
@@ -92,7 +92,7 @@ def _batch(
 ) -> Batch:
     plan = prepared.plan
     batch = Batch(read=len(rows))
-    keyed = [(row, None if row.problem else planning.doc_key(plan, row)) for row in rows]
+    keyed = [(row, None if row.problem else doc_key(plan, row)) for row in rows]
     if share is not None:
         keyed = [(row, doc) for row, doc in keyed if share.mine(row, doc)]
     ended = ends_of([doc for _, doc in keyed if doc is not None])

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 from pydantic import BaseModel, ValidationError
 
-from pipeline.extraction.validate import Invalid, _told, raised
+from pipeline.extraction.validate import Invalid, errors_of, raised
 
 
 class Merged(Struct, frozen=True):
@@ -35,7 +35,7 @@ def merge(model: type[BaseModel], rule: str, records: Sequence[BaseModel], *, ov
         merged = _again(model, json.dumps(whole)).model_dump_json()
         return Merged(merged, tuple(conflicts) if rule == "auto" else ())
     except ValidationError as error:
-        return Invalid(tuple(f"merged record: {one}" for one in _told(error)))
+        return Invalid(tuple(f"merged record: {one}" for one in errors_of(error)))
     except (Exception, SystemExit) as error:  # noqa: BLE001 (the user's code may raise anything; it is the cause)
         name = "a validator" if own is None else "merge_chunks"
         return Invalid((f"merged record: {name} of {model.__name__} raised {raised(error)}",))

@@ -16,7 +16,9 @@ from pipeline.documents.tokens import counter_for
 from pipeline.errors import JobError
 from pipeline.extraction import overhead
 from pipeline.extraction import requests as planning
-from pipeline.extraction.requests import Plan, Template
+from pipeline.extraction.hashing import doc_hash, request_hash
+from pipeline.extraction.plan import Plan
+from pipeline.extraction.template import TEXT, Template, parse_template
 from pipeline.job.settings import Job
 from pipeline.money import Rate
 from pipeline.schema import shape as schemas
@@ -137,8 +139,8 @@ def require_affordable(prepared: Prepared) -> None:
 
 
 def _template(job: Job) -> Template:
-    template = planning.parse_template(job.extract.prompt)
-    if planning.TEXT not in template.columns:
+    template = parse_template(job.extract.prompt)
+    if TEXT not in template.columns:
         raise JobError(
             f"{job.file}: extract.prompt has no {{text}}, so the document would not be sent. "
             f'Write for example:  prompt = "Extract the record.\\n\\n{{text}}"'
@@ -166,7 +168,7 @@ def _plan(job: Job, shaped: Shaped, template: Template, counter: Counter, source
             f"{job.model.name} leaves (window {limits.context_tokens}, output {job.model.max_output_tokens}, "
             f"prompt and schema {fixed_tokens})"
         )
-    request = planning.request_hash(job, shaped.shape)
+    request = request_hash(job, shaped.shape)
     plan = Plan(
         system=job.extract.system,
         template=template,
@@ -177,7 +179,7 @@ def _plan(job: Job, shaped: Shaped, template: Template, counter: Counter, source
         chunk_tokens=job.chunks.max_tokens or room,
         overlap_tokens=job.chunks.overlap_tokens,
         request_hash=request,
-        doc_hash=planning.doc_hash(request, job, source_hash),
+        doc_hash=doc_hash(request, job, source_hash),
         two_step=job.extract.mode == "two_step",
         reading_system=f"{job.extract.system}\n\n{planning.READ}\n{schema_text}".strip(),
         summary_tokens=summary_tokens,

@@ -49,13 +49,26 @@ def check(model: type[BaseModel], restore: Restore | None, text: str) -> Valid |
             record = model.model_validate_json(json.dumps(data, default=_as_digits))
         return Valid(record, record.model_dump_json())
     except ValidationError as error:
-        return Invalid(_told(error))
+        return Invalid(errors_of(error))
     except json.JSONDecodeError as error:
         return Invalid((f"the answer is not valid JSON: {error.msg} at character {error.pos}",))
     except RecursionError:
         return Invalid(("the answer is nested too deeply",))
     except (Exception, SystemExit) as error:  # noqa: BLE001 (the user's validators may raise anything; it is the cause)
         return Invalid((f"a validator of {model.__name__} raised {raised(error)}",))
+
+
+def errors_of(error: ValidationError) -> tuple[str, ...]:
+    """What is wrong with a record, as people and models are told."""
+    found = error.errors(include_url=False, include_context=False)
+    told = []
+    for one in found[:MOST_ERRORS]:
+        path = _short(".".join(map(str, one["loc"]))) or "the record"
+        got = f" (got {_short(repr(one['input']))})" if one["type"] != "missing" else ""
+        told.append(f"{path}: {_short(one['msg'], MOST_MESSAGE_CHARS)}{got}")
+    if len(found) > MOST_ERRORS:
+        told.append(f"and {len(found) - MOST_ERRORS} more")
+    return tuple(told)
 
 
 def raised(error: BaseException) -> str:
@@ -80,18 +93,6 @@ def _unfenced(text: str) -> str:
     text = text.lstrip("\ufeff")
     found = FENCE.match(text)
     return found.group(1) if found else text
-
-
-def _told(error: ValidationError) -> tuple[str, ...]:
-    found = error.errors(include_url=False, include_context=False)
-    told = []
-    for one in found[:MOST_ERRORS]:
-        path = _short(".".join(map(str, one["loc"]))) or "the record"
-        got = f" (got {_short(repr(one['input']))})" if one["type"] != "missing" else ""
-        told.append(f"{path}: {_short(one['msg'], MOST_MESSAGE_CHARS)}{got}")
-    if len(found) > MOST_ERRORS:
-        told.append(f"and {len(found) - MOST_ERRORS} more")
-    return tuple(told)
 
 
 def _short(text: str, most_chars: int = SHOWN_CHARS) -> str:

@@ -1,31 +1,41 @@
-"""Reading JSON that may hold anything, without raising: what is not of the right type counts as missing. Pure."""
+"""JSON that may hold anything, read and written without raising: what is not of the right type is missing. Pure."""
 
 import json
-import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import orjson
 
-LONG_NUMBER = re.compile(rb"\d{16}")
+EXACT_DIGITS = 17  # a longer number may lose some of them as a float, or be no 64-bit integer
+LONG_NUMBER = b"0" * (EXACT_DIGITS + 1)
+AS_ZEROS = bytes(ord("0") if byte in b"0123456789." else 0 for byte in range(256))
 
 
 def parsed(data: bytes) -> object:
-    """None for what is no JSON. Whole numbers stay exact: orjson reads those of more than 64 bits as floats."""
+    """None for what is no JSON. Numbers keep all their digits: an answer may be JSON within its body."""
     try:
         value: object = orjson.loads(data)
-        return json.loads(data) if LONG_NUMBER.search(data) else value
+        if LONG_NUMBER not in data.translate(AS_ZEROS):  # several times as fast as a regular expression
+            return value
+        return json.loads(data, parse_float=Decimal, parse_int=_whole)
     except orjson.JSONDecodeError:
         return None
-    except (ValueError, RecursionError):  # more digits, or levels, than Python reads
+    except (ArithmeticError, RecursionError):  # an exponent, or more levels, that Python does not read
         return value
 
 
 def dumped(value: object) -> str:
+    """As JSON, with the digits that `parsed` kept; "" where it is nested more deeply than can be written."""
     try:
-        return orjson.dumps(value).decode()
-    except TypeError:  # a whole number of more than 64 bits
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return orjson.dumps(value, default=_digits).decode()
+    except TypeError:
+        return ""
+
+
+def encoded(body: object) -> bytes:
+    """A body, put together; null, which is no answer, where it is nested more deeply than can be written."""
+    return dumped(body).encode() or b"null"
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -43,3 +53,13 @@ def string(value: object) -> str:
 
 def count(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else 0
+
+
+def _whole(digits: str) -> int | Decimal:
+    return int(digits) if len(digits) <= EXACT_DIGITS else Decimal(digits)
+
+
+def _digits(value: object) -> orjson.Fragment:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(str(value))
+    raise TypeError(f"{value!r} is not JSON")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.admission.brakes import Gate
 from pipeline.admission.dimensions.dimension import DimensionState
-from pipeline.admission.governor import GO, UNSENT, Governor, LimitRules, Need, Room, Used
+from pipeline.admission.governor import GO, UNSENT, Governor, LimitRules, Need, Room, Used, Wait
 from pipeline.admission.sizing import sizing
 from pipeline.catalog.limit_profiles import AZURE, UNKNOWN, Profile
 from pipeline.catalog.providers import profile_of
@@ -21,8 +21,21 @@ HINTS = st.one_of(
 )
 
 
+class Halves(Governor):
+    """`offer` in two: how long it would have to wait, and the taking."""
+
+    def wait(self, wanted, now_s):
+        return self._wait(wanted, self._dimensions.charges.reserve(wanted), now_s)
+
+    def take(self, wanted, now_s):
+        ticket = self.offer(wanted, now_s)
+        if isinstance(ticket, Wait):
+            raise ValueError(f"{wanted!r} has to wait: {ticket!r}")  # noqa: TRY004
+        return ticket
+
+
 def governor(concurrency=1000, **rules):
-    return Governor(LimitRules(concurrency=concurrency, **rules))
+    return Halves(LimitRules(concurrency=concurrency, **rules))
 
 
 def need(inputs=10, outputs=10, usd=FREE):
@@ -434,7 +447,7 @@ def test_what_one_lane_holds_is_not_given_back_to_its_successor():
 def test_after_a_gate_slots_open_one_by_one():
     """Half a second after it opens, a quarter of the slots; after two seconds all."""
     gov = governor(concurrency=100, first_window=100)
-    gov.hold(10.0)
+    gov.hint(10.0, 0.0)
     assert gov.wait(need(), 9.0).seconds == pytest.approx(1.0)
     for now_s, most in ((10.0, 1), (10.5, 26), (11.0, 51), (12.1, 100)):
         while gov.wait(need(), now_s) == GO:

@@ -45,8 +45,8 @@ class Watched(Governor):
         super().on_throttled(*told)
         self.opens_s = self.gate_until_s
 
-    def hold(self, until_s):
-        super().hold(until_s)
+    def hint(self, *told):
+        super().hint(*told)
         self.opens_s = self.gate_until_s
 
     def settle(self, ticket, used, now_s):
@@ -153,7 +153,7 @@ def test_waiting_costs_no_polling_and_admission_is_constant_work():
 
     async def main():
         gov, admission = make(concurrency=50, first_window=50)
-        admission._governor.hold(asyncio.get_running_loop().time() + 3600)
+        gov.hint(3600, asyncio.get_running_loop().time())
         done = []
         tasks = [asyncio.create_task(call(admission, done, number)) for number in range(5000)]
         await asyncio.sleep(3599)

@@ -10,7 +10,7 @@ from places import REPO
 from pipeline.catalog.names import bare_model
 from pipeline.catalog.windows import ModelLimits, limits_of
 from pipeline.documents.boundaries import is_safe
-from pipeline.documents.chunks import available_tokens, chunk, fits, rough_tokens
+from pipeline.documents.chunks import available_tokens, chunk, rough_tokens
 from pipeline.documents.tokens import counter_for
 from pipeline.text import repaired
 
@@ -158,19 +158,11 @@ def test_overlap_starts_at_a_sentence_or_word():
 
 
 def test_a_small_text_is_not_tokenised():
-    """No more bytes than tokens allowed: one chunk with a rough count, and `fits` is free."""
+    """No more bytes than tokens allowed: one chunk with a rough count."""
     (only,) = chunk("Größe: 12", Forbidden(), 12)
     assert (only.start, only.end, only.tokens) == (0, 9, rough_tokens("Größe: 12"))
-    assert fits("Größe: 12", Forbidden(), 12)
     assert chunk("Größe: 12", O200K, 12, exact=True)[0].tokens == O200K.count("Größe: 12")
     assert chunk("", Forbidden(), 12) == []
-
-
-@settings(max_examples=100, deadline=None)
-@given(TEXTS, st.integers(1, 60), COUNTERS)
-def test_fits_is_what_the_counter_says(text, max_tokens, counter):
-    """The free answer is never another than the counted one."""
-    assert fits(text, counter, max_tokens) == (counter.count(text) <= max_tokens)
 
 
 INVOICES = (REPO / "sample_data" / "invoices.jsonl").read_text(encoding="utf-8")

@@ -8,20 +8,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from pipeline.extraction.hashing import doc_hash, doc_key, request_hash
+from pipeline.extraction.plan import Plan
 from pipeline.extraction.requests import (
-    Plan,
-    doc_hash,
-    doc_key,
     extract_request,
     normalising_request,
-    parse_template,
     raised_request,
     reading_request,
-    render,
     repair_request,
-    request_hash,
     summary_request,
 )
+from pipeline.extraction.template import parse_template, render
 from pipeline.job.file import resolve
 from pipeline.types import AnswerShape, Chunk, Purpose, Row, Turn
 

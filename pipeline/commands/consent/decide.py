@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from pipeline.extraction.requests import TEXT, Plan
+from pipeline.extraction.plan import Plan
+from pipeline.extraction.template import TEXT
 from pipeline.money import Rate, worst_case_usd
 from pipeline.types import ErrorCode
 

@@ -17,9 +17,10 @@ from pipeline.documents.sources.source import Source
 from pipeline.engine.ask import RowLife
 from pipeline.engine.feed import Selection, chosen, work_of
 from pipeline.engine.row import Extraction
-from pipeline.extraction import requests as planning
+from pipeline.extraction.hashing import doc_key
+from pipeline.extraction.plan import Plan
 from pipeline.extraction.prepare import Prepared
-from pipeline.extraction.requests import Plan
+from pipeline.extraction.template import parse_template
 from pipeline.ledger.files import Connection, reading
 from pipeline.ledger.ledger import FILE
 from pipeline.ledger.queries import End, answer_record, ends, last_doc_hashes
@@ -55,7 +56,7 @@ def _earlier(prepared: Prepared, db: Connection, *, afresh: bool) -> list[Plan]:
     plan = prepared.plan
     hashes = [one for one in last_doc_hashes(db, EARLIER_JOBS) if afresh or one != plan.doc_hash]
     manifest = read_manifest(Path(prepared.job.output.path)) or Manifest(job=prepared.job.as_dict())
-    last = planning.parse_template(manifest.job["extract"]["prompt"])
+    last = parse_template(manifest.job["extract"]["prompt"])
     templates = {template.other_columns: template for template in (plan.template, last)}
     return [replace(plan, doc_hash=one, template=template) for one in hashes for template in templates.values()]
 
@@ -82,7 +83,7 @@ class _Look(Struct, frozen=True):
         plan, docs = self.prepared.plan, {}
         for row in rows:
             if row.problem is None:
-                docs[row.index] = planning.doc_key(plan, row)
+                docs[row.index] = doc_key(plan, row)
         ended = {} if self.afresh else ends(self.db, list(docs.values()))
         had = self._had([row for row in rows if row.index in docs])
         kinds = []
@@ -101,7 +102,7 @@ class _Look(Struct, frozen=True):
         """Of these rows, those with an outcome under an earlier job."""
         had: set[int] = set()
         for plan in self.earlier:
-            docs = [planning.doc_key(plan, row) for row in rows]
+            docs = [doc_key(plan, row) for row in rows]
             found = ends(self.db, docs)
             had |= {row.index for row, doc in zip(rows, docs, strict=True) if doc in found}
         return had

@@ -8,7 +8,7 @@ from msgspec import Struct, field
 from pipeline.commands.estimate.estimator import History, Seen
 from pipeline.commands.estimate.measure import BATCH_ROWS, ENOUGH, Asked, asked, other_text
 from pipeline.documents.chunks import chunk
-from pipeline.extraction import requests as planning
+from pipeline.extraction.hashing import doc_key
 from pipeline.extraction.prepare import Prepared
 from pipeline.ledger.files import Connection, reading
 from pipeline.ledger.ledger import FILE
@@ -82,7 +82,7 @@ def _own_tokens(prepared: Prepared, questions: Sequence[_Question]) -> Mapping[t
     question = asked(prepared)
     for rows in prepared.source.batches(BATCH_ROWS) if wanted else ():
         for row in rows:
-            doc = None if row.problem else planning.doc_key(prepared.plan, row)
+            doc = None if row.problem else doc_key(prepared.plan, row)
             if doc in wanted:
                 wanted.discard(doc)
                 own.update(((doc, number), tokens) for number, tokens in enumerate(_tokens(prepared, question, row)))

@@ -11,8 +11,10 @@ from pipeline.documents.chunks import chunk
 from pipeline.documents.sources.rows import SeenIds
 from pipeline.documents.token_pool import Cutting, counted
 from pipeline.extraction import requests as planning
+from pipeline.extraction.hashing import doc_key
+from pipeline.extraction.plan import Plan
 from pipeline.extraction.prepare import Prepared
-from pipeline.extraction.requests import TEXT, Plan, Template
+from pipeline.extraction.template import TEXT, Template, render
 from pipeline.ledger.files import Connection, reading
 from pipeline.ledger.ledger import FILE
 from pipeline.ledger.queries import ends
@@ -96,7 +98,7 @@ def other_text(plan: Plan, row: Row) -> str:
     template = plan.template
     if not template.other_columns:
         return ""
-    return planning.render(Template(("",) * len(template.literals), template.columns), "", row.values)
+    return render(Template(("",) * len(template.literals), template.columns), "", row.values)
 
 
 def rows_to_send(
@@ -122,7 +124,7 @@ def _to_send(
     *,
     failed_only: bool,
 ) -> list[Row]:
-    docs = [None if row.problem else planning.doc_key(plan, row) for row in rows]
+    docs = [None if row.problem else doc_key(plan, row) for row in rows]
     ended = ends(done, [doc for doc in docs if doc is not None]) if done is not None else {}
     wanted = {}
     for row, doc in zip(rows, docs, strict=True):

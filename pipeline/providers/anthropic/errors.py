@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.errors import CallFailed, Kind
-from pipeline.providers.anthropic.answers import string
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
+from pipeline.providers.json import mapping, string
 from pipeline.providers.statuses import BY_STATUS
 from pipeline.types import Answered
 
@@ -85,18 +85,17 @@ def failure_of(answer: Answered, body: object) -> CallFailed:
 
 def kind_of(status: int, error: Mapping[str, Any], message: str) -> Kind:
     """By the code that names the cause, then by the error's type, then by status; by text last."""
-    details = error.get("details")
-    code = string(details.get("error_code")) if isinstance(details, dict) else None
+    code = string(mapping(error.get("details")).get("error_code"))
     if code in ERROR_CODES:
         return ERROR_CODES[code]
-    kind = _kind_of_type(status, string(error.get("type")) or "")
+    kind = _kind_of_type(status, string(error.get("type")))
     if status == 404 and kind is Kind.INVALID_REQUEST and OF_MODEL.search(message):
         return Kind.MODEL_UNAVAILABLE
     return next((told for words, told in TOLD.get(kind, ()) if words.search(message)), kind)
 
 
 def request_id(headers: Mapping[str, str], body: object) -> str | None:
-    return headers.get("request-id") or (string(body.get("request_id")) if isinstance(body, dict) else None)
+    return headers.get("request-id") or string(mapping(body).get("request_id")) or None
 
 
 def _kind_of_type(status: int, kind_word: str) -> Kind:

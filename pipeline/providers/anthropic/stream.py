@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.providers.anthropic.answers import count, parsed, string
+from pipeline.providers.json import count, encoded, mapping, parsed, string
 
 CUT_OFF = b""  # what a stream without its end is put together to
 DELTAS = {  # type of a delta → its field, the block's field that it adds to, and the block's type if it had no start
@@ -32,7 +32,7 @@ class Block:
         for field, pieces in self._pieces.items():
             text = "".join(pieces)
             if field != "input":
-                block[field] = (string(block.get(field)) or "") + text
+                block[field] = string(block.get(field)) + text
             elif text:
                 raw = text.encode()
                 block[field] = text if parsed(raw) is None else orjson.Fragment(raw)
@@ -47,7 +47,7 @@ class Assembler:
         self._message: dict[str, Any] = {}
         self._usage: dict[str, Any] = {}
         self._blocks: dict[int, Block] = {}
-        self._error: dict[str, Any] | None = None
+        self._error: Mapping[str, Any] | None = None
         self._first = False
 
     def feed(self, piece: bytes) -> bool:
@@ -61,20 +61,15 @@ class Assembler:
         self._event(self._buffer)
         self._buffer = b""
         if self._error is not None:
-            return _encoded(self._error)
+            return encoded(self._error)
         if not self._message.get("stop_reason"):
             return CUT_OFF
         content = [self._blocks[index].whole() for index in sorted(self._blocks)]
-        return _encoded({**self._message, "content": content, "usage": self._usage})
+        return encoded({**self._message, "content": content, "usage": self._usage})
 
     def _event(self, event: bytes) -> None:
         lines = [line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:")]
-        try:
-            data = orjson.loads(b"\n".join(lines))
-        except orjson.JSONDecodeError:
-            return  # a comment, or noise
-        if not isinstance(data, dict):
-            return
+        data = mapping(parsed(b"\n".join(lines)))
         match data.get("type"):
             case "message_start":
                 self._begin(data.get("message"))
@@ -95,7 +90,7 @@ class Assembler:
 
     def _end(self, data: Mapping[str, Any]) -> None:
         delta = data.get("delta")
-        self._message |= delta if isinstance(delta, dict) else {}
+        self._message |= mapping(delta)
         self._count(data.get("usage"))
 
     def _count(self, usage: object) -> None:
@@ -104,17 +99,10 @@ class Assembler:
             self._usage |= {name: value for name, value in usage.items() if value is not None}
 
     def _delta(self, index: int, delta: object) -> None:
-        if not isinstance(delta, dict) or (known := DELTAS.get(string(delta.get("type")) or "")) is None:
+        told = mapping(delta)
+        if (known := DELTAS.get(string(told.get("type")))) is None:
             return
         name, field, kind = known
-        piece = string(delta.get(name)) or ""
+        piece = string(told.get(name))
         self._blocks.setdefault(index, Block({"type": kind})).add(field, piece)
         self._first = self._first or (bool(piece) and field != "signature") or field == "input"
-
-
-def _encoded(body: Mapping[str, Any]) -> bytes:
-    """As JSON; null where it is nested deeper than that can be."""
-    try:
-        return orjson.dumps(body)
-    except TypeError:
-        return b"null"

@@ -12,12 +12,13 @@ import orjson
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Model
-from pipeline.providers.anthropic.answers import content_text, count, parsed, refusal_words, string, usage_of
+from pipeline.providers.anthropic.answers import content_text, refusal_words, usage_of
 from pipeline.providers.anthropic.errors import failure_of, is_error, request_id
 from pipeline.providers.anthropic.models import refuses_forcing
 from pipeline.providers.anthropic.stream import CUT_OFF, Assembler
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
+from pipeline.providers.json import count, mapping, parsed, string
 from pipeline.text import repaired
 from pipeline.types import Answered, AnswerShape, Reply, Request, Stop
 
@@ -84,7 +85,7 @@ class AnthropicWire:
             raise failure_of(answer, body)
         if not isinstance(body, dict):
             raise _no_answer(answer, {}, "the answer is not JSON")
-        finish = string(body.get("stop_reason")) or ""
+        finish = string(body.get("stop_reason"))
         stop = STOPS.get(finish)
         text = content_text(body.get("content"), self._tool)
         if stop is Stop.REFUSED:
@@ -96,7 +97,7 @@ class AnthropicWire:
             stop,
             finish,
             usage_of(body.get("usage")),
-            model_version=string(body.get("model")),
+            model_version=string(body.get("model")) or None,
             provider_request_id=request_id(answer.headers, body),
             limits=limits_seen(answer.headers),
             retry_after_s=retry_after_s(answer.headers),
@@ -106,7 +107,7 @@ class AnthropicWire:
         body = parsed(answer.body)
         if answer.status != 200 or is_error(body):
             raise failure_of(answer, body)
-        tokens = count(body.get("input_tokens")) if isinstance(body, dict) else 0
+        tokens = count(mapping(body).get("input_tokens"))
         if not tokens:
             raise _no_answer(answer, {}, "no count in the answer")
         return tokens
@@ -174,6 +175,6 @@ def _no_answer(answer: Answered, body: Mapping[str, Any], message: str) -> CallF
         provider_request_id=request_id(answer.headers, body),
         usage=None if answer.body == CUT_OFF else usage_of(body.get("usage")),
         limits=limits_seen(answer.headers),
-        finish_reason=string(body.get("stop_reason")),
-        model_version=string(body.get("model")),
+        finish_reason=string(body.get("stop_reason")) or None,
+        model_version=string(body.get("model")) or None,
     )

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from pipeline.providers.bedrock.errors import CUT_OFF
 from pipeline.providers.bedrock.eventstream import Corrupt, Decoder, Frame
-from pipeline.providers.json import count, dumped, mapping, parsed, string
+from pipeline.providers.json import count, encoded, mapping, parsed, string
 
 
 class Message:
@@ -98,9 +98,9 @@ class Assembler:
 
     def finish(self, status: int, headers: Mapping[str, str]) -> bytes:  # noqa: ARG002 (the end is in the events)
         if self._error is not None:
-            return dumped(self._error).encode()
+            return encoded(self._error)
         whole = self._answer.whole()
-        return CUT_OFF if whole is None or self._corrupt else dumped(whole).encode()
+        return CUT_OFF if whole is None or self._corrupt else encoded(whole)
 
     def _frame(self, frame: Frame) -> None:
         if frame.header(":message-type") == "event":

@@ -7,12 +7,11 @@ its status name, then the HTTP status, and text where nothing else says it.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import orjson
-
 from pipeline.errors import CallFailed, Kind
 from pipeline.providers.gemini.errors import Status, kind_of, limits_in, short_in, status_in
 from pipeline.providers.gemini.stream import CUT_OFF, joined
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
+from pipeline.providers.json import count, dumped, items, mapping, parsed, string
 from pipeline.types import Answered, Reply, Stop, Usage
 
 STOPS = {
@@ -65,7 +64,7 @@ def reply_in(answer: Answered) -> Reply:
         stop,
         finish,
         usage,
-        model_version=_string(body.get("modelVersion")),
+        model_version=string(body.get("modelVersion")) or None,
         provider_request_id=_request_id(answer, body),
         limits=limits_seen(answer.headers),
         retry_after_s=retry_after_s(answer.headers),
@@ -79,17 +78,17 @@ def count_in(answer: Answered) -> int:
         CallFailed: there are none.
     """
     body = _answered(answer)
-    tokens = _count(body.get("totalTokens"))
+    tokens = count(body.get("totalTokens"))
     if not tokens:
         raise _failed(answer, body, Kind.NO_ANSWER, "no totalTokens in the answer", None)
     return tokens
 
 
-def _answered(answer: Answered) -> dict[str, Any]:
+def _answered(answer: Answered) -> Mapping[str, Any]:
     """The body of a 200 without an error in it; raises CallFailed for all else."""
-    parsed = _parsed(answer.body)
-    found = joined(parsed) if isinstance(parsed, list) else parsed
-    body = found if isinstance(found, dict) else {}
+    told = parsed(answer.body)
+    found = joined(told) if isinstance(told, list) else told
+    body = mapping(found)
     if answer.status != 200 or body.get("error"):
         raise _failure(answer, body)
     if not isinstance(found, dict):
@@ -114,7 +113,7 @@ def _failure(answer: Answered, body: Mapping[str, Any]) -> CallFailed:
 
 
 def _failed(answer: Answered, body: Mapping[str, Any], kind: Kind, message: str, usage: Usage | None) -> CallFailed:
-    said = _finish_message(body) or answer.body[:200].decode("utf-8", "replace")
+    said = string(_candidate(body).get("finishMessage")) or answer.body[:200].decode("utf-8", "replace")
     return CallFailed(
         kind,
         shortened(f"{message}: {said}"),
@@ -123,87 +122,62 @@ def _failed(answer: Answered, body: Mapping[str, Any], kind: Kind, message: str,
         usage=usage,
         limits=limits_seen(answer.headers),
         finish_reason=_content(body)[1] or None,
-        model_version=_string(body.get("modelVersion")),
+        model_version=string(body.get("modelVersion")) or None,
     )
 
 
-def _candidate(body: Mapping[str, Any]) -> dict[str, Any]:
+def _candidate(body: Mapping[str, Any]) -> Mapping[str, Any]:
     candidates = body.get("candidates")
-    candidate = candidates[0] if isinstance(candidates, list) and candidates else None
-    return candidate if isinstance(candidate, dict) else {}
-
-
-def _finish_message(body: Mapping[str, Any]) -> str | None:
-    return _string(_candidate(body).get("finishMessage"))
+    return mapping(candidates[0]) if isinstance(candidates, list) and candidates else {}
 
 
 def _content(body: Mapping[str, Any]) -> tuple[str, str]:
     """(text, or the arguments of the function called; finish word) of the first candidate."""
     candidate = _candidate(body)
-    content = candidate.get("content")
-    parts = content.get("parts") if isinstance(content, dict) else None
-    parts = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    parts = items(mapping(candidate.get("content")).get("parts"))
     # The same call twice is one call. Different ones are all kept: validation will not take two records for one.
     calls = list(dict.fromkeys(_calls(parts)))
-    texts = [_string(part.get("text")) or "" for part in parts if part.get("thought") is not True]
+    texts = [string(part.get("text")) for part in parts if part.get("thought") is not True]
     return "\n".join(calls) or "".join(texts), _word(candidate.get("finishReason"))
 
 
-def _calls(parts: list[dict[str, Any]]) -> Iterator[str]:
+def _calls(parts: list[Mapping[str, Any]]) -> Iterator[str]:
     for part in parts:
         call = part.get("functionCall")
         if isinstance(call, dict):
-            arguments = call.get("args")  # left out when empty
-            yield orjson.dumps(arguments if isinstance(arguments, dict) else {}).decode()
+            yield dumped(mapping(call.get("args")))  # which are left out when empty
 
 
 def _word(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(NUMBERS):
         return NUMBERS[value]
-    return _string(value) or ""
+    return string(value)
 
 
 def _blocked(body: Mapping[str, Any]) -> str:
     """Why the prompt was blocked, or ""."""
-    feedback = body.get("promptFeedback")
-    reason = feedback.get("blockReason") if isinstance(feedback, dict) else None
+    reason = mapping(body.get("promptFeedback")).get("blockReason")
     return str(reason) if isinstance(reason, str | int) and reason else ""
 
 
 def _usage(usage: object) -> Usage:
     """The prompt's count includes cached tokens, the candidates' leaves thinking out; what is 0 is left out."""
-    if not isinstance(usage, dict):
-        return Usage()
-    thoughts = _count(usage.get("thoughtsTokenCount"))
+    told = mapping(usage)
+    thoughts = count(told.get("thoughtsTokenCount"))
     return Usage(
-        _count(usage.get("promptTokenCount")) + _count(usage.get("toolUsePromptTokenCount")),
-        _count(usage.get("cachedContentTokenCount")),
+        count(told.get("promptTokenCount")) + count(told.get("toolUsePromptTokenCount")),
+        count(told.get("cachedContentTokenCount")),
         0,
-        _count(usage.get("candidatesTokenCount")) + thoughts,
+        count(told.get("candidatesTokenCount")) + thoughts,
         thoughts,
     )
 
 
 def _request_id(answer: Answered, body: Mapping[str, Any]) -> str | None:
-    return _string(body.get("responseId")) or next(
+    return string(body.get("responseId")) or next(
         (answer.headers[name] for name in REQUEST_IDS if answer.headers.get(name)), None
     )
 
 
 def _told_id(status: Status) -> str | None:
-    return next((found for detail in status.details if (found := _string(detail.get("requestId")))), None)
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else 0
-
-
-def _string(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _parsed(body: bytes) -> object:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
+    return next((found for detail in status.details if (found := string(detail.get("requestId")))), None)

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import orjson
 from msgspec import Struct
 
 from pipeline.errors import Kind
+from pipeline.providers.json import items, parsed
 from pipeline.providers.statuses import BY_STATUS
 from pipeline.types import Dimension, LimitSeen
 
@@ -92,8 +92,8 @@ def status_in(http: int, body: Mapping[str, Any], raw: bytes) -> Status:
         told = _object(error.get("message"))
         found = told.get("error") if told else None
     said = error.get("message") if error is not body or not isinstance(found, str) else found
-    details = tuple(_objects(error.get("details")))
-    reasons = [item.get("reason") for item in (*details, *_objects(error.get("errors")))]
+    details = tuple(items(error.get("details")))
+    reasons = [item.get("reason") for item in (*details, *items(error.get("errors")))]
     code = error.get("code")
     if http == 200 and isinstance(code, int) and 400 <= code < 600:
         http = code
@@ -176,7 +176,7 @@ def _bad_request(message: str) -> Kind:
 
 def _violations(status: Status) -> Iterator[Mapping[str, Any]]:
     for detail in status.details:
-        yield from _objects(detail.get("violations"))
+        yield from items(detail.get("violations"))
 
 
 def _named(violation: Mapping[str, Any]) -> str:
@@ -197,12 +197,5 @@ def _told(status: Status) -> Iterator[str]:
 def _object(value: object) -> Mapping[str, Any] | None:
     """An object, or one that is written as a string."""
     if isinstance(value, str) and value.lstrip().startswith("{"):
-        try:
-            value = orjson.loads(value)
-        except orjson.JSONDecodeError:
-            return None
+        value = parsed(value.encode(errors="replace"))
     return value if isinstance(value, dict) else None
-
-
-def _objects(value: object) -> Iterator[Mapping[str, Any]]:
-    yield from (item for item in value if isinstance(item, dict)) if isinstance(value, list) else ()

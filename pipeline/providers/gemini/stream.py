@@ -1,9 +1,9 @@
 """Chunks of a streamed generateContent → the body that the same answer would have had at once. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import orjson
+from pipeline.providers.json import encoded, items, mapping, parsed
 
 CUT_OFF = b""  # what a stream without its end is put together to
 ANSWERS = {"candidates", "promptFeedback", "usageMetadata", "error"}  # one of these makes a chunk of a list
@@ -23,9 +23,8 @@ class Whole:
         if chunk.get("error"):
             self.error = chunk["error"]
         self._body |= {name: value for name, value in chunk.items() if name not in {"candidates", "error"}}
-        candidates = chunk.get("candidates")
-        for candidate in candidates if isinstance(candidates, list) else []:
-            if isinstance(candidate, dict) and candidate.get("index", 0) == 0:
+        for candidate in items(chunk.get("candidates")):
+            if candidate.get("index", 0) == 0:
                 self._add_candidate(candidate)
 
     def body(self) -> dict[str, Any]:
@@ -40,19 +39,15 @@ class Whole:
 
     @property
     def ended(self) -> bool:
-        feedback = self._body.get("promptFeedback")
-        blocked = isinstance(feedback, dict) and bool(feedback.get("blockReason"))
+        blocked = bool(mapping(self._body.get("promptFeedback")).get("blockReason"))
         return self.error is not None or bool(self._candidate.get("finishReason")) or blocked
 
     def _add_candidate(self, candidate: Mapping[str, Any]) -> None:
         self._candidate |= {"index": 0, **{name: value for name, value in candidate.items() if name != "content"}}
-        content = candidate.get("content")
-        parts = content.get("parts") if isinstance(content, dict) else None
-        for part in parts if isinstance(parts, list) else []:
-            if isinstance(part, dict):
-                self._add_part(part)
+        for part in items(mapping(candidate.get("content")).get("parts")):
+            self._add_part(part)
 
-    def _add_part(self, part: dict[str, Any]) -> None:
+    def _add_part(self, part: Mapping[str, Any]) -> None:
         text = part.get("text")
         self.first = self.first or bool(text) or "functionCall" in part
         last = self._parts[-1] if self._parts else {}
@@ -60,12 +55,12 @@ class Whole:
         if isinstance(text, str) and isinstance(last.get("text"), str) and same:
             self._parts[-1] = {**last, **part, "text": last["text"] + text}
         else:
-            self._parts.append(part)
+            self._parts.append(dict(part))
 
 
-def joined(chunks: Iterable[object]) -> dict[str, Any] | None:
+def joined(chunks: object) -> dict[str, Any] | None:
     """The answer in the chunks of a list: what streams are without `alt=sse`. None when none is a chunk."""
-    found = [chunk for chunk in chunks if isinstance(chunk, dict) and ANSWERS & chunk.keys()]
+    found = [chunk for chunk in items(chunks) if ANSWERS & chunk.keys()]
     if not found:
         return None
     whole = Whole()
@@ -90,19 +85,10 @@ class Assembler:
 
     def finish(self, status: int, headers: Mapping[str, str]) -> bytes:  # noqa: ARG002 (for wires whose end is a status)
         self._event(self._buffer)
-        return orjson.dumps(self._whole.body()) if self._whole.ended else CUT_OFF
+        return encoded(self._whole.body()) if self._whole.ended else CUT_OFF
 
     def _event(self, event: bytes) -> None:
         lines = [line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:")]
-        data = _parsed(b"\n".join(lines) if lines else event)  # an error may come bare in the middle
-        chunks = data if isinstance(data, list) else [data]
-        for chunk in chunks:
-            if isinstance(chunk, dict):
-                self._whole.add(chunk)
-
-
-def _parsed(body: bytes) -> object:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
+        data = parsed(b"\n".join(lines) if lines else event)  # an error may come bare in the middle
+        for chunk in items(data if isinstance(data, list) else [data]):
+            self._whole.add(chunk)

@@ -6,9 +6,9 @@ Nothing is taken for granted: a value of another type than it should have counts
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import orjson
 from msgspec import Struct
 
+from pipeline.providers.json import count, dumped, items, mapping, string
 from pipeline.types import Stop, Usage
 
 STOPS = {  # in lower case; a gateway may pass on the word of the provider behind it
@@ -18,7 +18,6 @@ STOPS = {  # in lower case; a gateway may pass on the word of the provider behin
     **dict.fromkeys(("content_filter", "safety"), Stop.BLOCKED),
     "refusal": Stop.REFUSED,
 }
-MOST_TOKENS = 2**53
 
 
 class Content(Struct, frozen=True):
@@ -36,7 +35,7 @@ def content_of(body: Mapping[str, Any], tool: str) -> Content:
     """The first choice; of several function calls the first of `tool`, else the first."""
     if "output" in body and "choices" not in body:
         return _of_response(body, tool)
-    choice = next(mappings(body.get("choices")), {})
+    choice = next(iter(items(body.get("choices"))), {})
     message = mapping(choice.get("message"))
     text = _called(_calls(message), tool)
     if text is None:
@@ -71,36 +70,12 @@ def text_of(content: object) -> str:
     """Plain, or in parts."""
     if isinstance(content, str):
         return content
-    return "".join(string(part.get("text")) for part in mappings(content))
-
-
-def parsed(body: bytes) -> object:
-    """The body as JSON, or None."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-
-
-def string(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def count(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_TOKENS else 0
-
-
-def mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def mappings(value: object) -> Iterator[Mapping[str, Any]]:
-    yield from (item for item in (value if isinstance(value, list) else []) if isinstance(item, dict))
+    return "".join(string(part.get("text")) for part in items(content))
 
 
 def _calls(message: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     """(name, arguments) of every function that the message calls; custom ones and the old form too."""
-    for call in mappings(message.get("tool_calls")):
+    for call in items(message.get("tool_calls")):
         for kind, arguments in (("function", "arguments"), ("custom", "input")):
             if isinstance(call.get(kind), dict):
                 yield string(call[kind].get("name")), call[kind].get(arguments)
@@ -112,7 +87,7 @@ def _calls(message: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
 def _called(calls: Iterator[tuple[str, object]], tool: str) -> str | None:
     """The arguments as text; some servers send them as an object. None when nothing was called."""
     texts = [
-        (name, arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode())
+        (name, arguments if isinstance(arguments, str) else dumped(arguments))
         for name, arguments in calls
         if isinstance(arguments, str | dict)
     ]
@@ -123,11 +98,11 @@ def _of_response(body: Mapping[str, Any], tool: str) -> Content:
     """A Responses body: messages and function calls among other items, such as reasoning."""
     texts, refusal = [], ""
     calls: list[tuple[str, object]] = []
-    for item in mappings(body.get("output")):
+    for item in items(body.get("output")):
         kind = string(item.get("type", "message"))
         if kind in {"function_call", "custom_tool_call"}:
             calls.append((string(item.get("name")), item.get("arguments", item.get("input"))))
-        for part in mappings(item.get("content") if kind == "message" else None):
+        for part in items(item.get("content") if kind == "message" else None):
             texts.append(string(part.get("text")))
             refusal = refusal or string(part.get("refusal"))
     called = _called(iter(calls), tool)

@@ -7,11 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import orjson
-
 from pipeline.errors import CallFailed, Kind
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
-from pipeline.providers.openai.answers import mapping, mappings, string, usage_of
+from pipeline.providers.json import dumped, items, mapping, string
+from pipeline.providers.openai.answers import usage_of
 from pipeline.providers.statuses import BY_STATUS
 from pipeline.types import Answered, Dimension, Usage
 
@@ -87,7 +86,7 @@ def is_error(body: object) -> bool:
     if isinstance(body, list):
         return True
     told = mapping(body)
-    choice = next(mappings(told.get("choices")), {})
+    choice = next(iter(items(told.get("choices"))), {})
     return bool(told.get("error") or choice.get("error") or told.get("object") == "error")
 
 
@@ -180,8 +179,8 @@ def _statuses(details: Mapping[str, Any]) -> Iterator[int]:
 
 def _details(body: object) -> Mapping[str, Any]:
     """The error itself, wherever it stands: in `error`, in a choice, in a list, or at the top."""
-    top = mapping(next(mappings(body), {}) if isinstance(body, list) else body)
-    error = top.get("error") or next(mappings(top.get("choices")), {}).get("error")
+    top = mapping(next(iter(items(body)), {}) if isinstance(body, list) else body)
+    error = top.get("error") or next(iter(items(top.get("choices"))), {}).get("error")
     if isinstance(error, dict):
         return error
     return {**top, "message": error} if isinstance(error, str) else top
@@ -189,7 +188,7 @@ def _details(body: object) -> Mapping[str, Any]:
 
 def _message(details: Mapping[str, Any]) -> str:
     found = next((details[name] for name in ("message", "detail", "error_description") if details.get(name)), "")
-    text = found if isinstance(found, str) else orjson.dumps(found).decode()
+    text = found if isinstance(found, str) else dumped(found)
     raw = string(mapping(details.get("metadata")).get("raw"))  # OpenRouter: what the provider behind it said
     return f"{text}: {raw}" if raw else text
 

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
-from pipeline.providers.openai.answers import mapping, mappings, parsed, string, text_of
+from pipeline.providers.json import encoded, items, mapping, parsed, string
+from pipeline.providers.openai.answers import text_of
 
 CUT_OFF = b""  # what a stream without its end is put together to
 WORDS = ("content", "refusal")
@@ -41,9 +40,9 @@ class Assembler:
         if rest.strip():
             self._event(rest)
         if self._error is not None:
-            return orjson.dumps({**self._whole, "error": self._error})
+            return encoded({**self._whole, "error": self._error})
         if self._final is not None:
-            return orjson.dumps(self._final)
+            return encoded(self._final)
         if not self._events and rest.lstrip().startswith(PAGES):
             return rest  # an error page, or a server that does not stream
         if self._finish is None and not self._ended:
@@ -51,7 +50,7 @@ class Assembler:
         if self._tools:
             self._message["tool_calls"] = list(self._tools.values())
         choice = {"index": 0, "message": self._message, "finish_reason": self._finish}
-        return orjson.dumps({**self._whole, "choices": [choice]})
+        return encoded({**self._whole, "choices": [choice]})
 
     def _event(self, event: bytes) -> None:
         lines = event.split(b"\n")
@@ -73,7 +72,7 @@ class Assembler:
 
     def _chunk(self, data: Mapping[str, Any]) -> None:
         self._whole |= {name: data[name] for name in ("id", "model", "usage") if data.get(name)}
-        for choice in mappings(data.get("choices")):
+        for choice in items(data.get("choices")):
             if choice.get("error"):
                 self._error = choice["error"]
             if choice.get("index", 0) == 0:
@@ -87,7 +86,7 @@ class Assembler:
                 self._message[name] = (self._message.get(name) or "") + text
                 self._first = True
         self._first = self._first or any(delta.get(name) for name in THOUGHTS)
-        for call in mappings(delta.get("tool_calls")):
+        for call in items(delta.get("tool_calls")):
             which = call.get("index") if isinstance(call.get("index"), int) else call.get("id")
             self._called(which if isinstance(which, int | str) else next(reversed(self._tools), 0), call)
         if isinstance(delta.get("function_call"), dict):

@@ -14,7 +14,8 @@ from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Model
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.hints import limits_seen, retry_after_s
-from pipeline.providers.openai.answers import content_of, parsed, string, usage_of
+from pipeline.providers.json import parsed, string
+from pipeline.providers.openai.answers import content_of, usage_of
 from pipeline.providers.openai.errors import failure_of, is_error, no_answer, request_id
 from pipeline.providers.openai.stream import CUT_OFF, Assembler
 from pipeline.text import repaired

@@ -61,7 +61,7 @@ def standing(found: Holding, holder: str, age_s: float) -> Standing:
 
 
 class Lease:
-    """Taken, renewed in a thread of its own, released. `last_holder` is whose mirror wrote here last, "" if nobody."""
+    """Taken, renewed in a thread of its own, released."""
 
     def __init__(self, objects: Objects, holder: str, verb: str, lease_s: float = LEASE_S) -> None:
         self._objects = objects
@@ -70,7 +70,6 @@ class Lease:
         self._stamp = NEW
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
-        self.last_holder = ""
         self.lost = ""  # why it is not ours any more
 
     def take(self) -> None:
@@ -98,7 +97,6 @@ class Lease:
                 first, took = found.stamp, False
                 time.sleep(held.lease_s / LOOKS_PER_LEASE)
             if took:
-                self.last_holder = "" if held is None else held.holder
                 return
 
     def _may_take(self, held: Holding, found: Read) -> bool:
@@ -156,20 +154,6 @@ class Lease:
             self._write(self._stamp)
         except StoreFailed as error:
             say("warning", f"the lease on {self._objects.url} could not be released: {error}")
-
-
-def holder_of(objects: Objects) -> Holding | None:
-    """The run that is alive there, if any.
-
-    Raises:
-        StoreFailed: the store cannot be reached.
-    """
-    found = objects.read(NAME)
-    held = None if found is None else _holding(found.content)
-    if found is None or held is None or held.released:
-        return None
-    age_s = (datetime.now(UTC) - found.written_at).total_seconds()  # our clock: good enough to look at
-    return None if standing(held, "", age_s) is Standing.STALE else held
 
 
 def _encoded(holding: Holding) -> bytes:

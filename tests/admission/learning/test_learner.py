@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.admission.governor import GO, UNSENT, Governor, LimitRules, Need, Used
+from pipeline.admission.governor import GO, UNSENT, Governor, LimitRules, Need, Used, Wait
 from pipeline.admission.learning.climb import Climb
 from pipeline.admission.learning.learner import Learner, Refusal
 from pipeline.admission.learning.memory import Memory, Remembered, read, written
@@ -20,8 +20,21 @@ FREE = Decimal(0)
 RTT_S = 0.05
 
 
+class Halves(Governor):
+    """`offer` in two: how long it would have to wait, and the taking."""
+
+    def wait(self, wanted, now_s):
+        return self._wait(wanted, self._dimensions.charges.reserve(wanted), now_s)
+
+    def take(self, wanted, now_s):
+        ticket = self.offer(wanted, now_s)
+        if isinstance(ticket, Wait):
+            raise ValueError(f"{wanted!r} has to wait: {ticket!r}")  # noqa: TRY004
+        return ticket
+
+
 def governor(concurrency=1000, **rules):
-    return Governor(LimitRules(concurrency=concurrency, **rules))
+    return Halves(LimitRules(concurrency=concurrency, **rules))
 
 
 class Server:

@@ -25,7 +25,8 @@ from pipeline.commands.consent.decide import (
     weigh,
 )
 from pipeline.commands.estimate.estimator import Counts, Terms, estimate
-from pipeline.extraction.requests import Plan, parse_template
+from pipeline.extraction.plan import Plan
+from pipeline.extraction.template import parse_template
 from pipeline.job.settings import Limits
 from pipeline.money import Rate
 from pipeline.schema.answer_size import Size

@@ -1,0 +1,82 @@
+"""The hashes that answers and outcomes are found by, of all that can change them. Pure.
+
+A hash that changes makes everybody pay again: tests/test_golden.py holds them.
+"""
+
+import json
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+
+from pipeline.catalog.providers import PROVIDERS
+from pipeline.extraction.plan import Plan
+from pipeline.extraction.template import as_text
+from pipeline.job.settings import Job
+from pipeline.types import AnswerShape, Row, Turn
+
+KEY_VERSION = 1  # raise it when the meaning of a key changes: old answers are then not found, never misread
+
+
+def request_hash(job: Job, shape: AnswerShape) -> bytes:
+    """Everything that can change an answer, but the document: not keys, hosts, limits, prices or retries."""
+    model = job.model
+    return _hash(
+        {
+            "key_version": KEY_VERSION,
+            "provider": model.provider,
+            "model": model.name,
+            "api": model.api if PROVIDERS[model.provider].invoke_wire else "",
+            "betas": model.betas,
+            "temperature": model.temperature,
+            "system": job.extract.system,
+            "mode": job.extract.mode if job.extract.mode == "two_step" else shape.mode,
+            "strict": shape.strict,
+            "schema": shape.schema,
+            "schema_name": shape.name,
+        }
+    )
+
+
+def doc_hash(request: bytes, job: Job, schema_source_hash: str) -> bytes:
+    """Everything that makes an outcome of answers: a change here is worked out again from answers already paid for.
+
+    Not the output cap: an answer that came to its end under a lower one is as good, so that raising it leaves the rows
+    that are ok alone and `retry` asks only those anew that it cut off.
+    """
+    chunks = job.chunks
+    return _hash(
+        {
+            "request": request.hex(),
+            "prompt": job.extract.prompt,
+            "chunks": [chunks.max_tokens, chunks.overlap_tokens, chunks.context],
+            "merge": job.extract.merge,
+            "schema_source": schema_source_hash,
+        }
+    )
+
+
+def doc_key(plan: Plan, row: Row) -> bytes:
+    """The content of a row under this job: equal rows have equal keys, wherever they stand."""
+    digest = blake2b(row.text.encode("utf-8", "surrogatepass"), digest_size=16, key=plan.doc_hash)
+    others = plan.template.other_columns
+    for name in others:
+        value = as_text(row.values.get(name)).encode("utf-8", "surrogatepass")
+        digest.update(f"\x00{len(value)}\x00".encode() + value)
+    if others:  # where the text ends: it may hold what looks like the columns
+        digest.update(f"\x00{len(row.text)}".encode())
+    return digest.digest()
+
+
+def request_key(plan: Plan, turns: tuple[Turn, ...], cap: int) -> bytes:
+    """Of one request of this job: what is said, and how long its answer may be."""
+    digest = blake2b(str(cap).encode(), digest_size=16, key=plan.request_hash)
+    for turn in turns:
+        text = turn.text.encode("utf-8", "surrogatepass")
+        digest.update(f"\x00{turn.role}\x00{len(text)}\x00".encode())
+        digest.update(text)
+    return digest.digest()
+
+
+def _hash(value: Mapping[str, Any]) -> bytes:
+    canonical = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"), default=str)
+    return blake2b(canonical.encode(), digest_size=16).digest()

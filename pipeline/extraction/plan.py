@@ -1,0 +1,23 @@
+"""What every request of a job has in common. Pure."""
+
+from msgspec import Struct
+
+from pipeline.extraction.template import Template
+
+
+class Plan(Struct, frozen=True):
+    """What every request of a job has in common."""
+
+    system: str
+    template: Template
+    max_output_tokens: int
+    output_ceiling_tokens: int  # what a truncated answer's cap may be raised to
+    fixed_tokens: int  # a request with an empty document, as counted
+    fixed_bytes: int  # the same as sent
+    chunk_tokens: int  # the most that a chunk may have
+    overlap_tokens: int
+    request_hash: bytes
+    doc_hash: bytes
+    two_step: bool = False  # a free reading first, then its form
+    reading_system: str = ""  # the system prompt of that reading: what to look for
+    summary_tokens: int = 0  # the cap of the running summary that goes with each chunk; 0: none does
