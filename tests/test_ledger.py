@@ -20,10 +20,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import LedgerError
+from pipeline.job.folder import LEDGER as FILE
 from pipeline.ledger import records
 from pipeline.ledger.audit import CHECKED, damaged
 from pipeline.ledger.key_filter import Keys
-from pipeline.ledger.ledger import FILE, LOST, Ledger, connect, ends
+from pipeline.ledger.ledger import LOST, Ledger, connect, ends
 from pipeline.ledger.lock import FolderLock, held
 from pipeline.ledger.records import Call, RowEntry, Send
 from pipeline.types import ErrorCode, Outcome, Purpose, Reply, Status, Stop, Usage

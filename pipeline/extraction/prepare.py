@@ -5,6 +5,7 @@ What is wrong is found here, before a cent is spent, and said as one `JobError`.
 
 import difflib
 import json
+from pathlib import Path
 
 from msgspec import Struct
 from pydantic import BaseModel
@@ -17,6 +18,7 @@ from pipeline.documents.tokens import counter_for
 from pipeline.errors import JobError
 from pipeline.extraction import requests as planning
 from pipeline.extraction.requests import Plan, Template
+from pipeline.job.folder import LEDGER
 from pipeline.job.settings import Job
 from pipeline.money import Rate
 from pipeline.runtime import spare_pandas
@@ -68,6 +70,14 @@ class Prepared(Struct, frozen=True):
     rate: Rate | None
     window_tokens: int
     notes: tuple[str, ...]
+
+    @property
+    def output_folder(self) -> Path:
+        return Path(self.job.output.path)
+
+    @property
+    def ledger_path(self) -> Path:
+        return self.output_folder / LEDGER
 
     @property
     def exact(self) -> bool:

@@ -6,7 +6,6 @@ So what is free is told by the same code that runs: repairs, several chunks, two
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,7 +20,6 @@ from pipeline.extraction import requests as planning
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.requests import Plan
 from pipeline.ledger.files import Connection, reading
-from pipeline.ledger.ledger import FILE
 from pipeline.ledger.queries import End, answer_record, ends, last_doc_hashes
 from pipeline.ledger.records import Answer, answer_from
 from pipeline.results.manifest import Manifest, read_manifest
@@ -38,7 +36,7 @@ def due_rows(prepared: Prepared, selection: Selection, *, afresh: bool, changed:
     """
     kinds: Counter[str] = Counter()
     paid = bytearray()
-    ledger = Path(prepared.job.output.path) / FILE
+    ledger = prepared.ledger_path
     with reading(ledger) as db, asyncio.Runner() as runner:
         earlier = _earlier(prepared, db, afresh=afresh) if afresh or changed else []
         rehearsal = Extraction(prepared, _OnRecord(db), RecordColumn(prepared.model))
@@ -54,7 +52,7 @@ def _earlier(prepared: Prepared, db: Connection, *, afresh: bool) -> list[Plan]:
     """The plans that rows may have an outcome under, by hash, and by the columns that their prompts may have named."""
     plan = prepared.plan
     hashes = [one for one in last_doc_hashes(db, EARLIER_JOBS) if afresh or one != plan.doc_hash]
-    manifest = read_manifest(Path(prepared.job.output.path)) or Manifest(job=prepared.job.as_dict())
+    manifest = read_manifest(prepared.output_folder) or Manifest(job=prepared.job.as_dict())
     last = planning.parse_template(manifest.job["extract"]["prompt"])
     templates = {template.other_columns: template for template in (plan.template, last)}
     return [replace(plan, doc_hash=one, template=template) for one in hashes for template in templates.values()]

@@ -1,7 +1,6 @@
 """What a ledger's answers tell of those to come: how large each question was by our count, and what it used."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 from msgspec import Struct, field
 
@@ -11,7 +10,6 @@ from pipeline.documents.chunks import chunk
 from pipeline.extraction import requests as planning
 from pipeline.extraction.prepare import Prepared
 from pipeline.ledger.files import Connection, reading
-from pipeline.ledger.ledger import FILE
 from pipeline.ledger.queries import MOST_ANSWERED, last_answered
 from pipeline.types import Purpose, Row, Usage
 
@@ -30,7 +28,7 @@ def history(prepared: Prepared) -> History | None:
     Those whose documents are in this input are counted as we count, so that the provider's way of counting is known
     too. Where they are too few, the sizes that the provider reported stand for ours.
     """
-    ledger = Path(prepared.job.output.path) / FILE
+    ledger = prepared.ledger_path
     if not ledger.exists():
         return None
     with reading(ledger) as db:

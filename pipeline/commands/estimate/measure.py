@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from pathlib import Path
 
 from msgspec import Struct
 
@@ -15,7 +14,6 @@ from pipeline.extraction.overhead import fixed_tokens
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.requests import TEXT, Plan, Template
 from pipeline.ledger.files import Connection, reading
-from pipeline.ledger.ledger import FILE
 from pipeline.ledger.queries import ends
 from pipeline.types import Request, Row, Status
 
@@ -106,7 +104,7 @@ def rows_to_send(
     prepared: Prepared, sums: Sums, *, failed_only: bool = False, all_rows: bool = False
 ) -> Iterator[list[Row]]:
     """The rows that a run, or a retry, would send, a batch at a time; what was passed over is counted in `sums`."""
-    ledger = Path(prepared.job.output.path) / FILE
+    ledger = prepared.ledger_path
     with ExitStack() as opened:
         seen = opened.enter_context(closing(SeenIds()))
         done = None

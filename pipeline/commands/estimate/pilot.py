@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from decimal import Decimal
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -20,7 +19,6 @@ from pipeline.engine.run import run_job
 from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared
 from pipeline.ledger.files import reading
-from pipeline.ledger.ledger import FILE
 from pipeline.ledger.queries import last_session_work
 from pipeline.money import from_units
 from pipeline.results.publish import Ended
@@ -51,8 +49,7 @@ def pilot(prepared: Prepared, rows: int, environ: Mapping[str, str]) -> Piloted:
     if not chosen:
         return Piloted(0, on_record, Decimal(0) if prepared.rate is not None else None, None)
     ended = run_job(prepared, REASON, Selection(only_rows=chosen), environ, fresh=False)
-    folder = Path(prepared.job.output.path)
-    with reading(folder / FILE) as db:
+    with reading(prepared.ledger_path) as db:
         done, units = last_session_work(db)
     return Piloted(done, on_record, from_units(units) if prepared.rate is not None else None, ended)
 
