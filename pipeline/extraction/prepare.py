@@ -24,37 +24,10 @@ from pipeline.money import Rate
 from pipeline.runtime import spare_pandas
 from pipeline.schema import shape as schemas
 from pipeline.schema.shape import Shaped
+from pipeline.types import RESULT_COLUMNS
 
 SUMMARY_TOKENS = 512  # the most that a running summary may have
 FRAME_TOKENS = 12  # role markers and reply priming of a system and a user message (3 + 3 + 3), and some slack
-RESERVED = frozenset(
-    [
-        "row",
-        "id",
-        "chunk",
-        "status",
-        "record",
-        "error_code",
-        "error",
-        "repaired",
-        "conflicts",
-        "chunks",
-        "calls",
-        "provider",
-        "model",
-        "model_version",
-        "input_tokens",
-        "cached_input_tokens",
-        "cache_write_tokens",
-        "output_tokens",
-        "reasoning_tokens",
-        "cost_usd",
-        "finish_reason",
-        "latency_ms",
-        "prompt_version",
-        "answer_from",
-    ]
-)
 
 
 class Prepared(Struct, frozen=True):
@@ -190,7 +163,7 @@ def _plan(job: Job, shaped: Shaped, template: Template, counter: Counter, source
 
 def _check_keep(job: Job) -> None:
     for name in job.input.keep:
-        if name in RESERVED:
+        if name in RESULT_COLUMNS:
             raise JobError(
                 f"{job.file}: input.keep names {name!r}, which is a column of the results already. "
                 "Rename the column in the input, or leave it out of keep"
