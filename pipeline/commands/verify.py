@@ -26,7 +26,7 @@ from pipeline.money import cost_usd, to_units
 from pipeline.results.manifest import Manifest, read_manifest
 from pipeline.types import TOKENS, ErrorCode, Usage
 
-BATCH_ROWS = 8192
+LINES_CHECKED_AT_ONCE = 8192
 
 
 class Check(Struct, frozen=True):
@@ -42,7 +42,7 @@ class _Folder(Struct, frozen=True):
 
     def batches(self, name: str, *columns: str) -> Iterator[dict[str, list[Any]]]:
         with pq.ParquetFile(self.path / name, page_checksum_verification=True) as file:
-            for batch in file.iter_batches(BATCH_ROWS, columns=list(columns), use_threads=False):
+            for batch in file.iter_batches(LINES_CHECKED_AT_ONCE, columns=list(columns), use_threads=False):
                 yield batch.to_pydict()
 
     def column(self, name: str, *columns: str) -> pa.Table:

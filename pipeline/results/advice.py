@@ -11,7 +11,6 @@ from pipeline.ledger.files import reading
 from pipeline.schema.answer_size import answer_tokens
 
 FIRST_ROWS = 64
-ENOUGH = 10  # answers on record from which to speak of the rest
 
 
 def sizing_of(prepared: Prepared, mean_input_tokens: float | None = None) -> Sizing | None:
@@ -37,7 +36,7 @@ def _sizes_on_record(prepared: Prepared) -> tuple[float, float] | None:
         return None
     with reading(ledger) as db:
         found = queries.last_answered(db, prepared.plan.request_hash, queries.MOST_ANSWERED, well=True)
-    if len(found) < ENOUGH:
+    if len(found) < queries.LEAST_ANSWERED:
         return None
     outputs = sorted(call.usage.output_tokens for call in found)
     longest = outputs[min(len(outputs) - 1, int(0.99 * len(outputs)))]

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.commands.consent.decide import Due
-from pipeline.commands.estimate.measure import BATCH_ROWS
+from pipeline.commands.estimate.measure import ROWS_MEASURED_AT_ONCE
 from pipeline.documents.sources.source import Source
 from pipeline.engine.call import Caller, RowLife
 from pipeline.engine.feed import Selection, chosen, work_of
@@ -41,7 +41,7 @@ def due_rows(prepared: Prepared, selection: Selection, *, afresh: bool, changed:
         earlier = _earlier(prepared, db, afresh=afresh) if afresh or changed else []
         rehearsal = Extraction(prepared, _OnRecord(db), RecordColumn(prepared.model))
         look = _Look(prepared, db, selection, earlier, afresh, rehearsal)
-        for rows in _source(prepared, earlier).batches(BATCH_ROWS):
+        for rows in _source(prepared, earlier).batches(ROWS_MEASURED_AT_ONCE):
             found = runner.run(look.kinds(rows))
             kinds.update(found)
             paid += bytes(kind in {"again", "new"} for kind in found)
@@ -137,7 +137,7 @@ class SomeRows(Source):
         self._whole = whole
         self._wanted = wanted
 
-    def batches(self, size: int = BATCH_ROWS) -> Iterator[list[Row]]:
+    def batches(self, size: int = ROWS_MEASURED_AT_ONCE) -> Iterator[list[Row]]:
         """As of the whole input, in as many batches."""
         for rows in self._whole.batches(size):
             yield [row for row in rows if row.index >= len(self._wanted) or self._wanted[row.index]]

@@ -13,7 +13,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from pipeline.commands.estimate.measure import Sums, other_text, rows_to_send
+from pipeline.commands.estimate.estimator import Counts
+from pipeline.commands.estimate.measure import other_text, rows_to_send
 from pipeline.engine.feed import Selection
 from pipeline.engine.run import run_job
 from pipeline.errors import JobError
@@ -70,7 +71,7 @@ def choose(prepared: Prepared, rows: int) -> tuple[frozenset[int], int]:
 
 
 def _chosen(prepared: Prepared, rows: int) -> tuple[frozenset[int], int]:
-    sums = Sums()
+    sums = Counts()
     with closing(sqlite3.connect("")) as db:  # on disk: memory is flat
         db.execute("CREATE TABLE sizes (size INTEGER, row INTEGER, PRIMARY KEY (size, row)) WITHOUT ROWID")
         for batch in rows_to_send(prepared, sums):
