@@ -151,7 +151,7 @@ def run(prepared: Prepared, pool: list[Document], rows: int, pilot: int, seed: i
     seen = [_seen(*drawn[place]) for place in sorted(chosen)]
     rest = [drawn[place] for place in range(rows) if place not in chosen]
     tokens, fixed = sum(one.own_tokens for one, _ in rest), asked(prepared).fixed_tokens
-    counts = Counts(rows, 0, pilot, 0, len(rest), len(rest), tokens, tokens - len(rest) * fixed, fixed)
+    counts = Counts(rows, 0, pilot, 0, len(rest), tokens, tokens - len(rest) * fixed, fixed)
     model = prepared.job.model
     terms = Terms(
         size=answer_tokens(prepared.shaped.shape.schema),

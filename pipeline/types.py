@@ -224,3 +224,8 @@ def tenant_hash(tenant: str | None) -> str | None:
 
 
 TOKENS = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
+RESULT_COLUMNS = (  # of results.parquet; `chunk` where merge = "none". The input's own come before `status`
+    "row", "id", "chunk", "status", "record", "error_code", "error", "repaired", "conflicts", "chunks", "calls",
+    "provider", "model", "model_version", *TOKENS, "cost_usd", "finish_reason", "latency_ms", "prompt_version",
+    "answer_from",
+)  # fmt: skip

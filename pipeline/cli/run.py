@@ -132,7 +132,7 @@ def _nothing_to_retry(prepared: "Prepared", selection: "Selection") -> "Ended | 
     from pipeline.types import ParkReason
 
     require_unchanged(prepared)
-    folder = Path(prepared.job.output.path)
+    folder = prepared.output_folder
     manifest = read_manifest(folder)
     if manifest is None or manifest.state == "running" or not same_input(prepared):
         return None

@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.errors import JobError
-from pipeline.results.write import CALLS, TOKENS
+from pipeline.job.folder import CALLS
+from pipeline.types import TOKENS
 
 KEYS = {"tenant": "tenant_hash", "model": "model", "day": "day", "error_code": "error_code"}
 

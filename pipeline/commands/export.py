@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import JobError
-from pipeline.results.write import RESULTS
+from pipeline.job.folder import RESULTS
 
 ACTS = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a cell begins with that a spreadsheet acts on
-BATCH_ROWS = 2048
+LINES_WRITTEN_AT_ONCE = 2048
 
 
 def export(folder: Path, form: str, out: TextIO, *, raw: bool) -> int:
@@ -34,7 +34,7 @@ def export(folder: Path, form: str, out: TextIO, *, raw: bool) -> int:
     with pq.ParquetFile(path) as file:
         write = _csv(file.schema_arrow, out, raw=raw) if form == "csv" else _jsonl(out)
         rows = 0
-        for batch in file.iter_batches(BATCH_ROWS):
+        for batch in file.iter_batches(LINES_WRITTEN_AT_ONCE):
             for line in batch.to_pylist():
                 write(line)
                 rows += 1

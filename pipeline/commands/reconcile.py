@@ -18,11 +18,10 @@ import pyarrow.parquet as pq
 from msgspec import Struct, field
 
 from pipeline.errors import JobError
+from pipeline.job.folder import CALLS, LEDGER
 from pipeline.ledger.files import reading
-from pipeline.ledger.ledger import FILE
 from pipeline.ledger.queries import calls_at_risk
 from pipeline.money import from_units
-from pipeline.results.write import CALLS
 
 MEASURES = ("requests", "input_tokens", "output_tokens", "cost_usd")
 TOLERANCE = Decimal("0.01")  # USD or share: exports are rounded
@@ -203,7 +202,7 @@ def _named(model: str, version: str | None, names: set[str]) -> str:
 
 def _unknown(folder: Path) -> tuple[int, Decimal]:
     """Calls whose fate is not known, and what they may have cost at the most."""
-    path = folder / FILE
+    path = folder / LEDGER
     if not path.exists():
         return 0, Decimal(0)
     with reading(path) as db:

@@ -10,16 +10,15 @@ from typing import Any
 from msgspec.structs import asdict
 
 from pipeline.errors import JobError
+from pipeline.job.folder import LEDGER
 from pipeline.ledger import queries
 from pipeline.ledger.files import Connection, reading
-from pipeline.ledger.ledger import FILE
 from pipeline.ledger.lock import held
 from pipeline.ledger.records import CALL_COLUMNS, RowEntry
 from pipeline.money import from_units
 from pipeline.results.manifest import Manifest, read_manifest
-from pipeline.results.write import tenant_hash
 from pipeline.telemetry.snapshot import read_live
-from pipeline.types import ErrorCode
+from pipeline.types import ErrorCode, tenant_hash
 
 
 def status(folder: Path) -> dict[str, Any]:
@@ -29,7 +28,7 @@ def status(folder: Path) -> dict[str, Any]:
         JobError: the folder holds no run.
     """
     manifest = read_manifest(folder)
-    path = folder / FILE
+    path = folder / LEDGER
     if manifest is None or not path.exists():
         raise JobError(f"{folder}: no run here yet. Start one with: pipeline run JOB")
     holder = held(folder)
@@ -94,7 +93,7 @@ def show(folder: Path, row_id: str) -> dict[str, Any]:
     Raises:
         JobError: the folder holds no run, or the run no such row.
     """
-    path = folder / FILE
+    path = folder / LEDGER
     if not path.exists():
         raise JobError(f"{folder}: no run here yet. Start one with: pipeline run JOB")
     with reading(path) as db:

@@ -7,8 +7,9 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from uuid import uuid4
 
-from pipeline.engine.control import LOOK_S, PREFIX, SUFFIX, Wish
+from pipeline.engine.control import LOOK_S, Wish
 from pipeline.errors import JobError
+from pipeline.job.folder import TUNE_PREFIX, TUNE_SUFFIX, UNFINISHED
 from pipeline.ledger.lock import held, who
 
 
@@ -42,8 +43,8 @@ def ask(folder: Path, wish: Wish, patience_s: float = 10.0) -> bool:
             f"{folder}: no run is going on here. Start one with the flag instead:  pipeline run JOB --max-usd X, "
             "or --set limits.concurrency=N"
         )
-    note = folder / f"{PREFIX}{time.time_ns():020d}-{uuid4().hex[:8]}{SUFFIX}"
-    temporary = note.with_suffix(".tmp")
+    note = folder / f"{TUNE_PREFIX}{time.time_ns():020d}-{uuid4().hex[:8]}{TUNE_SUFFIX}"
+    temporary = note.with_suffix(UNFINISHED)
     temporary.write_text(
         json.dumps(
             {

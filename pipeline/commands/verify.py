@@ -18,16 +18,15 @@ from msgspec.structs import asdict
 
 from pipeline.catalog.prices import rate_for
 from pipeline.errors import JobError, LedgerUnreadable
+from pipeline.job.folder import CALLS, LEDGER, RESULTS, RUN
 from pipeline.job.settings import Prices
 from pipeline.ledger import audit
 from pipeline.ledger.files import reading
-from pipeline.ledger.ledger import FILE
 from pipeline.money import cost_usd, to_units
 from pipeline.results.manifest import Manifest, read_manifest
-from pipeline.results.write import CALLS, RESULTS, RUN, TOKENS
-from pipeline.types import ErrorCode, Usage
+from pipeline.types import TOKENS, ErrorCode, Usage
 
-BATCH_ROWS = 8192
+LINES_CHECKED_AT_ONCE = 8192
 
 
 class Check(Struct, frozen=True):
@@ -43,7 +42,7 @@ class _Folder(Struct, frozen=True):
 
     def batches(self, name: str, *columns: str) -> Iterator[dict[str, list[Any]]]:
         with pq.ParquetFile(self.path / name, page_checksum_verification=True) as file:
-            for batch in file.iter_batches(BATCH_ROWS, columns=list(columns), use_threads=False):
+            for batch in file.iter_batches(LINES_CHECKED_AT_ONCE, columns=list(columns), use_threads=False):
                 yield batch.to_pydict()
 
     def column(self, name: str, *columns: str) -> pa.Table:
@@ -57,7 +56,7 @@ def verify(folder: Path) -> list[Check]:
         JobError: the folder holds no published run.
     """
     manifest = read_manifest(folder)
-    missing = [name for name in (RUN, RESULTS, CALLS, FILE) if not (folder / name).exists()]
+    missing = [name for name in (RUN, RESULTS, CALLS, LEDGER) if not (folder / name).exists()]
     if manifest is None or missing:
         raise JobError(f"{folder}: holds no published run ({', '.join(missing) or RUN + ' cannot be read'})")
     found = _Folder(folder, manifest)
@@ -159,13 +158,13 @@ def _prices(found: _Folder) -> Iterator[str]:
 
 
 def _checksums(found: _Folder) -> Iterator[str]:
-    with reading(found.path / FILE) as db:
+    with reading(found.path / LEDGER) as db:
         for table, key in audit.damaged(db):
-            yield f"{FILE}: a record of {table} is damaged: {key!r}"
+            yield f"{LEDGER}: a record of {table} is damaged: {key!r}"
 
 
 def _ledger(found: _Folder) -> Iterator[str]:
-    with reading(found.path / FILE) as db:
+    with reading(found.path / LEDGER) as db:
         ledger = audit.row_ends(db)
         last = None
         for batch in found.batches(RESULTS, "row", "id", "status", "error_code"):
@@ -195,9 +194,9 @@ def _codes(found: _Folder) -> Iterator[str]:
 def _calls(found: _Folder) -> Iterator[str]:
     """Call by call, in the order of the ledger."""
     names = ("request_id", "row", "attempt", "error_code", *TOKENS)
-    with reading(found.path / FILE) as db:
+    with reading(found.path / LEDGER) as db:
         if (twice := audit.call_twice(db)) is not None:
-            yield f"{FILE}: call {twice} stands twice"
+            yield f"{LEDGER}: call {twice} stands twice"
         ledger = audit.last_calls(db, names)
         for batch in found.batches(CALLS, *names, "cost_usd"):
             for *values, cost in zip(*(batch[name] for name in (*names, "cost_usd")), strict=True):
@@ -211,7 +210,7 @@ def _calls(found: _Folder) -> Iterator[str]:
 
 def _records(found: _Folder) -> Iterator[str]:
     """Each record is the ledger's: found by the row's content, turned into the column's type, and equal."""
-    with reading(found.path / FILE) as db:
+    with reading(found.path / LEDGER) as db:
         kept = audit.row_records(db)
         numbers: Counter[int] = Counter()
         current: tuple[int, list[str]] = (-1, [])
@@ -245,12 +244,12 @@ def _same(typed: Any, plain: Any) -> bool:  # noqa: ANN401 (any value of a recor
 
 def _session(found: _Folder) -> Iterator[str]:
     manifest = found.manifest
-    with reading(found.path / FILE) as db:
+    with reading(found.path / LEDGER) as db:
         last = audit.last_session(db)
     if last.state != "running" and (last.state, last.reason) != (manifest.state, manifest.reason):
         yield f"run.json: {manifest.state} ({manifest.reason}), the ledger says {last.state} ({last.reason})"
     if last.in_flight and manifest.state == "finished":
-        yield f"{FILE}: {last.in_flight} calls are in flight, and the run has finished"
+        yield f"{LEDGER}: {last.in_flight} calls are in flight, and the run has finished"
     if last.input_fingerprint != manifest.input_fingerprint:
         yield "run.json: the input's fingerprint is not that of the ledger's last run"
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from msgspec import Struct
 
-PREFIX, SUFFIX = ".tune-", ".json"
+from pipeline.job.folder import TUNE_PREFIX, TUNE_SUFFIX
+
 LOOK_S = 0.05
 
 
@@ -49,7 +50,9 @@ class Inbox:
     def _notes(self) -> list[Path]:
         try:
             with os.scandir(self._folder) as found:  # a few times a second: no object for every other file
-                names = sorted(one.name for one in found if one.name.startswith(PREFIX) and one.name.endswith(SUFFIX))
+                names = sorted(
+                    one.name for one in found if one.name.startswith(TUNE_PREFIX) and one.name.endswith(TUNE_SUFFIX)
+                )
         except OSError:
             return []
         return [self._folder / name for name in names]

@@ -19,12 +19,13 @@ from pipeline.admission.governor import Governor
 from pipeline.admission.queue import Admission
 from pipeline.console import say
 from pipeline.engine.control import Inbox, Wish
+from pipeline.job.folder import LIVE, UNFINISHED
 from pipeline.money import from_units
 from pipeline.telemetry.alerts import Alarm
 from pipeline.telemetry.display import Display
 from pipeline.telemetry.drift import drifted
 from pipeline.telemetry.observers import Telemetry
-from pipeline.telemetry.snapshot import LIVE, Pace, Reading, reading_of
+from pipeline.telemetry.snapshot import Pace, Reading, reading_of
 from pipeline.telemetry.tally import Tally
 
 LOOK_EVERY_S = 0.25
@@ -130,7 +131,7 @@ class Watch:
             self._write_live(reading)
 
     def _write_live(self, reading: Reading) -> None:
-        temporary = self._live.with_suffix(".tmp")
+        temporary = self._live.with_suffix(UNFINISHED)
         try:
             temporary.write_text(json.dumps(reading.as_json()))
             temporary.replace(self._live)

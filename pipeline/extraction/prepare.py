@@ -4,6 +4,7 @@ What is wrong is found here, before a cent is spent, and said as one `JobError`.
 """
 
 import json
+from pathlib import Path
 
 from msgspec import Struct
 from pydantic import BaseModel
@@ -19,41 +20,15 @@ from pipeline.extraction import requests as planning
 from pipeline.extraction.hashing import doc_hash, request_hash
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.template import TEXT, Template, parse_template
+from pipeline.job.folder import LEDGER
 from pipeline.job.settings import Job
 from pipeline.money import Rate
 from pipeline.schema import shape as schemas
 from pipeline.schema.shape import Shaped
+from pipeline.types import RESULT_COLUMNS
 
 SUMMARY_TOKENS = 512  # the most that a running summary may have
 FRAME_TOKENS = 12  # role markers and reply priming of a system and a user message (3 + 3 + 3), and some slack
-RESERVED = frozenset(
-    [
-        "row",
-        "id",
-        "chunk",
-        "status",
-        "record",
-        "error_code",
-        "error",
-        "repaired",
-        "conflicts",
-        "chunks",
-        "calls",
-        "provider",
-        "model",
-        "model_version",
-        "input_tokens",
-        "cached_input_tokens",
-        "cache_write_tokens",
-        "output_tokens",
-        "reasoning_tokens",
-        "cost_usd",
-        "finish_reason",
-        "latency_ms",
-        "prompt_version",
-        "answer_from",
-    ]
-)
 
 
 class Prepared(Struct, frozen=True):
@@ -69,6 +44,14 @@ class Prepared(Struct, frozen=True):
     rate: Rate | None
     window_tokens: int
     notes: tuple[str, ...]
+
+    @property
+    def output_folder(self) -> Path:
+        return Path(self.job.output.path)
+
+    @property
+    def ledger_path(self) -> Path:
+        return self.output_folder / LEDGER
 
     @property
     def exact(self) -> bool:
@@ -189,7 +172,7 @@ def _plan(job: Job, shaped: Shaped, template: Template, counter: Counter, source
 
 def _check_keep(job: Job) -> None:
     for name in job.input.keep:
-        if name in RESERVED:
+        if name in RESULT_COLUMNS:
             raise JobError(
                 f"{job.file}: input.keep names {name!r}, which is a column of the results already. "
                 "Rename the column in the input, or leave it out of keep"

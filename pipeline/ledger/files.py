@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.errors import LedgerUnreadable
+from pipeline.job.folder import LOGS, kept_ledger
 
 Connection = sqlite3.Connection  # so that no room above has to know what a ledger is made of
 BALLAST_BYTES = 16 * 1024 * 1024  # more than all answers that can be in flight
@@ -103,13 +104,13 @@ def keep_beside(path: Path) -> None:
     with suppress(LedgerUnreadable):  # kept as it is, for whoever can mend it
         fold_log(path)
     stamp = datetime.fromtimestamp(path.stat().st_mtime, UTC).strftime("%Y%m%dT%H%M%S")
-    target = path.with_name(f"ledger-{stamp}.sqlite")
+    target = path.with_name(kept_ledger(stamp))
     number = 1
     while target.exists():
         number += 1
-        target = path.with_name(f"ledger-{stamp}-{number}.sqlite")
+        target = path.with_name(kept_ledger(f"{stamp}-{number}"))
     path.rename(target)
-    for beside in ("-wal", "-shm"):
+    for beside in LOGS:
         log = path.with_name(path.name + beside)
         if log.exists():
             log.rename(target.with_name(target.name + beside))

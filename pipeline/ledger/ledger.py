@@ -16,6 +16,7 @@ from typing import Self
 
 from pipeline.crash_points import crash_point
 from pipeline.errors import LedgerError, LedgerUnreadable
+from pipeline.job.folder import BALLAST, LEDGER, TURNS
 from pipeline.ledger import queries, records, schema
 from pipeline.ledger.files import connect, keep_beside, preallocate, unusable
 from pipeline.ledger.key_filter import Keys
@@ -25,11 +26,8 @@ from pipeline.ledger.records import Answer, Call, RowEntry, Send
 from pipeline.ledger.writer import Writer
 from pipeline.types import AttemptCode, Outcome, Reply, Usage
 
-FILE = "ledger.sqlite"
 ANSWERS_PER_ROW = 4  # on record for each row of the input: with more, looking some up is cheaper than reading all
-TURNS = ".turns"  # by which processes of one run take turns at writing
-
-__all__ = ["FILE", "End", "Ledger", "connect", "ends", "last_hashes"]
+__all__ = ["End", "Ledger", "connect", "ends", "last_hashes"]
 
 
 def _insert(table: str, columns: Sequence[str], extra: str = "", verb: str = "INSERT") -> str:
@@ -62,11 +60,11 @@ class Ledger:
     def __init__(self, folder: Path, verb: str, *, fresh: bool = False) -> None:
         self._fresh = fresh
         self._leads = True  # it has the lock
-        self.path = folder / FILE
+        self.path = folder / LEDGER
         self._folder = folder
         self._verb = verb
         self._lock = FolderLock(folder, verb)
-        self._ballast = folder / ".ballast"
+        self._ballast = folder / BALLAST
         self._writer: Writer | None = None
         self._keys: Keys | None = None  # of all answers; None: not known
         self._added: Keys | None = None  # the same while it is being filled

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from pipeline.errors import LedgerError
+from pipeline.job.folder import LOCK
 
 GLANCES, GLANCE_S = 5, 0.02
 LEAVING_S = 5.0  # how long workers may take to end when the run that they belong to was killed
@@ -23,7 +24,7 @@ class FolderLock:
     """Held for the length of a run. The file says who holds it, for the message that the second one gets."""
 
     def __init__(self, folder: Path, verb: str) -> None:
-        self._path = folder / ".lock"
+        self._path = folder / LOCK
         self._verb = verb
         self._file: int | None = None
 
@@ -93,7 +94,7 @@ def _holder_is_dead(descriptor: int) -> bool:
 def held(folder: Path) -> str | None:
     """Who holds the folder's lock, or None when nobody does."""
     try:
-        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return None
     try:

@@ -23,7 +23,7 @@ from pipeline.ledger.records import (
 )
 from pipeline.types import TOKENS, ErrorCode, Outcome, Status, Usage
 
-MOST_ANSWERED = 4000  # calls from which to speak of the rest
+LEAST_ANSWERED, MOST_ANSWERED = 10, 4000  # calls from which to speak of the rest
 _ANSWER = f"SELECT {', '.join((*ANSWER_COLUMNS, 'crc'))} FROM answers WHERE key = ?"  # noqa: S608 (own names)
 
 LastRun = tuple[int, bytes, bytes, str]  # run, request_hash, doc_hash, input_fingerprint

@@ -1,6 +1,5 @@
 """What would make a job cheaper or faster, by what is on record of it."""
 
-from pathlib import Path
 from statistics import fmean
 
 from pipeline.admission.sizing import Sizing, sizing
@@ -9,11 +8,9 @@ from pipeline.documents.chunks import rough_tokens
 from pipeline.extraction.prepare import Prepared
 from pipeline.ledger import queries
 from pipeline.ledger.files import reading
-from pipeline.ledger.ledger import FILE
 from pipeline.schema.answer_size import answer_tokens
 
 FIRST_ROWS = 64
-ENOUGH = 10  # answers on record from which to speak of the rest
 
 
 def sizing_of(prepared: Prepared, mean_input_tokens: float | None = None) -> Sizing | None:
@@ -34,12 +31,12 @@ def sizing_of(prepared: Prepared, mean_input_tokens: float | None = None) -> Siz
 
 def _sizes_on_record(prepared: Prepared) -> tuple[float, float] | None:
     """(mean input, 99th percentile of output) of answers to this very question form, when there are enough."""
-    ledger = Path(prepared.job.output.path) / FILE
+    ledger = prepared.ledger_path
     if not ledger.exists():
         return None
     with reading(ledger) as db:
         found = queries.last_answered(db, prepared.plan.request_hash, queries.MOST_ANSWERED, well=True)
-    if len(found) < ENOUGH:
+    if len(found) < queries.LEAST_ANSWERED:
         return None
     outputs = sorted(call.usage.output_tokens for call in found)
     longest = outputs[min(len(outputs) - 1, int(0.99 * len(outputs)))]

@@ -10,19 +10,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.crash_points import crash_point
+from pipeline.job.folder import UNFINISHED
 from pipeline.results.layout import ROW_GROUP_ROWS
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
     """Replace a JSON file atomically."""
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = path.with_name(path.name + UNFINISHED)
     temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
     _settle(temporary, path)
 
 
 def write_parquet(path: Path, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
     """Write beside, check the footer, sync, replace. A writer left by an exception would leave a valid, short file."""
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = path.with_name(path.name + UNFINISHED)
     written = 0
     writer = pq.ParquetWriter(
         temporary, schema, compression="zstd", compression_level=3, write_page_checksum=True, store_schema=True

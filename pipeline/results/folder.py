@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared
+from pipeline.job.folder import CALLS, RESULTS
 from pipeline.job.settings import Job
 from pipeline.ledger.ledger import Ledger
-from pipeline.results import write as results
 from pipeline.results.manifest import Manifest, read_manifest
 
 
@@ -37,5 +37,5 @@ def finished(prepared: Prepared, ledger: Ledger) -> Manifest | None:
     if not ledger.is_last(plan.request_hash, plan.doc_hash, prepared.source.fingerprint()):
         return None
     same = manifest.job == json.loads(json.dumps(prepared.job.as_dict()))
-    whole = all((ledger.path.parent / name).exists() for name in (results.RESULTS, results.CALLS))
+    whole = all((ledger.path.parent / name).exists() for name in (RESULTS, CALLS))
     return manifest if same and whole else None

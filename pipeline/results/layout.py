@@ -13,7 +13,6 @@ from pipeline.schema.arrow import RecordColumn
 
 ROW_GROUP_ROWS = 4096  # lines in memory at once
 COST = pa.decimal128(20, 10)
-RESULTS, CALLS, RUN = "results.parquet", "calls.parquet", "run.json"
 
 
 def cost_column(units: Sequence[int | None]) -> pa.Array:

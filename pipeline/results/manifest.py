@@ -10,9 +10,10 @@ from msgspec import Struct, convert, field, to_builtins
 
 from pipeline.catalog.prices import price_table_name
 from pipeline.extraction.prepare import Prepared
+from pipeline.job.folder import RUN
 from pipeline.money import from_units
-from pipeline.results.write import RUN, TOKENS, Totals
-from pipeline.types import Usage
+from pipeline.results.write import Totals
+from pipeline.types import TOKENS, Usage
 
 RUNNING = "running"
 KNOWN_AT_THE_END = ("waited_share", "events", "advice", "caching")

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from pipeline.crash_points import crash_point
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.prompt_cache import Caching, saved_usd
+from pipeline.job.folder import RUN
 from pipeline.ledger.ledger import Ledger
 from pipeline.results import write as results
 from pipeline.results.advice import sizing_of
@@ -117,7 +118,7 @@ class Publisher:
         )
 
     def _write(self, manifest: Manifest) -> None:
-        results.write_json(self._folder / results.RUN, manifest.as_json())
+        results.write_json(self._folder / RUN, manifest.as_json())
 
 
 def _remembered_schema(ledger: Ledger) -> pa.Schema | None:

@@ -13,7 +13,29 @@ from msgspec import Struct
 from pipeline.ledger import queries, records
 from pipeline.ledger.files import Connection
 from pipeline.results.layout import COST, ROW_GROUP_ROWS, Totals, View, batch_of, cost_column
-from pipeline.types import TOKENS, AnswerFrom, ErrorCode, Outcome, Status
+from pipeline.types import RESULT_COLUMNS, TOKENS, AnswerFrom, ErrorCode, Outcome, Status
+
+COLUMN_TYPES = {
+    "row": pa.int64(),
+    "id": pa.string(),
+    "chunk": pa.int32(),
+    "status": pa.string(),
+    "error_code": pa.string(),
+    "error": pa.string(),
+    "repaired": pa.bool_(),
+    "conflicts": pa.list_(pa.string()),
+    "chunks": pa.int32(),
+    "calls": pa.int32(),
+    "provider": pa.string(),
+    "model": pa.string(),
+    "model_version": pa.string(),
+    **dict.fromkeys(TOKENS, pa.int64()),
+    "cost_usd": COST,
+    "finish_reason": pa.string(),
+    "latency_ms": pa.int64(),
+    "prompt_version": pa.string(),
+    "answer_from": pa.string(),
+}
 
 
 class _Spent(Struct):
@@ -46,32 +68,10 @@ class _Line(Struct):
 
 def results_schema(view: View) -> pa.Schema:
     """The columns of results.parquet: the same on every run of a schema."""
-    chunk = [("chunk", pa.int32())] if view.per_chunk else []
-    return pa.schema(
-        [
-            ("row", pa.int64()),
-            ("id", pa.string()),
-            *chunk,
-            *view.kept_schema,
-            ("status", pa.string()),
-            ("record", view.record.type),
-            ("error_code", pa.string()),
-            ("error", pa.string()),
-            ("repaired", pa.bool_()),
-            ("conflicts", pa.list_(pa.string())),
-            ("chunks", pa.int32()),
-            ("calls", pa.int32()),
-            ("provider", pa.string()),
-            ("model", pa.string()),
-            ("model_version", pa.string()),
-            *((name, pa.int64()) for name in TOKENS),
-            ("cost_usd", COST),
-            ("finish_reason", pa.string()),
-            ("latency_ms", pa.int64()),
-            ("prompt_version", pa.string()),
-            ("answer_from", pa.string()),
-        ]
-    )
+    types = {**COLUMN_TYPES, "record": view.record.type}
+    ours = [(name, types[name]) for name in RESULT_COLUMNS if name != "chunk" or view.per_chunk]
+    place = [name for name, _ in ours].index("status")
+    return pa.schema([*ours[:place], *view.kept_schema, *ours[place:]])
 
 
 def result_batches(

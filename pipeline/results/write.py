@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from pipeline.job.folder import CALLS, RESULTS, UNFINISHED
 from pipeline.ledger.files import reading
 from pipeline.results.calls import CALL_SCHEMA, call_batches
 from pipeline.results.files import write_json, write_parquet
-from pipeline.results.layout import CALLS, RESULTS, RUN, Totals, View
+from pipeline.results.layout import Totals, View
 from pipeline.results.rows import result_batches, results_schema
-from pipeline.types import TOKENS, tenant_hash
 
-__all__ = ["CALLS", "RESULTS", "RUN", "TOKENS", "Totals", "View", "publish", "tenant_hash", "write_json"]
+__all__ = ["Totals", "View", "publish", "write_json"]
 
 
 def publish(folder: Path, ledger: Path, run: int, view: View, kept: Iterator[pa.RecordBatch]) -> Totals:
     """Write both Parquet files of `run` and return their sums. `kept` runs over the input's rows in order."""
     totals = Totals()
-    for orphan in folder.glob("*.tmp"):
+    for orphan in folder.glob(f"*{UNFINISHED}"):
         orphan.unlink()
     with reading(ledger, snapshot=True) as db:
         batches = result_batches(db, run, view, kept, totals)

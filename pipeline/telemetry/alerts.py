@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.admission.governor import Alert
 from pipeline.console import say
-from pipeline.results.write import tenant_hash
+from pipeline.types import tenant_hash
 
 TIMEOUT_S = 30.0  # of the program
 

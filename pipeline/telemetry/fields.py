@@ -5,7 +5,7 @@ from typing import Any
 from pipeline.job.settings import Job
 from pipeline.ledger.records import Call
 from pipeline.money import from_units
-from pipeline.results.write import TOKENS, tenant_hash
+from pipeline.types import TOKENS, tenant_hash
 
 
 def call_fields(call: Call, job: Job) -> dict[str, Any]:

@@ -13,8 +13,7 @@ from pipeline.job.settings import Job
 from pipeline.ledger.records import Call
 from pipeline.money import from_units
 from pipeline.results.manifest import Manifest
-from pipeline.results.write import TOKENS
-from pipeline.types import Outcome, Status
+from pipeline.types import TOKENS, Outcome, Status
 
 EVERY_S = 5.0
 PREFIX = "ledger_pipeline_"

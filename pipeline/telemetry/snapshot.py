@@ -10,10 +10,10 @@ from typing import Any
 from msgspec import Struct
 
 from pipeline.admission.governor import DimensionView, Snapshot
+from pipeline.job.folder import LIVE
 from pipeline.money import from_units
 from pipeline.telemetry.tally import Tally
 
-LIVE = ".live.json"  # in the output folder, while a run goes on
 WINDOW_S = 60.0  # over which the pace is taken
 BASIS_S = 2.0  # before that nothing is said of the time left
 BASIS_ROWS = 20  # before that nothing is said of the cost of all

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pipeline.errors import CallFailed
+from pipeline.job.folder import CALLS, RESULTS, RUN
 from pipeline.ledger.records import Send
 from pipeline.money import money
 from pipeline.results.manifest import Manifest
@@ -32,7 +33,7 @@ def summary(manifest: Manifest, folder: str, next_step: str) -> str:
         ("tokens", _tokens(tokens)),
         ("cost", f"${cost} by {manifest.price_table}" if cost is not None else "unknown: no price for this model"),
         ("time", duration(manifest.seconds or 0.0)),
-        ("results", f"{folder}/results.parquet, calls.parquet, run.json"),
+        ("results", f"{folder}/{RESULTS}, {CALLS}, {RUN}"),
     ]
     cached = manifest.caching
     if cached is not None and cached.hit_rate:
@@ -147,7 +148,7 @@ def lost_text(lost: Sequence[Send]) -> str:
         for send in lost[:MOST_NAMED]
     ]
     if len(lost) > MOST_NAMED:
-        lines.append(f"  and {len(lost) - MOST_NAMED} more; all are in calls.parquet with error_code 'lost'")
+        lines.append(f"  and {len(lost) - MOST_NAMED} more; all are in {CALLS} with error_code 'lost'")
     return "\n".join(lines)
 
 

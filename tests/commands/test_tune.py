@@ -8,14 +8,15 @@ import pytest
 from scripted_server import Scripted
 
 from pipeline.commands.tune import wish_of
-from pipeline.engine.control import PREFIX, SUFFIX, Inbox, Wish
+from pipeline.engine.control import Inbox, Wish
 from pipeline.errors import JobError
+from pipeline.job.folder import TUNE_PREFIX, TUNE_SUFFIX
 
 ANSWER = json.dumps({"name": "x", "total": "1"})
 
 
 def note(folder, name, **values):
-    path = folder / f"{PREFIX}{name}{SUFFIX}"
+    path = folder / f"{TUNE_PREFIX}{name}{TUNE_SUFFIX}"
     path.write_text(json.dumps({"concurrency": None, "max_usd": None, "by": "a", "at": "b", **values}))
     return path
 

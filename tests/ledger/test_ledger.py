@@ -21,10 +21,11 @@ from ledger_writes import HASHES, call, outcome, send
 from places import REPO
 
 from pipeline.errors import LedgerError
+from pipeline.job.folder import LEDGER as FILE
 from pipeline.ledger import records
 from pipeline.ledger.audit import CHECKED, damaged
 from pipeline.ledger.key_filter import Keys
-from pipeline.ledger.ledger import FILE, Ledger, connect, ends
+from pipeline.ledger.ledger import Ledger, connect, ends
 from pipeline.ledger.lock import FolderLock, held
 from pipeline.ledger.records import RowEntry
 from pipeline.types import ErrorCode, Outcome, Reply, Status, Stop, Usage

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from pipeline.ledger.ledger import FILE, Ledger, connect, ends
+from pipeline.job.folder import LEDGER as FILE
+from pipeline.ledger.ledger import Ledger, connect, ends
 from pipeline.ledger.records import Call, Send
 from pipeline.types import ErrorCode, Outcome, Purpose, Reply, Status, Stop, Usage
 

@@ -8,9 +8,10 @@ import pytest
 
 import pipeline
 from pipeline.errors import LedgerUnreadable
+from pipeline.job.folder import LEDGER
 from pipeline.ledger import audit, queries, records
 from pipeline.ledger.files import reading
-from pipeline.ledger.ledger import FILE, Ledger
+from pipeline.ledger.ledger import Ledger
 from pipeline.types import Usage
 
 PACKAGE = Path(pipeline.__file__).parent
@@ -46,7 +47,7 @@ def ledger(tmp_path):
         call(2, 77),
         call(2, 77, request_id="e", output_tokens=0, purpose="repair", attempt=2),
     ]
-    with sqlite3.connect(tmp_path / FILE) as db:
+    with sqlite3.connect(tmp_path / LEDGER) as db:
         db.executemany("INSERT INTO rows (row, id, doc, problem) VALUES (?, ?, ?, ?)", rows)
         for table, names, values in (
             ("outcomes", records.OUTCOME_COLUMNS, [outcome(b"0", "ok"), outcome(b"1", "failed", "refused")]),
@@ -55,7 +56,7 @@ def ledger(tmp_path):
             marks = ", ".join("?" * (len(names) + 1))
             sql = f"INSERT INTO {table} ({', '.join(names)}, crc) VALUES ({marks})"
             db.executemany(sql, map(records.with_crc, values))
-    with reading(tmp_path / FILE) as db:
+    with reading(tmp_path / LEDGER) as db:
         yield db
 
 
@@ -103,11 +104,11 @@ def test_jobs_of_the_past_come_the_latest_first(ledger):
 
 
 def test_a_file_that_is_no_ledger_is_unreadable_in_sqlites_words(tmp_path):
-    (tmp_path / FILE).write_bytes(b"no ledger" * 1000)
-    with pytest.raises(LedgerUnreadable, match=r"^file is not a database$"), reading(tmp_path / FILE) as db:
+    (tmp_path / LEDGER).write_bytes(b"no ledger" * 1000)
+    with pytest.raises(LedgerUnreadable, match=r"^file is not a database$"), reading(tmp_path / LEDGER) as db:
         queries.last_run(db)
-    assert not queries.readable(tmp_path / FILE)
-    assert queries.last_hashes(tmp_path / FILE) is None
+    assert not queries.readable(tmp_path / LEDGER)
+    assert queries.last_hashes(tmp_path / LEDGER) is None
 
 
 def test_a_session_that_sqlite_fails_ends_as_unreadable(tmp_path):

@@ -28,8 +28,8 @@ from pipeline.commands.estimate.measure import measure
 from pipeline.engine.feed import Selection
 from pipeline.errors import JobError, LedgerError, LedgerUnreadable
 from pipeline.extraction.prepare import Prepared
+from pipeline.job.folder import LEDGER
 from pipeline.ledger.files import reading
-from pipeline.ledger.ledger import FILE
 from pipeline.ledger.queries import last_hashes, readable, rows_by_end, several_jobs
 from pipeline.results.manifest import Manifest, read_manifest
 
@@ -43,7 +43,7 @@ def word_before(prepared: Prepared, selection: Selection, *, fresh: bool) -> Wor
     Raises:
         JobError: the input cannot be read. LedgerError: the ledger cannot.
     """
-    job, path = prepared.job, _ledger(prepared)
+    job, path = prepared.job, prepared.ledger_path
     if job.model.provider == "sandbox":
         return None
     consent = Consent(job.budget.max_usd is not None, job.budget.confirm_above_usd, job.model.name)
@@ -68,7 +68,7 @@ def require_unchanged(prepared: Prepared) -> None:
     Raises:
         JobError: nothing has run here, or another job.
     """
-    if last_hashes(_ledger(prepared)) is None:
+    if last_hashes(prepared.ledger_path) is None:
         raise JobError(
             f"{prepared.job.output.path}: no run here yet, so nothing to retry. Start one with: pipeline run JOB"
         )
@@ -81,10 +81,10 @@ def require_unchanged(prepared: Prepared) -> None:
 
 def changes(prepared: Prepared) -> tuple[str, ...]:
     """The keys of the job that differ from the last run's and make its rows due again; empty without an earlier run."""
-    last, plan = last_hashes(_ledger(prepared)), prepared.plan
+    last, plan = last_hashes(prepared.ledger_path), prepared.plan
     if last is None or last == (plan.request_hash, plan.doc_hash):
         return ()
-    manifest = read_manifest(Path(prepared.job.output.path)) or Manifest()
+    manifest = read_manifest(prepared.output_folder) or Manifest()
     schema = ""
     if manifest.schema_hash not in {"", prepared.schema_hash}:
         schema = "the schema" if last[0] != plan.request_hash else "the schema's validators"
@@ -93,14 +93,14 @@ def changes(prepared: Prepared) -> tuple[str, ...]:
 
 def finished(prepared: Prepared) -> bool:
     """Whether the last run was of this job and this input, and left nothing pending."""
-    manifest = read_manifest(Path(prepared.job.output.path))
+    manifest = read_manifest(prepared.output_folder)
     return manifest is not None and manifest.state == "finished" and same_input(prepared)
 
 
 def same_input(prepared: Prepared) -> bool:
     """Whether the last run was of this job and these rows: the same files, columns and --limit."""
-    manifest, plan = read_manifest(Path(prepared.job.output.path)), prepared.plan
-    if manifest is None or last_hashes(_ledger(prepared)) != (plan.request_hash, plan.doc_hash):
+    manifest, plan = read_manifest(prepared.output_folder), prepared.plan
+    if manifest is None or last_hashes(prepared.ledger_path) != (plan.request_hash, plan.doc_hash):
         return False
     before, now = manifest.job, prepared.job.as_dict()
     same = all(before.get(key) == now[key] for key in ("input", "limit_rows"))
@@ -109,12 +109,8 @@ def same_input(prepared: Prepared) -> bool:
 
 def failed_rows(folder: Path) -> Counter[str]:
     """Rows of the last run by the code that they failed with."""
-    with reading(folder / FILE) as db:
+    with reading(folder / LEDGER) as db:
         return rows_by_end(db).failed
-
-
-def _ledger(prepared: Prepared) -> Path:
-    return Path(prepared.job.output.path) / FILE
 
 
 def _at_most_usd(prepared: Prepared) -> Decimal:
@@ -132,7 +128,7 @@ def _weighed(prepared: Prepared, selection: Selection, why: str, consent: Consen
     if not why and selection.error_code is None and not _other_jobs(prepared):
         counts = measure(prepared, failed_only=selection.failed)
         due = Due(counts.rows, new=counts.rows - counts.bad_rows - counts.done_rows)
-    elif fresh and not readable(_ledger(prepared)):
+    elif fresh and not readable(prepared.ledger_path):
         counts = measure(prepared, all_rows=True)
         due = Due(counts.rows, again=counts.rows - counts.bad_rows)
     else:
@@ -153,7 +149,7 @@ def _history(prepared: Prepared) -> History | None:
 
 def _other_jobs(prepared: Prepared) -> bool:
     """Whether rows of this input may have been paid for under another job than the last."""
-    if not _ledger(prepared).exists():
+    if not prepared.ledger_path.exists():
         return False
-    with reading(_ledger(prepared)) as db:
+    with reading(prepared.ledger_path) as db:
         return several_jobs(db)

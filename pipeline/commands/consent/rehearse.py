@@ -6,13 +6,12 @@ So what is free is told by the same code that runs: repairs, several chunks, two
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.commands.consent.decide import Due
-from pipeline.commands.estimate.measure import BATCH_ROWS
+from pipeline.commands.estimate.measure import ROWS_MEASURED_AT_ONCE
 from pipeline.documents.sources.source import Source
 from pipeline.engine.ask import RowLife
 from pipeline.engine.feed import Selection, chosen, work_of
@@ -22,7 +21,6 @@ from pipeline.extraction.plan import Plan
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.template import parse_template
 from pipeline.ledger.files import Connection, reading
-from pipeline.ledger.ledger import FILE
 from pipeline.ledger.queries import End, answer_record, ends, last_doc_hashes
 from pipeline.ledger.records import Answer, answer_from
 from pipeline.results.manifest import Manifest, read_manifest
@@ -39,12 +37,12 @@ def due_rows(prepared: Prepared, selection: Selection, *, afresh: bool, changed:
     """
     kinds: Counter[str] = Counter()
     paid = bytearray()
-    ledger = Path(prepared.job.output.path) / FILE
+    ledger = prepared.ledger_path
     with reading(ledger) as db, asyncio.Runner() as runner:
         earlier = _earlier(prepared, db, afresh=afresh) if afresh or changed else []
         rehearsal = Extraction(prepared, _OnRecord(db), RecordColumn(prepared.model))
         look = _Look(prepared, db, selection, earlier, afresh, rehearsal)
-        for rows in _source(prepared, earlier).batches(BATCH_ROWS):
+        for rows in _source(prepared, earlier).batches(ROWS_MEASURED_AT_ONCE):
             found = runner.run(look.kinds(rows))
             kinds.update(found)
             paid += bytes(kind in {"again", "new"} for kind in found)
@@ -55,7 +53,7 @@ def _earlier(prepared: Prepared, db: Connection, *, afresh: bool) -> list[Plan]:
     """The plans that rows may have an outcome under, by hash, and by the columns that their prompts may have named."""
     plan = prepared.plan
     hashes = [one for one in last_doc_hashes(db, EARLIER_JOBS) if afresh or one != plan.doc_hash]
-    manifest = read_manifest(Path(prepared.job.output.path)) or Manifest(job=prepared.job.as_dict())
+    manifest = read_manifest(prepared.output_folder) or Manifest(job=prepared.job.as_dict())
     last = parse_template(manifest.job["extract"]["prompt"])
     templates = {template.other_columns: template for template in (plan.template, last)}
     return [replace(plan, doc_hash=one, template=template) for one in hashes for template in templates.values()]
@@ -144,7 +142,7 @@ class SomeRows(Source):
         self._whole = whole
         self._wanted = wanted
 
-    def batches(self, size: int = BATCH_ROWS) -> Iterator[list[Row]]:
+    def batches(self, size: int = ROWS_MEASURED_AT_ONCE) -> Iterator[list[Row]]:
         """As of the whole input, in as many batches."""
         for rows in self._whole.batches(size):
             yield [row for row in rows if row.index >= len(self._wanted) or self._wanted[row.index]]

@@ -27,18 +27,17 @@ SLACK_OWN, SLACK_OTHER = 0.01, 0.03  # least half width of a band: by answers to
 SHOWN = Decimal("0.000001")
 
 
-class Counts(Struct, frozen=True):
-    """What one pass over the input found. `requests` are those still to be sent, one for each chunk."""
+class Counts(Struct):
+    """What one pass over the input has found so far. `requests` are those still to be sent, one for each chunk."""
 
-    rows: int
-    bad_rows: int
-    done_rows: int
-    duplicate_rows: int
-    requests: int
-    chunks: int
-    input_tokens: int
-    document_tokens: int
-    fixed_tokens_per_request: int
+    rows: int = 0
+    bad_rows: int = 0
+    done_rows: int = 0
+    duplicate_rows: int = 0
+    requests: int = 0
+    input_tokens: int = 0
+    document_tokens: int = 0
+    fixed_tokens_per_request: int = 0
     free_requests: int = 0  # readings of `two_step`, running summaries of `rolling`
     free_input_tokens: int = 0  # of these, in input_tokens too
     free_output_tokens: int = 0

@@ -1,18 +1,16 @@
 """What a ledger's answers tell of those to come: how large each question was by our count, and what it used."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 from msgspec import Struct, field
 
 from pipeline.commands.estimate.estimator import History, Seen
-from pipeline.commands.estimate.measure import BATCH_ROWS, ENOUGH, Asked, asked, other_text
+from pipeline.commands.estimate.measure import ROWS_MEASURED_AT_ONCE, Asked, asked, other_text
 from pipeline.documents.chunks import chunk
 from pipeline.extraction.hashing import doc_key
 from pipeline.extraction.prepare import Prepared
 from pipeline.ledger.files import Connection, reading
-from pipeline.ledger.ledger import FILE
-from pipeline.ledger.queries import MOST_ANSWERED, last_answered
+from pipeline.ledger.queries import LEAST_ANSWERED, MOST_ANSWERED, last_answered
 from pipeline.types import Purpose, Row, Usage
 
 
@@ -30,12 +28,12 @@ def history(prepared: Prepared) -> History | None:
     Those whose documents are in this input are counted as we count, so that the provider's way of counting is known
     too. Where they are too few, the sizes that the provider reported stand for ours.
     """
-    ledger = Path(prepared.job.output.path) / FILE
+    ledger = prepared.ledger_path
     if not ledger.exists():
         return None
     with reading(ledger) as db:
         questions, latencies = _questions(db, prepared.plan.request_hash)
-    if len(questions) < ENOUGH:
+    if len(questions) < LEAST_ANSWERED:
         return None
     plain = not (prepared.plan.two_step or prepared.plan.summary_tokens)
     own = _own_tokens(prepared, questions)
@@ -45,7 +43,7 @@ def history(prepared: Prepared) -> History | None:
         if question.doc is not None and (question.doc, question.chunk) in own
     ]
     middle = sorted(latencies)[len(latencies) // 2] / 1000 if latencies else None
-    if len(seen) >= ENOUGH:
+    if len(seen) >= LEAST_ANSWERED:
         return History(tuple(seen), own=True, latency_s=middle)
     others = [_seen(question, 0.0, plain=plain) for question in questions]
     return History(tuple(_as_reported(others) if plain else others), own=False, latency_s=middle)
@@ -80,7 +78,7 @@ def _own_tokens(prepared: Prepared, questions: Sequence[_Question]) -> Mapping[t
     wanted = {question.doc for question in questions if question.doc is not None}
     own: dict[tuple[bytes, int], float] = {}
     question = asked(prepared)
-    for rows in prepared.source.batches(BATCH_ROWS) if wanted else ():
+    for rows in prepared.source.batches(ROWS_MEASURED_AT_ONCE) if wanted else ():
         for row in rows:
             doc = None if row.problem else doc_key(prepared.plan, row)
             if doc in wanted:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from pathlib import Path
 
 from msgspec import Struct
 
@@ -16,27 +15,10 @@ from pipeline.extraction.plan import Plan
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.template import TEXT, Template, render
 from pipeline.ledger.files import Connection, reading
-from pipeline.ledger.ledger import FILE
 from pipeline.ledger.queries import ends
 from pipeline.types import Request, Row, Status
 
-BATCH_ROWS = 256
-ENOUGH = 10  # answers on record from which to speak of the rest
-
-
-class Sums(Struct):
-    """Running counts of one pass."""
-
-    rows: int = 0
-    bad_rows: int = 0
-    done_rows: int = 0
-    duplicate_rows: int = 0
-    requests: int = 0
-    input_tokens: int = 0
-    document_tokens: int = 0
-    free_requests: int = 0
-    free_input_tokens: int = 0
-    free_output_tokens: int = 0
+ROWS_MEASURED_AT_ONCE = 256
 
 
 class Asked(Struct, frozen=True):
@@ -60,7 +42,8 @@ def measure(prepared: Prepared, *, failed_only: bool = False, all_rows: bool = F
 
     `failed_only`: what a retry would send. `all_rows`: as if nothing was done.
     """
-    sums, question, model = Sums(), asked(prepared), prepared.job.model
+    question, model = asked(prepared), prepared.job.model
+    sums = Counts(fixed_tokens_per_request=question.fixed_tokens)
     rows = rows_to_send(prepared, sums, failed_only=failed_only, all_rows=all_rows)
     plan = question.plan
     cutting = Cutting(model.provider, model.name, plan.chunk_tokens, plan.overlap_tokens)
@@ -68,26 +51,13 @@ def measure(prepared: Prepared, *, failed_only: bool = False, all_rows: bool = F
     for counts in counted(cutting, texts):
         for others, pieces in counts:
             _add(sums, question, others, pieces)
-    return Counts(
-        rows=sums.rows,
-        bad_rows=sums.bad_rows,
-        done_rows=sums.done_rows,
-        duplicate_rows=sums.duplicate_rows,
-        requests=sums.requests,
-        chunks=sums.requests,
-        input_tokens=sums.input_tokens,
-        document_tokens=sums.document_tokens,
-        fixed_tokens_per_request=question.fixed_tokens,
-        free_requests=sums.free_requests,
-        free_input_tokens=sums.free_input_tokens,
-        free_output_tokens=sums.free_output_tokens,
-    )
+    return sums
 
 
 def requests_to_send(prepared: Prepared) -> Iterator[Request]:
     """The first request of every chunk that has no outcome yet."""
     plan = prepared.plan
-    for rows in rows_to_send(prepared, Sums()):
+    for rows in rows_to_send(prepared, Counts()):
         for row in rows:
             for piece in chunk(row.text, prepared.counter, plan.chunk_tokens, plan.overlap_tokens, exact=True):
                 yield planning.extract_request(plan, row, piece)
@@ -102,23 +72,23 @@ def other_text(plan: Plan, row: Row) -> str:
 
 
 def rows_to_send(
-    prepared: Prepared, sums: Sums, *, failed_only: bool = False, all_rows: bool = False
+    prepared: Prepared, sums: Counts, *, failed_only: bool = False, all_rows: bool = False
 ) -> Iterator[list[Row]]:
     """The rows that a run, or a retry, would send, a batch at a time; what was passed over is counted in `sums`."""
-    ledger = Path(prepared.job.output.path) / FILE
+    ledger = prepared.ledger_path
     with ExitStack() as opened:
         seen = opened.enter_context(closing(SeenIds()))
         done = None
         if ledger.exists() and not all_rows:
             done = opened.enter_context(reading(ledger))
-        for rows in prepared.source.batches(BATCH_ROWS):
+        for rows in prepared.source.batches(ROWS_MEASURED_AT_ONCE):
             yield _to_send(prepared.plan, rows, sums, seen, done, failed_only=failed_only)
 
 
 def _to_send(
     plan: Plan,
     rows: Sequence[Row],
-    sums: Sums,
+    sums: Counts,
     seen: SeenIds,
     done: Connection | None,
     *,
@@ -142,7 +112,7 @@ def _to_send(
     return [row for index, (row, _) in wanted.items() if index not in repeated]
 
 
-def _add(sums: Sums, question: Asked, others: int, pieces: Sequence[int]) -> None:
+def _add(sums: Counts, question: Asked, others: int, pieces: Sequence[int]) -> None:
     plan = question.plan
     for number, piece in enumerate(pieces):
         tokens = question.tokens(others, piece)
@@ -155,7 +125,7 @@ def _add(sums: Sums, question: Asked, others: int, pieces: Sequence[int]) -> Non
             _add_free(sums, piece + plan.summary_tokens + plan.summary_tokens // 2, plan.summary_tokens // 2)
 
 
-def _add_free(sums: Sums, input_tokens: int, output_tokens: int) -> None:
+def _add_free(sums: Counts, input_tokens: int, output_tokens: int) -> None:
     sums.free_requests += 1
     sums.input_tokens += input_tokens
     sums.free_input_tokens += input_tokens

@@ -9,19 +9,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from decimal import Decimal
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
-from pipeline.commands.estimate.measure import Sums, other_text, rows_to_send
+from pipeline.commands.estimate.estimator import Counts
+from pipeline.commands.estimate.measure import other_text, rows_to_send
 from pipeline.engine.feed import Selection
 from pipeline.engine.run import run_job
 from pipeline.engine.session import Host, RunCommand
 from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared
 from pipeline.ledger.files import reading
-from pipeline.ledger.ledger import FILE
 from pipeline.ledger.queries import last_session_work
 from pipeline.money import from_units
 from pipeline.results.publish import Ended
@@ -52,8 +51,7 @@ def pilot(prepared: Prepared, rows: int, environ: Mapping[str, str], host: Host)
     if not chosen:
         return Piloted(0, on_record, Decimal(0) if prepared.rate is not None else None, None)
     ended = run_job(RunCommand(prepared, REASON, Selection(only_rows=chosen), environ, host=host))
-    folder = Path(prepared.job.output.path)
-    with reading(folder / FILE) as db:
+    with reading(prepared.ledger_path) as db:
         done, units = last_session_work(db)
     return Piloted(done, on_record, from_units(units) if prepared.rate is not None else None, ended)
 
@@ -74,7 +72,7 @@ def choose(prepared: Prepared, rows: int) -> tuple[frozenset[int], int]:
 
 
 def _chosen(prepared: Prepared, rows: int) -> tuple[frozenset[int], int]:
-    sums = Sums()
+    sums = Counts()
     with closing(sqlite3.connect("")) as db:  # on disk: memory is flat
         db.execute("CREATE TABLE sizes (size INTEGER, row INTEGER, PRIMARY KEY (size, row)) WITHOUT ROWID")
         for batch in rows_to_send(prepared, sums):

@@ -13,10 +13,8 @@ from pipeline.commands.report.page import page
 from pipeline.commands.report.rows import Shown, shown_rows
 from pipeline.errors import JobError
 from pipeline.job.command import command_line
+from pipeline.job.folder import CALLS, REPORT, RESULTS, UNFINISHED
 from pipeline.results.manifest import read_manifest
-from pipeline.results.write import CALLS, RESULTS
-
-REPORT = "report.html"
 
 
 def report(folder: Path, target: Path | None = None) -> dict[str, Any]:
@@ -34,7 +32,7 @@ def report(folder: Path, target: Path | None = None) -> dict[str, Any]:
     path = target or folder / REPORT
     job, flags = manifest.job["file"], flags_of(manifest.job)
     text = page(manifest, figures, rows, lambda verb: command_line(verb, job, flags))
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = path.with_name(f".{path.name}{UNFINISHED}")
     try:
         temporary.write_text(text, encoding="utf-8", errors="replace")
         temporary.replace(path)

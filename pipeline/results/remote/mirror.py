@@ -16,17 +16,16 @@ from msgspec import Struct
 
 from pipeline.documents.sources.filesystems import s3_endpoint
 from pipeline.errors import JobError, LedgerError
+from pipeline.job.folder import CALLS, KEPT_LEDGER, LEDGER, RESULTS, RUN
 from pipeline.job.settings import REMOTE
-from pipeline.ledger.ledger import FILE
 from pipeline.ledger.lock import require_local
 from pipeline.results.remote.objects import Stamp
-from pipeline.results.write import CALLS, RESULTS, RUN, write_json
+from pipeline.results.write import write_json
 
 WORKDIR = "PIPELINE_WORKDIR"
 NOTE = "remote.json"
 OUT = "out"
-IN_ORDER = (RESULTS, CALLS, FILE, RUN)  # of upload: what speaks of the others comes last
-KEPT_LEDGERS = re.compile(r"ledger-[0-9T]+(-\d+)?\.sqlite")  # by --fresh, or because another machine went on
+IN_ORDER = (RESULTS, CALLS, LEDGER, RUN)  # of upload: what speaks of the others comes last
 
 
 def is_remote(url: str) -> bool:
@@ -92,7 +91,7 @@ class Mirror:
     def files(self) -> list[str]:
         """What there is to upload, in the order in which it is to be."""
         there = [path.name for path in self.folder.iterdir()] if self.folder.exists() else []
-        kept = sorted(name for name in there if KEPT_LEDGERS.fullmatch(name))
+        kept = sorted(name for name in there if KEPT_LEDGER.fullmatch(name))
         return [*kept, *(name for name in IN_ORDER if name in there)]
 
     def _note(self) -> dict[str, Any]:

@@ -16,20 +16,19 @@ from msgspec.structs import replace
 
 from pipeline.console import say
 from pipeline.errors import JobError, LedgerError, LedgerUnreadable
+from pipeline.job.folder import CALLS, LEDGER, LOGS, RESULTS, RUN, kept_ledger
 from pipeline.job.settings import Job, Output
 from pipeline.ledger.files import copied, damage, fold_log
 from pipeline.ledger.fold import fold_in
-from pipeline.ledger.ledger import FILE
 from pipeline.ledger.lock import FolderLock, held
 from pipeline.money import from_units
 from pipeline.results.remote.lease import LEASE_S, Lease
 from pipeline.results.remote.mirror import Mirror, is_remote
 from pipeline.results.remote.objects import Objects, StoreFailed
-from pipeline.results.write import CALLS, RESULTS, RUN
 
 SNAPSHOT_S = 60.0
 SNAPSHOT_VARIABLE, LEASE_VARIABLE = "PIPELINE_SNAPSHOT_S", "PIPELINE_LEASE_S"
-TAKEN_UP = (FILE, RESULTS, CALLS, RUN)
+TAKEN_UP = (LEDGER, RESULTS, CALLS, RUN)
 
 
 def localized(job: Job, environ: Mapping[str, str]) -> Job:
@@ -132,7 +131,7 @@ class RemoteOutput:
             known = mirror.known.get(name)
             if known is not None and known.is_of(path) and not _has_log(path):
                 continue
-            if name != FILE:
+            if name != LEDGER:
                 mirror.knows(name, self._objects.write(name, path))
                 continue
             copy = mirror.home / ".snapshot.sqlite"
@@ -143,8 +142,8 @@ class RemoteOutput:
 
 def _has_log(path: Path) -> bool:
     """Whether what was written last may be beside the file and not yet in it."""
-    log = path.with_name(f"{path.name}-wal")
-    return path.name == FILE and log.exists() and log.stat().st_size > 0
+    log = path.with_name(path.name + LOGS[0])
+    return path.name == LEDGER and log.exists() and log.stat().st_size > 0
 
 
 def _take_up(mirror: Mirror, objects: Objects) -> None:
@@ -158,10 +157,10 @@ def _take_up(mirror: Mirror, objects: Objects) -> None:
         stamp = objects.fetch(name, fetched)
         if stamp is None:
             continue
-        if name == FILE:
+        if name == LEDGER:
             if (told := damage(fetched)) is not None:
                 way_out = "Restore an older version of it, or run with --fresh"
-                raise StoreFailed(f"{mirror.url}/{FILE} is damaged ({told}). {way_out}")
+                raise StoreFailed(f"{mirror.url}/{LEDGER} is damaged ({told}). {way_out}")
             _replace_ledger(mirror, fetched)
         else:
             fetched.replace(mirror.folder / name)
@@ -169,9 +168,9 @@ def _take_up(mirror: Mirror, objects: Objects) -> None:
 
 
 def _replace_ledger(mirror: Mirror, fetched: Path) -> None:
-    ours = mirror.folder / FILE
+    ours = mirror.folder / LEDGER
     if ours.exists():
-        kept = ours.with_name(f"ledger-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.sqlite")
+        kept = ours.with_name(kept_ledger(f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"))
         fold_log(ours)
         ours.rename(kept)
         folded = fold_in(kept, fetched)
@@ -183,8 +182,8 @@ def _replace_ledger(mirror: Mirror, fetched: Path) -> None:
             )
         else:
             kept.unlink()
-    for beside in (f"{FILE}-wal", f"{FILE}-shm"):
-        (mirror.folder / beside).unlink(missing_ok=True)
+    for beside in LOGS:
+        ours.with_name(ours.name + beside).unlink(missing_ok=True)
     fetched.replace(ours)
-    for beside in ("-wal", "-shm"):
+    for beside in LOGS:
         fetched.with_name(fetched.name + beside).unlink(missing_ok=True)

@@ -169,7 +169,7 @@ def test_no_estimate_is_above_the_cheap_bound(sizes, bytes_per_token, copies, an
     tokens = [max(1, int(size / bytes_per_token)) for size in sizes]
     requests = sum(-(-count // plan.chunk_tokens) for count in tokens)
     counts = Counts(
-        rows=len(sizes), bad_rows=0, done_rows=0, duplicate_rows=0, requests=requests, chunks=requests,
+        rows=len(sizes), bad_rows=0, done_rows=0, duplicate_rows=0, requests=requests,
         input_tokens=requests * 100 + copies * sum(tokens), document_tokens=sum(tokens), fixed_tokens_per_request=100,
     )  # fmt: skip
     terms = Terms(size=Size(1, answers, 2 * answers), max_output_tokens=200, limits=Limits(), rate=rate)

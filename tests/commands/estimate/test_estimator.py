@@ -27,13 +27,12 @@ COUNTS = Counts(
     done_rows=2,
     duplicate_rows=3,
     requests=1000,
-    chunks=1000,
     input_tokens=1_000_000,
     document_tokens=900_000,
     fixed_tokens_per_request=100,
 )
 NUMBERS = st.integers(0, 10**9)
-COUNTED = st.builds(Counts, *[NUMBERS] * 9, free_requests=NUMBERS, free_output_tokens=NUMBERS)
+COUNTED = st.builds(Counts, *[NUMBERS] * 8, free_requests=NUMBERS, free_output_tokens=NUMBERS)
 SIZES = st.lists(st.floats(0, 1e6), min_size=3, max_size=3).map(lambda found: Size(*sorted(found)))
 USAGES = st.builds(Usage, *[st.integers(0, 10**6)] * 5)
 SEEN = st.builds(Seen, own_tokens=st.floats(0, 1e6), first=USAGES, again=USAGES, agains=st.integers(0, 3))
@@ -172,7 +171,7 @@ def test_a_limit_that_is_charged_with_the_cap_takes_the_time_of_the_cap():
 
 
 def test_nothing_to_send_costs_nothing():
-    nothing = replace(COUNTS, requests=0, chunks=0, input_tokens=0, document_tokens=0)
+    nothing = replace(COUNTS, requests=0, input_tokens=0, document_tokens=0)
     for history in (None, History(seen(20, agains=2), own=True, latency_s=1.0)):
         found = estimate(nothing, terms(Limits(requests_per_minute=5)), history)
         assert found.cost_usd == (0, 0, 0)
