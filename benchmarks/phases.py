@@ -43,7 +43,7 @@ PHASES = {  # phase: what is clocked, as module:name
         *("pipeline.ledger.ledger:Ledger.enter_rows", "pipeline.ledger.writer:_resolve"),
     ),
     "record, in the writer": ("pipeline.ledger.writer:Writer._commit_or_fail",),
-    "publish": ("pipeline.results.publish:Publisher.publish",),
+    "publish": ("pipeline.output.publish:Publisher.publish",),
 }
 
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from places import REPO
 
 from pipeline.engine.run import Ended, exit_code
-from pipeline.results.manifest import Manifest, RowCounts
+from pipeline.output.manifest import Manifest, RowCounts
 from pipeline.types import ErrorCode, ParkReason
 
 PAGES = sorted([REPO / "README.md", REPO / "CONTRIBUTING.md", *(REPO / "docs").glob("*.md")])

@@ -65,10 +65,10 @@ def estimate(
         texts += ["\nThe whole input under each model:", table(report["compare"])]
     tell(report, "\n".join(texts), as_json=as_json)
     if piloted is not None and piloted.ended is not None and piloted.ended.park is not None:
-        from pipeline.engine.run import exit_code
+        from pipeline.output.publish import exit_code
 
         click.echo(f"the pilot stopped early: {piloted.ended.message}", err=True)
-        sys.exit(exit_code(piloted.ended, prepared.job.limits.max_failed_share))
+        sys.exit(exit_code(piloted.ended))
 
 
 def _pilot(prepared: "Prepared", rows: int) -> "Piloted":

@@ -32,7 +32,7 @@ class _Folder(click.ParamType[Path]):
         text = str(value)
         if not text.startswith(REMOTE):
             return Path(text)
-        from pipeline.results.remote.sync import mirrored
+        from pipeline.output.remote.sync import mirrored
 
         try:
             return mirrored(text, os.environ)
@@ -106,7 +106,7 @@ def load(job_file: Path, overrides: dict[str, Any]) -> Job:
     job = load_job(job_file, pairs, overrides.get("limit"))
     if not job.output.path.startswith(REMOTE):
         return job
-    from pipeline.results.remote.sync import localized
+    from pipeline.output.remote.sync import localized
 
     return localized(job, os.environ)
 

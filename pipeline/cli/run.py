@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # their imports would cost what `--help` has no time for
     from pipeline.engine.feed import Selection
     from pipeline.engine.session import Band
     from pipeline.extraction.prepare import Prepared
-    from pipeline.results.publish import Ended
+    from pipeline.output.publish import Ended
 
 
 LOG_FORMAT = click.option(
@@ -101,9 +101,10 @@ def retry(job_file: Path, log_format: str, **flags: Any) -> None:  # noqa: ANN40
 
 
 def _run(command: _Command, selection: "Selection") -> None:
-    from pipeline.engine.run import exit_code, run_job
+    from pipeline.engine.run import run_job
     from pipeline.engine.session import Host, RunCommand
     from pipeline.extraction.prepare import prepare, require_affordable
+    from pipeline.output.publish import exit_code
     from pipeline.runtime import spare_pandas
 
     for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C is; while calls are made the engine has its own
@@ -120,29 +121,20 @@ def _run(command: _Command, selection: "Selection") -> None:
         _tell_end(ended, prepared, command)
     elif in_json() or command.as_json:
         _tell_end(ended, prepared, command)
-    sys.exit(exit_code(ended, prepared.job.limits.max_failed_share))
+    sys.exit(exit_code(ended))
 
 
 def _nothing_to_retry(prepared: "Prepared", selection: "Selection") -> "Ended | None":
     """The last run's end, when no row of it is to be run; the files are left as they are."""
-    from pipeline.commands.consent.changes import failed_rows, require_unchanged, same_input
-    from pipeline.commands.consent.decide import nothing_to_retry
-    from pipeline.results.manifest import read_manifest
-    from pipeline.results.publish import Ended
-    from pipeline.types import ParkReason
+    from pipeline.commands.consent.retry import nothing_left
 
-    require_unchanged(prepared)
-    folder = prepared.output_folder
-    manifest = read_manifest(folder)
-    if manifest is None or manifest.state == "running" or not same_input(prepared):
+    nothing = nothing_left(prepared, selection.error_code)
+    if nothing is None:
         return None
-    why = nothing_to_retry(failed_rows(folder), selection.error_code)
-    if not why:
-        return None
-    pending = manifest.rows.pending
-    say("notice", f"{why}. {pending:,} rows have no outcome yet: `pipeline run JOB` runs them" if pending else why)
-    park = manifest.reason if manifest.reason in set(ParkReason) else None
-    return Ended(manifest, None if park is None else ParkReason(park), "")
+    pending = nothing.ended.manifest.rows.pending
+    then = f". {pending:,} rows have no outcome yet: `pipeline run JOB` runs them" if pending else ""
+    say("notice", f"{nothing.why}{then}")
+    return nothing.ended
 
 
 def _consent(prepared: "Prepared", selection: "Selection", command: _Command) -> "Band | None":

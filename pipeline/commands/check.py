@@ -12,12 +12,12 @@ from pipeline.extraction.prepare import Prepared, prepare, require_affordable
 from pipeline.extraction.prompt_cache import caching_for
 from pipeline.job.settings import Job
 from pipeline.ledger.lock import held, require_local
+from pipeline.output.advice import sizing_of
+from pipeline.output.folder import ready_folder
+from pipeline.output.remote.objects import Objects, StoreFailed
 from pipeline.providers import wire_for
 from pipeline.providers.anthropic.models import refuses_temperature
 from pipeline.providers.credentials.keys import credentials_for
-from pipeline.results.advice import sizing_of
-from pipeline.results.folder import ready_folder
-from pipeline.results.remote.objects import Objects, StoreFailed
 
 
 class Finding(Struct, frozen=True):

@@ -16,7 +16,7 @@ from pipeline.ledger.files import Connection, reading
 from pipeline.ledger.lock import held
 from pipeline.ledger.records import CALL_COLUMNS, RowEntry
 from pipeline.money import from_units
-from pipeline.results.manifest import Manifest, read_manifest
+from pipeline.output.manifest import Manifest, read_manifest
 from pipeline.telemetry.snapshot import read_live
 from pipeline.types import ErrorCode, tenant_hash
 

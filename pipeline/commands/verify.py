@@ -23,7 +23,7 @@ from pipeline.job.settings import Prices
 from pipeline.ledger import audit
 from pipeline.ledger.files import reading
 from pipeline.money import cost_usd, to_units
-from pipeline.results.manifest import Manifest, read_manifest
+from pipeline.output.manifest import Manifest, read_manifest
 from pipeline.types import TOKENS, ErrorCode, Usage
 
 LINES_CHECKED_AT_ONCE = 8192

@@ -1,4 +1,4 @@
-"""A run, as a command asks for it: one session over one output folder, and the exit code that it comes to."""
+"""A run, as a command asks for it: one session over one output folder."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,11 +7,10 @@ from msgspec.structs import replace
 
 from pipeline.engine.session import RunCommand, Session
 from pipeline.ledger.ledger import Ledger
-from pipeline.results.folder import finished, ready_folder
-from pipeline.results.publish import Ended
-from pipeline.results.remote.sync import RemoteOutput
+from pipeline.output.folder import finished, ready_folder
+from pipeline.output.publish import Ended
+from pipeline.output.remote.sync import RemoteOutput
 from pipeline.runtime import loop_factory, settle_garbage
-from pipeline.types import ParkReason
 
 
 def run_job(command: RunCommand) -> Ended:
@@ -41,13 +40,3 @@ def _one_session(command: RunCommand, keep: Callable[[Callable[[str], None]], No
             keep(session.stop_from_outside)
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(session.execute())
-
-
-def exit_code(ended: Ended, max_failed_share: float) -> int:
-    """The contract's exit codes; a remote output that has not everything is resumable."""
-    if ended.park is not None:
-        return {ParkReason.BUDGET: 3, ParkReason.INTERRUPTED: 130}.get(ended.park, 4)
-    rows = ended.manifest.rows
-    if rows.pending or ended.unsaved is not None:
-        return 4
-    return 0 if rows.failed <= max_failed_share * rows.total else 1

@@ -34,10 +34,10 @@ from pipeline.extraction.prompt_cache import Caching, caching_for
 from pipeline.job.settings import Model
 from pipeline.ledger.ledger import Ledger
 from pipeline.money import from_units
+from pipeline.output.publish import End, Ended, Publisher
 from pipeline.providers import Wire, wire_for
 from pipeline.providers.credentials.keys import credentials_for
 from pipeline.providers.transport.choose import transport_for
-from pipeline.results.publish import End, Ended, Publisher
 from pipeline.sandbox.embedded import embedded
 from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.alerts import Alarm

@@ -1,6 +1,8 @@
 """A job as values: every setting, its default and its unit, in one place."""
 
+from collections.abc import Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field, json
@@ -126,6 +128,19 @@ class Job(Struct, frozen=True, kw_only=True):
     file: str = ""  # the job file, absolute
     limit_rows: int | None = None  # --limit
     output_url: str = ""  # of a remote output
+
+    @classmethod
+    def load(cls, path: str | Path, *, set: Mapping[str, Any] | None = None) -> "Job":  # noqa: A002 (the flag's name)
+        """The job of a job file. `set` lays values over it: {"limits.concurrency": 8}.
+
+        Relative paths, those in `set` too, are relative to the job file.
+
+        Raises:
+            JobError: the file is missing, is no TOML, or has a wrong key or value.
+        """
+        from pipeline.job.file import load  # noqa: PLC0415 (which needs this module first)
+
+        return load(path, tuple((set or {}).items()))
 
     def as_dict(self) -> dict[str, Any]:
         """The job as plain JSON values, for run.json and the ledger."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pipeline.console import emit
 from pipeline.job.settings import Job
 from pipeline.ledger.records import Call
-from pipeline.results.manifest import Manifest
+from pipeline.output.manifest import Manifest
 from pipeline.telemetry.fields import call_fields
 from pipeline.types import Outcome
 

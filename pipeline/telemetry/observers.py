@@ -10,7 +10,7 @@ from typing import Protocol
 from pipeline.console import say
 from pipeline.job.settings import Job
 from pipeline.ledger.records import Call
-from pipeline.results.manifest import Manifest
+from pipeline.output.manifest import Manifest
 from pipeline.types import Outcome
 
 OTLP_VARIABLES = (

@@ -23,7 +23,7 @@ from pipeline import __version__
 from pipeline.catalog.providers import PROVIDERS
 from pipeline.job.settings import Job
 from pipeline.ledger.records import Call
-from pipeline.results.manifest import Manifest
+from pipeline.output.manifest import Manifest
 from pipeline.types import Outcome
 
 SCOPE = "ledger-pipeline"

@@ -12,7 +12,7 @@ from pathlib import Path
 from pipeline.job.settings import Job
 from pipeline.ledger.records import Call
 from pipeline.money import from_units
-from pipeline.results.manifest import Manifest
+from pipeline.output.manifest import Manifest
 from pipeline.types import TOKENS, Outcome, Status
 
 EVERY_S = 5.0

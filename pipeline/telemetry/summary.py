@@ -8,7 +8,7 @@ from pipeline.errors import CallFailed
 from pipeline.job.folder import CALLS, RESULTS, RUN
 from pipeline.ledger.records import Send
 from pipeline.money import money
-from pipeline.results.manifest import Manifest
+from pipeline.output.manifest import Manifest
 from pipeline.telemetry.snapshot import WORDS, waited_for
 from pipeline.text import duration, inert
 from pipeline.types import Usage

@@ -164,7 +164,7 @@ def test_call_lines_have_the_fields_of_calls_parquet(capsys):
     from types import SimpleNamespace
 
     from pipeline.ledger.records import Call, Send
-    from pipeline.results.calls import CALL_SCHEMA
+    from pipeline.output.calls import CALL_SCHEMA
     from pipeline.telemetry.jsonlines import CallLines
     from pipeline.types import Purpose, Usage
 

@@ -31,7 +31,7 @@ from pipeline.extraction.prepare import Prepared
 from pipeline.job.folder import LEDGER
 from pipeline.ledger.files import reading
 from pipeline.ledger.queries import last_hashes, readable, rows_by_end, several_jobs
-from pipeline.results.manifest import Manifest, read_manifest
+from pipeline.output.manifest import Manifest, read_manifest
 
 
 def word_before(prepared: Prepared, selection: Selection, *, fresh: bool) -> Word | None:

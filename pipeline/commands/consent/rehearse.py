@@ -23,7 +23,7 @@ from pipeline.extraction.template import parse_template
 from pipeline.ledger.files import Connection, reading
 from pipeline.ledger.queries import End, answer_record, ends, last_doc_hashes
 from pipeline.ledger.records import Answer, answer_from
-from pipeline.results.manifest import Manifest, read_manifest
+from pipeline.output.manifest import Manifest, read_manifest
 from pipeline.schema.arrow import RecordColumn
 from pipeline.types import Reply, Request, Row
 

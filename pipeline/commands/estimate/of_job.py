@@ -10,7 +10,7 @@ from pipeline.commands.estimate.exact import counted_exactly
 from pipeline.commands.estimate.history import history
 from pipeline.commands.estimate.measure import measure
 from pipeline.extraction.prepare import Prepared
-from pipeline.results.advice import sizing_of
+from pipeline.output.advice import sizing_of
 
 
 class JobEstimate(Struct, frozen=True):

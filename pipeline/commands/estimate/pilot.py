@@ -23,7 +23,7 @@ from pipeline.extraction.prepare import Prepared
 from pipeline.ledger.files import reading
 from pipeline.ledger.queries import last_session_work
 from pipeline.money import from_units
-from pipeline.results.publish import Ended
+from pipeline.output.publish import Ended
 
 REASON = "pilot"  # why run.json is parked, with all other rows pending
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from msgspec import Struct
 
 from pipeline.job.folder import CALLS, RESULTS
-from pipeline.results.manifest import Manifest
+from pipeline.output.manifest import Manifest
 
 SLICES = 60  # of the time that calls were sent in
 QUANTILES = (0.5, 0.9, 0.99, 1.0)

@@ -9,7 +9,7 @@ from pipeline.commands.report import charts
 from pipeline.commands.report.figures import Figures, Group, Spread, rows_by_status
 from pipeline.commands.report.rows import Shown, ShownRow
 from pipeline.commands.report.words import escape, milliseconds, short, usd
-from pipeline.results.manifest import Manifest
+from pipeline.output.manifest import Manifest
 from pipeline.telemetry.snapshot import waited_for
 from pipeline.text import duration
 

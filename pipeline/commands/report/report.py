@@ -14,7 +14,7 @@ from pipeline.commands.report.rows import Shown, shown_rows
 from pipeline.errors import JobError
 from pipeline.job.command import command_line
 from pipeline.job.folder import CALLS, REPORT, RESULTS, UNFINISHED
-from pipeline.results.manifest import read_manifest
+from pipeline.output.manifest import read_manifest
 
 
 def report(folder: Path, target: Path | None = None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pipeline.documents.sources.source import Source
 from pipeline.errors import JobError
 from pipeline.job.folder import RESULTS
 from pipeline.job.settings import Input
-from pipeline.results.manifest import Manifest
+from pipeline.output.manifest import Manifest
 
 MOST_OF_CODE = 60  # failed rows of one error_code
 MOST_FAILED, MOST_NOTED, MOST_OK, MOST_PENDING = 500, 200, 300, 20

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from pipeline.ledger import queries, records
 from pipeline.ledger.files import Connection
-from pipeline.results.layout import COST, ROW_GROUP_ROWS, Totals, View, batch_of, cost_column
+from pipeline.output.layout import COST, ROW_GROUP_ROWS, Totals, View, batch_of, cost_column
 from pipeline.types import TOKENS, tenant_hash
 
 CALL_SCHEMA = pa.schema(

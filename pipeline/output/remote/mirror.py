@@ -19,8 +19,8 @@ from pipeline.errors import JobError, LedgerError
 from pipeline.job.folder import CALLS, KEPT_LEDGER, LEDGER, RESULTS, RUN
 from pipeline.job.settings import REMOTE
 from pipeline.ledger.lock import require_local
-from pipeline.results.remote.objects import Stamp
-from pipeline.results.write import write_json
+from pipeline.output.remote.objects import Stamp
+from pipeline.output.write import write_json
 
 WORKDIR = "PIPELINE_WORKDIR"
 NOTE = "remote.json"

@@ -19,7 +19,7 @@ from msgspec.structs import asdict, replace
 from pipeline.console import say
 from pipeline.errors import LedgerError
 from pipeline.ledger.lock import who
-from pipeline.results.remote.objects import NEW, Lost, Objects, Read, Stamp, StoreFailed
+from pipeline.output.remote.objects import NEW, Lost, Objects, Read, Stamp, StoreFailed
 
 NAME = "lease.json"
 LEASE_S = 60.0  # without a sign of life for so long, a run counts as dead

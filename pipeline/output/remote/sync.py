@@ -22,9 +22,9 @@ from pipeline.ledger.files import copied, damage, fold_log
 from pipeline.ledger.fold import fold_in
 from pipeline.ledger.lock import FolderLock, held
 from pipeline.money import from_units
-from pipeline.results.remote.lease import LEASE_S, Lease
-from pipeline.results.remote.mirror import Mirror, is_remote
-from pipeline.results.remote.objects import Objects, StoreFailed
+from pipeline.output.remote.lease import LEASE_S, Lease
+from pipeline.output.remote.mirror import Mirror, is_remote
+from pipeline.output.remote.objects import Objects, StoreFailed
 
 SNAPSHOT_S = 60.0
 SNAPSHOT_VARIABLE, LEASE_VARIABLE = "PIPELINE_SNAPSHOT_S", "PIPELINE_LEASE_S"

@@ -16,7 +16,7 @@ from scripted_server import Scripted
 
 from pipeline.extraction.validate import Invalid, Valid, check
 from pipeline.money import from_units
-from pipeline.results.layout import cost_column
+from pipeline.output.layout import cost_column
 from pipeline.schema.arrow import RecordColumn
 
 SCHEMA = """

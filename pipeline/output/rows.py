@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from pipeline.ledger import queries, records
 from pipeline.ledger.files import Connection
-from pipeline.results.layout import COST, ROW_GROUP_ROWS, Totals, View, batch_of, cost_column
+from pipeline.output.layout import COST, ROW_GROUP_ROWS, Totals, View, batch_of, cost_column
 from pipeline.types import RESULT_COLUMNS, TOKENS, AnswerFrom, ErrorCode, Outcome, Status
 
 COLUMN_TYPES = {

@@ -12,7 +12,7 @@ from pipeline.catalog.prices import price_table_name
 from pipeline.extraction.prepare import Prepared
 from pipeline.job.folder import RUN
 from pipeline.money import from_units
-from pipeline.results.write import Totals
+from pipeline.output.write import Totals
 from pipeline.types import TOKENS, Usage
 
 RUNNING = "running"
@@ -59,6 +59,11 @@ class Manifest(Struct, frozen=True, kw_only=True):
     events: tuple[dict[str, Any], ...] = ()
     advice: tuple[str, ...] = ()
     caching: CacheUse | None = None
+
+    @property
+    def max_failed_share(self) -> float:
+        """Of the job; with more the run has failed."""
+        return float(self.job.get("limits", {}).get("max_failed_share", 0.0))
 
     @property
     def cost_text(self) -> str | None:

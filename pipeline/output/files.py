@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from pipeline.crash_points import crash_point
 from pipeline.job.folder import UNFINISHED
-from pipeline.results.layout import ROW_GROUP_ROWS
+from pipeline.output.layout import ROW_GROUP_ROWS
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:

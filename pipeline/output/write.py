@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from pipeline.job.folder import CALLS, RESULTS, UNFINISHED
 from pipeline.ledger.files import reading
-from pipeline.results.calls import CALL_SCHEMA, call_batches
-from pipeline.results.files import write_json, write_parquet
-from pipeline.results.layout import Totals, View
-from pipeline.results.rows import result_batches, results_schema
+from pipeline.output.calls import CALL_SCHEMA, call_batches
+from pipeline.output.files import write_json, write_parquet
+from pipeline.output.layout import Totals, View
+from pipeline.output.rows import result_batches, results_schema
 
 __all__ = ["Totals", "View", "publish", "write_json"]
 

@@ -11,9 +11,9 @@ from pipeline.errors import JobError
 from pipeline.extraction.prepare import prepare
 from pipeline.job.file import resolve
 from pipeline.ledger.records import CALL_COLUMNS, SEND_COLUMNS, Call, Send, call_values, send_values
-from pipeline.results.calls import CALL_SCHEMA
-from pipeline.results.rows import COLUMN_TYPES, results_schema
-from pipeline.results.write import View
+from pipeline.output.calls import CALL_SCHEMA
+from pipeline.output.rows import COLUMN_TYPES, results_schema
+from pipeline.output.write import View
 from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.fields import call_fields
 from pipeline.types import RESULT_COLUMNS, Purpose, Usage

@@ -15,9 +15,9 @@ from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.prompt_cache import Caching, saved_usd
 from pipeline.job.folder import RUN
 from pipeline.ledger.ledger import Ledger
-from pipeline.results import write as results
-from pipeline.results.advice import sizing_of
-from pipeline.results.manifest import CacheUse, Manifest, manifest_of
+from pipeline.output import write as results
+from pipeline.output.advice import sizing_of
+from pipeline.output.manifest import CacheUse, Manifest, manifest_of
 from pipeline.schema.arrow import RecordColumn
 from pipeline.types import ParkReason
 
@@ -31,6 +31,23 @@ class Ended(Struct, frozen=True):
     park: ParkReason | None
     message: str  # why it was parked, in full
     unsaved: str | None = None  # why a remote output has not all that is in its mirror
+
+
+def ended_before(manifest: Manifest) -> Ended:
+    """How an earlier session ended, as far as run.json tells."""
+    reasons = {str(reason): reason for reason in ParkReason}
+    park = reasons.get(manifest.reason or "") if manifest.rows.pending else None
+    return Ended(manifest, park, "")
+
+
+def exit_code(ended: Ended) -> int:
+    """The contract's exit codes; a remote output that has not everything is resumable."""
+    if ended.park is not None:
+        return {ParkReason.BUDGET: 3, ParkReason.INTERRUPTED: 130}.get(ended.park, 4)
+    rows = ended.manifest.rows
+    if rows.pending or ended.unsaved is not None:
+        return 4
+    return 0 if rows.failed <= ended.manifest.max_failed_share * rows.total else 1
 
 
 class End(Struct, frozen=True):

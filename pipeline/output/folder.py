@@ -9,7 +9,7 @@ from pipeline.extraction.prepare import Prepared
 from pipeline.job.folder import CALLS, RESULTS
 from pipeline.job.settings import Job
 from pipeline.ledger.ledger import Ledger
-from pipeline.results.manifest import Manifest, read_manifest
+from pipeline.output.manifest import Manifest, read_manifest
 
 
 def ready_folder(job: Job) -> Path:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from scripted_server import Scripted
 
 from pipeline.cli import main
-from pipeline.results.manifest import CacheUse, Manifest, RowCounts, read_manifest
+from pipeline.output.manifest import CacheUse, Manifest, RowCounts, read_manifest
 from pipeline.types import Usage
 
 GOLDEN = Path(__file__).parent.parent / "golden"

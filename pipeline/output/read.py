@@ -1,0 +1,131 @@
+"""An output folder read back: how its last run ended, its rows as instances of the schema, and as tables."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from msgspec import Struct
+from pydantic import BaseModel
+
+from pipeline.errors import JobError
+from pipeline.job.folder import LEDGER, RESULTS, RUN
+from pipeline.ledger.files import reading
+from pipeline.ledger.queries import rows_with_outcomes
+from pipeline.ledger.records import outcome_from
+from pipeline.output.manifest import Manifest, RowCounts, read_manifest
+from pipeline.output.publish import Ended, ended_before, exit_code
+from pipeline.schema.shape import load_model
+from pipeline.types import ErrorCode, Status
+
+
+class ResultRow(Struct, frozen=True):
+    """Where one row ended. `record` is an instance of the schema when `status` is ok, else None."""
+
+    id: str
+    status: Status
+    record: BaseModel | None
+    error_code: str | None
+    error: str | None
+
+
+class Result:
+    """A run that has ended, finished or not. Iterating gives its rows in input order, one at a time."""
+
+    def __init__(self, output: Path, ended: Ended, model: type[BaseModel] | None = None) -> None:
+        self.output = output
+        self.message = ended.message  # why it stopped early, in full
+        self.exit_code = exit_code(ended)  # as of `pipeline run`: 0 when every row has an outcome and few enough failed
+        self._manifest = ended.manifest
+        self._model = model
+
+    def __repr__(self) -> str:
+        rows = self.rows
+        return f"Result({self.state}: {rows.ok} ok, {rows.failed} failed, {rows.pending} pending, in {self.output})"
+
+    @property
+    def manifest(self) -> Manifest:
+        """run.json."""
+        return self._manifest
+
+    @property
+    def state(self) -> str:
+        """finished, parked or interrupted."""
+        return self._manifest.state
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is parked, in one word: auth, quota, outage, budget and so on."""
+        return self._manifest.reason
+
+    @property
+    def rows(self) -> RowCounts:
+        """How many: total, ok, failed and pending."""
+        return self._manifest.rows
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """What the run has cost, over all attempts; None where the model has no price."""
+        return self._manifest.cost_usd
+
+    def table(self) -> pa.Table:
+        """results.parquet."""
+        return pq.read_table(self.output / RESULTS)
+
+    def frame(self) -> Any:  # noqa: ANN401 (polars is not ours to require)
+        """The same as a polars.DataFrame.
+
+        Raises:
+            JobError: polars is not installed.
+        """
+        try:
+            polars = import_module("polars")
+        except ImportError:
+            raise JobError("Result.frame() needs polars. Install it:  pip install polars") from None
+        return polars.from_arrow(self.table())
+
+    def to_pandas(self) -> Any:  # noqa: ANN401 (neither is pandas)
+        """The same as a pandas.DataFrame.
+
+        Raises:
+            JobError: pandas is not installed.
+        """
+        try:
+            import_module("pandas")
+        except ImportError:
+            raise JobError("Result.to_pandas() needs pandas. Install it:  pip install pandas") from None
+        return self.table().to_pandas()
+
+    def __iter__(self) -> Iterator[ResultRow]:
+        model = self._model or load_model(self._manifest.job["extract"]["schema"])
+        with reading(self.output / LEDGER) as db:
+            for _, row_id, problem, *columns in rows_with_outcomes(db):
+                yield from _rows(model, row_id, problem, columns)
+
+
+def _rows(model: type[BaseModel], row_id: str, problem: str | None, columns: list[Any]) -> Iterator[ResultRow]:
+    if columns[0] is None:
+        code = ErrorCode.BAD_ROW if problem else None
+        yield ResultRow(row_id, Status.FAILED if problem else Status.PENDING, None, code, problem)
+        return
+    outcome = outcome_from(columns)
+    for record in outcome.records:
+        found = model.model_validate_json(record, by_alias=True, by_name=True)
+        yield ResultRow(row_id, outcome.status, found, None, None)
+    if not outcome.records:
+        yield ResultRow(row_id, outcome.status, None, outcome.error_code, outcome.error)
+
+
+def results_of(folder: Path) -> Result:
+    """What the last run left in an output folder.
+
+    Raises:
+        JobError: none has ended there.
+    """
+    manifest = read_manifest(folder)
+    if manifest is None or not (folder / RESULTS).exists():
+        raise JobError(f"{folder}: no results here ({RUN} and {RESULTS}). Start with:  pipeline run JOB")
+    return Result(folder, ended_before(manifest))
