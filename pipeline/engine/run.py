@@ -45,11 +45,9 @@ from pipeline.telemetry.display import display_for
 from pipeline.telemetry.observers import telemetry_for
 from pipeline.telemetry.summary import lost_text
 from pipeline.telemetry.tally import Tally
-from pipeline.types import ParkReason
+from pipeline.types import Band, ParkReason
 
 DISK_FULL = "no space left on the disk"
-
-Band = tuple[Decimal, Decimal, Decimal]
 
 
 class Run:
@@ -61,7 +59,7 @@ class Run:
         ledger: Ledger,
         selection: Selection,
         environ: Mapping[str, str],
-        band_usd: Band | None = None,
+        band_usd: Band[Decimal] | None = None,
     ) -> None:
         self._prepared = prepared
         self._band_usd = band_usd
@@ -222,7 +220,7 @@ def run_job(
     environ: Mapping[str, str],
     *,
     fresh: bool,
-    band_usd: Band | None = None,
+    band_usd: Band[Decimal] | None = None,
 ) -> Ended:
     """Open the output folder, run one session, close it. A finished output is left as it is.
 
@@ -245,7 +243,7 @@ class _Command(Struct, frozen=True):
     selection: Selection
     environ: Mapping[str, str]
     fresh: bool
-    band_usd: Band | None
+    band_usd: Band[Decimal] | None
 
     def session(self, keep: Callable[[Callable[[str], None]], None] | None) -> Ended:
         """`keep` is called with what stops the run from another thread, once there is one."""
