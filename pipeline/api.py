@@ -74,7 +74,7 @@ def estimate(job: Job) -> Estimate:
     low, expected, high = of_all.cost_usd or (None, None, None)
     counts = of_all.counts
     assumptions = (*found.notes, *of_all.assumptions)
-    return Estimate(low, expected, high, counts.rows, counts.requests, of_all.input_tokens[1], assumptions)
+    return Estimate(low, expected, high, counts.rows, counts.requests, of_all.input_tokens.expected, assumptions)
 
 
 def run(job: Job, *, fresh: bool = False, progress: bool = False, signals: bool = False) -> Result:

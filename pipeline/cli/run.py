@@ -17,10 +17,12 @@ from pipeline.errors import JobError
 from pipeline.job.command import command_line
 
 if TYPE_CHECKING:  # their imports would cost what `--help` has no time for
+    from decimal import Decimal
+
     from pipeline.engine.feed import Selection
-    from pipeline.engine.session import Band
     from pipeline.extraction.prepare import Prepared
     from pipeline.output.publish import Ended
+    from pipeline.types import Band
 
 
 LOG_FORMAT = click.option(
@@ -137,7 +139,7 @@ def _nothing_to_retry(prepared: "Prepared", selection: "Selection") -> "Ended | 
     return nothing.ended
 
 
-def _consent(prepared: "Prepared", selection: "Selection", command: _Command) -> "Band | None":
+def _consent(prepared: "Prepared", selection: "Selection", command: _Command) -> "Band[Decimal] | None":
     """Say what is about to be spent, and ask where it is much; its cost as low, expected and high, if worked out."""
     from pipeline.commands.consent.changes import word_before
 

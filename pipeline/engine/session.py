@@ -45,11 +45,9 @@ from pipeline.telemetry.display import display_for
 from pipeline.telemetry.observers import telemetry_for
 from pipeline.telemetry.summary import lost_text
 from pipeline.telemetry.tally import Tally
-from pipeline.types import ParkReason
+from pipeline.types import Band, ParkReason
 
 DISK_FULL = "no space left on the disk"
-
-Band = tuple[Decimal, Decimal, Decimal]
 
 
 class Host(Struct, frozen=True):
@@ -68,7 +66,7 @@ class RunCommand(Struct, frozen=True):
     selection: Selection
     environ: Mapping[str, str]
     fresh: bool = False
-    band_usd: Band | None = None
+    band_usd: Band[Decimal] | None = None
     host: Host = Host()
 
 

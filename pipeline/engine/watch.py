@@ -27,6 +27,7 @@ from pipeline.telemetry.drift import drifted
 from pipeline.telemetry.observers import Telemetry
 from pipeline.telemetry.snapshot import Pace, Reading, reading_of
 from pipeline.telemetry.tally import Tally
+from pipeline.types import Band
 
 LOOK_EVERY_S = 0.25
 LIVE_EVERY_S = 1.0
@@ -40,7 +41,7 @@ class Watched(Struct, frozen=True):
     admission: Admission
     governor: Governor
     tally: Tally
-    band_usd: tuple[Decimal, Decimal, Decimal] | None = None  # the estimate: low, expected, high
+    band_usd: Band[Decimal] | None = None  # the estimate
 
 
 class Watch:

@@ -3,13 +3,13 @@
 import math
 from decimal import Decimal
 
+from pipeline.types import Band
+
 WATCH_ROWS = 20  # before that a run says nothing about what it will come to
 SPREAD = 1.0  # standard deviation of a row's cost over its mean, as a run's first rows are to be allowed
 
 
-def drifted(
-    band_usd: tuple[Decimal, Decimal, Decimal], spent_usd: Decimal, done_rows: int, total_rows: int
-) -> str | None:
+def drifted(band_usd: Band[Decimal], spent_usd: Decimal, done_rows: int, total_rows: int) -> str | None:
     """What to say when a run is leaving its estimate; None while it is not. All of the same rows, from 0.
 
     The first rows are few, and not quite like the others: they may be off by what chance allows so few.

@@ -12,9 +12,8 @@ from msgspec import Struct
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.template import TEXT
 from pipeline.money import Rate, worst_case_usd
-from pipeline.types import ErrorCode
+from pipeline.types import Band, ErrorCode
 
-Band = tuple[Decimal, Decimal, Decimal]  # low, expected, high
 PARTS = {  # what can change an answer or an outcome, as the job file calls it
     "extract": ("system", "prompt", "mode", "merge"),
     "model": ("provider", "name", "api", "betas", "temperature", "max_output_tokens"),
@@ -50,11 +49,11 @@ class Word(Struct, frozen=True):
 
     level: Literal["ask", "warning", "notice"]
     text: str
-    cost_usd: Band | None = None
+    cost_usd: Band[Decimal] | None = None
     cap_would_do: bool = False  # whether a cap, too, is a yes
 
 
-def weigh(due: Due, why: str, cost_usd: Band | None, consent: Consent) -> Word | None:
+def weigh(due: Due, why: str, cost_usd: Band[Decimal] | None, consent: Consent) -> Word | None:
     """The word on a run, or None where nothing need be said.
 
     `why` rows are due again, in words; "" when the job is the last run's. `cost_usd` of all that is paid for.
@@ -63,7 +62,7 @@ def weigh(due: Due, why: str, cost_usd: Band | None, consent: Consent) -> Word |
         return Word(_level(due, cost_usd, consent), _told(due, why, cost_usd, consent), cost_usd)
     if due.new and cost_usd is None and not consent.capped:
         return unpriced(consent.model)
-    if not due.new or consent.capped or cost_usd is None or cost_usd[2] <= consent.above_usd:
+    if not due.new or consent.capped or cost_usd is None or cost_usd.high <= consent.above_usd:
         return Word("notice", f"{why}: {_free(due)}", cost_usd) if why and due.free else None
     told = f"{_rows(due.new)} to run, and budget.max_usd is not set: {_price(cost_usd, consent)}"
     return Word("ask", f"{told}. budget.confirm_above_usd is {consent.above_usd}", cost_usd, cap_would_do=True)
@@ -77,15 +76,15 @@ def unpriced(model: str) -> Word:
     )
 
 
-def _level(due: Due, cost_usd: Band | None, consent: Consent) -> Literal["ask", "warning", "notice"]:
+def _level(due: Due, cost_usd: Band[Decimal] | None, consent: Consent) -> Literal["ask", "warning", "notice"]:
     """A cap is a yes to what is new, not to paying for the same rows again."""
     if cost_usd is None:
         return "warning"
-    asked = cost_usd[2] * due.again / due.paid if consent.capped else cost_usd[2]
+    asked = cost_usd.high * due.again / due.paid if consent.capped else cost_usd.high
     return "ask" if asked > consent.above_usd else "notice"
 
 
-def _told(due: Due, why: str, cost_usd: Band | None, consent: Consent) -> str:
+def _told(due: Due, why: str, cost_usd: Band[Decimal] | None, consent: Consent) -> str:
     new = f" and {due.new:,} new ones run" if due.new else ""
     told = f"{why}: {due.again:,} of {due.rows:,} rows would be run again{new}, {_price(cost_usd, consent)}"
     if why == FRESH:
@@ -101,10 +100,10 @@ def _rows(count: int) -> str:
     return "1 row" if count == 1 else f"{count:,} rows"
 
 
-def _price(cost_usd: Band | None, consent: Consent) -> str:
+def _price(cost_usd: Band[Decimal] | None, consent: Consent) -> str:
     if cost_usd is None:
         return f"at a cost that is not known: there is no price for {consent.model}"
-    low, expected, high = map(_usd, cost_usd)
+    low, expected, high = cost_usd.each(_usd)
     return f"about ${expected} ({low} to {high})"
 
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from pipeline.job.settings import Limits
-
-Three = tuple[float, float, float]
+from pipeline.types import Band
 
 
 def rows(bad: int, done: int, duplicates: int) -> Iterator[str]:
@@ -17,12 +16,12 @@ def requests(count: int, fixed_tokens: int) -> str:
     return f"{count:,} requests; {fixed_tokens:,} tokens of prompt and schema go with each"
 
 
-def answers_by_shape(tokens: Three, by: str) -> str:
+def answers_by_shape(tokens: Band[float], by: str) -> str:
     by = by or "the schema's shape: --pilot 20 runs a few rows to know better"
     return f"output tokens of an answer: {_tokens(tokens)}, by {by}"
 
 
-def answers_by_history(tokens: Three, seen: int, whose: str) -> str:
+def answers_by_history(tokens: Band[float], seen: int, whose: str) -> str:
     return f"output tokens of an answer: {_tokens(tokens)}, by {seen:,} answers on record {whose}"
 
 
@@ -40,8 +39,8 @@ def reasoning(tokens: int, output_tokens: int) -> str:
     return f"reasoning: {tokens / max(1, output_tokens):.0%} of the output tokens, by the same answers"
 
 
-def repairs(shares: Three) -> str:
-    return f"answers that need a repair: {shares[0]:.0%} low, {shares[1]:.1%} expected, {shares[2]:.0%} high"
+def repairs(shares: Band[float]) -> str:
+    return f"answers that need a repair: {shares.low:.0%} low, {shares.expected:.1%} expected, {shares.high:.0%} high"
 
 
 def cached(share: float | None) -> str:
@@ -54,9 +53,9 @@ def free(count: int, output_tokens: int) -> str:
     return f"{count:,} more requests for readings or summaries, of {output_tokens:,} output tokens in all"
 
 
-def batch(usd: tuple[Decimal, Decimal, Decimal] | None, share: Decimal | None) -> Iterator[str]:
+def batch(usd: Band[Decimal] | None, share: Decimal | None) -> Iterator[str]:
     if usd is not None and share is not None:
-        low, expected, high = (f"${amount:.6f}" for amount in usd)
+        low, expected, high = usd.each(lambda amount: f"${amount:.6f}")
         price = "half price" if share == Decimal("0.5") else f"{share:.0%} of the price"
         yield f"by the provider's batch API: {expected} ({low} to {high}), {price}, up to 24 h"
 
@@ -68,5 +67,5 @@ def time(limits: Limits, max_output_tokens: int, *, cap_charged: bool) -> Iterat
         yield f"time: every request is charged {max_output_tokens:,} output tokens, its cap, whatever comes out"
 
 
-def _tokens(tokens: Three) -> str:
-    return f"{tokens[0]:,.0f} low, {tokens[1]:,.0f} expected, {tokens[2]:,.0f} high"
+def _tokens(tokens: Band[float]) -> str:
+    return f"{tokens.low:,.0f} low, {tokens.expected:,.0f} expected, {tokens.high:,.0f} high"

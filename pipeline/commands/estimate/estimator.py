@@ -12,11 +12,11 @@ from typing import Any
 from msgspec import Struct
 
 from pipeline.commands.estimate import assumptions as assuming
-from pipeline.commands.estimate.forecast import Band, hits_of, total_of
+from pipeline.commands.estimate.forecast import hits_of, times, together, total_of, within
 from pipeline.job.settings import Limits
 from pipeline.money import MTOK, Rate, cost_usd, prices_at
 from pipeline.schema.answer_size import Size
-from pipeline.types import Usage
+from pipeline.types import Band, Usage
 
 REPAIRS = Band(0.0, 0.02, 0.10)  # share of requests, before any was seen
 COPIED = (0.5, 1.5)  # of a document's tokens that its answer repeats: expected, at the most
@@ -90,12 +90,12 @@ class Terms(Struct, frozen=True, kw_only=True):
 
 class Estimate(Struct, frozen=True):
     counts: Counts
-    input_tokens: tuple[int, int, int]  # with repairs; low, expected, high, as all of these
-    output_tokens: tuple[int, int, int]
-    repairs: tuple[int, int, int]
-    cost_usd: tuple[Decimal, Decimal, Decimal] | None  # None: the model has no price
-    batch_cost_usd: tuple[Decimal, Decimal, Decimal] | None  # None: no batch price is known
-    seconds: tuple[float, float, float]
+    input_tokens: Band[int]  # with repairs; low, expected, high, as all of these
+    output_tokens: Band[int]
+    repairs: Band[int]
+    cost_usd: Band[Decimal] | None  # None: the model has no price
+    batch_cost_usd: Band[Decimal] | None  # None: no batch price is known
+    seconds: Band[float]
     output_by: str  # history or shape
     assumptions: tuple[str, ...]
 
@@ -108,12 +108,12 @@ class Estimate(Struct, frozen=True):
             "done_rows": counts.done_rows,
             "duplicate_rows": counts.duplicate_rows,
             "requests": counts.requests + counts.free_requests,
-            "repair_requests": _band(self.repairs),
-            "input_tokens": _band(self.input_tokens),
-            "output_tokens": _band(self.output_tokens),
-            "cost_usd": None if self.cost_usd is None else _band(_shown(self.cost_usd)),
-            "batch_cost_usd": None if self.batch_cost_usd is None else _band(_shown(self.batch_cost_usd)),
-            "seconds": _band([round(seconds, 1) for seconds in self.seconds]),
+            "repair_requests": self.repairs._asdict(),
+            "input_tokens": self.input_tokens._asdict(),
+            "output_tokens": self.output_tokens._asdict(),
+            "cost_usd": _shown(self.cost_usd),
+            "batch_cost_usd": _shown(self.batch_cost_usd),
+            "seconds": self.seconds.each(lambda seconds: round(seconds, 1))._asdict(),
             "output_by": self.output_by,
             "assumptions": list(self.assumptions),
         }
@@ -122,34 +122,35 @@ class Estimate(Struct, frozen=True):
 class _Amounts(Struct, frozen=True):
     """All requests together; `answer` is of one."""
 
-    inputs: Band
-    outputs: Band
-    repairs: Band
-    answer: Band
-    cost: Band | None = None
+    inputs: Band[float]
+    outputs: Band[float]
+    repairs: Band[float]
+    answer: Band[float]
+    cost: Band[float] | None = None
 
 
 def estimate(counts: Counts, terms: Terms, history: History | None) -> Estimate:
     """The dry-run's figures, of what is still to be sent."""
     amounts = _by_shape(counts, terms) if history is None else _by_history(counts, terms, history)
-    inputs, outputs, repairs = (_three(band) for band in (amounts.inputs, amounts.outputs, amounts.repairs))
+    inputs, outputs, repairs = (band.each(round) for band in (amounts.inputs, amounts.outputs, amounts.repairs))
     cost = _cost(counts, terms, amounts)
-    batch = None if cost is None or terms.batch_share is None else _times(cost, terms.batch_share)
+    share = terms.batch_share
+    batch = None if cost is None or share is None else cost.each(lambda usd: usd * share)
     sent = counts.requests + counts.free_requests
-    low_s, expected_s, high_s = (
-        _seconds(terms, sent + again, tokens, answer, history.latency_s if history else None)
-        for again, tokens, answer in zip(
-            repairs, zip(inputs, outputs, strict=True), _values(amounts.answer), strict=True
+    latency_s = history.latency_s if history else None
+    seconds = Band(
+        *(
+            _seconds(terms, sent + again, tokens, answer, latency_s)
+            for again, tokens, answer in zip(repairs, zip(inputs, outputs, strict=True), amounts.answer, strict=True)
         )
     )
     told = (
         *assuming.rows(counts.bad_rows, counts.done_rows, counts.duplicate_rows),
         assuming.requests(counts.requests, counts.fixed_tokens_per_request),
         *_told(counts, terms, amounts, history),
-        *assuming.batch(batch, terms.batch_share),
+        *assuming.batch(batch, share),
         *assuming.time(terms.limits, terms.max_output_tokens, cap_charged=terms.cap_charged),
     )
-    seconds = (low_s, expected_s, high_s)
     by = "shape" if history is None else "history"
     return Estimate(counts, inputs, outputs, repairs, cost, batch, seconds, by, told)
 
@@ -170,9 +171,10 @@ def _by_history(counts: Counts, terms: Terms, history: History) -> _Amounts:
     agains = sum(one.agains for one in seen)
     repairs = hits_of(min(agains, len(seen)), len(seen), requests)
 
-    def all_of(first: Iterable[float], again: Iterable[float], guess: float) -> Band:
+    def all_of(first: Iterable[float], again: Iterable[float], guess: float) -> Band[float]:
         once = total_of(sizes, list(first), requests, counts.own_mean)
-        return (once + repairs.times(sum(again) / agains if agains else guess)).within(slack)
+        more = times(repairs, sum(again) / agains if agains else guess)
+        return within(together(once, more), slack)
 
     mean_in = fmean(one.first.input_tokens for one in seen)
     mean_out = fmean(one.first.output_tokens for one in seen)
@@ -181,14 +183,14 @@ def _by_history(counts: Counts, terms: Terms, history: History) -> _Amounts:
     )
     if counts.provider_input_tokens is not None:
         known = float(counts.provider_input_tokens)
-        inputs = Band(known, known, known) + repairs.times(mean_in + mean_out)
+        inputs = together(Band(known, known, known), times(repairs, mean_in + mean_out))
     outputs = all_of((one.first.output_tokens for one in seen), (one.again.output_tokens for one in seen), mean_out)
     cost, rate = None, terms.rate
     if rate is not None:
         guess = cost_usd(Usage(input_tokens=round(mean_in + mean_out), output_tokens=round(mean_out)), rate)
         first, again = ([float(cost_usd(use, rate)) for use in uses] for uses in _uses(seen))
         cost = all_of(first, again, float(guess))
-    answer = outputs.times(1 / (requests + repairs.expected)) if requests else Band(mean_out, mean_out, mean_out)
+    answer = times(outputs, 1 / (requests + repairs.expected)) if requests else Band(mean_out, mean_out, mean_out)
     return _Amounts(inputs, outputs, repairs, answer, cost)
 
 
@@ -200,15 +202,15 @@ def _by_shape(counts: Counts, terms: Terms) -> _Amounts:
     answer, requests = _answer_tokens(counts, terms), counts.requests
     total = counts.input_tokens if counts.provider_input_tokens is None else counts.provider_input_tokens
     mean_input = total / requests if requests else 0.0
-    repairs = REPAIRS.times(requests)
-    pairs = list(zip(_values(repairs), _values(answer), strict=True))
+    repairs = times(REPAIRS, requests)
+    pairs = list(zip(repairs, answer, strict=True))
     # A repair sends the question again, with the answer it got and what is wrong with that.
     inputs = Band(*(total + again * (mean_input + tokens) for again, tokens in pairs))
     outputs = Band(*(counts.free_output_tokens + (requests + again) * tokens for again, tokens in pairs))
     return _Amounts(inputs, outputs, repairs, answer)
 
 
-def _answer_tokens(counts: Counts, terms: Terms) -> Band:
+def _answer_tokens(counts: Counts, terms: Terms) -> Band[float]:
     size, most = terms.size, float(terms.max_output_tokens)
     low, expected, high = size.low, size.expected, size.high
     if not terms.size_by:  # an answer repeats parts of its document: a short document cannot fill long lists
@@ -220,15 +222,13 @@ def _answer_tokens(counts: Counts, terms: Terms) -> Band:
     return Band(min(most, low), min(most, expected), min(most, max(high, expected)))
 
 
-def _cost(counts: Counts, terms: Terms, amounts: _Amounts) -> tuple[Decimal, Decimal, Decimal] | None:
+def _cost(counts: Counts, terms: Terms, amounts: _Amounts) -> Band[Decimal] | None:
     if terms.rate is None:
         return None
     if amounts.cost is not None:
-        low, expected, high = (Decimal(repr(usd)) for usd in _values(amounts.cost))
-        return low, expected, high
-    pairs = zip(_three(amounts.inputs), _three(amounts.outputs), strict=True)
-    low, expected, high = (cost_of(*tokens, counts.requests, terms.rate) for tokens in pairs)
-    return low, expected, high
+        return amounts.cost.each(lambda usd: Decimal(repr(usd)))
+    pairs = zip(amounts.inputs.each(round), amounts.outputs.each(round), strict=True)
+    return Band(*(cost_of(*tokens, counts.requests, terms.rate) for tokens in pairs))
 
 
 def _seconds(
@@ -251,37 +251,20 @@ def _seconds(
 def _told(counts: Counts, terms: Terms, amounts: _Amounts, history: History | None) -> Iterable[str]:
     requests = max(1, counts.requests)
     if history is None:
-        yield assuming.answers_by_shape(_values(amounts.answer), terms.size_by)
+        yield assuming.answers_by_shape(amounts.answer, terms.size_by)
         if terms.reasons:
             yield assuming.reasoning_unseen(REASONING_TOKENS)
     else:
         used, whose = history.used, "to this input" if history.own else "to other inputs"
-        yield assuming.answers_by_history(_values(amounts.answer), len(history.seen), whose)
+        yield assuming.answers_by_history(amounts.answer, len(history.seen), whose)
         own = sum(one.own_tokens for one in history.seen)
         yield assuming.input_by_history(sum(one.first.input_tokens for one in history.seen) / max(1.0, own))
         yield assuming.reasoning(used.reasoning_tokens, used.output_tokens)
-    yield assuming.repairs(_values(amounts.repairs.times(1 / requests)))
+    yield assuming.repairs(times(amounts.repairs, 1 / requests))
     yield assuming.cached(None if history is None else history.cached_share)
     if counts.free_requests:
         yield assuming.free(counts.free_requests, counts.free_output_tokens)
 
 
-def _values(band: Band) -> tuple[float, float, float]:
-    return band.low, band.expected, band.high
-
-
-def _times(usd: tuple[Decimal, Decimal, Decimal], share: Decimal) -> tuple[Decimal, Decimal, Decimal]:
-    low, expected, high = usd
-    return low * share, expected * share, high * share
-
-
-def _three(band: Band) -> tuple[int, int, int]:
-    return round(band.low), round(band.expected), round(band.high)
-
-
-def _shown(usd: Iterable[Decimal]) -> list[str]:
-    return [str(amount.quantize(SHOWN)) for amount in usd]
-
-
-def _band(values: Sequence[Any]) -> dict[str, Any]:
-    return dict(zip(("low", "expected", "high"), values, strict=True))
+def _shown(usd: Band[Decimal] | None) -> dict[str, str] | None:
+    return None if usd is None else usd.each(lambda amount: str(amount.quantize(SHOWN)))._asdict()

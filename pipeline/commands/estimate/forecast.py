@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from statistics import NormalDist, fmean
 
-from msgspec import Struct
+from pipeline.types import Band
 
 CONFIDENCE = 0.98  # of a band, on paper; answers are more skewed than the bell curve, so that it comes to 95 % or more
 NORMAL = NormalDist()
@@ -17,33 +17,28 @@ PRIOR_SHARE, PRIOR_SEEN = 0.02, 5.0  # repairs, before any was seen: as if 5 ans
 SHARE_Z = 1.96  # standard errors of a share on either side
 
 
-class Band(Struct, frozen=True):
-    low: float
-    expected: float
-    high: float
-
-    def __add__(self, other: "Band") -> "Band":
-        """The sum of two that err apart from each other."""
-        down = math.hypot(self.expected - self.low, other.expected - other.low)
-        up = math.hypot(self.high - self.expected, other.high - other.expected)
-        expected = self.expected + other.expected
-        return Band(max(0.0, expected - down), expected, expected + up)
-
-    def times(self, factor: float) -> "Band":
-        return Band(self.low * factor, self.expected * factor, self.high * factor)
-
-    def within(self, share: float) -> "Band":
-        """No narrower than `share` of what is expected on either side."""
-        slack = share * self.expected
-        return Band(
-            max(0.0, min(self.low, self.expected - slack)), self.expected, max(self.high, self.expected + slack)
-        )
-
-
 NOTHING = Band(0.0, 0.0, 0.0)
 
 
-def total_of(sizes: Sequence[float], amounts: Sequence[float], count: int, mean_size: float) -> Band:
+def together(one: Band[float], other: Band[float]) -> Band[float]:
+    """The sum of two that err apart from each other."""
+    down = math.hypot(one.expected - one.low, other.expected - other.low)
+    up = math.hypot(one.high - one.expected, other.high - other.expected)
+    expected = one.expected + other.expected
+    return Band(max(0.0, expected - down), expected, expected + up)
+
+
+def times(band: Band[float], factor: float) -> Band[float]:
+    return band.each(lambda amount: amount * factor)
+
+
+def within(band: Band[float], share: float) -> Band[float]:
+    """No narrower than `share` of what is expected on either side."""
+    slack = share * band.expected
+    return Band(max(0.0, min(band.low, band.expected - slack)), band.expected, max(band.high, band.expected + slack))
+
+
+def total_of(sizes: Sequence[float], amounts: Sequence[float], count: int, mean_size: float) -> Band[float]:
     """The sum of `count` further amounts, whose sizes are `mean_size` on average, from those of the same sort seen.
 
     Least squares; the band is that of a prediction: the line's own error, and the scatter of those to come. Three
@@ -66,7 +61,7 @@ def total_of(sizes: Sequence[float], amounts: Sequence[float], count: int, mean_
     return Band(max(0.0, total - width), total, total + width)
 
 
-def share_of(hits: int, seen: int) -> Band:
+def share_of(hits: int, seen: int) -> Band[float]:
     """How often something happens that happened `hits` times of `seen`: Wilson's interval, drawn to what is usual."""
     n = seen + PRIOR_SEEN
     share = (hits + PRIOR_SHARE * PRIOR_SEEN) / n
@@ -76,7 +71,7 @@ def share_of(hits: int, seen: int) -> Band:
     return Band(max(0.0, min(low, share)), share, min(1.0, max(high, share)))
 
 
-def hits_of(hits: int, seen: int, count: int) -> Band:
+def hits_of(hits: int, seen: int, count: int) -> Band[float]:
     """How many of `count` more it will happen to: by what the share may be, and by chance at that share."""
     share = share_of(hits, seen)
     expected = count * share.expected

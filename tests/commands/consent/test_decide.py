@@ -30,6 +30,7 @@ from pipeline.extraction.template import parse_template
 from pipeline.job.settings import Limits
 from pipeline.money import Rate
 from pipeline.schema.answer_size import Size
+from pipeline.types import Band
 
 ASK = ("--set", "budget.confirm_above_usd=0.00001")
 PROMPT = ("--set", "extract.prompt=Read again: {text}")
@@ -49,7 +50,7 @@ def pipeline(job):
 
 # ── decided and worded ──────────────────────────────────────────────────────────────────────────────────────────────
 
-BAND = (Decimal("0.90"), Decimal("1.20"), Decimal("1.60"))
+BAND = Band(Decimal("0.90"), Decimal("1.20"), Decimal("1.60"))
 FREELY = Consent(capped=False, above_usd=Decimal(1), model="m")
 CAPPED = replace(FREELY, capped=True)
 WHY = "extract.prompt changed since the last run"
@@ -80,7 +81,7 @@ def test_a_change_is_told_with_its_rows_and_its_cost():
         (Due(5, new=5), WHY, BAND, CAPPED, None),
         (Due(5, new=5), "", BAND, FREELY, "ask"),
         (Due(5, new=5), "", BAND, CAPPED, None),
-        (Due(5, new=5), "", (BAND[0], BAND[1], Decimal(1)), FREELY, None),
+        (Due(5, new=5), "", BAND._replace(high=Decimal(1)), FREELY, None),
         (Due(5, new=5), "", None, FREELY, "warning"),
         (Due(5, free=5), "", None, FREELY, None),
         (Due(6, new=1, free=5), WHY, BAND, CAPPED, "notice"),
@@ -106,7 +107,7 @@ AMOUNTS = st.decimals(min_value=0, max_value=100, places=4)
 )
 def test_nothing_is_asked_about_what_costs_nothing_or_little(due, why, high, consent):
     """A question means: rows to be paid for, by more than the threshold at the most, and no cap that covers them."""
-    word = weigh(due, why, (high / 2, high / 2, high), consent)
+    word = weigh(due, why, Band(high / 2, high / 2, high), consent)
     if word is not None and word.level == "ask":
         assert due.paid
         assert high > consent.above_usd
@@ -116,7 +117,7 @@ def test_nothing_is_asked_about_what_costs_nothing_or_little(due, why, high, con
 
 
 def test_small_amounts_keep_two_digits_that_count():
-    told = weigh(Due(1, again=1), WHY, (Decimal("0.000123"), Decimal("0.0456"), Decimal(1234)), FREELY).text
+    told = weigh(Due(1, again=1), WHY, Band(Decimal("0.000123"), Decimal("0.0456"), Decimal(1234)), FREELY).text
     assert "about $0.046 (0.00012 to 1,234.00)" in told
 
 

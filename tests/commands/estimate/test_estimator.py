@@ -15,7 +15,7 @@ from pipeline.job.settings import Limits
 from pipeline.money import Rate, Tier
 from pipeline.schema.answer_size import Size, answer_tokens
 from pipeline.telemetry.drift import drifted
-from pipeline.types import Usage
+from pipeline.types import Band, Usage
 
 RATE = Rate(Decimal(1), Decimal(1), Decimal(1), Decimal(10), source="made up")
 TIERED = replace(RATE, tiers=(Tier(Decimal(2), Decimal(2), Decimal(2), Decimal(15), from_input_tokens=2000),))
@@ -219,7 +219,7 @@ def test_a_share_stays_a_share_and_a_count_within_its_number(hits, more, count):
     assert 0 <= band.low <= band.expected <= band.high <= count + 1e-6
 
 
-BAND = (Decimal(8), Decimal(10), Decimal(12))
+BAND = Band(Decimal(8), Decimal(10), Decimal(12))
 
 
 @pytest.mark.parametrize(
