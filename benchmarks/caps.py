@@ -33,7 +33,7 @@ from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Limits
 from pipeline.money import Rate, cost_usd, worst_case_usd
 from pipeline.telemetry.tally import Tally
-from pipeline.types import Purpose, Reply, Request, Stop, Turn, Usage
+from pipeline.types import Answer, Purpose, Request, Stop, Turn, Usage
 
 RATE = Rate(
     input=Decimal("0.15"), cached_input=Decimal("0.075"), cache_write=Decimal("0.15"), output=Decimal("0.60"), source=""
@@ -98,7 +98,7 @@ class Provider:
         )
 
     def reply(self, answered):
-        return Reply("{}", Stop.DONE, "stop", answered.usage)
+        return Answer("{}", Stop.DONE, "stop", answered.usage)
 
 
 @dataclass(frozen=True)

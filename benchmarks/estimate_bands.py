@@ -26,7 +26,7 @@ from common import REPO, job_file
 from msgspec.structs import replace
 
 from pipeline.commands.estimate.estimator import Counts, History, Seen, Terms, estimate
-from pipeline.commands.estimate.measure import asked
+from pipeline.commands.estimate.measure import overhead_of
 from pipeline.commands.estimate.pilot import spread
 from pipeline.extraction import requests as planning
 from pipeline.extraction.prepare import Prepared, prepare
@@ -78,7 +78,7 @@ class Document:
 
     own_tokens: int
     chars: int
-    asked: Usage
+    overhead_of: Usage
     repaired: Usage
 
 
@@ -123,7 +123,7 @@ def invoice(chance: random.Random) -> str:
 
 
 def pool_of(prepared: Prepared, count: int, seed: int = 1) -> list[Document]:
-    chance, question, plan = random.Random(seed), asked(prepared), prepared.plan
+    chance, question, plan = random.Random(seed), overhead_of(prepared), prepared.plan
     wire = wire_for(prepared.job.model, prepared.shaped.shape, {})
     schema, documents = prepared.shaped.shape.schema, []
     for number in range(count):
@@ -150,7 +150,7 @@ def run(prepared: Prepared, pool: list[Document], rows: int, pilot: int, seed: i
     chosen = {by_size[place] for place in spread(rows, pilot, str(seed))}
     seen = [_seen(*drawn[place]) for place in sorted(chosen)]
     rest = [drawn[place] for place in range(rows) if place not in chosen]
-    tokens, fixed = sum(one.own_tokens for one, _ in rest), asked(prepared).fixed_tokens
+    tokens, fixed = sum(one.own_tokens for one, _ in rest), overhead_of(prepared).fixed_tokens
     counts = Counts(rows, 0, pilot, 0, len(rest), tokens, tokens - len(rest) * fixed, fixed)
     model = prepared.job.model
     terms = Terms(

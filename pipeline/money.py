@@ -12,7 +12,7 @@ UNITS_PER_USD = Decimal("1e10")
 MTOK = Decimal(1_000_000)
 
 
-class Prices(Struct, frozen=True):
+class TierPrices(Struct, frozen=True):
     """USD per million tokens, by class."""
 
     input: Decimal
@@ -21,13 +21,13 @@ class Prices(Struct, frozen=True):
     output: Decimal
 
 
-class Tier(Prices, frozen=True, kw_only=True):
+class Tier(TierPrices, frozen=True, kw_only=True):
     """Other prices for the whole request, from this many input tokens on."""
 
     from_input_tokens: int
 
 
-class Rate(Prices, frozen=True, kw_only=True):
+class Rate(TierPrices, frozen=True, kw_only=True):
     """A model's prices; `source` says where from, with its date."""
 
     source: str
@@ -69,9 +69,9 @@ def from_units(units: int) -> Decimal:
     return Decimal(units).scaleb(-10)
 
 
-def prices_at(rate: Rate, input_tokens: int) -> Prices:
+def prices_at(rate: Rate, input_tokens: int) -> TierPrices:
     """The prices that hold for a request with this many input tokens."""
-    found: Prices = rate
+    found: TierPrices = rate
     for tier in rate.tiers:
         if input_tokens >= tier.from_input_tokens:
             found = tier

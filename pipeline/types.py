@@ -132,7 +132,7 @@ class LimitSeen(Struct, frozen=True):
     reset_s: float | None  # seconds until full
 
 
-class Reply(Struct, frozen=True):
+class Answer(Struct, frozen=True):
     """One answer that counts as one, in no provider's dialect. `text` is JSON, or the arguments of the forced tool."""
 
     text: str
@@ -145,7 +145,7 @@ class Reply(Struct, frozen=True):
     retry_after_s: float | None = None  # a 200 may carry a hint too
 
 
-class Answered(Struct, frozen=True):
+class HttpAnswer(Struct, frozen=True):
     """A raw HTTP answer, as the transport hands it to a wire. Header names are lower-case."""
 
     status: int

@@ -15,7 +15,7 @@ from scripted_server import serving
 from pipeline.cli import main
 from pipeline.documents.chunks import chunk
 from pipeline.extraction import requests as planning
-from pipeline.extraction.hashing import doc_key
+from pipeline.extraction.hashes import content_key
 from pipeline.extraction.prepare import prepare
 from pipeline.job.file import load, resolve
 from pipeline.types import Chunk, Row, Turn
@@ -54,8 +54,8 @@ def hashes_of_job(name):
     rows = [row for batch in prepared.source.batches() for row in batch if row.problem is None][:3]
     for row in rows:
         first = chunk(row.text, prepared.counter, plan.chunk_tokens, plan.overlap_tokens)[0]
-        found.append([doc_key(plan, row).hex(), planning.extract_request(plan, row, first).key.hex()])
-    return [plan.request_hash.hex(), plan.doc_hash.hex(), *found]
+        found.append([content_key(plan, row).hex(), planning.extract_request(plan, row, first).key.hex()])
+    return [plan.request_hash.hex(), plan.outcome_salt.hex(), *found]
 
 
 def of_model(name, **sections):
@@ -74,7 +74,7 @@ def of_model(name, **sections):
 @pytest.mark.parametrize("name", MODELS)
 def test_a_job_for_each_wire_has_the_hashes_it_always_had(name):
     plan = of_model(name)
-    assert [plan.request_hash.hex(), plan.doc_hash.hex()] == HASHES["models"][name]
+    assert [plan.request_hash.hex(), plan.outcome_salt.hex()] == HASHES["models"][name]
 
 
 def test_every_kind_of_request_has_the_key_it_always_had():
@@ -87,7 +87,7 @@ def keys_of_requests():
     asked = planning.extract_request(plan, row, one, "So far.")
     repair = planning.repair_request(plan, asked, (*asked.turns, Turn("assistant", "{}"), Turn("user", "No.")), 5)
     requests = {
-        "content": doc_key(plan, row),
+        "content": content_key(plan, row),
         "extract": asked.key,
         "repair": repair.key,
         "raised": planning.raised_request(plan, asked).key,

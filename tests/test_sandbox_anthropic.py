@@ -21,7 +21,8 @@ from pipeline.sandbox.faults import Fault
 from pipeline.sandbox.quota import Denial, Level
 from pipeline.sandbox.wires.anthropic.schemas import problem
 from pipeline.sandbox.wires.anthropic.wire import Anthropic
-from pipeline.types import Answered, AnswerShape, Dimension, Purpose, Reply, Request, Stop, Turn, Usage
+from pipeline.types import Answer as ModelAnswer
+from pipeline.types import AnswerShape, Dimension, HttpAnswer, Purpose, Request, Stop, Turn, Usage
 
 KEY = {"x-api-key": "sk-any", "anthropic-version": "2023-06-01", "content-type": "application/json"}
 SANDBOX = Anthropic(clock_s=lambda: 1_700_000_000.2)
@@ -81,12 +82,12 @@ def answered(ours, request, text=None, ending=Ending.DONE):
     answer = Answer("7", text, ending, question.prompt_tokens, tokens_of(text), 0)
     headers = SANDBOX.headers(Stamp("req_7"))
     if not question.stream:
-        return ours.reply(Answered(200, headers, SANDBOX.whole(question, answer)))
+        return ours.reply(HttpAnswer(200, headers, SANDBOX.whole(question, answer)))
     assembler = ours.stream()
     flags = [assembler.feed(event) for event in SANDBOX.events(question, answer)]
     assert flags[0] is False
     assert flags[-1] is (ending is not Ending.REFUSED)
-    return ours.reply(Answered(200, headers, assembler.finish(200, headers)))
+    return ours.reply(HttpAnswer(200, headers, assembler.finish(200, headers)))
 
 
 @pytest.mark.parametrize(("mode", "stream"), MATRIX)
@@ -184,7 +185,7 @@ def test_over_http_every_fault_arrives_as_what_it_is(fault, mode, stream):
         mode, stream, *map(asking, "abcd"[: 1 if fault is Fault.TIMEOUT else 4]), limits=limits, **always(fault)
     )
     for got, _answer in results:
-        assert (got.stop if isinstance(got, Reply) else got.kind) is expected
+        assert (got.stop if isinstance(got, ModelAnswer) else got.kind) is expected
         if isinstance(got, CallFailed):
             assert got.status in statuses
             assert got.usage is None

@@ -29,7 +29,8 @@ from pipeline.sandbox.wires.bedrock import sigv4
 from pipeline.sandbox.wires.bedrock.invoke import Invoke
 from pipeline.sandbox.wires.bedrock.schemas import problem
 from pipeline.sandbox.wires.bedrock.wire import Converse
-from pipeline.types import Answered, AnswerShape, Reply, Stop, Turn, Usage
+from pipeline.types import Answer as ModelAnswer
+from pipeline.types import AnswerShape, HttpAnswer, Stop, Turn, Usage
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 KEY = Secret("sandbox-secret", "AKIASANDBOX1")
@@ -96,11 +97,11 @@ def answered(ours, asked, text=None, ending=Ending.DONE):
     answer = Answer("7", text, ending, question.prompt_tokens, tokens_of(text), 0)
     headers = theirs.headers(Stamp("req_7"))
     if not question.stream:
-        return ours.reply(Answered(200, headers, theirs.whole(question, answer)))
+        return ours.reply(HttpAnswer(200, headers, theirs.whole(question, answer)))
     assembler = ours.stream()
     flags = [assembler.feed(event) for event in theirs.events(question, answer)]
     assert (flags[0], flags[-1]) == (False, True)
-    return ours.reply(Answered(200, headers, assembler.finish(200, headers)))
+    return ours.reply(HttpAnswer(200, headers, assembler.finish(200, headers)))
 
 
 @pytest.mark.parametrize(("pair", "mode", "stream"), MATRIX)
@@ -257,9 +258,9 @@ def test_over_http_every_fault_arrives_as_what_it_is(fault, pair, mode, stream):
     asked = map(asking, "abcd"[: 1 if fault is Fault.TIMEOUT else 4])
     results, _ = exchanged(pair, mode, stream, *asked, limits=limits, **always(fault))
     for got, _answer in results:
-        assert (got.stop if isinstance(got, Reply) else got.kind) is FAULTS[fault]
+        assert (got.stop if isinstance(got, ModelAnswer) else got.kind) is FAULTS[fault]
         assert got.retry_after_s is None
-        if isinstance(got, Reply):
+        if isinstance(got, ModelAnswer):
             assert got.usage.input_tokens > 0
         elif fault is Fault.SERVER_ERROR:
             assert got.status in {500, 503}

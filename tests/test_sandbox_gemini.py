@@ -21,7 +21,7 @@ from pipeline.sandbox.quota import Denial
 from pipeline.sandbox.server import serve
 from pipeline.sandbox.wires.gemini.schemas import openapi_problem, plain, problem
 from pipeline.sandbox.wires.gemini.wire import Gemini, Vertex
-from pipeline.types import Answered, AnswerShape, Purpose, Request, Stop, Turn
+from pipeline.types import AnswerShape, HttpAnswer, Purpose, Request, Stop, Turn
 
 PROVIDERS = {"gemini": (GeminiWire, Gemini()), "vertex": (VertexWire, Vertex())}
 MODES = ("json_schema", "tool", "json_object")
@@ -63,11 +63,11 @@ def played(wire, sandbox, request, ending=Ending.DONE):
     text = text[: len(text) // 2] if ending is Ending.TRUNCATED else text
     answer = Answer("id1", text, ending, question.prompt_tokens, 7, 1_700_000_000)
     if not question.stream:
-        return wire.reply(Answered(200, {}, sandbox.whole(question, answer)))
+        return wire.reply(HttpAnswer(200, {}, sandbox.whole(question, answer)))
     events = wire.stream()
     for event in sandbox.events(question, answer):
         events.feed(event)
-    return wire.reply(Answered(200, {}, events.finish(200, {})))
+    return wire.reply(HttpAnswer(200, {}, events.finish(200, {})))
 
 
 MATRIX = [(p, m, s) for p in PROVIDERS for m in (*MODES, "free text") for s in (False, True)]
@@ -113,7 +113,7 @@ def test_counting_round_trip(provider, mode):
     wire, sandbox = wire_of(provider, mode), PROVIDERS[provider][1]
     question = sandbox.parse(received(wire, wire.count_body(request_of()), url=wire.count_url))
     assert question.count_only
-    counted = wire.counted(Answered(200, {}, sandbox.counted(question)))
+    counted = wire.counted(HttpAnswer(200, {}, sandbox.counted(question)))
     assert counted == played(wire, sandbox, request_of()).usage.input_tokens
 
 
@@ -127,7 +127,7 @@ def test_a_stream_without_sse_is_a_list(provider):
     answer = Answer("id1", '{"name":"x"}' * 20, Ending.DONE, 5, 7, 0)
     body = sandbox.whole(question, answer)
     assert len(json.loads(body)) > 3
-    assert wire.reply(Answered(200, {}, body)).text == answer.text
+    assert wire.reply(HttpAnswer(200, {}, body)).text == answer.text
 
 
 def test_a_spoiled_call_is_malformed():
@@ -137,7 +137,7 @@ def test_a_spoiled_call_is_malformed():
     for text in ('{"name"', "[]", "prose"):
         body = sandbox.whole(question, Answer("id1", text, Ending.DONE, 5, 7, 0))
         with pytest.raises(CallFailed) as failed:
-            wire.reply(Answered(200, {}, body))
+            wire.reply(HttpAnswer(200, {}, body))
         assert (failed.value.kind, failed.value.finish_reason) == (Kind.NO_ANSWER, "MALFORMED_FUNCTION_CALL")
 
 
@@ -193,7 +193,7 @@ def test_a_bad_key_parks_the_run(provider, secret):
     with pytest.raises(Refused) as error:
         PROVIDERS[provider][1].authorise(received(wire, b"", secret))
     with pytest.raises(CallFailed) as failed:
-        wire.reply(Answered(error.value.status, {}, error.value.body))
+        wire.reply(HttpAnswer(error.value.status, {}, error.value.body))
     assert failed.value.kind is Kind.AUTH
 
 

@@ -18,7 +18,7 @@ PROBE_MOST_S = 8.0
 CLOSED_ABOVE = 64  # calls at once
 
 
-class Gate(Struct):
+class ThrottleGate(Struct):
     """Nothing is sent before `until_s`, whoever was told so; after it, not everybody at once."""
 
     until_s: float = -math.inf

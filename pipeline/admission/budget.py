@@ -13,7 +13,7 @@ from msgspec import Struct, field
 ZERO = Decimal(0)
 
 
-class Room(Enum):
+class BudgetRoom(Enum):
     """Whether a call's worst case fits a budget."""
 
     NOW = "now"
@@ -34,11 +34,11 @@ class Account(Struct):
             return True
         return self.spent_usd + self.reserved_usd + self.at_risk_usd + usd <= self.most_usd
 
-    def room(self, usd: Decimal) -> Room:
+    def room(self, usd: Decimal) -> BudgetRoom:
         if self.affords(usd):
-            return Room.NOW
+            return BudgetRoom.NOW
         ever = self.most_usd is None or self.spent_usd + self.at_risk_usd + usd <= self.most_usd
-        return Room.LATER if ever and self.reserved_usd else Room.NEVER
+        return BudgetRoom.LATER if ever and self.reserved_usd else BudgetRoom.NEVER
 
     def reserve(self, usd: Decimal) -> None:
         self.reserved_usd += usd

@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from pipeline.admission.brakes import HINT_MOST_S, Circuit, Gate
-from pipeline.admission.budget import Account, Alert, Room, Spending
-from pipeline.admission.charging import UNSENT, Amounts, Need, Used
+from pipeline.admission.brakes import HINT_MOST_S, Circuit, ThrottleGate
+from pipeline.admission.budget import Account, Alert, BudgetRoom, Spending
+from pipeline.admission.charges import UNSENT, Amounts, Need, Used
 from pipeline.admission.dimensions.dimension import DimensionView
 from pipeline.admission.dimensions.dimension_set import DimensionSet
 from pipeline.admission.dimensions.mirrors import sane
 from pipeline.admission.first_calls import Opening
 from pipeline.admission.learning.climb import Climb
+from pipeline.admission.learning.inference import News
 from pipeline.admission.learning.memory import Memory, read, written
-from pipeline.admission.learning.silence import News
 from pipeline.admission.report import CallEnd, Report
 from pipeline.admission.rules import LimitRules, rules_of
 from pipeline.admission.tickets import FOR_BUDGET, FOR_FIRST, FOR_PROBES, FOR_SLOTS, GO, Snapshot, Ticket, Wait
@@ -29,11 +29,11 @@ __all__ = [
     "GO",
     "UNSENT",
     "Alert",
+    "BudgetRoom",
     "DimensionView",
     "Governor",
     "LimitRules",
     "Need",
-    "Room",
     "Snapshot",
     "Ticket",
     "Used",
@@ -53,7 +53,7 @@ class Governor:
         self.waited_s: dict[str, float] = {}
         memory = read(rules.learned)
         self._dimensions = DimensionSet(rules, memory)
-        self._gate = Gate()
+        self._gate = ThrottleGate()
         self._circuit = Circuit()
         self._climb = Climb(float(rules.first_window))
         if memory.slots is not None and memory.answers_per_s is not None:
@@ -83,10 +83,10 @@ class Governor:
         """Whether no settlement can make room for it any more."""
         return self.in_flight == 0 and not self.affords(need.usd)
 
-    def tenant_room(self, need: Need) -> Room:
+    def tenant_room(self, need: Need) -> BudgetRoom:
         """Whether the call fits what its tenant may spend today."""
         if need.tenant is None or self.money.tenant_most_usd is None:
-            return Room.NOW
+            return BudgetRoom.NOW
         return self.money.tenant(need.tenant).room(need.usd)
 
     def tenant_told(self, need: Need) -> str:

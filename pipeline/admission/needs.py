@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from pipeline.admission.charging import Need
+from pipeline.admission.charges import Need
 from pipeline.admission.governor import Governor
 from pipeline.admission.token_scale import Sized, TokenScale
 from pipeline.money import Rate, worst_case_usd

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from pipeline.admission.gate import NeverFits, TenantOverBudget
-from pipeline.admission.governor import FOR_SLOTS, Governor, Need, Room, Snapshot, Ticket, Wait
+from pipeline.admission.governor import FOR_SLOTS, BudgetRoom, Governor, Need, Snapshot, Ticket, Wait
 from pipeline.admission.needs import Needs
 from pipeline.admission.report import NEVER_SENT, CallEnd, Report
 from pipeline.admission.stop import StopSwitch
-from pipeline.admission.tenants import Asides
+from pipeline.admission.tenants import TenantQueues
 from pipeline.admission.token_scale import Sized
 from pipeline.types import ParkReason
 
@@ -36,7 +36,7 @@ class Admission:
         self._outage_s = outage_s
         self._retries: Queue = OrderedDict()
         self._new: Queue = OrderedDict()
-        self._aside: Asides[Turn, Sized] = Asides()
+        self._aside: TenantQueues[Turn, Sized] = TenantQueues()
         self._switch = StopSwitch()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -212,13 +212,13 @@ class Admission:
     def _stands_aside(self, turn: Turn, queue: Queue, need: Need, tenant: str) -> bool:
         """Whether its tenant's budget keeps it: for good, or until a call of this tenant has ended."""
         behind = self._aside.ahead_of(turn, tenant)
-        room = Room.LATER if behind else self._governor.tenant_room(need)
-        if room is Room.LATER:
+        room = BudgetRoom.LATER if behind else self._governor.tenant_room(need)
+        if room is BudgetRoom.LATER:
             self._aside.add(turn, tenant, queue)
-        elif room is Room.NEVER:
+        elif room is BudgetRoom.NEVER:
             turn.set_exception(TenantOverBudget(tenant, self._governor.tenant_told(need)))
             self._aside.served(turn)
-        return room is not Room.NOW
+        return room is not BudgetRoom.NOW
 
     def _held(self, why: str, *, book: bool = False) -> None:
         """Book the time that the head of the queue was held, by its cause."""

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from pipeline.admission.charging import UNSENT, Used
+from pipeline.admission.charges import UNSENT, Used
 from pipeline.types import Dimension, LimitSeen
 
 

@@ -9,7 +9,7 @@ Asked = TypeVar("Asked")
 Queue = OrderedDict[Turn, Asked]
 
 
-class Asides(Generic[Turn, Asked]):
+class TenantQueues(Generic[Turn, Asked]):
     """By tenant. When one of its calls has ended, its first one that waits here goes back to the head of its queue."""
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from pipeline.admission.charging import Need
+from pipeline.admission.charges import Need
 from pipeline.admission.dimensions.dimension import DimensionView
 from pipeline.admission.dimensions.totals import Held
 

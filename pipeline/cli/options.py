@@ -23,7 +23,7 @@ INTERRUPTED = 130
 JOB = click.argument("job_file", metavar="JOB", type=click.Path(path_type=Path))
 
 
-class _Folder(click.ParamType[Path]):
+class _FolderType(click.ParamType[Path]):
     """A local output folder, or the mirror of a remote one."""
 
     name = "folder"
@@ -41,7 +41,7 @@ class _Folder(click.ParamType[Path]):
             sys.exit(2)
 
 
-DIR = click.argument("folder", metavar="DIR", type=_Folder())
+DIR = click.argument("folder", metavar="DIR", type=_FolderType())
 
 
 def job_options(command: Command) -> Command:

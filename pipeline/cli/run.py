@@ -141,9 +141,9 @@ def _nothing_to_retry(prepared: "Prepared", selection: "Selection") -> "Ended | 
 
 def _consent(prepared: "Prepared", selection: "Selection", command: _Command) -> "Band[Decimal] | None":
     """Say what is about to be spent, and ask where it is much; its cost as low, expected and high, if worked out."""
-    from pipeline.commands.consent.changes import word_before
+    from pipeline.commands.consent.changes import prompt_before
 
-    word = word_before(prepared, selection, fresh=command.fresh)
+    word = prompt_before(prepared, selection, fresh=command.fresh)
     if word is None:
         return None
     if word.level != "ask" or command.yes:

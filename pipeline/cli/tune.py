@@ -24,10 +24,10 @@ def tune(job_file: Path, concurrency: int | None, as_json: bool, **overrides: An
       pipeline tune jobs/invoices.toml --concurrency 16
       pipeline tune jobs/invoices.toml --max-usd 20
     """  # noqa: D301
-    from pipeline.commands.tune import ask, wish_of
+    from pipeline.commands.tune import ask, tune_request
     from pipeline.errors import JobError
 
-    wish = wish_of(concurrency, overrides.pop("max_usd"))
+    wish = tune_request(concurrency, overrides.pop("max_usd"))
     folder = output_folder(job_file, overrides)
     if not ask(folder, wish):
         raise JobError(f"{folder}: the run did not take it up within 10 s. Is it ending?  pipeline status {job_file}")

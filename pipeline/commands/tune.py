@@ -7,13 +7,13 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from uuid import uuid4
 
-from pipeline.engine.control import LOOK_S, Wish
+from pipeline.engine.control import LOOK_S, TuneRequest
 from pipeline.errors import JobError
 from pipeline.job.folder import TUNE_PREFIX, TUNE_SUFFIX, UNFINISHED
 from pipeline.ledger.lock import held, who
 
 
-def wish_of(concurrency: int | None, max_usd: str | None) -> Wish:
+def tune_request(concurrency: int | None, max_usd: str | None) -> TuneRequest:
     """A checked wish of this process.
 
     Raises:
@@ -29,10 +29,10 @@ def wish_of(concurrency: int | None, max_usd: str | None) -> Wish:
             raise JobError(f"--max-usd {max_usd!r}: should be 0 or more USD, such as 2.50")
     if concurrency is None and usd is None:
         raise JobError("nothing to change: give --concurrency N, --max-usd X or both")
-    return Wish(concurrency, usd, who(), datetime.now(UTC).isoformat(timespec="seconds"))
+    return TuneRequest(concurrency, usd, who(), datetime.now(UTC).isoformat(timespec="seconds"))
 
 
-def ask(folder: Path, wish: Wish, patience_s: float = 10.0) -> bool:
+def ask(folder: Path, wish: TuneRequest, patience_s: float = 10.0) -> bool:
     """Leave the note for the run in `folder`; whether it was carried out within `patience_s`.
 
     Raises:

@@ -6,14 +6,14 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
-from pipeline.ledger.records import Answer
-from pipeline.types import AnswerFrom, ErrorCode, Reply, Request
+from pipeline.ledger.records import StoredAnswer
+from pipeline.types import Answer, AnswerFrom, ErrorCode, Request
 
 
 class RowFailed(Exception):
     """The row ends here, with this code."""
 
-    def __init__(self, code: ErrorCode, message: str, *, reply: Reply | None = None) -> None:
+    def __init__(self, code: ErrorCode, message: str, *, reply: Answer | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.finish_reason = reply.finish_reason if reply else None
@@ -43,7 +43,7 @@ class Ask(Protocol):
         """On the clock of `RowLife.first_sent_s`."""
         ...
 
-    async def ask(self, request: Request, life: RowLife, reusable: Callable[[Answer], bool]) -> Reply:
+    async def ask(self, request: Request, life: RowLife, reusable: Callable[[StoredAnswer], bool]) -> Answer:
         """The answer to `request`, paid for at most once; one on record is taken where it is `reusable`.
 
         Raises:
@@ -56,7 +56,7 @@ class Ask(Protocol):
 class Delivered(Struct, frozen=True):
     """An answer that has come by a lane; `durable` is done once it is safe on disk."""
 
-    reply: Reply
+    reply: Answer
     durable: "asyncio.Future[None]"
 
 

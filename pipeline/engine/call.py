@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pipeline.admission.gate import TenantOverBudget
 from pipeline.engine.ask import Abandoned, Lane, RowLife
 from pipeline.ledger.ledger import Ledger
-from pipeline.ledger.records import Answer
-from pipeline.types import AnswerFrom, Reply, Request
+from pipeline.ledger.records import StoredAnswer
+from pipeline.types import Answer, AnswerFrom, Request
 
 
 class Caller:
@@ -20,13 +20,13 @@ class Caller:
         self._ledger = ledger
         self._lane = lane
         self._loop = asyncio.get_running_loop()
-        self._open: dict[bytes, asyncio.Future[Reply]] = {}  # by key: asked, and not yet found by it on record
+        self._open: dict[bytes, asyncio.Future[Answer]] = {}  # by key: asked, and not yet found by it on record
 
     def now_s(self) -> float:
         """On the clock of `RowLife.first_sent_s`."""
         return self._loop.time()
 
-    async def ask(self, request: Request, life: RowLife, reusable: Callable[[Answer], bool]) -> Reply:
+    async def ask(self, request: Request, life: RowLife, reusable: Callable[[StoredAnswer], bool]) -> Answer:
         """As `Ask.ask`."""
         while (twin := self._open.get(request.key)) is not None:
             try:
@@ -41,8 +41,8 @@ class Caller:
             return found.reply
         return await self._paid(request, life)
 
-    async def _paid(self, request: Request, life: RowLife) -> Reply:
-        promise: asyncio.Future[Reply] = self._loop.create_future()
+    async def _paid(self, request: Request, life: RowLife) -> Answer:
+        promise: asyncio.Future[Answer] = self._loop.create_future()
         promise.add_done_callback(_seen)
         self._open[request.key] = promise
         try:
@@ -57,7 +57,7 @@ class Caller:
         return delivered.reply
 
 
-def _seen(promise: "asyncio.Future[Reply]") -> None:
+def _seen(promise: "asyncio.Future[Answer]") -> None:
     """Mark the exception as looked at: nobody may have been waiting for it."""
     if not promise.cancelled():
         promise.exception()

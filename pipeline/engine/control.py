@@ -17,7 +17,7 @@ from pipeline.job.folder import TUNE_PREFIX, TUNE_SUFFIX
 LOOK_S = 0.05
 
 
-class Wish(Struct, frozen=True):
+class TuneRequest(Struct, frozen=True):
     """What is to change; None leaves it as it is."""
 
     concurrency: int | None
@@ -39,7 +39,7 @@ class Inbox:
         for note in self._notes():
             note.unlink(missing_ok=True)
 
-    def take(self) -> Iterator[Wish]:
+    def take(self) -> Iterator[TuneRequest]:
         """Wishes in the order that they were made; each is taken away once the caller has gone on past it."""
         for note in self._notes():
             wish = _read(note)
@@ -58,12 +58,12 @@ class Inbox:
         return [self._folder / name for name in names]
 
 
-def _read(note: Path) -> Wish | None:
+def _read(note: Path) -> TuneRequest | None:
     """The wish in a note; None for what is none."""
     try:
         value: dict[str, Any] = json.loads(note.read_text())
         concurrency, usd = value["concurrency"], value["max_usd"]
-        wish = Wish(
+        wish = TuneRequest(
             None if concurrency is None else int(concurrency),
             None if usd is None else Decimal(usd),
             str(value["by"]),

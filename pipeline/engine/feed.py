@@ -9,16 +9,16 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from pipeline.documents.chunks import chunk
-from pipeline.extraction.hashing import doc_key
+from pipeline.extraction.hashes import content_key
 from pipeline.extraction.prepare import Prepared
-from pipeline.ledger.ledger import End, connect, ends
+from pipeline.ledger.ledger import ContentEnd, connect, ends
 from pipeline.ledger.records import RowEntry
 from pipeline.types import Chunk, ErrorCode, Row, Status
 
 BATCH_ROWS = 128
 
 
-class Work(Struct, frozen=True):
+class RowTask(Struct, frozen=True):
     """One row to be done. `stale_session`: a bad answer of that session or before is what a retry is to replace."""
 
     row: Row
@@ -31,7 +31,7 @@ class Batch(Struct):
     """Some rows of the input: all entered in the ledger, some with work to do, the others with their end known."""
 
     entries: list[RowEntry] = field(default_factory=list)
-    todo: list[Work] = field(default_factory=list)
+    todo: list[RowTask] = field(default_factory=list)
     ok: int = 0
     failed: Counter[str] = field(default_factory=Counter)
     left_pending: int = 0  # rows with no outcome that this command does not run
@@ -86,13 +86,13 @@ async def feed(
 def _batch(
     prepared: Prepared,
     rows: Sequence[Row],
-    ends_of: Callable[[Sequence[bytes]], Mapping[bytes, End]],
+    ends_of: Callable[[Sequence[bytes]], Mapping[bytes, ContentEnd]],
     selection: Selection,
     share: Share | None = None,
 ) -> Batch:
     plan = prepared.plan
     batch = Batch(read=len(rows))
-    keyed = [(row, None if row.problem else doc_key(plan, row)) for row in rows]
+    keyed = [(row, None if row.problem else content_key(plan, row)) for row in rows]
     if share is not None:
         keyed = [(row, doc) for row, doc in keyed if share.mine(row, doc)]
     ended = ends_of([doc for _, doc in keyed if doc is not None])
@@ -103,7 +103,7 @@ def _batch(
             continue
         end = ended.get(doc)
         if chosen(row, end, selection):
-            batch.todo.append(work_of(prepared, row, doc, end, exact=prepared.exact))
+            batch.todo.append(task_of(prepared, row, doc, end, exact=prepared.exact))
         elif end is None:
             batch.left_pending += 1
         elif end.status == Status.OK:
@@ -113,14 +113,14 @@ def _batch(
     return batch
 
 
-def work_of(prepared: Prepared, row: Row, doc: bytes, end: End | None, *, exact: bool) -> Work:
+def task_of(prepared: Prepared, row: Row, doc: bytes, end: ContentEnd | None, *, exact: bool) -> RowTask:
     """A row that is to be done, cut; `exact` as of `chunk`. `end` is how its content ended before, if it did."""
     plan = prepared.plan
     chunks = chunk(row.text, prepared.counter, plan.chunk_tokens, plan.overlap_tokens, exact=exact)
-    return Work(row, doc, chunks, end.session if end else 0)
+    return RowTask(row, doc, chunks, end.session if end else 0)
 
 
-def chosen(row: Row, end: End | None, selection: Selection) -> bool:
+def chosen(row: Row, end: ContentEnd | None, selection: Selection) -> bool:
     """Whether a command runs this row; `end` is how its content ended before, if it did."""
     if selection.only_rows is not None and row.index not in selection.only_rows:
         return False

@@ -17,16 +17,16 @@ from pipeline.admission.stop import Stopped
 from pipeline.documents.chunks import chunk as cut
 from pipeline.documents.chunks import rough_tokens
 from pipeline.engine.ask import Ask, RowFailed, RowLife, TooLong
-from pipeline.engine.feed import Work
+from pipeline.engine.feed import RowTask
 from pipeline.extraction import requests as planning
 from pipeline.extraction.merge import Merged, merge
 from pipeline.extraction.policy import Next, Tried, after_reply, row_code
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.validate import Invalid, Valid, check, repair_turns
-from pipeline.ledger.records import Answer
+from pipeline.ledger.records import StoredAnswer
 from pipeline.schema.arrow import RecordColumn
 from pipeline.schema.shape import restore
-from pipeline.types import AnswerFrom, Chunk, ErrorCode, Outcome, Reply, Request, Row, Status, Stop
+from pipeline.types import Answer, AnswerFrom, Chunk, ErrorCode, Outcome, Request, Row, Status, Stop
 
 MESSAGES = {
     ErrorCode.TRUNCATED: "the answer hit its cap of {cap} output tokens, and a higher cap did not help. "
@@ -36,13 +36,13 @@ MESSAGES = {
 }
 
 
-class Piece(Struct, frozen=True):
+class ChunkAnswer(Struct, frozen=True):
     """One chunk's answer, judged good."""
 
     chunk: Chunk
     record: BaseModel
     record_json: str
-    reply: Reply
+    reply: Answer
     repaired: bool
 
 
@@ -55,14 +55,14 @@ class Extraction:
         self._ask = ask
         self._column = column
 
-    async def outcome(self, work: Work) -> Outcome:
+    async def outcome(self, work: RowTask) -> Outcome:
         """Where the row ends.
 
         Raises:
             Stopped: the run ends before it. TenantOverBudget: its tenant has nothing left for today.
         """
         life = RowLife()
-        row_work = _RowWork(work, life, next_number=len(work.chunks))
+        row_work = _RowState(work, life, next_number=len(work.chunks))
         end: dict[str, Any]
         try:
             end = self._merged(await self._all_pieces(row_work))
@@ -79,26 +79,26 @@ class Extraction:
         by = next((source for source in AnswerFrom if source in life.sources), AnswerFrom.CALL)
         return Outcome(doc=work.doc, row=work.row.index, latency_ms=latency_ms, answer_from=by, **end)
 
-    async def _all_pieces(self, work: "_RowWork") -> list[Piece]:
+    async def _all_pieces(self, work: "_RowState") -> list[ChunkAnswer]:
         """Side by side; one after the other where each chunk is to know of those before."""
         chunks = work.work.chunks
         if not self._plan.summary_tokens or len(chunks) == 1:
             return await self._pieces(work, chunks, shrunk=False)
-        pieces: list[Piece] = []
+        pieces: list[ChunkAnswer] = []
         for chunk in chunks:
             pieces += await self._piece(work, chunk, shrunk=False)
             if chunk is not chunks[-1]:
                 work.summary = await self._summary(work, chunk)
         return pieces
 
-    async def _summary(self, work: "_RowWork", chunk: Chunk) -> str:
+    async def _summary(self, work: "_RowState", chunk: Chunk) -> str:
         request = planning.extract_request(self._plan, work.row, chunk)
         reply = await self._free_text(planning.summary_request(self._plan, request, work.summary, chunk), work)
         if reply.stop in {Stop.REFUSED, Stop.BLOCKED}:
             raise self._failed(row_code(reply.stop), request, reply, None)
         return reply.text.strip()  # one that its cap cut off is still a summary
 
-    async def _read(self, work: "_RowWork", request: Request) -> Request:
+    async def _read(self, work: "_RowState", request: Request) -> Request:
         """The first of two steps; returns the second's request.
 
         Raises:
@@ -116,14 +116,14 @@ class Extraction:
                 raise self._failed(step.code or ErrorCode.TRUNCATED, reading, reply, None)
             reading, tried = raised, replace(tried, raised_cap=True)
 
-    async def _free_text(self, request: Request, work: "_RowWork") -> Reply:
+    async def _free_text(self, request: Request, work: "_RowState") -> Answer:
         return await self._ask.ask(
             request,
             work.life,
             lambda answer: answer.session > work.stale_session or answer.reply.stop is Stop.DONE,
         )
 
-    async def _pieces(self, work: "_RowWork", chunks: Sequence[Chunk], *, shrunk: bool) -> list[Piece]:
+    async def _pieces(self, work: "_RowState", chunks: Sequence[Chunk], *, shrunk: bool) -> list[ChunkAnswer]:
         """Every chunk's piece, in order; the first failure, in order, is the row's."""
         if len(chunks) == 1:
             return await self._piece(work, chunks[0], shrunk=shrunk)
@@ -136,14 +136,14 @@ class Extraction:
                     raise result
         return list(chain.from_iterable(result for result in results if not isinstance(result, BaseException)))
 
-    async def _or_abandon(self, work: "_RowWork", chunk: Chunk, *, shrunk: bool) -> list[Piece]:
+    async def _or_abandon(self, work: "_RowState", chunk: Chunk, *, shrunk: bool) -> list[ChunkAnswer]:
         try:
             return await self._piece(work, chunk, shrunk=shrunk)
         except RowFailed:
             work.life.alive = False  # what the row's other chunks have not yet sent would be wasted
             raise
 
-    async def _piece(self, work: "_RowWork", chunk: Chunk, *, shrunk: bool) -> list[Piece]:
+    async def _piece(self, work: "_RowState", chunk: Chunk, *, shrunk: bool) -> list[ChunkAnswer]:
         """Ask, judge, and do what `after_reply` says until it accepts or gives up."""
         request = planning.extract_request(self._plan, work.row, chunk, work.summary)
         tried, read = Tried(shrunk=shrunk), not self._plan.two_step
@@ -159,7 +159,7 @@ class Extraction:
             verdict = self._judged(reply)
             step = after_reply(reply.stop, isinstance(verdict, Valid), tried)
             if step.next is Next.ACCEPT and isinstance(verdict, Valid):
-                return [Piece(chunk, verdict.record, verdict.record_json, reply, tried.repaired)]
+                return [ChunkAnswer(chunk, verdict.record, verdict.record_json, reply, tried.repaired)]
             if step.next is Next.REPAIR and isinstance(verdict, Invalid):
                 request, tried = self._repair(request, reply, verdict), replace(tried, repaired=True)
                 continue
@@ -168,7 +168,7 @@ class Extraction:
                 continue
             raise self._failed(step.code or ErrorCode.TRUNCATED, request, reply, verdict)
 
-    async def _smaller(self, work: "_RowWork", chunk: Chunk, error: TooLong) -> list[Piece]:
+    async def _smaller(self, work: "_RowState", chunk: Chunk, error: TooLong) -> list[ChunkAnswer]:
         """The one retry of a chunk that was too long: in halves, by our own count."""
         counter = self._prepared.counter
         half = max(1, counter.count(chunk.text) // 2 + 1)
@@ -184,12 +184,12 @@ class Extraction:
         work.next_number += len(parts)
         return await self._pieces(work, numbered, shrunk=True)
 
-    def _repair(self, request: Request, reply: Reply, verdict: Invalid) -> Request:
+    def _repair(self, request: Request, reply: Answer, verdict: Invalid) -> Request:
         turns = repair_turns(request.turns, reply.text, verdict.errors)
         added = sum(rough_tokens(turn.text) for turn in turns[len(request.turns) :])
         return planning.repair_request(self._plan, request, turns, added)
 
-    def _judged(self, reply: Reply) -> Valid | Invalid | None:
+    def _judged(self, reply: Answer) -> Valid | Invalid | None:
         """The record in an answer that ended by itself, or what is wrong with it."""
         if reply.stop is not Stop.DONE:
             return None
@@ -200,17 +200,17 @@ class Extraction:
             return Invalid((problem,))
         return verdict
 
-    def _reusable(self, work: "_RowWork", answer: Answer) -> bool:
+    def _reusable(self, work: "_RowState", answer: StoredAnswer) -> bool:
         """A retry asks again for what was bad when the row failed; everything else on record is taken as it is."""
         return answer.session > work.stale_session or isinstance(self._judged(answer.reply), Valid)
 
-    def _failed(self, code: ErrorCode, request: Request, reply: Reply, verdict: Valid | Invalid | None) -> RowFailed:
+    def _failed(self, code: ErrorCode, request: Request, reply: Answer, verdict: Valid | Invalid | None) -> RowFailed:
         if isinstance(verdict, Invalid):
             return RowFailed(code, "; ".join(verdict.errors), reply=reply)
         text = MESSAGES[code].format(cap=request.max_output_tokens, text=reply.text[:300], finish=reply.finish_reason)
         return RowFailed(code, text, reply=reply)
 
-    def _merged(self, pieces: Sequence[Piece]) -> dict[str, Any]:
+    def _merged(self, pieces: Sequence[ChunkAnswer]) -> dict[str, Any]:
         """How the row ended, as fields of its outcome."""
         last = pieces[-1].reply
         ended = {
@@ -232,8 +232,8 @@ class Extraction:
         return {**ended, **failed}
 
 
-class _RowWork(Struct):
-    work: Work
+class _RowState(Struct):
+    work: RowTask
     life: RowLife
     next_number: int  # of the next chunk that has to be cut smaller
     summary: str = ""  # of the chunks before, where it goes with each chunk

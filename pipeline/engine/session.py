@@ -34,7 +34,7 @@ from pipeline.extraction.prompt_cache import Caching, caching_for
 from pipeline.job.settings import Model
 from pipeline.ledger.ledger import Ledger
 from pipeline.money import from_units
-from pipeline.output.publish import End, Ended, Publisher
+from pipeline.output.publish import Ended, Publisher, SessionEnd
 from pipeline.providers import Wire, wire_for
 from pipeline.providers.credentials.keys import credentials_for
 from pipeline.providers.transport.choose import transport_for
@@ -130,7 +130,7 @@ class Session:
         if (parts := self._parts) is not None:
             parts.loop.call_soon_threadsafe(parts.admission.stop, ParkReason.INTERRUPTED, message)
 
-    async def _work_and_end(self, signals: contextlib.ExitStack) -> End:
+    async def _work_and_end(self, signals: contextlib.ExitStack) -> SessionEnd:
         """From taking up the ledger to its being closed for writing. From the first row on, signals are ours."""
         self._tally.total = await asyncio.to_thread(self._prepared.source.count_rows)
         async with self._route() as route:
@@ -148,7 +148,7 @@ class Session:
     def _begin(self, route: _Route) -> _Parts:
         prepared, ledger = self._prepared, self._ledger
         plan = prepared.plan
-        lost = ledger.begin(plan.request_hash, plan.doc_hash, prepared.source.fingerprint())
+        lost = ledger.begin(plan.request_hash, plan.outcome_salt, prepared.source.fingerprint())
         if lost:
             say("notice", lost_text(lost))
         loop = asyncio.get_running_loop()
@@ -238,9 +238,9 @@ class Session:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
 
-    def _end(self, parts: _Parts) -> End:
+    def _end(self, parts: _Parts) -> SessionEnd:
         """What the publisher has to know of how it went."""
-        return End(
+        return SessionEnd(
             stopped=parts.admission.stopped,
             message=parts.admission.stop_message,
             over_budget=tuple(self._issues.over_budget.values()),

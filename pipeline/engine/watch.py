@@ -18,14 +18,14 @@ from msgspec import Struct
 from pipeline.admission.governor import Governor
 from pipeline.admission.queue import Admission
 from pipeline.console import say
-from pipeline.engine.control import Inbox, Wish
+from pipeline.engine.control import Inbox, TuneRequest
 from pipeline.job.folder import LIVE, UNFINISHED
 from pipeline.money import from_units
 from pipeline.telemetry.alerts import Alarm
 from pipeline.telemetry.display import Display
 from pipeline.telemetry.drift import drifted
-from pipeline.telemetry.observers import Telemetry
-from pipeline.telemetry.snapshot import Pace, Reading, reading_of
+from pipeline.telemetry.observers import Observers
+from pipeline.telemetry.snapshot import Pace, RunReading, reading_of
 from pipeline.telemetry.tally import Tally
 from pipeline.types import Band
 
@@ -51,7 +51,7 @@ class Watch:
     """
 
     def __init__(
-        self, run: Watched, telemetry: Telemetry, alarm: Alarm, display: Display, widen: Callable[[int], None]
+        self, run: Watched, telemetry: Observers, alarm: Alarm, display: Display, widen: Callable[[int], None]
     ) -> None:
         self._name = run.name
         self._live = run.folder / LIVE
@@ -101,7 +101,7 @@ class Watch:
             say("warning", told)
             self._band_usd = None
 
-    def _tune(self, wish: Wish) -> None:
+    def _tune(self, wish: TuneRequest) -> None:
         snapshot = self._admission.snapshot()
         before = {"concurrency": snapshot.concurrency, "max_usd": _text(snapshot.cap_usd)}
         if wish.concurrency is not None:
@@ -131,7 +131,7 @@ class Watch:
             self._lived_s = now_s
             self._write_live(reading)
 
-    def _write_live(self, reading: Reading) -> None:
+    def _write_live(self, reading: RunReading) -> None:
         temporary = self._live.with_suffix(UNFINISHED)
         try:
             temporary.write_text(json.dumps(reading.as_json()))

@@ -17,7 +17,7 @@ class Plan(Struct, frozen=True):
     chunk_tokens: int  # the most that a chunk may have
     overlap_tokens: int
     request_hash: bytes
-    doc_hash: bytes
+    outcome_salt: bytes
     two_step: bool = False  # a free reading first, then its form
     reading_system: str = ""  # the system prompt of that reading: what to look for
     summary_tokens: int = 0  # the cap of the running summary that goes with each chunk; 0: none does

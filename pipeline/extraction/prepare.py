@@ -17,7 +17,7 @@ from pipeline.documents.tokens import counter_for
 from pipeline.errors import JobError
 from pipeline.extraction import overhead
 from pipeline.extraction import requests as planning
-from pipeline.extraction.hashing import doc_hash, request_hash
+from pipeline.extraction.hashes import outcome_salt, request_hash
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.template import TEXT, Template, parse_template
 from pipeline.job.folder import LEDGER
@@ -162,7 +162,7 @@ def _plan(job: Job, shaped: Shaped, template: Template, counter: Counter, source
         chunk_tokens=job.chunks.max_tokens or room,
         overlap_tokens=job.chunks.overlap_tokens,
         request_hash=request,
-        doc_hash=doc_hash(request, job, source_hash),
+        outcome_salt=outcome_salt(request, job, source_hash),
         two_step=job.extract.mode == "two_step",
         reading_system=f"{job.extract.system}\n\n{planning.READ}\n{schema_text}".strip(),
         summary_tokens=summary_tokens,

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from pipeline.extraction.hashing import request_key
+from pipeline.extraction.hashes import request_key
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.template import TEXT, as_text, render
 from pipeline.types import Chunk, Purpose, Request, Row, Turn

@@ -21,13 +21,13 @@ from pipeline.ledger import queries, records, schema
 from pipeline.ledger.files import connect, keep_beside, preallocate, unusable
 from pipeline.ledger.key_filter import Keys
 from pipeline.ledger.lock import FolderLock, require_local, who
-from pipeline.ledger.queries import End, ends, last_hashes
-from pipeline.ledger.records import Answer, Call, RowEntry, Send
+from pipeline.ledger.queries import ContentEnd, ends, last_hashes
+from pipeline.ledger.records import Call, RowEntry, Send, StoredAnswer
 from pipeline.ledger.writer import Writer
-from pipeline.types import AttemptCode, Outcome, Reply, Usage
+from pipeline.types import Answer, AttemptCode, Outcome, Usage
 
 ANSWERS_PER_ROW = 4  # on record for each row of the input: with more, looking some up is cheaper than reading all
-__all__ = ["End", "Ledger", "connect", "ends", "last_hashes"]
+__all__ = ["ContentEnd", "Ledger", "connect", "ends", "last_hashes"]
 
 
 def _insert(table: str, columns: Sequence[str], extra: str = "", verb: str = "INSERT") -> str:
@@ -191,7 +191,7 @@ class Ledger:
         """Put a request on record before it leaves; done when the record would survive a power cut."""
         return self._w.put_durably((_SEND, records.send_values(send, self.session)))
 
-    def record(self, call: Call, key: bytes | None = None, reply: Reply | None = None) -> "asyncio.Future[None]":
+    def record(self, call: Call, key: bytes | None = None, reply: Answer | None = None) -> "asyncio.Future[None]":
         """Journal an attempt and its answer, if any; the future is done once it would survive a power cut."""
         statements = [
             (_CALL, records.call_values(call, self.run, self.session)),
@@ -223,7 +223,7 @@ class Ledger:
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def answer(self, key: bytes) -> Answer | None:
+    def answer(self, key: bytes) -> StoredAnswer | None:
         """The answer to this very request, if one is on record and whole."""
         if self._keys is not None and key not in self._keys:
             return None

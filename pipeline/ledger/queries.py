@@ -86,7 +86,7 @@ def remembered(db: Connection, key: str) -> str | None:
 # ── rows and their outcomes ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-class End(Struct, frozen=True):
+class ContentEnd(Struct, frozen=True):
     """How a content ended, in short."""
 
     status: str
@@ -101,11 +101,11 @@ class RowsByEnd(Struct, frozen=True):
     failed: Counter[str]  # by error_code
 
 
-def ends(db: Connection, docs: Sequence[bytes]) -> dict[bytes, End]:
+def ends(db: Connection, docs: Sequence[bytes]) -> dict[bytes, ContentEnd]:
     """Of these contents, those that have an outcome."""
     marks = ", ".join("?" * len(docs))
     sql = f"SELECT doc, status, session, error_code FROM outcomes WHERE doc IN ({marks})"  # noqa: S608 (question marks)
-    return {doc: End(*rest) for doc, *rest in db.execute(sql, docs)}
+    return {doc: ContentEnd(*rest) for doc, *rest in db.execute(sql, docs)}
 
 
 def rows_by_end(db: Connection) -> RowsByEnd:
@@ -148,7 +148,7 @@ def rows_with_outcomes(db: Connection) -> Iterator[tuple[Any, ...]]:
 # ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Answered(Struct, frozen=True):
+class AnsweredCall(Struct, frozen=True):
     """A call that was answered, to a chunk of a row; `doc` is the row's content, where it is one of the last run."""
 
     run: int
@@ -175,7 +175,7 @@ def most_answers(db: Connection) -> int:
     return int(db.execute("SELECT COALESCE(MAX(rowid), 0) FROM answers").fetchone()[0])
 
 
-def last_answered(db: Connection, request_hash: bytes, most: int, *, well: bool = False) -> list[Answered]:
+def last_answered(db: Connection, request_hash: bytes, most: int, *, well: bool = False) -> list[AnsweredCall]:
     """The last so many calls that were answered under this form of question, in order; `well`: and had no error."""
     sql = (
         f"SELECT c.run, c.row, c.chunk, c.purpose, c.latency_ms, r.doc, {_listed('c.{}')} FROM calls c "  # noqa: S608 (own names)
@@ -185,7 +185,7 @@ def last_answered(db: Connection, request_hash: bytes, most: int, *, well: bool 
     )
     found = db.execute(sql, (request_hash, most)).fetchall()
     return [
-        Answered(run, row, chunk, purpose, latency_ms, doc, Usage(*tokens))
+        AnsweredCall(run, row, chunk, purpose, latency_ms, doc, Usage(*tokens))
         for run, row, chunk, purpose, latency_ms, doc, *tokens in reversed(found)
     ]
 

@@ -8,7 +8,7 @@ import orjson
 from msgspec import Struct, msgpack
 
 from pipeline.text import repaired
-from pipeline.types import AnswerFrom, AttemptCode, ErrorCode, Outcome, Purpose, Reply, Status, Stop, Usage
+from pipeline.types import Answer, AnswerFrom, AttemptCode, ErrorCode, Outcome, Purpose, Status, Stop, Usage
 
 _PACKED = msgpack.Encoder().encode
 
@@ -60,10 +60,10 @@ class Call(Struct, frozen=True):
     ttft_ms: int | None = None
 
 
-class Answer(Struct, frozen=True):
+class StoredAnswer(Struct, frozen=True):
     """A reply as the ledger keeps it, and the session that paid for it."""
 
-    reply: Reply
+    reply: Answer
     run: int
     session: int
 
@@ -146,7 +146,7 @@ def outcome_from(values: Iterable[Any]) -> Outcome:
     )
 
 
-def answer_values(key: bytes, reply: Reply, run: int, session: int) -> tuple[Any, ...]:
+def answer_values(key: bytes, reply: Answer, run: int, session: int) -> tuple[Any, ...]:
     text, finish, version = (
         storable(reply.text) or "",
         storable(reply.finish_reason) or "",
@@ -155,10 +155,10 @@ def answer_values(key: bytes, reply: Reply, run: int, session: int) -> tuple[Any
     return with_crc((key, run, session, text, str(reply.stop), finish, version))
 
 
-def answer_from(values: Iterable[Any]) -> Answer:
+def answer_from(values: Iterable[Any]) -> StoredAnswer:
     """The answer in a record of ANSWER_COLUMNS; its usage is in `calls`, where it was paid."""
     _key, run, session, text, stop, finish, version = values
-    return Answer(Reply(text, Stop(stop), finish, Usage(), version), run, session)
+    return StoredAnswer(Answer(text, Stop(stop), finish, Usage(), version), run, session)
 
 
 def call_values(call: Call, run: int, session: int) -> tuple[Any, ...]:

@@ -2,7 +2,7 @@
 
 from statistics import fmean
 
-from pipeline.admission.sizing import Sizing, sizing
+from pipeline.admission.output_cap import Sizing, sizing
 from pipeline.catalog.providers import profile_of
 from pipeline.documents.chunks import rough_tokens
 from pipeline.extraction.prepare import Prepared

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from pipeline.ledger import queries, records
 from pipeline.ledger.files import Connection
-from pipeline.output.layout import COST, ROW_GROUP_ROWS, Totals, View, batch_of, cost_column
+from pipeline.output.layout import COST, ROW_GROUP_ROWS, OutputTotals, View, batch_of, cost_column
 from pipeline.types import TOKENS, tenant_hash
 
 CALL_SCHEMA = pa.schema(
@@ -40,7 +40,7 @@ CALL_SCHEMA = pa.schema(
 )
 
 
-def call_batches(db: Connection, run: int, view: View, totals: Totals) -> Iterator[pa.RecordBatch]:
+def call_batches(db: Connection, run: int, view: View, totals: OutputTotals) -> Iterator[pa.RecordBatch]:
     constant = {
         "provider": pa.scalar(view.provider),
         "model": pa.scalar(view.model),

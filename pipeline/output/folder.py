@@ -34,7 +34,7 @@ def finished(prepared: Prepared, ledger: Ledger) -> Manifest | None:
     plan = prepared.plan
     if manifest is None or manifest.state != "finished" or manifest.rows.pending:
         return None
-    if not ledger.is_last(plan.request_hash, plan.doc_hash, prepared.source.fingerprint()):
+    if not ledger.is_last(plan.request_hash, plan.outcome_salt, prepared.source.fingerprint()):
         return None
     same = manifest.job == json.loads(json.dumps(prepared.job.as_dict()))
     whole = all((ledger.path.parent / name).exists() for name in (RESULTS, CALLS))

@@ -50,7 +50,7 @@ class View(Struct, frozen=True):
     kept_schema: pa.Schema
 
 
-class Totals(Struct):
+class OutputTotals(Struct):
     """Sums over the published files, for run.json. `usd_units` is in 1e-10 USD."""
 
     total: int = 0

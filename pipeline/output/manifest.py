@@ -12,7 +12,7 @@ from pipeline.catalog.prices import price_table_name
 from pipeline.extraction.prepare import Prepared
 from pipeline.job.folder import RUN
 from pipeline.money import from_units
-from pipeline.output.write import Totals
+from pipeline.output.write import OutputTotals
 from pipeline.types import TOKENS, Usage
 
 RUNNING = "running"
@@ -77,7 +77,9 @@ class Manifest(Struct, frozen=True, kw_only=True):
         return {name: value for name, value in plain.items() if name not in left_out}
 
 
-def manifest_of(prepared: Prepared, totals: Totals, state: str, reason: str | None, started: datetime) -> Manifest:
+def manifest_of(
+    prepared: Prepared, totals: OutputTotals, state: str, reason: str | None, started: datetime
+) -> Manifest:
     """What run.json says of a session that began at `started` and, unless `state` is running, ends now."""
     ended = datetime.now(UTC) if state != RUNNING else None
     return Manifest(

@@ -50,7 +50,7 @@ def exit_code(ended: Ended) -> int:
     return 0 if rows.failed <= ended.manifest.max_failed_share * rows.total else 1
 
 
-class End(Struct, frozen=True):
+class SessionEnd(Struct, frozen=True):
     """How a session came to its end, before anything is published."""
 
     stopped: ParkReason | None
@@ -76,10 +76,10 @@ class Publisher:
 
     def begun(self, total: int) -> None:
         """Say in run.json that a session is going on."""
-        totals = results.Totals(total=total, pending=total)
+        totals = results.OutputTotals(total=total, pending=total)
         self._write(manifest_of(self._prepared, totals, "running", None, self._started))
 
-    def publish(self, end: End) -> Ended:
+    def publish(self, end: SessionEnd) -> Ended:
         """Write both Parquet files, close the session in the ledger, write run.json."""
         totals = self._files()
         self._ledger.remember(end.limits_key, json.dumps(end.learned))
@@ -104,7 +104,7 @@ class Publisher:
         self._write(manifest)
         return Ended(manifest, park, message if park else "")
 
-    def _files(self) -> results.Totals:
+    def _files(self) -> results.OutputTotals:
         prepared, ledger, job = self._prepared, self._ledger, self._prepared.job
         kept_schema = prepared.source.kept_schema(_remembered_schema(ledger))
         view = results.View(
@@ -125,7 +125,7 @@ class Publisher:
         _remember_schema(ledger, kept_schema)
         return totals
 
-    def _cached(self, caching: Caching, totals: results.Totals) -> CacheUse:
+    def _cached(self, caching: Caching, totals: results.OutputTotals) -> CacheUse:
         read, written = totals.tokens["cached_input_tokens"], totals.tokens["cache_write_tokens"]
         rate, whole = self._prepared.rate, totals.tokens["input_tokens"]
         return CacheUse(

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from pipeline.ledger import queries, records
 from pipeline.ledger.files import Connection
-from pipeline.output.layout import COST, ROW_GROUP_ROWS, Totals, View, batch_of, cost_column
+from pipeline.output.layout import COST, ROW_GROUP_ROWS, OutputTotals, View, batch_of, cost_column
 from pipeline.types import RESULT_COLUMNS, TOKENS, AnswerFrom, ErrorCode, Outcome, Status
 
 COLUMN_TYPES = {
@@ -75,7 +75,7 @@ def results_schema(view: View) -> pa.Schema:
 
 
 def result_batches(
-    db: Connection, run: int, view: View, kept: Iterator[pa.RecordBatch], totals: Totals
+    db: Connection, run: int, view: View, kept: Iterator[pa.RecordBatch], totals: OutputTotals
 ) -> Iterator[pa.RecordBatch]:
     lines: list[_Line] = []
     keeper = _Keeper(kept, view.kept_schema)
@@ -88,7 +88,7 @@ def result_batches(
         yield _columns(lines, view, keeper, totals)
 
 
-def _lines(db: Connection, run: int, view: View, totals: Totals) -> Iterator[_Line]:
+def _lines(db: Connection, run: int, view: View, totals: OutputTotals) -> Iterator[_Line]:
     spent_by_row = _spending(db, run)
     upcoming = next(spent_by_row, None)
     for row, row_id, problem, *columns in queries.rows_with_outcomes(db):
@@ -162,7 +162,7 @@ def _shares(spent: dict[int, _Spent], chunks: int) -> list[_Spent]:
     return shares
 
 
-def _count(totals: Totals, lines: Sequence[_Line]) -> None:
+def _count(totals: OutputTotals, lines: Sequence[_Line]) -> None:
     first = lines[0]
     totals.total += 1
     totals.ok += first.status is Status.OK
@@ -175,7 +175,7 @@ def _count(totals: Totals, lines: Sequence[_Line]) -> None:
         totals.answer_from[first.answer_from] += 1
 
 
-def _columns(lines: Sequence[_Line], view: View, keeper: "_Keeper", totals: Totals) -> pa.RecordBatch:
+def _columns(lines: Sequence[_Line], view: View, keeper: "_Keeper", totals: OutputTotals) -> pa.RecordBatch:
     schema = results_schema(view)
     done = [line.outcome for line in lines]
     cost = [line.spent.usd_units if view.priced else None for line in lines]

@@ -12,15 +12,15 @@ from pipeline.job.folder import CALLS, RESULTS, UNFINISHED
 from pipeline.ledger.files import reading
 from pipeline.output.calls import CALL_SCHEMA, call_batches
 from pipeline.output.files import write_json, write_parquet
-from pipeline.output.layout import Totals, View
+from pipeline.output.layout import OutputTotals, View
 from pipeline.output.rows import result_batches, results_schema
 
-__all__ = ["Totals", "View", "publish", "write_json"]
+__all__ = ["OutputTotals", "View", "publish", "write_json"]
 
 
-def publish(folder: Path, ledger: Path, run: int, view: View, kept: Iterator[pa.RecordBatch]) -> Totals:
+def publish(folder: Path, ledger: Path, run: int, view: View, kept: Iterator[pa.RecordBatch]) -> OutputTotals:
     """Write both Parquet files of `run` and return their sums. `kept` runs over the input's rows in order."""
-    totals = Totals()
+    totals = OutputTotals()
     for orphan in folder.glob(f"*{UNFINISHED}"):
         orphan.unlink()
     with reading(ledger, snapshot=True) as db:

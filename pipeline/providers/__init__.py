@@ -15,7 +15,7 @@ from pipeline.catalog.providers import PROVIDERS
 from pipeline.errors import JobError
 from pipeline.job.settings import Model
 from pipeline.providers.credentials.secret import Secret
-from pipeline.types import Answered, AnswerShape, Reply, Request
+from pipeline.types import Answer, AnswerShape, HttpAnswer, Request
 
 
 class EventAssembler(Protocol):
@@ -42,7 +42,7 @@ class Wire(Protocol):
 
     def body(self, request: Request) -> bytes: ...
 
-    def reply(self, answer: Answered) -> Reply:
+    def reply(self, answer: HttpAnswer) -> Answer:
         """The answer in no dialect.
 
         Raises:
@@ -60,7 +60,7 @@ class CountingWire(Wire, Protocol):
 
     def count_body(self, request: Request) -> bytes: ...
 
-    def counted(self, answer: Answered) -> int:
+    def counted(self, answer: HttpAnswer) -> int:
         """Input tokens of the request.
 
         Raises:
@@ -86,7 +86,7 @@ class Credentials(Protocol):
 class Transport(Protocol):
     """Carries one attempt, and takes the secret out of what comes back."""
 
-    async def send(self, wire: Wire, request: Request) -> Answered:
+    async def send(self, wire: Wire, request: Request) -> HttpAnswer:
         """Send and read the whole answer.
 
         Raises:

@@ -14,6 +14,6 @@ def run_forever(config: Sandbox, port: int) -> None:
     Raises:
         JobError: the settings cannot be, or the port is taken.
     """
-    from pipeline.sandbox.running import run  # noqa: PLC0415 (the server's imports, see above)
+    from pipeline.sandbox.process import run  # noqa: PLC0415 (the server's imports, see above)
 
     run(config, port)

@@ -9,7 +9,7 @@ from msgspec.structs import fields
 
 from pipeline.errors import JobError
 from pipeline.job.settings import Sandbox
-from pipeline.sandbox.running import run
+from pipeline.sandbox.process import run
 
 
 def main() -> int:

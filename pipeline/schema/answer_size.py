@@ -16,38 +16,43 @@ OBJECT_TOKENS = 2
 MINIFIED, INDENTED = 1.0, 1.45  # models indent their JSON when nothing stops them
 
 
-class Size(Struct, frozen=True):
+class AnswerSize(Struct, frozen=True):
     """Tokens of one answer."""
 
     low: float
     expected: float
     high: float
 
-    def __add__(self, other: "Size") -> "Size":
-        return Size(self.low + other.low, self.expected + other.expected, self.high + other.high)
+    def __add__(self, other: "AnswerSize") -> "AnswerSize":
+        return AnswerSize(self.low + other.low, self.expected + other.expected, self.high + other.high)
 
 
-NULL = Size(1, 1, 1)
+NULL = AnswerSize(1, 1, 1)
 TYPES = {
-    "string": Size(1, 8, 40),
-    "integer": Size(1, 2, 4),
-    "number": Size(1, 3, 6),
-    "boolean": Size(1, 1, 1),
+    "string": AnswerSize(1, 8, 40),
+    "integer": AnswerSize(1, 2, 4),
+    "number": AnswerSize(1, 3, 6),
+    "boolean": AnswerSize(1, 1, 1),
     "null": NULL,
 }
-FORMATS = {"date": Size(5, 6, 6), "date-time": Size(10, 12, 14), "time": Size(4, 5, 7), "uuid": Size(18, 22, 26)}
+FORMATS = {
+    "date": AnswerSize(5, 6, 6),
+    "date-time": AnswerSize(10, 12, 14),
+    "time": AnswerSize(4, 5, 7),
+    "uuid": AnswerSize(18, 22, 26),
+}
 ITEMS = (0, 4, 20)  # of a list, where the schema says nothing
 LONG_NAMES = frozenset("summary description text body notes abstract reasoning explanation content".split())  # noqa: SIM905 (words)
-LONG_TEXT = Size(5, 40, 160)
+LONG_TEXT = AnswerSize(5, 40, 160)
 
 
-def answer_tokens(schema: Schema) -> Size:
+def answer_tokens(schema: Schema) -> AnswerSize:
     """Tokens of one answer in `schema`, a JSON Schema in any dialect."""
     size = _node(schema, schema, "", 0)
-    return Size(max(1.0, size.low) * MINIFIED, size.expected * (MINIFIED + INDENTED) / 2, size.high * INDENTED)
+    return AnswerSize(max(1.0, size.low) * MINIFIED, size.expected * (MINIFIED + INDENTED) / 2, size.high * INDENTED)
 
 
-def _node(value: object, root: Schema, name: str, depth: int) -> Size:
+def _node(value: object, root: Schema, name: str, depth: int) -> AnswerSize:
     node = _resolved(value, root)
     if depth > DEEPEST:
         return NULL
@@ -68,33 +73,33 @@ def _node(value: object, root: Schema, name: str, depth: int) -> Size:
     return FORMATS.get(str(node.get("format")), TYPES.get(str(kind), TYPES["string"]))
 
 
-def _object(node: Schema, root: Schema, depth: int) -> Size:
-    size = Size(OBJECT_TOKENS, OBJECT_TOKENS, OBJECT_TOKENS)
+def _object(node: Schema, root: Schema, depth: int) -> AnswerSize:
+    size = AnswerSize(OBJECT_TOKENS, OBJECT_TOKENS, OBJECT_TOKENS)
     properties = node.get("properties")
     for name, inner in properties.items() if isinstance(properties, Mapping) else ():
         key = PUNCTUATION_TOKENS + max(1.0, len(name) / CHARS_PER_TOKEN)
-        size += Size(key, key, key) + _node(inner, root, name, depth + 1)
+        size += AnswerSize(key, key, key) + _node(inner, root, name, depth + 1)
     return size
 
 
-def _array(node: Schema, root: Schema, name: str, depth: int) -> Size:
+def _array(node: Schema, root: Schema, name: str, depth: int) -> AnswerSize:
     least, most = node.get("minItems"), node.get("maxItems")
     low, expected, high = (max(least, count) if isinstance(least, int) else count for count in ITEMS)
     if isinstance(most, int) and most >= 0:
         low, expected, high = (min(most, count) for count in (low, expected, high))
     item = _node(node.get("items"), root, name, depth + 1)
-    brackets = Size(OBJECT_TOKENS, OBJECT_TOKENS, OBJECT_TOKENS)
-    return brackets + Size(low * (item.low + 1), expected * (item.expected + 1), high * (item.high + 1))
+    brackets = AnswerSize(OBJECT_TOKENS, OBJECT_TOKENS, OBJECT_TOKENS)
+    return brackets + AnswerSize(low * (item.low + 1), expected * (item.expected + 1), high * (item.high + 1))
 
 
-def _choice(values: list[Any]) -> Size:
+def _choice(values: list[Any]) -> AnswerSize:
     sizes = [max(1.0, len(str(value)) / CHARS_PER_TOKEN) for value in values]
-    return Size(min(sizes), sum(sizes) / len(sizes), max(sizes))
+    return AnswerSize(min(sizes), sum(sizes) / len(sizes), max(sizes))
 
 
-def _union(sizes: list[Size]) -> Size:
+def _union(sizes: list[AnswerSize]) -> AnswerSize:
     """The likeliest is the largest: null is what a field is when there is nothing to say."""
-    return Size(min(s.low for s in sizes), max(s.expected for s in sizes), max(s.high for s in sizes))
+    return AnswerSize(min(s.low for s in sizes), max(s.expected for s in sizes), max(s.high for s in sizes))
 
 
 def _list(value: object) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from pipeline import console as saying
 from pipeline.admission.governor import DimensionView
 from pipeline.money import from_units, money
-from pipeline.telemetry.snapshot import WORDS, Reading, waited_for
+from pipeline.telemetry.snapshot import WORDS, RunReading, waited_for
 from pipeline.text import duration, inert
 
 if TYPE_CHECKING:  # 60 ms, for terminals only
@@ -24,7 +24,7 @@ class Display(Protocol):
 
     every_s: float
 
-    def show(self, reading: Reading) -> None: ...
+    def show(self, reading: RunReading) -> None: ...
 
     def close(self) -> None: ...
 
@@ -43,7 +43,7 @@ class Nothing:
 
     every_s = math.inf
 
-    def show(self, reading: Reading) -> None:
+    def show(self, reading: RunReading) -> None:
         """Not wanted."""
 
     def close(self) -> None:
@@ -55,7 +55,7 @@ class PlainLines:
 
     every_s = LINE_EVERY_S
 
-    def show(self, reading: Reading) -> None:
+    def show(self, reading: RunReading) -> None:
         saying.write(line(reading) + "\n")
 
     def close(self) -> None:
@@ -67,7 +67,7 @@ class JsonLines:
 
     every_s = LINE_EVERY_S
 
-    def show(self, reading: Reading) -> None:
+    def show(self, reading: RunReading) -> None:
         saying.emit({"event": "progress", **reading.as_json()})
 
     def close(self) -> None:
@@ -83,7 +83,7 @@ class Panel:
         self._stream = stream
         self._live: Live | None = None
 
-    def show(self, reading: Reading) -> None:
+    def show(self, reading: RunReading) -> None:
         from rich.console import Console  # noqa: PLC0415 (for terminals only)
         from rich.live import Live  # noqa: PLC0415
 
@@ -103,7 +103,7 @@ class Panel:
 # ── texts ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def line(reading: Reading) -> str:
+def line(reading: RunReading) -> str:
     """One line, the most important first."""
     limits, failed = reading.limits, sum(reading.failed.values())
     parts = [
@@ -124,7 +124,7 @@ def line(reading: Reading) -> str:
     return " · ".join(parts)
 
 
-def panel(reading: Reading, width: int) -> "Text":
+def panel(reading: RunReading, width: int) -> "Text":
     """The panel's lines, none longer than `width`."""
     from rich.text import Text  # noqa: PLC0415 (for terminals only)
 
@@ -132,7 +132,7 @@ def panel(reading: Reading, width: int) -> "Text":
     return Text("\n".join(lines), no_wrap=True)
 
 
-def panel_lines(reading: Reading, width: int) -> list[str]:
+def panel_lines(reading: RunReading, width: int) -> list[str]:
     limits = reading.limits
     share = reading.done / reading.total if reading.total else 1.0
     cells = min(BAR_CELLS, max(8, width // 4))
@@ -155,7 +155,7 @@ def panel_lines(reading: Reading, width: int) -> list[str]:
     return found
 
 
-def _cost(reading: Reading) -> str:
+def _cost(reading: RunReading) -> str:
     parts = [f"{money(reading.spent_units)} spent"]
     if reading.expected_usd is not None:
         most = max(reading.expected_usd, from_units(reading.spent_units))

@@ -36,7 +36,7 @@ class Observer(Protocol):
         ...
 
 
-class Telemetry:
+class Observers:
     """All observers of a run as one, and the boundary that none of their errors passes."""
 
     def __init__(self, observers: list[Observer]) -> None:
@@ -70,7 +70,7 @@ class Telemetry:
                 say("warning", f"{type(observer).__name__} is switched off for this run: {error}")
 
 
-def telemetry_for(job: Job, environ: Mapping[str, str], *, log_calls: bool = False) -> Telemetry:
+def telemetry_for(job: Job, environ: Mapping[str, str], *, log_calls: bool = False) -> Observers:
     """The observers that the job and the environment ask for."""
     observers: list[Observer] = []
     if job.telemetry.prometheus_file:
@@ -83,7 +83,7 @@ def telemetry_for(job: Job, environ: Mapping[str, str], *, log_calls: bool = Fal
         from pipeline.telemetry.jsonlines import CallLines  # noqa: PLC0415 (only where asked for)
 
         observers.append(CallLines(job))
-    return Telemetry(observers)
+    return Observers(observers)
 
 
 def _otel(job: Job) -> list[Observer]:

@@ -47,7 +47,7 @@ class Pace:
         return (done - before) / (now_s - began_s)
 
 
-class Reading(Struct, frozen=True):
+class RunReading(Struct, frozen=True):
     """One look at a run. `begun_done`: rows that were done when this session began."""
 
     name: str
@@ -121,8 +121,8 @@ class Reading(Struct, frozen=True):
 
 def reading_of(
     name: str, tally: Tally, begun_done: int, limits: Snapshot, why_waiting: str, rows_per_s: float | None
-) -> Reading:
-    return Reading(
+) -> RunReading:
+    return RunReading(
         name=name,
         total=tally.total,
         ok=tally.ok,

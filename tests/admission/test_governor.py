@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.admission.brakes import Gate
+from pipeline.admission.brakes import ThrottleGate
 from pipeline.admission.dimensions.dimension import DimensionState
-from pipeline.admission.governor import GO, UNSENT, Governor, LimitRules, Need, Room, Used, Wait
-from pipeline.admission.sizing import sizing
+from pipeline.admission.governor import GO, UNSENT, BudgetRoom, Governor, LimitRules, Need, Used, Wait
+from pipeline.admission.output_cap import sizing
 from pipeline.catalog.limit_profiles import AZURE, UNKNOWN, Profile
 from pipeline.catalog.providers import profile_of
 from pipeline.types import Dimension, LimitSeen
@@ -326,7 +326,7 @@ def test_the_gate_holds_everybody_and_is_never_shortened(hints):
 
 def test_without_a_hint_the_gate_grows_with_each_episode_and_a_later_success_resets_it():
     """Full jitter over 0.7, 1.4, 2.8 … 60 s; an answer to a call sent before the last 429 proves nothing."""
-    gate, gates = Gate(), []
+    gate, gates = ThrottleGate(), []
     for number in range(10):
         assert gate.news(100.0 * number, None, 100.0 * number + 1)
         gate.back_off(100.0 * number + 1, 0.999)
@@ -543,9 +543,9 @@ def test_no_tenant_spends_more_than_its_day_and_none_pays_for_another(steps, spe
         wanted = Need(1, 1, worst, tenant=tenant)
         room = gov.tenant_room(wanted)
         flying = sum(entry[0].need.usd for entry in out if entry[0].need.tenant == tenant)
-        assert (room is Room.NOW) == (totals[tenant] + flying + worst <= 3)
-        assert (room is Room.NEVER) == (totals[tenant] + worst > 3 or (room is not Room.NOW and not flying))
-        if room is Room.NOW:
+        assert (room is BudgetRoom.NOW) == (totals[tenant] + flying + worst <= 3)
+        assert (room is BudgetRoom.NEVER) == (totals[tenant] + worst > 3 or (room is not BudgetRoom.NOW and not flying))
+        if room is BudgetRoom.NOW:
             out.append((gov.take(wanted, 0.0), share, fate))
         while out and out[0][2] != "leave":
             ticket, part, how = out.pop(0)

@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 from scripted_server import Scripted
 
-from pipeline.commands.tune import wish_of
-from pipeline.engine.control import Inbox, Wish
+from pipeline.commands.tune import tune_request
+from pipeline.engine.control import Inbox, TuneRequest
 from pipeline.errors import JobError
 from pipeline.job.folder import TUNE_PREFIX, TUNE_SUFFIX
 
@@ -26,7 +26,7 @@ def test_notes_are_taken_in_order_and_once(tmp_path):
     inbox = Inbox(tmp_path)
     note(tmp_path, "2", concurrency=8)
     note(tmp_path, "1", max_usd="1.50")
-    assert list(inbox.take()) == [Wish(None, Decimal("1.50"), "a", "b"), Wish(8, None, "a", "b")]
+    assert list(inbox.take()) == [TuneRequest(None, Decimal("1.50"), "a", "b"), TuneRequest(8, None, "a", "b")]
     assert list(inbox.take()) == []
     assert list(tmp_path.iterdir()) == []
 
@@ -52,7 +52,7 @@ def test_a_note_that_makes_no_sense_is_taken_away(tmp_path, values):
 def test_a_wish_that_is_none_is_an_error(asked, said):
     """Before any run hears of it."""
     with pytest.raises(JobError, match=said):
-        wish_of(*asked)
+        tune_request(*asked)
 
 
 def slow(job, server, rows=60, **more):

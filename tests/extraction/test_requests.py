@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pipeline.extraction.hashing import doc_hash, doc_key, request_hash
+from pipeline.extraction.hashes import content_key, outcome_salt, request_hash
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.requests import (
     extract_request,
@@ -41,7 +41,9 @@ def job(**changed):
 def planned(prompt="{text}", **changed):
     made = job(extract={"prompt": prompt})
     hashed = request_hash(made, SHAPE)
-    plan = Plan("Read.", parse_template(prompt), 100, 400, 50, 200, 1000, 0, hashed, doc_hash(hashed, made, "source"))
+    plan = Plan(
+        "Read.", parse_template(prompt), 100, 400, 50, 200, 1000, 0, hashed, outcome_salt(hashed, made, "source")
+    )
     return replace(plan, reading_system="Read freely.", summary_tokens=60, **changed)
 
 
@@ -125,7 +127,7 @@ def test_what_cannot_change_an_answer_keeps_all_keys(changed):
     """A move to another gateway, budget or folder pays for nothing again."""
     hashed = request_hash(job(**changed), SHAPE)
     assert hashed == request_hash(job(), SHAPE)
-    assert doc_hash(hashed, job(**changed), "source") == doc_hash(hashed, job(), "source")
+    assert outcome_salt(hashed, job(**changed), "source") == outcome_salt(hashed, job(), "source")
 
 
 def test_what_makes_an_outcome_of_answers_changes_outcomes_only():
@@ -136,8 +138,8 @@ def test_what_makes_an_outcome_of_answers_changes_outcomes_only():
     changes += [{}]
     hashed = request_hash(job(), SHAPE)
     assert {request_hash(job(**changed), SHAPE) for changed in changes} == {hashed}
-    keys = [doc_hash(hashed, job(**changed), "source") for changed in changes]
-    assert len({*keys, doc_hash(hashed, job(), "other source"), doc_hash(bytes(16), job(), "source")}) == 8
+    keys = [outcome_salt(hashed, job(**changed), "source") for changed in changes]
+    assert len({*keys, outcome_salt(hashed, job(), "other source"), outcome_salt(bytes(16), job(), "source")}) == 8
 
 
 CONTENTS = st.tuples(*[st.text(st.sampled_from("\x0015a"), max_size=12)] * 2)
@@ -148,7 +150,7 @@ CONTENTS = st.tuples(*[st.text(st.sampled_from("\x0015a"), max_size=12)] * 2)
 def test_rows_have_equal_keys_exactly_when_their_content_is_equal(one, other):
     """Wherever they stand; and text cannot pretend to be the column after it."""
     plan = planned("{text}{a}")
-    keys = {doc_key(plan, Row(n, f"id{n}", text, None, {"a": a})) for n, (text, a) in enumerate([one, other])}
+    keys = {content_key(plan, Row(n, f"id{n}", text, None, {"a": a})) for n, (text, a) in enumerate([one, other])}
     assert (len(keys) == 1) == (one == other)
 
 

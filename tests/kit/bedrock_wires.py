@@ -12,7 +12,7 @@ from pipeline.job.settings import Model
 from pipeline.providers.bedrock.converse import ConverseWire
 from pipeline.providers.bedrock.invoke import InvokeWire
 from pipeline.sandbox.wires.bedrock.frames import event
-from pipeline.types import Answered, AnswerShape, Purpose, Reply, Request, Stop, Turn
+from pipeline.types import Answer, AnswerShape, HttpAnswer, Purpose, Request, Stop, Turn
 
 HAIKU, NOVA = "us.anthropic.claude-haiku-4-5-20251001-v1:0", "us.amazon.nova-lite-v1:0"
 SCHEMA = {
@@ -59,14 +59,14 @@ def outcome(wire, answer):
 
 def answered(body, status=200, **headers):
     data = body if isinstance(body, bytes) else orjson.dumps(body)
-    return Answered(status, {name.replace("_", "-"): value for name, value in headers.items()}, data)
+    return HttpAnswer(status, {name.replace("_", "-"): value for name, value in headers.items()}, data)
 
 
 def streamed(wire, pieces):
     assembler = wire.stream()
     for piece in pieces:
         assembler.feed(piece)
-    return Answered(200, {}, assembler.finish(200, {}))
+    return HttpAnswer(200, {}, assembler.finish(200, {}))
 
 
 def refused(status, code, message="", where="header", **headers):
@@ -115,8 +115,8 @@ def spoiled_events(draw, pairs):
 
 def judged(got, status):
     """Assert that what came out of any answer is something the engine can go on with."""
-    assert isinstance(got, Reply | CallFailed)
-    if isinstance(got, Reply):
+    assert isinstance(got, Answer | CallFailed)
+    if isinstance(got, Answer):
         assert status == 200
         assert got.text.strip() or got.stop is not Stop.DONE
         assert min(astuple(got.usage)) >= 0

@@ -15,7 +15,7 @@ from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.transport.http import HttpTransport
 from pipeline.sandbox.exchange import Answer, Ending, Received, tokens_of
 from pipeline.sandbox.server import serve
-from pipeline.types import Answered, AnswerShape, Purpose, Request, Turn
+from pipeline.types import AnswerShape, HttpAnswer, Purpose, Request, Turn
 
 MODES = ("json_schema", "tool", "json_object")
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -65,7 +65,7 @@ def made(model, mode="json_schema"):
 
 def replied(wire, body, status=200, headers=None):
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return wire.reply(Answered(status, headers or {}, data))
+    return wire.reply(HttpAnswer(status, headers or {}, data))
 
 
 def outcome(call):
@@ -93,11 +93,11 @@ def round_in_memory(wire, sandbox, request, *, stream):
     text = question.document if question.schema is None else json.dumps(RECORD, ensure_ascii=False)
     answer = Answer("abc", text, Ending.DONE, question.prompt_tokens, tokens_of(text), 1)
     if not stream:
-        return question, wire.reply(Answered(200, {}, sandbox.whole(question, answer)))
+        return question, wire.reply(HttpAnswer(200, {}, sandbox.whole(question, answer)))
     events = wire.stream()
     seen = [events.feed(event) for event in sandbox.events(question, answer)]
     assert seen[-1]
-    return question, wire.reply(Answered(200, {}, events.finish(200, {})))
+    return question, wire.reply(HttpAnswer(200, {}, events.finish(200, {})))
 
 
 def over_http(model, mode="json_schema", request=None, *, secret=None, transport=None, **sandbox):

@@ -28,7 +28,7 @@ from pipeline.ledger.key_filter import Keys
 from pipeline.ledger.ledger import Ledger, connect, ends
 from pipeline.ledger.lock import FolderLock, held
 from pipeline.ledger.records import RowEntry
-from pipeline.types import ErrorCode, Outcome, Reply, Status, Stop, Usage
+from pipeline.types import Answer, ErrorCode, Outcome, Status, Stop, Usage
 
 
 def use(folder, script, *, verb="run", fresh=False):
@@ -50,7 +50,7 @@ def use(folder, script, *, verb="run", fresh=False):
 
 def test_an_answer_is_found_by_the_hash_of_its_request(tmp_path):
     """What was answered once is never asked again."""
-    reply = Reply('{"total": "1.10"}', Stop.DONE, "stop", Usage(100, 0, 0, 20, 0), "m-1")
+    reply = Answer('{"total": "1.10"}', Stop.DONE, "stop", Usage(100, 0, 0, 20, 0), "m-1")
 
     async def script(ledger):
         await ledger.intend(send())
@@ -103,7 +103,7 @@ def test_a_damaged_answer_is_not_believed(tmp_path):
     """One flipped character in the file is noticed by the record's checksum."""
 
     async def script(ledger):
-        await ledger.record(call(), b"k" * 16, Reply('{"total": 11}', Stop.DONE, "stop", Usage()))
+        await ledger.record(call(), b"k" * 16, Answer('{"total": 11}', Stop.DONE, "stop", Usage()))
 
     use(tmp_path, script)
     with sqlite3.connect(tmp_path / FILE) as db:
@@ -132,7 +132,7 @@ def test_an_older_ledger_is_brought_up_to_date_and_what_is_damaged_in_it_stays_s
 
     async def script(ledger):
         for number in range(3):
-            reply = Reply(f"text {number}", Stop.DONE, "stop", Usage())
+            reply = Answer(f"text {number}", Stop.DONE, "stop", Usage())
             await ledger.record(call(number), bytes([number]) * 16, reply)
         await ledger.conclude(outcome())
 
@@ -202,7 +202,7 @@ def test_text_that_sqlite_cannot_hold_is_kept_as_near_as_can_be(tmp_path):
     """A lone surrogate in a paid answer does not lose the answer."""
 
     async def script(ledger):
-        await ledger.record(call(), b"k" * 16, Reply("a\ud83d b 😀", Stop.DONE, "stop", Usage()))
+        await ledger.record(call(), b"k" * 16, Answer("a\ud83d b 😀", Stop.DONE, "stop", Usage()))
         assert ledger.answer(b"k" * 16).reply.text == "a\ufffd b 😀"
 
     use(tmp_path, script)
@@ -293,7 +293,7 @@ def test_a_full_disk_lands_what_is_in_flight_and_says_so(tmp_path):
             text, number = "x" * 100_000, 0
             while not told:
                 number += 1
-                await ledger.record(call(number), number.to_bytes(16, "big"), Reply(text, Stop.DONE, "stop", Usage()))
+                await ledger.record(call(number), number.to_bytes(16, "big"), Answer(text, Stop.DONE, "stop", Usage()))
                 assert number < 1000
             await ledger.stop_writing()
             return number
@@ -326,7 +326,7 @@ def test_an_answer_is_durable_within_50_ms(tmp_path):
         times = []
         for number in range(20):
             began = time.perf_counter()
-            await ledger.record(call(number), number.to_bytes(16, "big"), Reply("{}", Stop.DONE, "stop", Usage()))
+            await ledger.record(call(number), number.to_bytes(16, "big"), Answer("{}", Stop.DONE, "stop", Usage()))
             times.append(time.perf_counter() - began)
         assert sorted(times)[10] < 0.05, json.dumps(times)
 
@@ -374,7 +374,7 @@ def test_keys_that_were_added_are_never_denied(added, other):
 
 def test_known_keys_change_no_answer(tmp_path):
     """Those of before, and those that come while they are being learned or after."""
-    reply = Reply("{}", Stop.DONE, "stop", Usage(), None)
+    reply = Answer("{}", Stop.DONE, "stop", Usage(), None)
 
     async def before(ledger):
         await ledger.record(call(), b"a" * 16, reply)
@@ -396,7 +396,7 @@ def test_a_ledger_with_far_more_answers_than_rows_is_looked_into_as_before(tmp_p
 
     async def script(ledger):
         for number in range(5):
-            await ledger.record(call(), bytes([number]) * 16, Reply("{}", Stop.DONE, "stop", Usage(), None))
+            await ledger.record(call(), bytes([number]) * 16, Answer("{}", Stop.DONE, "stop", Usage(), None))
         ledger.learn_keys(1)
         assert ledger._filling is None
         assert ledger.answer(b"\x01" * 16) is not None

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from pipeline.job.folder import LEDGER as FILE
 from pipeline.ledger.ledger import Ledger, connect, ends
 from pipeline.ledger.records import Call, Send
-from pipeline.types import ErrorCode, Outcome, Purpose, Reply, Status, Stop, Usage
+from pipeline.types import Answer, ErrorCode, Outcome, Purpose, Status, Stop, Usage
 
 DOCS = st.integers(0, 5).map(lambda n: bytes([n]) * 16)
 KEYS = st.integers(0, 7).map(lambda n: bytes([n + 100]) * 16)
@@ -103,7 +103,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def record(self, key, cost, text, answered):
         request_id, at_risk = next(iter(self.model.sends.items()))
         send = Send(request_id, 0, "id", 0, Purpose.EXTRACT, 1, 1, at_risk, None)
-        reply = Reply(text, Stop.DONE, "stop", Usage()) if answered else None
+        reply = Answer(text, Stop.DONE, "stop", Usage()) if answered else None
         error = None if answered else "timeout"
         left = 0 if answered else at_risk
         call = Call(send, 1, 1, Usage(), cost if answered else None, left, error_code=error)

@@ -10,7 +10,7 @@ from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Model
 from pipeline.providers import wire_for
 from pipeline.providers.json import count, dumped, encoded, items, mapping, parsed, string
-from pipeline.types import Answered, AnswerShape
+from pipeline.types import AnswerShape, HttpAnswer
 
 LONG = ["12345678901234567890123", "0.12345678901234567890123", "-1234567890123456789.5", "7"]
 DEEP = b"[" * 600 + b"]" * 600  # can be read, and not be written
@@ -65,7 +65,7 @@ def filled(body, value):
 
 
 def given_back(name, value):
-    return wire(name).reply(Answered(200, {}, filled(BODIES[name], value))).text
+    return wire(name).reply(HttpAnswer(200, {}, filled(BODIES[name], value))).text
 
 
 @pytest.mark.parametrize("digits", LONG)
@@ -89,14 +89,14 @@ def test_nor_is_it_one_at_the_end_of_a_stream(name):
     for event in STREAMS[name]:
         stream.feed(b"data: " + filled(event, b'{"total": %s}' % DEEP) + b"\n\n")
     with pytest.raises(CallFailed) as failed:
-        wire(name).reply(Answered(200, {}, stream.finish(200, {})))
+        wire(name).reply(HttpAnswer(200, {}, stream.finish(200, {})))
     assert failed.value.kind is Kind.NO_ANSWER
 
 
 def test_an_error_that_cannot_be_written_again_is_an_error_all_the_same():
     body = b'{"error": {"type": "server_error", "message": %s}}' % DEEP
     with pytest.raises(CallFailed) as failed:
-        wire("openai").reply(Answered(500, {}, body))
+        wire("openai").reply(HttpAnswer(500, {}, body))
     assert failed.value.kind is Kind.OVERLOADED
 
 

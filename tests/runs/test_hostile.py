@@ -23,7 +23,7 @@ from pipeline.extraction.validate import Invalid, Valid, check
 from pipeline.job.file import load
 from pipeline.job.settings import Input, Model
 from pipeline.providers import wire_for
-from pipeline.types import Answered, AnswerShape, Usage
+from pipeline.types import AnswerShape, HttpAnswer, Usage
 
 HOSTILE = [
     "../../../etc/passwd", "/etc/passwd", "~/.ssh/id_rsa", "{0.__class__.__mro__}", "{text}", "%s%n%x",
@@ -253,7 +253,7 @@ def made(name):
 def test_any_answer_is_a_reply_or_a_typed_failure(name, status, headers, body):
     """From every wire; token counts are never negative."""
     try:
-        ended = made(name).reply(Answered(status, headers, body))
+        ended = made(name).reply(HttpAnswer(status, headers, body))
     except CallFailed as failure:
         ended = failure
     usage = ended.usage or Usage()
@@ -274,7 +274,7 @@ def test_any_stream_is_put_together_or_fails_typed(name, pieces):
         events = wire.stream()
         for piece in pieces:
             events.feed(piece)
-        wire.reply(Answered(200, {}, events.finish(200, {})))
+        wire.reply(HttpAnswer(200, {}, events.finish(200, {})))
     except CallFailed:
         pass
 

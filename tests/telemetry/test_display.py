@@ -13,7 +13,7 @@ from pipeline import console as saying
 from pipeline.admission.governor import DimensionView, Snapshot
 from pipeline.console import say, speak
 from pipeline.telemetry.display import JsonLines, Panel, PlainLines, display_for, line, panel, panel_lines
-from pipeline.telemetry.snapshot import BASIS_ROWS, WINDOW_S, Pace, Reading, waited_for
+from pipeline.telemetry.snapshot import BASIS_ROWS, WINDOW_S, Pace, RunReading, waited_for
 from pipeline.text import inert
 
 
@@ -29,7 +29,7 @@ def reading(**changes):
         "begun_done": 0, "calls": 1300, "rate_limited": 3, "spent_units": 4_200_000_000, "cap_usd": Decimal(5),
         "limits": limits, "why_waiting": "input_tokens", "rows_per_s": 38.2,
     }  # fmt: skip
-    return Reading(**{**values, **changes})
+    return RunReading(**{**values, **changes})
 
 
 def test_the_line_says_how_far_how_fast_how_dear_and_why_not_faster():

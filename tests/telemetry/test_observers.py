@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from pipeline.telemetry.observers import Telemetry
+from pipeline.telemetry.observers import Observers
 
 SECRET_TEXT = "Supplier: Acorn Mills, the document itself"
 
@@ -152,7 +152,7 @@ def test_an_observer_that_fails_is_heard_no_more(capsys):
         def looked(self, rows_total, in_flight):
             heard.append((rows_total, in_flight))
 
-    telemetry = Telemetry([Broken(), Whole()])
+    telemetry = Observers([Broken(), Whole()])
     telemetry.looked(1, 2)
     telemetry.looked(3, 4)
     assert heard == [(1, 2), (3, 4)]

@@ -21,7 +21,7 @@ class DimensionView(Struct, frozen=True):
     others: float = 0.0
 
 
-class Told(Struct, frozen=True):
+class ReportedCount(Struct, frozen=True):
     """What was left of a count when the provider let a call in, which had made it `total` for us."""
 
     remaining: float
@@ -48,7 +48,7 @@ class DimensionState:
         self.learned = False  # the bucket
         self.counted = False  # told limits are counts per minute
         self.burst = Burst(gamma)
-        self._told: Told | None = None
+        self._told: ReportedCount | None = None
         self._next_s = -math.inf
         self._open = self._total = 0.0
 
@@ -153,7 +153,7 @@ class DimensionState:
         self.stated(limit)
         if self._told is None or hold.taken_s >= self._told.sent_s:
             until_s = hold.taken_s + min(MINUTE_S, MINUTE_S if reset_s is None else reset_s)
-            self._told = Told(remaining, hold.total, hold.taken_s, until_s)
+            self._told = ReportedCount(remaining, hold.total, hold.taken_s, until_s)
             if hold.slot is not None and self.ceiling is not None:
                 self.ceiling.observe(remaining, hold)
 

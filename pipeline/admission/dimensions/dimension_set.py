@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from pipeline.admission.charging import INDEX, Amounts, Charges, Need, Used
+from pipeline.admission.charges import INDEX, Amounts, Charges, Need, Used
 from pipeline.admission.dimensions.dimension import DimensionState, DimensionView
 from pipeline.admission.dimensions.mirrors import LEAST, MINUTE_S, sane
-from pipeline.admission.dimensions.totals import Held, Totals
+from pipeline.admission.dimensions.totals import AdmittedTotals, Held
+from pipeline.admission.learning.inference import LimitInference, News
 from pipeline.admission.learning.learner import Mode
 from pipeline.admission.learning.memory import Memory, Remembered
-from pipeline.admission.learning.silence import News, Silence
 from pipeline.admission.rules import LimitRules
 from pipeline.types import Dimension, LimitSeen
 
@@ -23,8 +23,8 @@ class DimensionSet:
         pairs = zip((Dimension.REQUESTS, Dimension.INPUT_TOKENS, Dimension.OUTPUT_TOKENS), given, strict=True)
         self._memory = memory.dimensions
         self._dimensions = {dimension: self._new(dimension, float(limit)) for dimension, limit in pairs if limit}
-        self._totals = Totals()
-        self.silence = Silence(rules.profile, self._dimensions, self._totals, self._new)
+        self._totals = AdmittedTotals()
+        self.silence = LimitInference(rules.profile, self._dimensions, self._totals, self._new)
         self.silence.start(memory)
 
     def _new(self, dimension: Dimension, given: float | None = None) -> DimensionState:

@@ -4,7 +4,7 @@ import math
 
 from msgspec import Struct, field
 
-from pipeline.admission.charging import INDEX, Amounts, Used
+from pipeline.admission.charges import INDEX, Amounts, Used
 from pipeline.admission.dimensions.mirrors import Hold
 from pipeline.types import Dimension
 
@@ -24,7 +24,7 @@ class Held(Struct, frozen=True):
         return self.holds.get(dimension) or Hold(self.reserved[INDEX[dimension]], self.taken_s)
 
 
-class Totals(Struct):
+class AdmittedTotals(Struct):
     """`admitted` as it was reserved, `net` as it was charged in the end as far as is known, `pace` per second."""
 
     admitted: Amounts = NOTHING

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from pipeline.commands.consent.decide import (
     FRESH,
     Consent,
-    Due,
-    Word,
+    ConsentPrompt,
+    RowsDue,
     changed_parts,
     changed_words,
     most_usd,
@@ -34,7 +34,7 @@ from pipeline.ledger.queries import last_hashes, readable, rows_by_end, several_
 from pipeline.output.manifest import Manifest, read_manifest
 
 
-def word_before(prepared: Prepared, selection: Selection, *, fresh: bool) -> Word | None:
+def prompt_before(prepared: Prepared, selection: Selection, *, fresh: bool) -> ConsentPrompt | None:
     """What is to be said or asked before this command spends; None: nothing.
 
     The local sandbox is free. The input is read for it only where the job changed, or where its size in bytes does not
@@ -82,7 +82,7 @@ def require_unchanged(prepared: Prepared) -> None:
 def changes(prepared: Prepared) -> tuple[str, ...]:
     """The keys of the job that differ from the last run's and make its rows due again; empty without an earlier run."""
     last, plan = last_hashes(prepared.ledger_path), prepared.plan
-    if last is None or last == (plan.request_hash, plan.doc_hash):
+    if last is None or last == (plan.request_hash, plan.outcome_salt):
         return ()
     manifest = read_manifest(prepared.output_folder) or Manifest()
     schema = ""
@@ -100,7 +100,7 @@ def finished(prepared: Prepared) -> bool:
 def same_input(prepared: Prepared) -> bool:
     """Whether the last run was of this job and these rows: the same files, columns and --limit."""
     manifest, plan = read_manifest(prepared.output_folder), prepared.plan
-    if manifest is None or last_hashes(prepared.ledger_path) != (plan.request_hash, plan.doc_hash):
+    if manifest is None or last_hashes(prepared.ledger_path) != (plan.request_hash, plan.outcome_salt):
         return False
     before, now = manifest.job, prepared.job.as_dict()
     same = all(before.get(key) == now[key] for key in ("input", "limit_rows"))
@@ -123,14 +123,14 @@ def _at_most_usd(prepared: Prepared) -> Decimal:
     return most_usd(prepared.source.count_rows(), size, prepared.plan, rate)
 
 
-def _weighed(prepared: Prepared, selection: Selection, why: str, consent: Consent) -> Word | None:
+def _weighed(prepared: Prepared, selection: Selection, why: str, consent: Consent) -> ConsentPrompt | None:
     fresh, cost_usd = why == FRESH, None
     if not why and selection.error_code is None and not _other_jobs(prepared):
         counts = measure(prepared, failed_only=selection.failed)
-        due = Due(counts.rows, new=counts.rows - counts.bad_rows - counts.done_rows)
+        due = RowsDue(counts.rows, new=counts.rows - counts.bad_rows - counts.done_rows)
     elif fresh and not readable(prepared.ledger_path):
         counts = measure(prepared, all_rows=True)
-        due = Due(counts.rows, again=counts.rows - counts.bad_rows)
+        due = RowsDue(counts.rows, again=counts.rows - counts.bad_rows)
     else:
         due, paid = due_rows(prepared, selection, afresh=fresh, changed=bool(why))
         some = replace(prepared, source=SomeRows(prepared.source, paid))

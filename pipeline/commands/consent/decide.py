@@ -23,7 +23,7 @@ REPAIRS = 2  # calls for one question at the most, in the cheap bound
 FRESH = "--fresh starts over in a new ledger"
 
 
-class Due(Struct, frozen=True):
+class RowsDue(Struct, frozen=True):
     """The rows of an input by what a run would do with them; those that are done, or cannot be used, are the rest."""
 
     rows: int  # in all
@@ -44,7 +44,7 @@ class Consent(Struct, frozen=True):
     model: str
 
 
-class Word(Struct, frozen=True):
+class ConsentPrompt(Struct, frozen=True):
     """What to say before anything is sent; to `ask` is to send nothing without a yes."""
 
     level: Literal["ask", "warning", "notice"]
@@ -53,30 +53,30 @@ class Word(Struct, frozen=True):
     cap_would_do: bool = False  # whether a cap, too, is a yes
 
 
-def weigh(due: Due, why: str, cost_usd: Band[Decimal] | None, consent: Consent) -> Word | None:
+def weigh(due: RowsDue, why: str, cost_usd: Band[Decimal] | None, consent: Consent) -> ConsentPrompt | None:
     """The word on a run, or None where nothing need be said.
 
     `why` rows are due again, in words; "" when the job is the last run's. `cost_usd` of all that is paid for.
     """
     if due.again:
-        return Word(_level(due, cost_usd, consent), _told(due, why, cost_usd, consent), cost_usd)
+        return ConsentPrompt(_level(due, cost_usd, consent), _told(due, why, cost_usd, consent), cost_usd)
     if due.new and cost_usd is None and not consent.capped:
         return unpriced(consent.model)
     if not due.new or consent.capped or cost_usd is None or cost_usd.high <= consent.above_usd:
-        return Word("notice", f"{why}: {_free(due)}", cost_usd) if why and due.free else None
+        return ConsentPrompt("notice", f"{why}: {_free(due)}", cost_usd) if why and due.free else None
     told = f"{_rows(due.new)} to run, and budget.max_usd is not set: {_price(cost_usd, consent)}"
-    return Word("ask", f"{told}. budget.confirm_above_usd is {consent.above_usd}", cost_usd, cap_would_do=True)
+    return ConsentPrompt("ask", f"{told}. budget.confirm_above_usd is {consent.above_usd}", cost_usd, cap_would_do=True)
 
 
-def unpriced(model: str) -> Word:
-    return Word(
+def unpriced(model: str) -> ConsentPrompt:
+    return ConsentPrompt(
         "warning",
         f"no price is known for {model}: what this run costs is not known, and no cap can be kept. "
         "[prices] in the job file tells it",
     )
 
 
-def _level(due: Due, cost_usd: Band[Decimal] | None, consent: Consent) -> Literal["ask", "warning", "notice"]:
+def _level(due: RowsDue, cost_usd: Band[Decimal] | None, consent: Consent) -> Literal["ask", "warning", "notice"]:
     """A cap is a yes to what is new, not to paying for the same rows again."""
     if cost_usd is None:
         return "warning"
@@ -84,7 +84,7 @@ def _level(due: Due, cost_usd: Band[Decimal] | None, consent: Consent) -> Litera
     return "ask" if asked > consent.above_usd else "notice"
 
 
-def _told(due: Due, why: str, cost_usd: Band[Decimal] | None, consent: Consent) -> str:
+def _told(due: RowsDue, why: str, cost_usd: Band[Decimal] | None, consent: Consent) -> str:
     new = f" and {due.new:,} new ones run" if due.new else ""
     told = f"{why}: {due.again:,} of {due.rows:,} rows would be run again{new}, {_price(cost_usd, consent)}"
     if why == FRESH:
@@ -92,7 +92,7 @@ def _told(due: Due, why: str, cost_usd: Band[Decimal] | None, consent: Consent) 
     return f"{told}; {_free(due)}"
 
 
-def _free(due: Due) -> str:
+def _free(due: RowsDue) -> str:
     return f"{_rows(due.free)} can be worked out again from answers on record for free"
 
 

@@ -10,27 +10,27 @@ from collections.abc import Callable, Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.commands.consent.decide import Due
+from pipeline.commands.consent.decide import RowsDue
 from pipeline.commands.estimate.measure import ROWS_MEASURED_AT_ONCE
 from pipeline.documents.sources.source import Source
 from pipeline.engine.ask import RowLife
-from pipeline.engine.feed import Selection, chosen, work_of
+from pipeline.engine.feed import Selection, chosen, task_of
 from pipeline.engine.row import Extraction
-from pipeline.extraction.hashing import doc_key
+from pipeline.extraction.hashes import content_key
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.template import parse_template
 from pipeline.ledger.files import Connection, reading
-from pipeline.ledger.queries import End, answer_record, ends, last_doc_hashes
-from pipeline.ledger.records import Answer, answer_from
+from pipeline.ledger.queries import ContentEnd, answer_record, ends, last_doc_hashes
+from pipeline.ledger.records import StoredAnswer, answer_from
 from pipeline.output.manifest import Manifest, read_manifest
 from pipeline.schema.arrow import RecordColumn
-from pipeline.types import Reply, Request, Row
+from pipeline.types import Answer, Request, Row
 
 EARLIER_JOBS = 8  # the last so many are looked at for what was paid before
 
 
-def due_rows(prepared: Prepared, selection: Selection, *, afresh: bool, changed: bool) -> tuple[Due, bytearray]:
+def due_rows(prepared: Prepared, selection: Selection, *, afresh: bool, changed: bool) -> tuple[RowsDue, bytearray]:
     """What is due, and a byte for each row of the input: 1 where it would be paid for.
 
     `afresh`: in a new ledger. `changed`: rows with an outcome under an earlier job are told apart from new ones.
@@ -46,17 +46,17 @@ def due_rows(prepared: Prepared, selection: Selection, *, afresh: bool, changed:
             found = runner.run(look.kinds(rows))
             kinds.update(found)
             paid += bytes(kind in {"again", "new"} for kind in found)
-    return Due(kinds.total(), again=kinds["again"], new=kinds["new"], free=kinds["free"]), paid
+    return RowsDue(kinds.total(), again=kinds["again"], new=kinds["new"], free=kinds["free"]), paid
 
 
 def _earlier(prepared: Prepared, db: Connection, *, afresh: bool) -> list[Plan]:
     """The plans that rows may have an outcome under, by hash, and by the columns that their prompts may have named."""
     plan = prepared.plan
-    hashes = [one for one in last_doc_hashes(db, EARLIER_JOBS) if afresh or one != plan.doc_hash]
+    hashes = [one for one in last_doc_hashes(db, EARLIER_JOBS) if afresh or one != plan.outcome_salt]
     manifest = read_manifest(prepared.output_folder) or Manifest(job=prepared.job.as_dict())
     last = parse_template(manifest.job["extract"]["prompt"])
     templates = {template.other_columns: template for template in (plan.template, last)}
-    return [replace(plan, doc_hash=one, template=template) for one in hashes for template in templates.values()]
+    return [replace(plan, outcome_salt=one, template=template) for one in hashes for template in templates.values()]
 
 
 def _source(prepared: Prepared, earlier: Sequence[Plan]) -> Source:
@@ -81,7 +81,7 @@ class _Look(Struct, frozen=True):
         plan, docs = self.prepared.plan, {}
         for row in rows:
             if row.problem is None:
-                docs[row.index] = doc_key(plan, row)
+                docs[row.index] = content_key(plan, row)
         ended = {} if self.afresh else ends(self.db, list(docs.values()))
         had = self._had([row for row in rows if row.index in docs])
         kinds = []
@@ -100,15 +100,15 @@ class _Look(Struct, frozen=True):
         """Of these rows, those with an outcome under an earlier job."""
         had: set[int] = set()
         for plan in self.earlier:
-            docs = [doc_key(plan, row) for row in rows]
+            docs = [content_key(plan, row) for row in rows]
             found = ends(self.db, docs)
             had |= {row.index for row, doc in zip(rows, docs, strict=True) if doc in found}
         return had
 
-    async def _is_free(self, row: Row, doc: bytes, end: End | None) -> bool:
+    async def _is_free(self, row: Row, doc: bytes, end: ContentEnd | None) -> bool:
         """Whether its outcome can be made of answers on record: the row's whole life, with nobody to ask."""
         try:
-            await self.rehearsal.outcome(work_of(self.prepared, row, doc, end, exact=False))
+            await self.rehearsal.outcome(task_of(self.prepared, row, doc, end, exact=False))
         except _Unpaid:
             return False
         return True
@@ -127,7 +127,7 @@ class _OnRecord:
     def now_s(self) -> float:
         return 0.0  # nothing takes time here
 
-    async def ask(self, request: Request, life: RowLife, reusable: Callable[[Answer], bool]) -> Reply:  # noqa: ARG002 (as `Ask` has it)
+    async def ask(self, request: Request, life: RowLife, reusable: Callable[[StoredAnswer], bool]) -> Answer:  # noqa: ARG002 (as `Ask` has it)
         values = answer_record(self._db, request.key)
         if values is None or not reusable(answer := answer_from(values[:-1])):
             raise _Unpaid

@@ -10,12 +10,12 @@ from msgspec.structs import replace
 from pipeline.catalog.names import bare_model
 from pipeline.catalog.prices import batch_share
 from pipeline.catalog.providers import profile_of
-from pipeline.commands.estimate.estimator import Counts, Estimate, History, Terms, estimate
+from pipeline.commands.estimate.estimator import Counts, EstimateBands, History, Terms, estimate
 from pipeline.commands.estimate.measure import measure
 from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared, prepare
 from pipeline.job.settings import Job, Prices, Provider
-from pipeline.schema.answer_size import Size, answer_tokens
+from pipeline.schema.answer_size import AnswerSize, answer_tokens
 
 PROVIDERS: tuple[Provider, ...] = get_args(Provider)
 REASONS = re.compile(
@@ -30,7 +30,7 @@ class Compared(Struct, frozen=True):
     provider: str
     model: str
     window_tokens: int | None
-    estimated: Estimate | None
+    estimated: EstimateBands | None
     price: str | None
     problem: str | None
 
@@ -103,11 +103,11 @@ def _terms_like(prepared: Prepared, own: Counts, other: Prepared, counts: Counts
     answers = sum(1 + one.agains for one in history.seen)
     written = (used.output_tokens - used.reasoning_tokens) / answers
     scale = counts.document_tokens / own.document_tokens if own.document_tokens else 1.0
-    like = Size(*(factor * written * scale for factor in (LIKE[0], 1.0, LIKE[1])))
+    like = AnswerSize(*(factor * written * scale for factor in (LIKE[0], 1.0, LIKE[1])))
     return replace(terms, size=like, size_by=f"the answers of {prepared.job.model.name} on record, in its own tokens")
 
 
-def _entry(prepared: Prepared, estimated: Estimate) -> Compared:
+def _entry(prepared: Prepared, estimated: EstimateBands) -> Compared:
     model, rate = prepared.job.model, prepared.rate
     price = None if rate is None else f"${rate.input} in, ${rate.output} out per million tokens"
     return Compared(model.provider, model.name, prepared.window_tokens, estimated, price, None)

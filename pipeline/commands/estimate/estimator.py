@@ -15,7 +15,7 @@ from pipeline.commands.estimate import assumptions as assuming
 from pipeline.commands.estimate.forecast import hits_of, times, together, total_of, within
 from pipeline.job.settings import Limits
 from pipeline.money import MTOK, Rate, cost_usd, prices_at
-from pipeline.schema.answer_size import Size
+from pipeline.schema.answer_size import AnswerSize
 from pipeline.types import Band, Usage
 
 REPAIRS = Band(0.0, 0.02, 0.10)  # share of requests, before any was seen
@@ -78,7 +78,7 @@ class History(Struct, frozen=True):
 class Terms(Struct, frozen=True, kw_only=True):
     """What an estimate is made on. `size` is of one answer, as long as no history tells; `size_by` says where from."""
 
-    size: Size
+    size: AnswerSize
     max_output_tokens: int
     limits: Limits
     rate: Rate | None = None
@@ -88,7 +88,7 @@ class Terms(Struct, frozen=True, kw_only=True):
     size_by: str = ""  # "": by the schema's shape, and bounded by the document
 
 
-class Estimate(Struct, frozen=True):
+class EstimateBands(Struct, frozen=True):
     counts: Counts
     input_tokens: Band[int]  # with repairs; low, expected, high, as all of these
     output_tokens: Band[int]
@@ -129,7 +129,7 @@ class _Amounts(Struct, frozen=True):
     cost: Band[float] | None = None
 
 
-def estimate(counts: Counts, terms: Terms, history: History | None) -> Estimate:
+def estimate(counts: Counts, terms: Terms, history: History | None) -> EstimateBands:
     """The dry-run's figures, of what is still to be sent."""
     amounts = _by_shape(counts, terms) if history is None else _by_history(counts, terms, history)
     inputs, outputs, repairs = (band.each(round) for band in (amounts.inputs, amounts.outputs, amounts.repairs))
@@ -152,7 +152,7 @@ def estimate(counts: Counts, terms: Terms, history: History | None) -> Estimate:
         *assuming.time(terms.limits, terms.max_output_tokens, cap_charged=terms.cap_charged),
     )
     by = "shape" if history is None else "history"
-    return Estimate(counts, inputs, outputs, repairs, cost, batch, seconds, by, told)
+    return EstimateBands(counts, inputs, outputs, repairs, cost, batch, seconds, by, told)
 
 
 def cost_of(input_tokens: int, output_tokens: int, requests: int, rate: Rate) -> Decimal:

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct, field
 
 from pipeline.commands.estimate.estimator import History, Seen
-from pipeline.commands.estimate.measure import ROWS_MEASURED_AT_ONCE, Asked, asked, other_text
+from pipeline.commands.estimate.measure import ROWS_MEASURED_AT_ONCE, RequestOverhead, other_text, overhead_of
 from pipeline.documents.chunks import chunk
-from pipeline.extraction.hashing import doc_key
+from pipeline.extraction.hashes import content_key
 from pipeline.extraction.prepare import Prepared
 from pipeline.ledger.files import Connection, reading
 from pipeline.ledger.queries import LEAST_ANSWERED, MOST_ANSWERED, last_answered
@@ -77,10 +77,10 @@ def _own_tokens(prepared: Prepared, questions: Sequence[_Question]) -> Mapping[t
     """(content, chunk) → input tokens by our count, of the questions whose rows are in this input."""
     wanted = {question.doc for question in questions if question.doc is not None}
     own: dict[tuple[bytes, int], float] = {}
-    question = asked(prepared)
+    question = overhead_of(prepared)
     for rows in prepared.source.batches(ROWS_MEASURED_AT_ONCE) if wanted else ():
         for row in rows:
-            doc = None if row.problem else doc_key(prepared.plan, row)
+            doc = None if row.problem else content_key(prepared.plan, row)
             if doc in wanted:
                 wanted.discard(doc)
                 own.update(((doc, number), tokens) for number, tokens in enumerate(_tokens(prepared, question, row)))
@@ -89,7 +89,7 @@ def _own_tokens(prepared: Prepared, questions: Sequence[_Question]) -> Mapping[t
     return own
 
 
-def _tokens(prepared: Prepared, question: Asked, row: Row) -> Iterable[float]:
+def _tokens(prepared: Prepared, question: RequestOverhead, row: Row) -> Iterable[float]:
     plan = prepared.plan
     others = prepared.counter.count(other_text(plan, row))
     pieces = chunk(row.text, prepared.counter, plan.chunk_tokens, plan.overlap_tokens, exact=True)

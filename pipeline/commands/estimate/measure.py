@@ -10,7 +10,7 @@ from pipeline.documents.chunks import chunk
 from pipeline.documents.sources.rows import SeenIds
 from pipeline.documents.token_pool import Cutting, counted
 from pipeline.extraction import requests as planning
-from pipeline.extraction.hashing import doc_key
+from pipeline.extraction.hashes import content_key
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.template import TEXT, Template, render
@@ -21,7 +21,7 @@ from pipeline.types import Request, Row, Status
 ROWS_MEASURED_AT_ONCE = 256
 
 
-class Asked(Struct, frozen=True):
+class RequestOverhead(Struct, frozen=True):
     """What every request of a job holds beside its chunk, in tokens as nearly as they are known of the provider."""
 
     plan: Plan
@@ -32,9 +32,9 @@ class Asked(Struct, frozen=True):
         return self.fixed_tokens + others + self.texts * chunk_tokens
 
 
-def asked(prepared: Prepared) -> Asked:
+def overhead_of(prepared: Prepared) -> RequestOverhead:
     plan = prepared.plan
-    return Asked(plan, prepared.overhead_tokens, plan.template.columns.count(TEXT))
+    return RequestOverhead(plan, prepared.overhead_tokens, plan.template.columns.count(TEXT))
 
 
 def measure(prepared: Prepared, *, failed_only: bool = False, all_rows: bool = False) -> Counts:
@@ -42,7 +42,7 @@ def measure(prepared: Prepared, *, failed_only: bool = False, all_rows: bool = F
 
     `failed_only`: what a retry would send. `all_rows`: as if nothing was done.
     """
-    question, model = asked(prepared), prepared.job.model
+    question, model = overhead_of(prepared), prepared.job.model
     sums = Counts(fixed_tokens_per_request=question.fixed_tokens)
     rows = rows_to_send(prepared, sums, failed_only=failed_only, all_rows=all_rows)
     plan = question.plan
@@ -94,7 +94,7 @@ def _to_send(
     *,
     failed_only: bool,
 ) -> list[Row]:
-    docs = [None if row.problem else doc_key(plan, row) for row in rows]
+    docs = [None if row.problem else content_key(plan, row) for row in rows]
     ended = ends(done, [doc for doc in docs if doc is not None]) if done is not None else {}
     wanted = {}
     for row, doc in zip(rows, docs, strict=True):
@@ -112,7 +112,7 @@ def _to_send(
     return [row for index, (row, _) in wanted.items() if index not in repeated]
 
 
-def _add(sums: Counts, question: Asked, others: int, pieces: Sequence[int]) -> None:
+def _add(sums: Counts, question: RequestOverhead, others: int, pieces: Sequence[int]) -> None:
     plan = question.plan
     for number, piece in enumerate(pieces):
         tokens = question.tokens(others, piece)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from pipeline.commands.estimate.compare import terms_of
-from pipeline.commands.estimate.estimator import Estimate, estimate
+from pipeline.commands.estimate.estimator import EstimateBands, estimate
 from pipeline.commands.estimate.exact import counted_exactly
 from pipeline.commands.estimate.history import history
 from pipeline.commands.estimate.measure import measure
@@ -16,7 +16,7 @@ from pipeline.output.advice import sizing_of
 class JobEstimate(Struct, frozen=True):
     """`notes` are of how the tokens were counted; `advice` is what would make the job cheaper or faster."""
 
-    estimate: Estimate
+    estimate: EstimateBands
     notes: tuple[str, ...]
     advice: tuple[str, ...]
 

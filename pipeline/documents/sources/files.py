@@ -12,7 +12,7 @@ import pyarrow as pa
 from msgspec import Struct
 from pyarrow import fs as pafs
 
-from pipeline.documents.sources.filesystems import Place, is_link, parent, place
+from pipeline.documents.sources.filesystems import FilePlace, is_link, parent, place
 from pipeline.errors import JobError
 from pipeline.text import nearest
 
@@ -94,7 +94,7 @@ def _edges(file: File) -> str:
     return digest.hexdigest()
 
 
-def _file(where: Place, info: pafs.FileInfo, name: str) -> File:
+def _file(where: FilePlace, info: pafs.FileInfo, name: str) -> File:
     kind, compression = ENDINGS.get(_ending(name), ("", None))
     size, mtime_ns = info.size or 0, info.mtime_ns or 0
     return File(where.fs, info.path, name, where.url(info.path), size, mtime_ns, kind, compression)
@@ -125,12 +125,12 @@ def _split(path: str) -> tuple[str, tuple[str, ...]]:
     return "/".join(parts[:first]) or "/", tuple(parts[first:])
 
 
-def _below(where: Place, root: str, pattern: Sequence[str]) -> list[File]:
+def _below(where: FilePlace, root: str, pattern: Sequence[str]) -> list[File]:
     found = {info.path: info for info in _walk(where, root, pattern)}  # ** can come to a file by two ways
     return [_file(where, info, info.path.removeprefix(root).lstrip("/")) for info in found.values()]
 
 
-def _walk(where: Place, folder: str, pattern: Sequence[str]) -> Iterator[pafs.FileInfo]:
+def _walk(where: FilePlace, folder: str, pattern: Sequence[str]) -> Iterator[pafs.FileInfo]:
     part, rest = pattern[0], pattern[1:]
     if part == "**" and rest:
         yield from _walk(where, folder, rest)
@@ -151,7 +151,7 @@ def _matches(name: str, part: str) -> bool:
     return not hidden and fnmatch.fnmatchcase(name, part)
 
 
-def _nearest(where: Place) -> str:
+def _nearest(where: FilePlace) -> str:
     try:
         beside = where.fs.get_file_info(pafs.FileSelector(parent(where.path), allow_not_found=True))
     except (OSError, pa.ArrowException):  # the parent of a bucket: not ours to list

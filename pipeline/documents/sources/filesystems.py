@@ -19,7 +19,7 @@ REQUEST_TIMEOUT_S = 60
 MAX_ATTEMPTS = 5
 
 
-class Place(Struct, frozen=True):
+class FilePlace(Struct, frozen=True):
     """A file system, a path inside it, and how such paths are written for people."""
 
     fs: pafs.FileSystem
@@ -31,7 +31,7 @@ class Place(Struct, frozen=True):
         return self.url_head + path.removeprefix(self.path_head)
 
 
-def place(path: str) -> Place:
+def place(path: str) -> FilePlace:
     """The place that `path` names: an absolute local path, or an s3://, gs://, az:// or abfss:// URL.
 
     Raises:
@@ -39,7 +39,7 @@ def place(path: str) -> Place:
     """
     scheme, separator, rest = path.partition("://")
     if not separator or scheme not in _OPENERS:
-        return Place(pafs.LocalFileSystem(), path)
+        return FilePlace(pafs.LocalFileSystem(), path)
     bucket = rest.partition("/")[0]
     if not bucket:
         raise JobError(f"input.path = {path!r} names no bucket: write {scheme}://BUCKET/KEY")
@@ -51,7 +51,7 @@ def place(path: str) -> Place:
         raise JobError(f"{path}: cannot be reached: {error}") from None
 
 
-def _s3(bucket: str, path: str) -> Place:
+def _s3(bucket: str, path: str) -> FilePlace:
     options: dict[str, object] = {
         "connect_timeout": CONNECT_TIMEOUT_S,
         "request_timeout": REQUEST_TIMEOUT_S,
@@ -62,7 +62,7 @@ def _s3(bucket: str, path: str) -> Place:
     if endpoint:
         scheme, _, host = endpoint.rpartition("://")
         options |= {"endpoint_override": host.rstrip("/"), "scheme": scheme or "https"}
-    return Place(pafs.S3FileSystem(**options), path, "s3://")
+    return FilePlace(pafs.S3FileSystem(**options), path, "s3://")
 
 
 def s3_endpoint(environ: Mapping[str, str]) -> str:
@@ -81,32 +81,32 @@ def s3_region(bucket: str, environ: Mapping[str, str]) -> str:
     return str(pafs.resolve_s3_region(bucket))
 
 
-def _gs(_bucket: str, path: str) -> Place:
+def _gs(_bucket: str, path: str) -> FilePlace:
     patience = timedelta(seconds=REQUEST_TIMEOUT_S)  # the default retries for a quarter of an hour
     emulator = os.environ.get("STORAGE_EMULATOR_HOST")
     if emulator:
         scheme, _, host = emulator.rpartition("://")
         options = {"endpoint_override": host.rstrip("/"), "scheme": scheme or "http", "anonymous": True}
-        return Place(pafs.GcsFileSystem(retry_time_limit=patience, **options), path, "gs://")
-    return Place(pafs.GcsFileSystem(retry_time_limit=patience), path, "gs://")
+        return FilePlace(pafs.GcsFileSystem(retry_time_limit=patience, **options), path, "gs://")
+    return FilePlace(pafs.GcsFileSystem(retry_time_limit=patience), path, "gs://")
 
 
-def _az(container: str, path: str) -> Place:
+def _az(container: str, path: str) -> FilePlace:
     account = os.environ.get("AZURE_STORAGE_ACCOUNT_NAME") or os.environ.get("AZURE_STORAGE_ACCOUNT")
     if not account:
         raise JobError(
             f"az://{container}: the storage account is not known. Set AZURE_STORAGE_ACCOUNT_NAME, "
             f"or write abfss://{container}@ACCOUNT.dfs.core.windows.net/..."
         )
-    return Place(_azure(account), path, "az://")
+    return FilePlace(_azure(account), path, "az://")
 
 
-def _abfss(bucket: str, path: str) -> Place:
+def _abfss(bucket: str, path: str) -> FilePlace:
     container, at, host = bucket.partition("@")
     if not at or not container or ":" in container or "." not in host:
         raise JobError("input.path = 'abfss://...': write abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH")
     inner = container + path.removeprefix(bucket)
-    return Place(_azure(host.partition(".")[0]), inner, f"abfss://{bucket}", container)
+    return FilePlace(_azure(host.partition(".")[0]), inner, f"abfss://{bucket}", container)
 
 
 def _azure(account: str) -> pafs.FileSystem:
@@ -117,7 +117,7 @@ def _azure(account: str) -> pafs.FileSystem:
 _OPENERS = {"s3": _s3, "gs": _gs, "az": _az, "abfss": _abfss}
 
 
-def is_link(found: Place, path: str) -> bool:
+def is_link(found: FilePlace, path: str) -> bool:
     """Whether `path` is a local symbolic link: `**` does not follow those, for they may lead back up."""
     return isinstance(found.fs, pafs.LocalFileSystem) and Path(path).is_symlink()
 

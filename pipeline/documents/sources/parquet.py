@@ -105,12 +105,12 @@ def kept(array: pa.Array, kind: pa.DataType) -> pa.Array:
 def _open(file: File) -> pq.ParquetFile:
     try:
         handle = file.fs.open_input_file(file.path)
-        return _Reader(handle, pre_buffer=False, buffer_size=BUFFER_BYTES, page_checksum_verification=True)
+        return _ParquetReader(handle, pre_buffer=False, buffer_size=BUFFER_BYTES, page_checksum_verification=True)
     except (OSError, pa.ArrowException) as error:
         raise JobError(f"{file.url}: is not a whole Parquet file: {error}") from None
 
 
-class _Reader(pq.ParquetFile):  # type: ignore[misc]  # (pyarrow has no types)
+class _ParquetReader(pq.ParquetFile):  # type: ignore[misc]  # (pyarrow has no types)
     def close(self) -> None:
         super().close(force=True)  # also the handle, which it would leave open as not its own
 

@@ -9,7 +9,7 @@ from pipeline.admission.gate import Gate, TenantOverBudget
 from pipeline.admission.stop import Stopped
 from pipeline.crash_points import crash_point
 from pipeline.engine.executors import RunIssues
-from pipeline.engine.feed import Batch, Selection, Share, Work, feed
+from pipeline.engine.feed import Batch, RowTask, Selection, Share, feed
 from pipeline.engine.row import Extraction
 from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared
@@ -98,7 +98,7 @@ class LocalExecutor:
         self._tally.ok += batch.ok
         self._tally.failed.update(batch.failed)
 
-    async def _row(self, work: Work) -> None:
+    async def _row(self, work: RowTask) -> None:
         try:
             outcome = await self._extraction.outcome(work)
             crash_point("outcome-known")

@@ -25,9 +25,9 @@ from pipeline.admission.report import FATE_UNKNOWN, NEVER_SENT, Report
 from pipeline.console import say
 from pipeline.engine.executors import RunIssues
 from pipeline.engine.feed import Selection, Share
-from pipeline.engine.workers.gate import Asked, portable
+from pipeline.engine.workers.gate import SizedRequest, portable
 from pipeline.engine.workers.messages import Channel, Message
-from pipeline.engine.workers.process import Counts, Errand
+from pipeline.engine.workers.process import WorkerAssignment, WorkerCounts
 from pipeline.errors import JobError, LedgerError
 from pipeline.extraction.prepare import Prepared
 from pipeline.job.settings import Model
@@ -53,7 +53,7 @@ class Where(Struct):
     observed: bool
 
 
-class _Seat(Struct):
+class _WorkerSlot(Struct):
     """One share, and who works on it."""
 
     share: Share
@@ -62,7 +62,7 @@ class _Seat(Struct):
     prefix: str = ""  # of its request ids
     turns: dict[int, Turn] = field(default_factory=dict)
     tickets: dict[int, Ticket] = field(default_factory=dict)
-    counts: Counts | None = None
+    counts: WorkerCounts | None = None
     finished: bool = False
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -77,8 +77,8 @@ class ProcessExecutor:
         self._admission = admission
         self._tally = tally
         self._where = where
-        self._before = Counts(tally.ok, Counter(tally.failed), 0, 0, 0, 0)
-        self._seats: dict[int, _Seat] = {}
+        self._before = WorkerCounts(tally.ok, Counter(tally.failed), 0, 0, 0, 0)
+        self._seats: dict[int, _WorkerSlot] = {}
         self._of = prepared.job.limits.workers
         self._ledger_error = ""
         admission.on_stop = self._tell_stop
@@ -123,10 +123,10 @@ class ProcessExecutor:
             if self._admission.stopped is not None:
                 return
 
-    async def _started(self, share: Share, selection: Selection) -> _Seat:
+    async def _started(self, share: Share, selection: Selection) -> _WorkerSlot:
         ours, theirs = socket.socketpair()
         channel = Channel(lambda message: self._heard(seat, message), lambda: self._lost(seat))
-        seat = _Seat(share, channel)
+        seat = _WorkerSlot(share, channel)
         await asyncio.get_running_loop().create_connection(lambda: channel, sock=ours)
         path = os.pathsep.join(filter(None, (str(ROOT), self._where.environ.get("PYTHONPATH"))))
         with theirs:
@@ -141,7 +141,7 @@ class ProcessExecutor:
                 start_new_session=True,
             )
         self._seats[share.number] = seat
-        errand = Errand(
+        errand = WorkerAssignment(
             self._prepared.job,
             self._where.model,
             self._where.base_url,
@@ -157,13 +157,13 @@ class ProcessExecutor:
             channel.send("stopped", self._admission.stopped, self._admission.stop_message)
         return seat
 
-    async def _dismissed(self, seat: _Seat) -> None:
+    async def _dismissed(self, seat: _WorkerSlot) -> None:
         """Let it keep what it has; it then ends by itself."""
         if not seat.gone.is_set():
             seat.channel.close()
         await self._left(seat)
 
-    async def _left(self, seat: _Seat) -> int | None:
+    async def _left(self, seat: _WorkerSlot) -> int | None:
         """Wait for its end, and kill it, by its own id, if that does not come; give back what it held."""
         process = seat.process
         if process is not None and process.returncode is None:
@@ -181,27 +181,27 @@ class ProcessExecutor:
         seat.tickets.clear()
         return None if process is None else process.returncode
 
-    async def _book_lost(self, seat: _Seat) -> None:
+    async def _book_lost(self, seat: _WorkerSlot) -> None:
         if seat.prefix:
             await self._ledger.lose(seat.prefix)
         if seat.counts is not None:  # its rows are counted anew by who comes next; its calls were made
             made = replace(seat.counts, ok=0, failed=Counter(), repaired=0)
-            self._before = Counts.total([self._before, made])
+            self._before = WorkerCounts.total([self._before, made])
             seat.counts = None
 
     # ── what workers say ────────────────────────────────────────────────────────────────────────────────────────
 
-    def _heard(self, seat: _Seat, message: Message) -> None:
+    def _heard(self, seat: _WorkerSlot, message: Message) -> None:
         name, *parts = message
         getattr(self, f"_on_{name}")(seat, *parts)
 
-    def _lost(self, seat: _Seat) -> None:
+    def _lost(self, seat: _WorkerSlot) -> None:
         seat.gone.set()
 
-    def _on_begun(self, seat: _Seat, prefix: str) -> None:
+    def _on_begun(self, seat: _WorkerSlot, prefix: str) -> None:
         seat.prefix = prefix
 
-    def _on_admit(self, seat: _Seat, number: int, asked: Asked, retry: bool) -> None:  # noqa: FBT001 (a message)
+    def _on_admit(self, seat: _WorkerSlot, number: int, asked: SizedRequest, retry: bool) -> None:  # noqa: FBT001 (a message)
         try:
             turn = self._admission.enqueue(asked, retry=retry)
         except Exception as error:  # noqa: BLE001 (sent to who asked)
@@ -210,7 +210,7 @@ class ProcessExecutor:
         seat.turns[number] = turn
         turn.add_done_callback(partial(self._turned, seat, number))
 
-    def _turned(self, seat: _Seat, number: int, turn: Turn) -> None:
+    def _turned(self, seat: _WorkerSlot, number: int, turn: Turn) -> None:
         """Its turn has come, or never will."""
         if seat.turns.pop(number, None) is None or turn.cancelled():
             return
@@ -222,39 +222,41 @@ class ProcessExecutor:
         seat.tickets[number] = ticket
         seat.channel.send("granted", number, ticket.need.usd)
 
-    def _on_leave(self, seat: _Seat, number: int) -> None:
+    def _on_leave(self, seat: _WorkerSlot, number: int) -> None:
         turn, ticket = seat.turns.pop(number, None), seat.tickets.pop(number, None)
         if turn is not None:
             self._admission.leave(turn)
         elif ticket is not None:  # granted, and the word had not yet come
             self._admission.finish(ticket, NEVER_SENT)
 
-    def _on_finish(self, seat: _Seat, number: int, report: Report) -> None:
+    def _on_finish(self, seat: _WorkerSlot, number: int, report: Report) -> None:
         self._admission.finish(seat.tickets.pop(number), report)
 
-    def _on_stop(self, _seat: _Seat, reason: ParkReason, message: str) -> None:
+    def _on_stop(self, _seat: _WorkerSlot, reason: ParkReason, message: str) -> None:
         self._admission.stop(reason, message)
 
-    def _on_tally(self, seat: _Seat, counts: Counts) -> None:
+    def _on_tally(self, seat: _WorkerSlot, counts: WorkerCounts) -> None:
         seat.counts = counts
-        now = Counts.total([self._before, *(one.counts for one in self._seats.values() if one.counts is not None)])
+        now = WorkerCounts.total(
+            [self._before, *(one.counts for one in self._seats.values() if one.counts is not None)]
+        )
         tally = self._tally
         tally.ok, tally.failed, tally.repaired = now.ok, now.failed, now.repaired
         tally.calls, tally.rate_limited, tally.usd_units = now.calls, now.rate_limited, now.usd_units
 
-    def _on_call(self, _seat: _Seat, call: Any) -> None:  # noqa: ANN401 (a message)
+    def _on_call(self, _seat: _WorkerSlot, call: Any) -> None:  # noqa: ANN401 (a message)
         if self._tally.on_call is not None:
             self._tally.on_call(call)
 
-    def _on_outcome(self, _seat: _Seat, outcome: Any) -> None:  # noqa: ANN401 (a message)
+    def _on_outcome(self, _seat: _WorkerSlot, outcome: Any) -> None:  # noqa: ANN401 (a message)
         if self._tally.on_outcome is not None:
             self._tally.on_outcome(outcome)
 
-    def _on_ledger(self, _seat: _Seat, message: str) -> None:
+    def _on_ledger(self, _seat: _WorkerSlot, message: str) -> None:
         self._ledger_error = message
         self._admission.stop(ParkReason.INTERRUPTED, message)
 
-    def _on_finished(self, seat: _Seat, unread: str | None, bug: str | None, over_budget: dict[str, str]) -> None:
+    def _on_finished(self, seat: _WorkerSlot, unread: str | None, bug: str | None, over_budget: dict[str, str]) -> None:
         seat.finished = True
         issues = self.issues
         issues.input = issues.input or (None if unread is None else JobError(unread))

@@ -16,12 +16,12 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.admission.charging import Used
+from pipeline.admission.charges import Used
 from pipeline.admission.gate import Admitted, Gate, NeverFits
 from pipeline.admission.report import FATE_UNKNOWN, NEVER_SENT, CallEnd, Report
 from pipeline.crash_points import crash_point
 from pipeline.engine.ask import Abandoned, Delivered, RowFailed, RowLife, TooLong
-from pipeline.engine.hedging import SUPERSEDED, Latencies, first_answer
+from pipeline.engine.hedge import SUPERSEDED, Latencies, first_answer
 from pipeline.errors import CallFailed, Kind
 from pipeline.extraction.policy import KIND_CODES, STOP_CODES, Action, Decision, Policy, decide
 from pipeline.job.settings import Limits
@@ -31,7 +31,7 @@ from pipeline.money import Rate, cost_usd, to_units
 from pipeline.providers import Transport, Wire
 from pipeline.telemetry.summary import parked_text
 from pipeline.telemetry.tally import Tally
-from pipeline.types import Answered, AttemptCode, ErrorCode, Reply, Request, Usage
+from pipeline.types import Answer, AttemptCode, ErrorCode, HttpAnswer, Request, Usage
 
 CALL_ENDS = {
     Kind.THROTTLED: CallEnd.THROTTLED,
@@ -158,14 +158,14 @@ class LiveLane:
         crash_point("call-named")
         return send
 
-    async def _exchange(self, request: Request) -> tuple[Answered, Reply]:
+    async def _exchange(self, request: Request) -> tuple[HttpAnswer, Answer]:
         answered = await self._carrier.transport.send(self._carrier.wire, request)
         crash_point("answer-received")
         return answered, self._carrier.wire.reply(answered)
 
     # ── what admission is told ──────────────────────────────────────────────────────────────────────────────────
 
-    def _answer_report(self, request: Request, reply: Reply) -> Report:
+    def _answer_report(self, request: Request, reply: Answer) -> Report:
         return Report(
             _used(reply.usage, self._cost(reply.usage)),
             CallEnd.ANSWERED,
@@ -191,7 +191,7 @@ class LiveLane:
         self._ledger.record(call)
         self._tally.called(call)
 
-    def _answered_call(self, sent: "_Sent", answered: Answered, reply: Reply) -> Call:
+    def _answered_call(self, sent: "_Sent", answered: HttpAnswer, reply: Answer) -> Call:
         cost = self._cost(reply.usage)
         return Call(
             sent.send,

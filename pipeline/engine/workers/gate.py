@@ -13,7 +13,7 @@ from pipeline.admission.stop import Stopped, StopSwitch
 from pipeline.types import ParkReason, Request
 
 
-class Asked(Struct, frozen=True):
+class SizedRequest(Struct, frozen=True):
     """What the run has to know of a request to admit it."""
 
     input_tokens: int
@@ -52,7 +52,9 @@ class RemoteGate:
         number = next(self._numbers)
         granted: asyncio.Future[Decimal] = asyncio.get_running_loop().create_future()
         self._waiting[number] = granted
-        asked = Asked(request.input_tokens, request.input_tokens_ceiling, request.max_output_tokens, request.tenant)
+        asked = SizedRequest(
+            request.input_tokens, request.input_tokens_ceiling, request.max_output_tokens, request.tenant
+        )
         self._send("admit", number, asked, retry)
         try:
             return RemoteTicket(await granted, number)

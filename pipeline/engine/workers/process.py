@@ -36,7 +36,7 @@ from pipeline.types import ParkReason
 TELL_EVERY_S = 0.1
 
 
-class Errand(Struct, frozen=True):
+class WorkerAssignment(Struct, frozen=True):
     """What a worker is told once, at its start."""
 
     job: Job
@@ -50,7 +50,7 @@ class Errand(Struct, frozen=True):
     observed: bool  # somebody wants to see every call and outcome
 
 
-class Counts(Struct, frozen=True):
+class WorkerCounts(Struct, frozen=True):
     """A worker's tally so far."""
 
     ok: int
@@ -61,11 +61,11 @@ class Counts(Struct, frozen=True):
     usd_units: int
 
     @staticmethod
-    def total(all_counts: "list[Counts]") -> "Counts":
+    def total(all_counts: "list[WorkerCounts]") -> "WorkerCounts":
         failed: Counter[str] = Counter()
         for counts in all_counts:
             failed.update(counts.failed)
-        return Counts(
+        return WorkerCounts(
             sum(counts.ok for counts in all_counts),
             failed,
             sum(counts.repaired for counts in all_counts),
@@ -75,15 +75,17 @@ class Counts(Struct, frozen=True):
         )
 
 
-def counts_of(tally: Tally) -> Counts:
-    return Counts(tally.ok, Counter(tally.failed), tally.repaired, tally.calls, tally.rate_limited, tally.usd_units)
+def counts_of(tally: Tally) -> WorkerCounts:
+    return WorkerCounts(
+        tally.ok, Counter(tally.failed), tally.repaired, tally.calls, tally.rate_limited, tally.usd_units
+    )
 
 
 class Worker:
     """One end of the socket; `main` is its whole life."""
 
     def __init__(self) -> None:
-        self._errand: asyncio.Future[Errand] = asyncio.get_running_loop().create_future()
+        self._errand: asyncio.Future[WorkerAssignment] = asyncio.get_running_loop().create_future()
         self._working: asyncio.Task[None] | None = None
         self.closed = asyncio.Event()
         self._executor: LocalExecutor | None = None
@@ -113,7 +115,7 @@ class Worker:
                 self._working.result()
         self._tell_end()
 
-    async def _work(self, errand: Errand, prepared: Prepared, ledger: Ledger) -> None:
+    async def _work(self, errand: WorkerAssignment, prepared: Prepared, ledger: Ledger) -> None:
         tally = Tally()
         if errand.observed:
             tally.on_call = lambda call: self.channel.send("call", call)

@@ -8,7 +8,7 @@ from pipeline.errors import CallFailed, Kind
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
 from pipeline.providers.json import mapping, string
 from pipeline.providers.statuses import BY_STATUS
-from pipeline.types import Answered
+from pipeline.types import HttpAnswer
 
 ERROR_CODES = {  # error.details.error_code, which names the cause; most errors have none
     "enforced_spend_limit_reached": Kind.QUOTA,
@@ -69,7 +69,7 @@ def is_error(body: object) -> bool:
     return isinstance(body, dict) and (body.get("type") == "error" or bool(body.get("error")))
 
 
-def failure_of(answer: Answered, body: object) -> CallFailed:
+def failure_of(answer: HttpAnswer, body: object) -> CallFailed:
     """The failure in an answer that is none: of a status other than 200, or of an error in the middle of a stream."""
     error = _error(body)
     message = string(error.get("message")) or answer.body[:500].decode("utf-8", "replace")

@@ -39,7 +39,7 @@ class Block:
         return block
 
 
-class Assembler:
+class AnthropicAssembler:
     """Server-sent events → the message, or the error that came instead of its end."""
 
     def __init__(self) -> None:

@@ -15,12 +15,12 @@ from pipeline.job.settings import Model
 from pipeline.providers.anthropic.answers import content_text, refusal_words, usage_of
 from pipeline.providers.anthropic.errors import failure_of, is_error, request_id
 from pipeline.providers.anthropic.models import refuses_forcing
-from pipeline.providers.anthropic.stream import CUT_OFF, Assembler
+from pipeline.providers.anthropic.stream import CUT_OFF, AnthropicAssembler
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
 from pipeline.providers.json import count, mapping, parsed, string
 from pipeline.text import repaired
-from pipeline.types import Answered, AnswerShape, Reply, Request, Stop
+from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, Stop
 
 BASE_URL = "https://api.anthropic.com"
 # All models and all compatible servers take 2023-06-01. Under 2026-10-21 any sampling parameter is a 400, also for the
@@ -79,7 +79,7 @@ class AnthropicWire:
     def count_body(self, request: Request) -> bytes:
         return self._count_heads[request.free_text] + self._asked(request) + b"}"
 
-    def reply(self, answer: Answered) -> Reply:
+    def reply(self, answer: HttpAnswer) -> Answer:
         body = parsed(answer.body)
         if answer.status != 200 or is_error(body):
             raise failure_of(answer, body)
@@ -92,7 +92,7 @@ class AnthropicWire:
             text = refusal_words(body) or text
         if stop is None or (stop is Stop.DONE and not text.strip()):
             raise _no_answer(answer, body, f"no answer in the message (stop_reason {finish!r})")
-        return Reply(
+        return Answer(
             text,
             stop,
             finish,
@@ -103,7 +103,7 @@ class AnthropicWire:
             retry_after_s=retry_after_s(answer.headers),
         )
 
-    def counted(self, answer: Answered) -> int:
+    def counted(self, answer: HttpAnswer) -> int:
         body = parsed(answer.body)
         if answer.status != 200 or is_error(body):
             raise failure_of(answer, body)
@@ -112,8 +112,8 @@ class AnthropicWire:
             raise _no_answer(answer, {}, "no count in the answer")
         return tokens
 
-    def stream(self) -> Assembler:
-        return Assembler()
+    def stream(self) -> AnthropicAssembler:
+        return AnthropicAssembler()
 
     def _asked(self, request: Request) -> bytes:
         turns = [{"role": turn.role, "content": repaired(turn.text)} for turn in request.turns]
@@ -166,7 +166,7 @@ def _marked(structured: Mapping[str, Any]) -> dict[str, Any]:
     return {**structured, "tools": tools} if tools else dict(structured)
 
 
-def _no_answer(answer: Answered, body: Mapping[str, Any], message: str) -> CallFailed:
+def _no_answer(answer: HttpAnswer, body: Mapping[str, Any], message: str) -> CallFailed:
     start = shortened(answer.body[:200].decode("utf-8", "replace"))
     return CallFailed(
         Kind.CONNECTION if answer.body == CUT_OFF else Kind.NO_ANSWER,

@@ -4,10 +4,10 @@ from msgspec import Struct
 
 from pipeline.providers.bedrock.errors import no_answer, request_id
 from pipeline.providers.hints import limits_seen, retry_after_s
-from pipeline.types import Answered, Reply, Stop, Usage
+from pipeline.types import Answer, HttpAnswer, Stop, Usage
 
 
-class Told(Struct, frozen=True):
+class ModelAnswer(Struct, frozen=True):
     text: str
     finish: str  # in the provider's, or maker's, own word
     usage: Usage | None = None  # None: not in the body
@@ -15,7 +15,7 @@ class Told(Struct, frozen=True):
     refused: bool = False
 
 
-def reply_of(answer: Answered, told: Told, stop: Stop | None, usage: Usage) -> Reply:
+def reply_of(answer: HttpAnswer, told: ModelAnswer, stop: Stop | None, usage: Usage) -> Answer:
     """The reply.
 
     Raises:
@@ -23,7 +23,7 @@ def reply_of(answer: Answered, told: Told, stop: Stop | None, usage: Usage) -> R
     """
     if stop is None or (stop is Stop.DONE and not told.text.strip()):
         raise no_answer(answer, f"no content in the answer (finish reason {told.finish!r})", usage, told.finish or None)
-    return Reply(
+    return Answer(
         told.text,
         stop,
         told.finish,

@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 
 from pipeline.job.settings import Model
-from pipeline.providers.bedrock.answers import Told
+from pipeline.providers.bedrock.answers import ModelAnswer
 from pipeline.providers.bedrock.converse import tool_name, words_for
-from pipeline.providers.bedrock.families import METRICS, Fixed
+from pipeline.providers.bedrock.families import METRICS, FixedBody
 from pipeline.providers.bedrock.models import forced_choice, maker, takes_strict_tools
 from pipeline.providers.json import count, items, mapping, string
 from pipeline.text import repaired
@@ -26,14 +26,14 @@ class Chat:
     def __init__(self, model: Model, shape: AnswerShape) -> None:
         self._cap = "max_completion_tokens" if maker(model.name) == "openai" else "max_tokens"
         free = {} if model.temperature is None else {"temperature": model.temperature}
-        self._fixed = Fixed(words_for(shape, shape.mode, model.name), _structured(shape, model.name), free)
+        self._fixed = FixedBody(words_for(shape, shape.mode, model.name), _structured(shape, model.name), free)
 
     def body(self, request: Request) -> bytes:
         turns = orjson.dumps([{"role": turn.role, "content": repaired(turn.text)} for turn in request.turns])
         cap = f',"{self._cap}":{request.max_output_tokens}}}'.encode()
         return self._fixed.start(request, _start) + turns[1:] + cap
 
-    def told(self, whole: Mapping[str, Any]) -> Told:
+    def told(self, whole: Mapping[str, Any]) -> ModelAnswer:
         choice = next(iter(items(whole.get("choices"))), {})
         message = mapping(choice.get("message"))
         finish = string(choice.get("finish_reason")) or string(choice.get("stop_reason"))
@@ -41,7 +41,7 @@ class Chat:
         called = _arguments(message)
         text = refusal or (without_reasoning(_content(message)) if called is None else called)
         usage = _usage(whole["usage"]) if isinstance(whole.get("usage"), dict) else None
-        return Told(text, finish, usage, string(whole.get("model")) or None, refused=bool(refusal))
+        return ModelAnswer(text, finish, usage, string(whole.get("model")) or None, refused=bool(refusal))
 
     def chunks(self) -> "ChatChunks":
         return ChatChunks()

@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 
 from pipeline.job.settings import Model
-from pipeline.providers.bedrock.answers import Told
+from pipeline.providers.bedrock.answers import ModelAnswer
 from pipeline.providers.bedrock.converse import input_text, tool_name, words_for
-from pipeline.providers.bedrock.families import Fixed
+from pipeline.providers.bedrock.families import FixedBody
 from pipeline.providers.bedrock.models import forced_choice, takes_one_call_only, takes_strict_tools
 from pipeline.providers.json import count, items, mapping, parsed, string
 from pipeline.text import repaired
@@ -26,14 +26,14 @@ class Claude:
         if model.temperature is not None:
             free["temperature"] = model.temperature
         self._start = _marked_start if model.caching == "on" else _start
-        self._fixed = Fixed(words_for(shape, shape.mode, model.name), _structured(shape, model.name), free)
+        self._fixed = FixedBody(words_for(shape, shape.mode, model.name), _structured(shape, model.name), free)
 
     def body(self, request: Request) -> bytes:
         turns = [{"role": turn.role, "content": repaired(turn.text)} for turn in request.turns]
         cap = f',"max_tokens":{request.max_output_tokens}}}'.encode()
         return self._fixed.start(request, self._start) + orjson.dumps(turns) + cap
 
-    def told(self, whole: Mapping[str, Any]) -> Told:
+    def told(self, whole: Mapping[str, Any]) -> ModelAnswer:
         told = mapping(whole.get("usage"))
         details = mapping(told.get("output_tokens_details"))
         read, written = count(told.get("cache_read_input_tokens")), count(told.get("cache_creation_input_tokens"))
@@ -45,7 +45,7 @@ class Claude:
             count(details.get("thinking_tokens")),
         )
         version = string(whole.get("model")) or None
-        return Told(_text(whole), string(whole.get("stop_reason")), usage if told else None, version)
+        return ModelAnswer(_text(whole), string(whole.get("stop_reason")), usage if told else None, version)
 
     def chunks(self) -> "ClaudeChunks":
         return ClaudeChunks()

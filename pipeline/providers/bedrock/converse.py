@@ -11,15 +11,15 @@ from typing import Any
 import orjson
 
 from pipeline.job.settings import Model
-from pipeline.providers.bedrock.answers import Told, reply_of
+from pipeline.providers.bedrock.answers import ModelAnswer, reply_of
 from pipeline.providers.bedrock.endpoint import Endpoint
 from pipeline.providers.bedrock.errors import failure, is_error, no_answer
 from pipeline.providers.bedrock.models import bare_id, forced_choice, is_claude, takes_strict_tools
-from pipeline.providers.bedrock.stream import Assembler, converse_assembler
+from pipeline.providers.bedrock.stream import BedrockAssembler, converse_assembler
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.json import count, dumped, items, mapping, parsed, string
 from pipeline.text import repaired
-from pipeline.types import Answered, AnswerShape, Reply, Request, Stop, Usage
+from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, Stop, Usage
 
 STOPS = {  # malformed_model_output, malformed_tool_use: nothing to repair in them, so another attempt is (NO_ANSWER)
     "end_turn": Stop.DONE,
@@ -71,10 +71,10 @@ class ConverseWire:
         """The request without what counting does not take; an enforced schema is counted as if it was told in words."""
         return COUNTING + b'{"converse":' + self._fixed(request, counting=True) + messages_json(request) + b"}}}"
 
-    def counted(self, answer: Answered) -> int:
+    def counted(self, answer: HttpAnswer) -> int:
         return counted(answer)
 
-    def reply(self, answer: Answered) -> Reply:
+    def reply(self, answer: HttpAnswer) -> Answer:
         body = parsed(answer.body)
         if is_error(answer, body):
             raise failure(answer, body)
@@ -84,10 +84,10 @@ class ConverseWire:
         finish = string(whole.get("stopReason"))
         router = mapping(mapping(whole.get("trace")).get("promptRouter"))
         usage = converse_usage(whole.get("usage"))
-        told = Told(converse_text(whole), finish, usage, string(router.get("invokedModelId")) or None)
+        told = ModelAnswer(converse_text(whole), finish, usage, string(router.get("invokedModelId")) or None)
         return reply_of(answer, told, STOPS.get(finish), usage)
 
-    def stream(self) -> Assembler:
+    def stream(self) -> BedrockAssembler:
         return converse_assembler()
 
     def _fixed(self, request: Request, *, counting: bool) -> bytes:
@@ -139,7 +139,7 @@ def tool_name(name: str) -> str:
     return NOT_NAMED.sub("_", name)[:64] or "record"
 
 
-def counted(answer: Answered) -> int:
+def counted(answer: HttpAnswer) -> int:
     """The answer to a counting call.
 
     Raises:

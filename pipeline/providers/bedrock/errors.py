@@ -12,7 +12,7 @@ from pipeline.errors import CallFailed, Kind
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
 from pipeline.providers.json import mapping, string
 from pipeline.providers.statuses import BY_STATUS
-from pipeline.types import Answered, Usage
+from pipeline.types import HttpAnswer, Usage
 
 CUT_OFF = b""  # what a stream without its end is put together to
 CODES = {
@@ -81,7 +81,7 @@ SPOKEN_FOR = (  # what a refusal of the request can mean, by its words
 )
 
 
-def failure(answer: Answered, body: object) -> CallFailed:
+def failure(answer: HttpAnswer, body: object) -> CallFailed:
     """What an answer that is an error means."""
     details = _details(body)
     message = _message(details) or answer.body[:500].decode("utf-8", "replace")
@@ -96,7 +96,7 @@ def failure(answer: Answered, body: object) -> CallFailed:
     )
 
 
-def no_answer(answer: Answered, message: str, usage: Usage | None = None, finish: str | None = None) -> CallFailed:
+def no_answer(answer: HttpAnswer, message: str, usage: Usage | None = None, finish: str | None = None) -> CallFailed:
     """A 200 that holds no answer; one that was cut off is the connection's failure."""
     start = shortened(answer.body[:200].decode("utf-8", "replace"))
     return CallFailed(
@@ -110,7 +110,7 @@ def no_answer(answer: Answered, message: str, usage: Usage | None = None, finish
     )
 
 
-def is_error(answer: Answered, body: object) -> bool:
+def is_error(answer: HttpAnswer, body: object) -> bool:
     """An exception in the middle of a stream comes with the status 200, and so may one that a proxy wrapped."""
     return answer.status != 200 or "x-amzn-errortype" in answer.headers or bool(_code({}, _details(body)))
 

@@ -10,9 +10,9 @@ import orjson
 
 from pipeline.catalog.names import bare_model
 from pipeline.job.settings import Model
-from pipeline.providers.bedrock.answers import Told
+from pipeline.providers.bedrock.answers import ModelAnswer
 from pipeline.providers.bedrock.converse import converse_text, converse_usage, messages_json, tool_config, words_for
-from pipeline.providers.bedrock.stream import Chunks, Message
+from pipeline.providers.bedrock.stream import Message, StreamedAnswer
 from pipeline.providers.json import mapping, string
 from pipeline.text import repaired
 from pipeline.types import AnswerShape, Request
@@ -24,14 +24,14 @@ SCHEMA_VERSION = {"schemaVersion": "messages-v1"}
 class Family(Protocol):
     def body(self, request: Request) -> bytes: ...
 
-    def told(self, whole: Mapping[str, Any]) -> Told: ...
+    def told(self, whole: Mapping[str, Any]) -> ModelAnswer: ...
 
-    def chunks(self) -> Chunks:
+    def chunks(self) -> StreamedAnswer:
         """What takes the chunks of one streamed answer."""
         ...
 
 
-class Fixed:
+class FixedBody:
     """What a job fixes, encoded once: with the schema, and without it for requests in free text."""
 
     def __init__(
@@ -63,7 +63,9 @@ class Nova:
         version = {} if bare_model(model.name).startswith("nova-2") else SCHEMA_VERSION
         in_words = shape.mode == "json_object"
         structured = {} if in_words else tool_config(shape, model.name)
-        self._fixed = Fixed(words_for(shape, "json_object" if in_words else "tool", model.name), structured, version)
+        self._fixed = FixedBody(
+            words_for(shape, "json_object" if in_words else "tool", model.name), structured, version
+        )
         self._temperature = {} if model.temperature is None else {"temperature": model.temperature}
 
     def body(self, request: Request) -> bytes:
@@ -71,9 +73,9 @@ class Nova:
         start = self._fixed.start(request, _start)
         return start + messages_json(request) + b',"inferenceConfig":' + inference + b"}"
 
-    def told(self, whole: Mapping[str, Any]) -> Told:
+    def told(self, whole: Mapping[str, Any]) -> ModelAnswer:
         usage = converse_usage(whole["usage"]) if isinstance(whole.get("usage"), dict) else None
-        return Told(converse_text(whole), string(whole.get("stopReason")), usage)
+        return ModelAnswer(converse_text(whole), string(whole.get("stopReason")), usage)
 
     def chunks(self) -> "NovaChunks":
         return NovaChunks()

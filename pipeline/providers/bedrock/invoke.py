@@ -16,10 +16,10 @@ from pipeline.providers.bedrock.endpoint import Endpoint
 from pipeline.providers.bedrock.errors import failure, is_error, no_answer
 from pipeline.providers.bedrock.families import METRICS, Family, Nova
 from pipeline.providers.bedrock.models import OLD_MISTRAL, bare_id, is_claude, maker
-from pipeline.providers.bedrock.stream import Assembler, invoke_assembler
+from pipeline.providers.bedrock.stream import BedrockAssembler, invoke_assembler
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.json import count, mapping, parsed
-from pipeline.types import Answered, AnswerShape, Reply, Request, Stop, Usage
+from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, Stop, Usage
 
 FINISHES = {  # in lower case; makers differ even in that
     **STOPS,
@@ -75,10 +75,10 @@ class InvokeWire:
     def count_body(self, request: Request) -> bytes:
         return COUNTING + b'{"invokeModel":{"body":"' + base64.b64encode(self.body(request)) + b'"}}}'
 
-    def counted(self, answer: Answered) -> int:
+    def counted(self, answer: HttpAnswer) -> int:
         return counted(answer)
 
-    def reply(self, answer: Answered) -> Reply:
+    def reply(self, answer: HttpAnswer) -> Answer:
         body = parsed(answer.body)
         if is_error(answer, body):
             raise failure(answer, body)
@@ -92,7 +92,7 @@ class InvokeWire:
             stop = Stop.BLOCKED
         return reply_of(answer, told, stop, usage)
 
-    def stream(self) -> Assembler:
+    def stream(self) -> BedrockAssembler:
         return invoke_assembler(self._family.chunks())
 
 

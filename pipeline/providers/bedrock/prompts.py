@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 
 from pipeline.job.settings import Model
-from pipeline.providers.bedrock.answers import Told
+from pipeline.providers.bedrock.answers import ModelAnswer
 from pipeline.providers.bedrock.converse import words_for
-from pipeline.providers.bedrock.families import METRICS, Fixed
+from pipeline.providers.bedrock.families import METRICS, FixedBody
 from pipeline.providers.json import count, items, string
 from pipeline.text import repaired
 from pipeline.types import AnswerShape, Request, Usage
@@ -28,7 +28,7 @@ class Prompted:
     """What they have in common: a schema in words, whatever the mode; an answer that is text; a stream of pieces."""
 
     def __init__(self, model: Model, shape: AnswerShape) -> None:
-        self._fixed = Fixed(words_for(shape, "json_object", model.name), {})
+        self._fixed = FixedBody(words_for(shape, "json_object", model.name), {})
         self._name = model.name
         self._temperature = {} if model.temperature is None else {"temperature": model.temperature}
 
@@ -49,8 +49,8 @@ class Prompted:
     def usage(self, whole: Mapping[str, Any]) -> Usage | None:  # noqa: ARG002 (most say it in headers only)
         return None
 
-    def told(self, whole: Mapping[str, Any]) -> Told:
-        return Told(self.piece(whole), self.finish(whole), self.usage(whole))
+    def told(self, whole: Mapping[str, Any]) -> ModelAnswer:
+        return ModelAnswer(self.piece(whole), self.finish(whole), self.usage(whole))
 
     def chunks(self) -> "TextChunks":
         return TextChunks(self)
@@ -186,9 +186,9 @@ class R1(Prompted):
     def joined(self, last: Mapping[str, Any], text: str, finish: str) -> dict[str, Any]:
         return {**last, "choices": [{"text": text, "stop_reason": finish}]}
 
-    def told(self, whole: Mapping[str, Any]) -> Told:
+    def told(self, whole: Mapping[str, Any]) -> ModelAnswer:
         thought, closed, text = self.piece(whole).partition("</think>")
-        return Told(text.lstrip() if closed else thought, self.finish(whole))
+        return ModelAnswer(text.lstrip() if closed else thought, self.finish(whole))
 
 
 def unmarked(text: str) -> str:

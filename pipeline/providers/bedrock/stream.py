@@ -62,7 +62,7 @@ class Message:
         self.started = self.started or bool(text or partial or thought.get("text") or thought.get("redactedContent"))
 
 
-class Chunks(Protocol):
+class StreamedAnswer(Protocol):
     """The pieces of one streamed answer."""
 
     @property
@@ -77,10 +77,10 @@ class Chunks(Protocol):
         ...
 
 
-class Assembler:
+class BedrockAssembler:
     """Takes bytes as they come; `take` gives a frame's content to what puts the answer together."""
 
-    def __init__(self, answer: Message | Chunks, take: Callable[[Frame], None]) -> None:
+    def __init__(self, answer: Message | StreamedAnswer, take: Callable[[Frame], None]) -> None:
         self._decoder = Decoder()
         self._answer = answer
         self._take = take
@@ -109,15 +109,17 @@ class Assembler:
             self._error = _exception(frame)
 
 
-def converse_assembler() -> Assembler:
+def converse_assembler() -> BedrockAssembler:
     """Frames that are Converse's events."""
     message = Message()
-    return Assembler(message, lambda frame: message.event(frame.header(":event-type"), mapping(parsed(frame.payload))))
+    return BedrockAssembler(
+        message, lambda frame: message.event(frame.header(":event-type"), mapping(parsed(frame.payload)))
+    )
 
 
-def invoke_assembler(chunks: Chunks) -> Assembler:
+def invoke_assembler(chunks: StreamedAnswer) -> BedrockAssembler:
     """Frames whose payload holds a chunk of the model's own in base64."""
-    return Assembler(chunks, lambda frame: chunks.add(mapping(parsed(_chunk(frame)))))
+    return BedrockAssembler(chunks, lambda frame: chunks.add(mapping(parsed(_chunk(frame)))))
 
 
 def _chunk(frame: Frame) -> bytes:

@@ -59,10 +59,10 @@ def credentials(model: Model, environ: Mapping[str, str]) -> Credentials:
         raise JobError(f"no AWS credentials were found for bedrock. {TO_SET}")
     if find_spec("aiobotocore") is None:
         raise JobError(f"AWS credentials of this kind need the AWS SDK. Install it:  {INSTALL}")
-    return Chain(model.region)
+    return AwsChain(model.region)
 
 
-class Chain:
+class AwsChain:
     """AWS's own chain of credentials, renewed before they expire."""
 
     def __init__(self, region: str) -> None:

@@ -35,7 +35,7 @@ class Token(Protocol):
     def expires_on(self) -> int: ...  # Unix time
 
 
-class Chain(Protocol):
+class EntraChain(Protocol):
     """What azure-identity calls a credential."""
 
     def get_token(self, *scopes: str) -> Token: ...
@@ -45,7 +45,7 @@ class Chain(Protocol):
 class EntraCredentials:
     """`variable` is where a key would be; `clock` gives Unix time."""
 
-    def __init__(self, chain: Chain, scope: str, variable: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, chain: EntraChain, scope: str, variable: str, clock: Callable[[], float] = time.time) -> None:
         self._chain = chain
         self._scope = scope
         self._variable = variable

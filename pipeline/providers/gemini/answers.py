@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.errors import CallFailed, Kind
-from pipeline.providers.gemini.errors import Status, kind_of, limits_in, short_in, status_in
+from pipeline.providers.gemini.errors import GoogleStatus, kind_of, limits_in, short_in, status_in
 from pipeline.providers.gemini.stream import CUT_OFF, joined
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
 from pipeline.providers.json import count, dumped, items, mapping, parsed, string
-from pipeline.types import Answered, Reply, Stop, Usage
+from pipeline.types import Answer, HttpAnswer, Stop, Usage
 
 STOPS = {
     "STOP": Stop.DONE,
@@ -43,7 +43,7 @@ NUMBERS = (  # what Vertex says for the words when asked for `enum-encoding=int`
 REQUEST_IDS = ("x-goog-request-id", "x-request-id")
 
 
-def reply_in(answer: Answered) -> Reply:
+def reply_in(answer: HttpAnswer) -> Answer:
     """The answer in no dialect.
 
     Raises:
@@ -59,7 +59,7 @@ def reply_in(answer: Answered) -> Reply:
     if stop is None or (stop is Stop.DONE and not text):
         kind = ENDS.get(finish, Kind.NO_ANSWER)
         raise _failed(answer, body, kind, f"no usable content (finishReason {finish!r})", usage)
-    return Reply(
+    return Answer(
         text,
         stop,
         finish,
@@ -71,7 +71,7 @@ def reply_in(answer: Answered) -> Reply:
     )
 
 
-def count_in(answer: Answered) -> int:
+def count_in(answer: HttpAnswer) -> int:
     """The tokens in an answer of countTokens.
 
     Raises:
@@ -84,7 +84,7 @@ def count_in(answer: Answered) -> int:
     return tokens
 
 
-def _answered(answer: Answered) -> Mapping[str, Any]:
+def _answered(answer: HttpAnswer) -> Mapping[str, Any]:
     """The body of a 200 without an error in it; raises CallFailed for all else."""
     told = parsed(answer.body)
     found = joined(told) if isinstance(told, list) else told
@@ -97,7 +97,7 @@ def _answered(answer: Answered) -> Mapping[str, Any]:
     return body
 
 
-def _failure(answer: Answered, body: Mapping[str, Any]) -> CallFailed:
+def _failure(answer: HttpAnswer, body: Mapping[str, Any]) -> CallFailed:
     status = status_in(answer.status, body, answer.body)
     usage = _usage(body["usageMetadata"]) if "usageMetadata" in body else None
     return CallFailed(
@@ -112,7 +112,7 @@ def _failure(answer: Answered, body: Mapping[str, Any]) -> CallFailed:
     )
 
 
-def _failed(answer: Answered, body: Mapping[str, Any], kind: Kind, message: str, usage: Usage | None) -> CallFailed:
+def _failed(answer: HttpAnswer, body: Mapping[str, Any], kind: Kind, message: str, usage: Usage | None) -> CallFailed:
     said = string(_candidate(body).get("finishMessage")) or answer.body[:200].decode("utf-8", "replace")
     return CallFailed(
         kind,
@@ -173,11 +173,11 @@ def _usage(usage: object) -> Usage:
     )
 
 
-def _request_id(answer: Answered, body: Mapping[str, Any]) -> str | None:
+def _request_id(answer: HttpAnswer, body: Mapping[str, Any]) -> str | None:
     return string(body.get("responseId")) or next(
         (answer.headers[name] for name in REQUEST_IDS if answer.headers.get(name)), None
     )
 
 
-def _told_id(status: Status) -> str | None:
+def _told_id(status: GoogleStatus) -> str | None:
     return next((found for detail in status.details if (found := string(detail.get("requestId")))), None)

@@ -64,7 +64,7 @@ DIMENSIONS = (  # by a word in the quota's name, the first that fits
 TOLD_DEPTH = 3
 
 
-class Status(Struct, frozen=True):
+class GoogleStatus(Struct, frozen=True):
     """`http` is what the server answered, or what an error inside a 200 says it would have."""
 
     http: int
@@ -80,7 +80,7 @@ class Status(Struct, frozen=True):
         return next((delay for delay in delays if isinstance(delay, str)), "")
 
 
-def status_in(http: int, body: Mapping[str, Any], raw: bytes) -> Status:
+def status_in(http: int, body: Mapping[str, Any], raw: bytes) -> GoogleStatus:
     """The Status in an error's body, or what stands in for one (a proxy's page, an error that is a string)."""
     error: Mapping[str, Any] = body
     found = body.get("error")
@@ -98,7 +98,7 @@ def status_in(http: int, body: Mapping[str, Any], raw: bytes) -> Status:
     if http == 200 and isinstance(code, int) and 400 <= code < 600:
         http = code
     name = error.get("status")
-    return Status(
+    return GoogleStatus(
         http,
         name if isinstance(name, str) else "",
         said if isinstance(said, str) else raw[:500].decode("utf-8", "replace"),
@@ -107,7 +107,7 @@ def status_in(http: int, body: Mapping[str, Any], raw: bytes) -> Status:
     )
 
 
-def kind_of(status: Status) -> Kind:
+def kind_of(status: GoogleStatus) -> Kind:
     """Details first, then the status name, then the HTTP status; text where none of them says it."""
     if any(reason.startswith(KEY_REASONS) for reason in status.reasons):
         return Kind.AUTH
@@ -127,7 +127,7 @@ def kind_of(status: Status) -> Kind:
     return Kind.NO_ANSWER if status.http == 200 else Kind.INVALID_REQUEST
 
 
-def limits_in(status: Status) -> tuple[LimitSeen, ...]:
+def limits_in(status: GoogleStatus) -> tuple[LimitSeen, ...]:
     """The per-minute limits that a 429 says are used up."""
     found = []
     for violation in _violations(status):
@@ -140,7 +140,7 @@ def limits_in(status: Status) -> tuple[LimitSeen, ...]:
     return tuple(found)
 
 
-def short_in(status: Status) -> Dimension | None:
+def short_in(status: GoogleStatus) -> Dimension | None:
     """What a 429 says is used up, where it names its quota."""
     names = [*(_named(violation) for violation in _violations(status)), *_told(status)]
     return next(filter(None, map(_dimension, names)), None)
@@ -150,7 +150,7 @@ def _dimension(named: str) -> Dimension | None:
     return next((dimension for word, dimension in DIMENSIONS if word.search(named)), None)
 
 
-def _spent(status: Status) -> bool:
+def _spent(status: GoogleStatus) -> bool:
     """Whether waiting minutes will not cure it: the day's allowance is used up, the account empty, or there was none.
 
     "Check your plan and billing" says nothing: a limit per minute says it too.
@@ -174,7 +174,7 @@ def _bad_request(message: str) -> Kind:
     return Kind.MODEL_UNAVAILABLE if NO_MODEL.search(message) else Kind.INVALID_REQUEST
 
 
-def _violations(status: Status) -> Iterator[Mapping[str, Any]]:
+def _violations(status: GoogleStatus) -> Iterator[Mapping[str, Any]]:
     for detail in status.details:
         yield from items(detail.get("violations"))
 
@@ -184,7 +184,7 @@ def _named(violation: Mapping[str, Any]) -> str:
     return " ".join(value for key in keys if isinstance(value := violation.get(key), str))
 
 
-def _told(status: Status) -> Iterator[str]:
+def _told(status: GoogleStatus) -> Iterator[str]:
     """The names of quotas in ErrorInfo, where Vertex and older answers have them."""
     for detail in status.details:
         metadata = detail.get("metadata")

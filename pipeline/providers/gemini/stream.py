@@ -69,7 +69,7 @@ def joined(chunks: object) -> dict[str, Any] | None:
     return whole.body()
 
 
-class Assembler:
+class GeminiAssembler:
     """Server-sent events, each a chunk; a list of chunks or a lone object does too, where a server sends that."""
 
     def __init__(self) -> None:

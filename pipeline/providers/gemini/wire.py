@@ -17,9 +17,9 @@ from pipeline.job.settings import Model
 from pipeline.providers import require
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.gemini.answers import count_in, reply_in
-from pipeline.providers.gemini.stream import Assembler
+from pipeline.providers.gemini.stream import GeminiAssembler
 from pipeline.text import repaired
-from pipeline.types import Answered, AnswerShape, Reply, Request
+from pipeline.types import Answer, AnswerShape, HttpAnswer, Request
 
 BASE_URL = "https://generativelanguage.googleapis.com"
 # v1beta, not v1: preview models and the -latest aliases are served there only, and everything that v1 takes is too.
@@ -35,7 +35,7 @@ NAME_MOST_CHARS = 64
 TOOL_WORDS = "Takes the record that was asked for."
 
 
-class Fixed(Struct, frozen=True):
+class FixedMembers(Struct, frozen=True):
     """What the job fixes, encoded: members of the request with a comma behind, and generationConfig still open."""
 
     tools: bytes
@@ -54,7 +54,7 @@ class GeminiWire:
         self.count_url = f"{endpoint}:countTokens"
         self._shape = shape
         free = {} if model.temperature is None else {"temperature": model.temperature}
-        self._free = Fixed(b"", b"", _opened(free))
+        self._free = FixedMembers(b"", b"", _opened(free))
         self._untaught = UNTAUGHT.search(model.name.lower()) is not None
         self._asked = self._free if self._untaught and shape.mode == "json_object" else _structured(shape, free)
         self._systems: dict[tuple[str, bool], tuple[str, bytes]] = {}
@@ -70,18 +70,18 @@ class GeminiWire:
     def body(self, request: Request) -> bytes:
         return b"{" + self._members(request) + b"}"
 
-    def reply(self, answer: Answered) -> Reply:
+    def reply(self, answer: HttpAnswer) -> Answer:
         return reply_in(answer)
 
-    def stream(self) -> Assembler:
-        return Assembler()
+    def stream(self) -> GeminiAssembler:
+        return GeminiAssembler()
 
     def count_body(self, request: Request) -> bytes:
         """The whole request counts, its system prompt, tools and schema too."""
         name = orjson.dumps(self._resource)
         return b'{"generateContentRequest":{"model":' + name + b"," + self._members(request) + b"}}"
 
-    def counted(self, answer: Answered) -> int:
+    def counted(self, answer: HttpAnswer) -> int:
         return count_in(answer)
 
     def _endpoint(self, model: Model) -> str:
@@ -152,7 +152,7 @@ def _host(region: str) -> str:
     return f"https://{region}-aiplatform.googleapis.com"
 
 
-def _structured(shape: AnswerShape, config: Mapping[str, Any]) -> Fixed:
+def _structured(shape: AnswerShape, config: Mapping[str, Any]) -> FixedMembers:
     """Tools or a JSON type. Never both: a JSON type beside a function is refused.
 
     Schemas go as JSON Schema (`responseJsonSchema`, `parametersJsonSchema`), which both services take for every model
@@ -164,11 +164,11 @@ def _structured(shape: AnswerShape, config: Mapping[str, Any]) -> Fixed:
         function = {"name": name, "description": words, "parametersJsonSchema": shape.schema}
         calling = {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": [name]}}
         tools = [{"functionDeclarations": [function]}]
-        return Fixed(_members({"tools": tools}), _members({"toolConfig": calling}), _opened(config))
+        return FixedMembers(_members({"tools": tools}), _members({"toolConfig": calling}), _opened(config))
     answer: dict[str, Any] = {"responseMimeType": "application/json"}
     if shape.mode == "json_schema":
         answer["responseJsonSchema"] = shape.schema
-    return Fixed(b"", b"", _opened({**config, **answer}))
+    return FixedMembers(b"", b"", _opened({**config, **answer}))
 
 
 def _function_name(name: str) -> str:

@@ -12,7 +12,7 @@ from pipeline.providers.hints import limits_seen, retry_after_s, shortened
 from pipeline.providers.json import dumped, items, mapping, string
 from pipeline.providers.openai.answers import usage_of
 from pipeline.providers.statuses import BY_STATUS
-from pipeline.types import Answered, Dimension, Usage
+from pipeline.types import Dimension, HttpAnswer, Usage
 
 CODES = {  # `code` or `type` of an error, in lower case
     name: kind
@@ -90,7 +90,7 @@ def is_error(body: object) -> bool:
     return bool(told.get("error") or choice.get("error") or told.get("object") == "error")
 
 
-def failure_of(answer: Answered, body: object) -> CallFailed:
+def failure_of(answer: HttpAnswer, body: object) -> CallFailed:
     """The error of an answer; `body` is the answer's, parsed, or None."""
     details = _details(body)
     message = _message(details) or _fallback(answer)
@@ -109,7 +109,7 @@ def failure_of(answer: Answered, body: object) -> CallFailed:
     )
 
 
-def no_answer(answer: Answered, body: Mapping[str, Any], message: str, usage: Usage, finish: str) -> CallFailed:
+def no_answer(answer: HttpAnswer, body: Mapping[str, Any], message: str, usage: Usage, finish: str) -> CallFailed:
     """A 200 that holds no answer."""
     start = answer.body[:START_BYTES].decode("utf-8", "replace")
     return CallFailed(
@@ -124,13 +124,13 @@ def no_answer(answer: Answered, body: Mapping[str, Any], message: str, usage: Us
     )
 
 
-def request_id(answer: Answered, body: Mapping[str, Any]) -> str | None:
+def request_id(answer: HttpAnswer, body: Mapping[str, Any]) -> str | None:
     """Of the headers, else the answer's own id."""
     found = answer.headers.get("x-request-id") or answer.headers.get("apim-request-id") or string(body.get("id"))
     return found.encode(errors="replace").decode() or None
 
 
-def _kind(answer: Answered, details: Mapping[str, Any], message: str, hint_s: float | None) -> Kind:
+def _kind(answer: HttpAnswer, details: Mapping[str, Any], message: str, hint_s: float | None) -> Kind:
     status = next(_statuses(details), answer.status)
     kind = _by_code(details, status) or _by_status(status)
     if kind is Kind.THROTTLED and _exceeds(message):
@@ -193,7 +193,7 @@ def _message(details: Mapping[str, Any]) -> str:
     return f"{text}: {raw}" if raw else text
 
 
-def _fallback(answer: Answered) -> str:
+def _fallback(answer: HttpAnswer) -> str:
     where = answer.headers.get("location", "")
     text = answer.body[:START_BYTES].decode("utf-8", "replace").strip()
     return f"redirected to {where}" if 300 <= answer.status < 400 and where else text or f"status {answer.status}"

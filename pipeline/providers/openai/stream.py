@@ -13,7 +13,7 @@ PAGES = (b"{", b"[", b"<")  # how a body begins that is no stream
 ENDS = {"response.completed", "response.incomplete", "response.failed"}
 
 
-class Assembler:
+class OpenAIAssembler:
     """Takes the first choice of a chat completion, or the last event of a Responses stream."""
 
     def __init__(self) -> None:

@@ -17,9 +17,9 @@ from pipeline.providers.hints import limits_seen, retry_after_s
 from pipeline.providers.json import parsed, string
 from pipeline.providers.openai.answers import content_of, usage_of
 from pipeline.providers.openai.errors import failure_of, is_error, no_answer, request_id
-from pipeline.providers.openai.stream import CUT_OFF, Assembler
+from pipeline.providers.openai.stream import CUT_OFF, OpenAIAssembler
 from pipeline.text import repaired
-from pipeline.types import Answered, AnswerShape, Reply, Request, Stop
+from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, Stop
 
 BASE_URL = "https://api.openai.com/v1"
 OLD_CAP, NEW_CAP = "max_tokens", "max_completion_tokens"
@@ -60,7 +60,7 @@ class OpenAIWire:
         head = self._free_head if request.free_text else self._head
         return head + b',"messages":[' + self._system(request.system, free_text=request.free_text) + messages + cap
 
-    def reply(self, answer: Answered) -> Reply:
+    def reply(self, answer: HttpAnswer) -> Answer:
         if answer.body == CUT_OFF and answer.status == 200:
             number, limits = request_id(answer, {}), limits_seen(answer.headers)
             raise CallFailed(Kind.CONNECTION, "the answer broke off", 200, provider_request_id=number, limits=limits)
@@ -74,7 +74,7 @@ class OpenAIWire:
         if stop is None or (stop is Stop.DONE and not content.text):
             message = f"no content in the answer (finish_reason {content.finish!r})"
             raise no_answer(answer, body, message, usage, content.finish)
-        return Reply(
+        return Answer(
             content.refusal or content.text,
             stop,
             content.finish,
@@ -85,8 +85,8 @@ class OpenAIWire:
             retry_after_s=retry_after_s(answer.headers),
         )
 
-    def stream(self) -> Assembler:
-        return Assembler()
+    def stream(self) -> OpenAIAssembler:
+        return OpenAIAssembler()
 
     def _url(self, model: Model) -> str:
         return (model.base_url or BASE_URL).rstrip("/") + "/chat/completions"

@@ -13,7 +13,7 @@ from pipeline.providers import CountingWire, Credentials, EventAssembler, Wire
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.transport.connection import Headers, Raw, Receive, Take, Times, TooLarge
 from pipeline.providers.transport.pool import Client, Unsent
-from pipeline.types import Answered, Request
+from pipeline.types import HttpAnswer, Request
 
 if TYPE_CHECKING:
     from pipeline.providers.transport.proxy import ProxiedClient
@@ -30,7 +30,7 @@ class HttpTransport:
         self._stream = stream
         self._client = Client(self._times)
 
-    async def send(self, wire: Wire, request: Request) -> Answered:
+    async def send(self, wire: Wire, request: Request) -> HttpAnswer:
         """One attempt.
 
         Raises:
@@ -40,7 +40,7 @@ class HttpTransport:
         body = wire.body(request)
         return await self.post(wire.url, body, wire.headers(body, secret, datetime.now(UTC)), secret, wire)
 
-    async def post(self, url: str, body: bytes, headers: dict[str, str], secret: Secret, wire: Wire) -> Answered:
+    async def post(self, url: str, body: bytes, headers: dict[str, str], secret: Secret, wire: Wire) -> HttpAnswer:
         """One POST and its answer, without the secret."""
         events = _Events(wire) if self._stream else None
         try:
@@ -58,11 +58,11 @@ class HttpTransport:
         except (OSError, ValueError) as error:
             raise CallFailed(Kind.CONNECTION, f"the connection broke: {type(error).__name__}: {error}"[:500]) from error
         if events is None or events.assembler is None:
-            return Answered(raw.status, raw.headers, secret.redacted(raw.body))
+            return HttpAnswer(raw.status, raw.headers, secret.redacted(raw.body))
         body = secret.redacted(events.assembler.finish(raw.status, raw.headers))
-        return Answered(raw.status, raw.headers, body, events.ttft_ms)
+        return HttpAnswer(raw.status, raw.headers, body, events.ttft_ms)
 
-    async def post_counting(self, wire: CountingWire, body: bytes, now: datetime) -> Answered:
+    async def post_counting(self, wire: CountingWire, body: bytes, now: datetime) -> HttpAnswer:
         """A question for the provider's counting endpoint.
 
         Raises:

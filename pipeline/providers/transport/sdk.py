@@ -18,7 +18,7 @@ from pipeline.job.settings import Limits, Model
 from pipeline.providers import Credentials, Wire
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.transport.connection import MOST_BYTES
-from pipeline.types import Answered, Request
+from pipeline.types import HttpAnswer, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Incoming:
     pieces: AsyncIterator[bytes]
 
 
-class Carrier(Protocol):
+class SdkClient(Protocol):
     """One SDK's client."""
 
     async def ready(self, outgoing: Outgoing) -> None:
@@ -65,7 +65,7 @@ class SdkTransport:
         """Raises JobError: the SDK is not installed; prints the command that installs it."""
         entry = PROVIDERS[model.provider]
         try:
-            self._carrier: Carrier = import_module(entry.carrier).carrier(model, limits)
+            self._carrier: SdkClient = import_module(entry.carrier).carrier(model, limits)
         except ImportError as error:
             raise JobError(
                 f'model.transport = "sdk" needs the official SDK of {model.provider} ({error}). '
@@ -75,7 +75,7 @@ class SdkTransport:
         self._stream = model.stream
         self._credentials = credentials
 
-    async def send(self, wire: Wire, request: Request) -> Answered:
+    async def send(self, wire: Wire, request: Request) -> HttpAnswer:
         """One attempt.
 
         Raises:
@@ -92,7 +92,7 @@ class SdkTransport:
                     body, ttft_ms = await _assembled(wire, incoming, sent_s)
                 else:
                     body, ttft_ms = b"".join([piece async for piece in _bounded(incoming)]), None
-                return Answered(incoming.status, incoming.headers, secret.redacted(body), ttft_ms)
+                return HttpAnswer(incoming.status, incoming.headers, secret.redacted(body), ttft_ms)
         except TimeoutError as error:
             raise CallFailed(Kind.TIMEOUT, f"no whole answer in {self._timeout_s:g} s") from error
 

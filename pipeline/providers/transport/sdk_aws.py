@@ -40,7 +40,7 @@ MOST_CONNECTIONS = 100_000  # slots are admission's business
 current: ContextVar[Outgoing] = ContextVar("current")
 
 
-class Past(Exception):
+class AwsAnswerCaught(Exception):
     """An answer, on its way past the SDK's parser."""
 
     def __init__(self, answer: dict[str, Any]) -> None:
@@ -93,7 +93,7 @@ class AwsCarrier:
         current.set(outgoing)
         try:
             await getattr(self._clients[_key(outgoing)], method)(modelId=unquote(model), **least)
-        except Past as past:
+        except AwsAnswerCaught as past:
             return past.answer
         raise RuntimeError("AWS's SDK has answered by other ways than its events")
 
@@ -136,7 +136,7 @@ def _put_in(params: dict[str, Any], **_: object) -> None:
 
 
 def _hand_past(response_dict: dict[str, Any], **_: object) -> NoReturn:
-    raise Past(response_dict)
+    raise AwsAnswerCaught(response_dict)
 
 
 def _pieces(body: Any) -> AsyncIterator[bytes]:  # noqa: ANN401 (bytes, botocore's body, or aiohttp's answer)

@@ -29,7 +29,7 @@ NOTHING = "-"
 current: ContextVar[Outgoing] = ContextVar("current")
 
 
-class Past(Exception):
+class GoogleAnswerCaught(Exception):
     """An answer, on its way past the SDK's parser."""
 
     def __init__(self, response: httpx2.Response) -> None:
@@ -37,7 +37,7 @@ class Past(Exception):
         self.response = response
 
 
-class Client(httpx2.AsyncClient):
+class CapturingClient(httpx2.AsyncClient):
     """Sends the call in `current` where the SDK wants to send its own."""
 
     async def send(self, request: httpx2.Request, **_: Any) -> NoReturn:  # noqa: ANN401 (as it is called)
@@ -48,7 +48,7 @@ class Client(httpx2.AsyncClient):
         headers.update(outgoing.headers)
         times = {"timeout": self.timeout.as_dict()}
         own = httpx2.Request(request.method, request.url, headers=headers, content=outgoing.body, extensions=times)
-        raise Past(await super().send(own, stream=True, follow_redirects=False))
+        raise GoogleAnswerCaught(await super().send(own, stream=True, follow_redirects=False))
 
 
 class Elsewhere(Credentials):
@@ -66,7 +66,7 @@ class GoogleCarrier:
     def __init__(self, model: Model, limits: Limits) -> None:
         self._stream = model.stream
         self._timeout = timeout_of(limits, stream=model.stream)
-        self._http = Client(limits=NO_LIMITS, timeout=self._timeout)
+        self._http = CapturingClient(limits=NO_LIMITS, timeout=self._timeout)
         options = types.HttpOptions(httpx_async_client=self._http, retry_options=types.HttpRetryOptions(attempts=1))
         if model.provider == "vertex" and not model.api_key_env:
             self._client = genai.Client(
@@ -101,7 +101,7 @@ class GoogleCarrier:
                     pass
             else:
                 await self._client.aio.models.generate_content(model=name, contents=NOTHING, config=config)
-        except Past as past:
+        except GoogleAnswerCaught as past:
             return past.response
         raise RuntimeError("the SDK of Google has sent by other ways than its HTTP client")
 

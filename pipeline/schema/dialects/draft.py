@@ -6,14 +6,14 @@ from typing import Any
 from msgspec import Struct, field
 
 from pipeline.schema.dialects.descriptions import JSON_TEXT, described
-from pipeline.schema.dialects.nodes import Kind, Reading
-from pipeline.schema.dialects.optional import Room
+from pipeline.schema.dialects.nodes import Node, SchemaReading
+from pipeline.schema.dialects.optional import FieldRoom
 from pipeline.schema.dialects.recursion import TOP, Inside
 from pipeline.schema.dialects.restore import SAME, Text, Way
 from pipeline.schema.dialects.table import Dialect
 
 
-class Plan(Struct, frozen=True):
+class RewritePlan(Struct, frozen=True):
     """What earlier tries have taught: how much room there is, and which unions cannot be told apart by their form."""
 
     nulls: int | None = None  # fields that may be null; None: any number
@@ -21,16 +21,16 @@ class Plan(Struct, frozen=True):
     as_text: frozenset[str] = frozenset()
 
 
-class Place(Struct, frozen=True):
+class SchemaPlace(Struct, frozen=True):
     """A place in the user's schema: within the root, or within a definition."""
 
     path: str = ""
     inside: Inside = TOP
 
-    def at(self, step: str) -> "Place":
+    def at(self, step: str) -> "SchemaPlace":
         """The place of a field, or of items (`[]`) or a position (`[0]`)."""
         dot = "." if self.path and not step.startswith("[") else ""
-        return Place(f"{self.path}{dot}{step}", self.inside)
+        return SchemaPlace(f"{self.path}{dot}{step}", self.inside)
 
 
 class Written(Struct, frozen=True):
@@ -43,21 +43,23 @@ class Written(Struct, frozen=True):
 class Draft(Struct):
     """One try at a schema. `write` leads from a kind to the step for it."""
 
-    reading: Reading
+    reading: SchemaReading
     dialect: Dialect
-    plan: Plan
-    write: Callable[[Kind, Place], Written]
+    plan: RewritePlan
+    write: Callable[[Node, SchemaPlace], Written]
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     nulls: int = 0  # fields asked for that may be null
     absents: int = 0  # fields asked for that may be left out
 
     @property
-    def room(self) -> Room:
+    def room(self) -> FieldRoom:
         most_nulls, most_absents = self.plan.nulls, self.plan.absents
-        return Room(most_nulls is None or self.nulls < most_nulls, most_absents is None or self.absents < most_absents)
+        return FieldRoom(
+            most_nulls is None or self.nulls < most_nulls, most_absents is None or self.absents < most_absents
+        )
 
-    def note(self, place: Place, text: str) -> None:
+    def note(self, place: SchemaPlace, text: str) -> None:
         self.notes.append(f"{place.path or 'the schema'}: {text}")
 
     def closed(self, properties: Mapping[str, Any], required: Sequence[str]) -> dict[str, Any]:

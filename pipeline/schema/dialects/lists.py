@@ -5,21 +5,21 @@ from typing import Any
 
 from pipeline.schema.dialects import scalars as leaves
 from pipeline.schema.dialects.descriptions import ENTRIES, described, told
-from pipeline.schema.dialects.draft import Draft, Place, Written
+from pipeline.schema.dialects.draft import Draft, SchemaPlace, Written
 from pipeline.schema.dialects.nodes import Items, Map, Positions
 from pipeline.schema.dialects.restore import KEY, SAME, VALUE, Each, InOrder, Numbered, Pairs
 
 REST = "more_items"
 
 
-def items(draft: Draft, kind: Items, place: Place) -> Written:
+def items(draft: Draft, kind: Items, place: SchemaPlace) -> Written:
     item = draft.write(kind.item, place.at("[]"))
     kept, words = leaves.rules("array", kind.rules, draft.dialect)
     schema = {"type": "array", "items": item.schema, **kept}
     return Written(described(schema, *kind.words, *words), Each(item.way))
 
 
-def positions(draft: Draft, kind: Positions, place: Place) -> Written:
+def positions(draft: Draft, kind: Positions, place: SchemaPlace) -> Written:
     """A tuple. No constrained decoder that we know keeps positions apart, so that each becomes a field of an object."""
     written = [draft.write(item, place.at(f"[{number}]")) for number, item in enumerate(kind.items)]
     rest = draft.write(kind.rest, place.at("[]")) if kind.rest else None
@@ -45,7 +45,7 @@ def positions(draft: Draft, kind: Positions, place: Place) -> Written:
     return Written(schema, Numbered(names, ways, fewest, (REST, rest.way) if rest else None))
 
 
-def entries(draft: Draft, kind: Map, place: Place) -> Written:
+def entries(draft: Draft, kind: Map, place: SchemaPlace) -> Written:
     """An object with free keys. A constrained decoder would only ever write {}: it becomes a list of entries."""
     value = draft.write(kind.value, place.at("*"))
     if not draft.dialect.enforced:

@@ -11,84 +11,84 @@ Schema = Mapping[str, Any]
 MISSING: Final = object()  # no default
 
 
-class Kind(Struct, frozen=True, kw_only=True):
+class Node(Struct, frozen=True, kw_only=True):
     """One of the nine below."""
 
     words: tuple[str, ...] = ()  # what the user says about it: title, description, examples
 
 
-class Scalar(Kind, frozen=True):
+class Scalar(Node, frozen=True):
     type: str  # string, number, integer, boolean or null
     rules: Schema = field(default_factory=dict)
 
 
-class Values(Kind, frozen=True):
+class Values(Node, frozen=True):
     """One of some constants."""
 
     values: tuple[Any, ...]
 
 
-class Anything(Kind, frozen=True):
+class Anything(Node, frozen=True):
     """Any JSON value."""
 
 
-class Items(Kind, frozen=True):
+class Items(Node, frozen=True):
     """A list of one kind."""
 
-    item: Kind
+    item: Node
     rules: Schema = field(default_factory=dict)
 
 
-class Positions(Kind, frozen=True):
+class Positions(Node, frozen=True):
     """A list whose positions have their own kinds: a tuple."""
 
-    items: tuple[Kind, ...]
+    items: tuple[Node, ...]
     fewest: int  # positions from here on may be left out
-    rest: Kind | None  # what follows the positions; None: nothing
+    rest: Node | None  # what follows the positions; None: nothing
 
 
 class Field(Struct, frozen=True):
     name: str
-    kind: Kind
+    kind: Node
     required: bool
     default: Any = MISSING
 
 
-class Record(Kind, frozen=True):
+class Record(Node, frozen=True):
     """An object with known fields. `extra`: the kind of further ones, None when there are none or they are ignored."""
 
     fields: tuple[Field, ...]
-    extra: Kind | None = None
+    extra: Node | None = None
     closed: bool = False  # further fields are an error
 
 
-class Map(Kind, frozen=True):
+class Map(Node, frozen=True):
     """An object with free keys."""
 
-    value: Kind
+    value: Node
     rules: Schema = field(default_factory=dict)
 
 
-class OneOf(Kind, frozen=True):
-    options: tuple[Kind, ...]
+class OneOf(Node, frozen=True):
+    options: tuple[Node, ...]
     nullable: bool
 
 
-class Named(Kind, frozen=True):
+class Named(Node, frozen=True):
     """A definition, by its name."""
 
     name: str
 
 
-class Reading(Struct, frozen=True):
+class SchemaReading(Struct, frozen=True):
     """A whole schema, read."""
 
-    root: Kind
-    definitions: Mapping[str, Kind]
+    root: Node
+    definitions: Mapping[str, Node]
     notes: tuple[str, ...]
     problems: tuple[str, ...]
 
-    def resolved(self, kind: Kind) -> Kind:
+    def resolved(self, kind: Node) -> Node:
         """The kind behind names."""
         for _ in range(len(self.definitions) + 1):  # a circle of nothing but names ends here
             if not isinstance(kind, Named):
@@ -96,7 +96,7 @@ class Reading(Struct, frozen=True):
             kind = self.definitions[kind.name]
         return Anything()
 
-    def nullable(self, kind: Kind) -> bool:
+    def nullable(self, kind: Node) -> bool:
         """Whether null is one of its values. JSON text may say null too, but is itself never null."""
         found = self.resolved(kind)
         if isinstance(found, OneOf):
@@ -106,7 +106,7 @@ class Reading(Struct, frozen=True):
         )
 
 
-def parts(kind: Kind) -> Iterator[Kind]:
+def parts(kind: Node) -> Iterator[Node]:
     """The kinds right inside a kind."""
     match kind:
         case Items(item):

@@ -6,14 +6,14 @@ from msgspec.structs import replace
 
 from pipeline.schema.dialects import scalars as leaves
 from pipeline.schema.dialects.descriptions import described
-from pipeline.schema.dialects.draft import Draft, Place, Written
+from pipeline.schema.dialects.draft import Draft, SchemaPlace, Written
 from pipeline.schema.dialects.names import safe_name
 from pipeline.schema.dialects.nodes import Field, Record
-from pipeline.schema.dialects.optional import Policy, in_order, policy, without_null
+from pipeline.schema.dialects.optional import FieldPolicy, in_order, policy, without_null
 from pipeline.schema.dialects.restore import Fields, FieldWay
 
 
-def record(draft: Draft, kind: Record, place: Place) -> Written:
+def record(draft: Draft, kind: Record, place: SchemaPlace) -> Written:
     dialect = draft.dialect
     if not kind.fields and dialect.enforced and not dialect.empty_objects:
         draft.note(place, "an object without fields is asked for as JSON text")
@@ -42,7 +42,7 @@ def record(draft: Draft, kind: Record, place: Place) -> Written:
     return Written(described(schema, *kind.words), Fields(ways))
 
 
-def _field(draft: Draft, one: Field, rule: Policy, place: Place) -> Written:
+def _field(draft: Draft, one: Field, rule: FieldPolicy, place: SchemaPlace) -> Written:
     if rule.default_unused:
         draft.note(place, f"null means null, so that its default {one.default!r} is never taken")
     kind = (without_null(one.kind) or one.kind) if rule.drops_null else one.kind

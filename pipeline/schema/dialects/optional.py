@@ -5,18 +5,18 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.schema.dialects.nodes import MISSING, Field, Items, Kind, Map, OneOf, Reading, Record, Values
+from pipeline.schema.dialects.nodes import MISSING, Field, Items, Map, Node, OneOf, Record, SchemaReading, Values
 from pipeline.schema.dialects.table import Dialect
 
 
-class Room(Struct, frozen=True):
+class FieldRoom(Struct, frozen=True):
     """Whether the dialect's limits have room for one more field that may be null, or be left out."""
 
     nulls: bool = True
     absents: bool = True
 
 
-class Policy(Struct, frozen=True, kw_only=True):
+class FieldPolicy(Struct, frozen=True, kw_only=True):
     required: bool
     takes_null: bool = False  # null is added to its values, and means the default
     drops_null: bool = False  # null is taken from its values: it is left out instead
@@ -24,27 +24,27 @@ class Policy(Struct, frozen=True, kw_only=True):
     default_unused: bool = False  # null is one of its values, so that nothing is left to mean the default
 
 
-def policy(field: Field, reading: Reading, dialect: Dialect, room: Room) -> Policy:
+def policy(field: Field, reading: SchemaReading, dialect: Dialect, room: FieldRoom) -> FieldPolicy:
     """Required, or null for missing, or left out for null, as the dialect and its limits allow."""
     if not dialect.enforced:
-        return Policy(required=field.required)
+        return FieldPolicy(required=field.required)
     said = field.required or _says_default(field, reading.resolved(field.kind))
     if reading.nullable(field.kind):
         if said or field.default is None or field.default is MISSING:
             if room.nulls or without_null(field.kind) is None:
-                return Policy(required=True)
-            return Policy(required=False, drops_null=True, absent_is_null=field.default is not None)
+                return FieldPolicy(required=True)
+            return FieldPolicy(required=False, drops_null=True, absent_is_null=field.default is not None)
         if dialect.all_required:
-            return Policy(required=True, default_unused=True)
-        return Policy(required=False)
+            return FieldPolicy(required=True, default_unused=True)
+        return FieldPolicy(required=False)
     if said:
-        return Policy(required=True)
+        return FieldPolicy(required=True)
     if dialect.all_required or not room.absents:
-        return Policy(required=True, takes_null=True)
-    return Policy(required=False)
+        return FieldPolicy(required=True, takes_null=True)
+    return FieldPolicy(required=False)
 
 
-def without_null(kind: Kind) -> Kind | None:
+def without_null(kind: Node) -> Node | None:
     """The kind with null taken out; None when that is not to be had."""
     if not isinstance(kind, OneOf) or not kind.nullable:
         return None
@@ -58,7 +58,7 @@ def in_order(record: Record) -> list[Field]:
     return sorted(record.fields, key=lambda one: not _is_constant(one.kind))
 
 
-def _says_default(field: Field, kind: Kind) -> bool:
+def _says_default(field: Field, kind: Node) -> bool:
     """Whether an answer says the default in the plainest way there is: an empty list, or the only constant."""
     default: Any = field.default
     if isinstance(kind, Items):
@@ -68,5 +68,5 @@ def _says_default(field: Field, kind: Kind) -> bool:
     return _is_constant(kind) and isinstance(kind, Values) and bool(kind.values[0] == default)
 
 
-def _is_constant(kind: Kind) -> bool:
+def _is_constant(kind: Node) -> bool:
     return isinstance(kind, Values) and len(kind.values) == 1

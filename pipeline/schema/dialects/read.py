@@ -16,15 +16,15 @@ from pipeline.schema.dialects.nodes import (
     Anything,
     Field,
     Items,
-    Kind,
     Map,
     Named,
+    Node,
     OneOf,
     Positions,
-    Reading,
     Record,
     Scalar,
     Schema,
+    SchemaReading,
     Values,
 )
 
@@ -45,20 +45,20 @@ RULES = {  # what narrows a type. The number rules of a string, maxDigits and de
 MOST_EXAMPLES = 3
 
 
-def read(original: Schema) -> Reading:
+def read(original: Schema) -> SchemaReading:
     """The schema as kinds. Problems and notes begin with the path of a field, in the user's own names."""
-    reader = _Reader({**original.get("definitions", {}), **original.get("$defs", {})})
+    reader = _SchemaReader({**original.get("definitions", {}), **original.get("$defs", {})})
     kinds = {name: reader.kind(node, name, top=True) for name, node in reader.definitions.items()}
     root = reader.kind({key: value for key, value in original.items() if key != "$defs"}, "", top=True)
-    return Reading(root, kinds, tuple(reader.notes), tuple(reader.problems))
+    return SchemaReading(root, kinds, tuple(reader.notes), tuple(reader.problems))
 
 
-class _Reader(Struct):
+class _SchemaReader(Struct):
     definitions: Mapping[str, Any]
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def kind(self, node: object, path: str, *, top: bool = False) -> Kind:
+    def kind(self, node: object, path: str, *, top: bool = False) -> Node:
         if node is True:
             return Anything()
         if not isinstance(node, Mapping) or IMPOSSIBLE in node:
@@ -84,7 +84,7 @@ class _Reader(Struct):
             return self._one_of([{**bare, "type": kind} for kind in node["type"]], path, words)
         return self._typed(node, path, words)
 
-    def _typed(self, node: Schema, path: str, words: tuple[str, ...]) -> Kind:
+    def _typed(self, node: Schema, path: str, words: tuple[str, ...]) -> Node:
         kind = node.get("type")
         if kind == "object" or "properties" in node:
             return self._object(node, path, words)
@@ -96,7 +96,7 @@ class _Reader(Struct):
             return self._unknown(path, f"has the type {kind!r}, which is none of JSON", words)
         return Anything(words=words)
 
-    def _object(self, node: Schema, path: str, words: tuple[str, ...]) -> Kind:
+    def _object(self, node: Schema, path: str, words: tuple[str, ...]) -> Node:
         further = node.get("additionalProperties")
         if "properties" not in node and further is not False:
             patterns = list(node.get("patternProperties", {}).values())
@@ -115,7 +115,7 @@ class _Reader(Struct):
         extra = self.kind(further, f"{path}.*") if further not in (None, False) else None
         return Record(tuple(fields), extra, further is False, words=words)
 
-    def _array(self, node: Schema, path: str, words: tuple[str, ...]) -> Kind:
+    def _array(self, node: Schema, path: str, words: tuple[str, ...]) -> Node:
         after = node.get("items", True)
         prefix = node.get("prefixItems")
         if not isinstance(prefix, Sequence):
@@ -125,8 +125,8 @@ class _Reader(Struct):
         rest = None if ends else self.kind(after, f"{path}[]")
         return Positions(kinds, min(node.get("minItems", 0), len(kinds)), rest, words=words)
 
-    def _one_of(self, options: Sequence[Any], path: str, words: tuple[str, ...]) -> Kind:
-        kinds: list[Kind] = []
+    def _one_of(self, options: Sequence[Any], path: str, words: tuple[str, ...]) -> Node:
+        kinds: list[Node] = []
         nullable = False
         possible = [option for option in options if not _impossible(option)] or options[:1]
         for option in options if len(possible) < len(options) else ():
@@ -160,7 +160,7 @@ class _Reader(Struct):
             merged |= {**part, **({"properties": properties, "required": required} if properties else {})}
         return {**merged, **own}
 
-    def _unknown(self, path: str, what: str, words: tuple[str, ...]) -> Kind:
+    def _unknown(self, path: str, what: str, words: tuple[str, ...]) -> Node:
         self.notes.append(f"{path or 'the schema'}: {what}; any JSON is asked for there")
         return Anything(words=words)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
-from pipeline.schema.dialects.nodes import Kind, Named, Reading, parts
+from pipeline.schema.dialects.nodes import Named, Node, SchemaReading, parts
 
 DEEPEST = 3  # levels that are written out; what lies below is asked for as JSON text
 
@@ -22,7 +22,7 @@ TOP = Inside()
 class Circles:
     """Which definitions refer to themselves, straight or through others."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: SchemaReading) -> None:
         self._uses: Mapping[str, tuple[str, ...]] = {
             name: tuple(_names(kind)) for name, kind in reading.definitions.items()
         }
@@ -67,7 +67,7 @@ class Circles:
                 ahead.extend(reversed(self._uses.get(one, ())))
 
 
-def _names(kind: Kind) -> Iterator[str]:
+def _names(kind: Node) -> Iterator[str]:
     if isinstance(kind, Named):
         yield kind.name
     for part in parts(kind):

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipeline.schema.dialects.matching import Schema, fits, likeness
+from pipeline.schema.dialects.fit import Schema, fits, likeness
 
 KEY, VALUE = "key", "value"
 WRAPPED = "value"  # the property that holds a root that is no object

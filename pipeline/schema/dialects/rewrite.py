@@ -11,17 +11,17 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.schema.dialects.draft import Plan
+from pipeline.schema.dialects.draft import RewritePlan
 from pipeline.schema.dialects.read import read
 from pipeline.schema.dialects.restore import Back, restored
-from pipeline.schema.dialects.size import Size, doubts_about, problems_of, size_of
+from pipeline.schema.dialects.size import SchemaSize, doubts_about, problems_of, size_of
 from pipeline.schema.dialects.table import PLAIN, Dialect, dialects_for
-from pipeline.schema.dialects.write import Writer
+from pipeline.schema.dialects.write import SchemaWriter
 
-__all__ = ["PLAIN", "Asked", "Back", "Dialect", "dialects_for", "restored", "rewrite"]
+__all__ = ["PLAIN", "Back", "Dialect", "RewrittenSchema", "dialects_for", "restored", "rewrite"]
 
 
-class Asked(Struct, frozen=True):
+class RewrittenSchema(Struct, frozen=True):
     """A schema in a dialect. With problems it cannot be asked for; notes are for people to know."""
 
     schema: Mapping[str, Any]
@@ -30,21 +30,21 @@ class Asked(Struct, frozen=True):
     problems: tuple[str, ...]
 
 
-def rewrite(original: Mapping[str, Any], dialect: Dialect) -> Asked:
+def rewrite(original: Mapping[str, Any], dialect: Dialect) -> RewrittenSchema:
     """`original` (a JSON schema of Pydantic's) as `dialect` takes it."""
     reading = read(original)
-    plan: Plan | None = Plan()
+    plan: RewritePlan | None = RewritePlan()
     while plan is not None:
-        writer = Writer(reading, dialect, plan)
+        writer = SchemaWriter(reading, dialect, plan)
         schema = writer.whole()
         size = size_of(schema)
         plan = _better(plan, writer, size)
     notes = (*reading.notes, *writer.draft.notes, *writer.same_starts(), *doubts_about(size, dialect))
     problems = (*reading.problems, *writer.draft.problems, *problems_of(size, dialect))
-    return Asked(schema, writer.back, tuple(dict.fromkeys(notes)), tuple(dict.fromkeys(problems)))
+    return RewrittenSchema(schema, writer.back, tuple(dict.fromkeys(notes)), tuple(dict.fromkeys(problems)))
 
 
-def _better(plan: Plan, writer: Writer, size: Size) -> Plan | None:
+def _better(plan: RewritePlan, writer: SchemaWriter, size: SchemaSize) -> RewritePlan | None:
     """The plan for another try, or None when this one is as good as it gets."""
     ambiguous = writer.ambiguous() - plan.as_text
     if ambiguous:

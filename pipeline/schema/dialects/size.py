@@ -5,13 +5,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from pipeline.schema.dialects.matching import PREFIX
+from pipeline.schema.dialects.fit import PREFIX
 from pipeline.schema.dialects.table import Dialect
 
 Schema = Mapping[str, Any]
 
 
-class Size(Struct, frozen=True):
+class SchemaSize(Struct, frozen=True):
     """Counts over a schema. `used` has each definition as often as it is referred to, the others have it once."""
 
     properties: int = 0
@@ -26,7 +26,7 @@ class Size(Struct, frozen=True):
     used_unions: int = 0
 
 
-def size_of(schema: Schema) -> Size:
+def size_of(schema: Schema) -> SchemaSize:
     definitions = schema.get("$defs", {})
     tops = [("", {key: value for key, value in schema.items() if key != "$defs"}), *definitions.items()]
     nodes = [node for path, top in tops for node in _nodes(top, path, 1)]
@@ -36,7 +36,7 @@ def size_of(schema: Schema) -> Size:
         one for _, node, _ in nodes for one in (*node.get("enum", ()), *([node["const"]] if "const" in node else []))
     ]
     used = _used(tops[0][1], definitions, {}, frozenset())
-    return Size(
+    return SchemaSize(
         properties=sum(len(node.get("properties", ())) for _, node, _ in nodes),
         levels=deepest[2],
         deepest=deepest[0],
@@ -50,7 +50,7 @@ def size_of(schema: Schema) -> Size:
     )
 
 
-def problems_of(size: Size, dialect: Dialect) -> list[str]:
+def problems_of(size: SchemaSize, dialect: Dialect) -> list[str]:
     """Why the provider is sure to refuse the schema."""
     limits, optionals, unions = dialect.limits, len(size.optionals), len(size.unions)
     checked = (
@@ -68,7 +68,7 @@ def problems_of(size: Size, dialect: Dialect) -> list[str]:
     ]
 
 
-def doubts_about(size: Size, dialect: Dialect) -> list[str]:
+def doubts_about(size: SchemaSize, dialect: Dialect) -> list[str]:
     """Why the provider may refuse the schema."""
     limits = dialect.limits
     checked = (

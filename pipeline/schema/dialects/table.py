@@ -19,7 +19,7 @@ NUMBERS = BOUNDS | {"exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
 RFC_FORMATS = frozenset(["date-time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"])
 
 
-class Limits(Struct, frozen=True, kw_only=True):
+class SchemaLimits(Struct, frozen=True, kw_only=True):
     """What a schema may have of each at the most; None: no limit that we know of."""
 
     properties: int | None = None
@@ -53,7 +53,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     recursion: bool = False  # a definition may refer to itself
     distinct_starts: bool = False  # the objects of a union must not begin with the same field
     bare_root: bool = False  # nothing but type, properties and required at the root
-    limits: Limits = Limits()
+    limits: SchemaLimits = SchemaLimits()
 
 
 # A constrained decoder knows only what it is told, so maps, tuples and free JSON are rewritten for all of these.
@@ -65,7 +65,7 @@ OPENAI = Dialect(
     all_required=True,
     recursion=True,
     distinct_starts=True,
-    limits=Limits(properties=5000, levels=10, values=1000, text=120_000, values_of_one=250),
+    limits=SchemaLimits(properties=5000, levels=10, values=1000, text=120_000, values_of_one=250),
 )
 OPENAI_TUNED = replace(OPENAI, name="strict mode of a fine-tuned model", rules=frozenset(), formats=frozenset())
 AZURE = replace(
@@ -80,7 +80,7 @@ CLAUDE = Dialect(
     formats=RFC_FORMATS | {"uri"},
     short_lists=True,
     names=NAMES,
-    limits=Limits(optionals=24, unions=16, values_of_one=250, safe_properties=60),
+    limits=SchemaLimits(optionals=24, unions=16, values_of_one=250, safe_properties=60),
 )
 CLAUDE_STRICT_TOOL = replace(CLAUDE, name="Anthropic's strict tools")
 BEDROCK = replace(CLAUDE, name="Bedrock's structured output")
@@ -95,7 +95,7 @@ GEMINI = Dialect(
     const=False,
     names=NAMES,
     empty_objects=False,
-    limits=Limits(values_of_one=250, safe_properties=200, safe_values=500),
+    limits=SchemaLimits(values_of_one=250, safe_properties=200, safe_values=500),
 )
 GEMINI_TOOL = replace(GEMINI, name="Gemini's function calling", constants=frozenset(["string"]), references=False)
 

@@ -9,20 +9,20 @@ from pipeline.schema.dialects import lists
 from pipeline.schema.dialects import objects as records
 from pipeline.schema.dialects import scalars as leaves
 from pipeline.schema.dialects.descriptions import described, one_of
-from pipeline.schema.dialects.draft import Draft, Place, Plan, Written
-from pipeline.schema.dialects.matching import PREFIX, overlap, resolved
+from pipeline.schema.dialects.draft import Draft, RewritePlan, SchemaPlace, Written
+from pipeline.schema.dialects.fit import PREFIX, overlap, resolved
 from pipeline.schema.dialects.names import safe_name
 from pipeline.schema.dialects.nodes import (
     Anything,
     Items,
-    Kind,
     Map,
     Named,
+    Node,
     OneOf,
     Positions,
-    Reading,
     Record,
     Scalar,
+    SchemaReading,
     Values,
 )
 from pipeline.schema.dialects.recursion import DEEPEST, TOP, Circles, Inside
@@ -33,10 +33,10 @@ BARE = frozenset(["type", "properties", "required"])
 MOST_PARTS = 20_000  # of a schema whose definitions are written out in place
 
 
-class Writer:
+class SchemaWriter:
     """One try at a schema. What there is to tell is in `draft` afterwards."""
 
-    def __init__(self, reading: Reading, dialect: Dialect, plan: Plan) -> None:
+    def __init__(self, reading: SchemaReading, dialect: Dialect, plan: RewritePlan) -> None:
         self.draft = Draft(reading, dialect, plan, self._write)
         self.back = Back()
         self._reading, self._dialect = reading, dialect
@@ -51,7 +51,7 @@ class Writer:
         """The whole schema, an object whatever the user's root is; `back` is the way back."""
         named = self._reading.root
         root = self._reading.resolved(named)
-        place = Place(inside=Inside(named.name) if isinstance(named, Named) else TOP)
+        place = SchemaPlace(inside=Inside(named.name) if isinstance(named, Named) else TOP)
         written = self._write(root, place)
         wrapped = not isinstance(root, Record)
         if wrapped:
@@ -63,7 +63,7 @@ class Writer:
         ways: dict[str, Way] = {}
         while self._ahead:
             asked, name, inside = self._ahead.pop(0)
-            definition = self._write(self._reading.definitions[name], Place(name, inside))
+            definition = self._write(self._reading.definitions[name], SchemaPlace(name, inside))
             schemas[asked], ways[asked] = definition.schema, definition.way
         plain = self._plain = plain_names(ways)
         left = {name: pruned(way, plain) for name, way in ways.items() if name not in plain}
@@ -101,7 +101,7 @@ class Writer:
                     found.append(f"{path}: {text}. Give each of its classes a Literal of its own")
         return found
 
-    def _write(self, kind: Kind, place: Place) -> Written:  # noqa: C901 (one branch for each kind)
+    def _write(self, kind: Node, place: SchemaPlace) -> Written:  # noqa: C901 (one branch for each kind)
         self._parts += 1
         if self._parts > MOST_PARTS:
             self.draft.problems.append("the schema is too large once its definitions are written out in place")
@@ -129,7 +129,7 @@ class Writer:
             case _:
                 return Written(described({}, *kind.words))
 
-    def _values(self, kind: Values, place: Place) -> Written:
+    def _values(self, kind: Values, place: SchemaPlace) -> Written:
         schema = leaves.constants(kind, self._dialect)
         if schema is None and not self._dialect.enforced:
             return Written(described({"enum": list(kind.values)}, *kind.words))
@@ -141,7 +141,7 @@ class Writer:
             self.draft.note(place, f"its {count} values are told in words: too many for the provider to enforce")
         return Written(schema)
 
-    def _one_of(self, kind: OneOf, place: Place) -> Written:
+    def _one_of(self, kind: OneOf, place: SchemaPlace) -> Written:
         if place.path in self.draft.plan.as_text:
             self.draft.note(
                 place, "its types cannot be told apart by their form: it is asked for as JSON text, and read"
@@ -160,7 +160,7 @@ class Writer:
             way = Choice(tuple((one.schema, one.way) for one in options))
         return Written(described(leaves.or_null(schema) if kind.nullable else schema, *kind.words), way)
 
-    def _named(self, kind: Named, place: Place) -> Written:
+    def _named(self, kind: Named, place: SchemaPlace) -> Written:
         inside: Inside | None = Inside(kind.name)
         if not self._dialect.recursion:
             inside = self._circles.enter(kind.name, place.inside)
@@ -177,9 +177,11 @@ class Writer:
             schema = described({"anyOf": [schema]} if self._dialect.enforced else schema, *kind.words)
         return Written(schema, Jump(asked))
 
-    def _below(self, kind: Named, place: Place) -> Written:
+    def _below(self, kind: Named, place: SchemaPlace) -> Written:
         """What lies deeper in a recursive definition than is written out."""
-        self.draft.note(Place(kind.name), f"more than {DEEPEST} levels deep it is asked for as JSON text, and read")
+        self.draft.note(
+            SchemaPlace(kind.name), f"more than {DEEPEST} levels deep it is asked for as JSON text, and read"
+        )
         if not self._dialect.references:
             return self.draft.text(*kind.words, what=f"{kind.name} as JSON text")
         asked = self._definition(kind.name, Inside(kind.name, place.inside.level))

@@ -17,7 +17,7 @@ from scripted_server import Scripted
 from pipeline.commands.consent.decide import (
     FRESH,
     Consent,
-    Due,
+    RowsDue,
     changed_parts,
     changed_words,
     most_usd,
@@ -29,7 +29,7 @@ from pipeline.extraction.plan import Plan
 from pipeline.extraction.template import parse_template
 from pipeline.job.settings import Limits
 from pipeline.money import Rate
-from pipeline.schema.answer_size import Size
+from pipeline.schema.answer_size import AnswerSize
 from pipeline.types import Band
 
 ASK = ("--set", "budget.confirm_above_usd=0.00001")
@@ -58,7 +58,7 @@ WHY = "extract.prompt changed since the last run"
 
 def test_a_change_is_told_with_its_rows_and_its_cost():
     """Which part, how many of how many rows, about how much, and what is free."""
-    word = weigh(Due(2060, again=2000, new=50, free=10), WHY, BAND, FREELY)
+    word = weigh(RowsDue(2060, again=2000, new=50, free=10), WHY, BAND, FREELY)
     assert (word.level, word.cost_usd) == ("ask", BAND)
     assert word.text == (
         "extract.prompt changed since the last run: 2,000 of 2,060 rows would be run again and 50 new ones run, "
@@ -69,24 +69,24 @@ def test_a_change_is_told_with_its_rows_and_its_cost():
 @pytest.mark.parametrize(
     ("due", "why", "cost", "consent", "level"),
     [
-        (Due(5, again=5), WHY, BAND, FREELY, "ask"),
-        (Due(5, again=5), WHY, BAND, CAPPED, "ask"),  # a cap is no yes to paying twice
-        (Due(5, again=5), WHY, BAND, replace(FREELY, above_usd=Decimal(2)), "notice"),
-        (Due(100, again=1, new=99), WHY, BAND, CAPPED, "notice"),  # nearly all of it is new, and covered by the cap
-        (Due(100, again=1, new=99), WHY, BAND, FREELY, "ask"),
-        (Due(5, again=5), WHY, None, FREELY, "warning"),
-        (Due(5, free=5), WHY, None, FREELY, "notice"),
-        (Due(5), WHY, None, FREELY, None),  # an earlier job's outcomes are all there
-        (Due(5, again=5), FRESH, BAND, FREELY, "ask"),
-        (Due(5, new=5), WHY, BAND, CAPPED, None),
-        (Due(5, new=5), "", BAND, FREELY, "ask"),
-        (Due(5, new=5), "", BAND, CAPPED, None),
-        (Due(5, new=5), "", BAND._replace(high=Decimal(1)), FREELY, None),
-        (Due(5, new=5), "", None, FREELY, "warning"),
-        (Due(5, free=5), "", None, FREELY, None),
-        (Due(6, new=1, free=5), WHY, BAND, CAPPED, "notice"),
-        (Due(6, new=1, free=5), WHY, BAND, FREELY, "ask"),
-        (Due(6, new=1, free=5), "", BAND, CAPPED, None),
+        (RowsDue(5, again=5), WHY, BAND, FREELY, "ask"),
+        (RowsDue(5, again=5), WHY, BAND, CAPPED, "ask"),  # a cap is no yes to paying twice
+        (RowsDue(5, again=5), WHY, BAND, replace(FREELY, above_usd=Decimal(2)), "notice"),
+        (RowsDue(100, again=1, new=99), WHY, BAND, CAPPED, "notice"),  # nearly all of it is new, and covered by the cap
+        (RowsDue(100, again=1, new=99), WHY, BAND, FREELY, "ask"),
+        (RowsDue(5, again=5), WHY, None, FREELY, "warning"),
+        (RowsDue(5, free=5), WHY, None, FREELY, "notice"),
+        (RowsDue(5), WHY, None, FREELY, None),  # an earlier job's outcomes are all there
+        (RowsDue(5, again=5), FRESH, BAND, FREELY, "ask"),
+        (RowsDue(5, new=5), WHY, BAND, CAPPED, None),
+        (RowsDue(5, new=5), "", BAND, FREELY, "ask"),
+        (RowsDue(5, new=5), "", BAND, CAPPED, None),
+        (RowsDue(5, new=5), "", BAND._replace(high=Decimal(1)), FREELY, None),
+        (RowsDue(5, new=5), "", None, FREELY, "warning"),
+        (RowsDue(5, free=5), "", None, FREELY, None),
+        (RowsDue(6, new=1, free=5), WHY, BAND, CAPPED, "notice"),
+        (RowsDue(6, new=1, free=5), WHY, BAND, FREELY, "ask"),
+        (RowsDue(6, new=1, free=5), "", BAND, CAPPED, None),
     ],
 )
 def test_only_what_may_cost_much_is_asked_about(due, why, cost, consent, level):
@@ -100,7 +100,7 @@ AMOUNTS = st.decimals(min_value=0, max_value=100, places=4)
 
 
 @given(
-    due=st.builds(Due, st.integers(0, 9), st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)),
+    due=st.builds(RowsDue, st.integers(0, 9), st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)),
     why=st.sampled_from(["", WHY, FRESH]),
     high=AMOUNTS,
     consent=st.builds(Consent, st.booleans(), AMOUNTS, st.just("m")),
@@ -117,7 +117,7 @@ def test_nothing_is_asked_about_what_costs_nothing_or_little(due, why, high, con
 
 
 def test_small_amounts_keep_two_digits_that_count():
-    told = weigh(Due(1, again=1), WHY, Band(Decimal("0.000123"), Decimal("0.0456"), Decimal(1234)), FREELY).text
+    told = weigh(RowsDue(1, again=1), WHY, Band(Decimal("0.000123"), Decimal("0.0456"), Decimal(1234)), FREELY).text
     assert "about $0.046 (0.00012 to 1,234.00)" in told
 
 
@@ -153,7 +153,7 @@ def test_a_retry_of_nothing_says_why(failed, code, told):
 def plan_of(prompt, overlap):
     return Plan(
         system="", template=parse_template(prompt), max_output_tokens=200, output_ceiling_tokens=400, fixed_tokens=100,
-        fixed_bytes=100, chunk_tokens=1000, overlap_tokens=overlap, request_hash=b"", doc_hash=b"",
+        fixed_bytes=100, chunk_tokens=1000, overlap_tokens=overlap, request_hash=b"", outcome_salt=b"",
     )  # fmt: skip
 
 
@@ -173,7 +173,7 @@ def test_no_estimate_is_above_the_cheap_bound(sizes, bytes_per_token, copies, an
         rows=len(sizes), bad_rows=0, done_rows=0, duplicate_rows=0, requests=requests,
         input_tokens=requests * 100 + copies * sum(tokens), document_tokens=sum(tokens), fixed_tokens_per_request=100,
     )  # fmt: skip
-    terms = Terms(size=Size(1, answers, 2 * answers), max_output_tokens=200, limits=Limits(), rate=rate)
+    terms = Terms(size=AnswerSize(1, answers, 2 * answers), max_output_tokens=200, limits=Limits(), rate=rate)
     assert estimate(counts, terms, None).cost_usd[2] <= most_usd(len(sizes), sum(sizes), plan, rate)
 
 

@@ -13,14 +13,14 @@ from pipeline.commands.estimate.estimator import Counts, History, Seen, Terms, c
 from pipeline.commands.estimate.forecast import hits_of, share_of, student_t, total_of
 from pipeline.job.settings import Limits
 from pipeline.money import Rate, Tier
-from pipeline.schema.answer_size import Size, answer_tokens
+from pipeline.schema.answer_size import AnswerSize, answer_tokens
 from pipeline.telemetry.drift import drifted
 from pipeline.types import Band, Usage
 
 RATE = Rate(Decimal(1), Decimal(1), Decimal(1), Decimal(10), source="made up")
 TIERED = replace(RATE, tiers=(Tier(Decimal(2), Decimal(2), Decimal(2), Decimal(15), from_input_tokens=2000),))
 FREE_OF_LIMITS = Limits(concurrency=10)
-SIZE = Size(10, 50, 200)
+SIZE = AnswerSize(10, 50, 200)
 COUNTS = Counts(
     rows=1000,
     bad_rows=1,
@@ -33,7 +33,7 @@ COUNTS = Counts(
 )
 NUMBERS = st.integers(0, 10**9)
 COUNTED = st.builds(Counts, *[NUMBERS] * 8, free_requests=NUMBERS, free_output_tokens=NUMBERS)
-SIZES = st.lists(st.floats(0, 1e6), min_size=3, max_size=3).map(lambda found: Size(*sorted(found)))
+SIZES = st.lists(st.floats(0, 1e6), min_size=3, max_size=3).map(lambda found: AnswerSize(*sorted(found)))
 USAGES = st.builds(Usage, *[st.integers(0, 10**6)] * 5)
 SEEN = st.builds(Seen, own_tokens=st.floats(0, 1e6), first=USAGES, again=USAGES, agains=st.integers(0, 3))
 HISTORIES = st.builds(
@@ -96,7 +96,9 @@ def test_without_history_the_shape_tells_and_with_it_history_does():
     assert guessed.output_tokens == (10_000, 51_000, 220_000)  # 1,000 answers and 0, 20 or 100 repairs
     assert known.output_tokens[1] == pytest.approx(31_500, rel=0.01)
     assert known.repairs[1] == pytest.approx(50, abs=1)
-    assert known == estimate(COUNTS, terms(size=Size(1, 2, 3)), History(seen(1000, agains=50), own=True, latency_s=2.0))
+    assert known == estimate(
+        COUNTS, terms(size=AnswerSize(1, 2, 3)), History(seen(1000, agains=50), own=True, latency_s=2.0)
+    )
     assert (guessed.output_by, known.output_by) == ("shape", "history")
     assert any("1,000 answers on record" in line for line in known.assumptions)
     assert any("shape" in line for line in guessed.assumptions)

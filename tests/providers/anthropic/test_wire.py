@@ -18,7 +18,7 @@ from pipeline.job.settings import Model
 from pipeline.providers.anthropic.models import refuses_forcing, refuses_temperature
 from pipeline.providers.anthropic.wire import AnthropicWire, tool_name
 from pipeline.providers.credentials.secret import Secret
-from pipeline.types import Answered, AnswerShape, Dimension, Purpose, Reply, Request, Stop, Turn, Usage
+from pipeline.types import Answer, AnswerShape, Dimension, HttpAnswer, Purpose, Request, Stop, Turn, Usage
 
 FOLDER = RECORDINGS / "anthropic"
 recorded = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recorded answers are not part of the repository")
@@ -71,11 +71,11 @@ class Recorded:
 
     def answered(self, pieces=None):
         if self.events is None:
-            return Answered(self.status, self.headers, self.body)
+            return HttpAnswer(self.status, self.headers, self.body)
         assembler = wire().stream()
         for piece in pieces or [self.events]:
             assembler.feed(piece)
-        return Answered(self.status, self.headers, assembler.finish(self.status, self.headers))
+        return HttpAnswer(self.status, self.headers, assembler.finish(self.status, self.headers))
 
 
 def load(name):
@@ -180,7 +180,7 @@ def test_a_recorded_answer_is_what_the_table_says(name):
         assert got.usage == (None if expected.usage is None else Usage(*expected.usage))
         assert (got.finish_reason, got.model_version) == (expected.finish, expected.version)
         return
-    assert isinstance(got, Reply)
+    assert isinstance(got, Answer)
     assert (got.stop, got.finish_reason, got.usage) == (expected.stop, expected.finish, Usage(*expected.usage))
     assert got.model_version == expected.version
     assert got.text.startswith(expected.text)
@@ -254,7 +254,7 @@ def streamed(*events, pieces=1):
     data, assembler = sse(*events), wire().stream()
     for start in range(0, len(data), -(-len(data) // pieces)):
         assembler.feed(data[start : start + -(-len(data) // pieces)])
-    return Answered(200, {}, assembler.finish(200, {}))
+    return HttpAnswer(200, {}, assembler.finish(200, {}))
 
 
 def start(**usage):
@@ -336,7 +336,7 @@ def test_a_call_that_was_cut_off_keeps_what_came():
 def message(content, stop_reason="end_turn", status=200, headers=None, **more):
     usage = {"input_tokens": 5, "output_tokens": 2}
     body = {"type": "message", "model": "m", "content": content, "stop_reason": stop_reason, "usage": usage, **more}
-    return Answered(status, headers or {}, orjson.dumps(body))
+    return HttpAnswer(status, headers or {}, orjson.dumps(body))
 
 
 TEXT = {"type": "text", "text": '{"name":"x"}'}
@@ -353,8 +353,8 @@ def test_every_ending_has_one_meaning(word):
     got = outcome(message([TEXT], stop_reason=word))
     assert got.usage == Usage(5, 0, 0, 2, 0)
     assert got.finish_reason == (word or None)
-    assert got.stop is ENDINGS[word] if isinstance(got, Reply) else got.kind is Kind.NO_ANSWER
-    assert isinstance(got, Reply) == (ENDINGS[word] is not None)
+    assert got.stop is ENDINGS[word] if isinstance(got, Answer) else got.kind is Kind.NO_ANSWER
+    assert isinstance(got, Answer) == (ENDINGS[word] is not None)
 
 
 @pytest.mark.parametrize(
@@ -386,11 +386,11 @@ def test_what_is_nested_too_deeply_is_no_answer():
     """An input that can be read but not be written again is no answer, at once and as a stream."""
     call, deep = {"type": "tool_use", "name": "Thing", "input": 7}, b'"input":' + b"[" * 600 + b"]" * 600
     whole = message([call], "tool_use").body.replace(b'"input":7', deep)
-    assert outcome(Answered(200, {}, whole), "tool").kind is Kind.NO_ANSWER
+    assert outcome(HttpAnswer(200, {}, whole), "tool").kind is Kind.NO_ANSWER
     assembler = wire().stream()
     events = sse(start(input_tokens=1), block(0, **call), end("tool_use", output_tokens=1))
     assembler.feed(events.replace(b'"input":7', deep))
-    assert outcome(Answered(200, {}, assembler.finish(200, {}))).kind is Kind.NO_ANSWER
+    assert outcome(HttpAnswer(200, {}, assembler.finish(200, {}))).kind is Kind.NO_ANSWER
 
 
 def test_a_refusal_has_the_providers_words():
@@ -414,7 +414,7 @@ def test_usage_adds_up():
 def error(status, kind="", text="", code=None, headers=None):
     details = {"details": {"error_code": code}} if code else {}
     body = {"type": "error", "error": {**details, "type": kind, "message": text}, "request_id": "req_1"}
-    return outcome(Answered(status, headers or {}, orjson.dumps(body)))
+    return outcome(HttpAnswer(status, headers or {}, orjson.dumps(body)))
 
 
 ERRORS = {
@@ -497,7 +497,7 @@ def test_every_error_has_its_kind(name):
 )
 def test_what_is_not_from_the_provider_is_typed_too(status, body, kind, words):
     """Pages of proxies, gateways' own errors, and nothing at all."""
-    got = outcome(Answered(status, {}, body))
+    got = outcome(HttpAnswer(status, {}, body))
     assert got.kind is kind
     assert words in got.message
 
@@ -717,7 +717,7 @@ HEADERS = st.dictionaries(
 @settings(max_examples=400, deadline=None, derandomize=True)
 def test_any_answer_is_a_reply_or_a_failure(body, status, headers):
     """Whatever comes back, only Reply or CallFailed comes out, with text that can be stored and counts that add up."""
-    made, answer = wire("tool"), Answered(status, headers, body)
+    made, answer = wire("tool"), HttpAnswer(status, headers, body)
     for read in (made.reply, made.counted):
         try:
             got = read(answer)
@@ -726,7 +726,7 @@ def test_any_answer_is_a_reply_or_a_failure(body, status, headers):
         assert isinstance(got, CallFailed) or status == 200
         if isinstance(got, CallFailed):
             assert len(got.message.encode()) <= 1500
-        elif isinstance(got, Reply):
+        elif isinstance(got, Answer):
             got.text.encode()
             assert got.usage.input_tokens >= got.usage.cached_input_tokens + got.usage.cache_write_tokens >= 0
 
@@ -739,4 +739,4 @@ def test_any_stream_is_a_reply_or_a_failure(events, size):
     assembler = wire().stream()
     for at in range(0, len(data), size):
         assert assembler.feed(data[at : at + size]) in {True, False}
-    assert isinstance(outcome(Answered(200, {}, assembler.finish(200, {}))), Reply | CallFailed)
+    assert isinstance(outcome(HttpAnswer(200, {}, assembler.finish(200, {}))), Answer | CallFailed)

@@ -42,7 +42,7 @@ from pipeline.providers.bedrock.eventstream import Corrupt, Decoder, Frame
 from pipeline.providers.bedrock.models import forced_choice
 from pipeline.providers.credentials.secret import Secret
 from pipeline.sandbox.wires.bedrock.frames import event, exception, frame
-from pipeline.types import Answered, AnswerShape, Stop, Turn, Usage
+from pipeline.types import AnswerShape, HttpAnswer, Stop, Turn, Usage
 
 FOLDER = RECORDINGS / "bedrock"
 recorded = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recorded answers are not part of the repository")
@@ -112,11 +112,11 @@ class Recorded:
 
     def answered(self, pieces=None):
         if "eventstream" not in self.headers.get("content-type", ""):
-            return Answered(self.status, self.headers, self.body)
+            return HttpAnswer(self.status, self.headers, self.body)
         assembler = self.wire.stream()
         for piece in pieces or [self.body]:
             assembler.feed(piece)
-        return Answered(self.status, self.headers, assembler.finish(self.status, self.headers))
+        return HttpAnswer(self.status, self.headers, assembler.finish(self.status, self.headers))
 
 
 def load(name):
@@ -739,14 +739,14 @@ GOOD = (
 def test_any_answer_is_a_reply_or_a_failed_call(good, status, data):
     """Nothing else comes out, whatever comes in."""
     body = json.dumps(mutated(data.draw, good)).encode()
-    judged(outcome(converse("tool"), Answered(status, {}, body)), status)
+    judged(outcome(converse("tool"), HttpAnswer(status, {}, body)), status)
 
 
 @given(st.binary(max_size=300), st.integers(200, 599))
 def test_any_bytes_are_a_reply_or_a_failed_call(data, status):
     """JSON or not."""
     for wire in (converse(), invoke()):
-        judged(outcome(wire, Answered(status, {}, data)), status)
+        judged(outcome(wire, HttpAnswer(status, {}, data)), status)
 
 
 @given(st.data())

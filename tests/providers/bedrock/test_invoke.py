@@ -27,7 +27,7 @@ from msgspec.structs import replace
 from pipeline.errors import JobError, Kind
 from pipeline.providers.bedrock.invoke import FINISHES
 from pipeline.sandbox.wires.bedrock.frames import event
-from pipeline.types import Answered, Stop, Usage
+from pipeline.types import HttpAnswer, Stop, Usage
 
 LLAMA, LLAMA_4 = "us.meta.llama3-3-70b-instruct-v1:0", "us.meta.llama4-scout-17b-instruct-v1:0"
 MISTRAL, MISTRAL_CHAT = "mistral.mistral-7b-instruct-v0:2", "mistral.mistral-large-2407-v1:0"
@@ -443,7 +443,7 @@ def test_any_answer_is_a_reply_or_a_failed_call(good, status, data):
     """Nothing else comes out, whatever comes in."""
     name, told = good
     body = json.dumps(mutated(data.draw, told)).encode()
-    judged(outcome(invoke(name), Answered(status, {}, body)), status)
+    judged(outcome(invoke(name), HttpAnswer(status, {}, body)), status)
 
 
 @given(st.sampled_from(sorted(CHUNKS)), st.data())

@@ -243,13 +243,13 @@ def test_what_has_to_be_fetched_needs_the_sdk(machine, monkeypatch):
 )
 def test_what_can_be_fetched_is_left_for_the_first_call(machine, environ):
     """Web identity, a container's role and a machine's: no connection is opened before a secret is asked for."""
-    assert isinstance(found(machine, **environ), aws.Chain)
+    assert isinstance(found(machine, **environ), aws.AwsChain)
 
 
 def test_a_machine_of_awss_is_known_by_what_it_says_of_itself(machine):
     """Its role may give credentials, unless the metadata service is switched off."""
     (machine / "sys_vendor").write_text("Amazon EC2\n")
-    assert isinstance(found(machine), aws.Chain)
+    assert isinstance(found(machine), aws.AwsChain)
     with pytest.raises(JobError, match="no AWS credentials"):
         found(machine, AWS_EC2_METADATA_DISABLED="true")
 

@@ -18,7 +18,7 @@ from pipeline.providers import wire_for
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.gemini.answers import NUMBERS, STOPS
 from pipeline.providers.gemini.wire import GeminiWire, VertexWire
-from pipeline.types import Answered, AnswerShape, Dimension, Purpose, Reply, Request, Stop, Turn
+from pipeline.types import Answer, AnswerShape, Dimension, HttpAnswer, Purpose, Request, Stop, Turn
 
 FOLDER = RECORDINGS / "gemini"
 recorded = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recorded answers are not part of the repository")
@@ -45,7 +45,7 @@ def wire_of(mode="json_schema", **changes):
 
 
 def answered(body, status=200, headers=()):
-    return Answered(status, dict(headers), body if isinstance(body, bytes) else orjson.dumps(body))
+    return HttpAnswer(status, dict(headers), body if isinstance(body, bytes) else orjson.dumps(body))
 
 
 def outcome(answer, wire=None):
@@ -129,7 +129,7 @@ def put_together(pieces, wire=None):
 def test_a_recorded_answer_means_what_it_should(name):
     """Outcome, finish word, usage, hint, version and text of each recorded answer, whole or streamed in one piece."""
     status, headers, body, stream = recording(name)
-    found = outcome(Answered(status, headers, put_together([body]) if stream else body))
+    found = outcome(HttpAnswer(status, headers, put_together([body]) if stream else body))
     *expected, start = RECORDED[name]
     assert list(found[:5]) == expected
     assert found[5].startswith(start) if start else found[5] == ""
@@ -159,7 +159,7 @@ def test_a_limit_that_a_429_names_is_seen():
     """The quota of a 429 tells the dimension and its limit per minute, and that nothing of it is left."""
     status, headers, body, _ = recording("log-429-free-tier-input-tokens.json")
     with pytest.raises(CallFailed) as failed:
-        wire_of().reply(Answered(status, headers, body))
+        wire_of().reply(HttpAnswer(status, headers, body))
     assert [(one.dimension, one.limit, one.remaining) for one in failed.value.limits] == [
         (Dimension.INPUT_TOKENS, 250_000, 0)
     ]
@@ -665,7 +665,7 @@ def test_a_spoiled_answer_is_a_reply_or_a_failure(data, good, status):
     body = json.dumps(changed(good, path, data.draw(ANY_JSON))).encode()
     for answer in (answered(body, status), answered(put_together([b"data: ", body, b"\n\n"]), status)):
         for read in (wire_of().reply, wire_of().counted):
-            assert isinstance(tried(read, answer), Reply | int | CallFailed)
+            assert isinstance(tried(read, answer), Answer | int | CallFailed)
 
 
 @given(st.binary(max_size=200), st.integers(100, 599))

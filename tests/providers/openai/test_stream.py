@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from openai_family import GOOD, body_of, error, made, model_of, outcome, replied
 
 from pipeline.errors import CallFailed, Kind
-from pipeline.types import Answered, Reply, Stop, Usage
+from pipeline.types import Answer, HttpAnswer, Stop, Usage
 
 WIRE = made(model_of())
 STREAMING = made(model_of(stream=True))
@@ -197,7 +197,7 @@ def test_any_body_is_a_reply_or_a_failure(data, status):
     events.feed(b"data: " + data + b"\n\n")
     events.feed(data)
     for body in (data, events.finish(status, headers)):
-        found = outcome(lambda body=body: WIRE.reply(Answered(status, headers, body)))
-        assert isinstance(found, Reply | CallFailed)
+        found = outcome(lambda body=body: WIRE.reply(HttpAnswer(status, headers, body)))
+        assert isinstance(found, Answer | CallFailed)
         if isinstance(found, CallFailed):
             assert 0 < len(found.message) <= 500

@@ -26,7 +26,7 @@ from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.openai.wire import OpenAIWire
 from pipeline.sandbox.faults import Fault
 from pipeline.sandbox.wires.openai.wire import OpenAI
-from pipeline.types import Reply, Stop, Usage
+from pipeline.types import Answer, Stop, Usage
 
 WIRE = made(model_of())
 STREAMING = made(model_of(stream=True))
@@ -265,7 +265,7 @@ def test_recorded_streams_cut_anywhere(name):
 
 
 def told(found):
-    return found if isinstance(found, Reply) else (found.kind, found.message, found.retry_after_s, found.usage)
+    return found if isinstance(found, Answer) else (found.kind, found.message, found.retry_after_s, found.usage)
 
 
 # ── rounds ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -28,7 +28,7 @@ from pipeline.sandbox.wires.bedrock import schemas as bedrock_schemas
 from pipeline.sandbox.wires.gemini import schemas as gemini_schemas
 from pipeline.sandbox.wires.openai import strict_schemas
 from pipeline.schema.dialects import table as known
-from pipeline.schema.dialects.matching import fits
+from pipeline.schema.dialects.fit import fits
 from pipeline.schema.dialects.rewrite import restored, rewrite
 from pipeline.schema.dialects.size import size_of
 from pipeline.schema.dialects.table import (

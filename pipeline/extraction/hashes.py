@@ -37,7 +37,7 @@ def request_hash(job: Job, shape: AnswerShape) -> bytes:
     )
 
 
-def doc_hash(request: bytes, job: Job, schema_source_hash: str) -> bytes:
+def outcome_salt(request: bytes, job: Job, schema_source_hash: str) -> bytes:
     """Everything that makes an outcome of answers: a change here is worked out again from answers already paid for.
 
     Not the output cap: an answer that came to its end under a lower one is as good, so that raising it leaves the rows
@@ -55,9 +55,9 @@ def doc_hash(request: bytes, job: Job, schema_source_hash: str) -> bytes:
     )
 
 
-def doc_key(plan: Plan, row: Row) -> bytes:
+def content_key(plan: Plan, row: Row) -> bytes:
     """The content of a row under this job: equal rows have equal keys, wherever they stand."""
-    digest = blake2b(row.text.encode("utf-8", "surrogatepass"), digest_size=16, key=plan.doc_hash)
+    digest = blake2b(row.text.encode("utf-8", "surrogatepass"), digest_size=16, key=plan.outcome_salt)
     others = plan.template.other_columns
     for name in others:
         value = as_text(row.values.get(name)).encode("utf-8", "surrogatepass")

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct, field
 
-from pipeline.admission.charging import INDEX
+from pipeline.admission.charges import INDEX
 from pipeline.admission.dimensions.dimension import DimensionState
 from pipeline.admission.dimensions.mirrors import MINUTE_S
-from pipeline.admission.dimensions.totals import Held, Totals
+from pipeline.admission.dimensions.totals import AdmittedTotals, Held
 from pipeline.admission.learning.learner import Learner, Mode, Refusal
 from pipeline.admission.learning.memory import Memory
 from pipeline.admission.learning.minute_count import Count
@@ -35,12 +35,12 @@ class News(Struct, frozen=True):
     dimension: Dimension | None = None
 
 
-class Silence(Struct):
+class LimitInference(Struct):
     """`dimensions` are shared with who admits; `add` makes one."""
 
     profile: Profile
     dimensions: dict[Dimension, DimensionState]
-    totals: Totals
+    totals: AdmittedTotals
     add: Callable[[Dimension], DimensionState]
     learner: Learner = field(default_factory=Learner)
     _recent: tuple[bool, ...] = ()  # the last outcomes: refused or not

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scripted_server import Scripted
 from virtual_time import run as in_virtual_time
 
-from pipeline.engine.hedging import ENOUGH, FACTOR, KEPT, LEAST_S, SUPERSEDED, Latencies, first_answer
+from pipeline.engine.hedge import ENOUGH, FACTOR, KEPT, LEAST_S, SUPERSEDED, Latencies, first_answer
 
 SECONDS = st.lists(st.floats(0, 1000), min_size=ENOUGH, max_size=60)
 
