@@ -14,8 +14,8 @@ from pipeline.admission.gate import TenantOverBudget
 from pipeline.admission.stop import Stopped
 from pipeline.engine.ask import Abandoned, Delivered, RowFailed, RowLife, TooLong
 from pipeline.engine.call import Caller
-from pipeline.ledger.records import Answer
-from pipeline.types import AnswerFrom, ErrorCode, ParkReason, Purpose, Reply, Request, Stop, Turn, Usage
+from pipeline.ledger.records import StoredAnswer
+from pipeline.types import Answer, AnswerFrom, ErrorCode, ParkReason, Purpose, Request, Stop, Turn, Usage
 
 THIS_RUN, THIS_SESSION, DURABLE_S = 4, 9, 5.0
 
@@ -36,7 +36,7 @@ def request_of(key):
 
 
 def reply(text):
-    return Reply(text, Stop.DONE, "stop", Usage())
+    return Answer(text, Stop.DONE, "stop", Usage())
 
 
 class Books:
@@ -75,7 +75,7 @@ class OneWay:
         came, durable = reply(f"answer {nth}"), loop.create_future()
 
         def written():
-            self._books.answers[request.key] = Answer(came, THIS_RUN, THIS_SESSION)
+            self._books.answers[request.key] = StoredAnswer(came, THIS_RUN, THIS_SESSION)
             durable.set_result(None)
 
         loop.call_later(DURABLE_S, written)
@@ -110,7 +110,7 @@ class Bed:
 
 
 def kept(run):
-    return {request_of("a").key: Answer(reply("on record"), run, 1)}
+    return {request_of("a").key: StoredAnswer(reply("on record"), run, 1)}
 
 
 CALL, TWIN, OLD = AnswerFrom.CALL, AnswerFrom.DUPLICATE, AnswerFrom.LEDGER

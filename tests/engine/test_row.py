@@ -14,14 +14,14 @@ from virtual_time import run as in_virtual_time
 from pipeline.admission.gate import TenantOverBudget
 from pipeline.admission.stop import Stopped
 from pipeline.engine.ask import Abandoned, RowFailed, TooLong
-from pipeline.engine.feed import Work
+from pipeline.engine.feed import RowTask
 from pipeline.engine.row import Extraction
 from pipeline.extraction.prepare import prepare
 from pipeline.extraction.requests import NORMALISE, SUMMARY_HEAD
 from pipeline.job.file import resolve
-from pipeline.ledger.records import Answer
+from pipeline.ledger.records import StoredAnswer
 from pipeline.schema.arrow import RecordColumn
-from pipeline.types import AnswerFrom, Chunk, ErrorCode, Outcome, ParkReason, Purpose, Reply, Row, Status, Stop, Usage
+from pipeline.types import Answer, AnswerFrom, Chunk, ErrorCode, Outcome, ParkReason, Purpose, Row, Status, Stop, Usage
 
 DOC = b"d" * 16
 THIS_SESSION, STALE = 5, 3  # a retry that replaces what was bad in session 3 or before
@@ -74,7 +74,7 @@ def prepared_as(tmp_path_factory):
 
 
 def reply(text, stop=Stop.DONE, finish="stop"):
-    return Reply(text, stop, finish, Usage(10, 0, 0, 5), "m-1")
+    return Answer(text, stop, finish, Usage(10, 0, 0, 5), "m-1")
 
 
 def ok(**fields):
@@ -113,7 +113,7 @@ class Queued:
 class Kept:
     """One on record: of this run or an earlier one. `anew` answers where it is not good enough."""
 
-    what: Reply
+    what: Answer
     session: int
     source: AnswerFrom = AnswerFrom.LEDGER
     anew: object = None
@@ -151,7 +151,7 @@ class Script:
         self.lives.append(life)
         found = self._answers.pop(name)
         if isinstance(found, Kept):
-            if reusable(Answer(found.what, 1, found.session)):
+            if reusable(StoredAnswer(found.what, 1, found.session)):
                 life.sources.add(found.source)
                 return found.what
             found = found.anew
@@ -197,7 +197,7 @@ def work_of(texts, stale_session=0):
     for number, text in enumerate(texts):
         chunks.append(Chunk(number, start, start + len(text), text, 5))
         start += len(text)
-    return Work(Row(0, "r0", "".join(texts), None, {}), DOC, chunks, stale_session)
+    return RowTask(Row(0, "r0", "".join(texts), None, {}), DOC, chunks, stale_session)
 
 
 def carried(prepared, script, texts, stale_session=0):
@@ -557,7 +557,7 @@ def test_each_answer_is_followed_by_the_one_right_question_until_the_row_ends(ca
     """What is asked, in which order, of which chunk, under which cap; and all that the outcome says of it."""
     outcome, ask = carried(prepared_as(case.schema, case.job), case.script, case.texts)
     assert ask.asked == list(case.script)
-    last = [found for found in map(bare, case.script.values()) if isinstance(found, Reply)]
+    last = [found for found in map(bare, case.script.values()) if isinstance(found, Answer)]
     expected = {
         "status": Status.OK,
         "records": [],

@@ -19,14 +19,14 @@ from pipeline.admission.needs import Needs
 from pipeline.admission.queue import Admission
 from pipeline.admission.stop import Stopped
 from pipeline.engine.ask import Abandoned, RowFailed, RowLife, TooLong
-from pipeline.engine.hedging import ENOUGH, SUPERSEDED
+from pipeline.engine.hedge import ENOUGH, SUPERSEDED
 from pipeline.engine.lanes.live import Carrier, LiveLane
 from pipeline.errors import FATE_UNKNOWN, CallFailed, Kind
 from pipeline.extraction.policy import BASE_S
 from pipeline.job.settings import Limits
 from pipeline.money import Rate, to_units
 from pipeline.telemetry.tally import Tally
-from pipeline.types import Answered, AttemptCode, ErrorCode, ParkReason, Purpose, Reply, Request, Stop, Turn, Usage
+from pipeline.types import Answer, AttemptCode, ErrorCode, HttpAnswer, ParkReason, Purpose, Request, Stop, Turn, Usage
 
 RATE = Rate(
     input=Decimal("0.15"), cached_input=Decimal("0.075"), cache_write=Decimal("0.15"), output=Decimal("0.60"), source=""
@@ -62,7 +62,7 @@ class After:
 
 
 def ok(usage=USED, stop=Stop.DONE):
-    return Reply("{}", stop, str(stop), usage, "m-1")
+    return Answer("{}", stop, str(stop), usage, "m-1")
 
 
 def failed(kind, **more):
@@ -159,7 +159,7 @@ class Bed:
         await asyncio.sleep(seconds)
         if isinstance(what, CallFailed) and what.kind in FATE_UNKNOWN:
             raise what
-        answered = Answered(what.status if isinstance(what, CallFailed) else 200, {}, b"", 7)
+        answered = HttpAnswer(what.status if isinstance(what, CallFailed) else 200, {}, b"", 7)
         self._answered[id(answered)] = (answered, what)
         return answered
 
@@ -248,11 +248,11 @@ PAID = (None, COST, 0)
 ONCE, TWICE = {"max_attempts": 1}, {"max_attempts": 2}
 TIMEOUT, CUT = failed(Kind.TIMEOUT), failed(Kind.CONNECTION)
 CASES = [
-    Case("ok", (ok(),), Reply, (PAID,)),
-    Case("truncated", (ok(stop=Stop.TRUNCATED),), Reply, ((AttemptCode.TRUNCATED, COST, 0),)),
-    Case("refused", (ok(stop=Stop.REFUSED),), Reply, ((AttemptCode.REFUSED, COST, 0),)),
-    Case("blocked-answer", (ok(stop=Stop.BLOCKED),), Reply, ((AttemptCode.BLOCKED, COST, 0),)),
-    Case("overloaded-then-ok", (BUSY, BUSY, ok()), Reply, (FREE, FREE, PAID)),
+    Case("ok", (ok(),), Answer, (PAID,)),
+    Case("truncated", (ok(stop=Stop.TRUNCATED),), Answer, ((AttemptCode.TRUNCATED, COST, 0),)),
+    Case("refused", (ok(stop=Stop.REFUSED),), Answer, ((AttemptCode.REFUSED, COST, 0),)),
+    Case("blocked-answer", (ok(stop=Stop.BLOCKED),), Answer, ((AttemptCode.BLOCKED, COST, 0),)),
+    Case("overloaded-then-ok", (BUSY, BUSY, ok()), Answer, (FREE, FREE, PAID)),
     Case("attempts-used-up", (BUSY, BUSY), ErrorCode.PROVIDER_ERROR, (FREE, FREE), TWICE),
     Case("one-attempt", (BUSY,), ErrorCode.PROVIDER_ERROR, (FREE,), ONCE),
     Case("six-attempts", (BUSY,) * 6, ErrorCode.PROVIDER_ERROR, (FREE,) * 6),
@@ -265,7 +265,7 @@ CASES = [
         ONCE,
     ),
     Case("timeout", (TIMEOUT, TIMEOUT), ErrorCode.TIMEOUT, (LOST, LOST), TWICE),
-    Case("timeout-then-ok", (TIMEOUT, ok()), Reply, (LOST, PAID)),
+    Case("timeout-then-ok", (TIMEOUT, ok()), Answer, (LOST, PAID)),
     Case("cut-off", (CUT,), ErrorCode.TIMEOUT, (LOST,), ONCE),
     Case(
         "cut-off-with-its-usage",
@@ -277,10 +277,10 @@ CASES = [
     Case(
         "never-sent",
         (failed(Kind.CONNECTION, sent=False), ok()),
-        Reply,
+        Answer,
         ((AttemptCode.TIMEOUT, 0, 0), PAID),
     ),
-    Case("throttled-then-ok", (throttled(), throttled(0.5), throttled(), ok()), Reply, (LIMITED,) * 3 + (PAID,), ONCE),
+    Case("throttled-then-ok", (throttled(), throttled(0.5), throttled(), ok()), Answer, (LIMITED,) * 3 + (PAID,), ONCE),
     Case(
         "throttled-between-attempts",
         (throttled(1), BUSY, throttled(1), BUSY),
@@ -325,7 +325,7 @@ def test_each_call_is_booked_once_to_the_unit_and_ends_as_its_kind_says(case, he
     assert [booked[0] for booked in bed.booked()] == list(range(1, len(case.booked) + 1))
     assert len(bed.left_s) == len(case.booked)
     answers = [call for call in bed.calls() if call.model_version is not None]
-    assert len(answers) == len(bed.ledger.answers) == isinstance(found, Reply)
+    assert len(answers) == len(bed.ledger.answers) == isinstance(found, Answer)
     assert bed.admission.stopped == (case.ends if isinstance(case.ends, ParkReason) else None)
 
 
@@ -460,8 +460,8 @@ def test_a_retry_waits_in_line_no_longer_than_it_may():
         assert (first.code, first_s) == (ErrorCode.RATE_LIMITED, pytest.approx(1 + NAMED_S + 10))
         assert "within limits.max_wait_s = 10" in str(first)
         assert second.code is ErrorCode.RATE_LIMITED
-        assert isinstance(third, Reply)
-        assert isinstance(fourth, Reply)  # it has met no 429 itself: the run's own waiting ends no row
+        assert isinstance(third, Answer)
+        assert isinstance(fourth, Answer)  # it has met no 429 itself: the run's own waiting ends no row
         assert fourth_s > 60
         assert len(bed.left_s) == 1
 
@@ -477,8 +477,8 @@ def test_a_turn_that_comes_as_time_runs_out_is_used_or_given_back(most_s):
         random.seed(1)
         found, other = await asyncio.gather(bed.answer(), bed.answer(1))
         bed.check()
-        assert isinstance(found, Reply) or found.code is ErrorCode.RATE_LIMITED
-        assert isinstance(other, Reply)
+        assert isinstance(found, Answer) or found.code is ErrorCode.RATE_LIMITED
+        assert isinstance(other, Answer)
 
     in_virtual_time(scenario())
 
@@ -487,7 +487,7 @@ def test_without_a_limit_a_rate_limit_is_waited_out():
     """limits.max_wait_s = 0: an hour of it, and then the answer."""
     random.seed(1)
     found, bed = answered((throttled(1800),) * 3)
-    assert isinstance(found, Reply)
+    assert isinstance(found, Answer)
     assert bed.left_s[-1] - bed.left_s[0] >= 3 * 1800
 
 
@@ -515,7 +515,7 @@ def test_what_no_row_can_mend_stops_all_who_wait_and_lets_those_in_flight_end(ki
         stopped = {number for number, end in enumerate(found) if isinstance(end, Stopped)}
         assert stopped >= {0, 2, 5, 6, 7, 8}
         assert {found[number].reason for number in stopped} == {reason}
-        assert [type(found[number]) for number in (1, 3)] == [Reply, Reply]
+        assert [type(found[number]) for number in (1, 3)] == [Answer, Answer]
         assert [row for row, _ in bed.left][:4] == [0, 1, 2, 3]
         assert "no (HTTP 403)" in bed.admission.stop_message
 
@@ -639,7 +639,7 @@ def worst_of(bed):
 def test_a_second_call_that_answers_first_leaves_the_first_booked_as_hedged():
     """All that the first may cost is at risk: it was sent, and nobody waits to hear what becomes of it."""
     found, bed, seconds = hedged((NEVER, ok()))
-    assert isinstance(found, Reply)
+    assert isinstance(found, Answer)
     assert seconds < 4
     assert sorted(bed.booked()) == [(1, AttemptCode.HEDGED, None, worst_of(bed)[1]), (2, *PAID)]
     assert worst_of(bed)[1] > 0
@@ -650,7 +650,7 @@ def test_a_second_call_that_answers_first_leaves_the_first_booked_as_hedged():
 def test_a_first_call_that_answers_after_all_leaves_the_second_booked_as_hedged():
     """Whoever is overtaken: one answer, one price, one worst case at risk."""
     found, bed, _ = hedged((After(2.5, ok()), NEVER))
-    assert isinstance(found, Reply)
+    assert isinstance(found, Answer)
     assert sorted(bed.booked()) == [(1, *PAID), (2, AttemptCode.HEDGED, None, worst_of(bed)[2])]
 
 
@@ -668,7 +668,7 @@ def test_a_first_call_that_answers_after_all_leaves_the_second_booked_as_hedged(
 def test_a_failure_of_one_of_two_calls_is_waited_over(script, booked):
     """Only when both have failed is there anything to decide, and nobody was overtaken by a failure."""
     found, bed, _ = hedged(script)
-    assert isinstance(found, Reply)
+    assert isinstance(found, Answer)
     assert bed.booked() == booked
 
 
@@ -682,14 +682,14 @@ def test_two_calls_that_fail_are_one_attempt_and_the_first_failure_is_its():
 def test_a_hedge_that_waits_for_a_slot_when_the_answer_comes_has_cost_nothing():
     """It was neither named nor sent; its place in line is given up."""
     found, bed, _ = hedged((After(10, ok()),), concurrency=1)
-    assert isinstance(found, Reply)
+    assert isinstance(found, Answer)
     assert bed.booked() == [(1, *PAID)]
 
 
 def test_a_hedge_that_is_being_named_when_the_answer_comes_has_not_left():
     """It is not booked as hedged, and nothing of it stays reserved."""
     found, bed, _ = hedged((After(1.745, ok()),))
-    assert isinstance(found, Reply)
+    assert isinstance(found, Answer)
     assert bed.booked() == [(1, *PAID)]
     assert len(bed.ledger.kept_back) == 1
 
@@ -697,7 +697,7 @@ def test_a_hedge_that_is_being_named_when_the_answer_comes_has_not_left():
 def test_two_answers_at_the_same_moment_are_both_paid_for():
     """Nobody is called off, and one of them is the row's."""
     found, bed, _ = hedged((After(3, ok()), After(1.5, ok())), named_s=0)
-    assert isinstance(found, Reply)
+    assert isinstance(found, Answer)
     assert bed.booked() == [(1, *PAID), (2, *PAID)]
 
 
@@ -722,7 +722,7 @@ def test_a_second_call_is_not_sent(why):
         await asyncio.sleep(1)
         if why == "stopped":
             bed.admission.stop(ParkReason.INTERRUPTED, "a signal")
-        assert isinstance(await rows[0], Reply)
+        assert isinstance(await rows[0], Answer)
         assert len(bed.left_s) == 1
         await asyncio.gather(*rows)
         bed.check()
