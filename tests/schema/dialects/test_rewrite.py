@@ -9,7 +9,8 @@ import pytest
 from dialect_answers import Answerer
 from dialect_models import Left, Node, Point, models
 from dialect_rules import circles, nodes, refused
-from hypothesis import HealthCheck, assume, given, settings
+from examples import examples
+from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import (
@@ -54,7 +55,7 @@ JUDGES = {  # the sandbox's own reading of what each provider takes
     GEMINI_TOOL.name: [gemini_schemas.problem],
 }
 ENFORCED = [one for one in DIALECTS if one.enforced]
-MADE = settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+MADE = examples(50, suppress_health_check=list(HealthCheck))
 all_dialects = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda one: one.name)
 enforced = pytest.mark.parametrize("dialect", ENFORCED, ids=lambda one: one.name)
 
@@ -139,7 +140,6 @@ class Odd(BaseModel):
 BACKS = [asked_of(model, one).back for model in (Odd, Node, RootModel[dict[str, Any]]) for one in DIFFERENT]
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
 @given(data=ANY_JSON)
 def test_turning_back_is_total(data):
     """Whatever a model answers, turning it back does not fail; the user's model then judges."""
