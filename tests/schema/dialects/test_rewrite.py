@@ -80,14 +80,15 @@ def round_trip(model, record, dialect, **dump):
 def test_every_model_goes_there_and_back(spec, data):
     """An answer in the form that was asked for comes back as the record that it says, in every dialect.
 
-    Also when the record leaves its defaults unsaid; and every schema is one that the provider takes.
+    Also when the record leaves its defaults unsaid; and every schema is one that the provider takes. A third of the
+    dialects for each model.
     """
     model = spec.annotation
     try:
         record = model.model_validate(data.draw(spec.values))
     except ValidationError:
         assume(False)
-    for dialect in DIFFERENT:
+    for dialect in DIFFERENT[data.draw(st.integers(0, 2)) :: 3]:
         asked = asked_of(model, dialect)
         assert refused(asked.schema, dialect) == []
         assert dialect.recursion or not circles(asked.schema)
