@@ -1,18 +1,11 @@
 """Shared fixtures: a job in a temporary folder, a server that answers it, and no way out to the internet."""
 
-import os
 import socket
 
+import examples  # noqa: F401 (loads the profile)
 import pytest
-from hypothesis import settings
 from job_folder import JobFolder
 from scripted_server import serving
-
-# A slow machine is no failure, and what landed yesterday does not fail today by another draw. To look for more:
-#   HYPOTHESIS_PROFILE=explore make test
-settings.register_profile("steady", deadline=None, derandomize=True)
-settings.register_profile("explore", deadline=None)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
 @pytest.fixture(autouse=True)

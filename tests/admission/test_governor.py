@@ -4,7 +4,8 @@ import math
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.admission.brakes import ThrottleGate
@@ -96,7 +97,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(steps=STEPS, rpm=st.integers(2, 60), itpm=st.integers(200, 2000), headers=st.booleans())
 def test_no_sixty_seconds_ever_admit_more_than_a_given_limit(steps, rpm, itpm, headers):
     """Requests and charged input tokens, whatever is settled when, and whatever generous headers say."""
@@ -124,7 +125,7 @@ def test_no_sixty_seconds_ever_admit_more_than_a_given_limit(steps, rpm, itpm, h
     assert most_in_a_minute(tokens) <= itpm
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(rpm=st.integers(1, 6000), count=st.integers(2, 400))
 def test_a_silent_limit_is_used_evenly_at_first_and_then_faster_by_steps(rpm, count):
     """The provider may keep its limit by the second: no second is faster than the steps that nobody objected to."""
@@ -138,7 +139,7 @@ def test_a_silent_limit_is_used_evenly_at_first_and_then_faster_by_steps(rpm, co
         assert within <= rpm / 60 * gamma * 1.25 + 2
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     limit=st.floats(1.0, 1e7), sizes=st.lists(st.floats(0.0, 2e7), min_size=1, max_size=20), remaining=st.floats(0, 1e7)
 )
@@ -206,7 +207,7 @@ def test_headers_make_a_lane_and_the_lower_limit_counts():
     )
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     delays=st.lists(st.tuples(st.floats(0, 2), st.floats(0.0, 20.0)), min_size=5, max_size=60),
     limit=st.integers(60, 6000),
@@ -278,7 +279,6 @@ def test_a_small_burst_is_respected_once_it_was_seen():
 BAD = st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=True))
 
 
-@settings(max_examples=200, deadline=None)
 @given(samples=st.lists(st.tuples(st.sampled_from(list(Dimension)), BAD, BAD, HINTS, st.floats(0, 5)), max_size=20))
 def test_no_header_and_no_hint_breaks_anything(samples):
     """NaN, infinity, negative and absurd numbers: waits stay numbers, and nothing is raised."""
@@ -302,7 +302,6 @@ def test_no_header_and_no_hint_breaks_anything(samples):
 # ── throttling ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@settings(max_examples=100, deadline=None)
 @given(hints=st.lists(st.tuples(HINTS, st.floats(0, 20), st.floats(0, 1, exclude_max=True)), min_size=1, max_size=30))
 def test_the_gate_holds_everybody_and_is_never_shortened(hints):
     """Nothing goes before the latest hint has passed, whoever got it and whatever the others were told."""
@@ -467,7 +466,6 @@ MONEY = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(steps=MONEY, cap=st.decimals("0", "20", places=2), spent=st.decimals("0", "5", places=2))
 def test_max_usd_is_never_exceeded_by_what_is_admitted(steps, cap, spent):
     """Spent, reserved and at risk together, at every moment; a settlement over its reservation is a debt."""
@@ -533,7 +531,6 @@ TENANTS = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(steps=TENANTS, spent=st.decimals("0", "4", places=2))
 def test_no_tenant_spends_more_than_its_day_and_none_pays_for_another(steps, spent):
     """Spent, reserved and at risk of each, at every moment; a tenant without calls in flight never has to wait."""

@@ -9,7 +9,8 @@ from decimal import Decimal
 
 import pytest
 import virtual_time
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.admission.first_calls import WRITES_CACHE, FirstCalls
@@ -181,7 +182,7 @@ LIVES = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(lives=LIVES, concurrency=st.integers(1, 4), stop_s=st.one_of(st.none(), st.floats(0, 6)))
 def test_no_slot_leaks_whenever_somebody_is_cancelled(lives, concurrency, stop_s):
     """Every ticket is settled exactly once, the line is empty at the end, and the slots all work."""
@@ -428,7 +429,7 @@ def test_while_only_time_can_tell_nobody_asks():
     virtual_time.run(main())
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(lives=LIVES, stop_s=st.one_of(st.none(), st.floats(0, 6)))
 def test_nobody_who_stands_aside_is_forgotten(lives, stop_s):
     """Whatever is cancelled when: all end, and nothing is held at the end."""

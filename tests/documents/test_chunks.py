@@ -3,7 +3,8 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given, settings
+from examples import examples
+from hypothesis import example, given
 from hypothesis import strategies as st
 from places import REPO
 
@@ -46,7 +47,7 @@ def cuts(text, max_tokens, counter=O200K):
     return [piece.text for piece in chunk(text, counter, max_tokens)]
 
 
-@settings(max_examples=1200, deadline=None)
+@examples(150)
 @given(TEXTS, LIMITS, COUNTERS)
 @example("\ud83d\ude00" * 9, (2, 0), O200K)
 @example("\r\n" * 9, (1, 0), CLAUDE)
@@ -70,7 +71,7 @@ def test_chunks_fit_and_cover_the_text(text, limits, counter):
     assert covered == len(text)
 
 
-@settings(max_examples=1200, deadline=None)
+@examples(150)
 @given(TEXTS.map(repaired), st.sampled_from([O200K, CL100K]), st.data())
 def test_counts_add_up_at_safe_places(text, counter, data):
     """Between any start and end, the counts on both sides of a safe place add up, so they may be subtracted."""

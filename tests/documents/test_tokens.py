@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import tiktoken
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tiktoken_ext import openai_public
 
@@ -75,7 +75,6 @@ def test_ids_are_tiktokens(pair):
     """The same ids as tiktoken's own encoding for any text."""
     ours, own = pair
 
-    @settings(max_examples=300, deadline=None)
     @given(TEXTS)
     def check(text):
         assert [token for ids in ours.ids(text) for token in ids] == own.encode_ordinary(text)
@@ -135,7 +134,6 @@ def test_damaged_data_is_refused(monkeypatch):
         vocabulary.__wrapped__("o200k_base")
 
 
-@settings(max_examples=200, deadline=None)
 @given(TEXTS, st.sampled_from([O200K, CL100K, CLAUDE]))
 @example("", CLAUDE)
 @example("a", CLAUDE)
@@ -147,7 +145,6 @@ def test_ends_agree_with_the_count(text, counter):
     assert not text or ends[-1] == size
 
 
-@settings(max_examples=100, deadline=None)
 @given(TEXTS)
 def test_ends_are_where_tokens_end(text):
     """The bytes between two ends are the token's bytes."""
@@ -157,7 +154,6 @@ def test_ends_are_where_tokens_end(text):
     assert found == [vocabulary("o200k_base").encoding.decode_single_token_bytes(token) for token in ids]
 
 
-@settings(max_examples=100, deadline=None)
 @given(TEXTS)
 def test_an_estimate_is_never_below_what_it_scales(text):
     """A factor only ever adds tokens, up to one for each byte."""

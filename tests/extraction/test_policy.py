@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import CallFailed, Kind
@@ -50,7 +50,6 @@ def test_every_kind_of_failure_is_in_the_table():
             assert decide(failed(kind), attempt, POLICY, 0.5).action in Action
 
 
-@settings(max_examples=200, deadline=None)
 @given(attempt=st.integers(1, 10_000), jitter=JITTER)
 def test_back_off_has_full_jitter_under_a_cap(attempt, jitter):
     """From 0 to 0.5, 1, 2, 4, 8, 16, 30, 30 … s; no overflow at attempt 10,000."""
@@ -59,7 +58,6 @@ def test_back_off_has_full_jitter_under_a_cap(attempt, jitter):
     assert backoff_s(attempt, 0.0) == 0.0
 
 
-@settings(max_examples=200, deadline=None)
 @given(attempt=st.integers(1, 5), jitter=JITTER, hint=st.floats(allow_nan=True, allow_infinity=True))
 def test_a_hint_is_the_least_wait_and_no_number_breaks_it(attempt, jitter, hint):
     """Never shortened, up to 30 years; NaN and negative count as none."""

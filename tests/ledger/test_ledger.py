@@ -15,7 +15,8 @@ import zlib
 from contextlib import closing
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from ledger_writes import HASHES, call, outcome, send
 from places import REPO
@@ -208,7 +209,6 @@ def test_text_that_sqlite_cannot_hold_is_kept_as_near_as_can_be(tmp_path):
     use(tmp_path, script)
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     st.builds(
         Outcome,
@@ -362,7 +362,7 @@ def test_somebody_who_looks_does_not_keep_a_run_out(tmp_path):
 
 
 @given(st.lists(st.binary(min_size=16, max_size=16), max_size=50), st.binary(min_size=16, max_size=16))
-@settings(max_examples=20)  # each makes 8 MB
+@examples(20)  # each makes 8 MB
 def test_keys_that_were_added_are_never_denied(added, other):
     """And a stranger mostly is."""
     keys = Keys()

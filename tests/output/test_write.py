@@ -9,7 +9,8 @@ from typing import Literal, Optional, Union
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import example, given, settings
+from examples import examples
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import AwareDatetime, BaseModel, Field, field_serializer
 from scripted_server import Scripted
@@ -294,7 +295,7 @@ def nearly_good(draw):
     return model, records
 
 
-@settings(max_examples=1000)
+@examples(150)
 @given(nearly_good())
 @example((Part, [json.dumps({**PART, "pieces": 2**63})]))
 def test_what_a_column_cannot_hold_is_found_before_the_row_is_done(case):

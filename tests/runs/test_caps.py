@@ -10,7 +10,7 @@ sys.path.append(str(REPO / "benchmarks"))
 
 from caps import night
 
-BLOCKS = [range(start, start + 6) for start in range(0, 18, 6)]
+BLOCKS = [range(4), range(4, 8)]
 
 
 @pytest.mark.parametrize("seeds", BLOCKS, ids=str)
@@ -23,7 +23,7 @@ def test_the_bill_is_never_above_max_usd_and_nine_tenths_of_it_are_used(seeds):
         assert one.booked_usd == one.billed_usd
 
 
-@pytest.mark.parametrize("seeds", [*BLOCKS[:1], range(10, 20)], ids=str)
+@pytest.mark.parametrize("seeds", BLOCKS, ids=str)
 def test_the_bill_is_never_above_max_usd_when_every_answer_fills_its_cap(seeds):
     """Nothing is left over from output, so that it is the bound on input tokens, learned from answers, that counts."""
     for seed in seeds:

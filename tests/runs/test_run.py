@@ -1,7 +1,6 @@
 """The promises of the contract, through the command line, against a real server that counts what is sent and paid."""
 
 import json
-import signal
 import time
 from decimal import Decimal
 
@@ -276,64 +275,6 @@ def test_chunks_of_a_document_become_one_row(job, server):
     job.reconcile()
     assert [one["chunk"] for one in job.results()] == list(range(line["chunks"]))
     assert server.sent == line["chunks"], "the answers already paid for serve the new merge rule"
-
-
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_drains_and_exits_130_with_the_command_that_resumes(job, server, how):
-    """In-flight answers are kept, and the same command finishes the rest."""
-    server.script = lambda document, nth, body: Scripted(delay_s=0.2)
-    job.write(server.url, rows=rows(60), limits={"concurrency": 8})
-    process = job.start("run", job.file)
-    _until(lambda: server.sent >= 20)
-    process.send_signal(how)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 130, err
-    manifest = job.reconcile()
-    assert manifest["state"] == "interrupted"
-    assert 0 < manifest["rows"]["pending"] < 60
-    assert sum(server.paid.values()) == manifest["rows"]["ok"]
-    assert f"pipeline run {job.file}" in err
-    server.script = None
-    job.run()
-    assert job.reconcile()["rows"]["ok"] == 60
-    assert sum(server.paid.values()) == 60
-
-
-def test_after_kill_9_nothing_answered_is_paid_again(job, server):
-    """Five kills at different moments; only calls in flight at a kill may be paid twice, and they are named."""
-    server.script = lambda document, nth, body: Scripted(delay_s=0.02)
-    job.write(server.url, rows=rows(300), limits={"concurrency": 10})
-    kills, named = 0, 0
-    for target in (15, 60, 110, 170, 230):
-        process = job.start("run", job.file)
-        _until(lambda: server.sent >= target)  # noqa: B023 (called at once)
-        process.kill()
-        _, err = process.communicate()
-        named += "calls in flight" in err
-        kills += 1
-    job.run()
-    manifest = job.reconcile()
-    assert manifest["rows"]["ok"] == 300
-    paid_again = sum(server.paid.values()) - 300
-    lost = [line for line in job.calls() if line["error_code"] == "lost"]
-    assert paid_again <= len(lost) <= kills * 10
-    assert named >= 1
-
-
-def test_two_runs_on_one_folder_never_run_at_once(job, server):
-    """The second says who holds the folder, and sends nothing."""
-    server.script = lambda document, nth, body: Scripted(delay_s=0.3)
-    job.write(server.url, rows=rows(1000), limits={"concurrency": 2})
-    first = job.start("run", job.file)
-    try:
-        _until(lambda: server.sent >= 1)
-        second = job.run(code=2)
-    finally:
-        first.send_signal(signal.SIGINT)
-        first.communicate(timeout=30)
-    assert f"process {first.pid}" in second.err
-    assert first.returncode == 130
-    assert job.reconcile()["rows"]["ok"] == server.sent
 
 
 def test_an_outage_parks_after_outage_s(job):

@@ -187,7 +187,7 @@ def test_what_kills_every_worker_ends_the_run_with_a_word_on_it(job, server):
     schema.write_text(schema.read_text() + "\n" + deadly)
     server.script = lambda document, _nth, _body: good(document)
     job.write(server.url, rows=ROWS, limits={"concurrency": 6, "workers": 2})
-    found = job.run(code=130)
+    found = job.process("run", job.file, code=130)
     assert "died 3 times" in found.err
     assert (
         server.paid["document 7"] <= [call["row"] for call in job.calls() if call["error_code"] == "lost"].count(7) + 1

@@ -6,7 +6,8 @@ import random
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.admission.governor import GO, UNSENT, Governor, LimitRules, Need, Used, Wait
@@ -101,7 +102,7 @@ def count(per_minute):
     return accepts
 
 
-@settings(max_examples=12, deadline=None)
+@examples(12)
 @given(per_s=st.floats(8.0, 60.0), burst_s=st.sampled_from([1.0, 2.0, 10.0, 60.0]))
 def test_a_silent_bucket_is_found_and_used_up(per_s, burst_s):
     """Whatever its size: 90 % of what it refills, and few refusals; learning costs some sixty of them at the most."""
@@ -226,7 +227,6 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
 @given(garbage=JSON)
 def test_garbage_in_what_was_remembered_is_ignored(garbage):
     """Whatever JSON it is; what can be believed of it is used."""
@@ -287,7 +287,6 @@ SHAPES = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
 @given(events=EVENTS, profile=SHAPES, rpm=st.sampled_from([0, 1, 600]), itpm=st.sampled_from([0, 10**7]), seed=ODD)
 def test_no_sequence_of_events_breaks_anything(events, profile, rpm, itpm, seed):
     """Any headers, hints, refusals and failures, in any order: waits stay numbers, and nothing is held at the end."""

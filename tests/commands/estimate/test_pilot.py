@@ -91,13 +91,13 @@ def test_a_pilot_is_spread_over_all_rows(count, wanted, seed):
 
 
 def test_after_a_pilot_of_20_the_cost_lies_in_the_band(tmp_path):
-    """200 seeded runs of 2,000 rows by the sandbox's rules, whose way of counting is unknown: 95 % lie inside.
+    """200 seeded runs of 1,000 rows by the sandbox's rules, whose way of counting is unknown: 95 % lie inside.
 
     Over runs in which none, 2, 5 and 10 % of the answers need a repair, together. No HTTP: see the benchmark.
     """
     prepared = estimate_bands.prepared_job(tmp_path)
-    pool = estimate_bands.pool_of(prepared, 2500)
-    told = [estimate_bands.run(prepared, pool, 2000, 20, seed) for seed in range(200)]
+    pool = estimate_bands.pool_of(prepared, 1250)
+    told = [estimate_bands.run(prepared, pool, 1000, 20, seed) for seed in range(200)]
     found = estimate_bands.report(told)
     assert found["inside"] >= 0.95
     assert found["median_error"] <= 0.05

@@ -9,7 +9,8 @@ import threading
 import orjson
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from examples import examples
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.documents.sources.source import Source
@@ -52,7 +53,6 @@ LINES = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(LINES, max_size=8).map(b"\n".join) | st.binary(max_size=200))
 @example(b"\xef\xbb\xbf\n\xef\xbb\xbf")
 @example(b'{"id":1,"text":"a","k":1}\n\n{"id":1,"text":"b","k":9007199254740993}\n{"k":1.5}')
@@ -141,7 +141,7 @@ def test_ids_tenants_and_values(tmp_path):
     assert rows[3].problem == "a.jsonl:4: duplicate id '7': row 0 has it already"
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(st.integers(0, 12), max_size=40), st.integers(1, 7))
 def test_the_first_of_equal_ids_is_done(scratch, numbers, size):
     """Whatever the batches, exactly the first row of each id is usable, and the others name it."""

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from places import RECORDINGS
@@ -572,7 +573,7 @@ def test_a_repair_is_three_turns_and_any_text_can_be_sent():
 
 
 @given(st.text(min_size=1), st.integers(1, 100_000), st.sampled_from(MODES))
-@settings(max_examples=50, deadline=None, derandomize=True)
+@examples(50)
 def test_what_a_job_fixes_stands_first(text, cap, mode):
     """Over rows, a body is the same bytes up to the first message."""
     made = wire(mode)
@@ -714,7 +715,6 @@ HEADERS = st.dictionaries(
 
 
 @given(BODIES, st.sampled_from([200, 200, 200, 204, 302, 400, 403, 404, 429, 500, 529]), HEADERS)
-@settings(max_examples=400, deadline=None, derandomize=True)
 def test_any_answer_is_a_reply_or_a_failure(body, status, headers):
     """Whatever comes back, only Reply or CallFailed comes out, with text that can be stored and counts that add up."""
     made, answer = wire("tool"), HttpAnswer(status, headers, body)
@@ -732,7 +732,6 @@ def test_any_answer_is_a_reply_or_a_failure(body, status, headers):
 
 
 @given(st.lists(mutated(EVENTS) | st.binary(max_size=20), max_size=8), st.integers(1, 50))
-@settings(max_examples=300, deadline=None, derandomize=True)
 def test_any_stream_is_a_reply_or_a_failure(events, size):
     """Events in any order, broken, or nothing of the kind."""
     data = b"".join(b"data: " + event + b"\n\n" for event in events)

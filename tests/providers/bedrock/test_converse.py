@@ -30,7 +30,7 @@ from bedrock_wires import (
     spoiled_events,
     streamed,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from places import RECORDINGS
 
@@ -735,7 +735,6 @@ GOOD = (
 
 
 @given(st.sampled_from(GOOD), st.sampled_from([200, 200, 200, 400, 429, 500]), st.data())
-@settings(max_examples=200)
 def test_any_answer_is_a_reply_or_a_failed_call(good, status, data):
     """Nothing else comes out, whatever comes in."""
     body = json.dumps(mutated(data.draw, good)).encode()
@@ -750,7 +749,6 @@ def test_any_bytes_are_a_reply_or_a_failed_call(data, status):
 
 
 @given(st.data())
-@settings(max_examples=150)
 def test_any_events_are_a_reply_or_a_failed_call(data):
     """Frames that are right, with anything in them."""
     pairs = [START, delta(0, text="a"), delta(1, toolUse={"input": "{}"}), STOP, METADATA]

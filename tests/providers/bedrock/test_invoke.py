@@ -20,7 +20,7 @@ from bedrock_wires import (
     spoiled_events,
     streamed,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -438,7 +438,6 @@ GOOD.append((HAIKU, said("a", "end_turn", model="m", usage={"input_tokens": 1}))
 
 
 @given(st.sampled_from(GOOD), st.sampled_from([200, 200, 200, 400, 429, 500]), st.data())
-@settings(max_examples=200)
 def test_any_answer_is_a_reply_or_a_failed_call(good, status, data):
     """Nothing else comes out, whatever comes in."""
     name, told = good
@@ -447,7 +446,6 @@ def test_any_answer_is_a_reply_or_a_failed_call(good, status, data):
 
 
 @given(st.sampled_from(sorted(CHUNKS)), st.data())
-@settings(max_examples=200)
 def test_any_chunks_are_a_reply_or_a_failed_call(name, data):
     """Frames and base64 that are right, with anything in them."""
     wire = invoke(name, stream=True)

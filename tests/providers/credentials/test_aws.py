@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiohttp import web
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from places import REPO
 from yarl import URL
@@ -64,7 +64,6 @@ words = st.text("abcXYZ019+/=", min_size=8, max_size=40)
     ),
     region=st.sampled_from(["us-east-1", "eu-central-1", "us-gov-west-1"]),
 )
-@settings(max_examples=200)
 def test_a_signature_is_the_one_that_aws_makes(name, body, now, secret, base, region):
     """For any model's name, body, time, key and endpoint, and also after other requests were signed."""
     endpoint = Endpoint(model(name=name, region=region, base_url=base))

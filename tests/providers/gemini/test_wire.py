@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import astuple
 from places import RECORDINGS
@@ -574,7 +575,7 @@ WHOLE = candidate({"text": "hm", "thought": True}, {"text": '{"name":"é"}'}) | 
 
 
 @given(st.lists(st.integers(0, len(STREAM)), max_size=8), st.booleans())
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_a_stream_is_the_answer_it_would_have_been(cuts, lines):
     """However cut, and with either line end: texts add up, the last usage and finish word count."""
     data = STREAM.replace(b"\r\n", b"\n") if lines else STREAM
@@ -658,7 +659,6 @@ def tried(read, answer):
 
 
 @given(st.data(), st.sampled_from(GOOD), st.sampled_from([200, 200, 400, 404, 429, 503]))
-@settings(max_examples=300, deadline=None)
 def test_a_spoiled_answer_is_a_reply_or_a_failure(data, good, status):
     """Whatever stands anywhere in an answer, only a Reply or a CallFailed comes out, also through a stream."""
     path = data.draw(st.sampled_from(list(places_in(good))))
@@ -669,7 +669,6 @@ def test_a_spoiled_answer_is_a_reply_or_a_failure(data, good, status):
 
 
 @given(st.binary(max_size=200), st.integers(100, 599))
-@settings(max_examples=200, deadline=None)
 def test_any_bytes_are_a_failure(body, status):
     """Bytes that are no answer never raise anything but CallFailed."""
     for sent in (body, put_together([body]), put_together([b"data: " + body])):

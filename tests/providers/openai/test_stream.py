@@ -4,7 +4,7 @@ import json
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openai_family import GOOD, body_of, error, made, model_of, outcome, replied
 
@@ -186,7 +186,6 @@ def mutated(draw):
     return json.dumps(body).encode()
 
 
-@settings(max_examples=300)
 @given(
     mutated() | st.binary() | JUNK.map(lambda value: json.dumps(value).encode()), st.sampled_from([200, 400, 429, 503])
 )
