@@ -16,7 +16,7 @@ from pipeline.sandbox.rules.page import Page
 from pipeline.sandbox.rules.rules import extract, read, repair
 from pipeline.schema.shape import load_model, restore, shape_for
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "sample_data"
 INVOICE = load_model(f"{ROOT / 'schemas' / 'invoice.py'}:Invoice")
 DOCUMENT = load_model(f"{ROOT / 'schemas' / 'document.py'}:Document")

@@ -157,7 +157,7 @@ asyncio.run(main())
 def test_a_killed_parent_takes_its_sandbox_along():
     """After kill -9 of the run, its sandbox is gone within seconds."""
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent
+        [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
     )
     url = parent.stdout.readline().strip()
     os.kill(parent.pid, signal.SIGKILL)
