@@ -1,47 +1,32 @@
-"""A document's text → lines that rules can read: bounded, without mark-up, with dates and numbers found once. Pure.
-
-However long the text is, only its start and its end are read: rules rehearse a model, they need not be thorough.
-"""
+"""A document's text → lines that rules can read: bounded, without mark-up, dates and numbers found once. Pure."""
 
 import html
 import re
 import unicodedata
 from bisect import bisect_right
 from collections import Counter
-from datetime import date
 from functools import cached_property
-from itertools import islice
+from itertools import accumulate, islice
 
 from msgspec import Struct
 
-from pipeline.sandbox.rules import amounts, dates, words
-from pipeline.sandbox.rules.amounts import Number
-from pipeline.sandbox.rules.dates import Dated
+from pipeline.sandbox.rules import figures, words
+from pipeline.sandbox.rules.figures import Dated, Number
 
 MAX_CHARS = 120_000
 TAIL_CHARS = 20_000
 MAX_LINES = 3_000
 MAX_LINE_CHARS = 600
-INSTRUCTION = re.compile(
-    r"\A\s*(?:please\s)?(?:extract|read|find|return|answer|summari[sz]e|list)\b[^\n]{0,300}\n+", re.IGNORECASE
-)
-HTML = re.compile(r"<(?:html|body|table|tr|td|p|br|div)\b", re.IGNORECASE)
-HIDDEN = re.compile(r"<(script|style)\b[^>]{0,200}>.{0,5000}?</\1>", re.IGNORECASE | re.DOTALL)
-CELL_END = re.compile(r"</t[dh]>", re.IGNORECASE)
-LINE_END = re.compile(r"</(?:tr|p|div|h\d|li)>|<br\s?/?>", re.IGNORECASE)
-TAG = re.compile(r"</?[a-z!][^<>]{0,300}>", re.IGNORECASE)
-QUOTED = re.compile(r"^(?:>\s?)+", re.MULTILINE)
+INSTRUCTION = re.compile(r"\A\s*(?:please\s)?(?:extract|read|find|return|list)\b[^\n]{0,300}\n+", re.IGNORECASE)
+TAG = re.compile(r"</?[a-z!][^<>]{0,300}>|^(?:>\s?)+", re.IGNORECASE | re.MULTILINE)
 COLUMNS = re.compile(r"\s{2,}|\t|;|^\|\s?|\s\|\s?|\|$")
-RULER = re.compile(r"[-=_.·]{4,}|\*\*")
 OTHER_LINE_END = re.compile(r"\r\n?|[\v\f\x1c-\x1e\x85\u2028\u2029]")
 MAX_KEY_CHARS = 60
 TOO_MUCH = 10**12  # for an amount
 
 
 class Line(Struct, frozen=True):
-    """One line as printed, and as read: OCR noise mended, dates blanked. The last two have their places in common."""
-
-    text: str
+    text: str  # as printed; the next two are as read, OCR noise mended and dates blanked, with their places in common
     clean: str  # for numbers
     folded: str  # lower case, for words
     start: int  # of `clean` and `folded` within the page's
@@ -57,13 +42,11 @@ class Page:
 
     def __init__(self, text: str) -> None:
         self.text = _readable(text)
-        rows = ((number, row) for number, row in enumerate(self.text.split("\n")) if row and not row.isspace())
-        self.numbered = [(number, row[:MAX_LINE_CHARS]) for number, row in islice(rows, MAX_LINES)]
-        self.rows = [row for _, row in self.numbered]
+        self.rows = [row[:MAX_LINE_CHARS] for row in islice(filter(str.strip, self.text.split("\n")), MAX_LINES)]
 
     @cached_property
     def mended(self) -> str:
-        return amounts.mended(RULER.sub(" ", "\n".join(self.rows)))
+        return figures.mended("\n".join(self.rows))
 
     @cached_property
     def folded(self) -> str:
@@ -71,86 +54,57 @@ class Page:
         return _lower(self.clean)
 
     @cached_property
-    def has_cjk(self) -> bool:
-        return not self.text.isascii() and words.CJK.search(self.text) is not None
-
-    @cached_property
     def currency(self) -> str | None:
-        """The ISO code that stands most often at a number or alone; else one that the kind of tax suggests."""
-        lower = _lower(self.mended)
-        votes = Counter(words.MARKS[found] for found in words.MARK.findall(lower))
-        if votes:
-            return votes.most_common(1)[0][0]
-        return next((code for hint, code in words.HINTS if hint.search(lower)), None)
+        """The ISO code that stands most often at a number or alone."""
+        votes = Counter(words.MARKS[found] for found in words.MARK.findall(self.mended.lower()))
+        return max(votes, key=lambda code: votes[code], default=None)
 
     @cached_property
     def dated(self) -> list[Dated]:
-        return dates.find(self.mended, dollars=self.currency == "USD")
+        return figures.dates(self.mended, dollars=self.currency == "USD")
 
     @cached_property
     def clean(self) -> str:
-        return dates.blanked(self.mended, self.dated)
+        return figures.blanked(self.mended, self.dated)
 
     @cached_property
     def starts(self) -> list[int]:
         """Where each line begins."""
-        at, starts = 0, []
-        for line in self.clean.split("\n"):
-            starts.append(at)
-            at += len(line) + 1
-        return starts
+        return list(accumulate((len(line) + 1 for line in self.clean.split("\n")), initial=0))[:-1]
 
     @cached_property
     def lines(self) -> list[Line]:
         dated: dict[int, list[Dated]] = {}
         for one in self.dated:
             dated.setdefault(self.line_at(one.start), []).append(one)
-        cleaned, folded = self.clean.split("\n"), self.folded.split("\n")
-        return [
-            Line(row, cleaned[n], folded[n], self.starts[n], tuple(dated.get(n, ()))) for n, row in enumerate(self.rows)
-        ]
+        parts = zip(self.rows, self.clean.split("\n"), self.folded.split("\n"), self.starts, strict=False)
+        return [Line(*part, tuple(dated.get(number, ()))) for number, part in enumerate(parts)]
 
     def line_at(self, place: int) -> int:
         return bisect_right(self.starts, place) - 1
 
     @cached_property
     def mark(self) -> str:
-        return amounts.decimal_mark(self.clean)
+        return figures.decimal_mark(self.clean)
 
     @cached_property
-    def spaced_numbers(self) -> list[Number]:
-        """All numbers, where a blank may separate thousands. Places are within the page."""
-        return amounts.numbers(self.clean, self.mark, spaced=True)
-
-    @cached_property
-    def tight_numbers(self) -> list[Number]:
-        return amounts.numbers(self.clean, self.mark, spaced=False)
+    def numbers(self) -> list[Number]:
+        """Places are within the page."""
+        return figures.numbers(self.clean, self.mark)
 
     def is_money(self, number: Number) -> bool:
         """Whether it can be an amount: with cents where the document has cents, else with a currency or separators."""
-        if number.percent or abs(number.value) >= TOO_MUCH:
-            return False
-        if self.mark:
-            return number.decimals == 2
-        return number.decimals == 0 and (number.marked or number.grouped)
+        whole = number.decimals == 0 and (number.marked or number.grouped)
+        return (number.decimals == 2 if self.mark else whole) and not number.percent and abs(number.value) < TOO_MUCH
 
     @cached_property
     def pairs(self) -> list[tuple[str, str]]:
         """`Key: value`, and rows of two cells, in the order printed."""
-        found = []
-        for row in self.rows:
-            cells = [cell.strip() for cell in COLUMNS.split(row) if cell.strip()]
-            for cell in cells:
-                key, colon, value = cell.partition(":")
-                if colon and key and value.strip() and len(key) <= MAX_KEY_CHARS:
-                    found.append((key, value.strip(" *_")))
-            if len(cells) == 2 and len(cells[0]) <= MAX_KEY_CHARS and ":" not in cells[0][:-1]:
-                found.append((cells[0], cells[1]))
-        return found
-
-    @cached_property
-    def all_dates(self) -> list[date]:
-        return list(dict.fromkeys(one.day for one in self.dated))
+        rows = [[cell.strip() for cell in COLUMNS.split(row) if cell.strip()] for row in self.rows]
+        found = [
+            tuple(cell.split(":", 1)) for cells in rows for cell in ([":".join(cells)] if len(cells) == 2 else cells)
+        ]
+        return [(pair[0], pair[1].strip(" *_:")) for pair in found if len(pair) == 2 and len(pair[0]) <= MAX_KEY_CHARS]
 
 
 def _lower(text: str) -> str:
@@ -163,12 +117,7 @@ def _readable(text: str) -> str:
     if len(text) > MAX_CHARS:
         text = text[: MAX_CHARS - TAIL_CHARS] + "\n" + text[-TAIL_CHARS:]
     text = INSTRUCTION.sub("", text, count=1)
-    if "<" in text and HTML.search(text):
-        text = HIDDEN.sub(" ", text)
-        text = LINE_END.sub("\n", CELL_END.sub("\t", text))
-        text = html.unescape(TAG.sub("", text))
-    if ">" in text:
-        text = QUOTED.sub("", text)
+    text = html.unescape(TAG.sub("\t", text))
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text.encode(errors="replace").decode())
     return OTHER_LINE_END.sub("\n", text)

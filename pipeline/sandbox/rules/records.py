@@ -1,32 +1,79 @@
-"""A shape and a reading → a record that fits the shape. Pure, total and bounded.
-
-What was found goes where it fits; where nothing does: null, or nothing, or the least that the schema takes.
-"""
+"""A document and a shape → a record that fits: what was found, else null, or the least that fits. Pure, bounded."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, NamedTuple
 
-from pipeline.sandbox.rules.fillers import empty, least, least_array
-from pipeline.sandbox.rules.meanings import LISTS, PARTIES, ROOTS, Scope, meaning_of, scope_of_entries, scope_of_root
-from pipeline.sandbox.rules.reading import Reading
-from pipeline.sandbox.rules.shapes import ENDLESS, Field, Option, Shape
-from pipeline.sandbox.rules.values import NOTHING, fitted
+from pipeline.sandbox.rules import figures
+from pipeline.sandbox.rules.documents import FACTS
+from pipeline.sandbox.rules.invoices import invoice_of
+from pipeline.sandbox.rules.meanings import NAMES, ROOT, meaning_of
+from pipeline.sandbox.rules.page import Page
+from pipeline.sandbox.rules.schemas import Option, Shape, words_of
+from pipeline.sandbox.rules.values import AT_MIDNIGHT, FOUND, MAX_ENTRIES, NOTHING, fitted, least, least_array, likeness
 
+YES = frozenset({"yes", "true", "ja", "oui", "si", "sí", "y", "x"})
+MAX_TEXT_CHARS = 300
 MAX_NESTING = 30  # of objects and lists, while there is something to put in
-MAX_VALUES = 20_000  # of one record; then only the least that fits
-MAX_ENTRIES = 1_000  # of a list
-MAX_PAIRS = 20  # of a map
-# What stands for an entry where one value is asked for.
-MAIN = ("description", "name", "what", "label", "value", "date")
+MAX_VALUES = 20_000  # of one record
+MAIN = ("description", "name", "what", "label", "value")  # what stands for an entry where one value is asked for
 LISTED = re.compile(r"\s*[,;•·]\s*|\s+/\s+")
-NO_CURRENCY = "XXX"  # ISO 4217
+ANY_TEXT = Option({}, "string")
 
-Facts = Callable[[str], Any]
 Found = tuple[Any, int]  # a value, and how much of it was in the document
 MISSED: Found = (NOTHING, 0)
+
+
+class Reading:
+    """One document, read for one answer."""
+
+    def __init__(self, text: str, *, mend: bool = False) -> None:
+        self.page = Page(text)
+        self._mend = mend
+
+    @cached_property
+    def invoice(self) -> Mapping[str, Any]:
+        return invoice_of(self.page, mend=self._mend)
+
+    def fact(self, meaning: str) -> Any:  # noqa: ANN401 (facts are texts, numbers, dates, lists)
+        """What the document says; None when it says nothing."""
+        found = FACTS[meaning](self.page) if meaning in FACTS else None
+        return self.invoice.get(meaning) if found is None or found == "invoice" else found
+
+    def beside(self, words: Sequence[str], option: Option) -> Any:  # noqa: ANN401 (as above)
+        """What stands beside these words, as far as it is of the option's kind; None when nothing does."""
+        fitting = [entry for entry in self._labels if entry[0].issuperset(words)]
+        value = min(fitting, key=lambda entry: len(entry[0]), default=(frozenset(), None))[1]
+        if option.choices is not None:
+            return self._choice(option.choices, value)
+        if option.format in FOUND:
+            match = FOUND[option.format].search(value or "") or FOUND[option.format].search(self.page.text)
+            return match[0].rstrip(".") if match else None
+        if value is None:
+            return None
+        if option.is_number:
+            found = figures.numbers(figures.mended(value), self.page.mark)
+            return found[0].value if found else None
+        if option.kind == "boolean":
+            return likeness(value.split()[0]) in YES
+        days = figures.dates(value, dollars=self.page.currency == "USD") if option.format in AT_MIDNIGHT else ()
+        return value if option.format not in AT_MIDNIGHT else days[0].day if days else None
+
+    @cached_property
+    def _labels(self) -> list[tuple[frozenset[str], str]]:
+        """The words of a label, and what stands beside it."""
+        return [(frozenset(words_of(key)), value[:MAX_TEXT_CHARS]) for key, value in self.page.pairs]
+
+    def _choice(self, choices: Sequence[Any], value: str | None) -> str | None:
+        """The choice that stands beside the words; else the one that the text names most often."""
+        texts = [one for one in choices if isinstance(one, str) and likeness(one)]
+        begun = [one for one in texts if likeness(value or "").startswith(likeness(one))]
+        named = [(self.page.folded.count(" ".join(words_of(one))), one) for one in texts if words_of(one)]
+        count, most = max(named, key=lambda one: one[0], default=(0, None))
+        return begun[0] if begun else most if count else None
 
 
 class Place(NamedTuple):
@@ -34,69 +81,43 @@ class Place(NamedTuple):
 
     words: tuple[str, ...]  # of the property's name
     meaning: str | None
-    scope: Scope  # of the object that has the property
-    facts: Facts
-
-    @property
-    def at_root(self) -> bool:
-        return self.scope in ROOTS
+    scope: str  # of the object that has the property
+    facts: Callable[[str], Any]
 
 
 class Writer:
     """Fills one record."""
 
-    def __init__(self, reading: Reading, scope: Scope) -> None:
+    def __init__(self, reading: Reading) -> None:
         self._reading = reading
-        self._scope = scope
-        self._left = MAX_VALUES
-        self._room = ENDLESS
+        self._left = MAX_VALUES  # to be filled
         self._path: list[int] = []
 
     def record(self, shape: Shape) -> dict[str, Any]:
         """The root's value; one that can be no object is wrapped in one."""
-        place = Place((), None, self._scope, self._root_fact)
+        place = Place((), None, ROOT, self._reading.fact)
         objects = [option for option in shape.options if option.kind == "object" and option.choices is None]
         if objects:
-            records = [self._filled(option, place) for option in objects]
-            return max(records, key=lambda found: found[1])[0]
-        value: Any = self._value(shape, None, place)[0]
-        return {"value": value}
+            return max((self._fields(option, place) for option in objects), key=lambda found: found[1])[0]
+        return {"value": self._value(shape, None, place)[0]}
 
-    def _root_fact(self, meaning: str) -> Any:  # noqa: ANN401 (facts are texts, numbers, dates, lists)
-        return self._reading.fact(self._scope, meaning)
-
-    def _value(self, shape: Shape, fact: Any, place: Place) -> Found:  # noqa: ANN401 (as above)
+    def _value(self, shape: Shape, fact: Any, place: Place) -> Found:  # noqa: ANN401 (facts are of any type)
         self._left -= 1
         if self._left < 0 or len(self._path) > MAX_NESTING:
-            return self._least(shape), 0
-        best = MISSED
-        for option in shape.real:
-            found = self._option(option, fact, place)
-            if found[1] > best[1]:
-                best = found
-                if option.kind != "object":
-                    break
+            return least(shape), 0
+        best = max(
+            (self._option(option, fact, place) for option in shape.real), key=lambda found: found[1], default=MISSED
+        )
         if best[1]:
             return best
-        if shape.nullable:
-            return None, 0
-        value = fitted(shape.lowest, NO_CURRENCY) if place.meaning == "currency" else NOTHING
-        return self._least(shape) if value is NOTHING else value, 0
-
-    def _least(self, shape: Shape) -> Any:  # noqa: ANN401 (as above)
-        size = shape.lowest.size
-        self._room -= size if size < ENDLESS else 1
-        return least(shape) if self._room > 0 else empty(shape)
+        return None if shape.nullable else least(shape), 0
 
     def _option(self, option: Option, fact: Any, place: Place) -> Found:  # noqa: ANN401 (as above)
-        if option.choices is None and option.kind == "object":
-            return self._object(option, fact, place)
-        if option.choices is None and option.kind == "array":
-            return self._array(option, fact, place)
-        if isinstance(fact, list | dict):
-            fact = _main(fact)
+        if option.choices is None and option.kind in {"object", "array"}:
+            return (self._object if option.kind == "object" else self._array)(option, fact, place)
+        fact = _main(fact)
         value = NOTHING if fact is None else fitted(option, fact)
-        if value is NOTHING and place.words and place.at_root:
+        if value is NOTHING and place.words and place.scope == ROOT:
             beside = self._reading.beside(place.words, option)
             value = NOTHING if beside is None else fitted(option, beside)
         return MISSED if value is NOTHING else (value, 1)
@@ -105,99 +126,45 @@ class Writer:
         inner = _inside(fact, place)
         if option.identity in self._path or inner is None:
             return MISSED
-        found = self._filled(option, inner)
+        found = self._fields(option, inner)
         return found if found[1] else MISSED
 
-    def _filled(self, option: Option, place: Place) -> tuple[dict[str, Any], int]:
-        self._path.append(option.identity)
-        found = self._fields(option, place) if option.fields else self._map(option, place)
-        self._path.pop()
-        return found
-
     def _fields(self, option: Option, place: Place) -> tuple[dict[str, Any], int]:
+        self._path.append(option.identity)
         out: dict[str, Any] = {}
         count = 0
-        scope, facts = place.scope, place.facts
         for field in option.fields:
-            meaning = meaning_of(scope, field.words)
-            fact = facts(meaning) if meaning is not None else None
-            value, found = self._value(field.shape, fact, Place(field.words, meaning, scope, facts))
+            meaning = meaning_of(place.scope, field.words)
+            fact = place.facts(meaning) if meaning is not None else None
+            value, found = self._value(field.shape, fact, place._replace(words=field.words, meaning=meaning))
             if found or field.required or value is None:
                 out[field.name] = value
                 count += found
+        self._path.pop()
         return out, count
 
-    def _map(self, option: Option, place: Place) -> tuple[dict[str, Any], int]:
-        """Labels of the document and what stands beside them."""
-        out: dict[str, Any] = {}
-        if option.values is None or not place.at_root:
-            return out, 0
-        most = MAX_PAIRS if option.most is None else min(option.most, MAX_PAIRS)
-        for label, beside in self._reading.page.pairs:
-            if len(out) >= most:
-                break
-            key = label.strip() if option.names is None else fitted(option.names.lowest, label.strip())
-            for inner in option.values.real if isinstance(key, str) and key not in out else ():
-                fact = self._reading.read_as(inner, beside)
-                value = NOTHING if fact is None else fitted(inner, fact)
-                if value is not NOTHING:
-                    out[key] = value
-                    break
-        return out, len(out) if len(out) >= option.least else 0
-
     def _array(self, option: Option, fact: Any, place: Place) -> Found:  # noqa: ANN401 (as above)
-        items = option.items
-        if option.prefix or items is None:
+        if option.prefix or option.items is None:
             return MISSED
-        most = MAX_ENTRIES if option.most is None else min(option.most, MAX_ENTRIES)
+        most = min(option.count("max", MAX_ENTRIES), MAX_ENTRIES)
+        inner = Place((), None, place.meaning or "", lambda _: None)
         values: list[Any] = []
         count = 0
-        for entry, inner in self._entries(items, fact, place):
-            if len(values) >= most:
-                break
-            value, found = self._value(items, entry, inner)
-            if found and not (option.unique and value in values):
+        for entry in self._entries(option.items, fact, place):
+            value, found = self._value(option.items, entry, inner)
+            if found and len(values) < most and not (option.raw.get("uniqueItems") and value in values):
                 values.append(value)
                 count += found
         if not values:
             return MISSED
-        return (values if len(values) >= option.least else least_array(option, values)), count
+        return (values if len(values) >= option.count("min", 0) else least_array(option, values)), count
 
-    def _entries(self, items: Shape, fact: Any, place: Place) -> Iterator[tuple[Any, Place]]:  # noqa: ANN401 (as above)
-        """What goes into a list: (fact, the place of an entry)."""
-        fields = next((option.fields for option in items.real if option.fields), ())
-        if fact is None and place.at_root and fields:
-            yield from self._objects(fields, place)
-            return
-        if fact is None and place.at_root and place.words and items.real:
-            beside = self._reading.beside(place.words, TEXT)
-            fact = [part for part in LISTED.split(beside) if part] if isinstance(beside, str) else None
-        scope = LISTS.get(place.meaning or "", Scope.OTHER)
-        inner = Place((), None, scope, _nothing)
-        for one in fact if isinstance(fact, list) else () if fact is None else (fact,):
-            yield one, inner
-
-    def _objects(self, fields: Sequence[Field], place: Place) -> Iterator[tuple[Any, Place]]:
-        """Entries of a list whose name says nothing: by what its objects are."""
-        names = [field.words for field in fields]
-        if {field.name for field in fields} == {"key", "value"}:
-            for key, value in self._reading.page.pairs[:MAX_PAIRS]:
-                yield {"key": key.strip(), "value": value}, Place((), None, Scope.PAIR, _nothing)
-            return
-        scope = scope_of_entries(names)
-        meaning = next((meaning for meaning, one in LISTS.items() if one is scope), None)
-        if meaning is not None:
-            inner = Place((), None, scope, _nothing)
-            yield from ((entry, inner) for entry in self._root_fact(meaning) or ())
-        elif scope_of_root(names) is Scope.INVOICE:
-            yield None, place  # a list of documents: this one
-
-
-TEXT = Option({}, "string", None)
-
-
-def _nothing(_: str) -> None:
-    return None
+    def _entries(self, items: Shape, fact: Any, place: Place) -> list[Any]:  # noqa: ANN401 (as above)
+        """What goes into a list: what is known, else the parts of what stands beside its name."""
+        if fact is None and place.scope == ROOT and place.words and items.real and items.real[0].kind != "object":
+            beside = self._reading.beside(place.words, ANY_TEXT)
+            return [part for part in LISTED.split(beside) if part] if isinstance(beside, str) else []
+        return fact if isinstance(fact, list) else [] if fact is None else [fact]
 
 
 def _main(fact: Any) -> Any:  # noqa: ANN401 (as above)
@@ -213,13 +180,11 @@ def _inside(fact: Any, place: Place) -> Place | None:  # noqa: ANN401 (as above)
     """The place that an object is for its properties; None where there is nothing to put in."""
     if isinstance(fact, list):
         fact = fact[0] if fact else None
-    if isinstance(fact, Mapping):
-        scope = LISTS.get(place.meaning or "", place.scope)
-        return Place((), None, scope, fact.get)
     if fact is None:
-        return place if place.at_root and place.meaning not in PARTIES else None
+        return place if place.scope == ROOT and place.meaning != "supplier" else None
+    if isinstance(fact, Mapping):
+        scope = place.meaning if place.meaning in NAMES else place.scope
+        return Place((), None, scope or "", fact.get)
     if isinstance(fact, Decimal):
-        return Place((), None, Scope.MONEY, {"value": fact, "currency": place.facts("currency")}.get)
-    if isinstance(fact, date):
-        return Place((), None, Scope.DAY, {"date": fact}.get)
-    return Place((), None, Scope.PARTY, {"name": fact}.get)
+        return Place((), None, "amounts", {"value": fact, "currency": place.facts("currency")}.get)
+    return Place((), None, "dates" if isinstance(fact, date) else "parties", {"value": fact, "name": fact}.get)

@@ -1,74 +1,32 @@
-"""One value of JSON: a fact as a schema wants it, or something that fits where nothing was found. Pure and total."""
+"""One value of JSON: a fact as a schema wants it, or the least that fits where nothing was found. Pure and total."""
 
 import json
-import math
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import date
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
-from fractions import Fraction
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
-from pipeline.sandbox.rules.amounts import plain
-from pipeline.sandbox.rules.shapes import Option
+from pipeline.sandbox.rules.schemas import ANY_KIND, Option, Shape
 
 NOTHING: Any = object()  # no value that fits; None is a value
 MOST_INTEGER = 2**53 - 1  # what every reader of JSON keeps exactly
-UNKNOWN = "unknown"
+MAX_ENTRIES = 1_000  # of a list
+MAX_TWINS = 100  # tries to find an item that a list has not got yet
 NOT_LETTERS = re.compile(r"[\W_]+")
-CALENDAR_DAY = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
-CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?"
-ZONE = r"(?:Z|[+-]\d\d:\d\d)"
-FORMATS = {  # by name: (how a text of it looks, one that says nothing)
-    "date": (re.compile(CALENDAR_DAY), "1970-01-01"),
-    "date-time": (re.compile(f"{CALENDAR_DAY}[T ]{CLOCK}{ZONE}"), "1970-01-01T00:00:00Z"),
-    "time": (re.compile(f"{CLOCK}{ZONE}?"), "00:00:00Z"),
-    "duration": (re.compile(r"P(?:\d+D)?(?:T(?:\d+H)?(?:\d+M)?(?:\d+S)?)?(?<=[DHMS])"), "PT0S"),
-    "email": (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "unknown@example.com"),
-    "uri": (re.compile(r"https?://[^\s/?#]+\S*"), "https://example.com/"),
-    "uuid": (
-        re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
-        "00000000-0000-4000-8000-000000000000",
-    ),
-    "ipv4": (re.compile(r"(?:\d{1,3}\.){3}\d{1,3}"), "192.0.2.1"),
-    "ipv6": (re.compile(r"[0-9a-fA-F:]*::?[0-9a-fA-F:]+"), "2001:db8::1"),
-    "hostname": (re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+"), "example.com"),
-    "ipv4network": (re.compile(r"(?:\d{1,3}\.){3}\d{1,3}/\d{1,2}"), "192.0.2.0/24"),
-    "ipv6network": (re.compile(r"[0-9a-fA-F:]+::/\d{1,3}"), "2001:db8::/32"),
-    "date-time-local": (re.compile(f"{CALENDAR_DAY}T{CLOCK}"), "1970-01-01T00:00:00"),
-    "decimal": (re.compile(r"-?\d+(?:\.\d+)?"), "0"),
-    "json-string": (re.compile(r'null|true|false|-?\d+(?:\.\d+)?|"[^"\\]*"'), "null"),
-    "json-object": (re.compile(r"\{\}"), "{}"),
-    "byte": (re.compile(r"(?:[A-Za-z0-9+/]{4})+"), "AAAA"),
+FOUND = {  # formats that show themselves in a text
+    "email": re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
+    "uri": re.compile(r"https?://[^\s/?#]+[^\s,)]*"),
 }
-ALIASES = {
-    "idn-email": "email", "name-email": "email", "url": "uri", "iri": "uri", "uri-reference": "uri",
-    "idn-hostname": "hostname", "ipv4interface": "ipv4network", "ipv6interface": "ipv6network", "ipvanyaddress": "ipv4",
-    "ipvanynetwork": "ipv4network", "ipvanyinterface": "ipv4network", "uuid4": "uuid", "datetime": "date-time",
-    "timedelta": "duration", "base64": "byte", "base64url": "byte",
+AT_MIDNIGHT = {"date": "", "date-time": "T00:00:00Z", "date-time-local": "T00:00:00"}
+LEAST = {
+    **{name: "1970-01-01" + clock for name, clock in AT_MIDNIGHT.items()},
+    "time": "00:00:00Z", "duration": "PT0S", "email": "unknown@example.com", "uri": "https://example.com/",
+    "ipv4": "192.0.2.1", "ipv6": "2001:db8::1", "hostname": "example.com", "ipv4network": "192.0.2.0/24",
+    "ipv6network": "2001:db8::/32", "json-string": "null", "json-object": "{}", "byte": "AAAA",
+    **{f"uuid{kind}": f"00000000-0000-{kind or 4}000-8000-000000000000" for kind in ("", 1, 3, 5, 6, 7, 8)},
 }  # fmt: skip
-AT_MIDNIGHT = {"date-time": "T00:00:00Z", "datetime": "T00:00:00Z", "date-time-local": "T00:00:00"}
-UUID_OF = {"uuid1": "1", "uuid3": "3", "uuid5": "5", "uuid6": "6", "uuid7": "7", "uuid8": "8"}
-
-
-def fitted(option: Option, fact: Any) -> Any:  # noqa: ANN401 (facts and JSON values are of any type)
-    """The fact as a value of this option, or NOTHING. Facts are texts, numbers, dates and truth values."""
-    if option.choices is not None:
-        return _chosen(option.choices, fact)
-    return FITTERS.get(option.kind, _no)(option, fact)
-
-
-def filler(option: Option, number: int = 0) -> Any:  # noqa: ANN401 (as above)
-    """A value of this option that says as little as it can; another one for another `number`, where there is one."""
-    if option.choices is not None:
-        return option.choices[number % len(option.choices)]
-    if option.kind == "string":
-        return _filler_text(option, number)
-    if option.kind in {"integer", "number"}:
-        return _as_json(_filler_number(option, number), whole=option.kind == "integer")
-    if option.kind == "boolean":
-        return number % 2 == 1
-    return None
+RANK = {"array": 1, "null": 2, "object": 3}  # the smaller, the sooner it is chosen
 
 
 def likeness(text: str) -> str:
@@ -76,141 +34,123 @@ def likeness(text: str) -> str:
     return NOT_LETTERS.sub("", text).lower()
 
 
-def _no(_: Option, __: Any) -> Any:  # noqa: ANN401 (as above)
-    return NOTHING
-
-
-def _chosen(choices: tuple[Any, ...], fact: Any) -> Any:  # noqa: ANN401 (as above)
-    if isinstance(fact, str):
-        wanted = likeness(fact)
-        return next((one for one in choices if isinstance(one, str) and likeness(one) == wanted), NOTHING)
-    if isinstance(fact, bool):
-        return fact if any(one is fact for one in choices) else NOTHING
-    if isinstance(fact, int | Decimal):
-        numbers = (one for one in choices if isinstance(one, int | float) and not isinstance(one, bool))
-        return next((one for one in numbers if one == fact), NOTHING)
-    return NOTHING
-
-
-def _text(option: Option, fact: Any) -> Any:  # noqa: ANN401 (as above)
-    text = _spelt(option, fact)
-    if text is None or option.values is not None:
-        return NOTHING
-    if option.format:
-        known = FORMATS.get(ALIASES.get(option.format, option.format))
-        if (known is not None and not known[0].fullmatch(text)) or option.format in UUID_OF:
-            return NOTHING
-    most = option.most
-    if most is not None and len(text) > most and option.pattern is None and not option.format:
-        text = text[:most].rstrip()
-    if not text or len(text) < option.least or (most is not None and len(text) > most):
-        return NOTHING
-    if option.pattern is None:
-        return text
-    spellings = (text, text.upper(), text.lower(), NOT_LETTERS.sub("", text), NOT_LETTERS.sub("-", text).lower())
-    return next((one for one in spellings if len(one) >= option.least and option.pattern.takes(one)), NOTHING)
-
-
-def _spelt(option: Option, fact: Any) -> str | None:  # noqa: ANN401 (as above)
-    """The fact as text; None for one that cannot be."""
-    if option.format == "json-string" and isinstance(fact, str | bool):
-        return json.dumps(fact, ensure_ascii=False)
-    if isinstance(fact, str):
-        return None if option.is_number else fact
-    if isinstance(fact, bool):
-        return str(fact).lower()
-    if isinstance(fact, int | Decimal):
+def fitted(option: Option, fact: Any) -> Any:  # noqa: ANN401 (facts and JSON values are of any type)
+    """The fact as a value of this option, or NOTHING. Facts are texts, numbers, dates and truth values."""
+    if option.choices is not None:
+        return _chosen(option.choices, fact)
+    if option.kind == "string":
+        return _text(option, fact)
+    if option.is_number and isinstance(fact, int | Decimal) and not isinstance(fact, bool):
         value = _rounded(option, Decimal(fact))
-        return plain(value) if _in_range(option, value) else None
-    if isinstance(fact, date):
-        return fact.isoformat() + AT_MIDNIGHT.get(option.format, "")
-    return None
+        return as_json(option, value) if in_range(option, value) else NOTHING
+    if option.kind == "boolean" or option.is_number:
+        return fact if option.kind == "boolean" and isinstance(fact, bool) else NOTHING
+    if option.kind == ANY_KIND:
+        return as_json(option, fact) if isinstance(fact, Decimal) else str(fact) if isinstance(fact, date) else fact
+    return NOTHING
+
+
+def least(shape: Shape, number: int = 0, path: tuple[int, ...] = ()) -> Any:  # noqa: ANN401 (any JSON value)
+    """A small value that fits; another one for another `number`, where there is one. No object holds itself."""
+    option = min(shape.options, key=lambda one: (one.identity in path, RANK.get(one.kind, 0)))
+    if option.choices is not None:
+        return option.choices[number % len(option.choices)]
+    if option.identity in path:
+        return None if shape.nullable else {}
+    path = (*path, option.identity)
+    if option.kind == "object":
+        entries = range(option.count("min", 0) if option.values else 0)
+        out = {field.name: least(field.shape, number, path) for field in option.fields if field.required}
+        return out | {f"key {place + 1}": least(option.values or shape, place, path) for place in entries}
+    if option.kind == "array":
+        return least_array(option, (), path)
+    if option.kind == "string":
+        return _least_text(option, number, path)
+    return number % 2 == 1 if option.kind == "boolean" else _least_number(option, number) if option.is_number else None
+
+
+def least_array(option: Option, begun: Sequence[Any], path: tuple[int, ...] = ()) -> list[Any]:
+    """A list that goes on from what it has, up to the least number of items."""
+    values, wanted, unique = list(begun), min(option.count("min", 0), MAX_ENTRIES), option.raw.get("uniqueItems")
+    for number in range(len(values), wanted + MAX_TWINS):
+        shape = option.prefix[len(values)] if len(values) < len(option.prefix) else option.items
+        if len(values) >= wanted or shape is None:
+            break
+        value = least(shape, number if unique else 0, path)
+        values += [] if unique and value in values else [value]
+    return values
+
+
+def _least_text(option: Option, number: int, path: tuple[int, ...]) -> str:
+    if option.values is not None:
+        return json.dumps(least(option.values, number, path), ensure_ascii=False)
+    if option.is_number:
+        return format(Decimal(str(_least_number(option, number))), "f")
+    known = LEAST.get(option.format)
+    if known is not None:
+        return known.replace("01-01", f"01-{number % 28 + 1:02}", 1)  # a day for each number
+    fewest = option.count("min", 0)
+    most = option.count("max", max(fewest, 10_000))
+    example = option.pattern.example(fewest, most) if option.pattern else None
+    text = f"unknown {number}" if number else "unknown"
+    return example if example is not None else text[-most:].ljust(fewest, "x") if most else ""
+
+
+def _least_number(option: Option, number: int) -> Any:  # noqa: ANN401 (a number, or a text of it)
+    """The `number`-th value from 0, or from the end of the range that is nearer to it."""
+    low = option.number("minimum", "exclusiveMinimum")
+    high = option.number("maximum", "exclusiveMaximum")
+    step = abs(option.number("multipleOf") or Decimal(1)) or Decimal(1)
+    nearest = low if low is not None and low > 0 else high if high is not None and high < 0 else Decimal(0)
+    begin = (nearest / step).to_integral_value(ROUND_CEILING if nearest > 0 else ROUND_FLOOR) * step
+    steps = [begin + step * number, begin + step * (number + 1), begin - step * (number + 1)]
+    between = [low + (high - low) * (number % 7 + 1) / 8] if low is not None and high is not None else []
+    return as_json(option, next((one for one in steps + between if in_range(option, one)), begin))
+
+
+def as_json(option: Option, value: Decimal) -> Any:  # noqa: ANN401 (a number, or a text of it)
+    if option.kind == "string":
+        return format(value, "f")
+    return int(value) if option.kind == "integer" else float(value)
+
+
+def in_range(option: Option, value: Decimal) -> bool:
+    low, above = option.number("minimum"), option.number("exclusiveMinimum")
+    high, below = option.number("maximum"), option.number("exclusiveMaximum")
+    step = option.number("multipleOf")
+    too_low = (low is not None and value < low) or (above is not None and value <= above)
+    too_high = (high is not None and value > high) or (below is not None and value >= below)
+    whole = option.kind != "integer" or (value % 1 == 0 and abs(value) <= MOST_INTEGER)
+    return whole and not too_low and not too_high and not (step and value % step)
 
 
 def _rounded(option: Option, value: Decimal) -> Decimal:
-    if option.places is None or -_exponent(value) <= option.places:
-        return value
-    return value.quantize(Decimal(1).scaleb(-option.places))
-
-
-def _exponent(value: Decimal) -> int:
+    places = option.number("decimalPlaces")
     exponent = value.as_tuple().exponent
-    return exponent if isinstance(exponent, int) else 0
+    if places is None or not isinstance(exponent, int) or -exponent <= places:
+        return value
+    return value.quantize(Decimal(1).scaleb(-int(places)))
 
 
-def _number(option: Option, fact: Any) -> Any:  # noqa: ANN401 (as above)
-    if isinstance(fact, bool) or not isinstance(fact, int | Decimal):
+def _chosen(choices: Sequence[Any], fact: Any) -> Any:  # noqa: ANN401 (as above)
+    """The choice that is the same, whatever its spelling."""
+    wanted = likeness(fact) if isinstance(fact, str) else fact
+    known = ((one, likeness(one) if isinstance(one, str) else one) for one in choices)
+    return next((one for one, like in known if like == wanted and type(like) is type(wanted)), NOTHING)
+
+
+def _text(option: Option, fact: Any) -> Any:  # noqa: ANN401 (as above)
+    name, pattern = option.format, option.pattern
+    if isinstance(fact, int | Decimal) and not isinstance(fact, bool) and name not in LEAST:
+        value = _rounded(option, Decimal(fact))
+        fact = format(value, "f") if in_range(option, value) else None
+    elif isinstance(fact, date) and not option.is_number and (name in AT_MIDNIGHT or name not in LEAST):
+        fact = fact.isoformat() + AT_MIDNIGHT.get(name, "")
+    elif option.is_number or (name in LEAST and not (name in FOUND and FOUND[name].fullmatch(str(fact)))):
         return NOTHING
-    value = _rounded(option, Decimal(fact))
-    whole = option.kind == "integer"
-    if not _in_range(option, value) or (whole and (value != value.to_integral_value() or abs(value) > MOST_INTEGER)):
+    if not isinstance(fact, str) or option.values is not None:
         return NOTHING
-    return _as_json(value, whole=whole)
-
-
-def _in_range(option: Option, value: Decimal) -> bool:
-    low, high, step = option.low, option.high, option.step
-    if low is not None and (value < low[0] or (low[1] and value == low[0])):
-        return False
-    if high is not None and (value > high[0] or (high[1] and value == high[0])):
-        return False
-    return step is None or value % step == 0
-
-
-def _truth(_: Option, fact: Any) -> Any:  # noqa: ANN401 (as above)
-    return fact if isinstance(fact, bool) else NOTHING
-
-
-def _any(_: Option, fact: Any) -> Any:  # noqa: ANN401 (as above)
-    if isinstance(fact, Decimal):
-        return _as_json(fact, whole=False)
-    return fact.isoformat() if isinstance(fact, date) else fact
-
-
-FITTERS: dict[str, Callable[[Option, Any], Any]] = {
-    "string": _text, "number": _number, "integer": _number, "boolean": _truth, "any": _any,
-}  # fmt: skip
-
-
-def _as_json(value: Decimal, *, whole: bool) -> int | float:
-    if whole:
-        return max(-MOST_INTEGER, min(MOST_INTEGER, int(value)))
-    number = float(value)
-    return number if math.isfinite(number) else 0.0
-
-
-def _filler_text(option: Option, number: int) -> str:
-    most = option.most if option.most is not None else max(option.least, 10_000)
-    if option.format in UUID_OF:
-        return FORMATS["uuid"][1].replace("-4", "-" + UUID_OF[option.format])
-    if option.format == "decimal":
-        return plain(_filler_number(option, number))
-    known = FORMATS.get(ALIASES.get(option.format, option.format))
-    if known is not None:
-        return known[1].replace("01-01", f"01-{number % 28 + 1:02}", 1)  # a day for each number
-    if option.pattern is not None:
-        example = option.pattern.example(option.least, most)
-        if example is not None:
-            return example
-    text = UNKNOWN if number == 0 else f"{UNKNOWN} {number}"
-    return text[-most:].ljust(option.least, "x") if most else ""
-
-
-def _filler_number(option: Option, number: int) -> Decimal:
-    """The `number`-th value from 0, or from the end of the range that is nearer to it."""
-    low, high = option.low, option.high
-    step = option.step or Decimal(1)
-    if option.kind == "integer":
-        step = Decimal(Fraction(step).numerator)  # the least whole multiple
-    value = step * number
-    if low is not None and (value < low[0] or (low[1] and value == low[0])):
-        value = (low[0] / step).to_integral_value(ROUND_CEILING) * step
-        value += step * (number + (low[1] and value == low[0]))
-    if high is not None and (value > high[0] or (high[1] and value == high[0])):
-        value = (high[0] / step).to_integral_value(ROUND_FLOOR) * step
-        value -= step * (high[1] and value == high[0])
-    if not _in_range(option, value) and low is not None and high is not None:
-        value = low[0] + (high[0] - low[0]) * (number % 7 + 1) / 8  # between two limits that are close
-        if option.kind == "integer":
-            value = value.to_integral_value(ROUND_HALF_EVEN)
-    return value
+    text = fact if pattern or name in LEAST else fact[: option.count("max", len(fact))].rstrip()
+    fitting = (one for one in (text, text.upper()) if pattern is None or pattern.takes(one))
+    sized = (one for one in fitting if one and option.count("min", 0) <= len(one) <= option.count("max", len(one)))
+    return next(sized, NOTHING)

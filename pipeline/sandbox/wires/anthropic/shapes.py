@@ -16,10 +16,7 @@ from pipeline.sandbox.wires.anthropic.errors import refusal
 from pipeline.sandbox.wires.anthropic.schemas import problem
 from pipeline.sandbox.wires.openai.shapes import schema_in
 
-TOOL_KEYS = {
-    *("name", "input_schema", "description", "strict", "type", "cache_control", "input_examples"),
-    *("eager_input_streaming", "defer_loading", "allowed_callers"),
-}
+TOOL_KEYS = {"name", "input_schema", "description", "strict", "type", "cache_control"}
 CHOICES = {  # type of tool_choice → the keys it takes
     "auto": {"type", "disable_parallel_tool_use"},
     "any": {"type", "disable_parallel_tool_use"},

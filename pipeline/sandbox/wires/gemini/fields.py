@@ -8,39 +8,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# A dict: an object with these fields ("*": a map with any). A list: of such. None: any value, not looked into.
+# A dict: an object with these fields. A list: of such. None: any value, not looked into.
 Spec = Any
 
-SCHEMA: dict[str, Spec] = dict.fromkeys(
-    (
-        *("type", "format", "title", "description", "nullable", "enum", "maxItems", "minItems", "required", "minimum"),
-        *("minProperties", "maxProperties", "maximum", "minLength", "maxLength", "pattern", "example", "default"),
-        "propertyOrdering",
-    )
-)
-SCHEMA |= {"items": SCHEMA, "properties": {"*": SCHEMA}, "anyOf": [SCHEMA]}
-PART: dict[str, Spec] = dict.fromkeys(
-    (
-        *("text", "inlineData", "functionCall", "functionResponse", "fileData", "executableCode"),
-        *("codeExecutionResult", "videoMetadata", "thought", "thoughtSignature", "partMetadata"),
-    )
-)
+PART: dict[str, Spec] = dict.fromkeys(("text", "inlineData", "fileData", "thought", "thoughtSignature"))
 CONTENT: dict[str, Spec] = {"parts": [PART], "role": None}
-FUNCTION: dict[str, Spec] = {
-    **dict.fromkeys(("name", "description", "parametersJsonSchema", "response", "responseJsonSchema", "behavior")),
-    "parameters": SCHEMA,
-}
-TOOL: dict[str, Spec] = {
-    **dict.fromkeys(("googleSearchRetrieval", "codeExecution", "googleSearch", "computerUse", "urlContext")),
-    **dict.fromkeys(("fileSearch", "googleMaps", "retrieval", "enterpriseWebSearch")),
-    "functionDeclarations": [FUNCTION],
-}
+FUNCTION = dict.fromkeys(("name", "description", "parametersJsonSchema"))
+TOOL: dict[str, Spec] = {"functionDeclarations": [FUNCTION]}
 CONFIG: dict[str, Spec] = {
     **dict.fromkeys(("candidateCount", "stopSequences", "maxOutputTokens", "temperature", "topP", "topK", "seed")),
-    **dict.fromkeys(("responseMimeType", "responseJsonSchema", "presencePenalty", "frequencyPenalty", "logprobs")),
-    **dict.fromkeys(("responseLogprobs", "enableEnhancedCivicAnswers", "responseModalities", "speechConfig")),
-    **dict.fromkeys(("thinkingConfig", "imageConfig", "mediaResolution", "routingConfig", "audioTimestamp")),
-    "responseSchema": SCHEMA,
+    **dict.fromkeys(("responseMimeType", "responseJsonSchema", "presencePenalty", "frequencyPenalty")),
+    **dict.fromkeys(("thinkingConfig", "mediaResolution")),
 }
 CALLING: dict[str, Spec] = {"functionCallingConfig": dict.fromkeys(("mode", "allowedFunctionNames"))}
 SHARED: dict[str, Spec] = {
@@ -48,11 +26,11 @@ SHARED: dict[str, Spec] = {
     "contents": [CONTENT],
     "systemInstruction": CONTENT,
     "tools": [TOOL],
-    "toolConfig": {**CALLING, "retrievalConfig": None},
+    "toolConfig": CALLING,
     "generationConfig": CONFIG,
 }
 GEMINI: dict[str, Spec] = {**SHARED, "serviceTier": None}
-VERTEX: dict[str, Spec] = {**SHARED, "labels": None, "modelArmorConfig": None}
+VERTEX: dict[str, Spec] = {**SHARED, "labels": None}
 GEMINI_COUNT: dict[str, Spec] = {"model": None, "contents": [CONTENT], "generateContentRequest": GEMINI}
 VERTEX_COUNT: dict[str, Spec] = {
     **{name: SHARED[name] for name in ("model", "contents", "systemInstruction", "tools", "generationConfig")},
@@ -73,9 +51,6 @@ def read(value: object, spec: Spec, place: str, problems: list[tuple[str, str]])
         kind = "list" if isinstance(value, list) else "value"
         problems.append((place, f"Invalid JSON payload received. Unexpected {kind} at '{place}': expected an object."))
         return {}
-    if "*" in spec:
-        pairs = enumerate(value.items())
-        return {name: read(inner, spec["*"], f"{place}[{index}].value", problems) for index, (name, inner) in pairs}
     found: dict[str, Any] = {}
     for name, inner in value.items():
         known = UNDERSCORE.sub(lambda match: match.group(1).upper(), name)

@@ -1,4 +1,4 @@
-"""The schemas that Gemini takes: JSON Schema of the documented keywords, or its own subset of OpenAPI's. Pure.
+"""The schemas that Gemini takes: JSON Schema of the documented keywords. Pure.
 
 Stricter than the service, which ignores the keywords it does not know: what would not be enforced there is told here.
 """
@@ -27,39 +27,6 @@ def problem(schema: object) -> str | None:
         if number > MAX_NODES:
             return "the schema produces a constraint that has too many states for serving"
     return _cycle(schema, schema, (), set())
-
-
-def openapi_problem(schema: Mapping[str, Any], place: str) -> str | None:
-    """Why a `responseSchema` or a function's `parameters` cannot be."""
-    kind = schema.get("type")
-    if not isinstance(kind, str) or (kind.lower() not in TYPES and kind != "TYPE_UNSPECIFIED"):
-        return None if "anyOf" in schema else f"{place}.type: must be specified"
-    if kind.lower() == "object" and not schema.get("properties"):
-        return f"{place}.properties: should be non-empty for OBJECT type"
-    if kind.lower() == "array" and not isinstance(schema.get("items"), Mapping):
-        return f"{place}.items: missing field."
-    for name in schema.get("required", ()):
-        if name not in schema.get("properties", {}):
-            return f"{place}.required: property is not defined: {name}"
-    inner = [(f"{place}.properties[{name}]", node) for name, node in schema.get("properties", {}).items()]
-    inner += [(f"{place}.any_of[{number}]", node) for number, node in enumerate(schema.get("anyOf", ()))]
-    if "items" in schema:
-        inner.append((f"{place}.items", schema["items"]))
-    return next((wrong for where, node in inner if (wrong := openapi_problem(node, where))), None)
-
-
-def plain(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """OpenAPI's subset as JSON Schema: types in lower case, `nullable` as a choice."""
-    found = {name: value for name, value in schema.items() if name not in {"nullable", "propertyOrdering"}}
-    if isinstance(found.get("type"), str):
-        found["type"] = found["type"].lower()
-    if isinstance(found.get("properties"), Mapping):
-        found["properties"] = {name: plain(inner) for name, inner in found["properties"].items()}
-    if isinstance(found.get("items"), Mapping):
-        found["items"] = plain(found["items"])
-    if isinstance(found.get("anyOf"), list):
-        found["anyOf"] = [plain(inner) for inner in found["anyOf"]]
-    return {"anyOf": [found, {"type": "null"}]} if schema.get("nullable") is True else found
 
 
 def _nodes(node: object, place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

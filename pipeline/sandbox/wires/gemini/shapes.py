@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from pipeline.sandbox.exchange import tokens_of
 from pipeline.sandbox.wires.gemini.errors import refusal
-from pipeline.sandbox.wires.gemini.schemas import openapi_problem, plain, problem
+from pipeline.sandbox.wires.gemini.schemas import problem
 from pipeline.sandbox.wires.openai.shapes import schema_in
 
 JSON_TYPE = "application/json"
@@ -56,17 +56,15 @@ def shape_of(request: Mapping[str, Any], system: str, told: str = "") -> Shape:
 
 
 def _answer(config: Mapping[str, Any], mime: str, system: str) -> Shape:
-    asked, openapi = config.get("responseJsonSchema"), config.get("responseSchema")
-    if asked is not None and openapi is not None:
-        raise refusal(400, "Set one of response_schema and response_json_schema, not both.")
-    if asked is None and openapi is None:
+    asked = config.get("responseJsonSchema")
+    if asked is None:
         return Shape(schema_in(system) or ANYTHING) if mime == JSON_TYPE else Shape()
     if mime != JSON_TYPE:
         raise refusal(400, f"A response schema is only supported with response mime type: '{JSON_TYPE}'")
-    judged = _json_schema(orjson.dumps(asked)) if asked is not None else _openapi(orjson.dumps(openapi))
+    judged = _json_schema(orjson.dumps(asked))
     if judged.problem:
-        place = "response_json_schema" if asked is not None else "response_schema"
-        raise refusal(400, f"* GenerateContentRequest.generation_config.{place}: {judged.problem}\n")
+        place = "GenerateContentRequest.generation_config.response_json_schema"
+        raise refusal(400, f"* {place}: {judged.problem}\n")
     return Shape(judged.schema, judged.tokens)
 
 
@@ -86,11 +84,8 @@ def _functions(tools: object) -> dict[str, Judged]:
 
 
 def _parameters(function: Mapping[str, Any], place: str) -> Judged:
-    asked, openapi = function.get("parametersJsonSchema"), function.get("parameters")
-    if asked is not None and openapi is not None:
-        raise refusal(400, f"{place}: set one of parameters and parameters_json_schema, not both.")
-    judged = _json_schema(orjson.dumps(asked)) if asked is not None else _openapi(orjson.dumps(openapi or ANYTHING))
-    wrong = judged.problem if asked is not None or openapi else None
+    judged = _json_schema(orjson.dumps(function.get("parametersJsonSchema") or ANYTHING))
+    wrong = judged.problem
     if wrong is None and judged.schema.get("type") != "object":
         wrong = "the parameters should be of type object"
     if wrong:
@@ -121,9 +116,3 @@ def _json_schema(schema_json: bytes) -> Judged:
     schema = orjson.loads(schema_json)
     wrong = problem(schema)
     return Judged(schema if isinstance(schema, dict) else ANYTHING, wrong, tokens_of(schema_json.decode()))
-
-
-@lru_cache(maxsize=256)
-def _openapi(schema_json: bytes) -> Judged:
-    schema = orjson.loads(schema_json)
-    return Judged(plain(schema), openapi_problem(schema, "schema"), tokens_of(schema_json.decode()))

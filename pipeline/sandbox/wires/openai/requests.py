@@ -16,12 +16,10 @@ from pipeline.sandbox.wires.openai.errors import refusal
 from pipeline.sandbox.wires.openai.shapes import Message, shape_of
 
 PARAMETERS = {
-    *("audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs"),
-    *("max_completion_tokens", "max_tokens", "messages", "metadata", "modalities", "model", "n"),
-    *("parallel_tool_calls", "prediction", "presence_penalty", "prompt_cache_key", "prompt_cache_retention"),
-    *("reasoning_effort", "response_format", "safety_identifier", "seed", "service_tier", "stop", "store"),
-    *("stream", "stream_options", "temperature", "tool_choice", "tools", "top_logprobs", "top_p", "user"),
-    *("verbosity", "web_search_options"),
+    *("frequency_penalty", "logit_bias", "logprobs", "max_completion_tokens", "max_tokens", "messages", "metadata"),
+    *("model", "n", "parallel_tool_calls", "presence_penalty", "prompt_cache_key", "prompt_cache_retention"),
+    *("reasoning_effort", "response_format", "safety_identifier", "seed", "service_tier", "stop", "store", "stream"),
+    *("stream_options", "temperature", "tool_choice", "tools", "top_logprobs", "top_p", "user", "verbosity"),
 }
 ROLES = ("system", "assistant", "user", "function", "tool", "developer")
 CAPS = ("max_completion_tokens", "max_tokens")

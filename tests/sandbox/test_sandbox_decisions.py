@@ -15,7 +15,7 @@ from pipeline.sandbox.quota import Quota
 from pipeline.sandbox.wires.openai.wire import go_duration
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(st.integers(), st.lists(st.floats(0, 1), min_size=7, max_size=7), st.floats(0, 1))
 def test_shares_hold(seed, weights, total):
     """Each fault befalls its share of 20,000 requests, to within six standard deviations, for any seed."""
@@ -48,7 +48,7 @@ def test_a_draw_depends_on_nothing_else(seed, digest, seen):
     assert len(tags | {Faults(Sandbox(seed=seed + 1)).draw(digest, seen).tag}) == 4
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.binary(min_size=4, max_size=4))
 def test_latency_stays_near(chance):
     """Latency is within 50 % of what was asked for."""
@@ -56,7 +56,7 @@ def test_latency_stays_near(chance):
 
 
 @given(st.dictionaries(st.sampled_from(["name", "note", "more"]), st.one_of(st.none(), st.text(), st.lists(st.text()))))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_spoiled_answers_do_not_fit(record):
     """In all four ways, an answer is not the JSON that it should have been."""
     for variant in range(4):
@@ -75,7 +75,7 @@ def test_each_way_of_spoiling():
     assert '{"name":"x","note":null}' in spoiled(record, SCHEMA, 3)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.integers(1, 100),
     st.integers(100, 10_000),
@@ -97,7 +97,7 @@ def test_buckets_never_give_more_than_a_minute_and_the_refill(per_minute, tokens
             assert 0 <= level.reset_s <= 60
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.integers(1, 500), st.integers(100, 50_000), st.lists(st.integers(1, 100), min_size=1, max_size=300))
 def test_the_hint_is_true(per_minute, tokens_per_minute, charges):
     """After the wait that a denial names the same request is admitted, and a moment before it is not."""
@@ -118,7 +118,7 @@ def test_what_can_never_fit_has_no_hint():
     assert [level.remaining for level in quota.levels(0.0)] == [10, 100]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.text(), st.integers(0, 20))
 def test_a_cut_fits_and_is_longest(text, tokens):
     """A cut answer counts at most the cap, and one more character would not have fitted."""

@@ -19,7 +19,7 @@ from pipeline.sandbox.exchange import Answer, Ending, Received, Refused, tokens_
 from pipeline.sandbox.faults import Fault
 from pipeline.sandbox.quota import Denial
 from pipeline.sandbox.server import serve
-from pipeline.sandbox.wires.gemini.schemas import openapi_problem, plain, problem
+from pipeline.sandbox.wires.gemini.schemas import problem
 from pipeline.sandbox.wires.gemini.wire import Gemini, Vertex
 from pipeline.types import AnswerShape, HttpAnswer, Purpose, Request, Stop, Turn
 
@@ -230,9 +230,9 @@ REFUSALS = {
         ask(contents=[{"parts": [{"txt": "x"}]}]),
         "Unknown name \"txt\" at 'contents[0].parts[0]': Cannot find field.",
     ),
-    "openapi keyword": (
-        ask({"responseMimeType": "application/json", "responseSchema": {**SCHEMA, "properties": {"a": {"const": 1}}}}),
-        "Unknown name \"const\" at 'generation_config.response_schema.properties[0].value'",
+    "openapi schema": (
+        ask({"responseMimeType": "application/json", "responseSchema": {"type": "STRING"}}),
+        "Unknown name \"responseSchema\" at 'generation_config'",
     ),
     "contents no objects": (ask(contents=["x"]), "expected an object"),
     "no contents": (ask(contents=...), "contents is not specified"),
@@ -253,10 +253,6 @@ REFUSALS = {
     "cap in words": (ask({"maxOutputTokens": "9"}), "max_output_tokens"),
     "mime unknown": (ask({"responseMimeType": "text/html"}), "response_mime_type"),
     "schema without mime": (ask({"responseJsonSchema": SCHEMA}), "response mime type: 'application/json'"),
-    "both schemas": (
-        ask({"responseMimeType": "application/json", "responseJsonSchema": {}, "responseSchema": {"type": "STRING"}}),
-        "not both",
-    ),
     "function and mime": (
         {**tooled(), "generationConfig": {"responseMimeType": "application/json"}},
         "Function calling with a response mime type: 'application/json' is unsupported",
@@ -266,7 +262,6 @@ REFUSALS = {
     "function twice": (ask(tools=[{"functionDeclarations": [FUNCTION, FUNCTION]}]), "Duplicate function"),
     "function's schema": (tooled(parametersJsonSchema=nested({"type": "thing"})), "x: type 'thing'"),
     "function of no object": (tooled(parametersJsonSchema={"type": "string"}), "of type object"),
-    "both parameters": (tooled(parameters={"type": "OBJECT"}), "not both"),
     "mode unknown": (tooled({"mode": "SOME"}), "mode"),
     "function unknown": (tooled({"mode": "ANY", "allowedFunctionNames": ["Other"]}), "no declared function: Other"),
     "names without any": (tooled({"mode": "AUTO", "allowedFunctionNames": ["Thing"]}), "ANY or VALIDATED"),
@@ -296,7 +291,6 @@ def test_what_google_refuses_is_refused(sandbox, path, name):
         ask({"temperature": 0, "topP": 1, "stopSequences": ["x"]}),
         ask({"response_mime_type": "application/json", "response_json_schema": SCHEMA}),
         {"contents": {"parts": {"text": "x"}}, "system_instruction": {"parts": {"text": "y"}}},
-        ask({"responseMimeType": "application/json", "responseSchema": {"type": "STRING", "nullable": True}}),
         tooled(),
         tooled({"mode": "NONE"}),
         ask(tools=[{"function_declarations": [{"name": "f", "description": "d"}]}]),
@@ -390,22 +384,12 @@ def test_a_schema_that_gemini_would_not_keep(name):
 
 
 def test_schemas_that_gemini_keeps():
-    """References, also to itself where an answer may end, maps, choices, bounds and OpenAPI's own spelling."""
+    """References, also to itself where an answer may end, maps, choices and bounds."""
     optional = {"type": "object", "properties": {"child": {"$ref": "#/$defs/T"}}}
     assert problem({**nested({"$ref": "#/$defs/T"}), "$defs": {"T": optional}}) is None
     assert problem(nested({"type": ["integer", "null"], "minimum": 0, "enum": [1, 2]})) is None
     assert problem(nested({"type": "object", "additionalProperties": {"type": "number"}})) is None
     assert problem(SCHEMA) is None
-    openapi = {"type": "OBJECT", "properties": {"a": {"type": "STRING", "nullable": True}}, "required": ["a"]}
-    assert openapi_problem(openapi, "schema") is None
-    assert plain(openapi)["properties"] == {"a": {"anyOf": [{"type": "string"}, {"type": "null"}]}}
-    for bad, words in [
-        ({"type": "OBJECT"}, "non-empty"),
-        ({"type": "ARRAY"}, "schema.items: missing"),
-        ({"properties": {}}, "must be specified"),
-        ({**openapi, "required": ["b"]}, "not defined: b"),
-    ]:
-        assert words in openapi_problem(bad, "schema")
 
 
 # ── over HTTP ────────────────────────────────────────────────────────────────────────────────────────────────────────
