@@ -55,17 +55,17 @@ class Extraction:
         self._ask = ask
         self._column = column
 
-    async def outcome(self, work: RowTask) -> Outcome:
+    async def outcome(self, task: RowTask) -> Outcome:
         """Where the row ends.
 
         Raises:
             Stopped: the run ends before it. TenantOverBudget: its tenant has nothing left for today.
         """
         life = RowLife()
-        row_work = _RowState(work, life, next_number=len(work.chunks))
+        state = _RowState(task, life, next_number=len(task.chunks))
         end: dict[str, Any]
         try:
-            end = self._merged(await self._all_pieces(row_work))
+            end = self._merged(await self._every_chunk(state))
         except RowFailed as failure:
             end = {
                 "status": Status.FAILED,
@@ -73,32 +73,36 @@ class Extraction:
                 "error": str(failure),
                 "finish_reason": failure.finish_reason,
                 "model_version": failure.model_version,
-                "chunks": len(work.chunks),
+                "chunks": len(task.chunks),
             }
         latency_ms = None if life.first_sent_s is None else round((self._ask.now_s() - life.first_sent_s) * 1000)
         by = next((source for source in AnswerFrom if source in life.sources), AnswerFrom.CALL)
-        return Outcome(doc=work.doc, row=work.row.index, latency_ms=latency_ms, answer_from=by, **end)
+        return Outcome(doc=task.doc, row=task.row.index, latency_ms=latency_ms, answer_from=by, **end)
 
-    async def _all_pieces(self, work: "_RowState") -> list[ChunkAnswer]:
+    async def _every_chunk(self, state: "_RowState") -> list[ChunkAnswer]:
         """Side by side; one after the other where each chunk is to know of those before."""
-        chunks = work.work.chunks
+        chunks = state.task.chunks
         if not self._plan.summary_tokens or len(chunks) == 1:
-            return await self._pieces(work, chunks, shrunk=False)
-        pieces: list[ChunkAnswer] = []
+            return await self._side_by_side(state, chunks, shrunk=False)
+        answers: list[ChunkAnswer] = []
         for chunk in chunks:
-            pieces += await self._piece(work, chunk, shrunk=False)
+            answers += await self._one_chunk(state, chunk, shrunk=False)
             if chunk is not chunks[-1]:
-                work.summary = await self._summary(work, chunk)
-        return pieces
+                state.summary = await self._summary(state, chunk)
+        return answers
 
-    async def _summary(self, work: "_RowState", chunk: Chunk) -> str:
-        request = planning.extract_request(self._plan, work.row, chunk)
-        reply = await self._free_text(planning.summary_request(self._plan, request, work.summary, chunk), work)
+    async def _summary(self, state: "_RowState", chunk: Chunk) -> str:
+        request = planning.extract_request(self._plan, state.row, chunk)
+        asked = planning.summary_request(self._plan, request, state.summary, chunk)
+        try:
+            reply = await self._free_text(asked, state)
+        except TooLong as error:  # its chunk may have fitted in halves, but the next one is not read without it
+            raise RowFailed(ErrorCode.CONTEXT_EXCEEDED, f"the summary of a chunk: {error}") from None
         if reply.stop in {Stop.REFUSED, Stop.BLOCKED}:
             raise self._failed(row_code(reply.stop), request, reply, None)
         return reply.text.strip()  # one that its cap cut off is still a summary
 
-    async def _read(self, work: "_RowState", request: Request) -> Request:
+    async def _read(self, state: "_RowState", request: Request) -> Request:
         """The first of two steps; returns the second's request.
 
         Raises:
@@ -106,7 +110,7 @@ class Extraction:
         """
         reading, tried = planning.reading_request(self._plan, request), Tried()
         while True:
-            reply = await self._free_text(reading, work)
+            reply = await self._free_text(reading, state)
             if reply.stop is Stop.DONE:
                 tokens = self._prepared.counter.count(reply.text)
                 return planning.normalising_request(self._plan, request, reply.text, tokens)
@@ -116,19 +120,19 @@ class Extraction:
                 raise self._failed(step.code or ErrorCode.TRUNCATED, reading, reply, None)
             reading, tried = raised, replace(tried, raised_cap=True)
 
-    async def _free_text(self, request: Request, work: "_RowState") -> Answer:
+    async def _free_text(self, request: Request, state: "_RowState") -> Answer:
         return await self._ask.ask(
             request,
-            work.life,
-            lambda answer: answer.session > work.stale_session or answer.reply.stop is Stop.DONE,
+            state.life,
+            lambda answer: answer.session > state.stale_session or answer.reply.stop is Stop.DONE,
         )
 
-    async def _pieces(self, work: "_RowState", chunks: Sequence[Chunk], *, shrunk: bool) -> list[ChunkAnswer]:
-        """Every chunk's piece, in order; the first failure, in order, is the row's."""
+    async def _side_by_side(self, state: "_RowState", chunks: Sequence[Chunk], *, shrunk: bool) -> list[ChunkAnswer]:
+        """Every chunk's answers, in order; the first failure, in order, is the row's."""
         if len(chunks) == 1:
-            return await self._piece(work, chunks[0], shrunk=shrunk)
+            return await self._one_chunk(state, chunks[0], shrunk=shrunk)
         results = await asyncio.gather(
-            *(self._or_abandon(work, chunk, shrunk=shrunk) for chunk in chunks), return_exceptions=True
+            *(self._or_abandon(state, chunk, shrunk=shrunk) for chunk in chunks), return_exceptions=True
         )
         for kind in (RowFailed, Stopped, TenantOverBudget, Exception):
             for result in results:
@@ -136,26 +140,26 @@ class Extraction:
                     raise result
         return list(chain.from_iterable(result for result in results if not isinstance(result, BaseException)))
 
-    async def _or_abandon(self, work: "_RowState", chunk: Chunk, *, shrunk: bool) -> list[ChunkAnswer]:
+    async def _or_abandon(self, state: "_RowState", chunk: Chunk, *, shrunk: bool) -> list[ChunkAnswer]:
         try:
-            return await self._piece(work, chunk, shrunk=shrunk)
+            return await self._one_chunk(state, chunk, shrunk=shrunk)
         except RowFailed:
-            work.life.alive = False  # what the row's other chunks have not yet sent would be wasted
+            state.life.alive = False  # what the row's other chunks have not yet sent would be wasted
             raise
 
-    async def _piece(self, work: "_RowState", chunk: Chunk, *, shrunk: bool) -> list[ChunkAnswer]:
+    async def _one_chunk(self, state: "_RowState", chunk: Chunk, *, shrunk: bool) -> list[ChunkAnswer]:
         """Ask, judge, and do what `after_reply` says until it accepts or gives up."""
-        request = planning.extract_request(self._plan, work.row, chunk, work.summary)
+        request = planning.extract_request(self._plan, state.row, chunk, state.summary)
         tried, read = Tried(shrunk=shrunk), not self._plan.two_step
         while True:
             try:
                 if not read:
-                    request, read = await self._read(work, request), True
-                reply = await self._ask.ask(request, work.life, lambda answer: self._reusable(work, answer))
+                    request, read = await self._read(state, request), True
+                reply = await self._ask.ask(request, state.life, lambda answer: self._reusable(state, answer))
             except TooLong as error:
                 if tried.shrunk or tried.repaired:
                     raise RowFailed(ErrorCode.CONTEXT_EXCEEDED, str(error)) from None
-                return await self._smaller(work, chunk, error)
+                return await self._smaller(state, chunk, error)
             verdict = self._judged(reply)
             step = after_reply(reply.stop, isinstance(verdict, Valid), tried)
             if step.next is Next.ACCEPT and isinstance(verdict, Valid):
@@ -168,7 +172,7 @@ class Extraction:
                 continue
             raise self._failed(step.code or ErrorCode.TRUNCATED, request, reply, verdict)
 
-    async def _smaller(self, work: "_RowState", chunk: Chunk, error: TooLong) -> list[ChunkAnswer]:
+    async def _smaller(self, state: "_RowState", chunk: Chunk, error: TooLong) -> list[ChunkAnswer]:
         """The one retry of a chunk that was too long: in halves, by our own count."""
         counter = self._prepared.counter
         half = max(1, counter.count(chunk.text) // 2 + 1)
@@ -177,12 +181,12 @@ class Extraction:
             raise RowFailed(ErrorCode.CONTEXT_EXCEEDED, str(error)) from None
         numbered = [
             replace(
-                part, number=work.next_number + position, start=chunk.start + part.start, end=chunk.start + part.end
+                part, number=state.next_number + position, start=chunk.start + part.start, end=chunk.start + part.end
             )
             for position, part in enumerate(parts)
         ]
-        work.next_number += len(parts)
-        return await self._pieces(work, numbered, shrunk=True)
+        state.next_number += len(parts)
+        return await self._side_by_side(state, numbered, shrunk=True)
 
     def _repair(self, request: Request, reply: Answer, verdict: Invalid) -> Request:
         turns = repair_turns(request.turns, reply.text, verdict.errors)
@@ -200,9 +204,9 @@ class Extraction:
             return Invalid((problem,))
         return verdict
 
-    def _reusable(self, work: "_RowState", answer: StoredAnswer) -> bool:
+    def _reusable(self, state: "_RowState", answer: StoredAnswer) -> bool:
         """A retry asks again for what was bad when the row failed; everything else on record is taken as it is."""
-        return answer.session > work.stale_session or isinstance(self._judged(answer.reply), Valid)
+        return answer.session > state.stale_session or isinstance(self._judged(answer.reply), Valid)
 
     def _failed(self, code: ErrorCode, request: Request, reply: Answer, verdict: Valid | Invalid | None) -> RowFailed:
         if isinstance(verdict, Invalid):
@@ -210,21 +214,21 @@ class Extraction:
         text = MESSAGES[code].format(cap=request.max_output_tokens, text=reply.text[:300], finish=reply.finish_reason)
         return RowFailed(code, text, reply=reply)
 
-    def _merged(self, pieces: Sequence[ChunkAnswer]) -> dict[str, Any]:
+    def _merged(self, answers: Sequence[ChunkAnswer]) -> dict[str, Any]:
         """How the row ended, as fields of its outcome."""
-        last = pieces[-1].reply
+        last = answers[-1].reply
         ended = {
             "status": Status.OK,
-            "chunks": len(pieces),
-            "repaired": any(piece.repaired for piece in pieces),
+            "chunks": len(answers),
+            "repaired": any(one.repaired for one in answers),
             "finish_reason": last.finish_reason,
             "model_version": last.model_version,
         }
         rule = self._prepared.job.extract.merge
-        if rule == "none" or len(pieces) == 1:
-            return {**ended, "records": tuple(piece.record_json for piece in pieces)}
+        if rule == "none" or len(answers) == 1:
+            return {**ended, "records": tuple(one.record_json for one in answers)}
         overlapping = self._plan.overlap_tokens > 0
-        merged = merge(self._prepared.model, rule, [piece.record for piece in pieces], overlapping=overlapping)
+        merged = merge(self._prepared.model, rule, [one.record for one in answers], overlapping=overlapping)
         if isinstance(merged, Merged) and (problem := self._column.problem_of(merged.record_json)) is None:
             return {**ended, "records": (merged.record_json,), "conflicts": merged.conflicts}
         errors = merged.errors if isinstance(merged, Invalid) else (f"merged record: {problem}",)
@@ -233,15 +237,15 @@ class Extraction:
 
 
 class _RowState(Struct):
-    work: RowTask
+    task: RowTask
     life: RowLife
     next_number: int  # of the next chunk that has to be cut smaller
     summary: str = ""  # of the chunks before, where it goes with each chunk
 
     @property
     def row(self) -> Row:
-        return self.work.row
+        return self.task.row
 
     @property
     def stale_session(self) -> int:
-        return self.work.stale_session
+        return self.task.stale_session

@@ -191,6 +191,10 @@ class Ledger:
         """Put a request on record before it leaves; done when the record would survive a power cut."""
         return self._w.put_durably((_SEND, records.send_values(send, self.session)))
 
+    def withdraw(self, send: Send) -> "asyncio.Future[None]":
+        """Take back a name that was put on record and never left."""
+        return self._w.put_durably((_SETTLE, (send.request_id,)))
+
     def record(self, call: Call, key: bytes | None = None, reply: Answer | None = None) -> "asyncio.Future[None]":
         """Journal an attempt and its answer, if any; the future is done once it would survive a power cut."""
         statements = [

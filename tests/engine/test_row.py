@@ -514,6 +514,13 @@ SUMMARIES = [
         job=ROLLING,
     ),
     Case(
+        "too-long",
+        {E0: ok(), S0: LONG},
+        silent(ErrorCode.CONTEXT_EXCEEDED, "the summary of a chunk: context_exceeded: 9,000 tokens") | {"chunks": 2},
+        TWO,
+        job=ROLLING,
+    ),
+    Case(
         "blocked",
         {E0: ok(), S0: BLOCKED},
         failed(ErrorCode.BLOCKED, "a content filter stopped", finish_reason="content_filter", chunks=2),

@@ -70,12 +70,12 @@ class LiveLane:
         """As `Lane.answer`: as many attempts as it takes, or as are allowed."""
         tries, failed = _Tries(), 0
         while True:
+            tries.sent_s = None  # the last one's time says nothing of a call that has yet to leave
             try:
                 if not self._hedge_after:
                     return await self._call(request, tries, life)
                 return await first_answer(lambda: self._call(request, tries, life), lambda: self._overdue(tries))
             except CallFailed as failure:
-                tries.met(failure, self._loop.time())
                 decision = decide(failure, failed + 1, self._policy, random.random(), tries.waited_s(self._loop.time()))
                 failed += decision.action is Action.RETRY
                 await self._carry_out(decision, failure)
@@ -130,6 +130,8 @@ class LiveLane:
             try:
                 answered, reply = await self._exchange(attempt.request)
             except CallFailed as failure:
+                tries.met(failure, self._loop.time())
+                self._park(failure)
                 report = self._failure_report(failure)
                 self._book(self._failed_call(sent, failure))
                 raise
@@ -147,6 +149,12 @@ class LiveLane:
         self._tally.called(call)
         return Delivered(reply, durable)
 
+    def _park(self, failure: CallFailed) -> None:
+        """What ends the run ends it before the slot is free: nobody else leaves for the same refusal."""
+        decision = decide(failure, 1, self._policy, 0.0)
+        if decision.park is not None:
+            self._gate.stop(decision.park, parked_text(failure, datetime.now(UTC)))
+
     async def _named(self, attempt: "_Attempt") -> Send:
         """On the ledger before it leaves, with the most that it may cost."""
         request = attempt.request
@@ -154,7 +162,11 @@ class LiveLane:
             next(self._ids), request.row, request.row_id, request.chunk, request.purpose, attempt.number,
             time.time_ns() // 1000, to_units(attempt.ticket.usd), request.tenant,
         )  # fmt: skip
-        await self._ledger.intend(send)
+        try:
+            await self._ledger.intend(send)
+        except asyncio.CancelledError:  # called off before it could leave
+            self._ledger.withdraw(send)
+            raise
         crash_point("call-named")
         return send
 
@@ -247,8 +259,7 @@ class LiveLane:
                 raise TooLong(str(failure))
             case Action.FAIL if decision.code is not None:
                 raise RowFailed(decision.code, str(failure))
-            case _ if decision.park is not None:
-                self._gate.stop(decision.park, parked_text(failure, datetime.now(UTC)))
+            case _:
                 await self._gate.pause(0)  # raises Stopped
 
 
