@@ -33,7 +33,7 @@ from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Limits
 from pipeline.money import Rate, cost_usd, worst_case_usd
 from pipeline.telemetry.tally import Tally
-from pipeline.types import Answer, Purpose, Request, Stop, Turn, Usage
+from pipeline.types import Answer, Purpose, Request, Stop, Turn, Usage, text_parts
 
 RATE = Rate(
     input=Decimal("0.15"), cached_input=Decimal("0.075"), cache_write=Decimal("0.15"), output=Decimal("0.60"), source=""
@@ -123,7 +123,7 @@ def request_of(number, chance, tenant):
         chunk=0,
         purpose=Purpose.EXTRACT,
         system="",
-        turns=(Turn("user", ""),),
+        turns=(Turn("user", text_parts("")),),
         max_output_tokens=OUTPUT_CAP,
         input_tokens=size // 4 + 200,
         input_tokens_ceiling=size + 800,

@@ -39,7 +39,7 @@ from pipeline.sandbox.exchange import tokens_of
 from pipeline.sandbox.rules import rules
 from pipeline.sandbox.wires.openai.requests import question_of
 from pipeline.schema.answer_size import answer_tokens
-from pipeline.types import Chunk, Row, Usage
+from pipeline.types import Chunk, Row, Usage, text_parts
 
 ITEMS = ("Copper kettle", "Descaling kit", "Pallet delivery", "Office paper A4", "Hosting, monthly", "Cable, 3 m")
 NOTES = (
@@ -130,7 +130,7 @@ def pool_of(prepared: Prepared, count: int, seed: int = 1) -> list[Document]:
         text = invoice(chance)
         tokens = prepared.counter.count(text)
         request = planning.extract_request(
-            plan, Row(number, str(number), text, None, {}), Chunk(0, 0, len(text), text, tokens)
+            plan, Row(number, str(number), text_parts(text), None, {}), Chunk(0, 0, len(text), text_parts(text), tokens)
         )
         first = question_of(wire.body(request))
         answer = orjson.dumps(rules.extract(first.document, schema)).decode()

@@ -1,4 +1,4 @@
-"""The values that flow through a run: row → chunks → requests → replies → outcome.
+"""The values that flow through a run: row → chunks → requests → answers → outcome.
 
 Frozen and dull: no behaviour but arithmetic, no I/O, nothing imported from the rest of the package.
 """
@@ -25,25 +25,73 @@ class Band(NamedTuple, Generic[Amount]):
         return Band(change(self.low), change(self.expected), change(self.high))
 
 
+class TextPart(Struct, frozen=True, tag="text"):
+    """Text, as it is said."""
+
+    text: str
+
+
+class FilePart(Struct, frozen=True, tag="file"):
+    """A file that goes to the model as it is; its bytes are read when the request leaves, and are in no request."""
+
+    media_type: str
+    digest: str  # of its bytes: what the answer depends on
+    name: str
+    tokens_ceiling: int  # never less than what a provider bills for it as input
+
+
+Part = TextPart | FilePart  # what a request's content is made of, in order
+Parts = tuple[Part, ...]
+
+
+def text_parts(text: str) -> Parts:
+    """Content that is text alone."""
+    return (TextPart(text),)
+
+
+def text_of(parts: Parts) -> str:
+    """All text of a content, without its files."""
+    if len(parts) == 1 and isinstance(parts[0], TextPart):
+        return parts[0].text
+    return "".join(part.text for part in parts if isinstance(part, TextPart))
+
+
+def files_of(parts: Parts) -> tuple[FilePart, ...]:
+    if len(parts) == 1 and isinstance(parts[0], TextPart):
+        return ()
+    return tuple(part for part in parts if isinstance(part, FilePart))
+
+
 class Row(Struct, frozen=True):
-    """One input row. `problem` is set when it cannot be used (it then ends as `bad_row`) and `text` is then empty."""
+    """One input row. `problem` is set when it cannot be used: it then ends as `bad_row`, and its text is empty."""
 
     index: int  # position in the input, from 0
     id: str
-    text: str
+    parts: Parts  # the document
     tenant: str | None
     values: Mapping[str, Any]  # the columns that the prompt names, beside the text
     problem: str | None = None
 
+    @property
+    def text(self) -> str:
+        return text_of(self.parts)
+
 
 class Chunk(Struct, frozen=True):
-    """A piece of a row's text: `text == row.text[start:end]`; `tokens` as counted, or roughly (see chunking)."""
+    """What one request is about: a stretch of a row's text, `text == row.text[start:end]`, and files of its own.
+
+    `tokens` as counted, or roughly (see `documents.chunks`).
+    """
 
     number: int  # from 0
     start: int
     end: int
-    text: str
+    parts: Parts
     tokens: int
+
+    @property
+    def text(self) -> str:
+        return text_of(self.parts)
 
 
 class Purpose(StrEnum):
@@ -57,7 +105,11 @@ class Turn(Struct, frozen=True):
     """One message after the system prompt; `role` is `user` or `assistant`, whatever a wire calls them."""
 
     role: str
-    text: str
+    parts: Parts
+
+    @property
+    def text(self) -> str:
+        return text_of(self.parts)
 
 
 class AnswerShape(Struct, frozen=True):

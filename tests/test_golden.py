@@ -18,7 +18,7 @@ from pipeline.extraction import requests as planning
 from pipeline.extraction.hashes import content_key
 from pipeline.extraction.prepare import prepare
 from pipeline.job.file import load, resolve
-from pipeline.types import Chunk, Row, Turn
+from pipeline.types import Chunk, Row, Turn, text_parts
 
 GOLDEN = Path(__file__).parent / "golden"
 OF_A_ROW = ["id", "status", "record", "error_code", "error", "repaired", "conflicts", "chunks"]
@@ -83,9 +83,14 @@ def test_every_kind_of_request_has_the_key_it_always_had():
 
 def keys_of_requests():
     plan = of_model("openai two_step", chunks={"context": "rolling"})
-    row, one = Row(7, "r", "Ünlü \ud800 bill", "t", {"customer": ["a", 1]}), Chunk(0, 0, 4, "Ünlü", 2)
+    row, one = (
+        Row(7, "r", text_parts("Ünlü \ud800 bill"), "t", {"customer": ["a", 1]}),
+        Chunk(0, 0, 4, text_parts("Ünlü"), 2),
+    )
     asked = planning.extract_request(plan, row, one, "So far.")
-    repair = planning.repair_request(plan, asked, (*asked.turns, Turn("assistant", "{}"), Turn("user", "No.")), 5)
+    repair = planning.repair_request(
+        plan, asked, (*asked.turns, Turn("assistant", text_parts("{}")), Turn("user", text_parts("No."))), 5
+    )
     requests = {
         "content": content_key(plan, row),
         "extract": asked.key,

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from pipeline.documents.boundaries import LOOK, best_cut, first_start, is_safe
 from pipeline.text import repaired
-from pipeline.types import Chunk
+from pipeline.types import Chunk, text_parts
 
 ROUGH_BYTES_PER_TOKEN = 3.6  # between prose (4.5), JSON and invoices (3) and Chinese (4)
 
@@ -101,14 +101,14 @@ def chunk(text: str, counter: Counter, max_tokens: int, overlap_tokens: int = 0,
         return []
     clean = repaired(text)
     if _surely_fits(clean, max_tokens):
-        return [Chunk(0, 0, len(text), text, counter.count(clean) if exact else rough_tokens(clean))]
+        return [Chunk(0, 0, len(text), text_parts(text), counter.count(clean) if exact else rough_tokens(clean))]
     page = _Page(clean, clean.encode(), counter.ends(clean), counter)
     # `repaired` joins a pair of surrogates into one character: the places after it move by one.
     joined = [] if clean is text else [at - nth for nth, at in enumerate(_pairs(text))]
     chunks: list[Chunk] = []
     for start, end, tokens in _pieces(page, max_tokens, overlap_tokens):
         first, last = start + bisect_left(joined, start), end + bisect_left(joined, end)
-        chunks.append(Chunk(len(chunks), first, last, text[first:last], tokens))
+        chunks.append(Chunk(len(chunks), first, last, text_parts(text[first:last]), tokens))
     return chunks
 
 

@@ -12,7 +12,7 @@ from pipeline.catalog.providers import PROVIDERS
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.template import as_text
 from pipeline.job.settings import Job
-from pipeline.types import AnswerShape, Row, Turn
+from pipeline.types import AnswerShape, FilePart, Row, TextPart, Turn, files_of
 
 KEY_VERSION = 1  # raise it when the meaning of a key changes: old answers are then not found, never misread
 
@@ -64,6 +64,8 @@ def content_key(plan: Plan, row: Row) -> bytes:
         digest.update(f"\x00{len(value)}\x00".encode() + value)
     if others:  # where the text ends: it may hold what looks like the columns
         digest.update(f"\x00{len(row.text)}".encode())
+    for file in files_of(row.parts):
+        digest.update(_file(file))
     return digest.digest()
 
 
@@ -71,10 +73,19 @@ def request_key(plan: Plan, turns: tuple[Turn, ...], cap: int) -> bytes:
     """Of one request of this job: what is said, and how long its answer may be."""
     digest = blake2b(str(cap).encode(), digest_size=16, key=plan.request_hash)
     for turn in turns:
-        text = turn.text.encode("utf-8", "surrogatepass")
-        digest.update(f"\x00{turn.role}\x00{len(text)}\x00".encode())
-        digest.update(text)
+        for part in turn.parts:
+            if isinstance(part, TextPart):
+                text = part.text.encode("utf-8", "surrogatepass")
+                digest.update(f"\x00{turn.role}\x00{len(text)}\x00".encode())
+                digest.update(text)
+            else:
+                digest.update(f"\x00{turn.role}".encode() + _file(part))
     return digest.digest()
+
+
+def _file(file: FilePart) -> bytes:
+    """What of a file can change an answer; no length stands where `file` does."""
+    return f"\x00file\x00{file.media_type}\x00{file.digest}\x00".encode()
 
 
 def _hash(value: Mapping[str, Any]) -> bytes:

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from pipeline.extraction.hashes import request_key
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.template import TEXT, as_text, render
-from pipeline.types import Chunk, Purpose, Request, Row, Turn
+from pipeline.types import Chunk, Purpose, Request, Row, TextPart, Turn, files_of, text_parts
 
 FRAME_BYTES = 1024  # parameter names and punctuation around what the job fixes
 READ = (
@@ -25,7 +25,8 @@ SUMMARY_HEAD = "Summary of the parts of this document before this one, only to u
 def extract_request(plan: Plan, row: Row, chunk: Chunk, summary: str = "") -> Request:
     """The question that is to be answered in the schema; `summary` is of the chunks before."""
     text = render(plan.template, chunk.text, row.values)
-    turn = Turn("user", f"{SUMMARY_HEAD}{summary}\n\n{text}" if summary else text)
+    text = f"{SUMMARY_HEAD}{summary}\n\n{text}" if summary else text
+    turn = Turn("user", (TextPart(text), *files_of(chunk.parts)))
     others = sum(len(as_text(row.values.get(name))) for name in plan.template.columns if name != TEXT)
     return Request(
         key=request_key(plan, (turn,), plan.max_output_tokens),
@@ -37,7 +38,7 @@ def extract_request(plan: Plan, row: Row, chunk: Chunk, summary: str = "") -> Re
         turns=(turn,),
         max_output_tokens=plan.max_output_tokens,
         input_tokens=plan.fixed_tokens + chunk.tokens + (others + len(summary)) // 3,
-        input_tokens_ceiling=plan.fixed_bytes + _utf8_bytes(turn.text),
+        input_tokens_ceiling=plan.fixed_bytes + _ceiling(turn),
         tenant=row.tenant,
     )
 
@@ -49,29 +50,31 @@ def reading_request(plan: Plan, request: Request) -> Request:
 
 def normalising_request(plan: Plan, request: Request, reading: str, reading_tokens: int) -> Request:
     """The second of two steps: what was read, in the schema."""
-    turns = (Turn("user", f"{NORMALISE}{reading}"),)
+    turns = (Turn("user", text_parts(f"{NORMALISE}{reading}")),)
     return replace(
         request,
         key=request_key(plan, turns, request.max_output_tokens),
         turns=turns,
         input_tokens=plan.fixed_tokens + reading_tokens,
-        input_tokens_ceiling=plan.fixed_bytes + _utf8_bytes(turns[0].text),
+        input_tokens_ceiling=plan.fixed_bytes + _ceiling(*turns),
     )
 
 
 def summary_request(plan: Plan, request: Request, summary: str, chunk: Chunk) -> Request:
     """What the next chunk should know: the summary so far, carried on over this chunk."""
     before = f"{SUMMARY_HEAD}{summary}\n\n" if summary else ""
-    turns = (Turn("user", f"{before}The next part of the document:\n\n{chunk.text}"),)
+    turns = (
+        Turn("user", (TextPart(f"{before}The next part of the document:\n\n{chunk.text}"), *files_of(chunk.parts))),
+    )
     return _free(plan, request, SUMMARISE.format(words=plan.summary_tokens // 2), turns, plan.summary_tokens)
 
 
 def _free(plan: Plan, request: Request, system: str, turns: tuple[Turn, ...], cap: int) -> Request:
     """A question in plain words."""
-    size = _utf8_bytes(system) + sum(_utf8_bytes(turn.text) for turn in turns)
+    size = _utf8_bytes(system) + _ceiling(*turns)
     return replace(
         request,
-        key=request_key(plan, (Turn("system", system), *turns), cap),
+        key=request_key(plan, (Turn("system", text_parts(system)), *turns), cap),
         system=system,
         turns=turns,
         max_output_tokens=cap,
@@ -89,7 +92,7 @@ def repair_request(plan: Plan, request: Request, turns: tuple[Turn, ...], added_
         purpose=Purpose.REPAIR,
         turns=turns,
         input_tokens=request.input_tokens + added_tokens,
-        input_tokens_ceiling=plan.fixed_bytes + sum(_utf8_bytes(turn.text) for turn in turns),
+        input_tokens_ceiling=plan.fixed_bytes + _ceiling(*turns),
     )
 
 
@@ -98,8 +101,17 @@ def raised_request(plan: Plan, request: Request) -> Request | None:
     cap = min(2 * request.max_output_tokens, max(plan.output_ceiling_tokens, request.max_output_tokens))
     if cap == request.max_output_tokens:
         return None
-    turns = (Turn("system", request.system), *request.turns) if request.free_text else request.turns
+    turns = (Turn("system", text_parts(request.system)), *request.turns) if request.free_text else request.turns
     return replace(request, key=request_key(plan, turns, cap), max_output_tokens=cap)
+
+
+def _ceiling(*turns: Turn) -> int:
+    """Tokens that these can be billed as at the most: no tokenizer makes more of a text than its bytes."""
+    return sum(
+        _utf8_bytes(part.text) if isinstance(part, TextPart) else part.tokens_ceiling
+        for turn in turns
+        for part in turn.parts
+    )
 
 
 def _utf8_bytes(text: str) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 from pydantic import BaseModel, ValidationError
 
-from pipeline.types import Turn
+from pipeline.types import Turn, text_parts
 
 MOST_BYTES = 16 * 1024 * 1024
 MOST_ERRORS = 12
@@ -86,7 +86,11 @@ def repair_turns(turns: Sequence[Turn], answer: str, errors: Sequence[str]) -> t
     ask = (
         f"That answer does not fit the schema:\n{listed}\nAnswer again with the whole corrected JSON, and nothing else."
     )
-    return (*turns, Turn("assistant", answer[:MOST_ANSWER_CHARS] or "(no answer)"), Turn("user", ask))
+    return (
+        *turns,
+        Turn("assistant", text_parts(answer[:MOST_ANSWER_CHARS] or "(no answer)")),
+        Turn("user", text_parts(ask)),
+    )
 
 
 def _unfenced(text: str) -> str:

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from pipeline.catalog.providers import PROVIDERS
-from pipeline.errors import JobError
+from pipeline.errors import CallFailed, JobError, Kind
 from pipeline.job.settings import Model
 from pipeline.providers.credentials.secret import Secret
-from pipeline.types import Answer, AnswerShape, HttpAnswer, Request
+from pipeline.types import Answer, AnswerShape, FilePart, HttpAnswer, Request, Turn
 
 
 class EventAssembler(Protocol):
@@ -117,6 +117,19 @@ def settled(model: Model, environ: Mapping[str, str], base_url: str = "") -> Mod
         if not getattr(model, key):
             found[key] = next((environ[name] for name in variables if environ.get(name)), "")
     return replace(model, **found)
+
+
+def text_only(turn: Turn) -> str:
+    """A turn's text, for a wire that carries no files.
+
+    Raises:
+        CallFailed: it holds one, and is not sent without it.
+    """
+    if any(isinstance(part, FilePart) for part in turn.parts):
+        raise CallFailed(
+            Kind.INVALID_REQUEST, "this provider is sent text only, and the request holds a file", sent=False
+        )
+    return turn.text
 
 
 def require(value: str, key: str, model: Model) -> str:

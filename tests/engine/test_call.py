@@ -15,7 +15,7 @@ from pipeline.admission.stop import Stopped
 from pipeline.engine.ask import Abandoned, Delivered, RowFailed, RowLife, TooLong
 from pipeline.engine.call import Caller
 from pipeline.ledger.records import StoredAnswer
-from pipeline.types import Answer, AnswerFrom, ErrorCode, ParkReason, Purpose, Request, Stop, Turn, Usage
+from pipeline.types import Answer, AnswerFrom, ErrorCode, ParkReason, Purpose, Request, Stop, Turn, Usage, text_parts
 
 THIS_RUN, THIS_SESSION, DURABLE_S = 4, 9, 5.0
 
@@ -28,7 +28,7 @@ def request_of(key):
         chunk=0,
         purpose=Purpose.EXTRACT,
         system="",
-        turns=(Turn("user", ""),),
+        turns=(Turn("user", text_parts("")),),
         max_output_tokens=100,
         input_tokens=10,
         input_tokens_ceiling=20,

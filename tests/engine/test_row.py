@@ -21,7 +21,20 @@ from pipeline.extraction.requests import NORMALISE, SUMMARY_HEAD
 from pipeline.job.file import resolve
 from pipeline.ledger.records import StoredAnswer
 from pipeline.schema.arrow import RecordColumn
-from pipeline.types import Answer, AnswerFrom, Chunk, ErrorCode, Outcome, ParkReason, Purpose, Row, Status, Stop, Usage
+from pipeline.types import (
+    Answer,
+    AnswerFrom,
+    Chunk,
+    ErrorCode,
+    Outcome,
+    ParkReason,
+    Purpose,
+    Row,
+    Status,
+    Stop,
+    Usage,
+    text_parts,
+)
 
 DOC = b"d" * 16
 THIS_SESSION, STALE = 5, 3  # a retry that replaces what was bad in session 3 or before
@@ -195,9 +208,9 @@ class Case:
 def work_of(texts, stale_session=0):
     chunks, start = [], 0
     for number, text in enumerate(texts):
-        chunks.append(Chunk(number, start, start + len(text), text, 5))
+        chunks.append(Chunk(number, start, start + len(text), text_parts(text), 5))
         start += len(text)
-    return RowTask(Row(0, "r0", "".join(texts), None, {}), DOC, chunks, stale_session)
+    return RowTask(Row(0, "r0", text_parts("".join(texts)), None, {}), DOC, chunks, stale_session)
 
 
 def carried(prepared, script, texts, stale_session=0):

@@ -20,7 +20,7 @@ from pipeline.extraction.requests import (
 )
 from pipeline.extraction.template import parse_template, render
 from pipeline.job.file import resolve
-from pipeline.types import AnswerShape, Chunk, Purpose, Row, Turn
+from pipeline.types import AnswerShape, Chunk, Purpose, Row, Turn, text_parts
 
 SHAPE = AnswerShape("Thing", "json_schema", {"type": "object", "properties": {"name": {"type": "string"}}}, strict=True)
 TABLE = {
@@ -48,11 +48,11 @@ def planned(prompt="{text}", **changed):
 
 
 def row(text="a bill", **values):
-    return Row(0, "r1", text, "acme", values)
+    return Row(0, "r1", text_parts(text), "acme", values)
 
 
 def request(plan, text="a bill", **values):
-    return extract_request(plan, row(text, **values), Chunk(0, 0, len(text), text, len(text)))
+    return extract_request(plan, row(text, **values), Chunk(0, 0, len(text), text_parts(text), len(text)))
 
 
 @given(TEXT, TEXT)
@@ -60,7 +60,7 @@ def test_braces_in_a_document_mean_nothing(text, value):
     """A document that names a column, or holds format characters, arrives letter by letter."""
     template = parse_template("<{text}|{other}|{text}>")
     assert render(template, text, {"other": value}) == f"<{text}|{value}|{text}>"
-    assert request(planned("{text}{other}"), text, other=value).turns == (Turn("user", text + value),)
+    assert request(planned("{text}{other}"), text, other=value).turns == (Turn("user", text_parts(text + value)),)
 
 
 @given(st.text(st.sampled_from("{}ab 0.!:[]")))
@@ -150,7 +150,10 @@ CONTENTS = st.tuples(*[st.text(st.sampled_from("\x0015a"), max_size=12)] * 2)
 def test_rows_have_equal_keys_exactly_when_their_content_is_equal(one, other):
     """Wherever they stand; and text cannot pretend to be the column after it."""
     plan = planned("{text}{a}")
-    keys = {content_key(plan, Row(n, f"id{n}", text, None, {"a": a})) for n, (text, a) in enumerate([one, other])}
+    keys = {
+        content_key(plan, Row(n, f"id{n}", text_parts(text), None, {"a": a}))
+        for n, (text, a) in enumerate([one, other])
+    }
     assert (len(keys) == 1) == (one == other)
 
 
@@ -159,15 +162,17 @@ def test_every_kind_of_request_has_a_key_of_its_own():
     plan = planned()
     asked = request(plan)
     read = reading_request(plan, asked)
-    summed = summary_request(plan, asked, "", Chunk(0, 0, 6, "a bill", 6))
-    repair = repair_request(plan, asked, (*asked.turns, Turn("assistant", "{}"), Turn("user", "again")), 10)
+    summed = summary_request(plan, asked, "", Chunk(0, 0, 6, text_parts("a bill"), 6))
+    repair = repair_request(
+        plan, asked, (*asked.turns, Turn("assistant", text_parts("{}")), Turn("user", text_parts("again"))), 10
+    )
     made = [
         asked,
         read,
         normalising_request(plan, asked, "a bill", 5),
         summed,
-        summary_request(plan, asked, "so far", Chunk(0, 0, 6, "a bill", 6)),
-        extract_request(plan, row(), Chunk(0, 0, 6, "a bill", 6), summary="so far"),
+        summary_request(plan, asked, "so far", Chunk(0, 0, 6, text_parts("a bill"), 6)),
+        extract_request(plan, row(), Chunk(0, 0, 6, text_parts("a bill"), 6), summary="so far"),
         repair,
         *(raised_request(plan, one) for one in (asked, read, summed, repair)),
     ]
@@ -192,6 +197,6 @@ def test_the_ceiling_is_never_below_the_bytes_that_are_sent(text, other):
     plan = planned("{text}{other}")
     asked = request(plan, text, other=other)
     made = [asked, reading_request(plan, asked), normalising_request(plan, asked, text, 5)]
-    for one in [*made, repair_request(plan, asked, (*asked.turns, Turn("user", other)), 9)]:
+    for one in [*made, repair_request(plan, asked, (*asked.turns, Turn("user", text_parts(other))), 9)]:
         sent = sum(len(turn.text.encode("utf-8", "surrogatepass")) for turn in one.turns)
         assert one.input_tokens_ceiling >= sent

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field, field_validat
 
 from pipeline.extraction.merge import Merged, merge
 from pipeline.extraction.validate import MOST_ANSWER_CHARS, MOST_BYTES, MOST_ERRORS, Invalid, Valid, check, repair_turns
-from pipeline.types import Turn
+from pipeline.types import Turn, text_parts
 
 
 class Line(BaseModel):
@@ -191,7 +191,7 @@ def test_no_digit_of_an_amount_is_lost_on_the_way_back(usd):
 
 
 def test_a_repair_asks_with_the_answer_and_its_errors():
-    turns = repair_turns((Turn("user", "q"),), "{" * 100_000, ("a: wrong", "b: missing"))
+    turns = repair_turns((Turn("user", text_parts("q")),), "{" * 100_000, ("a: wrong", "b: missing"))
     assert [turn.role for turn in turns] == ["user", "assistant", "user"]
     assert len(turns[1].text) == MOST_ANSWER_CHARS
     assert "- a: wrong\n- b: missing\n" in turns[2].text

@@ -12,7 +12,7 @@ from pipeline.job.settings import Model
 from pipeline.providers.bedrock.converse import ConverseWire
 from pipeline.providers.bedrock.invoke import InvokeWire
 from pipeline.sandbox.wires.bedrock.frames import event
-from pipeline.types import Answer, AnswerShape, HttpAnswer, Purpose, Request, Stop, Turn
+from pipeline.types import Answer, AnswerShape, HttpAnswer, Purpose, Request, Stop, Turn, text_parts
 
 HAIKU, NOVA = "us.anthropic.claude-haiku-4-5-20251001-v1:0", "us.amazon.nova-lite-v1:0"
 SCHEMA = {
@@ -37,8 +37,12 @@ def invoke(name=HAIKU, mode="json_schema", **changes):
     return made(InvokeWire, mode, name=name, api="invoke", **changes)
 
 
-ASKED = (Turn("user", "a document"),)
-REPAIR = (Turn("user", "a document"), Turn("assistant", "{"), Turn("user", "no JSON"))
+ASKED = (Turn("user", text_parts("a document")),)
+REPAIR = (
+    Turn("user", text_parts("a document")),
+    Turn("assistant", text_parts("{")),
+    Turn("user", text_parts("no JSON")),
+)
 
 
 def request(system="Read.", turns=ASKED, **changes):

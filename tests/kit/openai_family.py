@@ -15,7 +15,7 @@ from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.transport.http import HttpTransport
 from pipeline.sandbox.exchange import Answer, Ending, Received, tokens_of
 from pipeline.sandbox.server import serve
-from pipeline.types import AnswerShape, HttpAnswer, Purpose, Request, Turn
+from pipeline.types import AnswerShape, HttpAnswer, Purpose, Request, Turn, text_parts
 
 MODES = ("json_schema", "tool", "json_object")
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -54,7 +54,9 @@ def shape_of(mode="json_schema", **changes):
 
 
 def asked(text=DOCUMENT, *more, system="Read.", cap=500, **changes):
-    turns = tuple(Turn("assistant" if number % 2 else "user", said) for number, said in enumerate((text, *more)))
+    turns = tuple(
+        Turn("assistant" if number % 2 else "user", text_parts(said)) for number, said in enumerate((text, *more))
+    )
     purpose = Purpose.REPAIR if more else Purpose.EXTRACT
     return Request(b"k" * 16, 0, "a", 0, purpose, system, turns, cap, 10, 20, **changes)
 

@@ -22,7 +22,7 @@ from pipeline.sandbox.quota import Denial, Level
 from pipeline.sandbox.wires.anthropic.schemas import problem
 from pipeline.sandbox.wires.anthropic.wire import Anthropic
 from pipeline.types import Answer as ModelAnswer
-from pipeline.types import AnswerShape, Dimension, HttpAnswer, Purpose, Request, Stop, Turn, Usage
+from pipeline.types import AnswerShape, Dimension, HttpAnswer, Purpose, Request, Stop, Turn, Usage, text_parts
 
 KEY = {"x-api-key": "sk-any", "anthropic-version": "2023-06-01", "content-type": "application/json"}
 SANDBOX = Anthropic(clock_s=lambda: 1_700_000_000.2)
@@ -61,11 +61,11 @@ def wire(mode="json_schema", base_url="", *, stream=False, **changes):
 
 
 def asking(text="a document", *, system="Read.", free_text=False, turns=None, cap=1000):
-    turns = turns or (Turn("user", text),)
+    turns = turns or (Turn("user", text_parts(text)),)
     return Request(b"k" * 16, 0, "r", 0, Purpose.EXTRACT, system, turns, cap, 10, 20, free_text=free_text)
 
 
-REPAIR = (Turn("user", "x"), Turn("assistant", "{"), Turn("user", "no JSON"))
+REPAIR = (Turn("user", text_parts("x")), Turn("assistant", text_parts("{")), Turn("user", text_parts("no JSON")))
 LONG = "x" * 500
 
 

@@ -30,7 +30,7 @@ from pipeline.sandbox.wires.bedrock.invoke import Invoke
 from pipeline.sandbox.wires.bedrock.schemas import problem
 from pipeline.sandbox.wires.bedrock.wire import Converse
 from pipeline.types import Answer as ModelAnswer
-from pipeline.types import AnswerShape, HttpAnswer, Stop, Turn, Usage
+from pipeline.types import AnswerShape, HttpAnswer, Stop, Turn, Usage, text_parts
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 KEY = Secret("sandbox-secret", "AKIASANDBOX1")
@@ -63,7 +63,7 @@ MATRIX = cells(PAIRS)
 
 
 def asking(text="a document", **changes):
-    return request("Read.", [Turn("user", text)], max_output_tokens=1000, **changes)
+    return request("Read.", [Turn("user", text_parts(text))], max_output_tokens=1000, **changes)
 
 
 def wire(pair, mode="json_schema", base_url="http://sandbox", *, stream=False):

@@ -21,7 +21,7 @@ from pipeline.sandbox.quota import Denial
 from pipeline.sandbox.server import serve
 from pipeline.sandbox.wires.gemini.schemas import problem
 from pipeline.sandbox.wires.gemini.wire import Gemini, Vertex
-from pipeline.types import AnswerShape, HttpAnswer, Purpose, Request, Stop, Turn
+from pipeline.types import AnswerShape, HttpAnswer, Purpose, Request, Stop, Turn, text_parts
 
 PROVIDERS = {"gemini": (GeminiWire, Gemini()), "vertex": (VertexWire, Vertex())}
 MODES = ("json_schema", "tool", "json_object")
@@ -38,7 +38,7 @@ def wire_of(provider, mode="json_schema", base_url="", **changes):
 
 
 def request_of(*turns, free_text=False, cap=1000):
-    turns = turns or (Turn("user", "a document"),)
+    turns = turns or (Turn("user", text_parts("a document")),)
     return Request(b"k" * 16, 0, "0", 0, Purpose.EXTRACT, "Read.", turns, cap, 10, 20, free_text=free_text)
 
 
@@ -91,7 +91,7 @@ def test_our_wire_and_the_sandboxs_understand_each_other(provider, mode, stream)
 @pytest.mark.parametrize(("provider", "mode", "stream"), [case for case in MATRIX if case[1] != "free text"])
 def test_a_repair_is_understood(provider, mode, stream):
     """After an answer and what was wrong with it, the record is repaired with that."""
-    turns = (Turn("user", "x"), Turn("assistant", "{"), Turn("user", "no JSON"))
+    turns = (Turn("user", text_parts("x")), Turn("assistant", text_parts("{")), Turn("user", text_parts("no JSON")))
     reply = played(wire_of(provider, mode, stream=stream), PROVIDERS[provider][1], request_of(*turns))
     assert json.loads(reply.text) == {"name": "x", "note": "no JSON"}
 

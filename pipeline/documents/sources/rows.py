@@ -15,7 +15,7 @@ from pipeline.documents.sources.column_types import EXACT, described
 from pipeline.documents.sources.files import File
 from pipeline.errors import JobError
 from pipeline.job.settings import Input
-from pipeline.types import Row
+from pipeline.types import Row, text_parts
 
 CACHE_KIB = 32 * 1024
 SHOWN_CHARS = 80
@@ -33,7 +33,7 @@ class RowMaker:
     def make(self, index: int, record: dict[str, Any] | str) -> tuple[Row, str | None]:
         """The row, and its id if it has one of its own; a row without is named by its position."""
         if isinstance(record, str):
-            return Row(index, str(index), "", None, {}, record), None
+            return Row(index, str(index), text_parts(""), None, {}, record), None
         own_id, problem = self._id_of(record.get(self._id)) if self._id else (None, None)
         row_id = str(index) if own_id is None else own_id
         text = record.get(self._text)
@@ -42,7 +42,7 @@ class RowMaker:
             text = ""
         tenant = _name(record.get(self._tenant)) if self._tenant else None
         values = {name: record.get(name) for name in self._columns}
-        return Row(index, row_id, "" if problem else text, tenant, values, problem), own_id
+        return Row(index, row_id, text_parts("" if problem else text), tenant, values, problem), own_id
 
     def _id_of(self, value: object) -> tuple[str | None, str | None]:
         if type(value) is str and value:

@@ -20,7 +20,7 @@ from pipeline.documents.sources.files import File, find, fingerprint
 from pipeline.documents.sources.rows import RowMaker, SeenIds, duplicate, located
 from pipeline.errors import JobError
 from pipeline.job.settings import Input
-from pipeline.types import Row
+from pipeline.types import Row, text_parts
 
 BATCH_CHARS = 16 * 1024 * 1024  # of text after which a batch ends early
 
@@ -214,5 +214,5 @@ def _told(batch: list[Row], places: Sequence[tuple[File, int]], owners: dict[int
     for number, (row, place) in enumerate(zip(batch, places, strict=True)):
         problem = duplicate(row, owners[row.index]) if row.index in owners else row.problem
         if problem is not None:
-            batch[number] = replace(row, text="", problem=located(*place, problem))
+            batch[number] = replace(row, parts=text_parts(""), problem=located(*place, problem))
     return batch

@@ -12,6 +12,7 @@ import orjson
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Model
+from pipeline.providers import text_only
 from pipeline.providers.anthropic.answers import content_text, refusal_words, usage_of
 from pipeline.providers.anthropic.errors import failure_of, is_error, request_id
 from pipeline.providers.anthropic.models import refuses_forcing
@@ -116,7 +117,7 @@ class AnthropicWire:
         return AnthropicAssembler()
 
     def _asked(self, request: Request) -> bytes:
-        turns = [{"role": turn.role, "content": repaired(turn.text)} for turn in request.turns]
+        turns = [{"role": turn.role, "content": repaired(text_only(turn))} for turn in request.turns]
         system = self._system(request.system, free_text=request.free_text)
         return system + b',"messages":' + orjson.dumps(turns)
 

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from pipeline.job.settings import Model
+from pipeline.providers import text_only
 from pipeline.providers.bedrock.answers import ModelAnswer
 from pipeline.providers.bedrock.converse import tool_name, words_for
 from pipeline.providers.bedrock.families import METRICS, FixedBody
@@ -29,7 +30,7 @@ class Chat:
         self._fixed = FixedBody(words_for(shape, shape.mode, model.name), _structured(shape, model.name), free)
 
     def body(self, request: Request) -> bytes:
-        turns = orjson.dumps([{"role": turn.role, "content": repaired(turn.text)} for turn in request.turns])
+        turns = orjson.dumps([{"role": turn.role, "content": repaired(text_only(turn))} for turn in request.turns])
         cap = f',"{self._cap}":{request.max_output_tokens}}}'.encode()
         return self._fixed.start(request, _start) + turns[1:] + cap
 

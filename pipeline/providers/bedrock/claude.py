@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from pipeline.job.settings import Model
+from pipeline.providers import text_only
 from pipeline.providers.bedrock.answers import ModelAnswer
 from pipeline.providers.bedrock.converse import input_text, tool_name, words_for
 from pipeline.providers.bedrock.families import FixedBody
@@ -29,7 +30,7 @@ class Claude:
         self._fixed = FixedBody(words_for(shape, shape.mode, model.name), _structured(shape, model.name), free)
 
     def body(self, request: Request) -> bytes:
-        turns = [{"role": turn.role, "content": repaired(turn.text)} for turn in request.turns]
+        turns = [{"role": turn.role, "content": repaired(text_only(turn))} for turn in request.turns]
         cap = f',"max_tokens":{request.max_output_tokens}}}'.encode()
         return self._fixed.start(request, self._start) + orjson.dumps(turns) + cap
 

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from pipeline.job.settings import Model
+from pipeline.providers import text_only
 from pipeline.providers.bedrock.answers import ModelAnswer, reply_of
 from pipeline.providers.bedrock.endpoint import Endpoint
 from pipeline.providers.bedrock.errors import failure, is_error, no_answer
@@ -108,7 +109,7 @@ class ConverseWire:
 
 
 def messages_json(request: Request) -> bytes:
-    turns = [{"role": turn.role, "content": [{"text": repaired(turn.text)}]} for turn in request.turns]
+    turns = [{"role": turn.role, "content": [{"text": repaired(text_only(turn))}]} for turn in request.turns]
     return orjson.dumps(turns)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from pipeline.job.settings import Model
+from pipeline.providers import text_only
 from pipeline.providers.bedrock.answers import ModelAnswer
 from pipeline.providers.bedrock.converse import words_for
 from pipeline.providers.bedrock.families import METRICS, FixedBody
@@ -79,7 +80,7 @@ class TextChunks:
 class Llama(Prompted):
     def body(self, request: Request) -> bytes:
         start, end, done = LLAMA_4 if "llama4" in self._name.lower() else LLAMA_3
-        said = [("system", self._fixed.system(request)), *((turn.role, turn.text) for turn in request.turns)]
+        said = [("system", self._fixed.system(request)), *((turn.role, text_only(turn)) for turn in request.turns)]
         parts = [f"{start}{role}{end}\n\n{unmarked(text)}{done}" for role, text in said if text.strip()]
         prompt = f"<|begin_of_text|>{''.join(parts)}{start}assistant{end}\n\n"
         return orjson.dumps({"prompt": prompt, "max_gen_len": request.max_output_tokens, **self._temperature})
@@ -104,7 +105,7 @@ class MistralPrompt(Prompted):
         system = self._fixed.system(request)
         prompt = "<s>"
         for turn in request.turns:
-            text = unmarked(turn.text)
+            text = unmarked(text_only(turn))
             if turn.role == "assistant":
                 prompt += f" {text}</s>"
             else:
@@ -125,7 +126,7 @@ class MistralPrompt(Prompted):
 class Titan(Prompted):
     def body(self, request: Request) -> bytes:
         system = self._fixed.system(request)
-        said = [("User" if turn.role == "user" else "Bot", repaired(turn.text)) for turn in request.turns]
+        said = [("User" if turn.role == "user" else "Bot", repaired(text_only(turn))) for turn in request.turns]
         lines = [*([system, ""] if system.strip() else []), *(f"{who}: {text}" for who, text in said), "Bot:"]
         config = {"maxTokenCount": request.max_output_tokens, **self._temperature}
         return orjson.dumps({"inputText": "\n".join(lines), "textGenerationConfig": config})
@@ -153,7 +154,7 @@ class CommandR(Prompted):
         *before, asked = request.turns
         system = self._fixed.system(request)
         body: dict[str, Any] = {"preamble": system} if system.strip() else {}
-        body["chat_history"] = [{"role": who[turn.role], "message": repaired(turn.text)} for turn in before]
+        body["chat_history"] = [{"role": who[turn.role], "message": repaired(text_only(turn))} for turn in before]
         body["message"] = repaired(asked.text)
         return orjson.dumps({**body, "max_tokens": request.max_output_tokens, **self._temperature})
 
@@ -172,7 +173,7 @@ class R1(Prompted):
     """DeepSeek's R1 thinks first: its prompt opens the tag that its answer closes."""
 
     def body(self, request: Request) -> bytes:
-        said = "".join(R1_MARKS[turn.role] + unmarked(turn.text) for turn in request.turns)
+        said = "".join(R1_MARKS[turn.role] + unmarked(text_only(turn)) for turn in request.turns)
         system = unmarked(self._fixed.system(request))
         prompt = f"<｜begin▁of▁sentence｜>{system}{said}{R1_MARKS['assistant']}<think>\n"
         return orjson.dumps({"prompt": prompt, "max_tokens": request.max_output_tokens, **self._temperature})

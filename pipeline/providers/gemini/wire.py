@@ -14,7 +14,7 @@ import orjson
 from msgspec import Struct
 
 from pipeline.job.settings import Model
-from pipeline.providers import require
+from pipeline.providers import require, text_only
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.gemini.answers import count_in, reply_in
 from pipeline.providers.gemini.stream import GeminiAssembler
@@ -95,10 +95,10 @@ class GeminiWire:
         fixed = self._free if request.free_text else self._asked
         words, system = self._system(request.system, free_text=request.free_text)
         turns: list[dict[str, Any]] = [
-            {"role": ROLES[turn.role], "parts": [{"text": repaired(turn.text)}]} for turn in request.turns
+            {"role": ROLES[turn.role], "parts": [{"text": repaired(text_only(turn))}]} for turn in request.turns
         ]
         if self._untaught and words:
-            turns[0]["parts"] = [{"text": words}, {"text": repaired(request.turns[0].text)}]
+            turns[0]["parts"] = [{"text": words}, {"text": repaired(text_only(request.turns[0]))}]
             system = b""
         cap = f'"maxOutputTokens":{request.max_output_tokens}}},"contents":'.encode()
         calling = b"" if counting else fixed.calling

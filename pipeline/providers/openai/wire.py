@@ -12,6 +12,7 @@ import orjson
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Model
+from pipeline.providers import text_only
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.hints import limits_seen, retry_after_s
 from pipeline.providers.json import parsed, string
@@ -54,7 +55,7 @@ class OpenAIWire:
         return {"Authorization": f"Bearer {secret.value}", "Content-Type": "application/json"}
 
     def body(self, request: Request) -> bytes:
-        turns = [{"role": turn.role, "content": repaired(turn.text)} for turn in request.turns]
+        turns = [{"role": turn.role, "content": repaired(text_only(turn))} for turn in request.turns]
         messages = orjson.dumps(turns)[1:]
         cap = f',"{self._cap}":{request.max_output_tokens}}}'.encode()
         head = self._free_head if request.free_text else self._head

@@ -26,7 +26,19 @@ from pipeline.extraction.policy import BASE_S
 from pipeline.job.settings import Limits
 from pipeline.money import Rate, to_units
 from pipeline.telemetry.tally import Tally
-from pipeline.types import Answer, AttemptCode, ErrorCode, HttpAnswer, ParkReason, Purpose, Request, Stop, Turn, Usage
+from pipeline.types import (
+    Answer,
+    AttemptCode,
+    ErrorCode,
+    HttpAnswer,
+    ParkReason,
+    Purpose,
+    Request,
+    Stop,
+    Turn,
+    Usage,
+    text_parts,
+)
 
 RATE = Rate(
     input=Decimal("0.15"), cached_input=Decimal("0.075"), cache_write=Decimal("0.15"), output=Decimal("0.60"), source=""
@@ -46,7 +58,7 @@ def request_of(number):
         chunk=0,
         purpose=Purpose.EXTRACT,
         system="",
-        turns=(Turn("user", ""),),
+        turns=(Turn("user", text_parts("")),),
         max_output_tokens=CAP,
         input_tokens=1000,
         input_tokens_ceiling=CEILING,

@@ -19,7 +19,7 @@ from pipeline.job.settings import Model
 from pipeline.providers.anthropic.models import refuses_forcing, refuses_temperature
 from pipeline.providers.anthropic.wire import AnthropicWire, tool_name
 from pipeline.providers.credentials.secret import Secret
-from pipeline.types import Answer, AnswerShape, Dimension, HttpAnswer, Purpose, Request, Stop, Turn, Usage
+from pipeline.types import Answer, AnswerShape, Dimension, HttpAnswer, Purpose, Request, Stop, Turn, Usage, text_parts
 
 FOLDER = RECORDINGS / "anthropic"
 recorded = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recorded answers are not part of the repository")
@@ -39,7 +39,7 @@ def wire(mode="json_schema", *, strict=True, **model):
     return AnthropicWire(Model(**settings), AnswerShape("Thing", mode, SCHEMA, strict=strict))
 
 
-ASKED = (Turn("user", "a document"),)
+ASKED = (Turn("user", text_parts("a document")),)
 
 
 def request(system="Read.", turns=ASKED, **changes):
@@ -565,7 +565,11 @@ def test_only_what_is_set_is_sent():
 
 def test_a_repair_is_three_turns_and_any_text_can_be_sent():
     """Turns keep their roles; lone surrogates are replaced, braces and quotes are data."""
-    turns = [Turn("user", 'a "{x}" \ud800'), Turn("assistant", "{"), Turn("user", "no JSON")]
+    turns = [
+        Turn("user", text_parts('a "{x}" \ud800')),
+        Turn("assistant", text_parts("{")),
+        Turn("user", text_parts("no JSON")),
+    ]
     body = sent(request(system="\udfff", turns=turns), mode="json_object")
     assert [turn["role"] for turn in body["messages"]] == ["user", "assistant", "user"]
     assert body["messages"][0]["content"] == 'a "{x}" \ufffd'
@@ -577,7 +581,9 @@ def test_a_repair_is_three_turns_and_any_text_can_be_sent():
 def test_what_a_job_fixes_stands_first(text, cap, mode):
     """Over rows, a body is the same bytes up to the first message."""
     made = wire(mode)
-    bodies = [made.body(request(turns=[Turn("user", one)], max_output_tokens=cap)) for one in (text, "other")]
+    bodies = [
+        made.body(request(turns=[Turn("user", text_parts(one))], max_output_tokens=cap)) for one in (text, "other")
+    ]
     heads = [body.partition(b'"messages"')[0] for body in bodies]
     assert heads[0] == heads[1]
     assert bodies[0].endswith(f'"max_tokens":{cap}}}'.encode())

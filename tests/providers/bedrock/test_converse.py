@@ -42,7 +42,7 @@ from pipeline.providers.bedrock.eventstream import Corrupt, Decoder, Frame
 from pipeline.providers.bedrock.models import forced_choice
 from pipeline.providers.credentials.secret import Secret
 from pipeline.sandbox.wires.bedrock.frames import event, exception, frame
-from pipeline.types import AnswerShape, HttpAnswer, Stop, Turn, Usage
+from pipeline.types import AnswerShape, HttpAnswer, Stop, Turn, Usage, text_parts
 
 FOLDER = RECORDINGS / "bedrock"
 recorded = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recorded answers are not part of the repository")
@@ -553,7 +553,7 @@ def test_all_types_of_headers_are_read():
 
 def test_the_body_of_a_document():
     """What the job fixes comes first, then the turns, the cap last; no model, for it is in the URL."""
-    body = converse(temperature=0.0).body(request("Lies.", [Turn("user", "x\ud800y")]))
+    body = converse(temperature=0.0).body(request("Lies.", [Turn("user", text_parts("x\ud800y"))]))
     schema = json.dumps(SCHEMA, separators=(",", ":"))
     assert list(json.loads(body)) == ["outputConfig", "system", "messages", "inferenceConfig"]
     assert json.loads(body) == {
@@ -623,7 +623,7 @@ def test_a_repair_shows_the_answer_as_plain_text():
 )  # fmt: skip
 def test_what_the_job_fixes_is_the_same_over_rows(wire):
     """Byte by byte up to the first document."""
-    bodies = [wire.body(request(turns=[Turn("user", text)])) for text in ("first", "another")]
+    bodies = [wire.body(request(turns=[Turn("user", text_parts(text))])) for text in ("first", "another")]
     start = bodies[0].index(b"first")
     assert bodies[0][:start] == bodies[1][:start]
     assert b"additionalProperties" in bodies[0][:start]

@@ -27,7 +27,7 @@ from msgspec.structs import replace
 from pipeline.errors import JobError, Kind
 from pipeline.providers.bedrock.invoke import FINISHES
 from pipeline.sandbox.wires.bedrock.frames import event
-from pipeline.types import HttpAnswer, Stop, Usage
+from pipeline.types import HttpAnswer, Stop, Usage, text_parts
 
 LLAMA, LLAMA_4 = "us.meta.llama3-3-70b-instruct-v1:0", "us.meta.llama4-scout-17b-instruct-v1:0"
 MISTRAL, MISTRAL_CHAT = "mistral.mistral-7b-instruct-v0:2", "mistral.mistral-large-2407-v1:0"
@@ -191,7 +191,9 @@ def test_every_family_repairs_and_is_told_a_schema(name):
 def test_a_document_cannot_speak_as_somebody_else(name, mark):
     """Marks of a template in a document, or in an answer shown again, are broken up."""
     plain = body_of(invoke(name), "Read.", REPAIR)["prompt"]
-    hostile = body_of(invoke(name), "Read.", [replace(turn, text=turn.text + mark) for turn in REPAIR])["prompt"]
+    hostile = body_of(invoke(name), "Read.", [replace(turn, parts=text_parts(turn.text + mark)) for turn in REPAIR])[
+        "prompt"
+    ]
     assert hostile.count(mark) == plain.count(mark)
     assert hostile.count(mark[:1] + " " + mark[1:]) == 3
 

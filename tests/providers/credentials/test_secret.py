@@ -11,7 +11,7 @@ from pipeline.providers import wire_for
 from pipeline.providers.credentials.keys import FixedKey
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.transport.http import HttpTransport
-from pipeline.types import AnswerShape, Purpose, Request, Turn
+from pipeline.types import AnswerShape, Purpose, Request, Turn, text_parts
 
 KEY = 'sk-very/secret"key-0123456789'
 AWS = Secret("aws-secret-access", access_key_id="AKIAEXAMPLE123", session_token="session-token-text")
@@ -62,7 +62,7 @@ async def _answered(handler, *, stream):
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
     model = Model(provider="openai", name="gpt-4o-mini", max_output_tokens=10, base_url=url, stream=stream)
     transport = HttpTransport(Limits(), FixedKey(Secret(KEY)), stream=stream)
-    request = Request(b"0" * 16, 0, "0", 0, Purpose.EXTRACT, "", (Turn("user", "x"),), 10, 5, 100)
+    request = Request(b"0" * 16, 0, "0", 0, Purpose.EXTRACT, "", (Turn("user", text_parts("x")),), 10, 5, 100)
     try:
         return await transport.send(wire_for(model, AnswerShape("Thing", "json_object", {}, strict=False), {}), request)
     finally:

@@ -19,7 +19,7 @@ from pipeline.providers import wire_for
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.gemini.answers import NUMBERS, STOPS
 from pipeline.providers.gemini.wire import GeminiWire, VertexWire
-from pipeline.types import Answer, AnswerShape, Dimension, HttpAnswer, Purpose, Request, Stop, Turn
+from pipeline.types import Answer, AnswerShape, Dimension, HttpAnswer, Purpose, Request, Stop, Turn, text_parts
 
 FOLDER = RECORDINGS / "gemini"
 recorded = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recorded answers are not part of the repository")
@@ -37,7 +37,7 @@ def shape_of(mode="json_schema", **changes):
 
 
 def request_of(*turns, system="Read.", free_text=False, cap=100):
-    turns = turns or (Turn("user", "a document"),)
+    turns = turns or (Turn("user", text_parts("a document")),)
     return Request(b"k" * 16, 0, "0", 0, Purpose.EXTRACT, system, turns, cap, 10, 20, free_text=free_text)
 
 
@@ -181,7 +181,11 @@ def test_a_limit_per_day_is_no_limit_per_minute():
 
 def test_a_schema_goes_as_json_schema():
     """The whole body of the enforced mode: system, generationConfig with the schema, roles user and model."""
-    turns = (Turn("user", "a document"), Turn("assistant", "{"), Turn("user", "no JSON"))
+    turns = (
+        Turn("user", text_parts("a document")),
+        Turn("assistant", text_parts("{")),
+        Turn("user", text_parts("no JSON")),
+    )
     assert orjson.loads(wire_of(temperature=0.0).body(request_of(*turns))) == {
         "systemInstruction": {"parts": [{"text": "Read."}]},
         "generationConfig": {
@@ -229,7 +233,7 @@ def test_free_text_asks_for_no_shape(mode):
 def test_what_the_job_fixes_is_the_same_bytes_over_rows(mode):
     """Two rows share everything up to their documents."""
     wire = wire_of(mode)
-    one, two = (wire.body(request_of(Turn("user", text))) for text in ("first document", "another"))
+    one, two = (wire.body(request_of(Turn("user", text_parts(text)))) for text in ("first document", "another"))
     start = one.index(b"first document")
     assert one[:start] == two[:start]
     assert b"Thing" in one[:start] or orjson.dumps(SCHEMA)[:20] in one[:start] or b"properties" in one[:start]
@@ -249,7 +253,7 @@ def test_a_model_that_knows_only_words_is_told_all_in_words():
 
 def test_lone_surrogates_are_replaced():
     """What UTF-8 cannot say becomes U+FFFD, in documents and in the system prompt."""
-    body = orjson.loads(wire_of().body(request_of(Turn("user", "a\ud800b"), system="c\udfff")))
+    body = orjson.loads(wire_of().body(request_of(Turn("user", text_parts("a\ud800b")), system="c\udfff")))
     assert body["contents"][0]["parts"][0]["text"] == "a�b"
     assert body["systemInstruction"]["parts"][0]["text"] == "c�"
 
