@@ -18,7 +18,7 @@ TAIL_CHARS = 20_000
 MAX_LINES = 3_000
 MAX_LINE_CHARS = 600
 INSTRUCTION = re.compile(r"\A\s*(?:please\s)?(?:extract|read|find|return|list)\b[^\n]{0,300}\n+", re.IGNORECASE)
-TAG = re.compile(r"</?[a-z!][^<>]{0,300}>|^(?:>\s?)+", re.IGNORECASE | re.MULTILINE)
+TAG = re.compile(r"</?[a-z!][^<>]{0,300}>", re.IGNORECASE)
 COLUMNS = re.compile(r"\s{2,}|\t|;|^\|\s?|\s\|\s?|\|$")
 OTHER_LINE_END = re.compile(r"\r\n?|[\v\f\x1c-\x1e\x85\u2028\u2029]")
 MAX_KEY_CHARS = 60
@@ -117,7 +117,7 @@ def _readable(text: str) -> str:
     if len(text) > MAX_CHARS:
         text = text[: MAX_CHARS - TAIL_CHARS] + "\n" + text[-TAIL_CHARS:]
     text = INSTRUCTION.sub("", text, count=1)
-    text = html.unescape(TAG.sub("\t", text))
+    text = html.unescape(TAG.sub("\t", text)) if "</" in text else text
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text.encode(errors="replace").decode())
     return OTHER_LINE_END.sub("\n", text)
