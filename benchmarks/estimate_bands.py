@@ -78,7 +78,7 @@ class Document:
 
     own_tokens: int
     chars: int
-    overhead_of: Usage
+    asked: Usage
     repaired: Usage
 
 

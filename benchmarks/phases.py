@@ -26,10 +26,7 @@ PHASES = {  # phase: what is clocked, as module:name
     "chunk, count": ("pipeline.engine.feed:chunk",),
     "find what is done": ("pipeline.engine.feed:_batch", "pipeline.ledger.ledger:Ledger.answer"),
     "build request": ("pipeline.extraction.requests:extract_request", "pipeline.providers.openai.wire:OpenAIWire.body"),
-    "admit, settle": (
-        *("pipeline.admission.queue:Admission._pump", "pipeline.admission.queue:Admission.settle"),
-        *("pipeline.admission.queue:Admission.ok", "pipeline.admission.queue:Admission.limits"),
-    ),
+    "admit, settle": (*("pipeline.admission.queue:Admission._pump", "pipeline.admission.queue:Admission.finish"),),
     "send": ("pipeline.providers.transport.connection:Connection.ask", "pipeline.providers.transport.pool:head_of"),
     "receive": ("pipeline.providers.transport.connection:Connection.data_received",),
     "parse": ("pipeline.providers.openai.wire:OpenAIWire.reply",),

@@ -238,14 +238,14 @@ from pathlib import Path
 sys.path.insert(0, {kit!r})
 from ledger_writes import HASHES, call, outcome, send
 from pipeline.ledger.ledger import Ledger
-from pipeline.types import Reply, Stop, Usage
+from pipeline.types import Answer, Stop, Usage
 
 async def main(ledger):
     ledger.start_writing(lambda: None)
 
     async def one(number):
         await ledger.intend(send(number))
-        durable = ledger.record(call(number), number.to_bytes(16, "big"), Reply("{{}}", Stop.DONE, "stop", Usage()))
+        durable = ledger.record(call(number), number.to_bytes(16, "big"), Answer("{{}}", Stop.DONE, "stop", Usage()))
         await durable
         print(number, flush=True)
 

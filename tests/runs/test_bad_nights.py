@@ -235,7 +235,7 @@ TOLD = {  # who looks at the clock on the wall: to say when something was, to si
     "engine/control.py", "engine/run.py", "engine/watch.py", "ledger/ledger.py", "ledger/lock.py",
     "providers/credentials/entra.py", "providers/credentials/google.py", "providers/hints.py",
     "providers/transport/http.py", "providers/transport/sdk.py", "providers/transport/sdk_httpx.py",
-    "results/manifest.py", "results/publish.py", "results/remote/lease.py", "results/remote/sync.py",
+    "output/manifest.py", "output/publish.py", "output/remote/lease.py", "output/remote/sync.py",
     "telemetry/alerts.py", "telemetry/prometheus.py",
 }  # fmt: skip
 
