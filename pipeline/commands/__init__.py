@@ -1,0 +1,1 @@
+"""One module per verb, without the command line: values in, values out."""

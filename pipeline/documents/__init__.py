@@ -1,0 +1,1 @@
+"""The input as rows, their texts as chunks, and how many tokens these are."""

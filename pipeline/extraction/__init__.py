@@ -1,0 +1,1 @@
+"""One row's decisions: what to ask, what to make of an answer, and how chunks become one record. Pure but `prepare`."""

@@ -1,0 +1,1 @@
+"""Limits that nobody tells, learned from what is refused."""

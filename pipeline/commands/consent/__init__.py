@@ -1,0 +1,1 @@
+"""What is said or asked before a run spends."""

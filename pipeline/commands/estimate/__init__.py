@@ -1,0 +1,1 @@
+"""`pipeline estimate`: counted, priced, and by what answers have taught."""

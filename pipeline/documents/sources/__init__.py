@@ -1,0 +1,1 @@
+"""Where rows come from: files in their order, read as a stream."""

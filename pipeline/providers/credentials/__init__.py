@@ -1,0 +1,1 @@
+"""What lets calls in: keys, and the clouds' chains of them."""

@@ -1,0 +1,1 @@
+"""Google's generateContent, of AI Studio and Vertex AI."""

@@ -1,7 +1,7 @@
 """Google's generateContent, of AI Studio (Gemini) and of Vertex AI: where to send, and the body. Pure.
 
 What the job fixes is encoded once and stands first, byte-identical over rows; per call only the cap and the turns are.
-Answers are read in `gemini_replies`, streams put together in `gemini_stream`.
+Answers are read in `answers`, streams put together in `stream`.
 """
 
 import re

@@ -1,0 +1,1 @@
+"""Chat completions: OpenAI, Azure, and every server that speaks them."""

@@ -1,0 +1,1 @@
+"""What the sandbox answers: rules in the place of a model."""

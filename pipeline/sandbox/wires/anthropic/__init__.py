@@ -1,0 +1,1 @@
+"""The Messages API, as its servers judge and answer."""

@@ -1,0 +1,1 @@
+"""Converse and InvokeModel, as their servers judge and answer."""

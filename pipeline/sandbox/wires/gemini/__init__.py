@@ -1,0 +1,1 @@
+"""generateContent, as its servers judge and answer."""

@@ -1,0 +1,1 @@
+"""Chat completions, as OpenAI's and Azure's servers judge and answer."""
