@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 from pipeline.admission.brakes import ThrottleGate
 from pipeline.admission.dimensions.dimension import DimensionState
 from pipeline.admission.governor import GO, UNSENT, BudgetRoom, Governor, LimitRules, Need, Used, Wait
-from pipeline.admission.output_cap import sizing
-from pipeline.catalog.limit_profiles import AZURE, UNKNOWN, Profile
-from pipeline.catalog.providers import profile_of
+from pipeline.catalog.limit_profiles import AZURE, Profile
 from pipeline.types import Dimension, LimitSeen
 
 FREE = Decimal(0)
@@ -624,25 +622,8 @@ def test_a_429_is_no_outage():
     assert gov.wait(need(), 2.0).why == "retry_after"
 
 
-def test_profiles_are_chosen_by_provider_and_model():
-    """Five units for an output token of Claude on Bedrock; an unknown provider gives back what was not used."""
-    assert profile_of("bedrock", "us.anthropic.claude-sonnet-4-5").burn == 5.0
-    assert profile_of("bedrock", "amazon.nova-pro-v1:0").burn == 1.0
-    assert (profile_of("openai", "x").settle, UNKNOWN.settle) == ("none", "refund")
-
-
 def test_rules_that_make_no_sense_are_refused():
     """Zero slots would wait for ever."""
     for wrong in ({"concurrency": 0}, {"concurrency": 1, "gamma": 0.5}, {"concurrency": 1, "gamma": math.nan}):
         with pytest.raises(ValueError, match="should be"):
             LimitRules(**wrong)
-
-
-def test_an_oversized_output_cap_is_told_with_the_value_to_use():
-    """Where it is charged whatever comes out, or reserved; not where output counts as it is produced."""
-    told = sizing(profile_of("openai", "x"), 960, 700, 32_000)
-    assert (told.output_tokens, round(told.times)) == (896, 18)
-    assert "896" in told.told
-    assert sizing(profile_of("bedrock", "x"), 960, 700, 32_000).kept is False
-    assert sizing(profile_of("anthropic", "x"), 960, 700, 32_000) is None
-    assert sizing(profile_of("openai", "x"), 960, 700, 1024) is None

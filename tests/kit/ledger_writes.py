@@ -1,5 +1,8 @@
 """What is written to a ledger, made from a number."""
 
+import asyncio
+
+from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.records import Call, Send
 from pipeline.types import Outcome, Purpose, Status, Usage
 
@@ -17,3 +20,20 @@ def call(number=0, cost=50):
 def outcome(doc=b"x" * 16, status=Status.OK, **changes):
     values = {"doc": doc, "row": 0, "status": status, "records": ('{"a":1}',) if status is Status.OK else ()}
     return Outcome(**{**values, **changes})
+
+
+def use(folder, script, *, verb="run", fresh=False):
+    """Open the ledger, begin a session, let `script(ledger)` write, close."""
+
+    async def main(ledger):
+        ledger.start_writing(lambda: None)
+        try:
+            await script(ledger)
+        finally:
+            await ledger.stop_writing()
+
+    with Ledger(folder, verb, fresh=fresh) as ledger:
+        lost = ledger.begin(*HASHES)
+        asyncio.run(main(ledger))
+        ledger.end("finished", None)
+        return lost, ledger.run, ledger.session

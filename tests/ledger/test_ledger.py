@@ -1,7 +1,6 @@
 """The ledger keeps what was paid for, through kills, full disks, damage and a second run."""
 
 import asyncio
-import fcntl
 import json
 import os
 import signal
@@ -9,44 +8,20 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
-import threading
 import time
 import zlib
 from contextlib import closing
 
 import pytest
-from examples import examples
-from hypothesis import given
-from hypothesis import strategies as st
-from ledger_writes import HASHES, call, outcome, send
+from ledger_writes import HASHES, call, outcome, send, use
 from places import REPO
 
 from pipeline.errors import LedgerError
 from pipeline.job.folder import LEDGER as FILE
-from pipeline.ledger import records
 from pipeline.ledger.audit import CHECKED, damaged
-from pipeline.ledger.key_filter import Keys
 from pipeline.ledger.ledger import Ledger, connect, ends
-from pipeline.ledger.lock import FolderLock, held
 from pipeline.ledger.records import RowEntry
-from pipeline.types import Answer, ErrorCode, Outcome, Status, Stop, Usage
-
-
-def use(folder, script, *, verb="run", fresh=False):
-    """Open the ledger, begin a session, let `script(ledger)` write, close."""
-
-    async def main(ledger):
-        ledger.start_writing(lambda: None)
-        try:
-            await script(ledger)
-        finally:
-            await ledger.stop_writing()
-
-    with Ledger(folder, verb, fresh=fresh) as ledger:
-        lost = ledger.begin(*HASHES)
-        asyncio.run(main(ledger))
-        ledger.end("finished", None)
-        return lost, ledger.run, ledger.session
+from pipeline.types import Answer, ErrorCode, Status, Stop, Usage
 
 
 def test_an_answer_is_found_by_the_hash_of_its_request(tmp_path):
@@ -115,17 +90,6 @@ def test_a_damaged_answer_is_not_believed(tmp_path):
         assert ledger.answer(b"k" * 16) is None
 
     use(tmp_path, look)
-
-
-def test_the_second_run_on_a_folder_is_refused_with_who_and_since_when(tmp_path):
-    """Promise 2."""
-    with (
-        Ledger(tmp_path, "run"),
-        pytest.raises(LedgerError, match=rf"in use by another run: pipeline run, process {os.getpid()} on .*since 20"),
-    ):
-        Ledger(tmp_path, "retry").__enter__()
-    with Ledger(tmp_path, "run"):
-        pass  # free again
 
 
 def test_an_older_ledger_is_brought_up_to_date_and_what_is_damaged_in_it_stays_so(tmp_path):
@@ -207,29 +171,6 @@ def test_text_that_sqlite_cannot_hold_is_kept_as_near_as_can_be(tmp_path):
         assert ledger.answer(b"k" * 16).reply.text == "a\ufffd b 😀"
 
     use(tmp_path, script)
-
-
-@given(
-    st.builds(
-        Outcome,
-        doc=st.binary(min_size=16, max_size=16),
-        row=st.integers(0, 2**40),
-        status=st.sampled_from([Status.OK, Status.FAILED]),
-        records=st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=3).map(tuple),
-        error_code=st.none() | st.sampled_from(ErrorCode),
-        error=st.none() | st.text(st.characters(exclude_categories=["Cs"])),
-        repaired=st.booleans(),
-        conflicts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=2).map(tuple),
-        chunks=st.integers(0, 999),
-        finish_reason=st.none() | st.just("stop"),
-        model_version=st.none() | st.just("m"),
-        latency_ms=st.none() | st.integers(0, 10**9),
-        answer_from=st.none() | st.just("call"),
-    )
-)
-def test_an_outcome_comes_back_as_it_went_in(value):
-    """Values → columns → values is the identity."""
-    assert records.outcome_from(records.outcome_values(value, 1, 2)[:-1]) == value
 
 
 KILLED = """
@@ -348,57 +289,3 @@ def test_a_record_that_cannot_be_written_takes_no_other_along(tmp_path):
         use(tmp_path, script)
     with closing(connect(tmp_path / FILE, read_only=True)) as db:
         assert len(ends(db, [bytes([n]) * 16 for n in range(3)])) == 3
-
-
-def test_somebody_who_looks_does_not_keep_a_run_out(tmp_path):
-    """`status` shares the lock for the moment in which it looks."""
-    descriptor = os.open(tmp_path / ".lock", os.O_RDWR | os.O_CREAT)
-    fcntl.flock(descriptor, fcntl.LOCK_SH)
-    moment = threading.Timer(0.03, os.close, [descriptor])
-    moment.start()
-    with FolderLock(tmp_path, "run"):
-        assert held(tmp_path) is not None
-    moment.join()
-
-
-@given(st.lists(st.binary(min_size=16, max_size=16), max_size=50), st.binary(min_size=16, max_size=16))
-@examples(20)  # each makes 8 MB
-def test_keys_that_were_added_are_never_denied(added, other):
-    """And a stranger mostly is."""
-    keys = Keys()
-    for key in added:
-        keys.add(key)
-    assert all(key in keys for key in added)
-    assert other in added or other not in keys or len(added) > 3
-
-
-def test_known_keys_change_no_answer(tmp_path):
-    """Those of before, and those that come while they are being learned or after."""
-    reply = Answer("{}", Stop.DONE, "stop", Usage(), None)
-
-    async def before(ledger):
-        await ledger.record(call(), b"a" * 16, reply)
-
-    async def after(ledger):
-        ledger.learn_keys(1)
-        await ledger.record(call(), b"b" * 16, reply)
-        await ledger._filling
-        assert ledger._keys is not None
-        await ledger.record(call(), b"c" * 16, reply)
-        assert [ledger.answer(letter * 16) is not None for letter in (b"a", b"b", b"c", b"d")] == [True] * 3 + [False]
-
-    use(tmp_path, before)
-    use(tmp_path, after)
-
-
-def test_a_ledger_with_far_more_answers_than_rows_is_looked_into_as_before(tmp_path):
-    """Reading all its keys would cost more than it saves."""
-
-    async def script(ledger):
-        for number in range(5):
-            await ledger.record(call(), bytes([number]) * 16, Answer("{}", Stop.DONE, "stop", Usage(), None))
-        ledger.learn_keys(1)
-        assert ledger._filling is None
-        assert ledger.answer(b"\x01" * 16) is not None
-
-    use(tmp_path, script)

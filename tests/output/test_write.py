@@ -16,8 +16,6 @@ from pydantic import AwareDatetime, BaseModel, Field, field_serializer
 from scripted_server import Scripted
 
 from pipeline.extraction.validate import Invalid, Valid, check
-from pipeline.money import from_units
-from pipeline.output.layout import cost_column
 from pipeline.schema.arrow import RecordColumn
 
 SCHEMA = """
@@ -331,11 +329,3 @@ def test_a_record_that_its_own_fields_do_not_allow_is_invalid_output(job, server
     (row,) = job.results()
     assert (row["status"], row["error_code"], row["calls"]) == ("failed", "invalid_output", 2)
     assert "cannot be stored" in row["error"]
-
-
-@given(st.lists(st.none() | st.integers(0, 2**63 - 1), max_size=6))
-def test_a_column_of_costs_holds_what_the_ledger_does(units):
-    """To the last of its ten places, and null where the cost is not known."""
-    column = cost_column(units)
-    column.validate(full=True)
-    assert column.to_pylist() == [None if number is None else from_units(number) for number in units]

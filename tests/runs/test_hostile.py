@@ -242,7 +242,6 @@ ANY = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=5),
     max_leaves=25,
 )
-EVENTS = ANY.map(lambda value: b"data: " + json.dumps(value).encode() + b"\n\n")
 BODIES = st.binary(max_size=60) | ANY.map(lambda value: json.dumps(value).encode())
 HEADERS = st.dictionaries(
     st.sampled_from(["retry-after", "retry-after-ms", "content-type", "x-ratelimit-remaining-tokens", "x-request-id"]),

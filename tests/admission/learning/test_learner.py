@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from pipeline.admission.governor import GO, UNSENT, Governor, LimitRules, Need, Used, Wait
 from pipeline.admission.learning.climb import Climb
 from pipeline.admission.learning.learner import Learner, Refusal
-from pipeline.admission.learning.memory import Memory, Remembered, read, written
 from pipeline.catalog.limit_profiles import Profile
 from pipeline.types import Dimension, LimitSeen
 
@@ -216,35 +215,6 @@ def test_slots_that_nobody_wanted_say_nothing():
 
 
 # ── for the next night ──────────────────────────────────────────────────────────────────────────────────────────────
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["lanes", "requests", "tokens", "per_minute", "even", "share", "x"]), inner)
-    ),
-    max_leaves=12,
-)
-
-
-@given(garbage=JSON)
-def test_garbage_in_what_was_remembered_is_ignored(garbage):
-    """Whatever JSON it is; what can be believed of it is used."""
-    for found in (garbage, {"version": 1, "lanes": garbage}, {"version": 1, "lanes": {"requests": garbage}}):
-        gov = governor(learned=found)
-        assert gov.wait(Need(1, 1, FREE), 0.0) == GO
-        json.dumps(gov.learned(), allow_nan=False)
-
-
-def test_what_is_written_is_read():
-    """As it was."""
-    dimensions = {
-        Dimension.REQUESTS: Remembered(1200.0),
-        Dimension.TOKENS: Remembered(None, counted=True, even=True, share=0.99),
-    }
-    memory = Memory(91.0, 20.1, 58.9, dimensions)
-    assert read(json.loads(json.dumps(written(memory)))) == memory
-    assert read({**written(memory), "version": 2}) == Memory()
 
 
 def test_the_next_night_starts_where_this_one_ended():

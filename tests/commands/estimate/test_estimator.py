@@ -1,21 +1,19 @@
-"""The dry-run's figures, and the size of an answer by its schema's shape."""
+"""The dry-run's figures."""
 
 import json
 import math
 from decimal import Decimal
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pipeline.commands.estimate.estimator import Counts, History, Seen, Terms, cost_of, estimate
-from pipeline.commands.estimate.forecast import hits_of, share_of, student_t, total_of
 from pipeline.job.settings import Limits
 from pipeline.money import Rate, Tier
-from pipeline.schema.answer_size import AnswerSize, answer_tokens
-from pipeline.telemetry.drift import drifted
-from pipeline.types import Band, Usage
+from pipeline.schema.answer_size import AnswerSize
+from pipeline.types import Usage
 
 RATE = Rate(Decimal(1), Decimal(1), Decimal(1), Decimal(10), source="made up")
 TIERED = replace(RATE, tiers=(Tier(Decimal(2), Decimal(2), Decimal(2), Decimal(15), from_input_tokens=2000),))
@@ -48,20 +46,6 @@ LIMITS = st.builds(
     requests_per_minute=NUMBERS,
     input_tokens_per_minute=NUMBERS,
     output_tokens_per_minute=NUMBERS,
-)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
-    max_leaves=12,
-)
-KEYWORDS = st.sampled_from(
-    ["type", "enum", "const", "anyOf", "oneOf", "properties", "items", "minItems", "maxItems", "format", "$ref"]
-)
-WORDS = st.sampled_from(["string", "array", "object", "null", "date", "#", "#/properties", "#/items"])
-SCHEMAS = st.recursive(
-    JSON | KEYWORDS | WORDS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYWORDS, inner, max_size=4),
-    max_leaves=20,
 )
 
 
@@ -198,78 +182,3 @@ def test_readings_and_summaries_are_counted_and_told():
     assert found.output_tokens[0] == 17_000
     assert found.as_json()["requests"] == 1500
     assert any("500 more requests" in line for line in found.assumptions)
-
-
-def test_a_line_through_points_on_a_line_is_that_line():
-    band = total_of([1, 2, 3, 4], [3, 5, 7, 9], 10, 6.0)
-    assert band.expected == pytest.approx(10 * 13)
-    assert band.high - band.low == pytest.approx(0, abs=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("probability", "freedom", "value"),  # from printed tables of Student's t
-    [(0.975, 1, 12.706), (0.975, 2, 4.303), (0.975, 5, 2.571), (0.99, 18, 2.552), (0.99, 8, 2.896), (0.975, 60, 2.000)],
-)
-def test_students_t_is_that_of_the_tables(probability, freedom, value):
-    assert student_t(probability, freedom) == pytest.approx(value, rel=0.01)
-
-
-@given(st.integers(0, 200), st.integers(0, 200), st.integers(0, 10**6))
-def test_a_share_stays_a_share_and_a_count_within_its_number(hits, more, count):
-    share, band = share_of(hits, hits + more), hits_of(hits, hits + more, count)
-    assert 0 <= share.low <= share.expected <= share.high <= 1
-    assert 0 <= band.low <= band.expected <= band.high <= count + 1e-6
-
-
-BAND = Band(Decimal(8), Decimal(10), Decimal(12))
-
-
-@pytest.mark.parametrize(
-    ("spent", "done", "says"),
-    [
-        ("0.5", 19, None),  # too few to say anything
-        ("2.5", 200, None),  # comes to 12.50, which 200 rows may by chance
-        ("5", 500, None),
-        ("7.5", 500, "more"),
-        ("15", 1000, "more"),
-        ("2", 500, "less"),
-        ("12.2", 1000, "more"),  # all done: nothing is left to chance
-    ],
-)
-def test_a_run_that_leaves_its_estimate_is_told_with_what_it_comes_to(spent, done, says):
-    told = drifted(BAND, Decimal(spent), done, 1000)
-    assert (told is None) == (says is None)
-    if says:
-        assert f"costs {says} than its estimate" in told
-        assert f"${Decimal(spent) * 1000 / done:.6f}" in told
-
-
-@given(st.dictionaries(KEYWORDS | st.text(max_size=5), SCHEMAS, max_size=5))
-@example({"enum": 5})
-@example({"anyOf": 5})
-@example({"type": []})
-@example({"type": {}, "format": []})
-@example({"properties": {"a": True, "b": None}})
-@example({"type": "array", "items": True, "minItems": "1", "maxItems": -1})
-def test_any_json_has_a_size(schema):
-    """A schema may say anything, in any dialect: the walk ends, and its band is in order."""
-    size = answer_tokens(schema)
-    assert 1 <= size.low <= size.expected <= size.high
-    assert math.isfinite(size.high)
-
-
-def test_a_schema_that_refers_to_itself_has_a_size():
-    node = {"properties": {"next": {"anyOf": [{"$ref": "#/$defs/Node"}, {"type": "null"}]}}}
-    assert answer_tokens({"$ref": "#/$defs/Node", "$defs": {"Node": node}}).high < 1000
-    assert answer_tokens({"$ref": "#"}).low == 1
-
-
-def test_more_to_say_is_a_larger_answer():
-    """A list of at least 30 beats one of any length, and that one beats a single item."""
-    item = {"type": "object", "properties": {"amount": {"type": "number"}}}
-    sizes = [
-        answer_tokens(schema).expected
-        for schema in (item, {"type": "array", "items": item}, {"type": "array", "items": item, "minItems": 30})
-    ]
-    assert sizes == sorted(set(sizes))
-    assert answer_tokens({"type": "array", "items": item, "maxItems": 0}).high < answer_tokens(item).high

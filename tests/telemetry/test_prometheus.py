@@ -1,0 +1,44 @@
+"""The Prometheus file says what run.json says."""
+
+SECRET_TEXT = "Supplier: Acorn Mills, the document itself"
+
+
+def samples(text):
+    found = {}
+    for line in text.splitlines():
+        if line.startswith("#"):
+            continue
+        name, _, amount = line.rpartition(" ")
+        found[name] = float(amount)
+    return found
+
+
+def test_the_prometheus_file_says_what_run_json_says(job, server):
+    """Counters of the session, the state, and a histogram; whole at any time, for it is replaced at once."""
+    rows = [{"id": f"r{n}", "text": f"{SECRET_TEXT} {n}"} for n in range(3)] + [{"id": "bad"}]
+    job.write(server.url, rows=rows, telemetry={"prometheus_file": 'in"voices.prom'}, limits={"max_failed_share": 1.0})
+    job.run(*("--set", 'name=a "job" \\ b'))
+    manifest, text = job.reconcile(), (job.folder / 'in"voices.prom').read_text()
+    found, label = samples(text), 'job_name="a \\"job\\" \\\\ b"'
+    assert found[f"ledger_pipeline_rows{{{label}}}"] == 4
+    assert found[f"ledger_pipeline_rows_ok_total{{{label}}}"] == 3
+    assert found[f'ledger_pipeline_calls_total{{{label},outcome="ok"}}'] == manifest["calls"]
+    assert found[f"ledger_pipeline_cost_usd_total{{{label}}}"] == float(manifest["cost_usd"])
+    assert found[f'ledger_pipeline_tokens_total{{{label},type="input_tokens"}}'] == manifest["tokens"]["input_tokens"]
+    assert found[f'ledger_pipeline_run_state{{{label},state="finished"}}'] == 1
+    assert found[f'ledger_pipeline_call_duration_seconds_bucket{{{label},le="+Inf"}}'] == manifest["calls"]
+    assert SECRET_TEXT not in text
+    assert [path.name for path in job.folder.iterdir() if path.name.endswith(".tmp")] == []
+
+
+def test_a_prometheus_file_that_cannot_be_written_is_told_once(job, server):
+    """And the run goes on."""
+    job.write(server.url, rows=[{"id": "a", "text": "x"}], telemetry={"prometheus_file": "no/such/folder/x.prom"})
+    ended = job.run()
+    assert ended.err.count("PrometheusFile is switched off") == 1
+
+
+def test_a_file_that_the_exporter_would_not_read_is_an_error(job, server):
+    """Its name ends in .prom."""
+    job.write(server.url, rows=[{"id": "a", "text": "x"}], telemetry={"prometheus_file": "x.txt"})
+    assert "should end in .prom" in job.run(code=2).err
