@@ -54,21 +54,22 @@ def estimate(
     report = _estimated(prepared, exact=exact)
     if piloted is not None:
         report["pilot"] = piloted.as_json()
-    texts = [_text(report)]
-    if compare is not None:
-        from pipeline.commands.estimate.compare import compare as compared
-        from pipeline.commands.estimate.compare import table
-        from pipeline.commands.estimate.history import history
-
-        names = [name.strip() for name in compare.split(",") if name.strip()]
-        report["compare"] = [one.as_json() for one in compared(prepared, names, history(prepared))]
-        texts += ["\nThe whole input under each model:", table(report["compare"])]
+    texts = [_text(report), *([] if compare is None else _compared(prepared, compare, report))]
     tell(report, "\n".join(texts), as_json=as_json)
     if piloted is not None and piloted.ended is not None and piloted.ended.park is not None:
         from pipeline.output.publish import exit_code
 
         click.echo(f"the pilot stopped early: {piloted.ended.message}", err=True)
         sys.exit(exit_code(piloted.ended))
+
+
+def _compared(prepared: "Prepared", models: str, report: dict[str, Any]) -> list[str]:
+    from pipeline.commands.estimate.compare import compare, table
+    from pipeline.commands.estimate.history import history
+
+    names = [name.strip() for name in models.split(",") if name.strip()]
+    report["compare"] = [one.as_json() for one in compare(prepared, names, history(prepared))]
+    return ["\nThe whole input under each model:", table(report["compare"])]
 
 
 def _pilot(prepared: "Prepared", rows: int) -> "Piloted":

@@ -62,9 +62,10 @@ def content_key(plan: Plan, row: Row) -> bytes:
     for name in others:
         value = as_text(row.values.get(name)).encode("utf-8", "surrogatepass")
         digest.update(f"\x00{len(value)}\x00".encode() + value)
-    if others:  # where the text ends: it may hold what looks like the columns
+    files = files_of(row.parts)
+    if others or files:  # where the text ends: it may hold what looks like what follows
         digest.update(f"\x00{len(row.text)}".encode())
-    for file in files_of(row.parts):
+    for file in files:
         digest.update(_file(file))
     return digest.digest()
 

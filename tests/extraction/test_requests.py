@@ -20,7 +20,7 @@ from pipeline.extraction.requests import (
 )
 from pipeline.extraction.template import parse_template, render
 from pipeline.job.file import resolve
-from pipeline.types import AnswerShape, Chunk, Purpose, Row, Turn, text_parts
+from pipeline.types import AnswerShape, Chunk, FilePart, Purpose, Row, Turn, text_parts
 
 SHAPE = AnswerShape("Thing", "json_schema", {"type": "object", "properties": {"name": {"type": "string"}}}, strict=True)
 TABLE = {
@@ -200,3 +200,44 @@ def test_the_ceiling_is_never_below_the_bytes_that_are_sent(text, other):
     for one in [*made, repair_request(plan, asked, (*asked.turns, Turn("user", text_parts(other))), 9)]:
         sent = sum(len(turn.text.encode("utf-8", "surrogatepass")) for turn in one.turns)
         assert one.input_tokens_ceiling >= sent
+
+
+# ── files beside the text ───────────────────────────────────────────────────────────────────────────────────────────
+
+PAGE = FilePart("image/png", "d1", "page-1.png", tokens_ceiling=1500)
+
+
+def test_a_file_goes_with_the_text_and_counts_at_its_worst():
+    """In the request that is extracted and in each that follows from it."""
+    plan = planned("Read: {text}")
+    chunk = Chunk(0, 0, 6, (*text_parts("a bill"), PAGE), 6)
+    asked = extract_request(plan, row(), chunk)
+    assert asked.turns == (Turn("user", (*text_parts("Read: a bill"), PAGE)),)
+    alone = extract_request(plan, row(), Chunk(0, 0, 6, text_parts("a bill"), 6))
+    assert asked.input_tokens_ceiling - alone.input_tokens_ceiling == PAGE.tokens_ceiling
+    assert PAGE in reading_request(plan, asked).turns[0].parts
+    assert PAGE in summary_request(plan, asked, "", chunk).turns[0].parts
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        (),
+        (replace(PAGE, digest="d2"),),
+        (replace(PAGE, media_type="image/jpeg"),),
+        (PAGE, PAGE),
+        text_parts("\x00file\x00image/png\x00d1\x00"),
+    ],
+    ids=["none", "other bytes", "other kind", "twice", "text that looks like it"],
+)
+def test_a_file_is_part_of_what_is_found_again(other):
+    """By its bytes and kind, not by its name: an equal one under another name is the same question."""
+    plan = planned()
+
+    def keys(*files):
+        parts = (*text_parts("a bill"), *files)
+        asked = extract_request(plan, row(), Chunk(0, 0, 6, parts, 6))
+        return asked.key, content_key(plan, Row(0, "r1", parts, "acme", {}))
+
+    assert not set(keys(PAGE)) & set(keys(*other))
+    assert keys(PAGE) == keys(replace(PAGE, name="scan.png", tokens_ceiling=9))

@@ -4,10 +4,11 @@ import json
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import fields
 
 from pipeline.catalog.providers import key_variable
 from pipeline.errors import JobError
-from pipeline.job.file import absolute, load, parse_set
+from pipeline.job.file import SECTIONS, absolute, load, parse_set, plain_type
 
 GOOD = {
     "input": {"path": '"in.jsonl"'},
@@ -191,3 +192,16 @@ def test_the_job_as_json_holds_no_secret(tmp_path, monkeypatch):
     assert "sk-made-up" not in told
     assert (json.loads(told)["budget"]["max_usd"], json.loads(told)["model"]["betas"]) == ("0.1", ["b"])
     assert job.budget.max_usd == Decimal("0.1")
+
+
+def test_every_number_of_the_job_file_says_its_own_range():
+    """A new key can inherit none by its name: it is annotated, an amount of money, or named here as free."""
+    free = {"model.temperature", "sandbox.seed"}
+    unsaid = {
+        f"{section}.{field.name}"
+        for section, owner in SECTIONS.items()
+        for field in fields(owner)
+        for hint, meta in [plain_type(field.type)]
+        if hint in {int, float} and meta is None
+    }
+    assert unsaid == free

@@ -1,6 +1,6 @@
 """What a run would do with an output folder as it is: whether the job changed, what that makes due, what it costs.
 
-Reads the ledger and the input, sends nothing. What is made of it is decided in `confirming`.
+Reads the ledger and the input, sends nothing. What is made of it is decided in `decide`.
 """
 
 from collections import Counter

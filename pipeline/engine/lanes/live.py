@@ -35,9 +35,7 @@ from pipeline.types import Answer, AttemptCode, ErrorCode, HttpAnswer, Request, 
 
 CALL_ENDS = {
     Kind.THROTTLED: CallEnd.THROTTLED,
-    Kind.OVERLOADED: CallEnd.OVERLOADED,
-    Kind.TIMEOUT: CallEnd.OVERLOADED,
-    Kind.CONNECTION: CallEnd.OVERLOADED,
+    **dict.fromkeys((Kind.OVERLOADED, Kind.TIMEOUT, Kind.CONNECTION), CallEnd.OVERLOADED),
 }
 
 
@@ -297,5 +295,6 @@ class _Sent(Struct, frozen=True):
 
 
 def _used(usage: Usage, cost: Decimal | None) -> Used:
-    cached = usage.cached_input_tokens  # which some providers count against no limit
-    return Used(usage.input_tokens, usage.output_tokens, cost or Decimal(0), cached_input_tokens=cached)
+    return Used(
+        usage.input_tokens, usage.output_tokens, cost or Decimal(0), cached_input_tokens=usage.cached_input_tokens
+    )

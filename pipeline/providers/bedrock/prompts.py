@@ -155,7 +155,7 @@ class CommandR(Prompted):
         system = self._fixed.system(request)
         body: dict[str, Any] = {"preamble": system} if system.strip() else {}
         body["chat_history"] = [{"role": who[turn.role], "message": repaired(text_only(turn))} for turn in before]
-        body["message"] = repaired(asked.text)
+        body["message"] = repaired(text_only(asked))
         return orjson.dumps({**body, "max_tokens": request.max_output_tokens, **self._temperature})
 
     def piece(self, answer: Mapping[str, Any]) -> str:

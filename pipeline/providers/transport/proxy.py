@@ -1,4 +1,4 @@
-"""POST through a proxy, by aiohttp: with the answers and errors of `client`."""
+"""POST through a proxy, by aiohttp: with the answers and errors of `pool.Client`."""
 
 import ssl
 

@@ -48,7 +48,7 @@ def failures(*of_sdk: type[Exception]) -> Iterator[None]:
 
 
 class PostCarrier(Struct, frozen=True):
-    """Carries by `client.post`: the clients of OpenAI and Anthropic are made by one generator.
+    """Carries by the SDK's own `post`: the clients of OpenAI and Anthropic are made by one generator.
 
     `error` is the SDK's base class of errors, `status_error` the one that holds an answer; `left_out` are headers that
     the client would add of its own.
