@@ -1,0 +1,10 @@
+"""What the page says of each cause."""
+
+from pipeline.commands.report.page import WHAT_TO_DO
+from pipeline.types import ErrorCode
+
+
+def test_every_code_that_a_row_may_fail_with_is_told_what_to_do_about():
+    """A code that is new has its words here, or this fails."""
+    assert {*WHAT_TO_DO} == {str(code) for code in ErrorCode}
+    assert all(WHAT_TO_DO.values())

@@ -1,0 +1,54 @@
+"""Which settings make rows due again: the hashes, and what a person is told, agree."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal, get_args, get_origin
+
+import pytest
+from msgspec.structs import fields, replace
+
+from pipeline.commands.consent.decide import PARTS
+from pipeline.extraction.hashes import outcome_salt, request_hash
+from pipeline.job.file import SECTIONS, plain_type, resolve
+from pipeline.types import AnswerShape
+
+SHAPE = AnswerShape("Thing", "json_schema", {"type": "object"}, strict=True)
+JOB = resolve(
+    {
+        "input": {"path": "in.jsonl"},
+        "extract": {"schema": "thing.py:Thing"},
+        "model": {"provider": "bedrock", "name": "amazon.nova-lite-v1:0", "max_output_tokens": 100},
+        "output": {"path": "out"},
+    },
+    Path("/jobs/night.toml"),
+)
+SCHEMA = "extract.schema"  # by its contents: loaded, and hashed as its source and its shape
+CAP = "model.max_output_tokens"  # in the key of each request, so that only what it cut off is asked anew
+SETTINGS = [f"{section}.{field.name}" for section, owner in SECTIONS.items() for field in fields(owner)]
+
+
+def hashes(job):
+    shape = replace(SHAPE, mode="tool") if job.extract.mode == "tool" else SHAPE
+    request = request_hash(job, shape)
+    return request, outcome_salt(request, job, "source")
+
+
+def another(field, value):
+    """A value of the same type that is not the one it has."""
+    hint, _ = plain_type(field.type)
+    if get_origin(hint) is Literal:
+        return next(choice for choice in reversed(get_args(hint)) if choice != value)
+    if get_origin(hint) is tuple:
+        return ("other",)
+    return {str: "other", bool: not value, int: 7, float: 0.5, Decimal: Decimal(7)}[hint]
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_a_setting_makes_rows_due_again_exactly_when_a_change_of_it_is_told(setting):
+    """One that changes answers and is not hashed gives yesterday's; one that is not told is paid for unasked."""
+    section, _, key = setting.partition(".")
+    owner = getattr(JOB, section)
+    field = next(one for one in fields(owner) if one.name == key)
+    changed = replace(JOB, **{section: replace(owner, **{key: another(field, getattr(owner, key))})})
+    told = key in PARTS.get(section, ())
+    assert (hashes(changed) != hashes(JOB)) == (told and setting not in {SCHEMA, CAP})
