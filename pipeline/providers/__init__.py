@@ -15,7 +15,7 @@ from pipeline.catalog.providers import PROVIDERS
 from pipeline.errors import CallFailed, JobError, Kind
 from pipeline.job.settings import Model
 from pipeline.providers.credentials.secret import Secret
-from pipeline.types import Answer, AnswerShape, FilePart, HttpAnswer, Request, Turn
+from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, Turn, files_of
 
 
 class EventAssembler(Protocol):
@@ -125,7 +125,7 @@ def text_only(turn: Turn) -> str:
     Raises:
         CallFailed: it holds one, and is not sent without it.
     """
-    if any(isinstance(part, FilePart) for part in turn.parts):
+    if files_of(turn.parts):
         raise CallFailed(
             Kind.INVALID_REQUEST, "this provider is sent text only, and the request holds a file", sent=False
         )
