@@ -4,19 +4,19 @@ import json
 import time
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from places import REPO
 
 from pipeline.sandbox.exchange import tokens_of
 from pipeline.sandbox.rules.page import Page
 from pipeline.sandbox.rules.rules import extract, read, repair
 from pipeline.schema.shape import load_model, restore, shape_for
 
-ROOT = Path(__file__).parents[2]
+ROOT = REPO
 SAMPLES = ROOT / "sample_data"
 INVOICE = load_model(f"{ROOT / 'schemas' / 'invoice.py'}:Invoice")
 DOCUMENT = load_model(f"{ROOT / 'schemas' / 'document.py'}:Document")

@@ -6,10 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import aiohttp
 import pytest
+from places import REPO
 from sandbox_client import STUB, Client, ask
 
 from pipeline.errors import JobError
@@ -157,9 +157,7 @@ asyncio.run(main())
 
 def test_a_killed_parent_takes_its_sandbox_along():
     """After kill -9 of the run, its sandbox is gone within seconds."""
-    parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
-    )
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, cwd=REPO)
     url = parent.stdout.readline().strip()
     os.kill(parent.pid, signal.SIGKILL)
     parent.communicate(timeout=10)
