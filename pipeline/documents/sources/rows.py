@@ -13,6 +13,7 @@ import orjson
 
 from pipeline.documents.sources.column_types import EXACT, described
 from pipeline.documents.sources.files import File
+from pipeline.documents.sources.written import as_written
 from pipeline.errors import JobError
 from pipeline.job.settings import Input
 from pipeline.types import Row, text_parts
@@ -30,8 +31,11 @@ class RowMaker:
         self._id, self._text, self._tenant = spec.id, spec.text, spec.tenant
         self._columns = tuple(prompt_columns)
 
-    def make(self, index: int, record: dict[str, Any] | str) -> tuple[Row, str | None]:
-        """The row, and its id if it has one of its own; a row without is named by its position."""
+    def make(self, index: int, record: dict[str, Any] | str, line: bytes = b"") -> tuple[Row, str | None]:
+        """The row, and its id if it has one of its own; a row without is named by its position.
+
+        `line` is the line of JSON that `record` stands in, where there is one.
+        """
         if isinstance(record, str):
             return Row(index, str(index), text_parts(""), None, {}, record), None
         own_id, problem = self._id_of(record.get(self._id)) if self._id else (None, None)
@@ -42,6 +46,11 @@ class RowMaker:
             text = ""
         tenant = _name(record.get(self._tenant)) if self._tenant else None
         values = {name: record.get(name) for name in self._columns}
+        if line and values:
+            try:
+                values |= as_written(line, values)
+            except RecursionError:
+                problem = problem or "the line is nested too deeply for numbers in it to go into a prompt"
         return Row(index, row_id, text_parts("" if problem else text), tenant, values, problem), own_id
 
     def _id_of(self, value: object) -> tuple[str | None, str | None]:
