@@ -18,7 +18,7 @@ from pipeline.documents.sources import column_types as kinds
 from pipeline.documents.sources import jsonl, parquet
 from pipeline.documents.sources.files import File, find, fingerprint
 from pipeline.documents.sources.rows import RowMaker, SeenIds, duplicate, located
-from pipeline.documents.sources.written import with_whole_numbers
+from pipeline.documents.sources.written import with_texts, with_whole_numbers
 from pipeline.errors import JobError
 from pipeline.job.settings import Input
 from pipeline.types import Row, text_parts
@@ -201,9 +201,12 @@ class Source:
 
     def _kept_values(self, schema: pa.Schema, size: int) -> Iterator[pa.RecordBatch]:
         nothing = (None,) * len(schema)
+        texts = [field.name for field in schema if field.type == pa.string()]
         rows = (  # cut down one by one: a chunk of whole records may not fit in memory
-            nothing if isinstance(record, str) else tuple(map(record.get, schema.names))
-            for _, _, record, _ in self._records(schema.names)
+            nothing
+            if isinstance(record, str)
+            else tuple(map((with_texts(line, record, texts) if line else record).get, schema.names))
+            for _, _, record, line in self._records(schema.names)
         )
         while some := list(islice(rows, size)):
             try:

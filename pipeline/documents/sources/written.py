@@ -34,13 +34,22 @@ def as_written(line: bytes, values: Mapping[str, Any]) -> dict[str, Any]:
 def with_whole_numbers(line: bytes, record: dict[str, Any], columns: Sequence[str]) -> dict[str, Any]:
     """The record with whole numbers where those of `columns` were too wide for the first reading."""
     wide = [name for name in columns if type(value := record.get(name)) is float and abs(value) >= WIDE]
-    if not wide:
-        return record
+    return record | {name: _whole(text, record[name]) for name, text in _texts(line, wide).items()} if wide else record
+
+
+def with_texts(line: bytes, record: dict[str, Any], columns: Sequence[str]) -> dict[str, Any]:
+    """The record with the own texts of the numbers that are no whole ones in `columns`, which are columns of text."""
+    floats = [name for name in columns if type(record.get(name)) is float]
+    return record | _texts(line, floats) if floats else record
+
+
+def _texts(line: bytes, numbers: Sequence[str]) -> dict[str, str]:
+    """Nothing where something else on the line is nested deeper than this reader goes."""
     try:
         again = json.loads(line, parse_float=_Number, parse_int=_Number)
-    except RecursionError:  # something else on the line is nested deeper than this reader goes
-        return record
-    return record | {name: _whole(again[name], record[name]) for name in wide}
+    except RecursionError:
+        return {}
+    return {name: str(again[name]) for name in numbers}
 
 
 def _may_differ(value: object, line: bytes) -> bool:

@@ -56,6 +56,15 @@ def test_an_id_and_a_tenant_have_all_digits(tmp_path):
     assert (row.id, row.tenant, row.problem) == (LONG, f"-{LONG}", None)
 
 
+def test_a_kept_column_of_text_has_a_number_as_it_stands(tmp_path):
+    """Where the column holds texts too, or numbers that no float holds; a column of floats stays one."""
+    lines = ['{"text": "t", "k": 1.10, "f": 1.10}', f'{{"text": "t", "k": {LONG}, "f": 2}}', '{"text": "t", "k": "x"}']
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    found = Source(Input(path=str(tmp_path / "a.jsonl"), keep=("k", "f")), (), None)
+    (batch,) = found.kept()
+    assert batch.to_pydict() == {"k": ["1.10", LONG, "x"], "f": [1.1, 2.0, None]}
+
+
 def test_a_float_is_no_id_however_long(tmp_path):
     row = row_of(tmp_path, '{"id": 1.5e30, "text": "t"}', (), id="id")
     assert "should be a string or a whole number" in row.problem
