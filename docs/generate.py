@@ -76,7 +76,8 @@ input.path = "../sample_data/invoices.jsonl"  # A file, a folder (with its subfo
   are left out) or a glob. Files end in `.jsonl`, `.ndjson` (either also `.gz` or `.zst`) or `.parquet`. Local, or
   `s3://`, `gs://`, `az://`, `abfss://`.
 input.id = "id"  # The column that names a row in results, `pipeline show` and errors: a string or a whole number. A row
-  without one, or with that of an earlier row, is a `bad_row`. Empty: rows are named by position, from 0.
+  without one, named `row 7 (no id)`, or with that of an earlier row is a `bad_row`. Empty: rows are named by position,
+  from 0.
 input.text = "body"  # The column that holds the document. Missing, null, blank or no string: the row is a `bad_row`.
 input.tenant = "customer"  # The column that says whose document it is: for `pipeline costs --by tenant`, `tenant_hash`
   in `calls.parquet` and `budget.tenant_max_usd_per_day`. Empty, or null in a row: nobody's.

@@ -26,6 +26,13 @@ def rate_for(provider: str, model: str, prices: Prices) -> Rate | None:
     return None
 
 
+def priced_names(provider: str) -> list[str]:
+    """The models that the table names for a provider."""
+    from genai_prices.data import providers  # noqa: PLC0415 (as below)
+
+    return [model.id for table in providers if table.id in PROVIDERS[provider].price_tables for model in table.models]
+
+
 def price_table_name() -> str:
     """The table and its version, for run.json."""
     return f"genai-prices {version('genai-prices')}"

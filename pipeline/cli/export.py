@@ -27,11 +27,12 @@ def export(folder: Path, form: str, to: Path | None, raw: bool) -> None:  # noqa
       pipeline export out/invoices --format jsonl | jq .record.total
     """  # noqa: D301
     from pipeline.commands.export import export as exported
+    from pipeline.commands.export import whole_file
     from pipeline.errors import JobError
 
     try:
         with contextlib.ExitStack() as opened:
-            out = sys.stdout if to is None else opened.enter_context(to.open("w", encoding="utf-8", newline=""))
+            out = sys.stdout if to is None else opened.enter_context(whole_file(to))
             if to is None:
                 sys.stdout.reconfigure(encoding="utf-8", errors="replace", newline="")  # type: ignore[union-attr]
             rows = exported(folder, form, out, raw=raw)

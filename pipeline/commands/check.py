@@ -1,23 +1,34 @@
 """`pipeline check`: everything that can be known to be wrong before a cent is spent, one line per thing looked at."""
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from msgspec import Struct
 
-from pipeline.catalog.windows import limits_of
+from pipeline.catalog.names import bare_model
+from pipeline.catalog.prices import priced_names
+from pipeline.catalog.windows import LIMITS, limits_of
 from pipeline.errors import JobError, LedgerError
 from pipeline.extraction.prepare import Prepared, prepare, require_affordable
 from pipeline.extraction.prompt_cache import caching_for
-from pipeline.job.settings import Job
+from pipeline.job.settings import Job, Model
 from pipeline.ledger.lock import held, require_local
 from pipeline.output.advice import sizing_of
 from pipeline.output.folder import ready_folder
 from pipeline.output.remote.objects import Objects, StoreFailed
-from pipeline.providers import wire_for
+from pipeline.providers import settled, wire_for
 from pipeline.providers.anthropic.models import refuses_temperature
 from pipeline.providers.credentials.keys import credentials_for
+from pipeline.text import nearest
+
+ENDPOINT = re.compile(
+    r"(?:(?:/openai/deployments/[^/]+)?/(?:chat/)?completions|/responses|/messages|/models/[^/]+:\w+"
+    r"|/model/[^/]+/(?:converse|invoke)[\w-]*)/?$"
+)
+LIKE_A_SLIP = 0.75
 
 
 class Finding(Struct, frozen=True):
@@ -30,7 +41,7 @@ class Finding(Struct, frozen=True):
 
 def check(job: Job, environ: Mapping[str, str]) -> list[Finding]:
     """All findings, in the order of the job file. Opens no connection, but for an input that is remote."""
-    findings = [Finding("job file", "ok", job.file)]
+    findings = [Finding("job file", "ok", job.file), *_base_url(settled(job.model, environ))]
     prepared: Prepared | None = None
     try:
         prepared = prepare(job)
@@ -56,11 +67,7 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
     yield Finding("prompt", "ok", f"uses {columns}; {overhead} tokens go with every request")
     rows = prepared.source.count_rows()
     yield Finding("input", "ok" if rows else "warning", f"{rows:,} rows in {len(prepared.source.files)} files")
-    known = limits_of(job.model.name).known
-    detail = (
-        f"{job.model.name}: window {prepared.window_tokens:,} tokens, at most {plan.chunk_tokens:,} of text a request"
-    )
-    yield Finding("model", "ok" if known else "warning", detail + ("" if known else " (not in our table: assumed)"))
+    yield _window(prepared)
     if job.model.temperature is not None and refuses_temperature(job.model.name):
         advice = f"{job.model.name} refuses model.temperature: every request would be a 400. Leave the key out"
         yield Finding("model", "problem", advice)
@@ -73,6 +80,40 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
     else:
         rate = prepared.rate
         yield Finding("prices", "ok", f"${rate.input} in, ${rate.output} out per million tokens ({rate.source})")
+
+
+def _window(prepared: Prepared) -> Finding:
+    """What the model takes; of one that is not in our table, the name that may be meant."""
+    name = prepared.job.model.name
+    detail = (
+        f"{name}: window {prepared.window_tokens:,} tokens, at most {prepared.plan.chunk_tokens:,} of text a request"
+    )
+    if limits_of(name).known:
+        return Finding("model", "ok", detail)
+    names = {one: one for one in LIMITS}
+    names |= {bare_model(one): one for one in priced_names(prepared.job.model.provider) if limits_of(one).known}
+    found = nearest(bare_model(name), names, cutoff=LIKE_A_SLIP)
+    meant = "" if found is None else f". Did you mean {names[found]!r}?"
+    return Finding("model", "warning", f"{detail} (not in our table: assumed){meant}")
+
+
+def _base_url(model: Model) -> Iterator[Finding]:
+    """The wires put the path of each request behind it: a query would stand in the middle, an endpoint twice."""
+    try:
+        url = urlsplit(model.base_url)
+    except ValueError as error:
+        yield Finding("base_url", "problem", f"model.base_url = {model.base_url!r} is no URL: {error}")
+        return
+    wrong = ["a query (all from ? or #)"] if url.query or url.fragment else []
+    endpoint = ENDPOINT.search(url.path)
+    path = url.path
+    if endpoint:
+        wrong.append(endpoint.group())
+        path = path[: endpoint.start()]
+    if wrong:
+        plain = urlunsplit(url._replace(path=path, query="", fragment=""))
+        told = f"should not end in {' and '.join(wrong)}: the path of each request is put behind it. Write {plain}"
+        yield Finding("base_url", "warning", f"model.base_url {told}")
 
 
 def _budget(prepared: Prepared) -> str:

@@ -50,11 +50,11 @@ def render(template: Template, text: str, values: Mapping[str, Any]) -> str:
 
 
 def as_text(value: object) -> str:
-    """A column's value in a prompt: text as it is, nothing for null, JSON for what has structure."""
+    """A column's value in a prompt: text as it is, nothing for null, JSON for what has structure, true and false."""
     if isinstance(value, str):
         return value
     if value is None:
         return ""
-    if isinstance(value, dict | list):
+    if isinstance(value, dict | list | bool):
         return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)

@@ -1,5 +1,6 @@
 """The user's schema: loaded from its file, hashed, and put into the provider's dialect. Once per job."""
 
+import contextlib
 import hashlib
 import importlib
 import importlib.util
@@ -45,7 +46,8 @@ def load_model(spec: str) -> type[BaseModel]:
         JobError: names the file, the line and the cause.
     """
     place, _, name = spec.rpartition(":")
-    module = _from_file(Path(place)) if place.endswith(".py") else _imported(place)
+    with contextlib.redirect_stdout(sys.stderr):  # standard output is the command's own
+        module = _from_file(Path(place)) if place.endswith(".py") else _imported(place)
     found = getattr(module, name, None)
     if found is None:
         models = [key for key, value in vars(module).items() if inspect.isclass(value) and issubclass(value, BaseModel)]

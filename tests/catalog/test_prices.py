@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from pipeline.catalog.prices import price_table_name, rate_for
+from pipeline.catalog.prices import price_table_name, priced_names, rate_for
 from pipeline.job.settings import Prices
 
 
@@ -57,3 +57,13 @@ def test_the_jobs_own_prices_go_before_the_table():
         assert (rate.input, rate.cached_input, rate.cache_write, rate.output) == (*[Decimal("0.1")] * 3, 0)
         assert "[prices]" in rate.source
         assert rate.tiers == ()
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [("azure", "gpt-4o-mini"), ("anthropic", "claude-sonnet-4-5"), ("vertex", "gemini-2.5-flash")],
+)
+def test_the_models_of_a_provider_have_names(provider, model):
+    """Of all its tables, and of no other's."""
+    assert model in priced_names(provider)
+    assert "grok-4" not in priced_names(provider) or provider == "azure"

@@ -18,3 +18,63 @@ def test_the_tokens_that_go_with_every_request_are_one_figure(job, mode):
     figures = re.findall(r"([\d,]+) tokens (?:go with|are the same in) every request", found)
     assert len(figures) == 2
     assert len(set(figures)) == 1
+
+
+def findings(job, what, url="http://127.0.0.1:9/v1", environ=None, **model):
+    job.write(url, rows=[{"id": "a", "text": "one"}], model=model)
+    return [(one.level, one.detail) for one in check(Job.load(job.file), environ or {}) if one.what == what]
+
+
+@pytest.mark.parametrize(
+    ("provider", "name", "meant"),
+    [
+        ("openai", "gpt4o-mini", "gpt-4o-mini"),
+        ("openai", "gpt-40-mini", "gpt-4o-mini"),
+        ("anthropic", "claude-sonet-4-5", "claude-sonnet-4-5"),
+        ("gemini", "gemini-2.5-falsh", "gemini-2.5-flash"),
+        ("bedrock", "amazon.nova-lte-v1:0", "amazon.nova-lite-v1:0"),
+    ],
+)
+def test_a_slip_in_a_models_name_is_told(job, provider, name, meant):
+    level, detail = findings(job, "model", provider=provider, name=name, region="us-east-1")[0]
+    assert level == "warning"
+    assert detail.endswith(f"(not in our table: assumed). Did you mean {meant!r}?")
+
+
+@pytest.mark.parametrize("name", ["deepseek-chat", "Qwen/Qwen2.5-7B-Instruct", "my-model", "grok-4"])
+def test_a_name_that_is_like_none_is_only_not_known(job, name):
+    """A server of one's own has models of its own."""
+    assert findings(job, "model", name=name)[0][1].endswith("(not in our table: assumed)")
+
+
+@pytest.mark.parametrize(
+    ("url", "ends_in", "plain"),
+    [
+        ("http://h/v1/chat/completions", "/chat/completions", "http://h/v1"),
+        ("http://h/v1/chat/completions/", "/chat/completions/", "http://h/v1"),
+        ("http://h/v1?a=1", "a query", "http://h/v1"),
+        ("http://h/v1/responses#x", "a query (all from ? or #) and /responses", "http://h/v1"),
+        ("http://h/v1/messages", "/messages", "http://h/v1"),
+        ("http://h/v1beta/models/m:generateContent?key=hidden", "a query", "http://h/v1beta"),
+        ("https://a.openai.azure.com/openai/deployments/d/chat/completions?api-version=1", "/openai/deployments/d/chat",
+         "https://a.openai.azure.com"),
+    ],
+)  # fmt: skip
+def test_a_base_url_that_ends_in_more_is_warned_of(job, url, ends_in, plain):
+    """Paths are put behind it: a query would stand in the middle, and an endpoint there twice. No query is shown."""
+    ((level, detail),) = findings(job, "base_url", url)
+    assert level == "warning"
+    assert ends_in in detail
+    assert detail.endswith(f"Write {plain}")
+    assert "hidden" not in detail
+
+
+def test_a_base_url_of_the_environment_is_looked_at_too(job):
+    where = {"AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com/?api-version=1"}
+    ((level, detail),) = findings(job, "base_url", "", where, provider="azure", base_url="")
+    assert (level, detail.endswith("Write https://a.openai.azure.com/")) == ("warning", True)
+
+
+@pytest.mark.parametrize("url", ["http://h/v1", "http://h", "https://r.services.ai.azure.com/models", "http://h/v1/"])
+def test_a_base_url_that_is_one_is_not(job, url):
+    assert findings(job, "base_url", url) == []

@@ -4,7 +4,9 @@ import csv
 import datetime as dt
 import io
 import json
+import os
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.commands.export import ACTS, export
+from pipeline.commands.export import ACTS, export, whole_file
 
 RECORD = pa.struct(
     [
@@ -84,6 +86,82 @@ def test_no_cell_begins_with_what_a_spreadsheet_acts_on_and_each_comes_back(tmp_
     assert not line["id"].startswith(ACTS)
     acts = said.startswith(ACTS)
     assert line["id"] == ("'" if acts else "") + said.replace("\x00", "\ufffd")
+
+
+NANOS = 1_715_000_000_123_456_789
+EXACT = "2024-05-06T12:53:20.123456789"
+AWKWARD = [
+    (pa.timestamp("ns"), NANOS, EXACT),
+    (pa.timestamp("ns", "UTC"), NANOS, f"{EXACT}+00:00"),
+    (pa.timestamp("ns", "Europe/Berlin"), NANOS, "2024-05-06T14:53:20.123456789+02:00"),
+    (pa.timestamp("ns"), -1, "1969-12-31T23:59:59.999999999"),
+    (pa.timestamp("ns"), None, None),
+    (pa.time64("ns"), 1_000_000_001, "00:00:01.000000001"),
+    (pa.duration("ns"), -1_500_000_000, -1.5),
+    (pa.duration("us"), 2**62, 2**62 / 10**6),
+    (pa.date32(), 2932897, "10000-01-01"),
+    (pa.timestamp("ms"), 253402300800000, "10000-01-01T00:00:00.000"),
+    (pa.uuid(), b"\x00" * 16, "00000000-0000-0000-0000-000000000000"),
+    (pa.float64(), float("nan"), None),
+    (pa.float64(), float("-inf"), None),
+    (pa.float32(), 0.5, 0.5),
+]
+
+
+def kept(folder, kind, *values):
+    plain = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+    storage = pa.array(values, plain)
+    column = pa.ExtensionArray.from_storage(kind, storage) if plain is not kind else storage
+    inner = pa.StructArray.from_arrays([column], ["k"])
+    lists = pa.ListArray.from_arrays(list(range(len(values) + 1)), column)
+    pairs = pa.MapArray.from_arrays(list(range(len(values) + 1)), pa.array(["m"] * len(values)), column)
+    table = pa.table({"k": column, "s": inner, "l": lists, "m": pairs})
+    pq.write_table(table, folder / "results.parquet")
+    return folder
+
+
+def strictly(text):
+    def refuse(word):
+        raise AssertionError(f"{word} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+@pytest.mark.parametrize(("kind", "value", "told"), AWKWARD)
+def test_what_python_or_json_has_no_value_for_is_written(tmp_path, kind, value, told):
+    """Nanoseconds with all nine digits, times beyond year 9999, NaN and Infinity as null; nested too."""
+    text, _ = exported(kept(tmp_path, kind, value, value), "jsonl")
+    lines = [strictly(line) for line in text.splitlines()]
+    assert lines == [{"k": told, "s": {"k": told}, "l": [told], "m": [["m", told]]}] * 2
+
+
+@pytest.mark.parametrize(("kind", "value", "told"), [one for one in AWKWARD if one[2] is not None])
+def test_the_same_values_are_cells(tmp_path, kind, value, told):
+    (line,) = csv.DictReader(io.StringIO(exported(kept(tmp_path, kind, value), "csv")[0], newline=""))
+    assert (line["k"], line["s.k"], strictly(line["l"])) == (str(told), str(told), [told])
+
+
+def test_an_export_that_fails_leaves_what_was_there(tmp_path, folder):
+    """No file that holds a header alone; a link stays one, and a file its permissions."""
+    target, link = tmp_path / "x.csv", tmp_path / "link.csv"
+    target.write_text("before")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    with pytest.raises(ZeroDivisionError), whole_file(link) as out:
+        print("half", 1 // out.write(""), file=out)
+    assert target.read_text() == "before"
+    with whole_file(link) as out:
+        export(folder, "csv", out, raw=False)
+    assert target.read_text().startswith("row,id")
+    assert link.is_symlink()
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert {path.name for path in tmp_path.iterdir()} == {"x.csv", "link.csv", "results.parquet"}
+
+
+def test_what_is_no_file_is_written_to(folder):
+    with whole_file(Path(os.devnull)) as out:
+        assert export(folder, "csv", out, raw=False) == 2
+    assert not Path(os.devnull).is_file()
 
 
 def test_the_verb_writes_a_file_or_standard_output(job, server):

@@ -232,3 +232,13 @@ def test_tools_are_strict_where_the_model_can_be_held_to_them():
     old = shape_for(model, "bedrock", "tool", model_name="anthropic.claude-3-haiku-20240307-v1:0")
     assert (new.shape.strict, new.shape.schema["properties"]["x"]["type"]) == (True, "array")
     assert (old.shape.strict, old.shape.schema["properties"]["x"]["type"]) == (False, "object")
+
+
+def test_what_a_schema_prints_is_not_in_a_commands_output(tmp_path, monkeypatch, capsys):
+    """`--json` is one object on standard output, whatever the user's file or module says while it is loaded."""
+    said = "print('hello')\nfrom pydantic import BaseModel\nclass Thing(BaseModel):\n    n: int\n"
+    (tmp_path / "says_hello_once.py").write_text(said)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for spec in (f"{tmp_path}/says_hello_once.py:Thing", "says_hello_once:Thing"):
+        assert load_model(spec).__name__ == "Thing"
+        assert capsys.readouterr() == ("", "hello\n")

@@ -51,7 +51,7 @@ def check_jsonl(files: Sequence[File], needed: Mapping[str, str], max_line_bytes
     seen: dict[str, None] = {}
     rows = 0
     for file in files:
-        for _, record in jsonl.records(file, max_line_bytes):
+        for _, record, _ in jsonl.records(file, max_line_bytes):
             if isinstance(record, dict):
                 seen.update(dict.fromkeys(record))
             rows += 1

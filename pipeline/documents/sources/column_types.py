@@ -82,6 +82,8 @@ def known_type(name: str, known: pa.Schema | None) -> pa.DataType | None:
 def _text(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, bool | int | float | list | dict):
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # of any width
+    if isinstance(value, bool | float | list | dict):
         return orjson.dumps(value, default=str).decode()
     return str(value)

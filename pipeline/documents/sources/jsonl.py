@@ -56,22 +56,22 @@ def lines(file: File, max_line_bytes: int) -> Iterator[tuple[int, bytes | None]]
                 yield number, line
 
 
-def records(file: File, max_line_bytes: int) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """(line number, object) of every line that is not blank; in place of an object, what is wrong with the line."""
+def records(file: File, max_line_bytes: int) -> Iterator[tuple[int, dict[str, Any] | str, bytes]]:
+    """(number, object, line) of every line that is not blank; in place of an object, what is wrong with the line."""
     loads = orjson.loads
     for number, line in lines(file, max_line_bytes):
         if line is None:
-            yield number, f"the line is longer than {max_line_bytes} bytes"
+            yield number, f"the line is longer than {max_line_bytes} bytes", b""
             continue
         try:
             value = loads(line)
         except orjson.JSONDecodeError:
-            yield number, _reason(line)
+            yield number, _reason(line), line
             continue
         if type(value) is dict:
-            yield number, value
+            yield number, value, line
         else:
-            yield number, f"the line holds {described(value)}, not an object"
+            yield number, f"the line holds {described(value)}, not an object", line
 
 
 def _skip_line(stream: io.BufferedReader) -> None:

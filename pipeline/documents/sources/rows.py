@@ -4,6 +4,7 @@ Every record gives exactly one Row. A row that cannot be used keeps its place in
 """
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
@@ -13,12 +14,15 @@ import orjson
 
 from pipeline.documents.sources.column_types import EXACT, described
 from pipeline.documents.sources.files import File
+from pipeline.documents.sources.written import as_written
 from pipeline.errors import JobError
 from pipeline.job.settings import Input
 from pipeline.types import Row, text_parts
 
 CACHE_KIB = 32 * 1024
 SHOWN_CHARS = 80
+# White space and characters that show nothing: soft hyphen, zero-width and word joiners, marks of direction, BOM.
+BLANK = re.compile("[\\s\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*")
 
 SEEN_TABLE = "CREATE TABLE seen (id BLOB PRIMARY KEY, row INTEGER NOT NULL) WITHOUT ROWID"
 
@@ -30,18 +34,28 @@ class RowMaker:
         self._id, self._text, self._tenant = spec.id, spec.text, spec.tenant
         self._columns = tuple(prompt_columns)
 
-    def make(self, index: int, record: dict[str, Any] | str) -> tuple[Row, str | None]:
-        """The row, and its id if it has one of its own; a row without is named by its position."""
+    def make(self, index: int, record: dict[str, Any] | str, line: bytes = b"") -> tuple[Row, str | None]:
+        """The row, and its id if it has one of its own.
+
+        Without a column of ids a row is named by its position; one that lacks its id, by words that are nobody's id.
+        `line` is the line of JSON that `record` stands in, where there is one.
+        """
+        nameless = f"row {index} (no id)" if self._id else str(index)
         if isinstance(record, str):
-            return Row(index, str(index), text_parts(""), None, {}, record), None
+            return Row(index, nameless, text_parts(""), None, {}, record), None
         own_id, problem = self._id_of(record.get(self._id)) if self._id else (None, None)
-        row_id = str(index) if own_id is None else own_id
+        row_id = nameless if own_id is None else own_id
         text = record.get(self._text)
-        if type(text) is not str or not text or text.isspace():
+        if type(text) is not str or BLANK.fullmatch(text):
             problem = problem or f"{self._text!r} {_what(text)}; it should be text"
             text = ""
         tenant = _name(record.get(self._tenant)) if self._tenant else None
         values = {name: record.get(name) for name in self._columns}
+        if line and values:
+            try:
+                values |= as_written(line, values)
+            except RecursionError:
+                problem = problem or "the line is nested too deeply for numbers in it to go into a prompt"
         return Row(index, row_id, text_parts("" if problem else text), tenant, values, problem), own_id
 
     def _id_of(self, value: object) -> tuple[str | None, str | None]:
@@ -112,7 +126,9 @@ def _what(value: object) -> str:
     if value is None:
         return "is missing or null"
     if isinstance(value, str):
-        return "holds only white space" if value else "is empty"
+        if value.isspace():
+            return "holds only white space"
+        return "is empty: it holds only characters of no width" if value else "is empty"
     return f"is {described(value)}"
 
 

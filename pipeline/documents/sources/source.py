@@ -18,6 +18,7 @@ from pipeline.documents.sources import column_types as kinds
 from pipeline.documents.sources import jsonl, parquet
 from pipeline.documents.sources.files import File, find, fingerprint
 from pipeline.documents.sources.rows import RowMaker, SeenIds, duplicate, located
+from pipeline.documents.sources.written import with_texts, with_whole_numbers
 from pipeline.errors import JobError
 from pipeline.job.settings import Input
 from pipeline.types import Row, text_parts
@@ -111,10 +112,10 @@ class Source:
             ids: list[tuple[int, str]] = []
             places: list[tuple[File, int]] = []
             chars = 0
-            for index, (file, place, record) in enumerate(self._records(self._columns)):
+            for index, (file, place, record, line) in enumerate(self._records(self._columns)):
                 if not isinstance(record, str):
                     seen_kinds.observe(record)
-                row, own_id = maker.make(index, record)
+                row, own_id = maker.make(index, record, line)
                 batch.append(row)
                 places.append((file, place))
                 chars += len(row.text)
@@ -161,22 +162,26 @@ class Source:
         names = [spec.text, spec.id, spec.tenant, *self._prompt_columns, *(() if self._typed else spec.keep)]
         return tuple(dict.fromkeys(name for name in names if name))
 
-    def _records(self, columns: Sequence[str]) -> Iterator[tuple[File, int, dict[str, Any] | str]]:
-        """(file, place in it, values or what is wrong) of every row up to the limit."""
+    def _records(self, columns: Sequence[str]) -> Iterator[tuple[File, int, dict[str, Any] | str, bytes]]:
+        """(file, place in it, values or what is wrong, its line of JSON) of every row up to the limit."""
         return islice(self._all_records(columns), self._limit)
 
-    def _all_records(self, columns: Sequence[str]) -> Iterator[tuple[File, int, dict[str, Any] | str]]:
+    def _all_records(self, columns: Sequence[str]) -> Iterator[tuple[File, int, dict[str, Any] | str, bytes]]:
+        spec = self._spec
+        exact = [name for name in (spec.id, spec.tenant, *spec.keep) if name]
         for file in self._files:
             if file.format == "parquet":
-                found = parquet.records(file, columns)
-            else:
-                found = jsonl.records(file, self._max_line_bytes)
-            for place, record in found:
-                yield file, place, record
+                for place, record in parquet.records(file, columns):
+                    yield file, place, record, b""
+                continue
+            for place, record, line in jsonl.records(file, self._max_line_bytes):
+                if exact and not isinstance(record, str):
+                    record = with_whole_numbers(line, record, exact)  # noqa: PLW2901 (as the line has it)
+                yield file, place, record, line
 
     def _observed(self) -> kinds.Kinds:
         seen = kinds.Kinds(self._spec.keep)
-        for _, _, record in self._records(self._spec.keep):
+        for _, _, record, _ in self._records(self._spec.keep):
             if not isinstance(record, str):
                 seen.observe(record)
         return seen
@@ -196,9 +201,12 @@ class Source:
 
     def _kept_values(self, schema: pa.Schema, size: int) -> Iterator[pa.RecordBatch]:
         nothing = (None,) * len(schema)
+        texts = [field.name for field in schema if field.type == pa.string()]
         rows = (  # cut down one by one: a chunk of whole records may not fit in memory
-            nothing if isinstance(record, str) else tuple(map(record.get, schema.names))
-            for _, _, record in self._records(schema.names)
+            nothing
+            if isinstance(record, str)
+            else tuple(map((with_texts(line, record, texts) if line else record).get, schema.names))
+            for _, _, record, line in self._records(schema.names)
         )
         while some := list(islice(rows, size)):
             try:
