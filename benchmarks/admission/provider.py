@@ -16,13 +16,17 @@ RTT_JITTER = 0.1  # of a way, both sides
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One limit. `kind`: bucket (span is its burst), fixed or sliding (span is its window). `told`: by headers."""
+    """One limit. `kind`: bucket (span is its burst), fixed or sliding (span is its window). `told`: by headers.
+
+    `named`: only 429s tell it, and that nothing is left, whether or not that is so.
+    """
 
     dimension: Dimension
     per_minute: float
     kind: str = "bucket"
     span_s: float = 60.0
     told: bool = False
+    named: bool = False
     changes: tuple[Change, ...] = ()
 
 
@@ -39,6 +43,7 @@ class Rules:
     outage: tuple[float, float] = (0.0, 0.0)
     slots: int = 0  # served at once, the others wait in line; 0: no line
     stray: float = 0.0  # share of calls answered 429 for no reason of ours
+    isolated: frozenset[int] = frozenset()  # calls answered 429 all the same, by their numbers
     names_lane: bool = False  # whether a 429 says what was short
 
 
@@ -116,6 +121,8 @@ class Provider:
         short = self.short(row, now_s)
         if self.rules.stray and self._chance.random() < self.rules.stray:
             short = (0.0, Dimension.REQUESTS)
+        if len(self.seen.arrivals) + 1 in self.rules.isolated:
+            short = (1.0, Dimension.REQUESTS)
         amount = self.cost(self.rules.limits[0].dimension, row) if self.rules.limits else 1.0
         self.seen.arrivals.append((now_s, amount, short is None))
         if short is not None:
@@ -161,7 +168,9 @@ class Provider:
         wait_s = short[0]
         hint_s = {"none": None, "exact": wait_s, "whole": float(max(1, -int(-wait_s // 1)))}[self.rules.hint]
         dimension = short[1] if self.rules.names_lane else None
-        self._reply(done, Answer("throttled", self._told(row, now_s), hint_s, dimension))
+        spent = [limit for limit in self.rules.limits if limit.named]
+        named = tuple(LimitSeen(limit.dimension, limit.per_minute, 0.0, None) for limit in spent)
+        self._reply(done, Answer("throttled", named + self._told(row, now_s), hint_s, dimension))
 
     def _accept(self, row: Row, done: Done, now_s: float) -> None:
         taken = [meter.take(self.cost(limit.dimension, row), now_s) for limit, meter in self.meters]

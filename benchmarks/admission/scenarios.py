@@ -1,4 +1,4 @@
-"""What is simulated: seventeen providers, the rows sent to them, and what the job knows of the limits."""
+"""What is simulated: the providers, the rows sent to them, and what the job knows of the limits."""
 
 import math
 import random
@@ -193,5 +193,20 @@ SCENARIOS = [
     Scenario(
         "S20", "2 % of calls are refused at random; 64 slots, no limit", Rules(slots=64, stray=0.02), 8_000, known=False
     ),
+]
+ISOLATED = frozenset((4, 15))
+SCENARIOS += [
+    Scenario(
+        f"S{number}",
+        f"1,200 RPM, {what}, named by two isolated 429s alone",
+        Rules((Limit(RPM, 1200, kind, named=True),), hint="whole", isolated=ISOLATED),
+        30_000,
+        known=False,
+        profile=profile,
+    )
+    for number, kind, what, profile in (
+        (21, "sliding", "a sliding minute", "gemini"),
+        (22, "bucket", "a bucket", "openai"),
+    )
 ]
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

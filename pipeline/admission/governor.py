@@ -155,7 +155,7 @@ class Governor:
         if report.end is CallEnd.ANSWERED:
             self.settle(ticket, report.used, now_s)
         if report.limits:
-            self.on_limits(ticket, report.limits, now_s)
+            self.on_limits(ticket, report.limits, now_s, refused=report.end is CallEnd.THROTTLED)
         match report.end:
             case CallEnd.ANSWERED:
                 self.on_ok(now_s, ticket)
@@ -184,9 +184,9 @@ class Governor:
 
     # ── what the provider says ──────────────────────────────────────────────────────────────────────────────────
 
-    def on_limits(self, ticket: Ticket, seen: Sequence[LimitSeen], now_s: float) -> None:
-        """What headers say of limits, as of the moment that the provider let the call in."""
-        self._dimensions.told(ticket.held, seen, now_s)
+    def on_limits(self, ticket: Ticket, seen: Sequence[LimitSeen], now_s: float, *, refused: bool = False) -> None:
+        """What headers say of limits, as of the moment that the provider let the call in, or refused it."""
+        self._dimensions.told(ticket.held, seen, now_s, refused=refused)
 
     def on_throttled(
         self,

@@ -204,7 +204,12 @@ class CallSums(Struct, frozen=True):
 
 
 def call_sums(db: Connection, run: int) -> CallSums:
-    amounts = ("error_code = 'rate_limited'", "purpose = 'repair' AND attempt = 1", "cost_units", *TOKENS)
+    amounts = (
+        "COALESCE(error_code = 'rate_limited', 0) OR http_status = 429",
+        "purpose = 'repair' AND attempt = 1",
+        "cost_units",
+        *TOKENS,
+    )
     sums = _listed("COALESCE(SUM({}), 0)", amounts)
     calls, limited, repairs, units, *tokens = db.execute(
         f"SELECT COUNT(*), {sums} FROM calls WHERE run = ?",  # noqa: S608 (own names)

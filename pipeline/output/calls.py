@@ -1,6 +1,7 @@
 """The ledger's calls as calls.parquet: one row per HTTP attempt, with no prompt, document or key in it."""
 
 from collections.abc import Iterator
+from http import HTTPStatus
 
 import pyarrow as pa
 
@@ -56,7 +57,10 @@ def call_batches(db: Connection, run: int, view: View, totals: OutputTotals) -> 
             purpose == "repair" and attempt == 1
             for purpose, attempt in zip(columns["purpose"], columns["attempt"], strict=True)
         )
-        totals.rate_limited += columns["error_code"].count("rate_limited")
+        totals.rate_limited += sum(
+            code == "rate_limited" or status == HTTPStatus.TOO_MANY_REQUESTS
+            for code, status in zip(columns["error_code"], columns["http_status"], strict=True)
+        )
         values = {
             **columns,
             **{name: pa.repeat(value, len(fetched)) for name, value in constant.items()},

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from typing import Any
 
+from pipeline.providers.json import items, mapping, string
 from pipeline.types import Dimension, LimitSeen
 
 MESSAGE_CHARS = 500
@@ -30,6 +32,7 @@ AGAIN = re.compile(
 )
 DURATION_CHARS = 200
 EPOCH_S = 1e9  # a reset beyond this is a Unix time: as a duration it would be 31 years
+EPOCH_MS = 1e11  # and beyond this one in milliseconds
 ROUNDING_S = 1.0
 KEY_LIKE = re.compile(r"(sk-[\w-]{8,}|Bearer\s+\S+|AKIA\w{12,}|AIza[\w-]{20,}|\b[A-Za-z0-9_-]{40,}\b)")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -53,8 +56,10 @@ HEADERS = {
 }
 
 
-def retry_after_s(headers: Mapping[str, str], text: str = "", body_hint: str = "") -> float | None:
-    """Seconds to wait: retry-after-ms, Retry-After (seconds, a date), a hint in the body, or in the message.
+def retry_after_s(headers: Mapping[str, str], text: str = "", error: Mapping[str, Any] | None = None) -> float | None:
+    """Seconds to wait: retry-after-ms, Retry-After (seconds, a date); else the longest hint in an error's body.
+
+    `text` is its message, `error` the object itself: Google's RetryInfo, and OpenRouter's headers within it.
 
     Retry-After is retry-after-ms rounded; where they differ by more than that (Azure sends 0 beside 1), the longer one
     stands.
@@ -68,10 +73,28 @@ def retry_after_s(headers: Mapping[str, str], text: str = "", body_hint: str = "
         return exact_s
     if seconds is not None:
         return seconds
-    found = _said(body_hint) if body_hint else None
-    if found is None and text and (again := AGAIN.search(text.lower())):
-        found = duration_s(again.group(1))
-    return found if found is not None else exact_s
+    said = (one for one in (*_told(error or {}, headers), _asked(text)) if one is not None)
+    return max(said, default=exact_s)
+
+
+def _asked(text: str) -> float | None:
+    """What a message says of trying again."""
+    again = AGAIN.search(text.lower()) if text else None
+    return duration_s(again.group(1)) if again else None
+
+
+def _told(error: Mapping[str, Any], headers: Mapping[str, str]) -> Iterator[float | None]:
+    """What an error's object says: RetryInfo in its details, and the headers that a gateway puts into its metadata."""
+    for detail in items(error.get("details")):
+        yield _said(string(detail.get("retryDelay")))
+    inner = mapping(mapping(error.get("metadata")).get("headers"))
+    told = {name.lower(): str(value) for name, value in inner.items() if isinstance(value, str | int | float)}
+    if told:
+        yield retry_after_s(told)
+        if not _number(told.get("x-ratelimit-remaining")):
+            yield _reset_s(
+                told.get("x-ratelimit-reset", ""), headers, _date(headers.get("date", "")) or datetime.now(UTC)
+            )
 
 
 def duration_s(text: str) -> float | None:
@@ -151,7 +174,8 @@ def _reset_s(value: str, headers: Mapping[str, str], now: datetime | None) -> fl
     since = now or _date(headers.get("date", ""))  # takes longer to read than all the others
     if since is None:
         return None
-    return _until_s(until, since) if until else max(0.0, (seconds or 0.0) - since.timestamp())
+    at_s = seconds or 0.0
+    return _until_s(until, since) if until else max(0.0, (at_s / 1000 if at_s > EPOCH_MS else at_s) - since.timestamp())
 
 
 def _until_s(until: datetime, since: datetime) -> float:

@@ -28,7 +28,7 @@ def summary(manifest: Manifest, folder: str, next_step: str) -> str:
         ("rows", f"{rows.total:,}   {rows.ok:,} ok · {rows.failed:,} failed · {rows.pending:,} pending"),
         ("repaired", f"{manifest.repaired_rows:,} rows, with {manifest.repairs:,} repair calls"),
         ("failed", failed or "none"),
-        ("calls", f"{manifest.calls:,}   {manifest.rate_limited:,} answered 429 and waited out"),
+        ("calls", f"{manifest.calls:,}   {manifest.rate_limited:,} answered 429"),
         ("waited", waited_for(manifest.waited_share) or "for nothing"),
         ("tokens", _tokens(tokens)),
         ("cost", f"${cost} by {manifest.price_table}" if cost is not None else "unknown: no price for this model"),

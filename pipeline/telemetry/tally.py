@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from http import HTTPStatus
 
 from msgspec import Struct, field
 
@@ -26,7 +27,9 @@ class Tally(Struct):
         if self.on_call is not None:
             self.on_call(call)
         self.calls += 1
-        self.rate_limited += call.error_code == AttemptCode.RATE_LIMITED
+        self.rate_limited += (
+            call.error_code == AttemptCode.RATE_LIMITED or call.http_status == HTTPStatus.TOO_MANY_REQUESTS
+        )
         self.usd_units += call.cost_units or 0
 
     def concluded(self, outcome: Outcome) -> None:

@@ -40,6 +40,17 @@ def test_unknown_limits_are_found(name):
     assert run.throttled <= 60 + 0.01 * run.calls
 
 
+@pytest.mark.parametrize("name", ["S21", "S22"])
+def test_two_isolated_429s_that_name_a_limit_cost_a_minute_at_the_most(name):
+    """From two minutes after them on, at least 95 % of the limit is used: a count per minute, and a bucket."""
+    run = simulate(replace(BY_NAME[name], rows=6000), ours, 1)
+    last_s = run.arrivals[14][0]
+    assert [number for number, arrival in enumerate(run.arrivals[:100], 1) if not arrival[2]] == [4, 15]
+    for passed in (1, 2):
+        since_s = last_s + 60.0 * passed
+        assert sum(let_in for at_s, _, let_in in run.arrivals if since_s < at_s <= since_s + 60.0) >= 0.95 * 1200
+
+
 def test_two_processes_on_one_key_share_it_without_429s():
     """Each sees the other in what remains."""
     best, run = both(BY_NAME["S13"])

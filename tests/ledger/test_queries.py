@@ -35,7 +35,7 @@ def outcome(doc, status, code=None):
 
 @pytest.fixture
 def ledger(tmp_path):
-    """Two runs; of the second an ok, two failed, a pending and a bad row. Calls of rows 0 to 4, a repair, a 429."""
+    """Two runs; of the second an ok, two failed, a pending and a bad row. Calls of rows 0 to 4, a repair, two 429s."""
     with Ledger(tmp_path, "run") as opened:
         opened.begin(b"q", b"old", "input")
         opened.begin(b"q", b"new", "input")
@@ -45,7 +45,7 @@ def ledger(tmp_path):
     calls += [
         call(2, 2, request_id="b", error_code="blocked"),
         call(2, 77),
-        call(2, 77, request_id="e", output_tokens=0, purpose="repair", attempt=2),
+        call(2, 77, request_id="e", output_tokens=0, purpose="repair", attempt=2, http_status=429, error_code="quota"),
     ]
     with sqlite3.connect(tmp_path / LEDGER) as db:
         db.executemany("INSERT INTO rows (row, id, doc, problem) VALUES (?, ?, ?, ?)", rows)
@@ -80,7 +80,7 @@ def test_the_last_answers_to_a_question_are_those_of_its_form_in_order(ledger):
 
 def test_calls_are_summed_over_the_run_and_by_chunk(ledger):
     found = queries.call_sums(ledger, 2)
-    assert found == queries.CallSums(9, 1, 1, 63, Usage(900, 0, 0, 160, 0))
+    assert found == queries.CallSums(9, 2, 1, 63, Usage(900, 0, 0, 160, 0))
     assert queries.call_sums(ledger, 5) == queries.CallSums(0, 0, 0, 0, Usage())
     assert next(queries.used_by_chunks(ledger, 2)) == (0, 0, 2, 200, 0, 0, 40, 0, 14)
     assert queries.calls_at_risk(ledger) == (1, 5)

@@ -22,9 +22,23 @@ HEADER_NAMES = [
     ),
     *(f"anthropic-ratelimit-input-tokens-{what}" for what in ("limit", "remaining", "reset")),
 ]
+JSON = st.recursive(
+    st.none() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["details", "retryDelay", "metadata", "headers", "X-RateLimit-Reset", "Retry-After"]), inner
+        )
+    ),
+    max_leaves=12,
+)
 SNIPPETS = st.sampled_from(
     ["6m0s", "20ms", "-1", "NaN", "inf", "1e400", "Wed, 25 Nov 2026 12:00:00 GMT", "2026-11-25T12:00:00Z", "9" * 400]
 )
+
+
+def info(delay):
+    return {"details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}]}
 
 
 @pytest.mark.parametrize(
@@ -127,12 +141,12 @@ def test_hints_in_the_message(text, seconds):
 
 
 def test_what_is_more_exact_comes_first():
-    """Header before body before message; a hint that is none does not hide the next."""
+    """Header before body, and of what stands in there the longest; a hint that is none does not hide the next."""
     text = "Please try again in 9s."
-    assert retry_after_s({"retry-after": "2"}, text, "5s") == 2.0
-    assert retry_after_s({}, text, "5s") == 5.0
-    assert retry_after_s({}, text, "5") == 5.0
-    assert retry_after_s({}, text, "?") == 9.0
+    assert retry_after_s({"retry-after": "2"}, text, info("5s")) == 2.0
+    assert retry_after_s({}, text, info("5s")) == 9.0
+    assert retry_after_s({}, text, info("50")) == 50.0
+    assert retry_after_s({}, text, info("?")) == 9.0
     assert retry_after_s({"retry-after": "?"}, text) == 9.0
     assert retry_after_s({"retry-after-ms": "0"}, text) == 9.0
 
@@ -208,10 +222,21 @@ def test_messages_are_short_and_show_no_key():
     shortened("\ud800").encode()
 
 
-@given(st.dictionaries(st.sampled_from(HEADER_NAMES), SNIPPETS | st.text(max_size=40)), st.text() | SNIPPETS, st.text())
-def test_anything_at_all_is_a_number_or_none(headers, text, body_hint):
+@given(
+    st.dictionaries(st.sampled_from(HEADER_NAMES), SNIPPETS | st.text(max_size=40)),
+    st.text() | SNIPPETS,
+    JSON,
+    SNIPPETS,
+)
+def test_anything_at_all_is_a_number_or_none(headers, text, error, delay):
     """Whatever stands there: finite seconds from 0 up, or None; never an exception."""
-    found = [retry_after_s(headers, text, body_hint), retry_after_s({}, f"try again in {text}"), duration_s(text)]
+    error = error if isinstance(error, dict) else {}
+    found = [
+        retry_after_s(headers, text, error),
+        retry_after_s(headers, text, info(delay)),
+        retry_after_s({}, f"try again in {text}"),
+        duration_s(text),
+    ]
     seen = limits_seen(headers, NOW) + limits_seen(headers)
     found += [value for one in seen for value in (one.limit, one.remaining, one.reset_s)]
     for value in found:
@@ -235,6 +260,6 @@ def test_no_hint_is_shortened(milliseconds):
         retry_after_s({"retry-after-ms": str(milliseconds)}) if milliseconds else seconds,
         retry_after_s({"retry-after-ms": str(milliseconds), "retry-after": str(math.ceil(seconds))}),
         retry_after_s({}, f"Please try again in {milliseconds}ms."),
-        retry_after_s({}, "", f"{seconds:.9f}s"),
+        retry_after_s({}, "", info(f"{seconds:.9f}s")),
     ]
     assert spelt == [pytest.approx(seconds)] * len(spelt)

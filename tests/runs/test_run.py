@@ -165,6 +165,7 @@ def test_hopeless_causes_park_within_a_handful_of_calls_and_resume(job, server, 
     manifest = job.reconcile()
     assert (manifest["state"], manifest["reason"]) == ("parked", reason)
     assert manifest["rows"]["pending"] >= 40
+    assert manifest["rate_limited"] == (manifest["calls"] - manifest["rows"]["ok"] if status == 429 else 0)
     assert f"pipeline run {job.file}" in process.err
     server.script = None
     job.run()

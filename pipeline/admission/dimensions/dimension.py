@@ -147,7 +147,7 @@ class DimensionState:
         else:
             self.ceiling.limit = min(limit, self.given or limit)
 
-    def counts(self, limit: float, remaining: float, hold: Hold, reset_s: float | None) -> None:
+    def counts(self, limit: float, remaining: float, hold: Hold, reset_s: float | None, now_s: float) -> None:
         """A header of a limit that is a count per minute; `remaining` is as of the send instant."""
         self.counted = True
         self.stated(limit)
@@ -155,7 +155,7 @@ class DimensionState:
             until_s = hold.taken_s + min(MINUTE_S, MINUTE_S if reset_s is None else reset_s)
             self._told = ReportedCount(remaining, hold.total, hold.taken_s, until_s)
             if hold.slot is not None and self.ceiling is not None:
-                self.ceiling.observe(remaining, hold)
+                self.ceiling.observe(remaining, hold, now_s)
 
     def holds(self, limit: float, level: float, now_s: float) -> Bucket:
         """A header of a limit that is a bucket; `level` is what is left now, where this is the first time."""

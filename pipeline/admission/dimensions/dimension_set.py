@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from pipeline.admission.charges import INDEX, Amounts, Charges, Need, Used
 from pipeline.admission.dimensions.dimension import DimensionState, DimensionView
 from pipeline.admission.dimensions.mirrors import LEAST, MINUTE_S, sane
@@ -105,8 +107,11 @@ class DimensionSet:
 
     # ── what the provider says ──────────────────────────────────────────────────────────────────────────────────
 
-    def told(self, held: Held, seen: Sequence[LimitSeen], now_s: float) -> None:
-        """Headers: a limit makes or moves a dimension; what remained at the send instant corrects its level."""
+    def told(self, held: Held, seen: Sequence[LimitSeen], now_s: float, *, refused: bool = False) -> None:
+        """Headers: a limit makes or moves a dimension; what remained at the send instant corrects its level.
+
+        `refused`: the call that they came with was not let in, and so is in no count but where refusals are.
+        """
         for one in seen:
             limit, remaining = sane(one.limit), sane(one.remaining)
             if limit is None or limit < LEAST:
@@ -118,7 +123,10 @@ class DimensionSet:
                 continue
             self.silence.told(one.dimension)
             if state.counted:
-                state.counts(limit, min(remaining, limit), held.of(one.dimension), sane(one.reset_s))
+                hold = held.of(one.dimension)
+                if refused and not (one.dimension is Dimension.REQUESTS and self._rules.profile.rejects_count):
+                    hold = structs.replace(hold, used=hold.used - hold.amount)
+                state.counts(limit, min(remaining, limit), hold, sane(one.reset_s), now_s)
             else:
                 self._observe(state, one.dimension, (limit, min(remaining, limit)), held, now_s)
 

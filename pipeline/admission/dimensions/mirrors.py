@@ -11,6 +11,7 @@ from msgspec import Struct, field
 
 MINUTE_S = 60.0
 WINDOW_S = 60.2  # a minute, and a little for the jitter between our clock and the provider's
+SOON_S = 0.001  # the least that is waited for something to be forgotten: what has to wait never waits for nothing
 SLOT_S = 0.1  # uses this close together are forgotten together: 600 slots whatever the rate
 CUSHION_S = 0.5  # seconds of refill that stay in an observed bucket: its figures are as old as a generation
 GAIN = 0.5  # of a difference that one sample may correct
@@ -55,7 +56,7 @@ class Hold(Struct):
 class SlidingMinute(Struct):
     """What was admitted in the last minute. `less`: the share by which the provider seemed to count more, at `less_s`.
 
-    `others`: what somebody else used in a minute, as far as headers show it: the most in this minute, and in the last.
+    `others`: what somebody else used, as far as it was told in the last minute: when, and how much; falling amounts.
     """
 
     limit: float
@@ -63,10 +64,11 @@ class SlidingMinute(Struct):
     slots: deque[Slot] = field(default_factory=deque)
     less: float = 0.0
     less_s: float = -math.inf
-    others: tuple[float, float] = (0.0, 0.0)
-    others_s: float = -math.inf
+    others: deque[tuple[float, float]] = field(default_factory=deque)
 
     def advance(self, now_s: float) -> None:
+        while self.others and self.others[0][0] <= now_s - WINDOW_S:
+            self.others.popleft()
         while self.slots and self.slots[0].last_s <= now_s - WINDOW_S:
             self.used -= self.slots.popleft().amount
         if not self.slots:
@@ -74,24 +76,32 @@ class SlidingMinute(Struct):
 
     def granted(self, now_s: float) -> float:
         """What may be used: the limit, or a little less for some time after it was refused."""
-        granted = max(LEAST_OURS * self.limit, self.limit - max(self.others))
-        if self.less > 0.0:
-            granted -= self.limit * max(0.0, self.less - (now_s - self.less_s) * FORGIVEN_PER_S)
-        return granted
+        self.advance(now_s)
+        others = self.others[0][1] if self.others else 0.0
+        return max(LEAST_OURS * self.limit, self.limit - others) - self._taken_off(now_s)
 
-    def observe(self, remaining: float, hold: Hold) -> None:
-        """What was used when the call of `hold` was sent and not by us, was used by others."""
-        now, before = self.others
-        if hold.taken_s > self.others_s + WINDOW_S:
-            now, before, self.others_s = 0.0, now, hold.taken_s
-        self.others = (max(now, self.limit * (1.0 - NOISE) - remaining - hold.used), before)
+    def _taken_off(self, now_s: float) -> float:
+        if self.less <= 0.0:
+            return 0.0
+        return self.limit * max(0.0, self.less - (now_s - self.less_s) * FORGIVEN_PER_S)
+
+    def observe(self, remaining: float, hold: Hold, now_s: float) -> None:
+        """What was used when the call of `hold` was sent and not by us, was used by others.
+
+        It is forgotten a minute after it was told, unless it is told again: a count has nothing older in it.
+        """
+        amount = self.limit * (1.0 - NOISE) - remaining - hold.used
+        while self.others and (self.others[-1][1] <= amount or self.others[-1][0] > now_s - SLOT_S):
+            amount = max(amount, self.others.pop()[1])
+        if amount > 0.0:
+            self.others.append((now_s, amount))
 
     def nearly_full(self, now_s: float) -> bool:
         """Whether a 429 of now came when the minute was almost used up; then it counts for what is granted."""
         self.advance(now_s)
         if self.used < NEARLY * self.limit:
             return False
-        self.less = 1.0 - min(self.used, self.granted(now_s)) / self.limit + COUNTS_MORE
+        self.less = 1.0 - min(self.used, self.limit - self._taken_off(now_s)) / self.limit + COUNTS_MORE
         self.less_s = now_s
         return True
 
@@ -102,13 +112,14 @@ class SlidingMinute(Struct):
         if amount > 1.0:
             amount = min(amount + min(DOUBT * amount, DOUBT_MOST * limit) + DOUBT_OPEN * open_, limit)
         short = self.used + amount - limit
-        if short <= dust(self.limit):
+        if short <= dust(self.limit) or not self.slots:
             return 0.0
+        forgotten_s = self.others[0][0] + WINDOW_S if self.others else math.inf
         for slot in self.slots:
             short -= slot.amount
             if short <= dust(self.limit):
-                return max(0.0, slot.last_s + WINDOW_S - now_s)
-        return max(0.0, self.slots[-1].last_s + WINDOW_S - now_s) if self.slots else 0.0
+                break
+        return max(SOON_S, min(slot.last_s + WINDOW_S, forgotten_s) - now_s)
 
     def take(self, amount: float, now_s: float) -> Slot:
         self.advance(now_s)
@@ -128,7 +139,11 @@ class SlidingMinute(Struct):
 
 
 class Bucket(Struct):
-    """The provider's side of a limit: a minute's worth at the most, refilling all the time, less what others take."""
+    """The provider's side of a limit: a minute's worth at the most, refilling all the time, less what others take.
+
+    What they take is forgotten a minute after anything was last said of what remains, and believed again if within
+    another minute nothing remains.
+    """
 
     limit: float
     level: float
@@ -136,9 +151,11 @@ class Bucket(Struct):
     cushion_s: float = CUSHION_S
     share: float = 1.0  # of the refill that we go at
     leak: float = 0.0  # units per second that others take
+    forgotten: float = 0.0  # what that was
     corrected: float = 0.0  # all corrections so far, so that no sample counts one twice
     remaining: float = math.inf  # as last said
     sent_s: float = -math.inf  # the send instant that this was said of
+    told_s: float = -math.inf  # and when it was said
     jumped: bool = False  # it is no bucket: what remains starts again now and then
 
     @property
@@ -151,13 +168,19 @@ class Bucket(Struct):
         if now_s > self.at_s:
             self.level = min(self.limit, self.level + (now_s - self.at_s) * self.rate)
             self.at_s = now_s
+            if self.leak > 0.0 and now_s - self.told_s > WINDOW_S:
+                self.leak, self.forgotten = 0.0, self.leak
 
     def wait_s(self, amount: float, now_s: float) -> float:
         """Until `amount`, at most the limit, fits with a cushion left where it can be."""
         self.advance(now_s)
         rate = self.rate
         short = min(amount + self.cushion_s * rate, max(amount, 0.98 * self.limit)) - self.level
-        return short / rate if short > dust(self.limit) else 0.0
+        if short <= dust(self.limit):
+            return 0.0
+        if self.leak <= 0.0:
+            return short / rate
+        return min(short / rate, max(SOON_S, self.told_s + WINDOW_S - now_s))
 
     def take(self, hold: Hold, now_s: float) -> None:
         self.advance(now_s)
@@ -171,7 +194,7 @@ class Bucket(Struct):
     def relimit(self, limit: float) -> None:
         self.limit = limit
         self.level = min(self.level, limit)
-        self.leak = min(self.leak, LEAK_MOST * limit / MINUTE_S)
+        self.leak, self.forgotten = min(self.leak, LEAK_MOST * limit / MINUTE_S), 0.0
 
     def observe(self, remaining: float, hold: Hold, now_s: float, unseen: float = 0.0) -> None:
         """Compare with our own level at the send instant: the answer is as old as a whole generation.
@@ -181,10 +204,13 @@ class Bucket(Struct):
         if hold.taken_s < self.sent_s - STALE_S:
             return
         self.advance(now_s)
+        if remaining <= 0.0 < self.forgotten and now_s - self.told_s <= 2.0 * WINDOW_S:
+            self.leak = max(self.leak, self.forgotten)
+        self.forgotten = 0.0
         since_s = max(0.0, hold.taken_s - self.sent_s) if self.sent_s > -math.inf else 0.0
         most = self.remaining + JUMP * self.limit + 2.0 * since_s * self.limit / MINUTE_S
         self.jumped |= since_s > 0.0 and remaining > most
-        self.remaining, self.sent_s = remaining, max(self.sent_s, hold.taken_s)
+        self.remaining, self.sent_s, self.told_s = remaining, max(self.sent_s, hold.taken_s), now_s
         if hold.bucket is self:  # else sent before this bucket was known
             error = GAIN * (remaining - unseen * hold.open - (hold.level + self.corrected - hold.corrected))
             if error > 0.0 or min(remaining, self.level) < FULL * self.limit:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from http import HTTPStatus
 from pathlib import Path
 
 import pyarrow as pa
@@ -91,7 +92,10 @@ def _slices(calls: pa.Table) -> tuple[float, tuple[Slice, ...]]:
     sent_us = calls["sent_at"].cast(pa.int64())
     first_us = pc.min(sent_us).as_py()
     slice_us = max(1_000_000, -(-(pc.max(sent_us).as_py() - first_us + 1) // SLICES))
-    limited = pc.equal(pc.fill_null(calls["error_code"], ""), "rate_limited")
+    limited = pc.or_(
+        pc.equal(pc.fill_null(calls["error_code"], ""), "rate_limited"),
+        pc.equal(pc.fill_null(calls["http_status"], 0), HTTPStatus.TOO_MANY_REQUESTS),
+    )
     answered = pc.and_(pc.is_valid(calls["http_status"]), pc.equal(pc.fill_null(calls["http_status"], 0), 200))
     table = pa.table(
         {

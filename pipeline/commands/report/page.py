@@ -125,7 +125,7 @@ def _cards(manifest: Manifest, figures: Figures) -> str:
         ("Lost on failures", usd(figures.wasted_usd), "paid for rows that failed in the end"),
         ("Input tokens", f"{tokens.input_tokens:,}", f"{cached:,} of them from a cache"),
         ("Output tokens", f"{tokens.output_tokens:,}", f"{tokens.reasoning_tokens:,} of them reasoning"),
-        ("Calls", f"{manifest.calls:,}", f"{manifest.rate_limited:,} answered 429 and waited out"),
+        ("Calls", f"{manifest.calls:,}", f"{manifest.rate_limited:,} answered 429"),
         ("Repairs", f"{manifest.repairs:,}", f"{manifest.repaired_rows:,} rows were mended by them"),
     ]
     return f'<div class="cards">{"".join(_card(*card) for card in cards)}</div>\n'

@@ -77,7 +77,7 @@ def failure_of(answer: HttpAnswer, body: object) -> CallFailed:
         kind_of(answer.status, error, message),
         shortened(message) or f"status {answer.status}",
         status=answer.status,
-        retry_after_s=retry_after_s(answer.headers, message),
+        retry_after_s=retry_after_s(answer.headers, message, error),
         provider_request_id=request_id(answer.headers, body),
         limits=limits_seen(answer.headers),
     )

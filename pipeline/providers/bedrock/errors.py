@@ -90,7 +90,7 @@ def failure(answer: HttpAnswer, body: object) -> CallFailed:
         _kind(answer.status, code, message),
         shortened(f"{code}: {message}" if code else message) or f"status {answer.status}",
         status=answer.status,
-        retry_after_s=retry_after_s(answer.headers),
+        retry_after_s=retry_after_s(answer.headers, message, details),
         provider_request_id=request_id(answer.headers),
         limits=limits_seen(answer.headers),
     )

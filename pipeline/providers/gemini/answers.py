@@ -104,7 +104,7 @@ def _failure(answer: HttpAnswer, body: Mapping[str, Any]) -> CallFailed:
         kind_of(status),
         shortened(status.message) or f"status {answer.status}",
         status=answer.status,
-        retry_after_s=retry_after_s(answer.headers, status.message, status.retry_delay),
+        retry_after_s=retry_after_s(answer.headers, status.message, status.waits),
         provider_request_id=_request_id(answer, body) or _told_id(status),
         usage=usage,
         limits=limits_seen(answer.headers) or limits_in(status),

@@ -72,6 +72,12 @@ class GoogleStatus(Struct, frozen=True):
     message: str
     details: tuple[Mapping[str, Any], ...] = ()
     reasons: frozenset[str] = frozenset()
+    metadata: object = None  # a gateway's
+
+    @property
+    def waits(self) -> Mapping[str, Any]:
+        """What may say how long to wait."""
+        return {"details": list(self.details), "metadata": self.metadata}
 
     @property
     def retry_delay(self) -> str:
@@ -104,6 +110,7 @@ def status_in(http: int, body: Mapping[str, Any], raw: bytes) -> GoogleStatus:
         said if isinstance(said, str) else raw[:500].decode("utf-8", "replace"),
         details,
         frozenset(reason for reason in reasons if isinstance(reason, str)),
+        error.get("metadata"),
     )
 
 

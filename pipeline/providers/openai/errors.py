@@ -43,7 +43,7 @@ CODES = {  # `code` or `type` of an error, in lower case
 STATUSES = {**BY_STATUS, 407: Kind.AUTH, 410: Kind.MODEL_UNAVAILABLE, 498: Kind.OVERLOADED}
 NEVER_FITS = re.compile(r"request too large", re.IGNORECASE)
 ASKED = re.compile(r"\blimit:? (\d{1,15})\b.{0,80}?\brequested:? (\d{1,15})\b", re.IGNORECASE | re.DOTALL)
-PER_DAY = re.compile(r"per day|\((?:TPD|RPD)\)", re.IGNORECASE)
+PER_DAY = re.compile(r"per[\s_-]?day|\((?:TPD|RPD)\)", re.IGNORECASE)
 EMPTY = re.compile(
     r"current quota|insufficient (?:balance|credit|funds|quota)|credit balance|out of credits|available credits"
     r"|spending limit|call volume quota|budget has been exceeded|account is not active",
@@ -94,10 +94,10 @@ def failure_of(answer: HttpAnswer, body: object) -> CallFailed:
     """The error of an answer; `body` is the answer's, parsed, or None."""
     details = _details(body)
     message = _message(details) or _fallback(answer)
-    hint = retry_after_s(answer.headers, message)
+    hint = retry_after_s(answer.headers, message, details)
     told = mapping(body)
     return CallFailed(
-        _kind(answer, details, message, hint),
+        _kind(answer, details, f"{message}\n{_quotas(details)}", hint),
         shortened(message),
         status=answer.status,
         retry_after_s=hint,
@@ -191,6 +191,12 @@ def _message(details: Mapping[str, Any]) -> str:
     text = found if isinstance(found, str) else dumped(found)
     raw = string(mapping(details.get("metadata")).get("raw"))  # OpenRouter: what the provider behind it said
     return f"{text}: {raw}" if raw else text
+
+
+def _quotas(details: Mapping[str, Any]) -> str:
+    """The names of the quotas that Google says are used up."""
+    violations = (one for detail in items(details.get("details")) for one in items(detail.get("violations")))
+    return " ".join(string(violation.get("quotaId")) for violation in violations)
 
 
 def _fallback(answer: HttpAnswer) -> str:
