@@ -27,7 +27,7 @@ from msgspec.structs import replace
 from pipeline.errors import JobError, Kind
 from pipeline.providers.bedrock.invoke import FINISHES
 from pipeline.sandbox.wires.bedrock.frames import event
-from pipeline.types import HttpAnswer, Stop, Usage, text_parts
+from pipeline.types import HttpAnswer, PartialUsage, Stop, Usage, text_parts
 
 LLAMA, LLAMA_4 = "us.meta.llama3-3-70b-instruct-v1:0", "us.meta.llama4-scout-17b-instruct-v1:0"
 MISTRAL, MISTRAL_CHAT = "mistral.mistral-7b-instruct-v0:2", "mistral.mistral-large-2407-v1:0"
@@ -265,6 +265,42 @@ def test_an_ending_that_says_nothing_is_no_answer(name, told):
     failed = outcome(invoke(name), answered(told, **COUNTED))
     assert (failed.kind, failed.usage) == (Kind.NO_ANSWER, IN_HEADERS)
     assert set(FINISHES.values()) == set(Stop)
+
+
+IN, OUT = "x_amzn_bedrock_input_token_count", "x_amzn_bedrock_output_token_count"
+
+
+@pytest.mark.parametrize("body", [None, {}, {"input_tokens": None, "output_tokens": None}, {"input_tokens": 0}])
+@pytest.mark.parametrize(
+    ("headers", "usage"),
+    [
+        (COUNTED, IN_HEADERS),
+        ({IN: "5"}, PartialUsage(5, 0, 0, 0, 0, input_told=True)),
+        ({IN: "5", OUT: "many"}, PartialUsage(5, 0, 0, 0, 0, input_told=True)),
+        ({OUT: "7"}, PartialUsage(0, 0, 0, 7, 0, output_told=True)),
+        ({}, PartialUsage()),
+    ],
+)
+def test_what_the_body_does_not_count_the_headers_do(body, headers, usage):
+    """And what neither counts is not told."""
+    told = answered(said("x", "end_turn", usage=body), **headers)
+    assert outcome(invoke(), told).usage == usage
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "usage"),
+    [
+        (HAIKU, said("x", "end_turn", usage={"input_tokens": "9"}), Usage(9, 0, 0, 7, 0)),
+        (HAIKU, said("x", "end_turn", usage={"output_tokens": 3.0}), Usage(7, 2, 0, 3, 0)),
+        (GPT, chat("x", usage={"total_tokens": 12}), IN_HEADERS),
+        (GPT, chat("x", usage={"prompt_tokens": 9}), Usage(9, 0, 0, 7, 0)),
+        (LLAMA, {"generation": "x", "prompt_token_count": 9, "stop_reason": "stop"}, Usage(9, 0, 0, 7, 0)),
+        (TITAN, {"results": [{"outputText": "x", "completionReason": "FINISH"}]}, IN_HEADERS),
+    ],
+)
+def test_each_count_is_taken_from_where_it_stands(name, told, usage):
+    """The body counts one side, the headers the other."""
+    assert outcome(invoke(name), answered(told, **COUNTED)).usage == usage
 
 
 def test_claudes_tokens_are_its_own():
