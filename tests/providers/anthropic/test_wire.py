@@ -444,6 +444,20 @@ def test_usage_that_is_missing_is_said_to_be(usage, expected):
 
 
 @pytest.mark.parametrize(
+    ("content", "reason", "usage", "words"),
+    [
+        ([TEXT], "pause_turn", PartialUsage(), TEXT["text"]),
+        ([], "end_turn", PartialUsage(), ""),
+        ([], None, Usage(), ""),
+    ],
+)
+def test_no_answer_is_billed_where_the_model_said_something(content, reason, usage, words):
+    """What it said is counted where nothing tells; of what may be no model's nothing is."""
+    failed = outcome(message(content, reason, usage=None))
+    assert (failed.kind, failed.usage, failed.said) == (Kind.NO_ANSWER, usage, words)
+
+
+@pytest.mark.parametrize(
     ("first", "last", "usage"),
     [
         ({"input_tokens": 8, "output_tokens": 1}, {"output_tokens": 4}, Usage(8, 0, 0, 4, 0)),

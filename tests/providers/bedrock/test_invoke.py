@@ -496,3 +496,34 @@ def test_claudes_system_prompt_is_marked_when_asked_for():
     marked = body_of(invoke(caching="on"))["system"]
     assert [block["cache_control"] for block in marked] == [{"type": "ephemeral"}]
     assert body_of(invoke())["system"] == marked[0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("at_its_end", "metrics", "usage"),
+    [
+        ({"output_tokens": 4}, {}, Usage(7, 2, 0, 4, 0)),
+        ({}, METRICS, Usage(7, 2, 0, 7, 0)),
+        ({}, {}, PartialUsage(7, 2, 0, 0, 0, input_told=True)),
+        ({"output_tokens": None}, {}, PartialUsage(7, 2, 0, 0, 0, input_told=True)),
+    ],
+)
+def test_a_stream_tells_its_output_at_its_end(at_its_end, metrics, usage):
+    """What a message begins with is a first guess at its output, and no count of it."""
+    begun, *said, ended, _ = claude_chunks(block(0, type="text", text=""), more(0, text="hi"))
+    found = [begun, *said, {**ended, "usage": at_its_end}, {"type": "message_stop", **metrics}]
+    got = outcome(invoke(), streamed(invoke(), chunks(*found)))
+    assert (got.text, got.usage) == ("hi", usage)
+
+
+@pytest.mark.parametrize(
+    ("told", "usage", "words"),
+    [
+        (said("x", "pause_turn"), PartialUsage(), "x"),
+        (said(" ", "end_turn"), PartialUsage(), " "),
+        ({"content": []}, Usage(), ""),
+    ],
+)
+def test_no_answer_is_billed_where_the_model_said_something(told, usage, words):
+    """What it said is counted where nothing tells; of what may be no model's nothing is."""
+    failed = outcome(invoke(), answered(told))
+    assert (failed.kind, failed.usage, failed.said) == (Kind.NO_ANSWER, usage, words)

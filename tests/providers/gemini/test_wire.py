@@ -645,6 +645,26 @@ def test_usage_that_is_missing_is_said_to_be(told, usage):
     assert wire_of().reply(answered(candidate({"text": "{}"}) | {"usageMetadata": told})).usage == usage
 
 
+@pytest.mark.parametrize(
+    ("body", "usage", "words"),
+    [
+        (candidate({"text": "{}"}, finish="OTHER"), PartialUsage(), "{}"),
+        (candidate(), PartialUsage(), ""),
+        ({"candidates": []}, Usage(), ""),
+    ],
+)
+def test_no_answer_is_billed_where_the_model_said_something(body, usage, words):
+    """What it said is counted where nothing tells; of what may be no model's nothing is."""
+    with pytest.raises(CallFailed) as failed:
+        wire_of().reply(answered(body))
+    assert (failed.value.kind, failed.value.usage, failed.value.said) == (Kind.NO_ANSWER, usage, words)
+
+
+def test_a_blocked_prompt_that_tells_no_usage_is_free():
+    """No model has read it."""
+    assert wire_of().reply(answered({"promptFeedback": {"blockReason": "SAFETY"}})).usage == Usage()
+
+
 def test_an_output_of_nothing_is_left_out():
     """As every 0 is: there is nothing to count."""
     body = candidate(finish="MAX_TOKENS") | {"usageMetadata": {"promptTokenCount": 8, "thoughtsTokenCount": 3}}

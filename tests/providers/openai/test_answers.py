@@ -138,6 +138,21 @@ def test_usage(told, usage):
     assert replied(WIRE, body_of(usage=told)).usage == usage
 
 
+@pytest.mark.parametrize(
+    ("body", "usage", "words"),
+    [
+        (body_of(finish="eos_reached", usage=None), PartialUsage(), '{"a":1}'),
+        (body_of(message={"content": ""}, usage=None), PartialUsage(), ""),
+        ({"choices": []}, Usage(), ""),
+        ({"choices": [], "usage": {"prompt_tokens": 9}}, Usage(9), ""),
+    ],
+)
+def test_no_answer_is_billed_where_the_model_said_something(body, usage, words):
+    """What it said is counted where nothing tells; of what may be no model's nothing is."""
+    failure = failed(body, 200)
+    assert (failure.kind, failure.usage, failure.said) == (Kind.NO_ANSWER, usage, words)
+
+
 def test_what_the_headers_say_comes_along():
     """Request id, limits and hint of a good answer, too; without the header the answer's own id stands."""
     headers = {"x-request-id": "req_1", "x-ratelimit-remaining-tokens": "5", "retry-after": "2"}

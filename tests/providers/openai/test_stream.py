@@ -96,8 +96,12 @@ def test_streamed_calls(calls, text):
 
 @pytest.mark.parametrize("ends", [[], [DONE], [{**USAGE, "usage": None}, DONE]])
 def test_a_stream_that_ends_before_its_usage_does_not_tell_it(ends):
-    """Cut between the finish word and the usage, or of a server that passes stream_options over."""
-    reply, _ = streamed(delta("{}"), delta(finish="stop"), *ends)
+    """Cut between the finish word and the usage, or of a server that passes stream_options over.
+
+    What was counted before the last of the answer is not all of it.
+    """
+    begun = {**delta("{"), "usage": {"prompt_tokens": 10, "completion_tokens": 1}}
+    reply, _ = streamed(begun, delta("}"), delta(finish="stop"), *ends)
     assert (reply.text, reply.stop, reply.usage) == ("{}", Stop.DONE, PartialUsage())
 
 
