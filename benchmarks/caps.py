@@ -26,6 +26,7 @@ from pipeline.admission.governor import Governor, LimitRules
 from pipeline.admission.needs import Needs
 from pipeline.admission.queue import Admission
 from pipeline.admission.stop import Stopped
+from pipeline.documents.tokens import counter_for
 from pipeline.engine.ask import RowFailed, RowLife
 from pipeline.engine.call import Caller
 from pipeline.engine.lanes.live import Carrier, LiveLane
@@ -137,7 +138,8 @@ async def _night(seed, cap_usd, tenant_cap_usd, rows, provider):
     governor = Governor(rules)
     admission = Admission(governor, Needs(RATE, governor), asyncio.get_running_loop().time)
     memory = Memory()
-    lane = LiveLane(Limits(), RATE, memory, admission, Carrier(provider, provider), Tally())
+    carrier = Carrier(provider, provider, counter_for("openai", "gpt-4o-mini"))
+    lane = LiveLane(Limits(), RATE, memory, admission, carrier, Tally())
     caller = Caller(memory, lane)
     over = set()
 

@@ -157,6 +157,16 @@ class Usage(Struct, frozen=True):
         )
 
 
+class PartialUsage(Usage, frozen=True):
+    """Of an answer that is billed and does not tell its input, its output, or both: what is not told is 0 here.
+
+    A wire says so; before it is booked it is made whole (`extraction.usage`).
+    """
+
+    input_told: bool = False
+    output_told: bool = False
+
+
 class Stop(StrEnum):
     """How an answer ended, over all providers' words for it."""
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from pipeline.catalog.limit_profiles import Profile
-from pipeline.types import Dimension
+from pipeline.types import Dimension, Usage
 
 SMOOTHING = 0.05
 DIMENSIONS = tuple(Dimension)  # amounts are tuples in this order: requests, input tokens, output tokens, tokens
@@ -36,6 +36,12 @@ class Used(Struct, frozen=True):
     rejected: bool = False
     sent: bool = True
     cached_input_tokens: int = 0
+
+
+def used_by(usage: Usage, usd: Decimal | None) -> Used:
+    """Of a call whose usage is known; `usd` None: it has no price."""
+    cost_usd, cached = usd or Decimal(0), usage.cached_input_tokens
+    return Used(usage.input_tokens, usage.output_tokens, cost_usd, cached_input_tokens=cached)
 
 
 UNSENT = Used(0, 0, Decimal(0), rejected=True, sent=False)

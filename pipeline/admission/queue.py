@@ -43,6 +43,7 @@ class Admission:
         self._firm = False  # nothing but time lets the head of the queue go
         self._held_since_s = 0.0
         self.on_stop: Callable[[ParkReason, str], None] | None = None  # who else is to be told
+        self.on_untold: Callable[[], None] | None = None  # told once, when a provider did not tell what a call used
         self.why_waiting = ""
 
     @property
@@ -126,6 +127,9 @@ class Admission:
         governor.finish(ticket, report, now_s)
         if report.counted is not None:
             self._needs.observe(*report.counted)
+        if report.untold and (say_so := self.on_untold) is not None:
+            self.on_untold = None  # once
+            say_so()
         if report.end is CallEnd.OVERLOADED and (opened_s := governor.open_since_s) is not None:
             down_s = now_s - opened_s
             if down_s >= self._outage_s:

@@ -20,7 +20,8 @@ class CallEnd(StrEnum):
 class Report(Struct, frozen=True):
     """All that is known once a call is over. `used` None: nobody knows what it used.
 
-    `counted`: its input tokens by our count and by the provider's. `short`: the limit that a 429 names. `jitter` is in
+    `counted`: its input tokens by our count and by the provider's. `untold`: what it used is counted here, as the
+    provider does not tell, or not all of it. `short`: the limit that a 429 names. `jitter` is in
     [0, 1): chance comes in as an argument.
     """
 
@@ -31,6 +32,7 @@ class Report(Struct, frozen=True):
     jitter: float = 0.0
     short: Dimension | None = None
     counted: tuple[int, int] | None = None
+    untold: bool = False
 
 
 NEVER_SENT = Report(UNSENT)

@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -48,6 +49,7 @@ from pipeline.telemetry.tally import Tally
 from pipeline.types import Band, ParkReason
 
 DISK_FULL = "no space left on the disk"
+NO_USAGE = "the server tells no usage; tokens and cost are counted here"
 
 
 class Host(Struct, frozen=True):
@@ -154,6 +156,7 @@ class Session:
         loop = asyncio.get_running_loop()
         governor = Governor(self._rules(route.caching))
         admission = Admission(governor, Needs(prepared.rate, governor), loop.time, self._job.limits.outage_s)
+        admission.on_untold = partial(say, "warning", NO_USAGE)
         alarm = Alarm(self._job.name, self._job.budget.alert_command)
         self._parts = parts = _Parts(loop, governor, admission, alarm, route)
         if self._outside:
@@ -212,7 +215,7 @@ class Session:
             return
         transport = transport_for(self._job, credentials_for(self._job.model, environ))
         try:
-            carrier = Carrier(route.wire, transport)
+            carrier = Carrier(route.wire, transport, prepared.counter)
             lane = LiveLane(self._job.limits, prepared.rate, ledger, admission, carrier, self._tally)
             extraction = Extraction(prepared, Caller(ledger, lane), self._column)
             yield LocalExecutor(prepared, ledger, extraction, admission, self._tally)

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 EXACT_DIGITS = 17  # a longer number may lose some of them as a float, or be no 64-bit integer
+COUNT_DIGITS = 15  # of a count that is told as text
 LONG_NUMBER = b"0" * (EXACT_DIGITS + 1)
 AS_ZEROS = bytes(ord("0") if byte in b"0123456789." else 0 for byte in range(256))
 
@@ -52,7 +53,17 @@ def string(value: object) -> str:
 
 
 def count(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else 0
+    """0 for what is none."""
+    return told_count(value) or 0
+
+
+def told_count(value: object) -> int | None:
+    """A whole number, in whatever form a server writes it: 12, 12.0 or "12". None for what is none."""
+    if isinstance(value, str):
+        return int(value) if value.isascii() and value.isdigit() and len(value) <= COUNT_DIGITS else None
+    if isinstance(value, float | Decimal):
+        return int(value) if 0 <= value < 2**53 and value == int(value) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else None
 
 
 def _whole(digits: str) -> int | Decimal:

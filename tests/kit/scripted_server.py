@@ -28,7 +28,7 @@ class Scripted:
     headers: dict = field(default_factory=dict)
     delay_s: float = 0.0
     cut: bool = False  # half a body, then a reset
-    usage: tuple = (100, 20)
+    usage: tuple | None = (100, 20)  # None: it is not told
     refusal: str | None = None
     error: dict | None = None
 
@@ -57,7 +57,8 @@ def document_of(body):
 
 def completion(scripted, body):
     content = scripted.text if scripted.text is not None else json.dumps(GOOD)
-    prompt, out = scripted.usage
+    prompt, out = scripted.usage or (0, 0)
+    usage = {"prompt_tokens": prompt, "completion_tokens": out, "total_tokens": prompt + out}
     message = {"role": "assistant", "content": None if scripted.refusal else content, "refusal": scripted.refusal}
     return {
         "id": "chatcmpl-1",
@@ -65,7 +66,7 @@ def completion(scripted, body):
         "created": 1,
         "model": body["model"] + "-2026-01-01",
         "choices": [{"index": 0, "message": message, "finish_reason": scripted.finish}],
-        "usage": {"prompt_tokens": prompt, "completion_tokens": out, "total_tokens": prompt + out},
+        **({} if scripted.usage is None else {"usage": usage}),
     }
 
 

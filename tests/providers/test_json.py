@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Model
 from pipeline.providers import wire_for
-from pipeline.providers.json import count, dumped, encoded, items, mapping, parsed, string
+from pipeline.providers.json import count, dumped, encoded, items, mapping, parsed, string, told_count
 from pipeline.types import AnswerShape, HttpAnswer
 
 LONG = ["12345678901234567890123", "0.12345678901234567890123", "-1234567890123456789.5", "7"]
@@ -105,7 +105,29 @@ def test_what_is_not_of_the_right_type_is_missing(value):
     assert string(value) == (value if type(value) is str else "")
     assert mapping(value) == (value if type(value) is dict else {})
     assert all(type(one) is dict for one in items(value))
-    assert count(value) == (value if type(value) is int and 0 <= value < 2**53 else 0)
+    digits = type(value) is str and value.isascii() and value.isdigit()
+    number = int(value) if digits or (type(value) is float and value.is_integer()) else value
+    assert count(value) == (number if type(number) is int and 0 <= number < 2**53 else 0)
+
+
+@pytest.mark.parametrize("told", ["12", "12.0", '"12"', "12.0000000000000000000", "1.2e1"])
+def test_a_whole_number_is_a_count_however_it_is_written(told):
+    assert told_count(parsed(told.encode())) == count(parsed(told.encode())) == 12
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["null", "true", "-1", "-1.0", "1.5", '"1.5"', '"-1"', '" 1"', '"1e3"', '""', '"\u0661"', "[1]", "1e999"],
+)
+def test_all_else_is_no_count(told):
+    assert (told_count(parsed(told.encode())), count(parsed(told.encode()))) == (None, 0)
+
+
+@pytest.mark.parametrize(
+    "told", ["9007199254740992", "1e300", '"1234567890123456"', "1234567890123456789012345e999999"]
+)
+def test_nor_is_what_no_answer_can_have_used(told):
+    assert told_count(parsed(told.encode())) is None
 
 
 def test_what_is_no_json_is_none():

@@ -16,14 +16,16 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.admission.charges import Used
+from pipeline.admission.charges import used_by
 from pipeline.admission.gate import Admitted, Gate, NeverFits
 from pipeline.admission.report import FATE_UNKNOWN, NEVER_SENT, CallEnd, Report
 from pipeline.crash_points import crash_point
+from pipeline.documents.chunks import Counter
 from pipeline.engine.ask import Abandoned, Delivered, RowFailed, RowLife, TooLong
 from pipeline.engine.hedge import SUPERSEDED, Latencies, first_answer
 from pipeline.errors import CallFailed, Kind
 from pipeline.extraction.policy import KIND_CODES, STOP_CODES, Action, Decision, Policy, decide
+from pipeline.extraction.usage import whole_usage
 from pipeline.job.settings import Limits
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.records import Call, Send
@@ -31,7 +33,7 @@ from pipeline.money import Rate, cost_usd, to_units
 from pipeline.providers import Transport, Wire
 from pipeline.telemetry.summary import parked_text
 from pipeline.telemetry.tally import Tally
-from pipeline.types import Answer, AttemptCode, ErrorCode, HttpAnswer, Request, Usage
+from pipeline.types import Answer, AttemptCode, ErrorCode, HttpAnswer, PartialUsage, Request, Stop, Usage
 
 CALL_ENDS = {
     Kind.THROTTLED: CallEnd.THROTTLED,
@@ -40,10 +42,11 @@ CALL_ENDS = {
 
 
 class Carrier(Struct, frozen=True):
-    """Who takes a request to the provider, and reads what comes back."""
+    """Who takes a request to the provider, reads what comes back, and counts what that does not tell."""
 
     wire: Wire
     transport: Transport
+    counter: Counter
 
 
 class LiveLane:
@@ -126,18 +129,19 @@ class LiveLane:
             if life.first_sent_s is None:
                 life.first_sent_s = sent.at_s
             try:
-                answered, reply = await self._exchange(attempt.request)
+                answered, told = await self._exchange(attempt.request)
             except CallFailed as failure:
                 tries.met(failure, self._loop.time())
                 self._park(failure)
-                report = self._failure_report(failure)
+                report = self._failure_report(attempt.request, failure)
                 self._book(self._failed_call(sent, failure))
                 raise
             except asyncio.CancelledError as cancelled:
                 if cancelled.args == (SUPERSEDED,):
                     self._book(self._superseded_call(sent))
                 raise
-            report = self._answer_report(attempt.request, reply)
+            reply = replace(told, usage=self._whole(attempt.request, told.usage, told.text, told.stop))
+            report = self._answer_report(attempt.request, told.usage, reply)
         finally:
             self._gate.finish(attempt.ticket, report)
         if self._hedge_after:
@@ -175,22 +179,22 @@ class LiveLane:
 
     # ── what admission is told ──────────────────────────────────────────────────────────────────────────────────
 
-    def _answer_report(self, request: Request, reply: Answer) -> Report:
-        return Report(
-            _used(reply.usage, self._cost(reply.usage)),
-            CallEnd.ANSWERED,
-            reply.limits,
-            reply.retry_after_s,
-            counted=(request.input_tokens, reply.usage.input_tokens),
-        )
+    def _answer_report(self, request: Request, told: Usage, reply: Answer) -> Report:
+        used, untold = used_by(reply.usage, self._cost(reply.usage)), isinstance(told, PartialUsage)
+        counted = None if untold else (request.input_tokens, told.input_tokens)
+        return Report(used, CallEnd.ANSWERED, reply.limits, reply.retry_after_s, counted=counted, untold=untold)
 
-    def _failure_report(self, failure: CallFailed) -> Report:
-        used = None
+    def _failure_report(self, request: Request, failure: CallFailed) -> Report:
+        used, untold = None, isinstance(failure.usage, PartialUsage)
         if not failure.fate_unknown:
-            usage = failure.usage or Usage()
-            used = replace(_used(usage, self._cost(usage)), rejected=failure.kind is Kind.THROTTLED)
+            usage = failure.usage = self._whole(request, failure.usage or Usage(), failure.said, None)
+            used = replace(used_by(usage, self._cost(usage)), rejected=failure.kind is Kind.THROTTLED)
         end = CALL_ENDS.get(failure.kind, CallEnd.OTHER)
-        return Report(used, end, failure.limits, failure.retry_after_s, random.random(), failure.short)
+        hint_s, jitter = failure.retry_after_s, random.random()
+        return Report(used, end, failure.limits, hint_s, jitter, failure.short, untold=untold)
+
+    def _whole(self, request: Request, told: Usage, text: str, stop: Stop | None) -> Usage:
+        return whole_usage(told, request, text, stop, self._carrier.counter)
 
     def _cost(self, usage: Usage) -> Decimal | None:
         return None if self._rate is None else cost_usd(usage, self._rate)
@@ -292,9 +296,3 @@ class _Sent(Struct, frozen=True):
     send: Send
     wait_ms: int
     at_s: float
-
-
-def _used(usage: Usage, cost: Decimal | None) -> Used:
-    return Used(
-        usage.input_tokens, usage.output_tokens, cost or Decimal(0), cached_input_tokens=usage.cached_input_tokens
-    )

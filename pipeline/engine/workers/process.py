@@ -122,7 +122,7 @@ class Worker:
             tally.on_outcome = lambda outcome: self.channel.send("outcome", outcome)
         wire = wire_for(errand.model, prepared.shaped.shape, os.environ, base_url=errand.base_url)
         transport = transport_for(errand.job, credentials_for(errand.job.model, os.environ))
-        carrier = Carrier(wire, transport)
+        carrier = Carrier(wire, transport, prepared.counter)
         lane = LiveLane(prepared.job.limits, prepared.rate, ledger, self._gate, carrier, tally)
         self.channel.send("begun", lane.prefix)
         extraction = Extraction(prepared, Caller(ledger, lane), RecordColumn(prepared.model))

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline.providers.json import count, dumped, items, mapping, string
+from pipeline.providers.json import count, dumped, items, mapping, string, told_count
+from pipeline.providers.usage import usage_from
 from pipeline.text import repaired
 from pipeline.types import Usage
 
@@ -24,13 +25,17 @@ def content_text(content: object, tool: str) -> str:
 def usage_of(usage: object) -> Usage:
     """Tokens as everywhere else: Anthropic's own `input_tokens` leaves out what was read from or written to a cache."""
     told = mapping(usage)
-    read, written = count(told.get("cache_read_input_tokens")), _cache_writes(told)
-    return Usage(
-        count(told.get("input_tokens")) + read + written,
-        read,
-        written,
-        count(told.get("output_tokens")),
-        count(mapping(told.get("output_tokens_details")).get("thinking_tokens")),
+    fresh, read, written = (
+        told_count(told.get("input_tokens")),
+        count(told.get("cache_read_input_tokens")),
+        _cache_writes(told),
+    )
+    return usage_from(
+        None if fresh is None else fresh + read + written,
+        told_count(told.get("output_tokens")),
+        cached=read,
+        written=written,
+        reasoning=count(mapping(told.get("output_tokens_details")).get("thinking_tokens")),
     )
 
 

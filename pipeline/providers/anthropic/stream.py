@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.providers.json import count, encoded, mapping, parsed, string
+from pipeline.providers.json import count, encoded, mapping, parsed, string, told_count
 
 CUT_OFF = b""  # what a stream without its end is put together to
 DELTAS = {  # type of a delta → its field, the block's field that it adds to, and the block's type if it had no start
@@ -49,6 +49,7 @@ class AnthropicAssembler:
         self._blocks: dict[int, Block] = {}
         self._error: Mapping[str, Any] | None = None
         self._first = False
+        self._told_end = False  # the output of a message that begins is no count of it yet
 
     def feed(self, piece: bytes) -> bool:
         self._buffer = (self._buffer + piece).replace(b"\r\n", b"\n")
@@ -65,7 +66,8 @@ class AnthropicAssembler:
         if not self._message.get("stop_reason"):
             return CUT_OFF
         content = [self._blocks[index].whole() for index in sorted(self._blocks)]
-        return encoded({**self._message, "content": content, "usage": self._usage})
+        usage = self._usage if self._told_end else {**self._usage, "output_tokens": None}
+        return encoded({**self._message, "content": content, "usage": usage})
 
     def _event(self, event: bytes) -> None:
         lines = [line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:")]
@@ -92,6 +94,7 @@ class AnthropicAssembler:
         delta = data.get("delta")
         self._message |= mapping(delta)
         self._count(data.get("usage"))
+        self._told_end = self._told_end or told_count(mapping(data.get("usage")).get("output_tokens")) is not None
 
     def _count(self, usage: object) -> None:
         """Later counts are totals, and replace earlier ones; what they leave out stays."""

@@ -20,6 +20,7 @@ from pipeline.providers.anthropic.stream import CUT_OFF, AnthropicAssembler
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
 from pipeline.providers.json import count, mapping, parsed, string
+from pipeline.providers.usage import as_told
 from pipeline.text import repaired
 from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, Stop
 
@@ -92,7 +93,7 @@ class AnthropicWire:
         if stop is Stop.REFUSED:
             text = refusal_words(body) or text
         if stop is None or (stop is Stop.DONE and not text.strip()):
-            raise _no_answer(answer, body, f"no answer in the message (stop_reason {finish!r})")
+            raise _no_answer(answer, body, f"no answer in the message (stop_reason {finish!r})", text)
         return Answer(
             text,
             stop,
@@ -167,15 +168,19 @@ def _marked(structured: Mapping[str, Any]) -> dict[str, Any]:
     return {**structured, "tools": tools} if tools else dict(structured)
 
 
-def _no_answer(answer: HttpAnswer, body: Mapping[str, Any], message: str) -> CallFailed:
+def _no_answer(answer: HttpAnswer, body: Mapping[str, Any], message: str, said: str = "") -> CallFailed:
+    """Where the model said nothing, not even its end, only what is told is billed."""
+    finish, usage = string(body.get("stop_reason")), usage_of(body.get("usage"))
+    billed = usage if said or finish else as_told(usage)
     start = shortened(answer.body[:200].decode("utf-8", "replace"))
     return CallFailed(
         Kind.CONNECTION if answer.body == CUT_OFF else Kind.NO_ANSWER,
         f"{message}: {start}",
         status=answer.status,
         provider_request_id=request_id(answer.headers, body),
-        usage=None if answer.body == CUT_OFF else usage_of(body.get("usage")),
+        usage=None if answer.body == CUT_OFF else billed,
         limits=limits_seen(answer.headers),
-        finish_reason=string(body.get("stop_reason")) or None,
+        finish_reason=finish or None,
         model_version=string(body.get("model")) or None,
+        said=said,
     )

@@ -4,13 +4,16 @@ from msgspec import Struct
 
 from pipeline.providers.bedrock.errors import no_answer, request_id
 from pipeline.providers.hints import limits_seen, retry_after_s
-from pipeline.types import Answer, HttpAnswer, Stop, Usage
+from pipeline.providers.usage import as_told
+from pipeline.types import Answer, HttpAnswer, PartialUsage, Stop, Usage
+
+UNTOLD = PartialUsage()
 
 
 class ModelAnswer(Struct, frozen=True):
     text: str
     finish: str  # in the provider's, or maker's, own word
-    usage: Usage | None = None  # None: not in the body
+    usage: Usage = UNTOLD  # as the body tells it
     model_version: str | None = None
     refused: bool = False
 
@@ -22,7 +25,11 @@ def reply_of(answer: HttpAnswer, told: ModelAnswer, stop: Stop | None, usage: Us
         CallFailed: the finish word is not known, or the answer is done and empty; with what it is billed for.
     """
     if stop is None or (stop is Stop.DONE and not told.text.strip()):
-        raise no_answer(answer, f"no content in the answer (finish reason {told.finish!r})", usage, told.finish or None)
+        billed = usage if told.text or told.finish else as_told(usage)
+        message = f"no content in the answer (finish reason {told.finish!r})"
+        failed = no_answer(answer, message, billed, told.finish or None)
+        failed.said = told.text
+        raise failed
     return Answer(
         told.text,
         stop,

@@ -14,7 +14,8 @@ from pipeline.providers.bedrock.answers import ModelAnswer
 from pipeline.providers.bedrock.converse import tool_name, words_for
 from pipeline.providers.bedrock.families import METRICS, FixedBody
 from pipeline.providers.bedrock.models import forced_choice, maker, takes_strict_tools
-from pipeline.providers.json import count, items, mapping, string
+from pipeline.providers.json import count, items, mapping, string, told_count
+from pipeline.providers.usage import usage_from
 from pipeline.text import repaired
 from pipeline.types import AnswerShape, Request, Usage
 
@@ -41,8 +42,8 @@ class Chat:
         refusal = string(message.get("refusal"))
         called = _arguments(message)
         text = refusal or (without_reasoning(_content(message)) if called is None else called)
-        usage = _usage(whole["usage"]) if isinstance(whole.get("usage"), dict) else None
-        return ModelAnswer(text, finish, usage, string(whole.get("model")) or None, refused=bool(refusal))
+        usage, version = _usage(mapping(whole.get("usage"))), string(whole.get("model")) or None
+        return ModelAnswer(text, finish, usage, version, refused=bool(refusal))
 
     def chunks(self) -> "ChatChunks":
         return ChatChunks()
@@ -132,10 +133,9 @@ def _content(message: Mapping[str, Any]) -> str:
 
 def _usage(told: Mapping[str, Any]) -> Usage:
     prompt, output = mapping(told.get("prompt_tokens_details")), mapping(told.get("completion_tokens_details"))
-    return Usage(
-        count(told.get("prompt_tokens")),
-        count(prompt.get("cached_tokens")),
-        0,
-        count(told.get("completion_tokens")),
-        count(output.get("reasoning_tokens")),
+    return usage_from(
+        told_count(told.get("prompt_tokens")),
+        told_count(told.get("completion_tokens")),
+        cached=count(prompt.get("cached_tokens")),
+        reasoning=count(output.get("reasoning_tokens")),
     )

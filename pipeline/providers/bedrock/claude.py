@@ -11,9 +11,10 @@ from pipeline.providers.bedrock.answers import ModelAnswer
 from pipeline.providers.bedrock.converse import input_text, tool_name, words_for
 from pipeline.providers.bedrock.families import FixedBody
 from pipeline.providers.bedrock.models import forced_choice, takes_one_call_only, takes_strict_tools
-from pipeline.providers.json import count, items, mapping, parsed, string
+from pipeline.providers.json import count, items, mapping, parsed, string, told_count
+from pipeline.providers.usage import usage_from
 from pipeline.text import repaired
-from pipeline.types import AnswerShape, Request, Usage
+from pipeline.types import AnswerShape, Request
 
 VERSION = "bedrock-2023-05-31"
 FIELDS = ("text", "thinking", "signature")  # of a block, that come in pieces
@@ -38,15 +39,16 @@ class Claude:
         told = mapping(whole.get("usage"))
         details = mapping(told.get("output_tokens_details"))
         read, written = count(told.get("cache_read_input_tokens")), count(told.get("cache_creation_input_tokens"))
-        usage = Usage(
-            count(told.get("input_tokens")) + read + written,
-            read,
-            written,
-            count(told.get("output_tokens")),
-            count(details.get("thinking_tokens")),
+        fresh = told_count(told.get("input_tokens"))
+        usage = usage_from(
+            None if fresh is None else fresh + read + written,
+            told_count(told.get("output_tokens")),
+            cached=read,
+            written=written,
+            reasoning=count(details.get("thinking_tokens")),
         )
         version = string(whole.get("model")) or None
-        return ModelAnswer(_text(whole), string(whole.get("stop_reason")), usage if told else None, version)
+        return ModelAnswer(_text(whole), string(whole.get("stop_reason")), usage, version)
 
     def chunks(self) -> "ClaudeChunks":
         return ClaudeChunks()
@@ -59,6 +61,7 @@ class ClaudeChunks:
         self._inputs: dict[int, str] = {}
         self._usage: dict[str, Any] = {}
         self._ended = False
+        self._told_end = False  # the output of a message that begins is no count of it yet
         self.started = False
 
     def add(self, chunk: Mapping[str, Any]) -> None:
@@ -73,6 +76,7 @@ class ClaudeChunks:
         elif kind == "message_delta":
             self._message |= mapping(chunk.get("delta"))
             self._use(chunk.get("usage"))
+            self._told_end = self._told_end or told_count(mapping(chunk.get("usage")).get("output_tokens")) is not None
         elif kind == "message_stop":
             self._ended = True
         elif kind == "error":
@@ -87,12 +91,16 @@ class ClaudeChunks:
             value = parsed(text.encode())
             self._blocks[index]["input"] = text if value is None else value
         content = [self._blocks[index] for index in sorted(self._blocks)]
-        return {**self._message, "content": content, "usage": self._usage}
+        usage = self._usage if self._told_end else {**self._usage, "output_tokens": None}
+        return {**self._message, "content": content, "usage": usage}
 
     def _use(self, usage: object) -> None:
         """Counts are of the whole answer so far; one that is not told again stands."""
         for name, value in mapping(usage).items():
-            self._usage[name] = max(count(value), count(self._usage.get(name))) if isinstance(value, int) else value
+            if isinstance(value, dict):
+                self._usage[name] = value
+            elif (told := told_count(value)) is not None:
+                self._usage[name] = max(told, count(self._usage.get(name)))
 
     def _delta(self, index: int, delta: Mapping[str, Any]) -> None:
         block = self._blocks.setdefault(index, {})

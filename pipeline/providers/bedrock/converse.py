@@ -18,7 +18,8 @@ from pipeline.providers.bedrock.errors import failure, is_error, no_answer
 from pipeline.providers.bedrock.models import bare_id, forced_choice, is_claude, takes_strict_tools
 from pipeline.providers.bedrock.stream import BedrockAssembler, converse_assembler
 from pipeline.providers.credentials.secret import Secret
-from pipeline.providers.json import count, dumped, items, mapping, parsed, string
+from pipeline.providers.json import count, dumped, items, mapping, parsed, string, told_count
+from pipeline.providers.usage import usage_from
 from pipeline.text import repaired
 from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, Stop, Usage
 
@@ -180,7 +181,9 @@ def converse_usage(usage: object) -> Usage:
         count(told.get(f"{name}Tokens")) or count(told.get(f"{name}TokenCount"))
         for name in ("cacheReadInput", "cacheWriteInput")
     )
-    return Usage(count(told.get("inputTokens")) + read + written, read, written, count(told.get("outputTokens")))
+    fresh = told_count(told.get("inputTokens"))
+    whole = None if fresh is None else fresh + read + written
+    return usage_from(whole, told_count(told.get("outputTokens")), cached=read, written=written)
 
 
 def _structured(shape: AnswerShape, model: str) -> dict[str, Any]:

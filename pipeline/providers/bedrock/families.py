@@ -74,8 +74,7 @@ class Nova:
         return start + messages_json(request) + b',"inferenceConfig":' + inference + b"}"
 
     def told(self, whole: Mapping[str, Any]) -> ModelAnswer:
-        usage = converse_usage(whole["usage"]) if isinstance(whole.get("usage"), dict) else None
-        return ModelAnswer(converse_text(whole), string(whole.get("stopReason")), usage)
+        return ModelAnswer(converse_text(whole), string(whole.get("stopReason")), converse_usage(whole.get("usage")))
 
     def chunks(self) -> "NovaChunks":
         return NovaChunks()

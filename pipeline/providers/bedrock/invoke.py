@@ -18,7 +18,8 @@ from pipeline.providers.bedrock.families import METRICS, Family, Nova
 from pipeline.providers.bedrock.models import OLD_MISTRAL, bare_id, is_claude, maker
 from pipeline.providers.bedrock.stream import BedrockAssembler, invoke_assembler
 from pipeline.providers.credentials.secret import Secret
-from pipeline.providers.json import count, mapping, parsed
+from pipeline.providers.json import count, mapping, parsed, told_count
+from pipeline.providers.usage import first_told, usage_from
 from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, Stop, Usage
 
 FINISHES = {  # in lower case; makers differ even in that
@@ -49,6 +50,7 @@ PROMPTS = (  # where a model's bare name starts so
 )
 GUARDRAIL = "amazon-bedrock-guardrailAction"
 TOKENS = "x-amzn-bedrock-{}-token-count"
+TOKEN_KINDS = ("input", "cache-read-input", "cache-write-input", "output")
 
 
 class InvokeWire:
@@ -86,7 +88,7 @@ class InvokeWire:
         if not whole:
             raise no_answer(answer, "the answer is no JSON object")
         told = self._family.told(whole)
-        usage = told.usage or _usage(whole.get(METRICS), answer.headers)
+        usage = first_told(told.usage, _metrics_usage(whole.get(METRICS)), _header_usage(answer.headers))
         stop = Stop.REFUSED if told.refused else FINISHES.get(told.finish.lower())
         if whole.get(GUARDRAIL) == "INTERVENED":
             stop = Stop.BLOCKED
@@ -120,17 +122,20 @@ def family_of(model: Model, shape: AnswerShape) -> Family:
     )
 
 
-def _usage(metrics: object, headers: Mapping[str, str]) -> Usage:
-    """As Bedrock itself counted: at the end of a stream, else in headers. Cached tokens come beside the others."""
+def _metrics_usage(metrics: object) -> Usage:
+    """As Bedrock itself counted, at the end of a stream."""
     told = mapping(metrics)
-    if told:
-        names = ("inputTokenCount", "cacheReadInputTokenCount", "cacheWriteInputTokenCount", "outputTokenCount")
-        fresh, read, written, output = (count(told.get(name)) for name in names)
-    else:
-        kinds = ("input", "cache-read-input", "cache-write-input", "output")
-        fresh, read, written, output = (_header_count(headers.get(TOKENS.format(kind))) for kind in kinds)
-    return Usage(fresh + read + written, read, written, output)
+    names = ("inputTokenCount", "cacheReadInputTokenCount", "cacheWriteInputTokenCount", "outputTokenCount")
+    return _usage(*(told.get(name) for name in names))
 
 
-def _header_count(value: str | None) -> int:
-    return count(int(value)) if value and value.isascii() and value.isdigit() and len(value) <= 15 else 0
+def _header_usage(headers: Mapping[str, str]) -> Usage:
+    """As Bedrock itself counted, in the headers of an answer that is no stream."""
+    return _usage(*(headers.get(TOKENS.format(kind)) for kind in TOKEN_KINDS))
+
+
+def _usage(fresh: object, read: object, written: object, output: object) -> Usage:
+    """Cached tokens come beside the others."""
+    told, cached, kept = told_count(fresh), count(read), count(written)
+    inputs = None if told is None else told + cached + kept
+    return usage_from(inputs, told_count(output), cached=cached, written=kept)

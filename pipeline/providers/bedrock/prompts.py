@@ -12,10 +12,11 @@ import orjson
 
 from pipeline.job.settings import Model
 from pipeline.providers import text_only
-from pipeline.providers.bedrock.answers import ModelAnswer
+from pipeline.providers.bedrock.answers import UNTOLD, ModelAnswer
 from pipeline.providers.bedrock.converse import words_for
 from pipeline.providers.bedrock.families import METRICS, FixedBody
-from pipeline.providers.json import count, items, string
+from pipeline.providers.json import items, string, told_count
+from pipeline.providers.usage import usage_from
 from pipeline.text import repaired
 from pipeline.types import AnswerShape, Request, Usage
 
@@ -47,8 +48,8 @@ class Prompted:
         """The answer that the chunks were, of which `last` holds the last value of each key."""
         raise NotImplementedError
 
-    def usage(self, whole: Mapping[str, Any]) -> Usage | None:  # noqa: ARG002 (most say it in headers only)
-        return None
+    def usage(self, whole: Mapping[str, Any]) -> Usage:  # noqa: ARG002 (most say it in headers only)
+        return UNTOLD
 
     def told(self, whole: Mapping[str, Any]) -> ModelAnswer:
         return ModelAnswer(self.piece(whole), self.finish(whole), self.usage(whole))
@@ -94,10 +95,8 @@ class Llama(Prompted):
     def joined(self, last: Mapping[str, Any], text: str, finish: str) -> dict[str, Any]:
         return {**last, "generation": text, "stop_reason": finish}
 
-    def usage(self, whole: Mapping[str, Any]) -> Usage | None:
-        if "prompt_token_count" not in whole:
-            return None
-        return Usage(count(whole["prompt_token_count"]), output_tokens=count(whole.get("generation_token_count")))
+    def usage(self, whole: Mapping[str, Any]) -> Usage:
+        return usage_from(told_count(whole.get("prompt_token_count")), told_count(whole.get("generation_token_count")))
 
 
 class MistralPrompt(Prompted):
@@ -141,11 +140,9 @@ class Titan(Prompted):
         tokens = last.get("totalOutputTextTokenCount")
         return {**last, "results": [{"tokenCount": tokens, "outputText": text, "completionReason": finish}]}
 
-    def usage(self, whole: Mapping[str, Any]) -> Usage | None:
-        if "inputTextTokenCount" not in whole:
-            return None
-        tokens = count(_first(whole, "results").get("tokenCount"))
-        return Usage(count(whole["inputTextTokenCount"]), output_tokens=tokens)
+    def usage(self, whole: Mapping[str, Any]) -> Usage:
+        tokens = told_count(_first(whole, "results").get("tokenCount"))
+        return usage_from(told_count(whole.get("inputTextTokenCount")), tokens)
 
 
 class CommandR(Prompted):

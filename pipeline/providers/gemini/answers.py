@@ -11,7 +11,8 @@ from pipeline.errors import CallFailed, Kind
 from pipeline.providers.gemini.errors import GoogleStatus, kind_of, limits_in, short_in, status_in
 from pipeline.providers.gemini.stream import CUT_OFF, joined
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
-from pipeline.providers.json import count, dumped, items, mapping, parsed, string
+from pipeline.providers.json import count, dumped, items, mapping, parsed, string, told_count
+from pipeline.providers.usage import as_told, usage_from
 from pipeline.types import Answer, HttpAnswer, Stop, Usage
 
 STOPS = {
@@ -50,15 +51,16 @@ def reply_in(answer: HttpAnswer) -> Answer:
         CallFailed: it is none.
     """
     body = _answered(answer)
-    usage = _usage(body.get("usageMetadata"))
     text, finish = _content(body)
+    usage = _usage(body.get("usageMetadata"), text)
     stop = STOPS.get(finish)
     blocked = _blocked(body)
     if blocked and stop is None:
-        stop, text, finish = Stop.BLOCKED, "", blocked
+        stop, text, finish, usage = Stop.BLOCKED, "", blocked, as_told(usage)  # no model has read it
     if stop is None or (stop is Stop.DONE and not text):
         kind = ENDS.get(finish, Kind.NO_ANSWER)
-        raise _failed(answer, body, kind, f"no usable content (finishReason {finish!r})", usage)
+        billed = usage if text or finish else as_told(usage)
+        raise _failed(answer, body, kind, f"no usable content (finishReason {finish!r})", billed)
     return Answer(
         text,
         stop,
@@ -99,7 +101,7 @@ def _answered(answer: HttpAnswer) -> Mapping[str, Any]:
 
 def _failure(answer: HttpAnswer, body: Mapping[str, Any]) -> CallFailed:
     status = status_in(answer.status, body, answer.body)
-    usage = _usage(body["usageMetadata"]) if "usageMetadata" in body else None
+    usage = as_told(_usage(body["usageMetadata"], "")) if "usageMetadata" in body else None
     return CallFailed(
         kind_of(status),
         shortened(status.message) or f"status {answer.status}",
@@ -113,16 +115,18 @@ def _failure(answer: HttpAnswer, body: Mapping[str, Any]) -> CallFailed:
 
 
 def _failed(answer: HttpAnswer, body: Mapping[str, Any], kind: Kind, message: str, usage: Usage | None) -> CallFailed:
-    said = string(_candidate(body).get("finishMessage")) or answer.body[:200].decode("utf-8", "replace")
+    why = string(_candidate(body).get("finishMessage")) or answer.body[:200].decode("utf-8", "replace")
+    text, finish = _content(body)
     return CallFailed(
         kind,
-        shortened(f"{message}: {said}"),
+        shortened(f"{message}: {why}"),
         status=answer.status,
         provider_request_id=_request_id(answer, body),
         usage=usage,
         limits=limits_seen(answer.headers),
-        finish_reason=_content(body)[1] or None,
+        finish_reason=finish or None,
         model_version=string(body.get("modelVersion")) or None,
+        said=text,
     )
 
 
@@ -160,16 +164,18 @@ def _blocked(body: Mapping[str, Any]) -> str:
     return str(reason) if isinstance(reason, str | int) and reason else ""
 
 
-def _usage(usage: object) -> Usage:
+def _usage(usage: object, text: str) -> Usage:
     """The prompt's count includes cached tokens, the candidates' leaves thinking out; what is 0 is left out."""
     told = mapping(usage)
     thoughts = count(told.get("thoughtsTokenCount"))
-    return Usage(
-        count(told.get("promptTokenCount")) + count(told.get("toolUsePromptTokenCount")),
-        count(told.get("cachedContentTokenCount")),
-        0,
-        count(told.get("candidatesTokenCount")) + thoughts,
-        thoughts,
+    prompt, said = told_count(told.get("promptTokenCount")), told_count(told.get("candidatesTokenCount"))
+    if said is None and not text:
+        said = 0
+    return usage_from(
+        None if prompt is None else prompt + count(told.get("toolUsePromptTokenCount")),
+        None if said is None else said + thoughts,
+        cached=count(told.get("cachedContentTokenCount")),
+        reasoning=thoughts,
     )
 
 

@@ -18,11 +18,13 @@ class Whole:
         self._parts: list[dict[str, Any]] = []
         self.error: object = None
         self.first = False  # a first token was seen
+        self._counted = False  # the last count is of all that was said
 
     def add(self, chunk: Mapping[str, Any]) -> None:
         if chunk.get("error"):
             self.error = chunk["error"]
         self._body |= {name: value for name, value in chunk.items() if name not in {"candidates", "error"}}
+        self._counted = "usageMetadata" in chunk or (self._counted and "candidates" not in chunk)
         for candidate in items(chunk.get("candidates")):
             if candidate.get("index", 0) == 0:
                 self._add_candidate(candidate)
@@ -32,6 +34,8 @@ class Whole:
         if self.error is not None:
             usage = {name: value for name, value in self._body.items() if name == "usageMetadata"}
             return {"error": self.error, **usage}
+        if not self._counted and isinstance(told := self._body.get("usageMetadata"), dict):
+            self._body["usageMetadata"] = {**told, "candidatesTokenCount": None}
         if not self._candidate:
             return self._body
         content = {"parts": self._parts, "role": "model"} if self._parts else {"role": "model"}

@@ -8,7 +8,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from pipeline.providers.json import count, dumped, items, mapping, string
+from pipeline.providers.json import count, dumped, items, mapping, string, told_count
+from pipeline.providers.usage import usage_from
 from pipeline.types import Stop, Usage
 
 STOPS = {  # in lower case; a gateway may pass on the word of the provider behind it
@@ -52,17 +53,17 @@ def usage_of(usage: object) -> Usage:
     told = mapping(usage)
     prompt = mapping(told.get("prompt_tokens_details") or told.get("input_tokens_details"))
     output = mapping(told.get("completion_tokens_details") or told.get("output_tokens_details"))
-    input_tokens = count(told.get("prompt_tokens", told.get("input_tokens")))
-    output_tokens = count(told.get("completion_tokens", told.get("output_tokens")))
-    reasoning = count(output.get("reasoning_tokens"))
-    if reasoning and count(told.get("total_tokens")) == input_tokens + output_tokens + reasoning:
+    input_tokens = _told(told, "prompt_tokens", "input_tokens")
+    output_tokens = _told(told, "completion_tokens", "output_tokens")
+    reasoning, total = count(output.get("reasoning_tokens")), count(told.get("total_tokens"))
+    if output_tokens is not None and reasoning and total == (input_tokens or 0) + output_tokens + reasoning:
         output_tokens += reasoning
-    return Usage(
+    return usage_from(
         input_tokens,
-        _first(prompt.get("cached_tokens"), told.get("prompt_cache_hit_tokens"), told.get("cached_tokens")),
-        _first(prompt.get("cache_write_tokens"), told.get("cache_creation_input_tokens")),
         output_tokens,
-        reasoning,
+        cached=_first(prompt.get("cached_tokens"), told.get("prompt_cache_hit_tokens"), told.get("cached_tokens")),
+        written=_first(prompt.get("cache_write_tokens"), told.get("cache_creation_input_tokens")),
+        reasoning=reasoning,
     )
 
 
@@ -108,6 +109,11 @@ def _of_response(body: Mapping[str, Any], tool: str) -> Content:
     called = _called(iter(calls), tool)
     reason = string(mapping(body.get("incomplete_details")).get("reason"))
     return Content("".join(texts) if called is None else called, reason or string(body.get("status")), refusal)
+
+
+def _told(usage: Mapping[str, Any], *names: str) -> int | None:
+    counts = (told_count(usage.get(name)) for name in names)
+    return next((found for found in counts if found is not None), None)
 
 
 def _first(*counts: object) -> int:

@@ -10,9 +10,10 @@ from typing import Any
 from pipeline.errors import CallFailed, Kind
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
 from pipeline.providers.json import dumped, items, mapping, string
-from pipeline.providers.openai.answers import usage_of
+from pipeline.providers.openai.answers import Content, usage_of
 from pipeline.providers.statuses import BY_STATUS
-from pipeline.types import Dimension, HttpAnswer, Usage
+from pipeline.providers.usage import as_told
+from pipeline.types import Dimension, HttpAnswer
 
 CODES = {  # `code` or `type` of an error, in lower case
     name: kind
@@ -102,25 +103,27 @@ def failure_of(answer: HttpAnswer, body: object) -> CallFailed:
         status=answer.status,
         retry_after_s=hint,
         provider_request_id=request_id(answer, told),
-        usage=usage_of(told["usage"]) if isinstance(told.get("usage"), dict) else None,
+        usage=as_told(usage_of(told["usage"])) if isinstance(told.get("usage"), dict) else None,
         limits=limits_seen(answer.headers),
         model_version=string(told.get("model")) or None,
         short=SHORT.get(string(details.get("type")).lower()),
     )
 
 
-def no_answer(answer: HttpAnswer, body: Mapping[str, Any], message: str, usage: Usage, finish: str) -> CallFailed:
-    """A 200 that holds no answer."""
+def no_answer(answer: HttpAnswer, body: Mapping[str, Any], message: str, content: Content) -> CallFailed:
+    """A 200 that holds no answer. Where the model said nothing, not even its end, only what is told is billed."""
+    usage = usage_of(body.get("usage"))
     start = answer.body[:START_BYTES].decode("utf-8", "replace")
     return CallFailed(
         Kind.NO_ANSWER,
         shortened(f"{message}: {start}"),
         status=answer.status,
         provider_request_id=request_id(answer, body),
-        usage=usage,
+        usage=usage if content.text or content.finish else as_told(usage),
         limits=limits_seen(answer.headers),
-        finish_reason=finish or None,
+        finish_reason=content.finish or None,
         model_version=string(body.get("model")) or None,
+        said=content.text,
     )
 
 

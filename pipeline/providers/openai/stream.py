@@ -9,6 +9,7 @@ from pipeline.providers.openai.answers import text_of
 CUT_OFF = b""  # what a stream without its end is put together to
 WORDS = ("content", "refusal")
 THOUGHTS = ("reasoning_content", "reasoning")  # of compatible servers; not part of the answer
+SAYS = (*WORDS, *THOUGHTS, "tool_calls", "function_call")
 PAGES = (b"{", b"[", b"<")  # how a body begins that is no stream
 ENDS = {"response.completed", "response.incomplete", "response.failed"}
 
@@ -71,8 +72,11 @@ class OpenAIAssembler:
             self._chunk(data)
 
     def _chunk(self, data: Mapping[str, Any]) -> None:
+        choices = items(data.get("choices"))
+        if any(mapping(choice.get("delta")).get(name) for choice in choices for name in SAYS):
+            self._whole.pop("usage", None)  # what was counted before is not all
         self._whole |= {name: data[name] for name in ("id", "model", "usage") if data.get(name)}
-        for choice in items(data.get("choices")):
+        for choice in choices:
             if choice.get("error"):
                 self._error = choice["error"]
             if choice.get("index", 0) == 0:

@@ -16,7 +16,7 @@ from pipeline.providers import text_only
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.hints import limits_seen, retry_after_s
 from pipeline.providers.json import parsed, string
-from pipeline.providers.openai.answers import content_of, usage_of
+from pipeline.providers.openai.answers import Content, content_of, usage_of
 from pipeline.providers.openai.errors import failure_of, is_error, no_answer, request_id
 from pipeline.providers.openai.stream import CUT_OFF, OpenAIAssembler
 from pipeline.text import repaired
@@ -69,17 +69,17 @@ class OpenAIWire:
         if answer.status != 200 or is_error(body):
             raise failure_of(answer, body)
         if not isinstance(body, dict):
-            raise no_answer(answer, {}, "the answer is not JSON", usage_of(None), "")
-        usage, content = usage_of(body.get("usage")), content_of(body, self._tool)
+            raise no_answer(answer, {}, "the answer is not JSON", Content("", ""))
+        content = content_of(body, self._tool)
         stop = content.stop
         if stop is None or (stop is Stop.DONE and not content.text):
             message = f"no content in the answer (finish_reason {content.finish!r})"
-            raise no_answer(answer, body, message, usage, content.finish)
+            raise no_answer(answer, body, message, content)
         return Answer(
             content.refusal or content.text,
             stop,
             content.finish,
-            usage,
+            usage_of(body.get("usage")),
             model_version=string(body.get("model")) or None,
             provider_request_id=request_id(answer, body),
             limits=limits_seen(answer.headers),

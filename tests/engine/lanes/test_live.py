@@ -18,6 +18,7 @@ from pipeline.admission.governor import Governor, LimitRules
 from pipeline.admission.needs import Needs
 from pipeline.admission.queue import Admission
 from pipeline.admission.stop import Stopped
+from pipeline.documents.tokens import counter_for
 from pipeline.engine.ask import Abandoned, RowFailed, RowLife, TooLong
 from pipeline.engine.hedge import ENOUGH, SUPERSEDED
 from pipeline.engine.lanes.live import Carrier, LiveLane
@@ -32,6 +33,7 @@ from pipeline.types import (
     ErrorCode,
     HttpAnswer,
     ParkReason,
+    PartialUsage,
     Purpose,
     Request,
     Stop,
@@ -159,7 +161,8 @@ class Bed:
         self.books = Books(LimitRules(concurrency=limits.get("concurrency", 4), **(rules or {})))
         self.admission = Admission(self.books, Needs(rate, self.books), self.loop.time)
         self.tally = Tally()
-        self.lane = LiveLane(Limits(**limits), rate, self.ledger, self.admission, Carrier(self, self), self.tally)
+        carrier = Carrier(self, self, counter_for("openai", "gpt-4o-mini"))
+        self.lane = LiveLane(Limits(**limits), rate, self.ledger, self.admission, carrier, self.tally)
         self.script = {0: script} if not isinstance(script, dict) else script
         self.left = []  # rows, in order, with the time
         self._answered = {}
@@ -262,6 +265,7 @@ LOST = (AttemptCode.TIMEOUT, None, WORST)
 FREE = (AttemptCode.PROVIDER_ERROR, 0, 0)
 LIMITED = (AttemptCode.RATE_LIMITED, 0, 0)
 PAID = (None, COST, 0)
+UNTOLD = (None, 1000 * 1500 + 1 * 6000, 0)  # the request as estimated, and an answer of one token
 ONCE, TWICE = {"max_attempts": 1}, {"max_attempts": 2}
 TIMEOUT, CUT = failed(Kind.TIMEOUT), failed(Kind.CONNECTION)
 CASES = [
@@ -279,6 +283,16 @@ CASES = [
         (failed(Kind.NO_ANSWER, status=200, usage=USED),),
         ErrorCode.PROVIDER_ERROR,
         ((AttemptCode.PROVIDER_ERROR, COST, 0),),
+        ONCE,
+    ),
+    Case("usage-untold", (ok(PartialUsage()),), Answer, (UNTOLD,)),
+    Case("usage-untold-refused", (ok(PartialUsage(), Stop.REFUSED),), Answer, ((AttemptCode.REFUSED, *UNTOLD[1:]),)),
+    Case("input-untold", (ok(PartialUsage(0, 0, 0, 100, output_told=True)),), Answer, (PAID,)),
+    Case(
+        "no-answer-and-usage-untold",
+        (failed(Kind.NO_ANSWER, status=200, usage=PartialUsage(), said="{}"),),
+        ErrorCode.PROVIDER_ERROR,
+        ((AttemptCode.PROVIDER_ERROR, *UNTOLD[1:]),),
         ONCE,
     ),
     Case("timeout", (TIMEOUT, TIMEOUT), ErrorCode.TIMEOUT, (LOST, LOST), TWICE),
@@ -329,6 +343,25 @@ CASES = [
     Case("throttled-for-hours", (throttled(7200),), ParkReason.QUOTA, (LIMITED,)),
     Case("throttled-for-too-long", (throttled(11),), ErrorCode.RATE_LIMITED, (LIMITED,), {"max_wait_s": 10}),
 ]
+
+
+def test_a_usage_that_is_not_told_is_said_once_and_teaches_nothing():
+    """By our own count our count would look exact, and the bound on the input too tight."""
+
+    async def scenario():
+        script = {0: (ok(PartialUsage()),), 1: (failed(Kind.NO_ANSWER, status=200, usage=PartialUsage()),)}
+        bed, said, worst = Bed(script), [], []
+        bed.admission.on_untold = lambda: said.append(1)
+        for number in range(2):
+            await bed.answer(number)
+            worst.append(bed.books.tickets[-1].need.usd)
+        return said, worst, bed
+
+    said, worst, bed = in_virtual_time(scenario())
+    bed.check()
+    assert len(said) == 1
+    assert {to_units(usd) for usd in worst} == {WORST}
+    assert [call.usage for call in bed.calls(0)] == [Usage(1000, output_tokens=1)]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -19,7 +19,19 @@ from pipeline.job.settings import Model
 from pipeline.providers.anthropic.models import refuses_forcing, refuses_temperature
 from pipeline.providers.anthropic.wire import AnthropicWire, tool_name
 from pipeline.providers.credentials.secret import Secret
-from pipeline.types import Answer, AnswerShape, Dimension, HttpAnswer, Purpose, Request, Stop, Turn, Usage, text_parts
+from pipeline.types import (
+    Answer,
+    AnswerShape,
+    Dimension,
+    HttpAnswer,
+    PartialUsage,
+    Purpose,
+    Request,
+    Stop,
+    Turn,
+    Usage,
+    text_parts,
+)
 
 FOLDER = RECORDINGS / "anthropic"
 recorded = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recorded answers are not part of the repository")
@@ -409,7 +421,57 @@ def test_usage_adds_up():
     assert outcome(message([TEXT], usage=usage)).usage == Usage(235, 30, 200, 9, 4)
     del usage["cache_creation_input_tokens"]
     assert outcome(message([TEXT], usage=usage)).usage == Usage(235, 30, 200, 9, 4)
-    assert outcome(message([TEXT], usage=None)).usage == Usage()
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        (None, PartialUsage()),
+        ({}, PartialUsage()),
+        ({"input_tokens": None, "output_tokens": None}, PartialUsage()),
+        ({"total_tokens": 12}, PartialUsage()),
+        ({"input_tokens": "8", "output_tokens": 4.0}, Usage(8, 0, 0, 4, 0)),
+        ({"input_tokens": 8, "output_tokens": 0}, Usage(8, 0, 0, 0, 0)),
+        ({"input_tokens": 0, "cache_read_input_tokens": 8, "output_tokens": 4}, Usage(8, 8, 0, 4, 0)),
+        ({"input_tokens": 0, "output_tokens": 4}, PartialUsage(0, 0, 0, 4, 0, output_told=True)),
+        ({"input_tokens": 8, "output_tokens": "four"}, PartialUsage(8, 0, 0, 0, 0, input_told=True)),
+        ({"cache_read_input_tokens": 8, "output_tokens": 4}, PartialUsage(0, 8, 0, 4, 0, output_told=True)),
+    ],
+)
+def test_usage_that_is_missing_is_said_to_be(usage, expected):
+    """Whole floats and digits are counts; a count that is absent, null or nonsense is not told, and is no 0."""
+    assert outcome(message([TEXT], usage=usage)).usage == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "reason", "usage", "words"),
+    [
+        ([TEXT], "pause_turn", PartialUsage(), TEXT["text"]),
+        ([], "end_turn", PartialUsage(), ""),
+        ([], None, Usage(), ""),
+    ],
+)
+def test_no_answer_is_billed_where_the_model_said_something(content, reason, usage, words):
+    """What it said is counted where nothing tells; of what may be no model's nothing is."""
+    failed = outcome(message(content, reason, usage=None))
+    assert (failed.kind, failed.usage, failed.said) == (Kind.NO_ANSWER, usage, words)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "usage"),
+    [
+        ({"input_tokens": 8, "output_tokens": 1}, {"output_tokens": 4}, Usage(8, 0, 0, 4, 0)),
+        ({"input_tokens": 8, "output_tokens": 1}, {}, PartialUsage(8, 0, 0, 0, 0, input_told=True)),
+        ({"input_tokens": 8, "output_tokens": 1}, {"output_tokens": None}, PartialUsage(8, input_told=True)),
+        ({}, {"output_tokens": 4}, PartialUsage(0, 0, 0, 4, 0, output_told=True)),
+        ({}, {}, PartialUsage()),
+    ],
+)
+def test_a_stream_tells_its_output_at_its_end(first, last, usage):
+    """What a message begins with is a first guess at its output, and no count of it."""
+    said = (block(0, type="text", text=""), delta(0, "text_delta", text="{}"))
+    got = outcome(streamed(start(**first), *said, end("end_turn", **last), STOPPED))
+    assert (got.text, got.usage) == ("{}", usage)
 
 
 def error(status, kind="", text="", code=None, headers=None):

@@ -42,7 +42,7 @@ from pipeline.providers.bedrock.eventstream import Corrupt, Decoder, Frame
 from pipeline.providers.bedrock.models import forced_choice
 from pipeline.providers.credentials.secret import Secret
 from pipeline.sandbox.wires.bedrock.frames import event, exception, frame
-from pipeline.types import AnswerShape, HttpAnswer, Stop, Turn, Usage, text_parts
+from pipeline.types import AnswerShape, HttpAnswer, PartialUsage, Stop, Turn, Usage, text_parts
 
 FOLDER = RECORDINGS / "bedrock"
 recorded = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recorded answers are not part of the repository")
@@ -258,14 +258,29 @@ def test_the_blocks_of_an_answer_are_read_for_what_they_are(case):
         ({"inputTokens": 10, "outputTokens": 5, "cacheReadInputTokenCount": 7}, (17, 7, 0, 5, 0)),
         ({"inputTokens": 10, "outputTokens": 5, "cacheWriteInputTokens": 7,
           "cacheDetails": [{"ttl": "5m", "inputTokens": 7}]}, (17, 0, 7, 5, 0)),
-        ({"inputTokens": "10", "outputTokens": True, "cacheReadInputTokens": -5}, (0, 0, 0, 0, 0)),
-        (None, (0, 0, 0, 0, 0)),
-        ([], (0, 0, 0, 0, 0)),
+        ({"inputTokens": "10", "outputTokens": 5.0, "cacheReadInputTokens": -5}, (10, 0, 0, 5, 0)),
     ],
 )  # fmt: skip
 def test_cached_tokens_are_counted_once(told, usage):
     """Under whichever of their two names; the input includes them. Nonsense counts as nothing."""
     assert outcome(converse(), answered(answer(usage=told))).usage == Usage(*usage)
+
+
+@pytest.mark.parametrize(
+    ("told", "usage"),
+    [
+        (None, PartialUsage()),
+        ([], PartialUsage()),
+        ({"totalTokens": 15}, PartialUsage()),
+        ({"inputTokens": None, "outputTokens": None}, PartialUsage()),
+        ({"inputTokens": 0, "outputTokens": 5}, PartialUsage(0, 0, 0, 5, 0, output_told=True)),
+        ({"inputTokens": "ten", "outputTokens": 5}, PartialUsage(0, 0, 0, 5, 0, output_told=True)),
+        ({"inputTokens": 10, "outputTokens": True}, PartialUsage(10, 0, 0, 0, 0, input_told=True)),
+    ],
+)
+def test_usage_that_is_missing_is_said_to_be(told, usage):
+    """A count that is absent, null or nonsense is not told, and is no 0."""
+    assert outcome(converse(), answered(answer(usage=told))).usage == usage
 
 
 def test_a_prompt_router_says_which_model_it_was():

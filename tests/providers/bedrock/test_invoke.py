@@ -27,7 +27,7 @@ from msgspec.structs import replace
 from pipeline.errors import JobError, Kind
 from pipeline.providers.bedrock.invoke import FINISHES
 from pipeline.sandbox.wires.bedrock.frames import event
-from pipeline.types import HttpAnswer, Stop, Usage, text_parts
+from pipeline.types import HttpAnswer, PartialUsage, Stop, Usage, text_parts
 
 LLAMA, LLAMA_4 = "us.meta.llama3-3-70b-instruct-v1:0", "us.meta.llama4-scout-17b-instruct-v1:0"
 MISTRAL, MISTRAL_CHAT = "mistral.mistral-7b-instruct-v0:2", "mistral.mistral-large-2407-v1:0"
@@ -267,6 +267,42 @@ def test_an_ending_that_says_nothing_is_no_answer(name, told):
     assert set(FINISHES.values()) == set(Stop)
 
 
+IN, OUT = "x_amzn_bedrock_input_token_count", "x_amzn_bedrock_output_token_count"
+
+
+@pytest.mark.parametrize("body", [None, {}, {"input_tokens": None, "output_tokens": None}, {"input_tokens": 0}])
+@pytest.mark.parametrize(
+    ("headers", "usage"),
+    [
+        (COUNTED, IN_HEADERS),
+        ({IN: "5"}, PartialUsage(5, 0, 0, 0, 0, input_told=True)),
+        ({IN: "5", OUT: "many"}, PartialUsage(5, 0, 0, 0, 0, input_told=True)),
+        ({OUT: "7"}, PartialUsage(0, 0, 0, 7, 0, output_told=True)),
+        ({}, PartialUsage()),
+    ],
+)
+def test_what_the_body_does_not_count_the_headers_do(body, headers, usage):
+    """And what neither counts is not told."""
+    told = answered(said("x", "end_turn", usage=body), **headers)
+    assert outcome(invoke(), told).usage == usage
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "usage"),
+    [
+        (HAIKU, said("x", "end_turn", usage={"input_tokens": "9"}), Usage(9, 0, 0, 7, 0)),
+        (HAIKU, said("x", "end_turn", usage={"output_tokens": 3.0}), Usage(7, 2, 0, 3, 0)),
+        (GPT, chat("x", usage={"total_tokens": 12}), IN_HEADERS),
+        (GPT, chat("x", usage={"prompt_tokens": 9}), Usage(9, 0, 0, 7, 0)),
+        (LLAMA, {"generation": "x", "prompt_token_count": 9, "stop_reason": "stop"}, Usage(9, 0, 0, 7, 0)),
+        (TITAN, {"results": [{"outputText": "x", "completionReason": "FINISH"}]}, IN_HEADERS),
+    ],
+)
+def test_each_count_is_taken_from_where_it_stands(name, told, usage):
+    """The body counts one side, the headers the other."""
+    assert outcome(invoke(name), answered(told, **COUNTED)).usage == usage
+
+
 def test_claudes_tokens_are_its_own():
     """Those of the cache are not in its input; thinking is in its output."""
     usage = {
@@ -460,3 +496,34 @@ def test_claudes_system_prompt_is_marked_when_asked_for():
     marked = body_of(invoke(caching="on"))["system"]
     assert [block["cache_control"] for block in marked] == [{"type": "ephemeral"}]
     assert body_of(invoke())["system"] == marked[0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("at_its_end", "metrics", "usage"),
+    [
+        ({"output_tokens": 4}, {}, Usage(7, 2, 0, 4, 0)),
+        ({}, METRICS, Usage(7, 2, 0, 7, 0)),
+        ({}, {}, PartialUsage(7, 2, 0, 0, 0, input_told=True)),
+        ({"output_tokens": None}, {}, PartialUsage(7, 2, 0, 0, 0, input_told=True)),
+    ],
+)
+def test_a_stream_tells_its_output_at_its_end(at_its_end, metrics, usage):
+    """What a message begins with is a first guess at its output, and no count of it."""
+    begun, *said, ended, _ = claude_chunks(block(0, type="text", text=""), more(0, text="hi"))
+    found = [begun, *said, {**ended, "usage": at_its_end}, {"type": "message_stop", **metrics}]
+    got = outcome(invoke(), streamed(invoke(), chunks(*found)))
+    assert (got.text, got.usage) == ("hi", usage)
+
+
+@pytest.mark.parametrize(
+    ("told", "usage", "words"),
+    [
+        (said("x", "pause_turn"), PartialUsage(), "x"),
+        (said(" ", "end_turn"), PartialUsage(), " "),
+        ({"content": []}, Usage(), ""),
+    ],
+)
+def test_no_answer_is_billed_where_the_model_said_something(told, usage, words):
+    """What it said is counted where nothing tells; of what may be no model's nothing is."""
+    failed = outcome(invoke(), answered(told))
+    assert (failed.kind, failed.usage, failed.said) == (Kind.NO_ANSWER, usage, words)

@@ -19,7 +19,19 @@ from pipeline.providers import wire_for
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.gemini.answers import NUMBERS, STOPS
 from pipeline.providers.gemini.wire import GeminiWire, VertexWire
-from pipeline.types import Answer, AnswerShape, Dimension, HttpAnswer, Purpose, Request, Stop, Turn, text_parts
+from pipeline.types import (
+    Answer,
+    AnswerShape,
+    Dimension,
+    HttpAnswer,
+    PartialUsage,
+    Purpose,
+    Request,
+    Stop,
+    Turn,
+    Usage,
+    text_parts,
+)
 
 FOLDER = RECORDINGS / "gemini"
 recorded = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recorded answers are not part of the repository")
@@ -613,6 +625,63 @@ def test_an_error_in_the_middle(end):
     for last in (event(error, end), orjson.dumps(error) + end):
         body = put_together([event(CHUNKS[0]), event(CHUNKS[1]), last])
         assert outcome(answered(body))[:3] == (Kind.OVERLOADED, None, (9, 0, 0, 1, 0))
+
+
+@pytest.mark.parametrize(
+    ("told", "usage"),
+    [
+        (None, PartialUsage()),
+        ({"promptTokenCount": None, "candidatesTokenCount": None}, PartialUsage()),
+        ({"totalTokenCount": 12}, PartialUsage()),
+        ({"promptTokenCount": "8", "candidatesTokenCount": 4.0}, Usage(8, 0, 0, 4, 0)),
+        ({"promptTokenCount": 8}, PartialUsage(8, 0, 0, 0, 0, input_told=True)),
+        ({"promptTokenCount": 8, "thoughtsTokenCount": 3}, PartialUsage(8, 0, 0, 0, 3, input_told=True)),
+        ({"promptTokenCount": 0, "candidatesTokenCount": 4}, PartialUsage(0, 0, 0, 4, 0, output_told=True)),
+        ({"candidatesTokenCount": 4}, PartialUsage(0, 0, 0, 4, 0, output_told=True)),
+    ],
+)
+def test_usage_that_is_missing_is_said_to_be(told, usage):
+    """Whole floats and digits are counts; a count that is absent, null or nonsense is not told, and is no 0."""
+    assert wire_of().reply(answered(candidate({"text": "{}"}) | {"usageMetadata": told})).usage == usage
+
+
+@pytest.mark.parametrize(
+    ("body", "usage", "words"),
+    [
+        (candidate({"text": "{}"}, finish="OTHER"), PartialUsage(), "{}"),
+        (candidate(), PartialUsage(), ""),
+        ({"candidates": []}, Usage(), ""),
+    ],
+)
+def test_no_answer_is_billed_where_the_model_said_something(body, usage, words):
+    """What it said is counted where nothing tells; of what may be no model's nothing is."""
+    with pytest.raises(CallFailed) as failed:
+        wire_of().reply(answered(body))
+    assert (failed.value.kind, failed.value.usage, failed.value.said) == (Kind.NO_ANSWER, usage, words)
+
+
+def test_a_blocked_prompt_that_tells_no_usage_is_free():
+    """No model has read it."""
+    assert wire_of().reply(answered({"promptFeedback": {"blockReason": "SAFETY"}})).usage == Usage()
+
+
+def test_an_output_of_nothing_is_left_out():
+    """As every 0 is: there is nothing to count."""
+    body = candidate(finish="MAX_TOKENS") | {"usageMetadata": {"promptTokenCount": 8, "thoughtsTokenCount": 3}}
+    assert wire_of().reply(answered(body)).usage == Usage(8, 0, 0, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("before", "usage"), [({}, PartialUsage()), (usage_of(9, 1), PartialUsage(9, 0, 0, 0, 0, input_told=True))]
+)
+def test_a_stream_that_ends_before_its_usage_does_not_tell_it(before, usage):
+    """What a chunk before the last one had counted is not all."""
+    chunks = [candidate({"text": "{"}, finish=None) | before, candidate({"text": "}"})]
+    reply = wire_of().reply(answered(put_together([event(chunk) for chunk in chunks])))
+    assert (reply.text, reply.usage) == ("{}", usage)
+    assert wire_of().reply(answered(put_together([event(one) for one in (*chunks, usage_of(9, 5))]))).usage == Usage(
+        9, 0, 0, 5, 0
+    )
 
 
 def test_a_blocked_prompt_in_a_stream():

@@ -4,7 +4,7 @@ import pytest
 from openai_family import GOOD, body_of, error, made, model_of, replied
 
 from pipeline.errors import CallFailed, Kind
-from pipeline.types import Dimension, Stop, Usage
+from pipeline.types import Dimension, PartialUsage, Stop, Usage
 
 WIRE = made(model_of())
 
@@ -116,15 +116,41 @@ def test_the_first_of_several_choices_counts():
             },
             Usage(37, 0, 0, 763, 233),
         ),
-        ({"prompt_tokens": None, "completion_tokens": "4"}, Usage()),
-        ({"prompt_tokens": True, "completion_tokens": -4, "prompt_tokens_details": 5}, Usage()),
-        (None, Usage()),
-        ([], Usage()),
+        ({"prompt_tokens": 9.0, "completion_tokens": "4"}, Usage(9, 0, 0, 4, 0)),
+        ({"prompt_tokens": 9, "completion_tokens": 0}, Usage(9, 0, 0, 0, 0)),
+        ({"prompt_tokens": None, "input_tokens": 9, "completion_tokens": 4}, Usage(9, 0, 0, 4, 0)),
+        ({"prompt_tokens": None, "completion_tokens": "4"}, PartialUsage(0, 0, 0, 4, 0, output_told=True)),
+        ({"prompt_tokens": 0, "completion_tokens": 4}, PartialUsage(0, 0, 0, 4, 0, output_told=True)),
+        ({"prompt_tokens": 9, "completion_tokens": 4.5}, PartialUsage(9, 0, 0, 0, 0, input_told=True)),
+        ({"prompt_tokens": 9, "completion_tokens": None}, PartialUsage(9, 0, 0, 0, 0, input_told=True)),
+        ({"prompt_tokens": None, "completion_tokens": None}, PartialUsage()),
+        ({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}, PartialUsage()),
+        ({"prompt_tokens": True, "completion_tokens": -4, "prompt_tokens_details": 5}, PartialUsage()),
+        ({"prompt_tokens": "nine", "completion_tokens": "4.0"}, PartialUsage()),
+        ({"total_tokens": 13}, PartialUsage()),
+        ({}, PartialUsage()),
+        (None, PartialUsage()),
+        ([], PartialUsage()),
     ],
 )
 def test_usage(told, usage):
-    """Input includes cached reads, output includes reasoning, also where a server counts that apart; no news is 0."""
+    """Input includes cached reads, output includes reasoning, however it is counted; what is missing is said to be."""
     assert replied(WIRE, body_of(usage=told)).usage == usage
+
+
+@pytest.mark.parametrize(
+    ("body", "usage", "words"),
+    [
+        (body_of(finish="eos_reached", usage=None), PartialUsage(), '{"a":1}'),
+        (body_of(message={"content": ""}, usage=None), PartialUsage(), ""),
+        ({"choices": []}, Usage(), ""),
+        ({"choices": [], "usage": {"prompt_tokens": 9}}, Usage(9), ""),
+    ],
+)
+def test_no_answer_is_billed_where_the_model_said_something(body, usage, words):
+    """What it said is counted where nothing tells; of what may be no model's nothing is."""
+    failure = failed(body, 200)
+    assert (failure.kind, failure.usage, failure.said) == (Kind.NO_ANSWER, usage, words)
 
 
 def test_what_the_headers_say_comes_along():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from openai_family import GOOD, body_of, error, made, model_of, outcome, replied
 
 from pipeline.errors import CallFailed, Kind
-from pipeline.types import Answer, HttpAnswer, Stop, Usage
+from pipeline.types import Answer, HttpAnswer, PartialUsage, Stop, Usage
 
 WIRE = made(model_of())
 STREAMING = made(model_of(stream=True))
@@ -91,7 +91,18 @@ def call(which, name, arguments):
 def test_streamed_calls(calls, text):
     """Arguments come in pieces, by index or by id, of several calls at once."""
     reply, _ = streamed(*(delta(tool_calls=[one]) for one in calls), delta(finish="tool_calls"), DONE)
-    assert (reply.text, reply.stop, reply.usage) == (text, Stop.DONE, Usage())
+    assert (reply.text, reply.stop, reply.usage) == (text, Stop.DONE, PartialUsage())
+
+
+@pytest.mark.parametrize("ends", [[], [DONE], [{**USAGE, "usage": None}, DONE]])
+def test_a_stream_that_ends_before_its_usage_does_not_tell_it(ends):
+    """Cut between the finish word and the usage, or of a server that passes stream_options over.
+
+    What was counted before the last of the answer is not all of it.
+    """
+    begun = {**delta("{"), "usage": {"prompt_tokens": 10, "completion_tokens": 1}}
+    reply, _ = streamed(begun, delta("}"), delta(finish="stop"), *ends)
+    assert (reply.text, reply.stop, reply.usage) == ("{}", Stop.DONE, PartialUsage())
 
 
 def test_a_streamed_refusal_and_an_old_function_call():

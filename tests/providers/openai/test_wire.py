@@ -24,9 +24,10 @@ from sandbox_client import SCHEMA, always
 from pipeline.errors import CallFailed, Kind
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.openai.wire import OpenAIWire
+from pipeline.providers.usage import as_told
 from pipeline.sandbox.faults import Fault
 from pipeline.sandbox.wires.openai.wire import OpenAI
-from pipeline.types import Answer, Stop, Usage
+from pipeline.types import Answer, PartialUsage, Stop, Usage
 
 WIRE = made(model_of())
 STREAMING = made(model_of(stream=True))
@@ -219,7 +220,8 @@ def test_recorded_answers(name):
     stop, finish, usage, version, start = REPLIES[name]
     wire, status, headers, body = recording(name)
     reply = judged(wire, status, headers, body)
-    assert (reply.stop, reply.finish_reason, reply.usage) == (stop, finish, Usage(*usage))
+    assert (reply.stop, reply.finish_reason, as_told(reply.usage)) == (stop, finish, Usage(*usage))
+    assert isinstance(reply.usage, PartialUsage) == (not any(usage))
     assert (reply.model_version, reply.retry_after_s) == (version, None)
     assert reply.text.startswith(start)
     assert bool(reply.text) == bool(start)

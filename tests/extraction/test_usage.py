@@ -1,0 +1,50 @@
+"""What an attempt is booked with where its server does not tell what it used."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.documents.tokens import counter_for
+from pipeline.extraction.usage import whole_usage
+from pipeline.types import PartialUsage, Purpose, Request, Stop, Usage
+
+COUNTER = counter_for("openai", "gpt-4o-mini")
+TEXT = '{"name": "Anna", "count": 3}'
+TOKENS = COUNTER.count(TEXT)
+REQUEST = Request(b"k" * 16, 0, "r0", 0, Purpose.EXTRACT, "", (), 100, 250, 900)
+COUNTS = st.integers(0, 100)
+
+
+def whole(told, text=TEXT, stop=Stop.DONE):
+    return whole_usage(told, REQUEST, text, stop, COUNTER)
+
+
+@pytest.mark.parametrize(
+    ("told", "booked"),
+    [
+        (PartialUsage(), Usage(250, 0, 0, TOKENS, 0)),
+        (PartialUsage(7, 3, 2, 0, 0, input_told=True), Usage(7, 3, 2, TOKENS, 0)),
+        (PartialUsage(0, 0, 0, 9, 4, output_told=True), Usage(250, 0, 0, 9, 4)),
+        (PartialUsage(0, 0, 0, 0, 0, output_told=True), Usage(250, 0, 0, 0, 0)),
+        (PartialUsage(0, 200, 100, 9, 0, output_told=True), Usage(300, 200, 100, 9, 0)),
+        (PartialUsage(7, 0, 0, 0, 40, input_told=True), Usage(7, 0, 0, 40 + TOKENS, 40)),
+        (Usage(0, 0, 0, 0, 0), Usage(0, 0, 0, 0, 0)),
+    ],
+)
+def test_what_is_not_told_is_counted(told, booked):
+    """Input as it was estimated, and no less than what came from a cache; output by its text, with what was thought."""
+    assert whole(told) == booked
+
+
+def test_an_answer_that_its_cap_cut_off_has_used_all_of_it():
+    """However little of it can be seen: a model may have thought all the time."""
+    assert whole(PartialUsage(), "", Stop.TRUNCATED) == Usage(250, 0, 0, 100, 0)
+
+
+def test_no_more_is_booked_than_was_reserved():
+    assert whole(PartialUsage(), TEXT * 100).output_tokens == REQUEST.max_output_tokens
+
+
+@given(st.builds(Usage, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS))
+def test_what_is_told_stays(told):
+    assert whole(told) is told
