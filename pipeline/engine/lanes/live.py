@@ -16,7 +16,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.admission.charges import used_by
+from pipeline.admission.charges import Used, used_by
 from pipeline.admission.gate import Admitted, Gate, NeverFits
 from pipeline.admission.report import FATE_UNKNOWN, NEVER_SENT, CallEnd, Report
 from pipeline.crash_points import crash_point
@@ -140,13 +140,15 @@ class LiveLane:
                 if cancelled.args == (SUPERSEDED,):
                     self._book(self._superseded_call(sent))
                 raise
-            reply = replace(told, usage=self._whole(attempt.request, told.usage, told.text, told.stop))
-            report = self._answer_report(attempt.request, told.usage, reply)
+            usage = self._whole(attempt.request, told.usage, told.text, told.stop)
+            reply = told if usage is told.usage else replace(told, usage=usage)
+            cost = self._cost(usage)
+            report = self._answer_report(attempt.request, told, used_by(usage, cost))
         finally:
             self._gate.finish(attempt.ticket, report)
         if self._hedge_after:
             self._latencies.add(self._loop.time() - sent.at_s)
-        call = self._answered_call(sent, answered, reply)
+        call = self._answered_call(sent, answered, reply, cost)
         durable = self._ledger.record(call, attempt.request.key, reply)
         self._tally.called(call)
         return Delivered(reply, durable)
@@ -179,10 +181,10 @@ class LiveLane:
 
     # ── what admission is told ──────────────────────────────────────────────────────────────────────────────────
 
-    def _answer_report(self, request: Request, told: Usage, reply: Answer) -> Report:
-        used, untold = used_by(reply.usage, self._cost(reply.usage)), isinstance(told, PartialUsage)
-        counted = None if untold else (request.input_tokens, told.input_tokens)
-        return Report(used, CallEnd.ANSWERED, reply.limits, reply.retry_after_s, counted=counted, untold=untold)
+    def _answer_report(self, request: Request, told: Answer, used: Used) -> Report:
+        untold = isinstance(told.usage, PartialUsage)
+        counted = None if untold else (request.input_tokens, told.usage.input_tokens)
+        return Report(used, CallEnd.ANSWERED, told.limits, told.retry_after_s, counted=counted, untold=untold)
 
     def _failure_report(self, request: Request, failure: CallFailed) -> Report:
         used, untold = None, isinstance(failure.usage, PartialUsage)
@@ -205,8 +207,7 @@ class LiveLane:
         self._ledger.record(call)
         self._tally.called(call)
 
-    def _answered_call(self, sent: "_Sent", answered: HttpAnswer, reply: Answer) -> Call:
-        cost = self._cost(reply.usage)
+    def _answered_call(self, sent: "_Sent", answered: HttpAnswer, reply: Answer, cost: Decimal | None) -> Call:
         return Call(
             sent.send,
             self._latency_ms(sent),
