@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from pipeline.admission.governor import Governor
 from pipeline.admission.queue import Admission
@@ -25,7 +25,7 @@ from pipeline.telemetry.alerts import Alarm
 from pipeline.telemetry.display import Display
 from pipeline.telemetry.drift import drifted
 from pipeline.telemetry.observers import Observers
-from pipeline.telemetry.snapshot import Pace, RunReading, reading_of
+from pipeline.telemetry.snapshot import Pace, RunReading, opening, reading_of
 from pipeline.telemetry.tally import Tally
 from pipeline.types import Band
 
@@ -122,7 +122,9 @@ class Watch:
         if not (show or live):
             return
         waiting = self._admission.why_waiting
-        reading = reading_of(self._name, self._tally, begun_done, self._admission.snapshot(), waiting, rows_per_s)
+        limits = self._admission.snapshot()
+        reading = reading_of(self._name, self._tally, begun_done, limits, waiting, rows_per_s)
+        reading = structs.replace(reading, opens_at=opening(limits.gate_until_s, now_s, datetime.now(UTC)))
         if show:
             self._shown_s = now_s
             with contextlib.suppress(OSError):  # the terminal may be gone

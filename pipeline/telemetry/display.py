@@ -119,6 +119,8 @@ def line(reading: RunReading) -> str:
         parts.append(f"about {duration(reading.left_s)} left")
     if (dimension := reading.binding) is not None:
         parts.append(_lane(dimension))
+    if reading.opens_at is not None:
+        parts.append(f"closed until {reading.opens_at:%H:%M UTC}")
     if waited := waited_for(limits.waited_share):
         parts.append(f"waiting for {waited}")
     return " · ".join(parts)
@@ -150,6 +152,8 @@ def panel_lines(reading: RunReading, width: int) -> list[str]:
         f"  calls   {slots} · {reading.calls:,} answered · {reading.rate_limited:,} × 429{pace}",
         *(f"  limit   {_lane(dimension)}" for dimension in limits.dimensions if dimension.limit_per_minute > 0),
     ]
+    if reading.opens_at is not None:
+        found.append(f"  closed  until {reading.opens_at:%Y-%m-%d %H:%M UTC}: a Retry-After")
     if waited := waited_for(limits.waited_share):
         found.append(f"  waits   {waited}")
     return found

@@ -3,6 +3,7 @@
 import json
 from collections import deque
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pipeline.money import from_units
 from pipeline.telemetry.tally import Tally
 
 WINDOW_S = 60.0  # over which the pace is taken
+LONG_WAIT_S, LONGEST_WAIT_S = 60.0, 366 * 86400.0  # a Retry-After of which the end is told
 BASIS_S = 2.0  # before that nothing is said of the time left
 BASIS_ROWS = 20  # before that nothing is said of the cost of all
 WORDS = {  # why calls wait, as people say it
@@ -48,7 +50,10 @@ class Pace:
 
 
 class RunReading(Struct, frozen=True):
-    """One look at a run. `begun_done`: rows that were done when this session began."""
+    """One look at a run. `begun_done`: rows that were done when this session began.
+
+    `opens_at`: until when a Retry-After holds everything, where that is long.
+    """
 
     name: str
     total: int
@@ -63,6 +68,7 @@ class RunReading(Struct, frozen=True):
     limits: Snapshot
     why_waiting: str
     rows_per_s: float | None
+    opens_at: datetime | None = None
 
     @property
     def done(self) -> int:
@@ -113,6 +119,7 @@ class RunReading(Struct, frozen=True):
                 for dimension in limits.dimensions
             ],
             "waiting_for": self.why_waiting or None,
+            "opens_at": None if self.opens_at is None else self.opens_at.isoformat(timespec="seconds"),
             "waited_share": {why: round(share, 3) for why, share in limits.waited_share.items()},
             "rows_per_s": None if self.rows_per_s is None else round(self.rows_per_s, 2),
             "seconds_left": None if self.left_s is None else round(self.left_s, 1),
@@ -137,6 +144,12 @@ def reading_of(
         why_waiting=why_waiting,
         rows_per_s=rows_per_s,
     )
+
+
+def opening(opens_s: float, now_s: float, now: datetime) -> datetime | None:
+    """When the gate opens that is closed until `opens_s`; None where that is soon."""
+    closed_s = opens_s - now_s
+    return now + timedelta(seconds=closed_s) if LONG_WAIT_S <= closed_s < LONGEST_WAIT_S else None
 
 
 def waited_for(shares: Mapping[str, float]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipeline.errors import CallFailed
+from pipeline.errors import CallFailed, Kind
 from pipeline.job.folder import CALLS, RESULTS, RUN
 from pipeline.ledger.records import Send
 from pipeline.money import money
@@ -15,6 +15,8 @@ from pipeline.types import Usage
 
 MOST_NAMED = 10  # lost calls
 LONGEST_TOLD_S = 366 * 86400.0
+DAY_LEAST_S = 3600.0  # a hint shorter than this is no day's
+MINUTE = "%Y-%m-%d %H:%M UTC"
 
 
 def summary(manifest: Manifest, folder: str, next_step: str) -> str:
@@ -81,6 +83,8 @@ def _now_lines(now: dict[str, Any]) -> list[str]:
         f"{limit['limit_per_minute']:,} a minute ({limit['source']})"
         for limit in now["limits"]
     ]
+    if (until := now.get("opens_at")) is not None:
+        lines.append(f"  closed    until {datetime.fromisoformat(until).strftime(MINUTE)}: a Retry-After")
     waited = waited_for(now["waited_share"])
     return lines + ([f"  waits     {waited}"] if waited else [])
 
@@ -154,8 +158,12 @@ def lost_text(lost: Sequence[Send]) -> str:
 
 def parked_text(failure: CallFailed, now: datetime) -> str:
     """The provider's words, and when it says that they no longer hold."""
-    seconds = failure.retry_after_s
-    if seconds is None or not 0 < seconds < LONGEST_TOLD_S:
+    seconds = failure.retry_after_s or 0.0
+    if seconds < DAY_LEAST_S and failure.kind is Kind.QUOTA:
+        return str(failure)  # a day's allowance, and "retry in 43s": the day counts
+    if not seconds > 0:
         return str(failure)
-    ends = (now + timedelta(seconds=seconds)).strftime("%Y-%m-%d %H:%M UTC")
+    if seconds >= LONGEST_TOLD_S:
+        return f"{failure}. By the provider's own word that does not end within a year"
+    ends = (now + timedelta(seconds=seconds)).strftime(MINUTE)
     return f"{failure}. By the provider's own word that ends at {ends}, in {duration(seconds)}"

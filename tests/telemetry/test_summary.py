@@ -1,0 +1,42 @@
+"""What people are told of a wait that is long: until when."""
+
+from datetime import UTC, datetime
+
+import pytest
+from readings import reading
+
+from pipeline.errors import CallFailed, Kind
+from pipeline.telemetry.display import line, panel_lines
+from pipeline.telemetry.snapshot import opening
+from pipeline.telemetry.summary import _now_lines, parked_text
+
+NOW = datetime(2026, 11, 30, 9, 0, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("kind", "seconds", "told"),
+    [
+        (Kind.QUOTA, 54_000.0, ". By the provider's own word that ends at 2026-12-01 00:00 UTC, in 15 h 0 min"),
+        (Kind.THROTTLED, 7_200.0, ". By the provider's own word that ends at 2026-11-30 11:00 UTC, in 2 h 0 min"),
+        (Kind.THROTTLED, 1e10, ". By the provider's own word that does not end within a year"),
+        (Kind.QUOTA, 43.0, ""),  # a day's allowance does not come back in less than a minute
+        (Kind.QUOTA, None, ""),
+        (Kind.AUTH, 0.0, ""),
+    ],
+)
+def test_a_parked_run_says_until_when(kind, seconds, told):
+    """By the provider's word, where that can be."""
+    failure = CallFailed(kind, "no", retry_after_s=seconds)
+    assert parked_text(failure, NOW) == f"{failure}{told}"
+
+
+def test_a_run_that_waits_for_long_says_until_when():
+    """On its line, in the panel, and to `status`; an everyday Retry-After is not worth a word."""
+    assert opening(130.0, 100.0, NOW) is None
+    assert opening(1e9, 100.0, NOW) is None
+    closed = reading(opens_at=opening(3_700.0, 100.0, NOW))
+    assert "closed until 10:00 UTC" in line(closed)
+    assert "  closed  until 2026-11-30 10:00 UTC: a Retry-After" in panel_lines(closed, 100)
+    assert closed.as_json()["opens_at"] == "2026-11-30T10:00:00+00:00"
+    assert "  closed    until 2026-11-30 10:00 UTC: a Retry-After" in _now_lines(closed.as_json())
+    assert "closed" not in line(reading()) + "".join(_now_lines(reading().as_json()))
