@@ -1,7 +1,9 @@
-"""Usage and rate → USD. Pure, in `Decimal` throughout; a rate is looked up once per job, elsewhere."""
+"""Usage and rate → USD, in `Decimal` throughout; and what something will come to. Pure."""
 
 import math
+from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
+from typing import Generic, NamedTuple, TypeVar
 
 from msgspec import Struct
 
@@ -82,3 +84,20 @@ def money(units: int) -> str:
     """1e-10 USD as people read it: cents for dollars, more digits for less."""
     usd = Decimal(units).scaleb(-10)
     return f"${usd:,.2f}" if usd >= 1 else f"${usd:.6f}".rstrip("0").ljust(5, "0")
+
+
+Amount = TypeVar("Amount")
+
+
+Other = TypeVar("Other")
+
+
+class Band(NamedTuple, Generic[Amount]):
+    """What something will come to: at the least, as expected, at the most."""
+
+    low: Amount
+    expected: Amount
+    high: Amount
+
+    def each(self, change: Callable[[Amount], Other]) -> "Band[Other]":
+        return Band(change(self.low), change(self.expected), change(self.high))

@@ -4,25 +4,11 @@ Frozen and dull: no behaviour but arithmetic, no I/O, nothing imported from the 
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any
 
 from msgspec import Struct
-
-Amount = TypeVar("Amount")
-Other = TypeVar("Other")
-
-
-class Band(NamedTuple, Generic[Amount]):
-    """What something will come to: at the least, as expected, at the most."""
-
-    low: Amount
-    expected: Amount
-    high: Amount
-
-    def each(self, change: Callable[[Amount], Other]) -> "Band[Other]":
-        return Band(change(self.low), change(self.expected), change(self.high))
 
 
 class TextPart(Struct, frozen=True, tag="text"):

@@ -21,8 +21,8 @@ if TYPE_CHECKING:  # their imports would cost what `--help` has no time for
 
     from pipeline.engine.feed import Selection
     from pipeline.extraction.prepare import Prepared
+    from pipeline.money import Band
     from pipeline.output.publish import Ended
-    from pipeline.types import Band
 
 
 LOG_FORMAT = click.option(

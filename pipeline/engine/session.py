@@ -34,7 +34,7 @@ from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.prompt_cache import Caching, caching_for
 from pipeline.job.settings import Model
 from pipeline.ledger.ledger import Ledger
-from pipeline.money import from_units
+from pipeline.money import Band, from_units
 from pipeline.output.publish import Ended, Publisher, SessionEnd
 from pipeline.providers import Wire, wire_for
 from pipeline.providers.credentials.keys import credentials_for
@@ -46,7 +46,7 @@ from pipeline.telemetry.display import display_for
 from pipeline.telemetry.observers import telemetry_for
 from pipeline.telemetry.summary import lost_text
 from pipeline.telemetry.tally import Tally
-from pipeline.types import Band, ParkReason
+from pipeline.types import ParkReason
 
 DISK_FULL = "no space left on the disk"
 NO_USAGE = "the server tells no usage; tokens and cost are counted here"

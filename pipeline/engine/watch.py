@@ -20,14 +20,13 @@ from pipeline.admission.queue import Admission
 from pipeline.console import say
 from pipeline.engine.control import Inbox, TuneRequest
 from pipeline.job.folder import LIVE, UNFINISHED
-from pipeline.money import from_units
+from pipeline.money import Band, from_units
 from pipeline.telemetry.alerts import Alarm
 from pipeline.telemetry.display import Display
 from pipeline.telemetry.drift import drifted
 from pipeline.telemetry.observers import Observers
 from pipeline.telemetry.snapshot import Pace, RunReading, opening, reading_of
 from pipeline.telemetry.tally import Tally
-from pipeline.types import Band
 
 LOOK_EVERY_S = 0.25
 LIVE_EVERY_S = 1.0

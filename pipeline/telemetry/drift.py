@@ -3,7 +3,7 @@
 import math
 from decimal import Decimal
 
-from pipeline.types import Band
+from pipeline.money import Band
 
 WATCH_ROWS = 20  # before that a run says nothing about what it will come to
 SPREAD = 1.0  # standard deviation of a row's cost over its mean, as a run's first rows are to be allowed

@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.template import TEXT
-from pipeline.money import Rate, worst_case_usd
-from pipeline.types import Band, ErrorCode
+from pipeline.money import Band, Rate, worst_case_usd
+from pipeline.types import ErrorCode
 
 PARTS = {  # what can change an answer or an outcome, as the job file calls it
     "extract": ("system", "prompt", "mode", "merge"),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from pipeline.job.settings import Limits
-from pipeline.types import Band
+from pipeline.money import Band
 
 
 def rows(bad: int, done: int, duplicates: int) -> Iterator[str]:

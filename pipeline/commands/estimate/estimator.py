@@ -14,9 +14,9 @@ from msgspec import Struct
 from pipeline.commands.estimate import assumptions as assuming
 from pipeline.commands.estimate.forecast import hits_of, times, together, total_of, within
 from pipeline.job.settings import Limits
-from pipeline.money import MTOK, Rate, cost_usd, prices_at
+from pipeline.money import MTOK, Band, Rate, cost_usd, prices_at
 from pipeline.schema.answer_size import AnswerSize
-from pipeline.types import Band, Usage
+from pipeline.types import Usage
 
 REPAIRS = Band(0.0, 0.02, 0.10)  # share of requests, before any was seen
 COPIED = (0.5, 1.5)  # of a document's tokens that its answer repeats: expected, at the most

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from statistics import NormalDist, fmean
 
-from pipeline.types import Band
+from pipeline.money import Band
 
 CONFIDENCE = 0.98  # of a band, on paper; answers are more skewed than the bell curve, so that it comes to 95 % or more
 NORMAL = NormalDist()

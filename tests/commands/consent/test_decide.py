@@ -28,9 +28,8 @@ from pipeline.commands.estimate.estimator import Counts, Terms, estimate
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.template import parse_template
 from pipeline.job.settings import Limits
-from pipeline.money import Rate
+from pipeline.money import Band, Rate
 from pipeline.schema.answer_size import AnswerSize
-from pipeline.types import Band
 
 ASK = ("--set", "budget.confirm_above_usd=0.00001")
 PROMPT = ("--set", "extract.prompt=Read again: {text}")
