@@ -59,11 +59,15 @@ def count(value: object) -> int:
 
 def told_count(value: object) -> int | None:
     """A whole number, in whatever form a server writes it: 12, 12.0 or "12". None for what is none."""
+    if type(value) is int:  # what nearly every server tells
+        return value if 0 <= value < 2**53 else None
+    if value is None:
+        return None
     if isinstance(value, str):
         return int(value) if value.isascii() and value.isdigit() and len(value) <= COUNT_DIGITS else None
     if isinstance(value, float | Decimal):
         return int(value) if 0 <= value < 2**53 and value == int(value) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else None
+    return None
 
 
 def _whole(digits: str) -> int | Decimal:

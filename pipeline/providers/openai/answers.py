@@ -112,8 +112,10 @@ def _of_response(body: Mapping[str, Any], tool: str) -> Content:
 
 
 def _told(usage: Mapping[str, Any], *names: str) -> int | None:
-    counts = (told_count(usage.get(name)) for name in names)
-    return next((found for found in counts if found is not None), None)
+    for name in names:
+        if (found := told_count(usage.get(name))) is not None:
+            return found
+    return None
 
 
 def _first(*counts: object) -> int:
