@@ -12,6 +12,7 @@ from places import REPO
 from scripted_server import Scripted
 
 import pipeline
+from pipeline import console
 
 UNTOUCHED = """
 import atexit, gc, signal, sys
@@ -110,11 +111,13 @@ def test_what_is_wrong_is_an_exception_that_says_so(paid, tmp_path):
         pipeline.results(tmp_path)
 
 
-def test_progress_is_shown_when_it_is_asked_for(paid, capfd):
-    """Warnings too; on standard error, and only for this run."""
-    pipeline.run(loaded(paid, **{"budget.alert_at": 0.0, "budget.max_usd": 1}), progress=True)
-    assert capfd.readouterr().out == ""
-    pipeline.run(loaded(paid))
+@pytest.mark.parametrize("progress", [False, True])
+def test_a_warning_is_heard_when_progress_is_asked_for(paid, server, capfd, progress):
+    """On standard error, and only for this run."""
+    server.script = lambda document, nth, body: Scripted(delay_s=0.0 if document == "one" else 0.8)  # time to be told
+    pipeline.run(loaded(paid, **{"budget.alert_at": 0.000001, "budget.max_usd": 1}), progress=progress)
+    assert (capfd.readouterr().err != "", console.in_json()) == (progress, False)
+    console.say("warning", "after the run")
     assert capfd.readouterr() == ("", "")
 
 
