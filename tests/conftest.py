@@ -7,6 +7,8 @@ import pytest
 from job_folder import JobFolder
 from scripted_server import serving
 
+from pipeline import console
+
 
 @pytest.fixture(autouse=True)
 def _only_loopback(monkeypatch):
@@ -23,6 +25,13 @@ def _only_loopback(monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", guarded)
     for name in ("OPENAI_API_KEY", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _silent_console():
+    """Each test starts as a program that imports us: a command line run in this process by another test said more."""
+    with console.speaking("off"):
+        yield
 
 
 @pytest.fixture
