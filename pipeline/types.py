@@ -258,6 +258,7 @@ class ParkReason(StrEnum):
     QUOTA = "quota"
     MODEL_UNAVAILABLE = "model_unavailable"
     OUTAGE = "outage"
+    REFUSED_BY_PROVIDER = "refused_by_provider"
     BUDGET = "budget"
     DISK_FULL = "disk_full"
     INTERRUPTED = "interrupted"

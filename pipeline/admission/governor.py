@@ -70,6 +70,11 @@ class Governor:
         """Since when the circuit is open and nothing has succeeded."""
         return self._circuit.open_since_s
 
+    @property
+    def refused_alike(self) -> str | None:
+        """What to say where the first requests were all refused, for what they are alike in."""
+        return self._opening.parks
+
     # ── may it go? ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def refusal(self, need: Need) -> str | None:
@@ -165,6 +170,8 @@ class Governor:
             case CallEnd.OVERLOADED:
                 self.hint(report.retry_after_s, now_s)
                 self.on_overloaded(now_s, report.jitter)
+            case CallEnd.OTHER if report.refusal is not None:
+                self._opening.refused(report.refusal)
         if report.end is not CallEnd.ANSWERED:
             self.settle(ticket, report.used, now_s)
 
@@ -200,7 +207,7 @@ class Governor:
 
         `dimension`: what was short, where the provider says it.
         """
-        self._opening.answered()
+        self._opening.let_in()
         self._circuit.succeeded(ticket.held.taken_s)  # whoever says 429 is not down
         hint_s = sane(retry_after_s, HINT_MOST_S)
         fresh = self._gate.news(ticket.held.taken_s, hint_s, now_s)

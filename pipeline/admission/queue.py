@@ -134,6 +134,8 @@ class Admission:
             down_s = now_s - opened_s
             if down_s >= self._outage_s:
                 self.stop(ParkReason.OUTAGE, f"the provider has been down for {down_s:.0f} s")
+        if (told := governor.refused_alike) is not None:
+            self.stop(ParkReason.REFUSED_BY_PROVIDER, told)
         self._aside.call_back(ticket.need.tenant)
         if self._timer is None or not self._firm:  # else only time can tell
             self._pump()

@@ -17,12 +17,20 @@ class CallEnd(StrEnum):
     OTHER = "other"  # refused for what it was, never sent, or cut off: says nothing of either
 
 
+class Refusal(Struct, frozen=True):
+    """A refusal that lies in no document. `most` of the same, with no answer before them, end the run with `told`."""
+
+    same: str
+    told: str
+    most: int
+
+
 class Report(Struct, frozen=True):
     """All that is known once a call is over. `used` None: nobody knows what it used.
 
     `counted`: its input tokens by our count and by the provider's. `untold`: what it used is counted here, as the
     provider does not tell, or not all of it. `short`: the limit that a 429 names. `jitter` is in
-    [0, 1): chance comes in as an argument.
+    [0, 1): chance comes in as an argument. `refusal`: where every request may be refused alike.
     """
 
     used: Used | None
@@ -33,6 +41,7 @@ class Report(Struct, frozen=True):
     short: Dimension | None = None
     counted: tuple[int, int] | None = None
     untold: bool = False
+    refusal: Refusal | None = None
 
 
 NEVER_SENT = Report(UNSENT)

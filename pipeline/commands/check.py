@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from pipeline.catalog.names import bare_model
 from pipeline.catalog.prices import priced_names
+from pipeline.catalog.sampling import temperature_advice
 from pipeline.catalog.windows import LIMITS, limits_of
 from pipeline.errors import JobError, LedgerError
 from pipeline.extraction.prepare import Prepared, prepare, require_affordable
@@ -20,7 +21,6 @@ from pipeline.output.advice import sizing_of
 from pipeline.output.folder import ready_folder
 from pipeline.output.remote.objects import Objects, StoreFailed
 from pipeline.providers import settled, wire_for
-from pipeline.providers.anthropic.models import refuses_temperature
 from pipeline.providers.credentials.keys import credentials_for
 from pipeline.text import nearest
 
@@ -68,15 +68,15 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
     rows = prepared.source.count_rows()
     yield Finding("input", "ok" if rows else "warning", f"{rows:,} rows in {len(prepared.source.files)} files")
     yield _window(prepared)
-    if job.model.temperature is not None and refuses_temperature(job.model.name):
-        advice = f"{job.model.name} refuses model.temperature: every request would be a 400. Leave the key out"
-        yield Finding("model", "problem", advice)
+    heat = job.model.temperature
+    if heat is not None and (advice := temperature_advice(job.model.name, heat)) is not None:
+        yield Finding("model", "problem" if advice.sure else "warning", advice.told)
     if (advised := sizing_of(prepared)) is not None:
         yield Finding("model", "warning", advised.told)
     yield Finding("prompt caching", "ok", caching_for(job.model, overhead, rows, prepared.rate).told)
     if prepared.rate is None:
-        advice = "cost will be null; add [prices] with input_usd_per_mtok and output_usd_per_mtok"
-        yield Finding("prices", "warning", f"no price is known for {job.model.name}: {advice}")
+        mend = "cost will be null; add [prices] with input_usd_per_mtok and output_usd_per_mtok"
+        yield Finding("prices", "warning", f"no price is known for {job.model.name}: {mend}")
     else:
         rate = prepared.rate
         yield Finding("prices", "ok", f"${rate.input} in, ${rate.output} out per million tokens ({rate.source})")

@@ -22,6 +22,7 @@ from pipeline.extraction import requests as planning
 from pipeline.extraction.merge import Merged, merge
 from pipeline.extraction.policy import Next, Tried, after_reply, row_code
 from pipeline.extraction.prepare import Prepared
+from pipeline.extraction.told_size import smaller_tokens
 from pipeline.extraction.validate import Invalid, Valid, check, repair_turns
 from pipeline.ledger.records import StoredAnswer
 from pipeline.schema.arrow import RecordColumn
@@ -159,7 +160,7 @@ class Extraction:
             except TooLong as error:
                 if tried.shrunk or tried.repaired:
                     raise RowFailed(ErrorCode.CONTEXT_EXCEEDED, str(error)) from None
-                return await self._smaller(state, chunk, error)
+                return await self._smaller(state, request, chunk, error)
             verdict = self._judged(reply)
             step = after_reply(reply.stop, isinstance(verdict, Valid), tried)
             if step.next is Next.ACCEPT and isinstance(verdict, Valid):
@@ -172,11 +173,13 @@ class Extraction:
                 continue
             raise self._failed(step.code or ErrorCode.TRUNCATED, request, reply, verdict)
 
-    async def _smaller(self, state: "_RowState", chunk: Chunk, error: TooLong) -> list[ChunkAnswer]:
-        """The one retry of a chunk that was too long: in halves, by our own count."""
+    async def _smaller(self, state: "_RowState", request: Request, chunk: Chunk, error: TooLong) -> list[ChunkAnswer]:
+        """The one retry of a chunk that was too long: in halves, or as small as the refusal says."""
         counter = self._prepared.counter
-        half = max(1, counter.count(chunk.text) // 2 + 1)
-        parts = cut(chunk.text, counter, half, min(self._plan.overlap_tokens, half // 4), exact=True)
+        tokens = counter.count(chunk.text)
+        told = smaller_tokens(str(error), tokens, request.input_tokens, request.max_output_tokens)
+        most = max(1, min(tokens // 2 + 1, told or tokens))
+        parts = cut(chunk.text, counter, most, min(self._plan.overlap_tokens, most // 4), exact=True)
         if len(parts) < 2:
             raise RowFailed(ErrorCode.CONTEXT_EXCEEDED, str(error)) from None
         numbered = [

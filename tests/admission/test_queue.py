@@ -462,7 +462,7 @@ def test_nobody_who_stands_aside_is_forgotten(lives, stop_s):
 @pytest.mark.parametrize(
     ("first", "answer_s", "went_s"),
     [
-        (FirstCalls(), 20.0, [0.0] * 5 + [0.5] * 15),
+        (FirstCalls(), 20.0, [0.0] * 5 + [0.5] * 5 + [2.0] * 10),
         (FirstCalls(), 0.1, [0.0] * 5 + [0.1] * 15),
         (WRITES_CACHE, 20.0, [0.0] + [20.0] * 19),
     ],

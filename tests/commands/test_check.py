@@ -41,6 +41,17 @@ def test_a_slip_in_a_models_name_is_told(job, provider, name, meant):
     assert detail.endswith(f"(not in our table: assumed). Did you mean {meant!r}?")
 
 
+@pytest.mark.parametrize(
+    ("name", "levels"),
+    [("gpt-4o-mini", []), ("gpt-5-mini", ["problem"]), ("o3", ["problem"]), ("gpt-5.1", ["warning"])],
+)
+def test_a_temperature_that_every_request_would_be_refused_for_is_a_problem(job, name, levels):
+    """Not one that a model may take."""
+    told = findings(job, "model", name=name, temperature=0.0)
+    assert [level for level, detail in told if "model.temperature" in detail] == levels
+    assert not [detail for _, detail in findings(job, "model", name=name) if "model.temperature" in detail]
+
+
 @pytest.mark.parametrize("name", ["deepseek-chat", "Qwen/Qwen2.5-7B-Instruct", "my-model", "grok-4"])
 def test_a_name_that_is_like_none_is_only_not_known(job, name):
     """A server of one's own has models of its own."""

@@ -152,6 +152,23 @@ def test_a_length_refusal_is_cut_smaller_once(job, server):
     assert ended["never"]["error_code"] == "context_exceeded"
 
 
+def test_a_length_refusal_that_tells_its_numbers_is_cut_as_small_as_they_say(job, server):
+    """Halves would be refused again; so would the row be, that has its one retry behind it."""
+
+    def script(document, nth, body):
+        tokens, most = len(document.split()), 500
+        told = {**TOO_LONG, "message": f"prompt is too long: {tokens + 90} tokens > {most} maximum"}
+        return Scripted(400, error=told) if tokens + 90 > most else None
+
+    server.script = script
+    text = " ".join(["word"] * 2_500)
+    job.write(server.url, rows=[{"id": "long", "text": text}]).run(code=0)
+    job.reconcile()
+    ended = by_id(job)["long"]
+    assert (ended["status"], ended["calls"]) == ("ok", ended["chunks"] + 1)
+    assert 7 <= ended["chunks"] <= 9
+
+
 @pytest.mark.parametrize(
     ("status", "error", "reason"),
     [(401, BAD_KEY, "auth"), (429, QUOTA, "quota"), (404, NO_MODEL, "model_unavailable")],

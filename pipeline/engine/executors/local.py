@@ -9,13 +9,14 @@ from pipeline.admission.gate import Gate, TenantOverBudget
 from pipeline.admission.stop import Stopped
 from pipeline.crash_points import crash_point
 from pipeline.engine.executors import RunIssues
+from pipeline.engine.executors.doubts import Doubts
 from pipeline.engine.feed import Batch, RowTask, Selection, Share, feed
 from pipeline.engine.row import Extraction
 from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared
 from pipeline.ledger.ledger import Ledger
 from pipeline.telemetry.tally import Tally
-from pipeline.types import ParkReason
+from pipeline.types import Outcome, ParkReason
 
 
 class Window(asyncio.Semaphore):
@@ -57,6 +58,7 @@ class LocalExecutor:
         self._gate = gate
         self._tally = tally
         self._share = share
+        self._doubts = Doubts()
 
     def widen(self, calls: int) -> None:
         self.window.widen(calls)
@@ -68,10 +70,17 @@ class LocalExecutor:
             await self._start_rows(selection, rows)
             if rows:
                 await asyncio.wait(rows)
+            for known in self._doubts.end(self._gate.stopped):
+                await self._conclude(known)
         finally:
             for task in rows:
                 task.cancel()
             await asyncio.gather(*rows, return_exceptions=True)
+
+    async def _conclude(self, outcome: Outcome) -> None:
+        await self._ledger.conclude(outcome)
+        crash_point("outcome-durable")
+        self._tally.concluded(outcome)
 
     async def _start_rows(self, selection: Selection, rows: set[asyncio.Task[None]]) -> None:
         loop, window, read = asyncio.get_running_loop(), self.window, 0
@@ -102,9 +111,8 @@ class LocalExecutor:
         try:
             outcome = await self._extraction.outcome(work)
             crash_point("outcome-known")
-            await self._ledger.conclude(outcome)
-            crash_point("outcome-durable")
-            self._tally.concluded(outcome)
+            for known in self._doubts.known(outcome):
+                await self._conclude(known)
         except Stopped:
             pass  # stays pending
         except TenantOverBudget as error:

@@ -25,6 +25,7 @@ from pipeline.engine.ask import Abandoned, Delivered, RowFailed, RowLife, TooLon
 from pipeline.engine.hedge import SUPERSEDED, Latencies, first_answer
 from pipeline.errors import CallFailed, Kind
 from pipeline.extraction.policy import KIND_CODES, STOP_CODES, Action, Decision, Policy, decide
+from pipeline.extraction.refusals import never_fits, refusal
 from pipeline.extraction.usage import whole_usage
 from pipeline.job.settings import Limits
 from pipeline.ledger.ledger import Ledger
@@ -131,6 +132,8 @@ class LiveLane:
             try:
                 answered, told = await self._exchange(attempt.request)
             except CallFailed as failure:
+                if never_fits(failure, attempt.request.input_tokens):
+                    failure.kind = Kind.CONTEXT_EXCEEDED
                 tries.met(failure, self._loop.time())
                 self._park(failure)
                 report = self._failure_report(attempt.request, failure)
@@ -191,9 +194,16 @@ class LiveLane:
         if not failure.fate_unknown:
             usage = failure.usage = self._whole(request, failure.usage or Usage(), failure.said, None)
             used = replace(used_by(usage, self._cost(usage)), rejected=failure.kind is Kind.THROTTLED)
-        end = CALL_ENDS.get(failure.kind, CallEnd.OTHER)
-        hint_s, jitter = failure.retry_after_s, random.random()
-        return Report(used, end, failure.limits, hint_s, jitter, failure.short, untold=untold)
+        return Report(
+            used,
+            CALL_ENDS.get(failure.kind, CallEnd.OTHER),
+            failure.limits,
+            failure.retry_after_s,
+            random.random(),
+            failure.short,
+            untold=untold,
+            refusal=refusal(failure, self._carrier.wire.url),
+        )
 
     def _whole(self, request: Request, told: Usage, text: str, stop: Stop | None) -> Usage:
         return whole_usage(told, request, text, stop, self._carrier.counter)

@@ -5,13 +5,7 @@ Names of tomorrow count as the newest family: what that refuses is not sent, or 
 
 import re
 
-NO_SAMPLING = re.compile(r"claude-(?:opus-4-[7-9]|(?:opus|sonnet|haiku)-(?:[5-9]|[1-9]\d)(?!\d)|fable|mythos)")
 NO_FORCING = re.compile(r"claude-(?:(?:opus|sonnet|haiku)-(?:5-[5-9]|[6-9]|[1-9]\d)(?!\d)|fable|mythos)")
-
-
-def refuses_temperature(model: str) -> bool:
-    """Whether a request with a temperature is a 400, whatever the API version."""
-    return NO_SAMPLING.search(model.lower()) is not None
 
 
 def refuses_forcing(model: str) -> bool:

@@ -30,8 +30,10 @@ from pipeline.telemetry.tally import Tally
 from pipeline.types import (
     Answer,
     AttemptCode,
+    Dimension,
     ErrorCode,
     HttpAnswer,
+    LimitSeen,
     ParkReason,
     PartialUsage,
     Purpose,
@@ -86,6 +88,11 @@ def failed(kind, **more):
 
 def throttled(hint=None):
     return failed(Kind.THROTTLED, retry_after_s=hint)
+
+
+def of_limit(per_minute):
+    """A 429 that names a limit; what is left of it is not told."""
+    return failed(Kind.THROTTLED, limits=(LimitSeen(Dimension.INPUT_TOKENS, float(per_minute), None, None),))
 
 
 BUSY = failed(Kind.OVERLOADED)
@@ -154,6 +161,8 @@ class Bed:
 
     It is transport and wire in one: what nobody knows the fate of fails on its way, all else when it is read.
     """
+
+    url = "http://127.0.0.1:1/v1/chat/completions"
 
     def __init__(self, script=(), *, rate=RATE, named_s=NAMED_S, rules=None, **limits):
         self.loop = asyncio.get_running_loop()
@@ -325,6 +334,8 @@ CASES = [
         TooLong,
         ((AttemptCode.CONTEXT_EXCEEDED, 0, 0),),
     ),
+    Case("larger-than-the-limit", (of_limit(999),), TooLong, ((AttemptCode.CONTEXT_EXCEEDED, 0, 0),)),
+    Case("as-large-as-the-limit", (of_limit(1000), ok()), Answer, (LIMITED, PAID)),
     Case(
         "invalid-request",
         (failed(Kind.INVALID_REQUEST, status=400),),

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from places import RECORDINGS
 
+from pipeline.catalog.sampling import refuses_temperature
 from pipeline.errors import CallFailed, Kind
 from pipeline.extraction.prompt_cache import minimum_tokens
 from pipeline.job.settings import Model
-from pipeline.providers.anthropic.models import refuses_forcing, refuses_temperature
+from pipeline.providers.anthropic.models import refuses_forcing
 from pipeline.providers.anthropic.wire import AnthropicWire, tool_name
 from pipeline.providers.credentials.secret import Secret
 from pipeline.types import (
