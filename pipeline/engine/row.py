@@ -177,7 +177,7 @@ class Extraction:
         """The one retry of a chunk that was too long: in halves, or as small as the refusal says."""
         counter = self._prepared.counter
         tokens = counter.count(chunk.text)
-        told = smaller_tokens(str(error), tokens, request.input_tokens, request.max_output_tokens)
+        told = smaller_tokens(str(error), tokens, tokens + self._plan.fixed_tokens, request.max_output_tokens)
         most = max(1, min(tokens // 2 + 1, told or tokens))
         parts = cut(chunk.text, counter, most, min(self._plan.overlap_tokens, most // 4), exact=True)
         if len(parts) < 2:

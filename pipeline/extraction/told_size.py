@@ -25,7 +25,10 @@ def smaller_tokens(message: str, chunk_tokens: int, input_tokens: int, max_outpu
     told = sorted(number for number in numbers if number >= LEAST or number == max_output_tokens)
     for asked, inputs, most in _readings(told, input_tokens, max_output_tokens):
         if asked > most:
-            left = chunk_tokens - (asked - most) * input_tokens / inputs
+            fixed = input_tokens - chunk_tokens
+            # Theirs for one of ours; where theirs are fewer, the schema and the prompt may be counted as we do.
+            scale = min(inputs / input_tokens, max(inputs - fixed, inputs / 2) / chunk_tokens)
+            left = chunk_tokens - (asked - most) / scale
             if left * MOST_PARTS < chunk_tokens:  # our count has what theirs has not, such as the schema: by shares
                 left = chunk_tokens * most / asked
             return math.floor(MARGIN * left) if left * MOST_PARTS >= chunk_tokens else None
