@@ -22,6 +22,7 @@ from pipeline.output.folder import ready_folder
 from pipeline.output.remote.objects import Objects, StoreFailed
 from pipeline.providers import settled, wire_for
 from pipeline.providers.credentials.keys import credentials_for
+from pipeline.schema.arrow import RecordColumn
 from pipeline.text import nearest
 
 ENDPOINT = re.compile(
@@ -62,6 +63,8 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
     yield Finding("schema", "ok", f"{shape.name}, asked for as {shape.mode}, {strict}")
     for note in prepared.notes:
         yield Finding("schema", "warning", note)
+    for path, kind in RecordColumn(prepared.model).fields:
+        yield Finding("column", "ok", f"{path}: {kind}")
     overhead = prepared.overhead_tokens
     columns = ", ".join(("{text}", *(f"{{{name}}}" for name in plan.template.other_columns)))
     yield Finding("prompt", "ok", f"uses {columns}; {overhead} tokens go with every request")

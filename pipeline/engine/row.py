@@ -152,17 +152,18 @@ class Extraction:
         """Ask, judge, and do what `after_reply` says until it accepts or gives up."""
         request = planning.extract_request(self._plan, state.row, chunk, state.summary)
         tried, read = Tried(shrunk=shrunk), not self._plan.two_step
+        part = self._merges and (shrunk or len(state.task.chunks) > 1)
         while True:
             try:
                 if not read:
                     request, read = await self._read(state, request), True
-                reply = await self._ask.ask(request, state.life, lambda answer: self._reusable(state, answer))
+                reply = await self._ask.ask(request, state.life, lambda answer: self._reusable(state, answer, part))
             except TooLong as error:
                 if tried.shrunk or tried.repaired:
                     raise RowFailed(ErrorCode.CONTEXT_EXCEEDED, str(error)) from None
                 return await self._smaller(state, request, chunk, error)
-            verdict = self._judged(reply)
-            step = after_reply(reply.stop, isinstance(verdict, Valid), tried)
+            verdict = self._judged(reply, part)
+            step = after_reply(reply.stop, isinstance(verdict, Valid), _now(tried, verdict))
             if step.next is Next.ACCEPT and isinstance(verdict, Valid):
                 return [ChunkAnswer(chunk, verdict.record, verdict.record_json, reply, tried.repaired)]
             if step.next is Next.REPAIR and isinstance(verdict, Invalid):
@@ -196,20 +197,24 @@ class Extraction:
         added = sum(rough_tokens(turn.text) for turn in turns[len(request.turns) :])
         return planning.repair_request(self._plan, request, turns, added)
 
-    def _judged(self, reply: Answer) -> Valid | Invalid | None:
-        """The record in an answer that ended by itself, or what is wrong with it."""
+    @property
+    def _merges(self) -> bool:
+        return self._prepared.job.extract.merge in {"auto", "concat"}
+
+    def _judged(self, reply: Answer, part: bool) -> Valid | Invalid | None:  # noqa: FBT001 (a fact, not a switch)
+        """The record in an answer that ended by itself, or what is wrong with it. `part`: of one that is merged."""
         if reply.stop is not Stop.DONE:
             return None
         shaped = self._prepared.shaped
         turn_back = (lambda data: restore(shaped, data)) if shaped.rewritten else None
-        verdict = check(self._prepared.model, turn_back, reply.text)
+        verdict = check(self._prepared.model, turn_back, reply.text, part=part)
         if isinstance(verdict, Valid) and (problem := self._column.problem_of(verdict.record_json)) is not None:
-            return Invalid((problem,))
+            return Invalid((problem,), repairable=not self._column.past_repair(verdict.record_json))
         return verdict
 
-    def _reusable(self, state: "_RowState", answer: StoredAnswer) -> bool:
+    def _reusable(self, state: "_RowState", answer: StoredAnswer, part: bool) -> bool:  # noqa: FBT001 (a fact)
         """A retry asks again for what was bad when the row failed; everything else on record is taken as it is."""
-        return answer.session > state.stale_session or isinstance(self._judged(answer.reply), Valid)
+        return answer.session > state.stale_session or isinstance(self._judged(answer.reply, part), Valid)
 
     def _failed(self, code: ErrorCode, request: Request, reply: Answer, verdict: Valid | Invalid | None) -> RowFailed:
         if isinstance(verdict, Invalid):
@@ -237,6 +242,12 @@ class Extraction:
         errors = merged.errors if isinstance(merged, Invalid) else (f"merged record: {problem}",)
         failed = {"status": Status.FAILED, "error_code": ErrorCode.INVALID_OUTPUT, "error": "; ".join(errors)}
         return {**ended, **failed}
+
+
+def _now(tried: Tried, verdict: Valid | Invalid | None) -> Tried:
+    """A repair that cannot help is not asked for: as if it had been."""
+    helpless = isinstance(verdict, Invalid) and not verdict.repairable
+    return replace(tried, repaired=True) if helpless else tried
 
 
 class _RowState(Struct):

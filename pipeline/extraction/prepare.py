@@ -24,6 +24,7 @@ from pipeline.job.folder import LEDGER
 from pipeline.job.settings import Job
 from pipeline.money import Rate
 from pipeline.schema import shape as schemas
+from pipeline.schema.record_json import writer_of
 from pipeline.schema.shape import Shaped
 from pipeline.types import RESULT_COLUMNS
 
@@ -97,7 +98,7 @@ def prepare(job: Job) -> Prepared:
         counter=counter,
         rate=rate_for(job.model.provider, job.model.name, job.prices),
         window_tokens=window,
-        notes=shaped.notes,
+        notes=(*shaped.notes, *writer_of(model).notes),
     )
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from msgspec import Struct
 from pydantic import BaseModel, ValidationError
 
+from pipeline.schema.part_model import part_validator
+from pipeline.schema.record_json import writer_of
 from pipeline.types import Turn, text_parts
 
 MOST_BYTES = 16 * 1024 * 1024
@@ -31,10 +33,16 @@ class Valid(Struct, frozen=True):
 
 class Invalid(Struct, frozen=True):
     errors: tuple[str, ...]  # each "path: what (got value)"
+    repairable: bool = True  # whether another answer may be better
 
 
-def check(model: type[BaseModel], restore: Restore | None, text: str) -> Valid | Invalid:
-    """The record in `text`, by the user's own model; `restore` is None when answers need no turning back."""
+def check(model: type[BaseModel], restore: Restore | None, text: str, *, part: bool = False) -> Valid | Invalid:
+    """The record in `text`, by the user's own model; `restore` is None when answers need no turning back.
+
+    `part`: of one chunk of many, judged field by field; what must hold of the whole is for the merged record.
+    """
+    judge = part_validator(model) if part else None
+    validated = model.model_validate_json if judge is None else judge.validate_json
     text = _unfenced(text)
     if len(text) > MOST_BYTES:
         return Invalid((f"the answer has {len(text):,} characters, more than {MOST_BYTES:,}",))
@@ -42,12 +50,12 @@ def check(model: type[BaseModel], restore: Restore | None, text: str) -> Valid |
         if restore is None and not LONG_NUMBER.search(text):
             if "NaN" in text or "Infinity" in text:  # pydantic reads them, and writes them as null
                 json.loads(text, parse_constant=_no_constant)
-            record = model.model_validate_json(text)
+            record = validated(text)
         else:
             data = json.loads(text, parse_float=_exact, parse_constant=_no_constant)
             data = data if restore is None else restore(data)
-            record = model.model_validate_json(json.dumps(data, default=_as_digits))
-        return Valid(record, record.model_dump_json())
+            record = validated(json.dumps(data, default=_as_digits))
+        return Valid(record, writer_of(model).json(record))
     except ValidationError as error:
         return Invalid(errors_of(error))
     except json.JSONDecodeError as error:

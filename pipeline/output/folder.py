@@ -4,12 +4,15 @@ import json
 import os
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared
 from pipeline.job.folder import CALLS, RESULTS
 from pipeline.job.settings import Job
 from pipeline.ledger.ledger import Ledger
 from pipeline.output.manifest import Manifest, read_manifest
+from pipeline.schema.arrow import RecordColumn
 
 
 def ready_folder(job: Job) -> Path:
@@ -38,4 +41,13 @@ def finished(prepared: Prepared, ledger: Ledger) -> Manifest | None:
         return None
     same = manifest.job == json.loads(json.dumps(prepared.job.as_dict()))
     whole = all((ledger.path.parent / name).exists() for name in (RESULTS, CALLS))
-    return manifest if same and whole else None
+    return manifest if same and whole and _as_typed_today(prepared, ledger.path.parent / RESULTS) else None
+
+
+def _as_typed_today(prepared: Prepared, results: Path) -> bool:
+    """Whether an earlier version would have given the record the same types: else it is published anew."""
+    try:
+        published = pq.read_schema(results).field("record").type
+    except (OSError, ValueError, KeyError):  # damaged
+        return False
+    return bool(published == RecordColumn(prepared.model).type)

@@ -4,6 +4,7 @@ Every figure of a row is the sum of its calls, so the files cannot disagree with
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import groupby
 from typing import Any
 
@@ -13,6 +14,7 @@ from msgspec import Struct
 from pipeline.ledger import queries, records
 from pipeline.ledger.files import Connection
 from pipeline.output.layout import COST, ROW_GROUP_ROWS, OutputTotals, View, batch_of, cost_column
+from pipeline.schema.arrow import CANNOT
 from pipeline.types import RESULT_COLUMNS, TOKENS, AnswerFrom, ErrorCode, Outcome, Status
 
 COLUMN_TYPES = {
@@ -36,6 +38,12 @@ COLUMN_TYPES = {
     "prompt_version": pa.string(),
     "answer_from": pa.string(),
 }
+
+
+DEFECT = (
+    "internal error: row {row} is ok on the ledger, but {problem}. Nothing is lost: mend the schema, and run again; "
+    "its answers are on the ledger, and are not asked for again unless the schema asks for something else"
+)
 
 
 class _Spent(Struct):
@@ -177,6 +185,7 @@ def _count(totals: OutputTotals, lines: Sequence[_Line]) -> None:
 
 def _columns(lines: Sequence[_Line], view: View, keeper: "_Keeper", totals: OutputTotals) -> pa.RecordBatch:
     schema = results_schema(view)
+    records = _records(lines, view, totals)
     done = [line.outcome for line in lines]
     cost = [line.spent.usd_units if view.priced else None for line in lines]
     values: dict[str, Any] = {
@@ -184,7 +193,7 @@ def _columns(lines: Sequence[_Line], view: View, keeper: "_Keeper", totals: Outp
         "id": [line.id for line in lines],
         "chunk": [line.chunk for line in lines],
         "status": [str(line.status) for line in lines],
-        "record": view.record.array([line.record for line in lines]),
+        "record": records,
         "error_code": [line.error_code for line in lines],
         "error": [line.error for line in lines],
         "repaired": [bool(outcome and outcome.repaired) for outcome in done],
@@ -206,6 +215,23 @@ def _columns(lines: Sequence[_Line], view: View, keeper: "_Keeper", totals: Outp
     totals.usd_units += sum(line.spent.usd_units for line in lines)
     values.update(keeper.columns([line.row for line in lines]))
     return batch_of(values, schema)
+
+
+def _records(lines: Sequence[_Line], view: View, totals: OutputTotals) -> pa.StructArray:
+    """The record column. A record that is not what the schema says, which no new one is, fails its row alone."""
+    with suppress(*CANNOT):
+        column = view.record.array([line.record for line in lines])
+        if not view.record.lacks(column):
+            return column
+    for line in lines:
+        problem = None if line.record is None else view.record.problem_of(line.record)
+        if problem is not None:
+            line.status, line.record, line.error_code = Status.FAILED, None, str(ErrorCode.INVALID_OUTPUT)
+            line.error = DEFECT.format(row=line.row, problem=problem)
+            if not line.chunk:  # a row is counted once
+                totals.ok, totals.failed = totals.ok - 1, totals.failed + 1
+                totals.failed_by_code[line.error_code] += 1
+    return view.record.array([line.record for line in lines])
 
 
 class _Keeper:

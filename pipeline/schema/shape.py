@@ -20,6 +20,7 @@ from pipeline.catalog import modes
 from pipeline.errors import JobError
 from pipeline.schema.dialects.rewrite import PLAIN, Back, Dialect, dialects_for, restored, rewrite
 from pipeline.schema.json_schema import original_of
+from pipeline.schema.record_json import writer_of
 from pipeline.text import did_you_mean
 from pipeline.types import AnswerShape
 
@@ -68,7 +69,10 @@ def source_hash(model: type[BaseModel], spec: str) -> str:
     except (OSError, TypeError, KeyError):
         source = ""
     canonical = json.dumps(original_of(model).schema, sort_keys=True)
-    return hashlib.blake2b(f"{canonical}\0{source}".encode(), digest_size=16).hexdigest()
+    written = (
+        "\0by value" if writer_of(model).differs else ""
+    )  # its records of before are made anew, of the same answers
+    return hashlib.blake2b(f"{canonical}\0{source}{written}".encode(), digest_size=16).hexdigest()
 
 
 def shape_for(model: type[BaseModel], provider: str, mode: str, *, model_name: str = "", api: str = "") -> Shaped:

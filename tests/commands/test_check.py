@@ -89,3 +89,42 @@ def test_a_base_url_of_the_environment_is_looked_at_too(job):
 @pytest.mark.parametrize("url", ["http://h/v1", "http://h", "https://r.services.ai.azure.com/models", "http://h/v1/"])
 def test_a_base_url_that_is_one_is_not(job, url):
     assert findings(job, "base_url", url) == []
+
+
+COLUMNS = """
+from decimal import Decimal
+from typing import Annotated
+from pydantic import BaseModel, Field, SecretStr, computed_field
+
+class Line(BaseModel):
+    price: Annotated[Decimal, Field(max_digits=12, decimal_places=2)] | None
+
+class Thing(BaseModel):
+    lines: list[Line]
+    rate: Decimal
+    names: list[str]
+    tags: dict[str, int]
+    pin: SecretStr
+
+    @computed_field
+    @property
+    def count(self) -> int:
+        return len(self.lines)
+"""
+
+
+def test_each_fields_type_in_the_results_is_listed(job):
+    job.write("http://127.0.0.1:9/v1", rows=[{"id": "a", "text": "one"}])
+    (job.folder / "thing.py").write_text(COLUMNS)
+    found = check(Job.load(job.file), {})
+    assert [one.detail for one in found if one.what == "column"] == [
+        "lines[].price: decimal128(12, 2)",
+        "rate: decimal128(38, 9)",
+        "names[]: string",
+        "tags: JSON in a string",
+        "pin: string",
+        "count: int64",
+    ]
+    assert any("pin: a secret is in the results" in one.detail for one in found if one.level == "warning")
+    told = job.pipeline("check", job.file)
+    assert "column: lines[].price: decimal128(12, 2)" in told.out + told.err

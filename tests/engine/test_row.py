@@ -40,7 +40,9 @@ DOC = b"d" * 16
 THIS_SESSION, STALE = 5, 3  # a retry that replaces what was bad in session 3 or before
 LARGEST = 2**63 - 1  # of what Arrow's integers hold
 SCHEMA = """
-from pydantic import BaseModel, Field
+from decimal import Decimal
+
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 
 class Thing(BaseModel):
@@ -57,6 +59,27 @@ class Summed(Thing):
     @classmethod
     def merge_chunks(cls, records):
         return cls(total=sum(record.total for record in records))
+
+
+class Counted(Thing):
+    @model_validator(mode="after")
+    def _adds_up(self):
+        if self.total is not None and self.total != len(self.tags):
+            raise ValueError("does not add up")
+        return self
+
+
+class Rate(BaseModel):
+    rate: Decimal
+
+
+class Emptied(BaseModel):
+    name: str
+
+    @field_validator("name")
+    @classmethod
+    def _none(cls, name):
+        return None
 """
 
 
@@ -260,6 +283,26 @@ ONE_CHUNK = [
         {E0: ok(total=LARGEST + 1), "repair 0 @100": ok(total=LARGEST + 2)},
         failed(ErrorCode.INVALID_OUTPUT, "the record cannot be stored"),
     ),
+    Case(
+        "more-digits-than-its-column",
+        {E0: reply('{"rate": "0.12345678901"}')},  # a repair could only leave some out
+        failed(
+            ErrorCode.INVALID_OUTPUT, "cannot be stored: rate: 0.12345678901 has more digits than decimal128(38, 9)"
+        ),
+        schema="Rate",
+    ),
+    Case(
+        "null-that-a-validator-made",
+        {E0: reply('{"name": "a"}')},
+        failed(ErrorCode.INVALID_OUTPUT, "cannot be stored: name is null, which the schema does not allow"),
+        schema="Emptied",
+    ),
+    Case(
+        "a-whole-that-does-not-add-up-then-repaired",
+        {E0: ok(total=2), "repair 0 @100": ok(total=1, tags=["x"])},
+        records({"total": 1, "tags": ["x"]}, repaired=True),
+        schema="Counted",
+    ),
     Case("raised-cap", {E0: CUT, "extract 0 @200": ok(name="a")}, records({"name": "a"})),
     Case("truncated-twice", {E0: CUT, "extract 0 @200": CUT}, failed(ErrorCode.TRUNCATED, TRUNCATED.format(200))),
     Case(
@@ -375,6 +418,31 @@ CHUNKS = [
         failed(ErrorCode.INVALID_OUTPUT, "merged record: the record cannot be stored: ", chunks=2, repaired=True),
         TWO,
         schema="Summed",
+    ),
+    Case(
+        "what-holds-of-the-whole-is-asked-of-the-merged-record",
+        {E0: ok(total=3, tags=["x"]), E1: BAD, "repair 1 @100": ok(tags=["y", "z"])},
+        records({"total": 3, "tags": ["x", "y", "z"]}, chunks=2, repaired=True),
+        TWO,
+        schema="Counted",
+    ),
+    Case(
+        "merged-does-not-add-up",
+        {E0: ok(total=3, tags=["x"]), E1: ok(tags=["y"])},
+        failed(ErrorCode.INVALID_OUTPUT, "merged record: the record: Value error, does not add up", chunks=2),
+        TWO,
+        schema="Counted",
+    ),
+    *(
+        Case(
+            f"not-merged-and-so-whole-{rule}",
+            {E0: ok(total=1), E1: ok(), "repair 0 @100": ok(total=1, tags=["x"])},
+            records({"total": 1, "tags": ["x"]}, *([{}] if rule == "none" else []), chunks=2, repaired=True),
+            TWO,
+            schema="Counted",
+            job={"extract.merge": rule},
+        )
+        for rule in ("first", "none")
     ),
     Case(
         "first-failure-in-order",

@@ -1,12 +1,22 @@
 """Chunk records → one record."""
 
+import datetime as dt
 import json
 from decimal import Decimal
+from typing import Annotated
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, Field, computed_field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    computed_field,
+    field_validator,
+)
 
 from pipeline.extraction.merge import Merged, merge
 
@@ -104,3 +114,49 @@ def test_whatever_merge_chunks_raises_is_the_rows_error(total, name):
     (told,) = merged([{"n": total}, {"n": 0}], model=Own).errors
     assert told.startswith(f"merged record: merge_chunks of Own raised {name}: ")
     assert len(told) < 300
+
+
+def _german(text):
+    return text.replace(".", "").replace(",", ".") if isinstance(text, str) else text
+
+
+def _in_german(number):
+    return number and str(number).replace(".", ",")
+
+
+class Told(BaseModel):
+    """Validators and serializers of the user's, in pairs and alone."""
+
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
+    on: Annotated[dt.date | None, PlainSerializer(lambda day: day and f"{day:%d.%m.%Y}")] = None
+    lines: list[str] = Field([], alias="Lines", exclude=True)
+
+
+class Paired(BaseModel):
+    """What its serializer writes, its validator reads: what was validated is read as another number."""
+
+    euros: Annotated[Decimal | None, BeforeValidator(_german), PlainSerializer(_in_german)] = None
+    lines: list[str] = []
+
+
+def test_records_are_joined_by_value_whatever_their_own_dumps_say():
+    """Or by these, where the validators want it so."""
+    found = merged([{"on": "2024-05-06", "Lines": ["a"]}, {"lines": ["b"]}], model=Told)
+    assert found == ({"on": "2024-05-06", "lines": ["a", "b"]}, ())
+    found = merged([{"lines": ["a"]}, {"euros": "1.234,56", "lines": ["b"]}], model=Paired)
+    assert found == ({"euros": "1234.56", "lines": ["a", "b"]}, ())
+
+
+class Taxed(BaseModel):
+    price: int | None = None
+
+    @field_validator("price")
+    @classmethod
+    def _with_tax(cls, price):
+        return price and price * 2
+
+
+def test_a_validator_that_changes_its_own_values_is_told():
+    """It would change them once more in the merged record, and nobody would know."""
+    (told,) = merged([{"price": 1}, {}], model=Taxed).errors
+    assert told.startswith("merged record: a validator of Taxed changes what it has made once more")

@@ -55,7 +55,7 @@ FULL = {
     "name": "Größe \u202e x",
     "kind": "b",
     "colour": "blue",
-    "amount": "12345678901234567890.123456789012345",
+    "amount": "12345678901234567890123456789.123456789",
     "exact": "12345678901234567890.0123456789",
     "day": "2026-11-25",
     "moment": "2026-11-25T23:59:59.123456+02:00",
@@ -82,7 +82,7 @@ def test_pyarrow_reads_every_kind_of_field_as_declared(typed):
     typed.run()
     first, second = typed.results()
     record = first["record"]
-    assert record["amount"] == FULL["amount"]  # nothing says how many digits: text loses none
+    assert record["amount"] == Decimal(FULL["amount"])  # nothing says how many digits: 29 and 9
     assert record["exact"] == Decimal(FULL["exact"])
     assert record["lines"] == [{"price": Decimal("1234567890123456.7891"), "count": 9007199254740993}]
     assert record["day"] == dt.date(2026, 11, 25)
@@ -245,7 +245,7 @@ PLAIN = st.builds(
     Plain, name=TEXT, share=st.none() | st.floats(allow_nan=False, allow_infinity=False), day=st.none() | DAYS,
     moment=st.none() | st.datetimes(timezones=st.just(dt.UTC)),
     clock=st.none() | st.times(), lasts=st.none() | st.timedeltas(dt.timedelta(-(10**5)), dt.timedelta(10**5)),
-    raw=st.binary(max_size=4).filter(bytes.isascii), free=st.decimals(allow_nan=False, allow_infinity=False),
+    raw=st.binary(max_size=4).filter(bytes.isascii), free=st.decimals(-(10**28), 10**28, places=9),
     parts=st.lists(PARTS, max_size=2), part=st.none() | PARTS, names=st.lists(st.none() | TEXT, max_size=2),
 )  # fmt: skip
 ODD = st.builds(Odd, name=TEXT, amount=st.decimals(-(10**19), 10**19, places=3) | st.just(99_999_999_999_999_999_999))
@@ -303,6 +303,8 @@ def test_what_a_column_cannot_hold_is_found_before_the_row_is_done(case):
     good = [record for record in records if column.problem_of(record) is None]
     assert len(column.array(good)) == len(column.array([*good, '{"unknown": NaN}'])) - 1 == len(good)
     for record in set(records) - set(good):
+        if "is null" in column.problem_of(record):
+            continue  # the column could hold it: the schema does not allow it
         with pytest.raises((pa.ArrowException, ValueError, TypeError, AttributeError, ArithmeticError)):
             column.array([record])
 
