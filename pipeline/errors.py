@@ -1,7 +1,7 @@
 """What can go wrong, by whose fault it is.
 
 `JobError` is for the user to mend before anything is sent; `CallFailed` is one attempt that a provider or the network
-failed; `LedgerError` is the durable record refusing to go on; `LedgerUnreadable` is SQLite failing at a question to it.
+failed; `LedgerError` is the durable record refusing to go on, `LedgerUnreadable` one that fails at a question to it.
 Nothing else is raised on purpose.
 """
 
@@ -22,8 +22,8 @@ class LedgerError(Exception):
     """The ledger cannot be used: locked by another run, newer than this program, damaged, or out of disk space."""
 
 
-class LedgerUnreadable(Exception):
-    """A question to a ledger failed: it is damaged, no ledger, or out of reach. The message is SQLite's own."""
+class LedgerUnreadable(LedgerError):
+    """A question to a ledger failed: it is damaged, no ledger, or out of reach."""
 
 
 class Kind(StrEnum):

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from pipeline.console import write
-from pipeline.errors import JobError, LedgerError, LedgerUnreadable
+from pipeline.errors import JobError, LedgerError
 from pipeline.job.file import absolute, parse_set
 from pipeline.job.file import load as load_job
 from pipeline.job.settings import REMOTE, Job
@@ -79,13 +79,6 @@ def errors_to_exit_code(command: Command) -> Command:
             return command(*args, **kwargs)
         except (JobError, LedgerError) as error:
             click.echo(f"error: {error}", err=True)
-            sys.exit(2)
-        except LedgerUnreadable as error:
-            click.echo(
-                f"error: the ledger is damaged or cannot be read ({error}). Restore it from a copy, or start over with "
-                "--fresh, which keeps it beside the new one",
-                err=True,
-            )
             sys.exit(2)
         except KeyboardInterrupt:
             write("stopped by a signal, before or after the calls: the same command goes on\n")

@@ -22,6 +22,7 @@ from pipeline.job.folder import CALLS, LEDGER, RESULTS, RUN
 from pipeline.job.settings import Prices
 from pipeline.ledger import audit
 from pipeline.ledger.files import reading
+from pipeline.ledger.head import missing, missing_text
 from pipeline.money import cost_usd, to_units
 from pipeline.output.manifest import Manifest, read_manifest
 from pipeline.types import TOKENS, ErrorCode, Usage
@@ -65,7 +66,7 @@ def verify(folder: Path) -> list[Check]:
         try:
             problem = next(check(found), None)
         except LedgerUnreadable as error:
-            problem = f"cannot be read: {error.__cause__!r}"
+            problem = str(error)
         except (OSError, pa.ArrowException, KeyError) as error:
             problem = f"cannot be read: {error!r}"
         done.append(Check(name, problem))
@@ -155,6 +156,12 @@ def _prices(found: _Folder) -> Iterator[str]:
         ):
             if cost is not None and cost != cost_usd(Usage(*tokens), rate):
                 yield f"{CALLS}: {request_id} cost {cost}, its tokens cost {cost_usd(Usage(*tokens), rate)}"
+
+
+def _end(found: _Folder) -> Iterator[str]:
+    lost = missing(found.path / LEDGER)
+    if lost is not None:
+        yield missing_text(found.path / LEDGER, lost)
 
 
 def _checksums(found: _Folder) -> Iterator[str]:
@@ -261,6 +268,7 @@ CHECKS: dict[str, Callable[[_Folder], Iterator[str]]] = {
     "tokens and cost sum to run.json": _sums,
     "every row's figures are the sum of its calls": _calls_of_rows,
     "every call costs what its tokens cost": _prices,
+    "the ledger has all that was on record": _end,
     "every record of the ledger is whole": _checksums,
     "results.parquet says what the ledger says": _ledger,
     "every record is the ledger's": _records,

@@ -61,13 +61,17 @@ class Host(Struct, frozen=True):
 
 
 class RunCommand(Struct, frozen=True):
-    """One `run` or `retry`. `band_usd`: low, expected and high cost as agreed to; a run that leaves them says so."""
+    """One `run` or `retry`. `band_usd`: low, expected and high cost as agreed to; a run that leaves them says so.
+
+    `accept_loss`: it was agreed to pay again for what the ledger has lost, if it has.
+    """
 
     prepared: Prepared
     verb: str
     selection: Selection
     environ: Mapping[str, str]
     fresh: bool = False
+    accept_loss: bool = False
     band_usd: Band[Decimal] | None = None
     host: Host = Host()
 

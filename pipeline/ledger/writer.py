@@ -18,23 +18,30 @@ from typing import Any
 
 from pipeline.crash_points import crash_point
 from pipeline.errors import LedgerError
+from pipeline.ledger.head import NOTHING, Head, HeadFile, advance
 
 LINGER_S = 0.003  # lets a burst share one fsync; an answer is durable well within the promised 50 ms
 FULL_RETRY_S = 0.5
 FULL_RETRIES = 20
 
 Statement = tuple[str, tuple[Any, ...]]
-Item = tuple[tuple[Statement, ...], asyncio.Future[None] | None]
+Item = tuple[tuple[Statement, ...], Head, asyncio.Future[None] | None]
 
 
 class Writer:
     """Owns the writing connection. `put` from the event loop; `on_full` is called there once, when space ran out."""
 
     def __init__(
-        self, db: sqlite3.Connection, ballast: Path, on_full: Callable[[], None], turns: Path | None = None
+        self,
+        db: sqlite3.Connection,
+        head: HeadFile,
+        ballast: Path,
+        on_full: Callable[[], None],
+        turns: Path | None = None,
     ) -> None:
         """`turns`: a file by which several processes take turns at committing; SQLite's own waiting is by sleeping."""
         self._db = db
+        self._head = head
         self._turns = None if turns is None else os.open(turns, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         self._ballast = ballast
         self._on_full = on_full
@@ -48,12 +55,15 @@ class Writer:
 
     def put(self, *statements: Statement) -> None:
         """Write these in one transaction, soon."""
-        self._gather(statements, None)
+        self._gather(statements, NOTHING, None)
 
-    def put_durably(self, *statements: Statement) -> asyncio.Future[None]:
-        """Write these in one transaction; the future is done once they would survive a power cut."""
+    def put_durably(self, *statements: Statement, gain: Head = NOTHING) -> asyncio.Future[None]:
+        """Write these in one transaction; the future is done once they would survive a power cut.
+
+        `gain`: what they add to the ledger's head.
+        """
         done = self._loop.create_future()
-        self._gather(statements, done)
+        self._gather(statements, gain, done)
         return done
 
     async def close(self) -> None:
@@ -66,10 +76,10 @@ class Writer:
         if self._failed is not None:
             raise self._failed
 
-    def _gather(self, statements: tuple[Statement, ...], done: asyncio.Future[None] | None) -> None:
+    def _gather(self, statements: tuple[Statement, ...], gain: Head, done: asyncio.Future[None] | None) -> None:
         if self._failed is not None:
             raise self._failed
-        self._gathered.append((statements, done))
+        self._gathered.append((statements, gain, done))
         if not self._work.is_set():  # the thread clears it before it takes what has gathered
             self._work.set()
 
@@ -102,13 +112,13 @@ class Writer:
                 error = LedgerError(f"the ledger cannot be written: {cause}")
         if error is not None:
             self._failed = error
-        waiting = [done for _, done in batch if done is not None]
+        waiting = [done for *_, done in batch if done is not None]
         if waiting:
             self._loop.call_soon_threadsafe(_resolve, waiting, error)
 
     def _commit(self, batch: list[Item]) -> None:
         grouped: dict[str, list[tuple[Any, ...]]] = {}
-        for statements, _ in batch:
+        for statements, *_ in batch:
             for sql, values in statements:
                 grouped.setdefault(sql, []).append(values)
         if self._turns is not None:
@@ -117,8 +127,10 @@ class Writer:
             self._db.execute("BEGIN IMMEDIATE")
             for sql in sorted(grouped, key=_is_delete):  # a name is entered before it is taken away
                 self._db.executemany(sql, grouped[sql])
+            head = advance(self._db, (gain for _, gain, _ in batch))
             crash_point("committing")
             self._db.execute("COMMIT")
+            self._head.write(head)
             crash_point("committed")
         except BaseException:
             if self._db.in_transaction:
