@@ -5,6 +5,7 @@ failed; `LedgerError` is the durable record refusing to go on, `LedgerUnreadable
 Nothing else is raised on purpose.
 """
 
+import errno
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -24,6 +25,30 @@ class LedgerError(Exception):
 
 class LedgerUnreadable(LedgerError):
     """A question to a ledger failed: it is damaged, no ledger, or out of reach."""
+
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def machine_words(error: BaseException) -> str | None:
+    """What the machine did not give, in words: memory, a thread, room, a file. None: that is not what is wrong."""
+    match error:
+        case LedgerError():
+            return str(error)
+        case MemoryError():
+            return "no memory left. Raise the limit on memory, or lower limits.concurrency"
+        case RuntimeError() if "start new thread" in str(error):
+            return "no thread can be started. Raise the limit on processes (ulimit -u), or end some"
+        case ConnectionError() | TimeoutError():
+            return None
+        case OSError():
+            where = f"{error.filename2 or error.filename}: " if error.filename else ""
+            return f"{where}{error.strerror or error}"
+    return None
+
+
+def out_of_room(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in NO_ROOM
 
 
 class Kind(StrEnum):

@@ -260,6 +260,7 @@ class ParkReason(StrEnum):
     OUTAGE = "outage"
     BUDGET = "budget"
     DISK_FULL = "disk_full"
+    MACHINE = "machine"  # it gave no memory, no thread, or no file to write
     INTERRUPTED = "interrupted"
 
 

@@ -205,7 +205,7 @@ def _next_step(ended: "Ended", command: _Command) -> str:
     from pipeline.types import ErrorCode
 
     failed = ended.manifest.failed_by_code
-    if ended.manifest.rows.pending:
+    if ended.manifest.rows.pending or ended.park is not None:
         return _how_to_go_on(ended, command)
     if not failed:
         return ""

@@ -57,9 +57,10 @@ def verify(folder: Path) -> list[Check]:
         JobError: the folder holds no published run.
     """
     manifest = read_manifest(folder)
-    missing = [name for name in (RUN, RESULTS, CALLS, LEDGER) if not (folder / name).exists()]
-    if manifest is None or missing:
-        raise JobError(f"{folder}: holds no published run ({', '.join(missing) or RUN + ' cannot be read'})")
+    absent = [name for name in (RUN, RESULTS, CALLS) if not (folder / name).is_file()]
+    absent += [] if (folder / LEDGER).exists() else [LEDGER]
+    if manifest is None or absent:
+        raise JobError(f"{folder}: holds no published run ({', '.join(absent) or RUN + ' cannot be read'})")
     found = _Folder(folder, manifest)
     done: list[Check] = []
     for name, check in CHECKS.items():

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.errors import LedgerUnreadable
-from pipeline.job.folder import HEAD, LOGS, RUN, kept_ledger
+from pipeline.job.folder import HEAD, LOGS, RUN, UNFINISHED, kept_ledger
 
 Connection = sqlite3.Connection  # so that no room above has to know what a ledger is made of
 OUT_OF_REACH = ("unable to open", "readonly", "ermission denied", "locked", "disk I/O error")
@@ -84,6 +84,17 @@ def copied(path: Path, target: Path) -> None:
     target.unlink(missing_ok=True)
     with reading(path) as db, closing(sqlite3.connect(target)) as copy:
         db.backup(copy)
+
+
+def rescue(db: Connection, path: Path) -> None:
+    """Write a ledger that is open, and has no name any more, to this path: whole, or not at all."""
+    temporary = path.with_name(path.name + UNFINISHED)
+    temporary.unlink(missing_ok=True)
+    with closing(sqlite3.connect(temporary)) as copy:
+        db.backup(copy)
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    temporary.rename(path)
 
 
 def damage(path: Path) -> str | None:

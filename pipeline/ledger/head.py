@@ -15,9 +15,11 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import astuple
 
+from pipeline.errors import LedgerError
 from pipeline.job.folder import HEAD
 from pipeline.ledger import queries
 from pipeline.ledger.files import Connection, reading
+from pipeline.ledger.records import Call
 from pipeline.money import from_units
 
 KEY = "head"  # in `remembered`
@@ -41,6 +43,11 @@ class Head(Struct, frozen=True):
 
 NOTHING = Head()
 NAMED, WITHDRAWN = Head(named=1), Head(named=-1)
+
+
+def gained(call: Call, *, answered: bool = False) -> Head:
+    """What a call brings, and its answer."""
+    return Head(calls=1, answers=int(answered), units=(call.cost_units or 0) + call.at_risk_units)
 
 
 def total(parts: Iterable[Head]) -> Head:
@@ -88,6 +95,16 @@ def missing(ledger: Path) -> Head | None:
     if told.commits <= kept.commits:
         return None
     return Head(*(max(0, ours - theirs) for ours, theirs in zip(astuple(told), astuple(kept), strict=True)))
+
+
+def require_whole(ledger: Path) -> None:
+    """Raises LedgerError where something that was paid for is missing, or it cannot be read."""
+    lost = missing(ledger)
+    if lost is not None and lost.paid:
+        raise LedgerError(
+            f"{missing_text(ledger, lost)}. Nothing was sent. To agree to that:  "
+            "pipeline run JOB --yes   (from Python: yes=True)"
+        )
 
 
 def missing_text(ledger: Path, lost: Head) -> str:

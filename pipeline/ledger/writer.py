@@ -23,6 +23,7 @@ from pipeline.ledger.head import NOTHING, Head, HeadFile, advance
 LINGER_S = 0.003  # lets a burst share one fsync; an answer is durable well within the promised 50 ms
 FULL_RETRY_S = 0.5
 FULL_RETRIES = 20
+AGAIN = ". What was committed is kept: mend that, and the same command goes on"
 
 Statement = tuple[str, tuple[Any, ...]]
 Item = tuple[tuple[Statement, ...], Head, asyncio.Future[None] | None]
@@ -50,6 +51,8 @@ class Writer:
         self._work = threading.Event()
         self._closing = False
         self._failed: LedgerError | None = None
+        self._taken: list[Item] = []  # what is being committed
+        self._ended: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
 
@@ -70,7 +73,8 @@ class Writer:
         """Commit everything, then stop the thread."""
         self._closing = True
         self._work.set()
-        await asyncio.to_thread(self._thread.join)
+        await self._ended  # told by the thread: another one to wait for it may not be to be had
+        self._thread.join()
         if self._turns is not None:
             os.close(self._turns)
         if self._failed is not None:
@@ -84,14 +88,23 @@ class Writer:
             self._work.set()
 
     def _run(self) -> None:
+        try:
+            self._commit_all()
+        except BaseException as cause:  # noqa: BLE001 (no memory, say: nobody may wait for ever)
+            self._failed = LedgerError(f"the ledger cannot be written: {cause!r}")
+            waiting = [done for *_, done in (*self._taken, *self._gathered) if done is not None]
+            self._loop.call_soon_threadsafe(_resolve, waiting, self._failed)
+        self._loop.call_soon_threadsafe(_resolve, [self._ended], None)
+
+    def _commit_all(self) -> None:
         while True:
             self._work.wait()
             if not self._closing:
                 time.sleep(LINGER_S)
             self._work.clear()
-            batch = [self._gathered.popleft() for _ in range(len(self._gathered))]
-            if batch:
-                self._commit_or_fail(batch)
+            self._taken = [self._gathered.popleft() for _ in range(len(self._gathered))]
+            if self._taken:
+                self._commit_or_fail(self._taken)
             elif self._closing:
                 return
             if self._closing:
@@ -109,7 +122,7 @@ class Writer:
                     self._commit_or_fail([item])
                 return
             else:
-                error = LedgerError(f"the ledger cannot be written: {cause}")
+                error = LedgerError(f"the ledger cannot be written: {cause}{AGAIN}")
         if error is not None:
             self._failed = error
         waiting = [done for *_, done in batch if done is not None]
@@ -149,11 +162,12 @@ class Writer:
                 self._commit(batch)
             except (sqlite3.Error, OSError) as cause:
                 if not _is_full(cause):
-                    return LedgerError(f"the ledger cannot be written: {cause}")
+                    return LedgerError(f"the ledger cannot be written: {cause}{AGAIN}")
                 time.sleep(FULL_RETRY_S)
             else:
                 return None
-        return LedgerError(f"no space left on the disk of {self._ballast.parent}; answers in flight could not be kept")
+        told = f"no space left on the disk of {self._ballast.parent}, or a file may not grow any more (ulimit -f)"
+        return LedgerError(f"{told}; answers in flight could not be kept{AGAIN}")
 
 
 def _is_delete(sql: str) -> bool:
@@ -173,3 +187,4 @@ def _resolve(waiting: list[asyncio.Future[None]], error: LedgerError | None) -> 
             done.set_result(None)
         else:
             done.set_exception(error)
+            done.exception()  # looked at: nobody may be waiting for it, and the writer tells of it at its end

@@ -53,9 +53,9 @@ def pipe(path):
 
 
 def unreadable(path):
-    if os.geteuid() == 0:
-        pytest.skip("root reads all")
     path.chmod(0)
+    if os.access(path, os.R_OK):
+        pytest.skip("this user reads all")
 
 
 DAMAGES = {
