@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import shutil
+import sys
 import threading
 from dataclasses import dataclass
 from functools import partial
@@ -196,6 +197,45 @@ def test_a_thread_that_cannot_be_started_ends_a_run_in_words_whichever_it_is(bed
         bed.ended_clearly(ended, "no thread can be started")
         assert sum(bed.server.paid.values()) <= len(ROWS)
     assert 1 < allowed < 11
+    bed.goes_on()
+
+
+@pytest.mark.parametrize("seam", ["pipeline.engine.row.check", "pipeline.engine.feed.chunk"])
+def test_memory_that_runs_out_in_a_row_or_while_reading_parks_the_run(bed, monkeypatch, seam):
+    """What is in flight is waited for, and nothing that was answered is asked again."""
+    module, _, name = seam.rpartition(".")
+    real = getattr(sys.modules[module], name)
+    left = [25]
+
+    def short(*arguments, **options):
+        left[0] -= 1
+        if left[0] < 0:
+            raise MemoryError
+        return real(*arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(seam, short)
+        ended = bed.job.run(code=4)
+    bed.ended_clearly(ended, "no memory left", "pipeline run", codes=(4,))
+    manifest = bed.job.manifest()
+    assert (manifest["state"], manifest["reason"]) == ("parked", "machine")
+    bed.goes_on()
+
+
+def test_a_folder_that_takes_the_place_of_the_results_meanwhile_parks_the_run(bed):
+    """Noticed only once all is paid for."""
+    path = bed.job.out / "results.parquet"
+
+    def script(document, nth, body):
+        if document == "document 20":
+            path.mkdir()
+        return answer(document, nth, body)
+
+    bed.server.script = script
+    ended = bed.job.run(code=4)
+    bed.ended_clearly(ended, str(path), "the results could not be written", codes=(4,))
+    assert bed.job.manifest()["reason"] == "machine"
+    path.rmdir()
     bed.goes_on()
 
 
