@@ -77,7 +77,7 @@ def estimate(job: Job) -> Estimate:
     return Estimate(low, expected, high, counts.rows, counts.requests, of_all.input_tokens.expected, assumptions)
 
 
-def run(job: Job, *, fresh: bool = False, progress: bool = False, signals: bool = False) -> Result:
+def run(job: Job, *, fresh: bool = False, yes: bool = False, progress: bool = False, signals: bool = False) -> Result:
     """Run everything in the input that has no outcome yet, and pay for nothing twice.
 
     Nobody is asked before much is spent, as on a terminal: `budget.max_usd` is what keeps a program from that.
@@ -85,15 +85,16 @@ def run(job: Job, *, fresh: bool = False, progress: bool = False, signals: bool 
     Args:
         job: as `Job.load` gives it.
         fresh: start over in a new ledger, after keeping the old one beside it.
+        yes: pay again for what the ledger has lost, where its end was deleted or cut; without, that is a LedgerError.
         progress: show on standard error how far it is.
         signals: drain on SIGINT and SIGTERM, as the command line does; only in the main thread.
 
     Raises:
         JobError: the job, its schema or its input is wrong; nothing was sent.
-        LedgerError: the durable record cannot be used: another run holds it, or it is damaged.
+        LedgerError: the durable record cannot be used: another run holds it, it is damaged, or has lost its end.
     """
     prepared = _affordable(job)
-    return _ran(RunCommand(prepared, "run", Selection(), os.environ, fresh, host=_host(progress, signals)))
+    return _ran(RunCommand(prepared, "run", Selection(), os.environ, fresh, yes, host=_host(progress, signals)))
 
 
 def retry(job: Job, *, where: Mapping[str, str] | None = None, progress: bool = False, signals: bool = False) -> Result:

@@ -1,10 +1,11 @@
 """What can go wrong, by whose fault it is.
 
 `JobError` is for the user to mend before anything is sent; `CallFailed` is one attempt that a provider or the network
-failed; `LedgerError` is the durable record refusing to go on; `LedgerUnreadable` is SQLite failing at a question to it.
+failed; `LedgerError` is the durable record refusing to go on, `LedgerUnreadable` one that fails at a question to it.
 Nothing else is raised on purpose.
 """
 
+import errno
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,8 +23,32 @@ class LedgerError(Exception):
     """The ledger cannot be used: locked by another run, newer than this program, damaged, or out of disk space."""
 
 
-class LedgerUnreadable(Exception):
-    """A question to a ledger failed: it is damaged, no ledger, or out of reach. The message is SQLite's own."""
+class LedgerUnreadable(LedgerError):
+    """A question to a ledger failed: it is damaged, no ledger, or out of reach."""
+
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def machine_words(error: BaseException) -> str | None:
+    """What the machine did not give, in words: memory, a thread, room, a file. None: that is not what is wrong."""
+    match error:
+        case LedgerError():
+            return str(error)
+        case MemoryError():
+            return "no memory left. Raise the limit on memory, or lower limits.concurrency"
+        case RuntimeError() if "start new thread" in str(error):
+            return "no thread can be started. Raise the limit on processes (ulimit -u), or end some"
+        case ConnectionError() | TimeoutError():
+            return None
+        case OSError():
+            where = f"{error.filename2 or error.filename}: " if error.filename else ""
+            return f"{where}{error.strerror or error}"
+    return None
+
+
+def out_of_room(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in NO_ROOM
 
 
 class Kind(StrEnum):

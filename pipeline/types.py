@@ -261,6 +261,7 @@ class ParkReason(StrEnum):
     REFUSED_BY_PROVIDER = "refused_by_provider"
     BUDGET = "budget"
     DISK_FULL = "disk_full"
+    MACHINE = "machine"  # it gave no memory, no thread, or no file to write
     INTERRUPTED = "interrupted"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from pipeline.console import write
-from pipeline.errors import JobError, LedgerError, LedgerUnreadable
+from pipeline.errors import JobError, LedgerError, machine_words
 from pipeline.job.file import absolute, parse_set
 from pipeline.job.file import load as load_job
 from pipeline.job.settings import REMOTE, Job
@@ -80,12 +80,11 @@ def errors_to_exit_code(command: Command) -> Command:
         except (JobError, LedgerError) as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(2)
-        except LedgerUnreadable as error:
-            click.echo(
-                f"error: the ledger is damaged or cannot be read ({error}). Restore it from a copy, or start over with "
-                "--fresh, which keeps it beside the new one",
-                err=True,
-            )
+        except Exception as error:
+            told = machine_words(error)
+            if told is None:
+                raise
+            click.echo(f"error: {told}. What was answered so far is kept: the same command goes on", err=True)
             sys.exit(2)
         except KeyboardInterrupt:
             write("stopped by a signal, before or after the calls: the same command goes on\n")

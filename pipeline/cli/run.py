@@ -19,6 +19,7 @@ from pipeline.job.command import command_line
 if TYPE_CHECKING:  # their imports would cost what `--help` has no time for
     from decimal import Decimal
 
+    from pipeline.commands.consent.decide import ConsentPrompt
     from pipeline.engine.feed import Selection
     from pipeline.extraction.prepare import Prepared
     from pipeline.money import Band
@@ -115,11 +116,12 @@ def _run(command: _Command, selection: "Selection") -> None:
     prepared = prepare(load(command.job_file, command.overrides))
     spare_pandas()
     require_affordable(prepared)
+    lost = _agree_to_loss(prepared, command)
     ended = _nothing_to_retry(prepared, selection) if command.verb == "retry" else None
     if ended is None:
         cost_usd = _consent(prepared, selection, command)
         host = Host(signals=True, progress=True, own=True)
-        ended = run_job(RunCommand(prepared, command.verb, selection, os.environ, command.fresh, cost_usd, host))
+        ended = run_job(RunCommand(prepared, command.verb, selection, os.environ, command.fresh, lost, cost_usd, host))
         _tell_end(ended, prepared, command)
     elif in_json() or command.as_json:
         _tell_end(ended, prepared, command)
@@ -146,6 +148,22 @@ def _consent(prepared: "Prepared", selection: "Selection", command: _Command) ->
     word = prompt_before(prepared, selection, fresh=command.fresh)
     if word is None:
         return None
+    _say_or_ask(word, command)
+    return word.cost_usd
+
+
+def _agree_to_loss(prepared: "Prepared", command: _Command) -> bool:
+    """Ask before what the ledger has lost is paid for again; whether it has, and that was agreed to."""
+    from pipeline.commands.consent.changes import loss_before
+
+    word = None if command.fresh else loss_before(prepared)
+    if word is None:
+        return False
+    _say_or_ask(word, command)
+    return True
+
+
+def _say_or_ask(word: "ConsentPrompt", command: _Command) -> None:
     if word.level != "ask" or command.yes:
         say("warning" if word.level == "warning" else "notice", word.text)
     elif in_json() or not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -155,7 +173,6 @@ def _consent(prepared: "Prepared", selection: "Selection", command: _Command) ->
     elif not _agreed(word.text):
         click.echo("Nothing was sent.", err=True)
         sys.exit(2)
-    return word.cost_usd
 
 
 def _agreed(text: str) -> bool:
@@ -188,7 +205,7 @@ def _next_step(ended: "Ended", command: _Command) -> str:
     from pipeline.types import ErrorCode
 
     failed = ended.manifest.failed_by_code
-    if ended.manifest.rows.pending:
+    if ended.manifest.rows.pending or ended.park is not None:
         return _how_to_go_on(ended, command)
     if not failed:
         return ""

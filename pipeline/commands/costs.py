@@ -22,7 +22,7 @@ def costs(folder: Path, by: str) -> list[dict[str, Any]]:
         JobError: the folder has no calls.parquet.
     """
     path = folder / CALLS
-    if not path.exists():
+    if not path.is_file():
         raise JobError(f"{folder}: no {CALLS} here. Run a job with this output first")
     table = pq.read_table(path, columns=["tenant_hash", "model", "sent_at", "error_code", *TOKENS, "cost_usd"])
     table = table.append_column("day", pc.strftime(table["sent_at"], format="%Y-%m-%d"))

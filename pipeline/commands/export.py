@@ -32,7 +32,7 @@ def export(folder: Path, form: str, out: TextIO, *, raw: bool) -> int:
         JobError: the folder holds no results.
     """
     path = folder / RESULTS
-    if not path.exists():
+    if not path.is_file():
         raise JobError(f"{folder}: no {RESULTS} here. Run a job with this output first")
     with pq.ParquetFile(path) as file:
         write = _csv(file.schema_arrow, out, raw=raw) if form == "csv" else _jsonl(out)

@@ -176,7 +176,7 @@ def _amount(export: Path, number: int, column: str, text: str | None) -> Decimal
 def _ours(folder: Path, theirs: Mapping[Key, Amounts], *, by_day: bool, by_model: bool) -> dict[Key, Amounts]:
     """Our calls under the export's own names of models."""
     path = folder / CALLS
-    if not path.exists():
+    if not path.is_file():
         raise JobError(f"{folder}: no {CALLS} here. Run a job with this output first")
     table = pq.read_table(path, columns=["sent_at", "model", "model_version", "http_status", *MEASURES[1:]])
     table = table.append_column("day", pc.strftime(table["sent_at"], format="%Y-%m-%d"))

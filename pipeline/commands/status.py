@@ -1,6 +1,7 @@
 """What an output folder says about its run: state and counts, and everything known of one row. Reads only."""
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,14 +10,14 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from pipeline.errors import JobError
-from pipeline.job.folder import LEDGER
+from pipeline.errors import JobError, LedgerError
+from pipeline.job.folder import LEDGER, RUN
 from pipeline.ledger import queries
 from pipeline.ledger.files import Connection, reading
 from pipeline.ledger.lock import held
 from pipeline.ledger.records import CALL_COLUMNS, RowEntry
 from pipeline.money import from_units
-from pipeline.output.manifest import Manifest, read_manifest
+from pipeline.output.manifest import RUNNING, Manifest, read_manifest
 from pipeline.telemetry.snapshot import read_live
 from pipeline.types import ErrorCode, tenant_hash
 
@@ -25,20 +26,35 @@ def status(folder: Path) -> dict[str, Any]:
     """Counts, cost and state of the last run in `folder`, as fresh as its ledger.
 
     Raises:
-        JobError: the folder holds no run.
+        JobError: the folder holds no run. LedgerError: its ledger is damaged, or gone.
     """
-    manifest = read_manifest(folder)
-    path = folder / LEDGER
-    if manifest is None or not path.exists():
-        raise JobError(f"{folder}: no run here yet. Start one with: pipeline run JOB")
+    manifest, path = _last_manifest(folder), folder / LEDGER
     holder = held(folder)
-    if manifest.state != "running":
-        return {**_brief(manifest), "held_by": holder, "now": None}
     with reading(path) as db:
+        queries.last_run(db)  # one that is damaged says so, though run.json alone would do
+        if manifest.state != RUNNING:
+            return {**_brief(manifest), "held_by": holder, "now": None}
         live = _live(db, manifest.rows.total)
     state, reason = ("running", None) if holder else ("interrupted", "the process died; run the same command again")
     now = read_live(folder) if holder else None
     return {**_brief(manifest), **live, "state": state, "reason": reason, "held_by": holder, "now": now}
+
+
+def _last_manifest(folder: Path) -> Manifest:
+    """Of the run in `folder`; JobError or LedgerError where there is none, or half of what one leaves is gone."""
+    manifest, path = read_manifest(folder), folder / LEDGER
+    if manifest is not None and path.exists():
+        return manifest
+    if manifest is not None:
+        raise LedgerError(
+            f"{path} is gone, and {RUN} tells of a run. Restore it from a copy, or start over: pipeline run JOB --fresh"
+        )
+    if os.path.lexists(folder / RUN):
+        raise JobError(
+            f"{folder / RUN} cannot be read, or is none of ours. `pipeline run JOB` writes it anew from the ledger and "
+            "pays for nothing twice; `pipeline status JOB` knows more then"
+        )
+    raise JobError(f"{folder}: no run here yet. Start one with: pipeline run JOB")
 
 
 def watched(folder: Path, every_s: float) -> Iterator[dict[str, Any]]:

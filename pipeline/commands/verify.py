@@ -23,6 +23,7 @@ from pipeline.job.folder import CALLS, LEDGER, RESULTS, RUN
 from pipeline.job.settings import Prices
 from pipeline.ledger import audit
 from pipeline.ledger.files import reading
+from pipeline.ledger.head import missing, missing_text
 from pipeline.money import cost_usd, to_units
 from pipeline.output.manifest import Manifest, read_manifest
 from pipeline.schema.fields import EXTRA
@@ -58,16 +59,17 @@ def verify(folder: Path) -> list[Check]:
         JobError: the folder holds no published run.
     """
     manifest = read_manifest(folder)
-    missing = [name for name in (RUN, RESULTS, CALLS, LEDGER) if not (folder / name).exists()]
-    if manifest is None or missing:
-        raise JobError(f"{folder}: holds no published run ({', '.join(missing) or RUN + ' cannot be read'})")
+    absent = [name for name in (RUN, RESULTS, CALLS) if not (folder / name).is_file()]
+    absent += [] if (folder / LEDGER).exists() else [LEDGER]
+    if manifest is None or absent:
+        raise JobError(f"{folder}: holds no published run ({', '.join(absent) or RUN + ' cannot be read'})")
     found = _Folder(folder, manifest)
     done: list[Check] = []
     for name, check in CHECKS.items():
         try:
             problem = next(check(found), None)
         except LedgerUnreadable as error:
-            problem = f"cannot be read: {error.__cause__!r}"
+            problem = str(error)
         except (OSError, pa.ArrowException, KeyError) as error:
             problem = f"cannot be read: {error!r}"
         done.append(Check(name, problem))
@@ -157,6 +159,12 @@ def _prices(found: _Folder) -> Iterator[str]:
         ):
             if cost is not None and cost != cost_usd(Usage(*tokens), rate):
                 yield f"{CALLS}: {request_id} cost {cost}, its tokens cost {cost_usd(Usage(*tokens), rate)}"
+
+
+def _end(found: _Folder) -> Iterator[str]:
+    lost = missing(found.path / LEDGER)
+    if lost is not None:
+        yield missing_text(found.path / LEDGER, lost)
 
 
 def _checksums(found: _Folder) -> Iterator[str]:
@@ -275,6 +283,7 @@ CHECKS: dict[str, Callable[[_Folder], Iterator[str]]] = {
     "tokens and cost sum to run.json": _sums,
     "every row's figures are the sum of its calls": _calls_of_rows,
     "every call costs what its tokens cost": _prices,
+    "the ledger has all that was on record": _end,
     "every record of the ledger is whole": _checksums,
     "results.parquet says what the ledger says": _ledger,
     "every record is the ledger's": _records,

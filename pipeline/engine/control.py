@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from pipeline.job.folder import TUNE_PREFIX, TUNE_SUFFIX
+from pipeline.job.folder import TUNE_PREFIX, TUNE_SUFFIX, read_text
 
 LOOK_S = 0.05
 
@@ -61,7 +61,7 @@ class Inbox:
 def _read(note: Path) -> TuneRequest | None:
     """The wish in a note; None for what is none."""
     try:
-        value: dict[str, Any] = json.loads(note.read_text())
+        value: dict[str, Any] = json.loads(read_text(note))
         concurrency, usd = value["concurrency"], value["max_usd"]
         wish = TuneRequest(
             None if concurrency is None else int(concurrency),

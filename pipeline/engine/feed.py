@@ -80,7 +80,7 @@ async def feed(
                 upcoming = loop.run_in_executor(None, make)
                 yield batch
         finally:
-            await asyncio.wait([upcoming])
+            await asyncio.gather(upcoming, return_exceptions=True)  # what fails once nobody reads on is no news
 
 
 def _batch(

@@ -30,7 +30,8 @@ def run_job(command: RunCommand) -> Ended:
 def _one_session(command: RunCommand, keep: Callable[[Callable[[str], None]], None] | None) -> Ended:
     """`keep` is called with what stops the run from another thread, once there is one."""
     prepared = command.prepared
-    with Ledger(ready_folder(prepared.job), command.verb, fresh=command.fresh) as ledger:
+    folder = ready_folder(prepared.job)
+    with Ledger(folder, command.verb, fresh=command.fresh, accept_loss=command.accept_loss) as ledger:
         if not command.selection.failed and (manifest := finished(prepared, ledger)) is not None:
             return Ended(manifest, None, "")
         if command.host.own:

@@ -9,6 +9,7 @@ import contextlib
 import json
 import sys
 from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -30,6 +31,7 @@ from pipeline.engine.lanes.live import Carrier, LiveLane
 from pipeline.engine.row import Extraction
 from pipeline.engine.signals import Signals
 from pipeline.engine.watch import Watch, Watched
+from pipeline.errors import machine_words
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.prompt_cache import Caching, caching_for
 from pipeline.job.settings import Model
@@ -61,13 +63,17 @@ class Host(Struct, frozen=True):
 
 
 class RunCommand(Struct, frozen=True):
-    """One `run` or `retry`. `band_usd`: low, expected and high cost as agreed to; a run that leaves them says so."""
+    """One `run` or `retry`. `band_usd`: low, expected and high cost as agreed to; a run that leaves them says so.
+
+    `accept_loss`: it was agreed to pay again for what the ledger has lost, if it has.
+    """
 
     prepared: Prepared
     verb: str
     selection: Selection
     environ: Mapping[str, str]
     fresh: bool = False
+    accept_loss: bool = False
     band_usd: Band[Decimal] | None = None
     host: Host = Host()
 
@@ -115,16 +121,35 @@ class Session:
             JobError: the input cannot be read, or a key is missing; nothing was sent.
             LedgerError: the durable record cannot go on.
         """
-        with contextlib.ExitStack() as signals:
-            end = await self._work_and_end(signals)
+        with ThreadPoolExecutor(1, "aside") as thread, contextlib.ExitStack() as signals:
+            aside = partial(asyncio.get_running_loop().run_in_executor, thread)
+            self._tally.total = await aside(self._prepared.source.count_rows)  # the thread is there before all calls
+            failed = await self._worked(signals)
             if self._issues.input is not None:
                 self._ledger.end("parked", "input")
                 raise self._issues.input
-            ended = await asyncio.to_thread(self._publisher.publish, end)
-        await asyncio.to_thread(self._telemetry.ended, ended.manifest)
+            ended = await aside(self._published, failed)
+            await aside(self._telemetry.ended, ended.manifest)
         if self._issues.bug is not None:
             raise self._issues.bug
         return ended
+
+    async def _worked(self, signals: contextlib.ExitStack) -> Exception | None:
+        """All that comes before publishing; what of the machine has cut it, if something has."""
+        try:
+            await self._work_and_end(signals)
+        except Exception as error:
+            if machine_words(error) is None or self._parts is None:
+                raise
+            return error
+        return self._issues.machine
+
+    def _published(self, failed: Exception | None) -> Ended:
+        assert self._parts is not None  # noqa: S101 (it has begun)
+        end = self._end(self._parts)
+        if failed is not None:
+            return self._publisher.unpublished(failed)
+        return self._publisher.publish(end)
 
     def stop_from_outside(self, message: str) -> None:
         """Drain and end, said from another thread."""
@@ -132,9 +157,8 @@ class Session:
         if (parts := self._parts) is not None:
             parts.loop.call_soon_threadsafe(parts.admission.stop, ParkReason.INTERRUPTED, message)
 
-    async def _work_and_end(self, signals: contextlib.ExitStack) -> SessionEnd:
+    async def _work_and_end(self, signals: contextlib.ExitStack) -> None:
         """From taking up the ledger to its being closed for writing. From the first row on, signals are ours."""
-        self._tally.total = await asyncio.to_thread(self._prepared.source.count_rows)
         async with self._route() as route:
             parts = self._begin(route)
             self._start_writing(parts)
@@ -145,7 +169,7 @@ class Session:
             finally:
                 await parts.alarm.aclose()
                 await self._ledger.stop_writing()
-        return self._end(parts)
+                self._ledger.land()
 
     def _begin(self, route: _Route) -> _Parts:
         prepared, ledger = self._prepared, self._ledger

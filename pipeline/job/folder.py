@@ -1,9 +1,14 @@
 """An output folder's files by their names."""
 
+import errno
+import os
 import re
+import stat
+from pathlib import Path
 
 LEDGER = "ledger.sqlite"
 LOGS = ("-wal", "-shm")  # what SQLite appends to the ledger's name for what it keeps beside it
+HEAD = "-head"  # appended to it as well: how much of it was durable
 KEPT_LEDGER = re.compile(r"ledger-[0-9T]+(-\d+)?\.sqlite")
 RESULTS, CALLS, RUN = "results.parquet", "calls.parquet", "run.json"
 REPORT = "report.html"
@@ -20,3 +25,16 @@ UNFINISHED = ".tmp"  # the end of a name that is replaced once the file is whole
 def kept_ledger(stamp: str) -> str:
     """A ledger's name once it is set aside, by --fresh or because another machine went on."""
     return f"ledger-{stamp}.sqlite"
+
+
+def read_text(path: Path) -> str:
+    """A small file of ours. Anything but a plain file is an error: a pipe would be waited for without end.
+
+    Raises:
+        OSError: it cannot be read, or is no plain file. ValueError: it is no text.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with os.fdopen(descriptor, encoding="utf-8") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a plain file", str(path))
+        return file.read()

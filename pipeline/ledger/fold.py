@@ -32,7 +32,7 @@ def fold_in(other: Path, into: Path) -> Folded:
     Raises:
         LedgerUnreadable: one of them cannot be read; nothing was changed.
     """
-    with unreadable(), closing(connect(into)) as db:
+    with unreadable(into), closing(connect(into)) as db:
         db.execute("ATTACH DATABASE ? AS other", (str(other),))
         db.execute("BEGIN IMMEDIATE")
         try:

@@ -5,6 +5,7 @@ connection. What was answered is journalled before it is looked at. Only the edg
 """
 
 import asyncio
+import contextlib
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -18,13 +19,14 @@ from pipeline.crash_points import crash_point
 from pipeline.errors import LedgerError, LedgerUnreadable
 from pipeline.job.folder import BALLAST, LEDGER, TURNS
 from pipeline.ledger import queries, records, schema
-from pipeline.ledger.files import connect, keep_beside, preallocate, unusable
+from pipeline.ledger.files import connect, keep_beside, preallocate, rescue, unreadable, unusable
+from pipeline.ledger.head import NAMED, WITHDRAWN, HeadFile, advance, gained, require_whole
 from pipeline.ledger.key_filter import Keys
 from pipeline.ledger.lock import FolderLock, require_local, who
 from pipeline.ledger.queries import ContentEnd, ends, last_hashes
-from pipeline.ledger.records import Call, RowEntry, Send, StoredAnswer
+from pipeline.ledger.records import Call, RowEntry, Send, StoredAnswer, lost_call
 from pipeline.ledger.writer import Writer
-from pipeline.types import Answer, AttemptCode, Outcome, Usage
+from pipeline.types import Answer, Outcome
 
 ANSWERS_PER_ROW = 4  # on record for each row of the input: with more, looking some up is cheaper than reading all
 __all__ = ["ContentEnd", "Ledger", "connect", "ends", "last_hashes"]
@@ -57,8 +59,10 @@ class Ledger:
         LedgerError: another run holds the folder, the file is newer than this program or damaged, or cannot be written.
     """
 
-    def __init__(self, folder: Path, verb: str, *, fresh: bool = False) -> None:
+    def __init__(self, folder: Path, verb: str, *, fresh: bool = False, accept_loss: bool = False) -> None:
+        """`accept_loss`: it was agreed to pay again for what the ledger has lost, if it has."""
         self._fresh = fresh
+        self._accept_loss = accept_loss
         self._leads = True  # it has the lock
         self.path = folder / LEDGER
         self._folder = folder
@@ -81,16 +85,20 @@ class Ledger:
 
     def __enter__(self) -> Self:
         if not self._leads:
-            self._db, self._reader = connect(self.path), connect(self.path)
+            with unreadable(self.path):
+                self._db, self._reader, self._head = connect(self.path), connect(self.path), HeadFile(self.path)
             return self
         require_local(self._folder)
         self._lock.__enter__()
         try:
             if self._fresh:
                 keep_beside(self.path)
+            elif not self._accept_loss:
+                require_whole(self.path)
             self._db = connect(self.path)
             schema.migrate(self._db, str(self.path))
             self._reader = connect(self.path)
+            self._head = HeadFile(self.path)
             preallocate(self._ballast)
             crash_point("ledger-opened")
         except (sqlite3.Error, OSError) as error:
@@ -106,12 +114,14 @@ class Ledger:
     ) -> None:
         self._reader.close()
         self._db.close()
+        self._head.close()
         if self._leads:
-            self._ballast.unlink(missing_ok=True)
-            (self._folder / TURNS).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a folder that nothing can be taken out of any more
+                self._ballast.unlink(missing_ok=True)
+                (self._folder / TURNS).unlink(missing_ok=True)
             self._lock.__exit__(kind, error, trace)
             if isinstance(error, sqlite3.DatabaseError):
-                raise LedgerUnreadable(str(error)) from error
+                raise LedgerUnreadable(unusable(self.path, error)) from error
 
     # ── sessions, before and after the writer runs ──────────────────────────────────────────────────────────────
 
@@ -132,20 +142,43 @@ class Ledger:
             db.execute("DELETE FROM rows")
         sql = "INSERT INTO sessions (run, verb, who, started_us, state) VALUES (?, ?, ?, ?, 'running')"
         self.session = db.execute(sql, (self.run, self._verb, who(), now_us)).lastrowid or 0
+        head = advance(db, [gained(lost_call(send)) for send in lost])
         crash_point("session-beginning")
         db.execute("COMMIT")
+        self._head.write(head)
         crash_point("session-begun")
         return lost
 
     def end(self, state: str, reason: str | None) -> None:
         """Close the session; the writer has stopped."""
         sql = "UPDATE sessions SET ended_us = ?, state = ?, reason = ? WHERE session = ?"
-        self._db.execute(sql, (_now_us(), state, reason, self.session))
+        with unreadable(self.path):
+            self._db.execute(sql, (_now_us(), state, reason, self.session))
+
+    def make_room(self) -> None:
+        """Give the room that was kept for answers in flight to whatever is written now."""
+        self._ballast.unlink(missing_ok=True)
+
+    def land(self) -> None:
+        """Write it anew where its folder was deleted under it; until this process ends, nobody else has what is in it.
+
+        Raises:
+            LedgerError: it cannot be written there either. OSError: nor can its folder be made.
+        """
+        if self.path.exists():
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with unreadable(self.path):
+            rescue(self._db, self.path)
+            self._reader.close()
+            self._db.close()
+            self._head.close()
+            self._db, self._reader, self._head = connect(self.path), connect(self.path), HeadFile(self.path)
 
     def _book_lost(self, run: int) -> list[Send]:
         lost = []
         for session, send in queries.in_flight(self._reader):
-            self._db.execute(_CALL, records.call_values(_lost_call(send), run, session))
+            self._db.execute(_CALL, records.call_values(lost_call(send), run, session))
             lost.append(send)
         self._db.execute("DELETE FROM sends")
         return lost
@@ -155,7 +188,7 @@ class Ledger:
     def start_writing(self, on_full: Callable[[], None], *, shared: bool = False) -> None:
         """`shared`: other processes write as well, in turn."""
         turns = self._folder / TURNS if shared else None
-        self._writer = Writer(self._db, self._ballast, on_full, turns)
+        self._writer = Writer(self._db, self._head, self._ballast, on_full, turns)
 
     @property
     def lock_descriptor(self) -> int:
@@ -165,7 +198,7 @@ class Ledger:
     async def lose(self, prefix: str) -> None:
         """Book the calls in flight of a process that has died, whose request ids begin so."""
         for _, send in queries.in_flight(self._reader, prefix):
-            await self.record(_lost_call(send))
+            await self.record(lost_call(send))
 
     def learn_keys(self, rows: int) -> None:
         """Know which answers are on record, where that saves more looking up than it costs. No other process writes."""
@@ -189,11 +222,11 @@ class Ledger:
 
     def intend(self, send: Send) -> "asyncio.Future[None]":
         """Put a request on record before it leaves; done when the record would survive a power cut."""
-        return self._w.put_durably((_SEND, records.send_values(send, self.session)))
+        return self._w.put_durably((_SEND, records.send_values(send, self.session)), gain=NAMED)
 
     def withdraw(self, send: Send) -> "asyncio.Future[None]":
         """Take back a name that was put on record and never left."""
-        return self._w.put_durably((_SETTLE, (send.request_id,)))
+        return self._w.put_durably((_SETTLE, (send.request_id,)), gain=WITHDRAWN)
 
     def record(self, call: Call, key: bytes | None = None, reply: Answer | None = None) -> "asyncio.Future[None]":
         """Journal an attempt and its answer, if any; the future is done once it would survive a power cut."""
@@ -201,11 +234,12 @@ class Ledger:
             (_CALL, records.call_values(call, self.run, self.session)),
             (_SETTLE, (call.send.request_id,)),
         ]
+        answered = key is not None and reply is not None
         if key is not None and reply is not None:
             if self._added is not None:
                 self._added.add(key)
             statements.append((_ANSWER, records.answer_values(key, reply, self.run, self.session)))
-        return self._w.put_durably(*statements)
+        return self._w.put_durably(*statements, gain=gained(call, answered=answered))
 
     def conclude(self, outcome: Outcome) -> "asyncio.Future[None]":
         """Record where a row's content ended; done when that would survive a power cut."""
@@ -255,12 +289,8 @@ class Ledger:
 
     def remember(self, key: str, value: str) -> None:
         """Keep a small fact for later runs; the writer has stopped or not yet started."""
-        self._db.execute("INSERT OR REPLACE INTO remembered VALUES (?, ?)", (key, value))
-
-
-def _lost_call(send: Send) -> Call:
-    message = "the process died while this call was in flight; the provider may have billed it"
-    return Call(send, None, 0, Usage(), None, send.at_risk_units, error_code=AttemptCode.LOST, error=message)
+        with unreadable(self.path):
+            queries.remember(self._db, key, value)
 
 
 def _now_us() -> int:

@@ -29,7 +29,13 @@ class FolderLock:
         self._file: int | None = None
 
     def __enter__(self) -> Self:
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise LedgerError(
+                f"{self._path} cannot be opened: {error.strerror}. Let this user write it, or give another folder with "
+                "--output"
+            ) from None
         try:
             _take(descriptor)
         except OSError as error:

@@ -38,14 +38,15 @@ def last_run(db: Connection) -> LastRun | None:
 
 
 def last_hashes(path: Path) -> tuple[bytes, bytes] | None:
-    """(request_hash, doc_hash) of the last run in a ledger; None where there is none, or the ledger cannot be read."""
+    """(request_hash, doc_hash) of the last run in a ledger; None where there is none.
+
+    Raises:
+        LedgerUnreadable: it is damaged, or out of reach.
+    """
     if not path.exists():
         return None
-    try:
-        with reading(path) as db:
-            last = last_run(db)
-    except LedgerUnreadable:
-        return None  # the run itself says what is wrong with it
+    with reading(path) as db:
+        last = last_run(db) if has_table(db, "runs") else None  # none yet, where the first run died as it began
     return None if last is None else (last[1], last[2])
 
 
@@ -81,6 +82,15 @@ def last_session_work(db: Connection) -> tuple[int, int]:
 def remembered(db: Connection, key: str) -> str | None:
     found = db.execute("SELECT value FROM remembered WHERE key = ?", (key,)).fetchone()
     return found[0] if found else None
+
+
+def remember(db: Connection, key: str, value: str) -> None:
+    """Keep a small fact for later runs."""
+    db.execute("INSERT OR REPLACE INTO remembered VALUES (?, ?)", (key, value))
+
+
+def has_table(db: Connection, name: str) -> bool:
+    return db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,)).fetchone() is not None
 
 
 # ── rows and their outcomes ─────────────────────────────────────────────────────────────────────────────────────────

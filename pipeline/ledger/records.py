@@ -60,6 +60,12 @@ class Call(Struct, frozen=True):
     ttft_ms: int | None = None
 
 
+def lost_call(send: Send) -> Call:
+    """One that was in flight when its process died: what it cost nobody says."""
+    message = "the process died while this call was in flight; the provider may have billed it"
+    return Call(send, None, 0, Usage(), None, send.at_risk_units, error_code=AttemptCode.LOST, error=message)
+
+
 class StoredAnswer(Struct, frozen=True):
     """A reply as the ledger keeps it, and the session that paid for it."""
 

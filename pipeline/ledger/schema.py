@@ -142,6 +142,8 @@ def migrate(db: sqlite3.Connection, path: str) -> None:
         db.create_function("crc_repr", -1, _crc_repr, deterministic=True)
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
         db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
+    if version < len(MIGRATIONS):
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # whatever becomes of the log, the file is a ledger
 
 
 def checksum_of(db: sqlite3.Connection) -> Callable[..., int]:

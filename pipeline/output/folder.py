@@ -8,11 +8,14 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared
-from pipeline.job.folder import CALLS, RESULTS
+from pipeline.job.folder import BALLAST, CALLS, HEAD, LEDGER, LIVE, LOCK, RESULTS, RUN, TURNS, UNFINISHED
 from pipeline.job.settings import Job
 from pipeline.ledger.ledger import Ledger
 from pipeline.output.manifest import Manifest, read_manifest
 from pipeline.schema.arrow import RecordColumn
+
+PUBLISHED = (RESULTS, CALLS, RUN)
+WRITTEN = (*PUBLISHED, LEDGER + HEAD, LOCK, BALLAST, TURNS, LIVE)  # the ledger tells by itself what it is
 
 
 def ready_folder(job: Job) -> Path:
@@ -28,6 +31,11 @@ def ready_folder(job: Job) -> Path:
         raise JobError(f"{job.file}: output.path = {str(folder)!r} cannot be made: {error.strerror}") from None
     if not os.access(folder, os.W_OK | os.X_OK):
         raise JobError(f"{job.file}: output.path = {str(folder)!r} is not writable for this user")
+    for name in (*WRITTEN, *(name + UNFINISHED for name in PUBLISHED)):
+        path = folder / name
+        if path.exists() and not path.is_file():
+            found = "a folder" if path.is_dir() else "no plain file"
+            raise JobError(f"{path} is {found}, and a run writes a file there. Move it away, or give another --output")
     return folder
 
 
@@ -40,7 +48,7 @@ def finished(prepared: Prepared, ledger: Ledger) -> Manifest | None:
     if not ledger.is_last(plan.request_hash, plan.outcome_salt, prepared.source.fingerprint()):
         return None
     same = manifest.job == json.loads(json.dumps(prepared.job.as_dict()))
-    whole = all((ledger.path.parent / name).exists() for name in (RESULTS, CALLS))
+    whole = all((ledger.path.parent / name).is_file() for name in (RESULTS, CALLS))
     return manifest if same and whole and _as_typed_today(prepared, ledger.path.parent / RESULTS) else None
 
 

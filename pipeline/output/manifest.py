@@ -10,12 +10,13 @@ from msgspec import Struct, convert, field, to_builtins
 
 from pipeline.catalog.prices import price_table_name
 from pipeline.extraction.prepare import Prepared
-from pipeline.job.folder import RUN
+from pipeline.job.folder import RUN, read_text
 from pipeline.money import from_units
 from pipeline.output.write import OutputTotals
 from pipeline.types import TOKENS, Usage
 
 RUNNING = "running"
+TABLES = ("budget", "extract", "input", "limits", "model", "output", "prices")  # of the job, in every version
 KNOWN_AT_THE_END = ("waited_share", "events", "advice", "caching")
 
 
@@ -107,6 +108,8 @@ def manifest_of(
 def read_manifest(folder: Path) -> Manifest | None:
     """run.json, or None when there is none that can be read."""
     try:
-        return convert(json.loads((folder / RUN).read_text(encoding="utf-8")), Manifest)
-    except (OSError, ValueError):
+        found = convert(json.loads(read_text(folder / RUN)), Manifest)
+    except (OSError, ValueError, RecursionError):
         return None
+    named = isinstance(found.job.get("name"), str)
+    return found if named and all(isinstance(found.job.get(table), dict) for table in TABLES) else None

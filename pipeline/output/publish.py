@@ -1,6 +1,7 @@
 """The end of a session: what the ledger holds becomes the published files, and how it went becomes run.json."""
 
 import base64
+import contextlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.crash_points import crash_point
+from pipeline.errors import LedgerError, machine_words, out_of_room
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.prompt_cache import Caching, saved_usd
 from pipeline.job.folder import RUN
@@ -73,14 +75,50 @@ class Publisher:
         self._column = column
         self._folder = ledger.path.parent
         self._started = datetime.now(UTC)
+        self._total = 0  # rows of the input
 
     def begun(self, total: int) -> None:
         """Say in run.json that a session is going on."""
+        self._total = total
         totals = results.OutputTotals(total=total, pending=total)
         self._write(manifest_of(self._prepared, totals, "running", None, self._started))
 
     def publish(self, end: SessionEnd) -> Ended:
-        """Write both Parquet files, close the session in the ledger, write run.json."""
+        """Write both Parquet files, close the session in the ledger, write run.json.
+
+        Where the machine does not let it, as `unpublished`; before that, the room kept for answers is given to results.
+        """
+        try:
+            return self._published(end)
+        except Exception as error:  # noqa: BLE001 (a bug is raised again)
+            if not out_of_room(error):
+                return self.unpublished(error)
+        self._ledger.make_room()
+        try:
+            return self._published(end)
+        except Exception as error:  # noqa: BLE001 (a bug is raised again)
+            return self.unpublished(error)
+
+    def unpublished(self, error: Exception) -> Ended:
+        """End the session without results, as parked. Says what it can of that in the ledger and in run.json.
+
+        Raises `error` where it is none of the machine's.
+        """
+        told = machine_words(error)
+        if told is None:
+            raise error
+        park = ParkReason.DISK_FULL if out_of_room(error) else ParkReason.MACHINE
+        totals = results.OutputTotals(total=self._total, pending=self._total)
+        with contextlib.suppress(LedgerError):
+            totals = results.counted(self._ledger.path, self._ledger.run, self._total)
+            self._ledger.end("parked", str(park))
+        manifest = manifest_of(self._prepared, totals, "parked", str(park), self._started)
+        with contextlib.suppress(OSError):
+            self._write(manifest)
+        kept = f"Every answer on record stays in {self._ledger.path}, and is not paid for again"
+        return Ended(manifest, park, f"{told}: the results could not be written. {kept}")
+
+    def _published(self, end: SessionEnd) -> Ended:
         totals = self._files()
         self._ledger.remember(end.limits_key, json.dumps(end.learned))
         park, message = end.stopped, end.message

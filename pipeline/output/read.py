@@ -126,6 +126,6 @@ def results_of(folder: Path) -> Result:
         JobError: none has ended there.
     """
     manifest = read_manifest(folder)
-    if manifest is None or not (folder / RESULTS).exists():
+    if manifest is None or not (folder / RESULTS).is_file():
         raise JobError(f"{folder}: no results here ({RUN} and {RESULTS}). Start with:  pipeline run JOB")
     return Result(folder, ended_before(manifest))

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from pipeline.admission.governor import DimensionView, Snapshot
-from pipeline.job.folder import LIVE
+from pipeline.job.folder import LIVE, read_text
 from pipeline.money import from_units
 from pipeline.telemetry.tally import Tally
 
@@ -161,7 +161,7 @@ def waited_for(shares: Mapping[str, float]) -> str:
 def read_live(folder: Path) -> dict[str, Any] | None:
     """The last reading of a run that goes on, as JSON; None when there is none."""
     try:
-        found = json.loads((folder / LIVE).read_text())
+        found = json.loads(read_text(folder / LIVE))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None

@@ -107,6 +107,9 @@ TAMPERED = {
             for name in ("results.parquet", "calls.parquet")
         ],
     ],
+    "the ledger has all that was on record": [
+        lambda f: sql(f, "DELETE FROM remembered WHERE key = 'head'"),
+    ],
     "every record of the ledger is whole": [
         lambda f: sql(f, "UPDATE answers SET text = '{}' WHERE rowid = 1"),
         lambda f: sql(f, "UPDATE outcomes SET status = 'failed' WHERE rowid = 1"),

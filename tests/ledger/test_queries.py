@@ -103,12 +103,18 @@ def test_jobs_of_the_past_come_the_latest_first(ledger):
     assert queries.last_run(ledger)[:3] == (2, b"q", b"new")
 
 
-def test_a_file_that_is_no_ledger_is_unreadable_in_sqlites_words(tmp_path):
+def test_a_file_that_is_no_ledger_says_what_where_and_how_to_mend_it(tmp_path):
     (tmp_path / LEDGER).write_bytes(b"no ledger" * 1000)
-    with pytest.raises(LedgerUnreadable, match=r"^file is not a database$"), reading(tmp_path / LEDGER) as db:
+    with (
+        pytest.raises(
+            LedgerUnreadable, match=r"ledger.sqlite is damaged or not a ledger \(file is not a database\).*--fresh"
+        ),
+        reading(tmp_path / LEDGER) as db,
+    ):
         queries.last_run(db)
     assert not queries.readable(tmp_path / LEDGER)
-    assert queries.last_hashes(tmp_path / LEDGER) is None
+    with pytest.raises(LedgerUnreadable):
+        queries.last_hashes(tmp_path / LEDGER)
 
 
 def test_a_session_that_sqlite_fails_ends_as_unreadable(tmp_path):

@@ -30,6 +30,7 @@ from pipeline.errors import JobError, LedgerError, LedgerUnreadable
 from pipeline.extraction.prepare import Prepared
 from pipeline.job.folder import LEDGER
 from pipeline.ledger.files import reading
+from pipeline.ledger.head import missing, missing_text
 from pipeline.ledger.queries import last_hashes, readable, rows_by_end, several_jobs
 from pipeline.output.manifest import Manifest, read_manifest
 
@@ -54,21 +55,28 @@ def prompt_before(prepared: Prepared, selection: Selection, *, fresh: bool) -> C
         return unpriced(job.model.name)
     if not why and _at_most_usd(prepared) <= consent.above_usd:
         return None
-    try:
-        return _weighed(prepared, selection, why, consent)
-    except LedgerUnreadable as error:
-        raise LedgerError(
-            f"{path} is damaged or not a ledger ({error}). Restore it from a copy, or start over with --fresh"
-        ) from None
+    return _weighed(prepared, selection, why, consent)
+
+
+def loss_before(prepared: Prepared) -> ConsentPrompt | None:
+    """What is to be asked where the ledger has lost what was paid for; None: nothing is known to be missing.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    lost = missing(prepared.ledger_path)
+    return ConsentPrompt("ask", missing_text(prepared.ledger_path, lost)) if lost is not None and lost.paid else None
 
 
 def require_unchanged(prepared: Prepared) -> None:
     """A retry is of the job that failed: under another one no row has failed yet, and all would be left pending.
 
     Raises:
-        JobError: nothing has run here, or another job.
+        JobError: nothing has run here, or another job. LedgerError: the ledger cannot be read.
     """
     if last_hashes(prepared.ledger_path) is None:
+        if (lost := loss_before(prepared)) is not None:
+            raise LedgerError(lost.text)
         raise JobError(
             f"{prepared.job.output.path}: no run here yet, so nothing to retry. Start one with: pipeline run JOB"
         )

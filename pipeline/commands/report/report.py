@@ -13,7 +13,7 @@ from pipeline.commands.report.page import page
 from pipeline.commands.report.rows import Shown, shown_rows
 from pipeline.errors import JobError
 from pipeline.job.command import command_line
-from pipeline.job.folder import CALLS, REPORT, RESULTS, UNFINISHED
+from pipeline.job.folder import CALLS, REPORT, RESULTS, RUN, UNFINISHED
 from pipeline.output.manifest import read_manifest
 
 
@@ -24,9 +24,10 @@ def report(folder: Path, target: Path | None = None) -> dict[str, Any]:
         JobError: the folder holds no published run, or the file cannot be written.
     """
     manifest = read_manifest(folder)
-    missing = [name for name in (RESULTS, CALLS) if not (folder / name).exists()]
+    missing = [name for name in (RESULTS, CALLS) if not (folder / name).is_file()]
     if manifest is None or missing:
-        raise JobError(f"{folder}: no published run here yet. Start one with: pipeline run JOB")
+        absent = ", ".join(missing) or f"{RUN}, or it cannot be read"
+        raise JobError(f"{folder}: no published run here (no {absent}). Publish one with: pipeline run JOB")
     figures: Figures = figures_of(folder)
     rows: Shown = shown_rows(folder, manifest)
     path = target or folder / REPORT

@@ -13,6 +13,7 @@ class RunIssues(Struct):
 
     input: JobError | None = None  # the input could not be read to its end
     bug: Exception | None = None
+    machine: Exception | None = None  # what it did not give, so that not every row of the input was entered
     over_budget: dict[str, str] = field(default_factory=dict)  # tenant → why its rows are left for another day
 
 

@@ -12,7 +12,7 @@ from pipeline.engine.executors import RunIssues
 from pipeline.engine.executors.doubts import Doubts
 from pipeline.engine.feed import Batch, RowTask, Selection, Share, feed
 from pipeline.engine.row import Extraction
-from pipeline.errors import JobError
+from pipeline.errors import JobError, LedgerError, machine_words
 from pipeline.extraction.prepare import Prepared
 from pipeline.ledger.ledger import Ledger
 from pipeline.telemetry.tally import Tally
@@ -99,6 +99,11 @@ class LocalExecutor:
         except JobError as error:
             self.issues.input = error
             self._gate.stop(ParkReason.INTERRUPTED, str(error))
+        except Exception as error:
+            if isinstance(error, LedgerError) or (told := machine_words(error)) is None:
+                raise
+            self.issues.machine = error  # what is in flight is waited for all the same
+            self._gate.stop(ParkReason.MACHINE, told)
         else:
             self._ledger.end_rows(read)
 
@@ -118,6 +123,9 @@ class LocalExecutor:
         except TenantOverBudget as error:
             self.issues.over_budget.setdefault(error.tenant, str(error))
         except Exception as error:  # noqa: BLE001 (the boundary of one row: a bug ends the run, with all answers kept)
+            if (told := machine_words(error)) is not None:
+                self._gate.stop(ParkReason.MACHINE, told)
+                return
             self.issues.bug = self.issues.bug or error
             traceback.print_exc(file=sys.stderr)
             self._gate.stop(ParkReason.INTERRUPTED, f"internal error: {error!r}")

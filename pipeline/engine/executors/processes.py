@@ -91,7 +91,7 @@ class ProcessExecutor:
         """Every chosen row to its outcome.
 
         Raises:
-            LedgerError: a worker cannot write; what it had in flight is at risk.
+            LedgerError: a worker cannot go on; what it had in flight is at risk.
         """
         shares = [asyncio.create_task(self._share(Share(number, self._of), selection)) for number in range(self._of)]
         try:

@@ -21,7 +21,7 @@ from pipeline.engine.lanes.live import Carrier, LiveLane
 from pipeline.engine.row import Extraction
 from pipeline.engine.workers.gate import RemoteGate, raised
 from pipeline.engine.workers.messages import Channel, Message
-from pipeline.errors import LedgerError
+from pipeline.errors import machine_words
 from pipeline.extraction.prepare import Prepared, prepare
 from pipeline.job.settings import Job, Model
 from pipeline.ledger.ledger import Ledger
@@ -113,6 +113,8 @@ class Worker:
                 await ledger.stop_writing()
             if not self._working.cancelled():
                 self._working.result()
+            if self._executor is not None and self._executor.issues.machine is not None:
+                raise self._executor.issues.machine
         self._tell_end()
 
     async def _work(self, errand: WorkerAssignment, prepared: Prepared, ledger: Ledger) -> None:
@@ -181,10 +183,11 @@ async def live(descriptor: int) -> int:
     try:
         await worker.main()
         code = 0
-    except LedgerError as error:
-        worker.channel.send("ledger", str(error))
-    except Exception:  # noqa: BLE001 (the last resort: the run starts another, or gives up)
-        traceback.print_exc(file=sys.stderr)
+    except Exception as error:  # noqa: BLE001 (the last resort: the run starts another, or gives up)
+        if (told := machine_words(error)) is not None:
+            worker.channel.send("ledger", told)
+        else:
+            traceback.print_exc(file=sys.stderr)
     worker.channel.close()
     await worker.closed.wait()
     return code

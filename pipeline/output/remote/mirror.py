@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from pipeline.documents.sources.filesystems import s3_endpoint
 from pipeline.errors import JobError, LedgerError
-from pipeline.job.folder import CALLS, KEPT_LEDGER, LEDGER, RESULTS, RUN
+from pipeline.job.folder import CALLS, KEPT_LEDGER, LEDGER, RESULTS, RUN, read_text
 from pipeline.job.settings import REMOTE
 from pipeline.ledger.lock import require_local
 from pipeline.output.remote.objects import Stamp
@@ -96,7 +96,7 @@ class Mirror:
 
     def _note(self) -> dict[str, Any]:
         try:
-            note = json.loads((self.home / NOTE).read_text(encoding="utf-8"))
+            note = json.loads(read_text(self.home / NOTE))
         except (OSError, ValueError):
             return {}
         return note if isinstance(note, dict) else {}

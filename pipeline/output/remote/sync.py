@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from pipeline.console import say
 from pipeline.errors import JobError, LedgerError, LedgerUnreadable
-from pipeline.job.folder import CALLS, LEDGER, LOGS, RESULTS, RUN, kept_ledger
+from pipeline.job.folder import CALLS, HEAD, LEDGER, LOGS, RESULTS, RUN, kept_ledger
 from pipeline.job.settings import Job, Output
 from pipeline.ledger.files import copied, damage, fold_log
 from pipeline.ledger.fold import fold_in
@@ -55,7 +55,7 @@ def mirrored(url: str, environ: Mapping[str, str]) -> Path:
         if held(mirror.home) is None:
             with FolderLock(mirror.home, "looking"):
                 _take_up(mirror, objects)
-    except (StoreFailed, LedgerError, LedgerUnreadable) as error:
+    except (StoreFailed, LedgerError) as error:
         raise JobError(f"{url}: {error}") from None
     return mirror.folder
 
@@ -182,7 +182,7 @@ def _replace_ledger(mirror: Mirror, fetched: Path) -> None:
             )
         else:
             kept.unlink()
-    for beside in LOGS:
+    for beside in (*LOGS, HEAD):  # a head of ours says nothing of their ledger
         ours.with_name(ours.name + beside).unlink(missing_ok=True)
     fetched.replace(ours)
     for beside in LOGS:
