@@ -18,6 +18,7 @@ from pipeline.providers.anthropic.errors import failure_of, is_error, request_id
 from pipeline.providers.anthropic.models import refuses_forcing
 from pipeline.providers.anthropic.stream import CUT_OFF, AnthropicAssembler
 from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.damage import DAMAGED, damage_of
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
 from pipeline.providers.json import count, mapping, parsed, string
 from pipeline.providers.usage import as_told
@@ -87,6 +88,8 @@ class AnthropicWire:
             raise failure_of(answer, body)
         if not isinstance(body, dict):
             raise _no_answer(answer, {}, "the answer is not JSON")
+        if DAMAGED in body:
+            raise damage_of(answer, body, usage_of(body.get("usage")), request_id(answer.headers, body))
         finish = string(body.get("stop_reason"))
         stop = STOPS.get(finish)
         text = content_text(body.get("content"), self._tool)

@@ -14,10 +14,11 @@ from pipeline.job.settings import Model
 from pipeline.providers import text_only
 from pipeline.providers.bedrock.answers import ModelAnswer, reply_of
 from pipeline.providers.bedrock.endpoint import Endpoint
-from pipeline.providers.bedrock.errors import failure, is_error, no_answer
+from pipeline.providers.bedrock.errors import failure, is_error, no_answer, request_id
 from pipeline.providers.bedrock.models import bare_id, forced_choice, is_claude, takes_strict_tools
 from pipeline.providers.bedrock.stream import BedrockAssembler, converse_assembler
 from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.damage import DAMAGED, damage_of
 from pipeline.providers.json import count, dumped, items, mapping, parsed, string, told_count
 from pipeline.providers.usage import usage_from
 from pipeline.text import repaired
@@ -83,6 +84,8 @@ class ConverseWire:
         whole = mapping(body)
         if not whole:
             raise no_answer(answer, "the answer is no JSON object")
+        if DAMAGED in whole:
+            raise damage_of(answer, whole, converse_usage(whole.get("usage")), request_id(answer.headers))
         finish = string(whole.get("stopReason"))
         router = mapping(mapping(whole.get("trace")).get("promptRouter"))
         usage = converse_usage(whole.get("usage"))

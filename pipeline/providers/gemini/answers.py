@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.errors import CallFailed, Kind
+from pipeline.providers.damage import DAMAGED, damage_of
 from pipeline.providers.gemini.errors import GoogleStatus, kind_of, limits_in, short_in, status_in
 from pipeline.providers.gemini.stream import CUT_OFF, joined
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
@@ -51,6 +52,9 @@ def reply_in(answer: HttpAnswer) -> Answer:
         CallFailed: it is none.
     """
     body = _answered(answer)
+    if DAMAGED in body:
+        told = _usage(body.get("usageMetadata"), "something")
+        raise damage_of(answer, body, told, _request_id(answer, body))
     text, finish = _content(body)
     usage = _usage(body.get("usageMetadata"), text)
     stop = STOPS.get(finish)

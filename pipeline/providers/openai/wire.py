@@ -14,6 +14,7 @@ from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Model
 from pipeline.providers import text_only
 from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.damage import DAMAGED, damage_of
 from pipeline.providers.hints import limits_seen, retry_after_s
 from pipeline.providers.json import parsed, string
 from pipeline.providers.openai.answers import Content, content_of, usage_of
@@ -70,6 +71,8 @@ class OpenAIWire:
             raise failure_of(answer, body)
         if not isinstance(body, dict):
             raise no_answer(answer, {}, "the answer is not JSON", Content("", ""))
+        if DAMAGED in body:
+            raise damage_of(answer, body, usage_of(body.get("usage")), request_id(answer, body))
         content = content_of(body, self._tool)
         stop = content.stop
         if stop is None or (stop is Stop.DONE and not content.text):
