@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 from pydantic import BaseModel, ValidationError
 
+from pipeline.schema.dialects.restore import KeyTwice
 from pipeline.types import Turn, text_parts
 
 MOST_BYTES = 16 * 1024 * 1024
@@ -52,6 +53,8 @@ def check(model: type[BaseModel], restore: Restore | None, text: str) -> Valid |
         return Invalid(errors_of(error))
     except json.JSONDecodeError as error:
         return Invalid((f"the answer is not valid JSON: {error.msg} at character {error.pos}",))
+    except KeyTwice as error:
+        return Invalid((str(error),))
     except RecursionError:
         return Invalid(("the answer is nested too deeply",))
     except (Exception, SystemExit) as error:  # noqa: BLE001 (the user's validators may raise anything; it is the cause)

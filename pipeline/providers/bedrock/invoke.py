@@ -11,7 +11,7 @@ from pipeline.providers.bedrock import prompts
 from pipeline.providers.bedrock.answers import reply_of
 from pipeline.providers.bedrock.chat import Chat
 from pipeline.providers.bedrock.claude import Claude
-from pipeline.providers.bedrock.converse import COUNTING, STOPS, counted
+from pipeline.providers.bedrock.converse import COUNTING, STOPS, counted, stop_of
 from pipeline.providers.bedrock.endpoint import Endpoint
 from pipeline.providers.bedrock.errors import failure, is_error, no_answer, request_id
 from pipeline.providers.bedrock.families import METRICS, Family, Nova
@@ -92,7 +92,7 @@ class InvokeWire:
         usage = first_told(told.usage, _metrics_usage(whole.get(METRICS)), _header_usage(answer.headers))
         if DAMAGED in whole:
             raise damage_of(answer, whole, usage, request_id(answer.headers))
-        stop = Stop.REFUSED if told.refused else FINISHES.get(told.finish.lower())
+        stop = Stop.REFUSED if told.refused else stop_of(told.finish.lower(), FINISHES)
         if whole.get(GUARDRAIL) == "INTERVENED":
             stop = Stop.BLOCKED
         return reply_of(answer, told, stop, usage)

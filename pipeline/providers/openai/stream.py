@@ -5,13 +5,14 @@ from typing import Any
 
 from pipeline.providers.damage import DAMAGED
 from pipeline.providers.json import encoded, items, mapping, string
-from pipeline.providers.openai.answers import text_of
+from pipeline.providers.openai.answers import OWN_FIELDS, text_of
 from pipeline.providers.sse import Event, EventStream
 
 CUT_OFF = b""  # what a stream without its end is put together to
 WORDS = ("content", "refusal")
 THOUGHTS = ("reasoning_content", "reasoning")  # of compatible servers; not part of the answer
 SAYS = (*WORDS, *THOUGHTS, "tool_calls", "function_call")
+ENDINGS = ("native_finish_reason", "stop_details", OWN_FIELDS)  # what gateways say of how an answer ended
 PAGES = (b"{", b"[", b"<")  # how a body begins that is no stream
 ENDS = {"response.completed", "response.incomplete", "response.failed"}
 
@@ -25,6 +26,7 @@ class OpenAIAssembler:
         self._message: dict[str, Any] = {"role": "assistant", "content": None}
         self._tools: dict[object, dict[str, Any]] = {}  # by index, or by id where a server leaves the index out
         self._finish: str | None = None
+        self._ending: dict[str, Any] = {}
         self._error: object = None
         self._final: Mapping[str, Any] | None = None  # a Responses stream ends with its whole answer
         self._first = False
@@ -55,7 +57,7 @@ class OpenAIAssembler:
             return CUT_OFF
         if self._tools:
             self._message["tool_calls"] = list(self._tools.values())
-        choice = {"index": 0, "message": self._message, "finish_reason": self._finish}
+        choice = {"index": 0, "message": self._message, "finish_reason": self._finish, **self._ending}
         return encoded({**self._whole, "choices": [choice]})
 
     def _event(self, event: Event) -> None:
@@ -78,12 +80,13 @@ class OpenAIAssembler:
                 self._error = choice["error"]
             if choice.get("index", 0) == 0:
                 self._delta(mapping(choice.get("delta")))
+                self._ending |= {name: choice[name] for name in ENDINGS if choice.get(name)}
                 self._finish = string(choice.get("finish_reason")) or self._finish
         self._events.sealed = self._finish is not None and "usage" in self._whole
 
     def _delta(self, delta: Mapping[str, Any]) -> None:
         for name in WORDS:
-            text = text_of(delta.get(name))
+            text = text_of(delta.get(name)) or (name == "refusal" and string(mapping(delta.get(OWN_FIELDS)).get(name)))
             if text:
                 self._message[name] = (self._message.get(name) or "") + text
                 self._first = True
