@@ -57,6 +57,7 @@ class Kind(StrEnum):
     THROTTLED = "throttled"  # a rate limit: wait, the attempt is not spent
     OVERLOADED = "overloaded"  # 5xx, 529: the provider's trouble, for everybody
     NO_ANSWER = "no_answer"  # a 200 that holds no answer (HTML, empty choices, an error object)
+    DAMAGED = "damaged"  # a 200 whose stream cannot be read in one place
     TIMEOUT = "timeout"  # no answer in time
     CONNECTION = "connection"  # refused, reset, cut off in the middle
     CONTEXT_EXCEEDED = "context_exceeded"  # the input is too long for the model, or can never fit a limit
@@ -67,7 +68,7 @@ class Kind(StrEnum):
     MODEL_UNAVAILABLE = "model_unavailable"  # no such model, or no access to it
 
 
-FATE_UNKNOWN = {Kind.TIMEOUT, Kind.CONNECTION}
+FATE_UNKNOWN = {Kind.DAMAGED, Kind.TIMEOUT, Kind.CONNECTION}
 
 
 @dataclass(slots=True)
@@ -86,6 +87,7 @@ class CallFailed(Exception):
     sent: bool = True  # False: it surely never reached the provider, so it cannot have cost anything
     short: Dimension | None = None  # what a 429 says is used up
     said: str = ""  # what the model said all the same: it is counted where `usage` does not tell
+    ttft_ms: int | None = None  # to the first token of an answer that then was cut off
 
     @property
     def fate_unknown(self) -> bool:

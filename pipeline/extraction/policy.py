@@ -65,6 +65,7 @@ KIND_CODES = {  # what an attempt is booked as
     Kind.THROTTLED: AttemptCode.RATE_LIMITED,
     Kind.OVERLOADED: AttemptCode.PROVIDER_ERROR,
     Kind.NO_ANSWER: AttemptCode.PROVIDER_ERROR,
+    Kind.DAMAGED: AttemptCode.PROVIDER_ERROR,
     Kind.TIMEOUT: AttemptCode.TIMEOUT,
     Kind.CONNECTION: AttemptCode.TIMEOUT,
     Kind.CONTEXT_EXCEEDED: AttemptCode.CONTEXT_EXCEEDED,

@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 from pydantic import BaseModel, ValidationError
 
+from pipeline.schema.dialects.restore import KeyTwice
 from pipeline.schema.part_model import part_validator
 from pipeline.schema.record_json import writer_of
 from pipeline.types import Turn, text_parts
@@ -60,6 +61,8 @@ def check(model: type[BaseModel], restore: Restore | None, text: str, *, part: b
         return Invalid(errors_of(error))
     except json.JSONDecodeError as error:
         return Invalid((f"the answer is not valid JSON: {error.msg} at character {error.pos}",))
+    except KeyTwice as error:
+        return Invalid((str(error),))
     except RecursionError:
         return Invalid(("the answer is nested too deeply",))
     except (Exception, SystemExit) as error:  # noqa: BLE001 (the user's validators may raise anything; it is the cause)

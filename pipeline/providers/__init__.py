@@ -29,6 +29,11 @@ class EventAssembler(Protocol):
         """The body that the same answer would have had without streaming."""
         ...
 
+    @property
+    def ended(self) -> bool:
+        """Whether the answer has said that it is complete, or failed: how its connection ends then does not matter."""
+        ...
+
 
 class Wire(Protocol):
     """One vendor's dialect. Pure: no network, no clock, no key of its own."""

@@ -1,7 +1,7 @@
 """JSON that may hold anything, read and written without raising: what is not of the right type is missing. Pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -39,6 +39,20 @@ def encoded(body: object) -> bytes:
     return dumped(body).encode() or b"null"
 
 
+def called_with(calls: Sequence[tuple[str, str]], tool: str) -> str | None:
+    """The arguments, as JSON, of the calls (name, arguments) of `tool`, or of all where none is of it; None for none.
+
+    The same call twice is one call. Different ones are all kept, a line each: nobody will take two records for one.
+    """
+    if len(calls) == 1:
+        return calls[0][1]
+    texts = [text for name, text in calls if name == tool] or [text for _, text in calls]
+    distinct: dict[str, str] = {}
+    for text in texts:
+        distinct.setdefault(_canonical(text), text)
+    return "\n".join(distinct.values()) if texts else None
+
+
 def mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
@@ -68,6 +82,17 @@ def told_count(value: object) -> int | None:
     if isinstance(value, float | Decimal):
         return int(value) if 0 <= value < 2**53 and value == int(value) else None
     return None
+
+
+def _canonical(text: str) -> str:
+    """Equal for equal JSON; what is none is itself."""
+    value = parsed(text.encode("utf-8", "surrogatepass"))
+    if value is None:
+        return text
+    try:
+        return orjson.dumps(value, default=_digits, option=orjson.OPT_SORT_KEYS).decode()
+    except TypeError:
+        return text
 
 
 def _whole(digits: str) -> int | Decimal:

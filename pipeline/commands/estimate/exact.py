@@ -24,7 +24,7 @@ from pipeline.types import Request
 AT_ONCE = 16
 TRIES = 8
 PAUSE_S = 1.0  # doubles; a Retry-After goes before it
-TRY_AGAIN = {Kind.THROTTLED, Kind.OVERLOADED, Kind.TIMEOUT, Kind.CONNECTION, Kind.NO_ANSWER}
+TRY_AGAIN = {Kind.THROTTLED, Kind.OVERLOADED, Kind.TIMEOUT, Kind.CONNECTION, Kind.NO_ANSWER, Kind.DAMAGED}
 
 
 class Counted(Struct, frozen=True):

@@ -180,7 +180,11 @@ class LiveLane:
     async def _exchange(self, request: Request) -> tuple[HttpAnswer, Answer]:
         answered = await self._carrier.transport.send(self._carrier.wire, request)
         crash_point("answer-received")
-        return answered, self._carrier.wire.reply(answered)
+        try:
+            return answered, self._carrier.wire.reply(answered)
+        except CallFailed as failure:
+            failure.ttft_ms = answered.ttft_ms
+            raise
 
     # ── what admission is told ──────────────────────────────────────────────────────────────────────────────────
 
@@ -248,6 +252,7 @@ class LiveLane:
             error_code=KIND_CODES[failure.kind],
             error=failure.message,
             finish_reason=failure.finish_reason,
+            ttft_ms=failure.ttft_ms,
         )
 
     def _superseded_call(self, sent: "_Sent") -> Call:

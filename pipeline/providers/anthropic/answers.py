@@ -3,23 +3,20 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline.providers.json import count, dumped, items, mapping, string, told_count
+from pipeline.providers.json import called_with, count, dumped, items, mapping, string, told_count
 from pipeline.providers.usage import usage_from
 from pipeline.text import repaired
 from pipeline.types import Usage
 
 
 def content_text(content: object, tool: str) -> str:
-    """The input of the call of `tool` (or of the first call, where none is of it) as JSON, else all text.
+    """The input of the calls of `tool` (or of all calls, where none is of it) as JSON, else all text.
 
     Thinking, redacted thinking and what server tools did are passed over, wherever they stand.
     """
     blocks = items(content)
-    calls = [block for block in blocks if block.get("type") == "tool_use" and "input" in block]
-    for call in sorted(calls, key=lambda block: block.get("name") != tool)[:1]:
-        told = call["input"]  # a broken one comes as text already
-        return repaired(told if isinstance(told, str) else dumped(told))
-    return repaired("".join(_texts(blocks)))
+    called = called_with(list(_calls(blocks)), tool)
+    return repaired("".join(_texts(blocks)) if called is None else called)
 
 
 def usage_of(usage: object) -> Usage:
@@ -42,6 +39,13 @@ def usage_of(usage: object) -> Usage:
 def refusal_words(message: Mapping[str, Any]) -> str:
     """Why the model declined, where the provider says so; the answer itself is often empty then."""
     return repaired(string(mapping(message.get("stop_details")).get("explanation")))
+
+
+def _calls(blocks: list[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    for block in blocks:
+        if block.get("type") == "tool_use" and "input" in block:
+            told = block["input"]  # a broken one comes as text already
+            yield string(block.get("name")), told if isinstance(told, str) else dumped(told)
 
 
 def _texts(blocks: list[Mapping[str, Any]]) -> Iterator[str]:

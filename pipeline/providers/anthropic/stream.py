@@ -5,7 +5,9 @@ from typing import Any
 
 import orjson
 
+from pipeline.providers.damage import DAMAGED
 from pipeline.providers.json import count, encoded, mapping, parsed, string, told_count
+from pipeline.providers.sse import EventStream
 
 CUT_OFF = b""  # what a stream without its end is put together to
 DELTAS = {  # type of a delta → its field, the block's field that it adds to, and the block's type if it had no start
@@ -43,35 +45,38 @@ class AnthropicAssembler:
     """Server-sent events → the message, or the error that came instead of its end."""
 
     def __init__(self) -> None:
-        self._buffer = b""
+        self._events = EventStream()
         self._message: dict[str, Any] = {}
         self._usage: dict[str, Any] = {}
         self._blocks: dict[int, Block] = {}
         self._error: Mapping[str, Any] | None = None
         self._first = False
+        self._stopped = False
         self._told_end = False  # the output of a message that begins is no count of it yet
 
     def feed(self, piece: bytes) -> bool:
-        self._buffer = (self._buffer + piece).replace(b"\r\n", b"\n")
-        *events, self._buffer = self._buffer.split(b"\n\n")
-        for event in events:
-            self._event(event)
+        for event in self._events.feed(piece):
+            self._event(event.chunks[0])
         return self._first
 
+    @property
+    def ended(self) -> bool:
+        return self._error is not None or self._stopped or bool(self._message.get("stop_reason"))
+
     def finish(self, status: int, headers: Mapping[str, str]) -> bytes:  # noqa: ARG002 (for wires whose end is a status)
-        self._event(self._buffer)
-        self._buffer = b""
+        for event in self._events.rest()[0]:
+            self._event(event.chunks[0])
         if self._error is not None:
             return encoded(self._error)
-        if not self._message.get("stop_reason"):
+        usage = self._usage if self._told_end else {**self._usage, "output_tokens": None}
+        if self._events.damage:
+            return encoded({**self._message, DAMAGED: self._events.damage, "usage": usage})
+        if not self.ended:
             return CUT_OFF
         content = [self._blocks[index].whole() for index in sorted(self._blocks)]
-        usage = self._usage if self._told_end else {**self._usage, "output_tokens": None}
         return encoded({**self._message, "content": content, "usage": usage})
 
-    def _event(self, event: bytes) -> None:
-        lines = [line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:")]
-        data = mapping(parsed(b"\n".join(lines)))
+    def _event(self, data: Mapping[str, Any]) -> None:
         match data.get("type"):
             case "message_start":
                 self._begin(data.get("message"))
@@ -82,6 +87,8 @@ class AnthropicAssembler:
                 self._delta(count(data.get("index")), data.get("delta"))
             case "message_delta":
                 self._end(data)
+            case "message_stop":
+                self._stopped = self._events.sealed = True
             case _ if data.get("type") == "error" or data.get("error"):
                 self._error = data
 
@@ -95,6 +102,7 @@ class AnthropicAssembler:
         self._message |= mapping(delta)
         self._count(data.get("usage"))
         self._told_end = self._told_end or told_count(mapping(data.get("usage")).get("output_tokens")) is not None
+        self._events.sealed = self._told_end and bool(self._message.get("stop_reason"))
 
     def _count(self, usage: object) -> None:
         """Later counts are totals, and replace earlier ones; what they leave out stays."""

@@ -18,6 +18,7 @@ from pipeline.providers.anthropic.errors import failure_of, is_error, request_id
 from pipeline.providers.anthropic.models import refuses_forcing
 from pipeline.providers.anthropic.stream import CUT_OFF, AnthropicAssembler
 from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.damage import DAMAGED, damage_of
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
 from pipeline.providers.json import count, mapping, parsed, string
 from pipeline.providers.usage import as_told
@@ -35,9 +36,9 @@ STOPS = {
     "max_tokens": Stop.TRUNCATED,
     "model_context_window_exceeded": Stop.TRUNCATED,
     "refusal": Stop.REFUSED,
-    # pause_turn is not here, so that it is no answer: the provider's own tools were interrupted, which are never asked
-    # for, and a conversation to go on with is not kept.
 }
+# The provider's own tools were interrupted, which are never asked for, and a conversation to go on with is not kept.
+BROKEN = {"pause_turn", "compaction", "error"}  # an answer with any other word, or none, is judged by its content
 MARK = {"type": "ephemeral"}  # kept for five minutes after it was last read
 NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
 NAME_CHARS = 64
@@ -87,8 +88,10 @@ class AnthropicWire:
             raise failure_of(answer, body)
         if not isinstance(body, dict):
             raise _no_answer(answer, {}, "the answer is not JSON")
+        if DAMAGED in body:
+            raise damage_of(answer, body, usage_of(body.get("usage")), request_id(answer.headers, body))
         finish = string(body.get("stop_reason"))
-        stop = STOPS.get(finish)
+        stop = None if finish in BROKEN else STOPS.get(finish, Stop.DONE)
         text = content_text(body.get("content"), self._tool)
         if stop is Stop.REFUSED:
             text = refusal_words(body) or text

@@ -22,7 +22,7 @@ def reply_of(answer: HttpAnswer, told: ModelAnswer, stop: Stop | None, usage: Us
     """The reply.
 
     Raises:
-        CallFailed: the finish word is not known, or the answer is done and empty; with what it is billed for.
+        CallFailed: it is broken, or the answer is done and empty; with what it is billed for.
     """
     if stop is None or (stop is Stop.DONE and not told.text.strip()):
         billed = usage if told.text or told.finish else as_told(usage)

@@ -14,7 +14,7 @@ from pipeline.providers.bedrock.answers import ModelAnswer
 from pipeline.providers.bedrock.converse import tool_name, words_for
 from pipeline.providers.bedrock.families import METRICS, FixedBody
 from pipeline.providers.bedrock.models import forced_choice, maker, takes_strict_tools
-from pipeline.providers.json import count, items, mapping, string, told_count
+from pipeline.providers.json import called_with, count, dumped, items, mapping, string, told_count
 from pipeline.providers.usage import usage_from
 from pipeline.text import repaired
 from pipeline.types import AnswerShape, Request, Usage
@@ -68,7 +68,7 @@ class ChatChunks:
                 self._finish = string(choice.get("finish_reason")) or string(choice.get("stop_reason")) or self._finish
 
     def whole(self) -> dict[str, Any] | None:
-        if not self._finish or not {"usage", METRICS} & self._whole.keys():
+        if METRICS not in self._whole and not (self._finish and "usage" in self._whole):
             return None
         if self._tools:
             self._message["tool_calls"] = [self._tools[index] for index in sorted(self._tools)]
@@ -119,11 +119,9 @@ def _start(fields: dict[str, Any], system: str) -> bytes:
 
 
 def _arguments(message: Mapping[str, Any]) -> str | None:
-    for call in items(message.get("tool_calls")):
-        arguments = mapping(call.get("function")).get("arguments")
-        if isinstance(arguments, str):
-            return arguments
-    return None
+    functions = (mapping(call.get("function")) for call in items(message.get("tool_calls")))
+    told = (one.get("arguments") for one in functions)
+    return called_with([("", text if isinstance(text, str) else dumped(text)) for text in told if text is not None], "")
 
 
 def _content(message: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from pipeline.providers.bedrock.answers import ModelAnswer
 from pipeline.providers.bedrock.converse import input_text, tool_name, words_for
 from pipeline.providers.bedrock.families import FixedBody
 from pipeline.providers.bedrock.models import forced_choice, takes_one_call_only, takes_strict_tools
-from pipeline.providers.json import count, items, mapping, parsed, string, told_count
+from pipeline.providers.json import called_with, count, items, mapping, parsed, string, told_count
 from pipeline.providers.usage import usage_from
 from pipeline.text import repaired
 from pipeline.types import AnswerShape, Request
@@ -143,10 +143,9 @@ def _marked_start(fields: dict[str, Any], system: str) -> bytes:
 
 
 def _text(whole: Mapping[str, Any]) -> str:
-    """The input of the first tool called, else all text."""
-    texts = []
-    for block in items(whole.get("content")):
-        if block.get("type") == "tool_use" and block.get("input") is not None:
-            return input_text(block["input"])
-        texts.append(string(block.get("text")) if block.get("type") == "text" else "")
-    return "".join(texts)
+    """The input of the tool that was called, else all text."""
+    blocks = items(whole.get("content"))
+    called = [block["input"] for block in blocks if block.get("type") == "tool_use" and block.get("input") is not None]
+    told = called_with([("", input_text(one)) for one in called], "")
+    texts = (string(block.get("text")) for block in blocks if block.get("type") == "text")
+    return "".join(texts) if told is None else told

@@ -14,16 +14,17 @@ from pipeline.job.settings import Model
 from pipeline.providers import text_only
 from pipeline.providers.bedrock.answers import ModelAnswer, reply_of
 from pipeline.providers.bedrock.endpoint import Endpoint
-from pipeline.providers.bedrock.errors import failure, is_error, no_answer
+from pipeline.providers.bedrock.errors import failure, is_error, no_answer, request_id
 from pipeline.providers.bedrock.models import bare_id, forced_choice, is_claude, takes_strict_tools
 from pipeline.providers.bedrock.stream import BedrockAssembler, converse_assembler
 from pipeline.providers.credentials.secret import Secret
-from pipeline.providers.json import count, dumped, items, mapping, parsed, string, told_count
+from pipeline.providers.damage import DAMAGED, damage_of
+from pipeline.providers.json import called_with, count, dumped, items, mapping, parsed, string, told_count
 from pipeline.providers.usage import usage_from
 from pipeline.text import repaired
 from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, Stop, Usage
 
-STOPS = {  # malformed_model_output, malformed_tool_use: nothing to repair in them, so another attempt is (NO_ANSWER)
+STOPS = {
     "end_turn": Stop.DONE,
     "stop_sequence": Stop.DONE,
     "tool_use": Stop.DONE,
@@ -32,6 +33,9 @@ STOPS = {  # malformed_model_output, malformed_tool_use: nothing to repair in th
     "refusal": Stop.REFUSED,
     "guardrail_intervened": Stop.BLOCKED,
     "content_filtered": Stop.BLOCKED,
+}
+BROKEN = {  # nothing to repair in them: another attempt is made
+    *("malformed_model_output", "malformed_tool_use", "error", "pause_turn", "compaction"),
 }
 CACHE_POINT = {"cachePoint": {"type": "default"}}  # what stands before it, tools included, is kept for five minutes
 COUNTING = b'{"input":'  # how the body of a counting call begins, and no other
@@ -83,11 +87,13 @@ class ConverseWire:
         whole = mapping(body)
         if not whole:
             raise no_answer(answer, "the answer is no JSON object")
+        if DAMAGED in whole:
+            raise damage_of(answer, whole, converse_usage(whole.get("usage")), request_id(answer.headers))
         finish = string(whole.get("stopReason"))
         router = mapping(mapping(whole.get("trace")).get("promptRouter"))
         usage = converse_usage(whole.get("usage"))
         told = ModelAnswer(converse_text(whole), finish, usage, string(router.get("invokedModelId")) or None)
-        return reply_of(answer, told, STOPS.get(finish), usage)
+        return reply_of(answer, told, stop_of(finish, STOPS), usage)
 
     def stream(self) -> BedrockAssembler:
         return converse_assembler()
@@ -156,17 +162,23 @@ def counted(answer: HttpAnswer) -> int:
     return tokens
 
 
+def stop_of(word: str, stops: Mapping[str, Stop]) -> Stop | None:
+    """None for a broken answer. Where nothing is said of its end, or in no known word, its content tells."""
+    return None if word in BROKEN else stops.get(word, Stop.DONE)
+
+
 def converse_text(whole: Mapping[str, Any]) -> str:
-    """The input of the first tool called, else all text: of Converse, and of Nova's own answers."""
+    """The input of the tool that was called, else all text: of Converse, and of Nova's own answers."""
     message = mapping(mapping(whole.get("output")).get("message"))
-    texts = []
+    texts, calls = [], []
     for block in items(message.get("content")):
         called = mapping(block.get("toolUse"))
         if called.get("input") is not None:
-            return input_text(called["input"])
+            calls.append(("", input_text(called["input"])))
         texts.append(string(block.get("text")))
         texts += [string(part.get("text")) for part in items(mapping(block.get("citationsContent")).get("content"))]
-    return "".join(texts)
+    told = called_with(calls, "")
+    return "".join(texts) if told is None else told
 
 
 def input_text(value: object) -> str:

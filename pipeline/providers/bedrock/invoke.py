@@ -11,13 +11,14 @@ from pipeline.providers.bedrock import prompts
 from pipeline.providers.bedrock.answers import reply_of
 from pipeline.providers.bedrock.chat import Chat
 from pipeline.providers.bedrock.claude import Claude
-from pipeline.providers.bedrock.converse import COUNTING, STOPS, counted
+from pipeline.providers.bedrock.converse import COUNTING, STOPS, counted, stop_of
 from pipeline.providers.bedrock.endpoint import Endpoint
-from pipeline.providers.bedrock.errors import failure, is_error, no_answer
+from pipeline.providers.bedrock.errors import failure, is_error, no_answer, request_id
 from pipeline.providers.bedrock.families import METRICS, Family, Nova
 from pipeline.providers.bedrock.models import OLD_MISTRAL, bare_id, is_claude, maker
 from pipeline.providers.bedrock.stream import BedrockAssembler, invoke_assembler
 from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.damage import DAMAGED, damage_of
 from pipeline.providers.json import count, mapping, parsed, told_count
 from pipeline.providers.usage import first_told, usage_from
 from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, Stop, Usage
@@ -89,7 +90,9 @@ class InvokeWire:
             raise no_answer(answer, "the answer is no JSON object")
         told = self._family.told(whole)
         usage = first_told(told.usage, _metrics_usage(whole.get(METRICS)), _header_usage(answer.headers))
-        stop = Stop.REFUSED if told.refused else FINISHES.get(told.finish.lower())
+        if DAMAGED in whole:
+            raise damage_of(answer, whole, usage, request_id(answer.headers))
+        stop = Stop.REFUSED if told.refused else stop_of(told.finish.lower(), FINISHES)
         if whole.get(GUARDRAIL) == "INTERVENED":
             stop = Stop.BLOCKED
         return reply_of(answer, told, stop, usage)

@@ -1,7 +1,7 @@
 """The events of a stream → the body that the same answer would have had at once. Pure.
 
-An exception among them becomes a body with its `__type`; a stream that is damaged, or stops before its usage was told,
-becomes an empty body.
+An exception among them becomes a body with its `__type`; a stream that stops before its usage was told becomes an empty
+body.
 """
 
 import base64
@@ -10,7 +10,14 @@ from typing import Any, Protocol
 
 from pipeline.providers.bedrock.errors import CUT_OFF
 from pipeline.providers.bedrock.eventstream import Corrupt, Decoder, Frame
+from pipeline.providers.damage import DAMAGED
 from pipeline.providers.json import count, encoded, mapping, parsed, string
+
+SHOWN_BYTES = 80
+
+
+class Unreadable(Exception):
+    """One event of a stream cannot be read; those after it can."""
 
 
 class Message:
@@ -85,6 +92,7 @@ class BedrockAssembler:
         self._answer = answer
         self._take = take
         self._error: dict[str, Any] | None = None
+        self._damage = ""
         self._corrupt = False
 
     def feed(self, piece: bytes) -> bool:
@@ -92,19 +100,29 @@ class BedrockAssembler:
             try:
                 for frame in self._decoder.feed(piece):
                     self._frame(frame)
-            except Corrupt:
+            except Corrupt as corrupt:
                 self._corrupt = True
+                self._damage = self._damage or ("" if self.ended else str(corrupt))
         return self._answer.started
+
+    @property
+    def ended(self) -> bool:
+        return self._error is not None or self._answer.whole() is not None
 
     def finish(self, status: int, headers: Mapping[str, str]) -> bytes:  # noqa: ARG002 (the end is in the events)
         if self._error is not None:
             return encoded(self._error)
         whole = self._answer.whole()
-        return CUT_OFF if whole is None or self._corrupt else encoded(whole)
+        if self._damage:
+            return encoded({**(whole or {}), DAMAGED: self._damage})
+        return CUT_OFF if whole is None else encoded(whole)
 
     def _frame(self, frame: Frame) -> None:
         if frame.header(":message-type") == "event":
-            self._take(frame)
+            try:
+                self._take(frame)
+            except Unreadable as unreadable:
+                self._damage = self._damage or str(unreadable)
         elif self._error is None:
             self._error = _exception(frame)
 
@@ -112,21 +130,31 @@ class BedrockAssembler:
 def converse_assembler() -> BedrockAssembler:
     """Frames that are Converse's events."""
     message = Message()
-    return BedrockAssembler(
-        message, lambda frame: message.event(frame.header(":event-type"), mapping(parsed(frame.payload)))
-    )
+    return BedrockAssembler(message, lambda frame: message.event(frame.header(":event-type"), _object(frame.payload)))
 
 
 def invoke_assembler(chunks: StreamedAnswer) -> BedrockAssembler:
     """Frames whose payload holds a chunk of the model's own in base64."""
-    return BedrockAssembler(chunks, lambda frame: chunks.add(mapping(parsed(_chunk(frame)))))
+    return BedrockAssembler(chunks, lambda frame: _add_chunk(chunks, frame))
 
 
-def _chunk(frame: Frame) -> bytes:
+def _add_chunk(chunks: StreamedAnswer, frame: Frame) -> None:
+    packed = _object(frame.payload).get("bytes")
+    if frame.header(":event-type") != "chunk" and packed is None:
+        return  # of a kind to come
     try:
-        return base64.b64decode(string(mapping(parsed(frame.payload)).get("bytes")), validate=True)
+        chunk = base64.b64decode(string(packed), validate=True)
     except ValueError:
-        raise Corrupt("a chunk is no base64") from None
+        raise Unreadable("a chunk is no base64") from None
+    chunks.add(_object(chunk))
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    """Raises Unreadable for all else."""
+    value = parsed(data)
+    if not isinstance(value, dict):
+        raise Unreadable(f"an event is no JSON object: {data[:SHOWN_BYTES].decode('utf-8', 'replace')}")
+    return value
 
 
 def _exception(frame: Frame) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.errors import CallFailed, Kind
+from pipeline.providers.damage import DAMAGED, damage_of
 from pipeline.providers.gemini.errors import GoogleStatus, kind_of, limits_in, short_in, status_in
 from pipeline.providers.gemini.stream import CUT_OFF, joined
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
-from pipeline.providers.json import count, dumped, items, mapping, parsed, string, told_count
+from pipeline.providers.json import called_with, count, dumped, items, mapping, parsed, string, told_count
 from pipeline.providers.usage import as_told, usage_from
 from pipeline.types import Answer, HttpAnswer, Stop, Usage
 
@@ -31,8 +32,10 @@ STOPS = {
     "IMAGE_PROHIBITED_CONTENT": Stop.BLOCKED,
     "IMAGE_RECITATION": Stop.BLOCKED,
 }
-# Every other word is NO_ANSWER and tried again, being one sample's bad luck: OTHER, MALFORMED_FUNCTION_CALL, NO_IMAGE,
-# MALFORMED_RESPONSE, UNEXPECTED_TOOL_CALL, TOO_MANY_TOOL_CALLS, IMAGE_OTHER, FINISH_REASON_UNSPECIFIED, words to come.
+BROKEN = {  # one sample's bad luck: tried again. An answer with any other word, or none, is judged by its content
+    *("OTHER", "MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS"),
+    *("NO_IMAGE", "IMAGE_OTHER"),
+}
 ENDS = {
     "PUP_LIMITED_DISABLED": Kind.AUTH,  # the account is limited for breaking the terms of use
     "MISSING_THOUGHT_SIGNATURE": Kind.INVALID_REQUEST,  # of the request, and the same next time
@@ -51,11 +54,14 @@ def reply_in(answer: HttpAnswer) -> Answer:
         CallFailed: it is none.
     """
     body = _answered(answer)
+    if DAMAGED in body:
+        told = _usage(body.get("usageMetadata"), "something")
+        raise damage_of(answer, body, told, _request_id(answer, body))
     text, finish = _content(body)
     usage = _usage(body.get("usageMetadata"), text)
-    stop = STOPS.get(finish)
+    stop = None if finish in BROKEN or finish in ENDS else STOPS.get(finish, Stop.DONE)
     blocked = _blocked(body)
-    if blocked and stop is None:
+    if blocked and finish not in STOPS:
         stop, text, finish, usage = Stop.BLOCKED, "", blocked, as_told(usage)  # no model has read it
     if stop is None or (stop is Stop.DONE and not text):
         kind = ENDS.get(finish, Kind.NO_ANSWER)
@@ -139,10 +145,9 @@ def _content(body: Mapping[str, Any]) -> tuple[str, str]:
     """(text, or the arguments of the function called; finish word) of the first candidate."""
     candidate = _candidate(body)
     parts = items(mapping(candidate.get("content")).get("parts"))
-    # The same call twice is one call. Different ones are all kept: validation will not take two records for one.
-    calls = list(dict.fromkeys(_calls(parts)))
+    called = called_with([("", call) for call in _calls(parts)], "")
     texts = [string(part.get("text")) for part in parts if part.get("thought") is not True]
-    return "\n".join(calls) or "".join(texts), _word(candidate.get("finishReason"))
+    return "".join(texts) if called is None else called, _word(candidate.get("finishReason"))
 
 
 def _calls(parts: list[Mapping[str, Any]]) -> Iterator[str]:

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.providers.json import encoded, items, mapping, parsed
+from pipeline.providers.damage import DAMAGED
+from pipeline.providers.json import encoded, items, mapping
+from pipeline.providers.sse import Event, EventStream
 
 CUT_OFF = b""  # what a stream without its end is put together to
 ANSWERS = {"candidates", "promptFeedback", "usageMetadata", "error"}  # one of these makes a chunk of a list
@@ -18,13 +20,13 @@ class Whole:
         self._parts: list[dict[str, Any]] = []
         self.error: object = None
         self.first = False  # a first token was seen
-        self._counted = False  # the last count is of all that was said
+        self.counted = False  # the last count is of all that was said
 
     def add(self, chunk: Mapping[str, Any]) -> None:
         if chunk.get("error"):
             self.error = chunk["error"]
         self._body |= {name: value for name, value in chunk.items() if name not in {"candidates", "error"}}
-        self._counted = "usageMetadata" in chunk or (self._counted and "candidates" not in chunk)
+        self.counted = "usageMetadata" in chunk or (self.counted and "candidates" not in chunk)
         for candidate in items(chunk.get("candidates")):
             if candidate.get("index", 0) == 0:
                 self._add_candidate(candidate)
@@ -34,7 +36,7 @@ class Whole:
         if self.error is not None:
             usage = {name: value for name, value in self._body.items() if name == "usageMetadata"}
             return {"error": self.error, **usage}
-        if not self._counted and isinstance(told := self._body.get("usageMetadata"), dict):
+        if not self.counted and isinstance(told := self._body.get("usageMetadata"), dict):
             self._body["usageMetadata"] = {**told, "candidatesTokenCount": None}
         if not self._candidate:
             return self._body
@@ -77,22 +79,26 @@ class GeminiAssembler:
     """Server-sent events, each a chunk; a list of chunks or a lone object does too, where a server sends that."""
 
     def __init__(self) -> None:
-        self._buffer = b""
+        self._events = EventStream(bare=True)  # an error may come bare in the middle
         self._whole = Whole()
 
     def feed(self, piece: bytes) -> bool:
-        self._buffer = (self._buffer + piece).replace(b"\r\n", b"\n")
-        while b"\n\n" in self._buffer:
-            event, self._buffer = self._buffer.split(b"\n\n", 1)
-            self._event(event)
+        for event in self._events.feed(piece):
+            self._add(event)
         return self._whole.first
 
-    def finish(self, status: int, headers: Mapping[str, str]) -> bytes:  # noqa: ARG002 (for wires whose end is a status)
-        self._event(self._buffer)
-        return encoded(self._whole.body()) if self._whole.ended else CUT_OFF
+    @property
+    def ended(self) -> bool:
+        return self._whole.ended
 
-    def _event(self, event: bytes) -> None:
-        lines = [line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:")]
-        data = parsed(b"\n".join(lines) if lines else event)  # an error may come bare in the middle
-        for chunk in items(data if isinstance(data, list) else [data]):
+    def finish(self, status: int, headers: Mapping[str, str]) -> bytes:  # noqa: ARG002 (for wires whose end is a status)
+        for event in self._events.rest()[0]:
+            self._add(event)
+        if self._events.damage and self._whole.error is None:
+            return encoded({**self._whole.body(), DAMAGED: self._events.damage})
+        return encoded(self._whole.body()) if self.ended else CUT_OFF
+
+    def _add(self, event: Event) -> None:
+        for chunk in event.chunks:
             self._whole.add(chunk)
+        self._events.sealed = self._whole.counted and self._whole.ended

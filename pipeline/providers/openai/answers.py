@@ -3,12 +3,12 @@
 Nothing is taken for granted: a value of another type than it should have counts as missing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
 
-from pipeline.providers.json import count, dumped, items, mapping, string, told_count
+from pipeline.providers.json import called_with, count, dumped, items, mapping, string, told_count
 from pipeline.providers.usage import usage_from
 from pipeline.types import Stop, Usage
 
@@ -17,8 +17,16 @@ STOPS = {  # in lower case; a gateway may pass on the word of the provider behin
     **dict.fromkeys(("tool_calls", "function_call", "tool_use"), Stop.DONE),
     **dict.fromkeys(("length", "max_tokens", "max_output_tokens", "model_length"), Stop.TRUNCATED),
     **dict.fromkeys(("content_filter", "safety"), Stop.BLOCKED),
+    **dict.fromkeys(("recitation", "prohibited_content", "blocklist", "spii", "sensitive"), Stop.BLOCKED),
+    **dict.fromkeys(("guardrail_intervened", "content_filtered"), Stop.BLOCKED),
     "refusal": Stop.REFUSED,
 }
+BROKEN = {  # no end at all: such an answer is none. One with any other word, or none, is judged by its content
+    *("error", "failed", "cancelled", "canceled", "abort", "aborted", "incomplete", "in_progress", "queued", "other"),
+    *("load", "insufficient_system_resource", "network_error", "malformed_function_call", "malformed_model_output"),
+}
+REFUSES = "refusal"  # in the words of the provider behind a gateway
+OWN_FIELDS = "provider_specific_fields"
 
 
 class Content(Struct, frozen=True):
@@ -28,20 +36,23 @@ class Content(Struct, frozen=True):
 
     @property
     def stop(self) -> Stop | None:
-        """None for a word that is not known: such an answer is none."""
-        return Stop.REFUSED if self.refusal else STOPS.get(self.finish.lower())
+        """None for a broken one. Where nothing is said of its end, or in no known word, its content tells."""
+        word = self.finish.lower()
+        if self.refusal or word in BROKEN:
+            return Stop.REFUSED if self.refusal else None
+        return STOPS.get(word, Stop.DONE)
 
 
 def content_of(body: Mapping[str, Any], tool: str) -> Content:
-    """The first choice; of several function calls the first of `tool`, else the first."""
+    """The first choice; functions that were called go before text."""
     if "output" in body and "choices" not in body:
         return _of_response(body, tool)
     choice = next(iter(items(body.get("choices"))), {})
     message = mapping(choice.get("message"))
-    text = _called(_calls(message), tool)
+    text = called_with(list(_texts(_calls(message))), tool)
     if text is None:
         text = text_of(message.get("content"))
-    return Content(text, string(choice.get("finish_reason")), string(message.get("refusal")))
+    return Content(text, string(choice.get("finish_reason")), refusal_of(choice, message))
 
 
 def usage_of(usage: object) -> Usage:
@@ -74,6 +85,24 @@ def text_of(content: object) -> str:
     return "".join(string(part.get("text")) for part in items(content))
 
 
+def refusal_of(choice: Mapping[str, Any], message: Mapping[str, Any]) -> str:
+    """Why the model declined: as OpenAI tells it, or as gateways do (LiteLLM: in fields of the provider's own)."""
+    places = [
+        message,
+        *items(message.get("content")),
+        mapping(message.get(OWN_FIELDS)),
+        mapping(choice.get(OWN_FIELDS)),
+    ]
+    for place in places:
+        if told := string(place.get("refusal")):
+            return told
+    for place in (choice, *places):
+        details = mapping(place.get("stop_details"))
+        if details.get("type") == REFUSES:
+            return string(details.get("explanation")) or REFUSES
+    return REFUSES if choice.get("native_finish_reason") == REFUSES else ""
+
+
 def _calls(message: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     """(name, arguments) of every function that the message calls; custom ones and the old form too."""
     for call in items(message.get("tool_calls")):
@@ -85,14 +114,11 @@ def _calls(message: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
         yield string(legacy.get("name")), legacy.get("arguments")
 
 
-def _called(calls: Iterator[tuple[str, object]], tool: str) -> str | None:
-    """The arguments as text; some servers send them as an object. None when nothing was called."""
-    texts = [
-        (name, arguments if isinstance(arguments, str) else dumped(arguments))
-        for name, arguments in calls
-        if isinstance(arguments, str | dict)
-    ]
-    return next((text for name, text in texts if name == tool), texts[0][1] if texts else None)
+def _texts(calls: Iterable[tuple[str, object]]) -> Iterator[tuple[str, str]]:
+    """With the arguments as text; some servers send them as an object."""
+    for name, arguments in calls:
+        if isinstance(arguments, str | dict):
+            yield name, arguments if isinstance(arguments, str) else dumped(arguments)
 
 
 def _of_response(body: Mapping[str, Any], tool: str) -> Content:
@@ -106,7 +132,7 @@ def _of_response(body: Mapping[str, Any], tool: str) -> Content:
         for part in items(item.get("content") if kind == "message" else None):
             texts.append(string(part.get("text")))
             refusal = refusal or string(part.get("refusal"))
-    called = _called(iter(calls), tool)
+    called = called_with(list(_texts(calls)), tool)
     reason = string(mapping(body.get("incomplete_details")).get("reason"))
     return Content("".join(texts) if called is None else called, reason or string(body.get("status")), refusal)
 

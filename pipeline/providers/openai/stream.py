@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.providers.json import encoded, items, mapping, parsed, string
-from pipeline.providers.openai.answers import text_of
+from pipeline.providers.damage import DAMAGED
+from pipeline.providers.json import encoded, items, mapping, string
+from pipeline.providers.openai.answers import OWN_FIELDS, text_of
+from pipeline.providers.sse import Event, EventStream
 
 CUT_OFF = b""  # what a stream without its end is put together to
 WORDS = ("content", "refusal")
 THOUGHTS = ("reasoning_content", "reasoning")  # of compatible servers; not part of the answer
 SAYS = (*WORDS, *THOUGHTS, "tool_calls", "function_call")
+ENDINGS = ("native_finish_reason", "stop_details", OWN_FIELDS)  # what gateways say of how an answer ended
 PAGES = (b"{", b"[", b"<")  # how a body begins that is no stream
 ENDS = {"response.completed", "response.incomplete", "response.failed"}
 
@@ -18,53 +21,49 @@ class OpenAIAssembler:
     """Takes the first choice of a chat completion, or the last event of a Responses stream."""
 
     def __init__(self) -> None:
-        self._buffer = b""
+        self._events = EventStream()
         self._whole: dict[str, Any] = {}
         self._message: dict[str, Any] = {"role": "assistant", "content": None}
         self._tools: dict[object, dict[str, Any]] = {}  # by index, or by id where a server leaves the index out
         self._finish: str | None = None
+        self._ending: dict[str, Any] = {}
         self._error: object = None
         self._final: Mapping[str, Any] | None = None  # a Responses stream ends with its whole answer
         self._first = False
-        self._ended = False
-        self._events = 0
 
     def feed(self, piece: bytes) -> bool:
-        self._buffer = (self._buffer + piece).replace(b"\r\n", b"\n")
-        while b"\n\n" in self._buffer:
-            event, self._buffer = self._buffer.split(b"\n\n", 1)
+        for event in self._events.feed(piece):
             self._event(event)
         return self._first
 
+    @property
+    def ended(self) -> bool:
+        return self._error is not None or self._final is not None or self._finish is not None or self._events.done
+
     def finish(self, status: int, headers: Mapping[str, str]) -> bytes:  # noqa: ARG002 (for wires whose end is a status)
-        rest, self._buffer = self._buffer, b""
-        if rest.strip():
-            self._event(rest)
+        events, rest = self._events.rest()
+        for event in events:
+            self._event(event)
         if self._error is not None:
             return encoded({**self._whole, "error": self._error})
+        if self._events.damage:
+            told = self._whole if self._final is None else self._final
+            return encoded({**told, DAMAGED: self._events.damage})
         if self._final is not None:
             return encoded(self._final)
-        if not self._events and rest.lstrip().startswith(PAGES):
+        if not self._events.begun and rest.lstrip().startswith(PAGES):
             return rest  # an error page, or a server that does not stream
-        if self._finish is None and not self._ended:
+        if not self.ended:
             return CUT_OFF
         if self._tools:
             self._message["tool_calls"] = list(self._tools.values())
-        choice = {"index": 0, "message": self._message, "finish_reason": self._finish}
+        choice = {"index": 0, "message": self._message, "finish_reason": self._finish, **self._ending}
         return encoded({**self._whole, "choices": [choice]})
 
-    def _event(self, event: bytes) -> None:
-        lines = event.split(b"\n")
-        text = b"\n".join(line[5:].strip() for line in lines if line.startswith(b"data:"))
-        if not text:
-            return  # a comment, or noise
-        self._events += 1
-        if text == b"[DONE]":
-            self._ended = True
-        data = mapping(parsed(text))
+    def _event(self, event: Event) -> None:
+        data = event.chunks[0]
         kind = string(data.get("type"))
-        named_error = any(line.startswith(b"event:") and line[6:].strip() == b"error" for line in lines)
-        if data and (data.get("error") or named_error or kind == "error"):
+        if data and (data.get("error") or event.name == "error" or kind == "error"):
             self._error = data.get("error") or data
         elif kind.startswith("response."):
             self._response_event(kind, data)
@@ -81,11 +80,13 @@ class OpenAIAssembler:
                 self._error = choice["error"]
             if choice.get("index", 0) == 0:
                 self._delta(mapping(choice.get("delta")))
+                self._ending |= {name: choice[name] for name in ENDINGS if choice.get(name)}
                 self._finish = string(choice.get("finish_reason")) or self._finish
+        self._events.sealed = self._finish is not None and "usage" in self._whole
 
     def _delta(self, delta: Mapping[str, Any]) -> None:
         for name in WORDS:
-            text = text_of(delta.get(name))
+            text = text_of(delta.get(name)) or (name == "refusal" and string(mapping(delta.get(OWN_FIELDS)).get(name)))
             if text:
                 self._message[name] = (self._message.get(name) or "") + text
                 self._first = True

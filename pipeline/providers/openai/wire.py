@@ -4,7 +4,6 @@ What the job fixes is encoded once and stands first, byte-identical over rows; p
 """
 
 import re
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Model
 from pipeline.providers import text_only
 from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.damage import DAMAGED, damage_of
 from pipeline.providers.hints import limits_seen, retry_after_s
 from pipeline.providers.json import parsed, string
 from pipeline.providers.openai.answers import Content, content_of, usage_of
@@ -27,6 +27,8 @@ OLD_CAP, NEW_CAP = "max_tokens", "max_completion_tokens"
 MAKES_OWN_CAP = re.compile(r"^(?:ft:)?(?:gpt-(?!oss)|chatgpt|o\d)")  # OpenAI's own; gpt-oss runs on servers of others
 NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
 NAME_CHARS = 64
+ONE_CALL = "parallel_tool_calls"  # false: one call of the tool and no more
+MANY_OR_NONE = re.compile(r"^o\d")  # reasoning models that refuse the parameter
 
 
 class OpenAIWire:
@@ -44,8 +46,12 @@ class OpenAIWire:
             free["temperature"] = model.temperature
         if model.stream:
             free |= {"stream": True, "stream_options": {"include_usage": True}}
+        self._plain = free
         self._free_head = orjson.dumps(free)[:-1]
-        self._head = orjson.dumps({**free, **_structured(shape, self._tool)})[:-1]
+        self._structured = _structured(shape, self._tool)
+        if shape.mode == "tool" and not MANY_OR_NONE.match(model.name.rpartition("/")[2]):
+            self._structured[ONE_CALL] = False
+        self._head = orjson.dumps({**free, **self._structured})[:-1]
         self._systems: dict[tuple[str, bool], bytes] = {}
 
     def __repr__(self) -> str:
@@ -67,9 +73,11 @@ class OpenAIWire:
             raise CallFailed(Kind.CONNECTION, "the answer broke off", 200, provider_request_id=number, limits=limits)
         body = parsed(answer.body)
         if answer.status != 200 or is_error(body):
-            raise failure_of(answer, body)
+            raise self._without_one_call(failure_of(answer, body))
         if not isinstance(body, dict):
             raise no_answer(answer, {}, "the answer is not JSON", Content("", ""))
+        if DAMAGED in body:
+            raise damage_of(answer, body, usage_of(body.get("usage")), request_id(answer, body))
         content = content_of(body, self._tool)
         stop = content.stop
         if stop is None or (stop is Stop.DONE and not content.text):
@@ -88,6 +96,14 @@ class OpenAIWire:
 
     def stream(self) -> OpenAIAssembler:
         return OpenAIAssembler()
+
+    def _without_one_call(self, failure: CallFailed) -> CallFailed:
+        """Where a server does not know the parameter, the next attempts go without it; others ignore it."""
+        if failure.kind is Kind.INVALID_REQUEST and ONE_CALL in self._structured and ONE_CALL in failure.message:
+            kept = {name: value for name, value in self._structured.items() if name != ONE_CALL}
+            self._head = orjson.dumps({**self._plain, **kept})[:-1]
+            failure.kind = Kind.NO_ANSWER
+        return failure
 
     def _url(self, model: Model) -> str:
         return (model.base_url or BASE_URL).rstrip("/") + "/chat/completions"
@@ -111,7 +127,7 @@ class OpenAIWire:
         return found
 
 
-def _structured(shape: AnswerShape, name: str) -> Mapping[str, Any]:
+def _structured(shape: AnswerShape, name: str) -> dict[str, Any]:
     if shape.mode == "tool":
         function = {"name": name, "strict": shape.strict, "parameters": shape.schema}
         choice = {"type": "function", "function": {"name": name}}

@@ -1,6 +1,5 @@
 """The hot path: one attempt per call over kept connections. Never retries, never waits for anything but the answer."""
 
-import asyncio
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
@@ -9,10 +8,11 @@ from urllib.request import getproxies, proxy_bypass
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Limits
-from pipeline.providers import CountingWire, Credentials, EventAssembler, Wire
+from pipeline.providers import CountingWire, Credentials, Wire
 from pipeline.providers.credentials.secret import Secret
-from pipeline.providers.transport.connection import Headers, Raw, Receive, Take, Times, TooLarge
+from pipeline.providers.transport.connection import Raw, Receive, Times, TooLarge
 from pipeline.providers.transport.pool import Client, Unsent
+from pipeline.providers.transport.received import Received
 from pipeline.types import HttpAnswer, Request
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ class HttpTransport:
 
     async def post(self, url: str, body: bytes, headers: dict[str, str], secret: Secret, wire: Wire) -> HttpAnswer:
         """One POST and its answer, without the secret."""
-        events = _Events(wire) if self._stream else None
+        received = Received(wire, stream=self._stream)
         try:
-            raw = await self._post(url, headers, body, events)
+            raw = await self._post(url, headers, body, received)
         except Unsent as unsent:
             cause = unsent.__cause__
             if isinstance(cause, TimeoutError):
@@ -52,15 +52,14 @@ class HttpTransport:
             text = f"no connection: {type(cause).__name__}: {cause}"[:500]
             raise CallFailed(Kind.CONNECTION, text, sent=False) from cause
         except TimeoutError as error:
-            raise CallFailed(Kind.TIMEOUT, f"no whole answer in time ({type(error).__name__})") from error
+            failure = CallFailed(Kind.TIMEOUT, f"no whole answer in time ({type(error).__name__})")
+            return received.despite(failure, error, secret)
         except TooLarge as error:
             raise CallFailed(Kind.NO_ANSWER, str(error), status=error.status) from error
         except (OSError, ValueError) as error:
-            raise CallFailed(Kind.CONNECTION, f"the connection broke: {type(error).__name__}: {error}"[:500]) from error
-        if events is None or events.assembler is None:
-            return HttpAnswer(raw.status, raw.headers, secret.redacted(raw.body))
-        body = secret.redacted(events.assembler.finish(raw.status, raw.headers))
-        return HttpAnswer(raw.status, raw.headers, body, events.ttft_ms)
+            failure = CallFailed(Kind.CONNECTION, f"the connection broke: {type(error).__name__}: {error}"[:500])
+            return received.despite(failure, error, secret)
+        return received.whole(raw, secret)
 
     async def post_counting(self, wire: CountingWire, body: bytes, now: datetime) -> HttpAnswer:
         """A question for the provider's counting endpoint.
@@ -88,27 +87,6 @@ class HttpTransport:
         from pipeline.providers.transport.proxy import ProxiedClient  # noqa: PLC0415 (aiohttp takes a while, and few need it)
 
         return ProxiedClient(self._times)
-
-
-class _Events:
-    """Who receives a streamed answer: events where it is one, else nobody, as for an error."""
-
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-        self._clock = asyncio.get_running_loop().time
-        self._began_s = self._clock()
-        self.assembler: EventAssembler | None = None
-        self.ttft_ms: int | None = None
-
-    def __call__(self, status: int, headers: Headers) -> Take | None:
-        if status != 200 or "json" in headers.get("content-type", ""):
-            return None
-        self.assembler = self._wire.stream()
-        return self._take
-
-    def _take(self, piece: bytes) -> None:
-        if self.assembler is not None and self.assembler.feed(piece) and self.ttft_ms is None:
-            self.ttft_ms = round((self._clock() - self._began_s) * 1000)
 
 
 @lru_cache(maxsize=64)

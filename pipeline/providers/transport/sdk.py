@@ -17,7 +17,8 @@ from pipeline.errors import CallFailed, JobError, Kind
 from pipeline.job.settings import Limits, Model
 from pipeline.providers import Credentials, Wire
 from pipeline.providers.credentials.secret import Secret
-from pipeline.providers.transport.connection import MOST_BYTES
+from pipeline.providers.transport.connection import MOST_BYTES, Raw
+from pipeline.providers.transport.received import Received
 from pipeline.types import HttpAnswer, Request
 
 
@@ -85,30 +86,25 @@ class SdkTransport:
         body = wire.body(request)
         outgoing = Outgoing(wire.url, body, wire.headers(body, secret, datetime.now(UTC)), secret)
         await self._carrier.ready(outgoing)
-        sent_s = asyncio.get_running_loop().time()
+        received = Received(wire, stream=self._stream)
+        pieces: list[bytes] = []
         try:
             async with asyncio.timeout(self._timeout_s), self._carrier.exchange(outgoing) as incoming:
-                if self._stream and incoming.status == 200 and "json" not in incoming.headers.get("content-type", ""):
-                    body, ttft_ms = await _assembled(wire, incoming, sent_s)
-                else:
-                    body, ttft_ms = b"".join([piece async for piece in _bounded(incoming)]), None
-                return HttpAnswer(incoming.status, incoming.headers, secret.redacted(body), ttft_ms)
+                take = received(incoming.status, dict(incoming.headers)) or pieces.append
+                async for piece in _bounded(incoming):
+                    take(piece)
         except TimeoutError as error:
-            raise CallFailed(Kind.TIMEOUT, f"no whole answer in {self._timeout_s:g} s") from error
+            failure = CallFailed(Kind.TIMEOUT, f"no whole answer in {self._timeout_s:g} s")
+            return received.despite(failure, error, secret)
+        except CallFailed as failure:
+            if failure.kind not in {Kind.TIMEOUT, Kind.CONNECTION} or not failure.sent:
+                raise
+            return received.despite(failure, failure.__cause__, secret)
+        return received.whole(Raw(incoming.status, dict(incoming.headers), b"".join(pieces)), secret)
 
     async def aclose(self) -> None:
         await self._carrier.aclose()
         await self._credentials.aclose()
-
-
-async def _assembled(wire: Wire, incoming: Incoming, sent_s: float) -> tuple[bytes, int | None]:
-    """The body of a streamed answer, and the milliseconds to its first token."""
-    clock, events, first_s = asyncio.get_running_loop().time, wire.stream(), None
-    async for piece in _bounded(incoming):
-        if events.feed(piece) and first_s is None:
-            first_s = clock()
-    ttft_ms = None if first_s is None else round((first_s - sent_s) * 1000)
-    return events.finish(incoming.status, incoming.headers), ttft_ms
 
 
 async def _bounded(incoming: Incoming) -> AsyncIterator[bytes]:

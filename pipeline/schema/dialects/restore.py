@@ -1,7 +1,8 @@
 """The way back: what has to be done to an answer in a dialect so that the user's model takes it. Pure.
 
-A way is made together with the schema that is asked for, so the two cannot drift apart. Ways are total: what does not
-have the form that was asked for passes as it is, and the model then says what is wrong with it.
+A way is made together with the schema that is asked for, so the two cannot drift apart. What does not have the form
+that was asked for passes as it is, and the model then says what is wrong with it. Only a key that stands twice is told
+at once, by KeyTwice: all but one of its values would be lost.
 """
 
 import json
@@ -15,7 +16,17 @@ from msgspec.structs import replace
 from pipeline.schema.dialects.fit import Schema, fits, likeness
 
 KEY, VALUE = "key", "value"
+SHOWN_CHARS = 80
 WRAPPED = "value"  # the property that holds a root that is no object
+
+
+class KeyTwice(ValueError):
+    """A list of entries has one key with two values: one would be lost."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"the key {key[:SHOWN_CHARS]!r} stands in two entries with different values; each key only once"
+        )
 
 
 class Way(Struct, frozen=True):
@@ -148,7 +159,7 @@ def _restored(way: Way, data: Any, back: Back) -> Any:  # noqa: ANN401 (one bran
         case InOrder(ways, rest) if isinstance(data, list):
             return [_restored(ways[n] if n < len(ways) else rest, one, back) for n, one in enumerate(data)]
         case Pairs(inner) if isinstance(data, list) and all(map(_is_pair, data)):
-            return {str(one[KEY]): _restored(inner, one[VALUE], back) for one in data}
+            return _object(inner, data, back)
         case Numbered() if isinstance(data, dict):
             return _in_order(way, data, back)
         case Fields(fields) if isinstance(data, dict):
@@ -157,6 +168,15 @@ def _restored(way: Way, data: Any, back: Back) -> Any:  # noqa: ANN401 (one bran
             return _restored(_chosen(options, data, back.definitions), data, back)
         case _:
             return data
+
+
+def _object(way: Way, entries: list[dict[str, Any]], back: Back) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for one in entries:
+        key, value = str(one[KEY]), _restored(way, one[VALUE], back)
+        if out.setdefault(key, value) != value:
+            raise KeyTwice(key)
+    return out
 
 
 def _fields(fields: Mapping[str, FieldWay], data: dict[str, Any], back: Back) -> dict[str, Any]:

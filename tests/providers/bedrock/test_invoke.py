@@ -468,7 +468,7 @@ def test_an_error_of_claudes_own_in_its_stream_is_a_failure():
     got = outcome(wire, streamed(wire, chunks({"type": "message_start", "message": {}}, error)))
     assert (got.kind, got.message) == (Kind.OVERLOADED, "ModelStreamErrorException: full")
     bad = event("chunk", b'{"bytes":"*"}')
-    assert outcome(wire, streamed(wire, [bad, *chunks(*CHUNKS[HAIKU][0])])).kind is Kind.CONNECTION
+    assert outcome(wire, streamed(wire, [bad, *chunks(*CHUNKS[HAIKU][0])])).kind is Kind.DAMAGED
 
 
 GOOD = [(name, told) for name, (_, told, _) in FAMILIES.items()]

@@ -28,17 +28,18 @@ def failed(body, status=400, headers=None, wire=WIRE):
         *((word, Stop.TRUNCATED) for word in ("length", "max_tokens", "model_length", "MAX_TOKENS")),
         *((word, Stop.BLOCKED) for word in ("content_filter", "SAFETY")),
         ("refusal", Stop.REFUSED),
-        *((word, None) for word in ("error", "load", "insufficient_system_resource", "", None, 7, "paused")),
+        *((word, None) for word in ("error", "load", "insufficient_system_resource", "cancelled")),
+        *((word, Stop.DONE) for word in ("eos_reached", "", None, 7, "paused")),
     ],
 )
 def test_finish_words(finish, stop):
-    """Each word for an ending has its meaning; an ending that is not known is no answer, though it has text."""
+    """Each word for an ending has its meaning; by one that is not known, or missing, the content is taken."""
     if stop is None:
         failure = failed(body_of(finish=finish), 200)
         assert (failure.kind, failure.usage) == (Kind.NO_ANSWER, Usage(10, 0, 0, 5, 0))
         return
     reply = replied(WIRE, body_of(finish=finish))
-    assert (reply.stop, reply.finish_reason, reply.text) == (stop, finish, '{"a":1}')
+    assert (reply.stop, reply.finish_reason, reply.text) == (stop, finish if isinstance(finish, str) else "", '{"a":1}')
 
 
 @pytest.mark.parametrize(
@@ -58,14 +59,15 @@ def test_finish_words(finish, stop):
             },
             "2",
         ),
-        ({"tool_calls": [{"function": {"arguments": "1"}}, {"function": {"arguments": "2"}}]}, "1"),
+        ({"tool_calls": [{"function": {"arguments": "1"}}, {"function": {"arguments": "2"}}]}, "1\n2"),
+        ({"tool_calls": [{"function": {"arguments": "{}"}}, {"function": {"arguments": " { } "}}]}, "{}"),
         ({"tool_calls": [{"type": "custom", "custom": {"name": "x", "input": "4 + 4"}}]}, "4 + 4"),
         ({"function_call": {"name": "x", "arguments": "{}"}, "content": None}, "{}"),
         ({"content": "x", "reasoning_content": "because"}, "x"),
     ],
 )
 def test_where_the_text_is(message, text):
-    """In the content, in its parts, or in the arguments of the function: the one asked for, else the first."""
+    """In the content, in its parts, or in the arguments of the function: the one asked for, else all."""
     assert replied(WIRE, body_of(message=message)).text == text
 
 
@@ -141,7 +143,7 @@ def test_usage(told, usage):
 @pytest.mark.parametrize(
     ("body", "usage", "words"),
     [
-        (body_of(finish="eos_reached", usage=None), PartialUsage(), '{"a":1}'),
+        (body_of(finish="error", usage=None), PartialUsage(), '{"a":1}'),
         (body_of(message={"content": ""}, usage=None), PartialUsage(), ""),
         ({"choices": []}, Usage(), ""),
         ({"choices": [], "usage": {"prompt_tokens": 9}}, Usage(9), ""),

@@ -128,7 +128,8 @@ def test_other_choices_of_a_stream_are_left_out():
         ([], Kind.CONNECTION),
         ([b": ping\n\n"], Kind.CONNECTION),
         ([b"data"], Kind.CONNECTION),
-        ([delta("x"), DONE], Kind.NO_ANSWER),
+        ([delta(""), DONE], Kind.NO_ANSWER),
+        ([delta("x", "error"), DONE], Kind.NO_ANSWER),
         ([delta(finish="stop"), DONE], Kind.NO_ANSWER),
         ([delta("x"), error("Rate limit reached", "rate_limit_exceeded")], Kind.THROTTLED),
         ([delta("x"), {**delta("", "error"), "error": {"code": 502, "message": "x"}}], Kind.OVERLOADED),
@@ -142,6 +143,11 @@ def test_other_choices_of_a_stream_are_left_out():
 def test_a_stream_that_goes_wrong(events, kind):
     """Cut in the middle, an error on the way, an end without an ending, a page instead: never half an answer."""
     assert streamed(*events)[0].kind is kind
+
+
+def test_an_end_without_a_word_is_judged_by_its_content():
+    reply, _ = streamed(delta("x"), DONE)
+    assert (reply.text, reply.stop, reply.finish_reason) == ("x", Stop.DONE, "")
 
 
 def test_a_server_that_does_not_stream_is_understood():

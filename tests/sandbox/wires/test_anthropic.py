@@ -167,8 +167,8 @@ def test_over_http_a_question_is_answered(mode, stream):
 FAULTS = {
     Fault.THROTTLED: (Kind.THROTTLED, {429}),
     Fault.SERVER_ERROR: (Kind.OVERLOADED, {500, 529}),
-    Fault.DISCONNECT: (Kind.CONNECTION, {None}),
-    Fault.TIMEOUT: (Kind.TIMEOUT, {None}),
+    Fault.DISCONNECT: (Kind.CONNECTION, {200}),
+    Fault.TIMEOUT: (Kind.TIMEOUT, {None, 200}),
     Fault.TRUNCATED: (Stop.TRUNCATED, None),
     Fault.REFUSED: (Stop.REFUSED, None),
     Fault.INVALID_OUTPUT: (Stop.DONE, None),

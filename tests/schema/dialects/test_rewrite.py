@@ -30,6 +30,7 @@ from pipeline.sandbox.wires.gemini import schemas as gemini_schemas
 from pipeline.sandbox.wires.openai import strict_schemas
 from pipeline.schema.dialects import table as known
 from pipeline.schema.dialects.fit import fits
+from pipeline.schema.dialects.restore import SAME, Back, Fields, FieldWay, KeyTwice, Pairs
 from pipeline.schema.dialects.rewrite import restored, rewrite
 from pipeline.schema.dialects.size import size_of
 from pipeline.schema.dialects.table import (
@@ -626,3 +627,13 @@ def test_schemas_written_by_hand(dialect):
         "patterned": {"ab": 3},
     }
     assert sum("anyOf" in node for _, node in nodes(asked.schema, "")) >= 1
+
+
+def test_a_key_that_stands_twice_is_told_unless_its_values_are_equal():
+    """The last of its values would be taken, and the others lost without a word."""
+    back = Back(Fields({"counts": FieldWay("counts", Pairs(SAME))}))
+    entries = [{"key": "pear", "value": 3}, {"key": "apple", "value": 1}, {"key": "pear", "value": 3}]
+    assert restored(back, {"counts": entries}) == {"counts": {"pear": 3, "apple": 1}}
+    entries[2]["value"] = 4
+    with pytest.raises(KeyTwice, match="the key 'pear'"):
+        restored(back, {"counts": entries})
