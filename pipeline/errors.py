@@ -60,6 +60,7 @@ class CallFailed(Exception):
     model_version: str | None = None
     sent: bool = True  # False: it surely never reached the provider, so it cannot have cost anything
     short: Dimension | None = None  # what a 429 says is used up
+    stale: bool = False  # a kept connection ended before a byte of an answer: no attempt is spent, on a new one
     said: str = ""  # what the model said all the same: it is counted where `usage` does not tell
 
     @property

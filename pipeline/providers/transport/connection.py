@@ -5,6 +5,7 @@ are decided here. Nothing is ever sent again: whoever asked is told what broke.
 """
 
 import asyncio
+import socket
 import zlib
 from collections.abc import Callable
 from typing import Protocol, cast
@@ -93,7 +94,8 @@ class Inflater:
 class Connection(asyncio.Protocol):
     """`ask` is called when `usable`; what comes at any other time closes it."""
 
-    def __init__(self) -> None:
+    def __init__(self, line: socket.socket | None = None) -> None:
+        self._line = line
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpResponseParser(self)
         self._asked: asyncio.Future[Raw] | None = None
@@ -116,14 +118,31 @@ class Connection(asyncio.Protocol):
         self._size = 0
         self._error: Exception | None = None
         self._heard_s = 0.0
+        self.heard = False  # whether a byte of the answer has come
 
     # ── the asker's side ────────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def usable(self) -> bool:
         """Whether the next request may go out on it."""
-        transport = self._transport
-        return self._keep and self._asked is None and transport is not None and not transport.is_closing()
+        return self._keep and self._asked is None and self.open
+
+    @property
+    def open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing waits on the line: an end, or words of farewell, that the loop has not come to see yet."""
+        if self._line is None:
+            return True
+        try:
+            self._line.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False
 
     def ask(self, request: bytes, receive: Receive | None, idle_s: float | None) -> "asyncio.Future[Raw]":
         """Send a whole request. The future is to be awaited, or the connection closed.
@@ -176,6 +195,7 @@ class Connection(asyncio.Protocol):
         if self._asked is None:
             self.close()  # nobody asked
             return
+        self.heard = True
         if self._idle_s is not None:
             self._heard_s = self._loop.time()
         try:

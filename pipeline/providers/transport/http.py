@@ -12,13 +12,14 @@ from pipeline.job.settings import Limits
 from pipeline.providers import CountingWire, Credentials, EventAssembler, Wire
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.transport.connection import Headers, Raw, Receive, Take, Times, TooLarge
-from pipeline.providers.transport.pool import Client, Unsent
+from pipeline.providers.transport.pool import Client, Stale, Unsent
 from pipeline.types import HttpAnswer, Request
 
 if TYPE_CHECKING:
     from pipeline.providers.transport.proxy import ProxiedClient
 
 CONNECT_TIMEOUT_S = 30.0
+CLOSED = "the server closed a kept connection as the request went out on it; asked again on a new one"
 
 
 class HttpTransport:
@@ -30,7 +31,7 @@ class HttpTransport:
         self._stream = stream
         self._client = Client(self._times)
 
-    async def send(self, wire: Wire, request: Request) -> HttpAnswer:
+    async def send(self, wire: Wire, request: Request, *, fresh: bool = False) -> HttpAnswer:
         """One attempt.
 
         Raises:
@@ -38,19 +39,24 @@ class HttpTransport:
         """
         secret = await self._credentials.secret()
         body = wire.body(request)
-        return await self.post(wire.url, body, wire.headers(body, secret, datetime.now(UTC)), secret, wire)
+        headers = wire.headers(body, secret, datetime.now(UTC))
+        return await self.post(wire.url, body, headers, secret, wire, fresh=fresh)
 
-    async def post(self, url: str, body: bytes, headers: dict[str, str], secret: Secret, wire: Wire) -> HttpAnswer:
+    async def post(
+        self, url: str, body: bytes, headers: dict[str, str], secret: Secret, wire: Wire, *, fresh: bool = False
+    ) -> HttpAnswer:
         """One POST and its answer, without the secret."""
         events = _Events(wire) if self._stream else None
         try:
-            raw = await self._post(url, headers, body, events)
+            raw = await self._post(url, headers, body, events, fresh=fresh)
         except Unsent as unsent:
             cause = unsent.__cause__
             if isinstance(cause, TimeoutError):
                 raise CallFailed(Kind.TIMEOUT, f"no connection in time ({type(cause).__name__})", sent=False) from cause
             text = f"no connection: {type(cause).__name__}: {cause}"[:500]
             raise CallFailed(Kind.CONNECTION, text, sent=False) from cause
+        except Stale as stale:
+            raise CallFailed(Kind.CONNECTION, CLOSED, stale=True) from stale.__cause__
         except TimeoutError as error:
             raise CallFailed(Kind.TIMEOUT, f"no whole answer in time ({type(error).__name__})") from error
         except TooLarge as error:
@@ -77,11 +83,13 @@ class HttpTransport:
             await self._proxied.aclose()
         await self._credentials.aclose()
 
-    async def _post(self, url: str, headers: dict[str, str], body: bytes, receive: Receive | None) -> Raw:
+    async def _post(
+        self, url: str, headers: dict[str, str], body: bytes, receive: Receive | None, *, fresh: bool
+    ) -> Raw:
         proxy = proxy_of(url)
         if proxy is None:
-            return await self._client.post(url, headers, body, receive)
-        return await self._proxied.post(url, headers, body, proxy, receive)
+            return await self._client.post(url, headers, body, receive, fresh=fresh)
+        return await self._proxied.post(url, headers, body, proxy, receive, fresh=fresh)
 
     @cached_property
     def _proxied(self) -> "ProxiedClient":

@@ -75,7 +75,7 @@ class SdkTransport:
         self._stream = model.stream
         self._credentials = credentials
 
-    async def send(self, wire: Wire, request: Request) -> HttpAnswer:
+    async def send(self, wire: Wire, request: Request, *, fresh: bool = False) -> HttpAnswer:  # noqa: ARG002 (the SDK's own pool)
         """One attempt.
 
         Raises:
