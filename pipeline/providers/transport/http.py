@@ -11,7 +11,7 @@ from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Limits
 from pipeline.providers import CountingWire, Credentials, EventAssembler, Wire
 from pipeline.providers.credentials.secret import Secret
-from pipeline.providers.transport.connection import Headers, Raw, Receive, Take, Times, TooLarge
+from pipeline.providers.transport.connection import BadAnswer, Headers, Raw, Receive, Take, Times, TooLarge
 from pipeline.providers.transport.pool import Client, Stale, Unsent
 from pipeline.types import HttpAnswer, Request
 
@@ -49,20 +49,16 @@ class HttpTransport:
         events = _Events(wire) if self._stream else None
         try:
             raw = await self._post(url, headers, body, events, fresh=fresh)
+        except BadAnswer as error:
+            if error.status is None or error.headers is None or error.status < 300:
+                raise failure(error) from error
+            return HttpAnswer(error.status, error.headers, b"")  # its status says enough
         except Unsent as unsent:
-            cause = unsent.__cause__
-            if isinstance(cause, TimeoutError):
-                raise CallFailed(Kind.TIMEOUT, f"no connection in time ({type(cause).__name__})", sent=False) from cause
-            text = f"no connection: {type(cause).__name__}: {cause}"[:500]
-            raise CallFailed(Kind.CONNECTION, text, sent=False) from cause
-        except Stale as stale:
-            raise CallFailed(Kind.CONNECTION, CLOSED, stale=True) from stale.__cause__
-        except TimeoutError as error:
-            raise CallFailed(Kind.TIMEOUT, f"no whole answer in time ({type(error).__name__})") from error
-        except TooLarge as error:
-            raise CallFailed(Kind.NO_ANSWER, str(error), status=error.status) from error
-        except (OSError, ValueError) as error:
-            raise CallFailed(Kind.CONNECTION, f"the connection broke: {type(error).__name__}: {error}"[:500]) from error
+            raise failure(unsent) from unsent.__cause__
+        except (Stale, TooLarge, OSError, ValueError) as error:
+            raise failure(error) from error
+        if raw.status == 200 and not (raw.body or (events and events.began)):
+            raise nothing_in(raw.status)
         if events is None or events.assembler is None:
             return HttpAnswer(raw.status, raw.headers, secret.redacted(raw.body))
         body = secret.redacted(events.assembler.finish(raw.status, raw.headers))
@@ -107,6 +103,7 @@ class _Events:
         self._began_s = self._clock()
         self.assembler: EventAssembler | None = None
         self.ttft_ms: int | None = None
+        self.began = False  # whether anything of it has come
 
     def __call__(self, status: int, headers: Headers) -> Take | None:
         if status != 200 or "json" in headers.get("content-type", ""):
@@ -115,8 +112,33 @@ class _Events:
         return self._take
 
     def _take(self, piece: bytes) -> None:
+        self.began = True
         if self.assembler is not None and self.assembler.feed(piece) and self.ttft_ms is None:
             self.ttft_ms = round((self._clock() - self._began_s) * 1000)
+
+
+def nothing_in(status: int) -> CallFailed:
+    """An answer without a body: it may have been billed all the same."""
+    return CallFailed(Kind.NO_ANSWER, "an empty answer", status=status, unread=True)
+
+
+def failure(error: Exception) -> CallFailed:
+    """What is told of an attempt that brought no whole answer, or none that can be read."""
+    match error:
+        case Unsent(__cause__=TimeoutError() as cause):
+            return CallFailed(Kind.TIMEOUT, f"no connection in time ({type(cause).__name__})", sent=False)
+        case Unsent(__cause__=cause):
+            return CallFailed(Kind.CONNECTION, f"no connection: {type(cause).__name__}: {cause}"[:500], sent=False)
+        case Stale():
+            return CallFailed(Kind.CONNECTION, CLOSED, stale=True)
+        case TimeoutError():
+            return CallFailed(Kind.TIMEOUT, f"no whole answer in time ({type(error).__name__})")
+        case TooLarge():
+            return CallFailed(Kind.NO_ANSWER, str(error), status=error.status, unread=error.status < 300)
+        case BadAnswer():
+            text = f"what came cannot be read: {error}; look at what stands between here and the provider"[:500]
+            return CallFailed(Kind.NO_ANSWER, text, status=error.status, unread=(error.status or 0) < 300)
+    return CallFailed(Kind.CONNECTION, f"the connection broke: {type(error).__name__}: {error}"[:500])
 
 
 @lru_cache(maxsize=64)

@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 from msgspec import Struct
 
-from pipeline.providers.transport.connection import MOST_BYTES, BadAnswer, Raw, Receive, Times, TooLarge
+from pipeline.providers.transport.connection import MOST_BYTES, BadAnswer, Raw, Receive, Take, Times, TooLarge
 from pipeline.providers.transport.pool import ADDRESSES_S, IDLE_MOST_S, Stale, Unsent
 from pipeline.providers.transport.trust import Trust
 
@@ -42,27 +42,20 @@ class ProxiedClient:
                     self._trust.answered()
                     sent.reused = False  # it has been heard
                 found = {name.lower(): value for name, value in response.headers.items()}
-                take = None if receive is None else receive(response.status, found)
-                pieces, size = [], 0
-                async for piece in response.content.iter_any():
-                    size += len(piece)
-                    if size > MOST_BYTES:
-                        raise TooLarge(response.status)
-                    if take is None:
-                        pieces.append(piece)
-                    else:
-                        take(piece)
-                return Raw(response.status, found, b"".join(pieces))
+                body = await _read(response, None if receive is None else receive(response.status, found))
+                return Raw(response.status, found, body)
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError, ssl.SSLError) as error:
             raise Unsent from error
         except aiohttp.ServerTimeoutError:
             raise
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             if not sent.reused:
-                raise BadAnswer(f"{type(error).__name__}: {error}") from error
+                raise ConnectionError(f"{type(error).__name__}: {error}") from error
             self._trust.ended()
             raise Stale from error
-        except (aiohttp.ClientError, EOFError) as error:
+        except (aiohttp.ClientPayloadError, EOFError) as error:
+            raise ConnectionError(f"{type(error).__name__}: {error}") from error
+        except aiohttp.ClientError as error:
             raise BadAnswer(f"{type(error).__name__}: {error}") from error
 
     async def aclose(self) -> None:
@@ -77,6 +70,20 @@ class ProxiedClient:
                 connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar(), trace_configs=[_told()]
             )
         return self._sessions[kept]
+
+
+async def _read(response: aiohttp.ClientResponse, take: Take | None) -> bytes:
+    """The body, where nobody takes it."""
+    pieces, size = [], 0
+    async for piece in response.content.iter_any():
+        size += len(piece)
+        if size > MOST_BYTES:
+            raise TooLarge(response.status)
+        if take is None:
+            pieces.append(piece)
+        else:
+            take(piece)
+    return b"".join(pieces)
 
 
 class _Sent(Struct):

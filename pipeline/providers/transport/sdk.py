@@ -18,6 +18,7 @@ from pipeline.job.settings import Limits, Model
 from pipeline.providers import Credentials, Wire
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.transport.connection import MOST_BYTES
+from pipeline.providers.transport.http import nothing_in
 from pipeline.types import HttpAnswer, Request
 
 
@@ -92,6 +93,8 @@ class SdkTransport:
                     body, ttft_ms = await _assembled(wire, incoming, sent_s)
                 else:
                     body, ttft_ms = b"".join([piece async for piece in _bounded(incoming)]), None
+                    if incoming.status == 200 and not body:
+                        raise nothing_in(incoming.status)
                 return HttpAnswer(incoming.status, incoming.headers, secret.redacted(body), ttft_ms)
         except TimeoutError as error:
             raise CallFailed(Kind.TIMEOUT, f"no whole answer in {self._timeout_s:g} s") from error
@@ -117,5 +120,5 @@ async def _bounded(incoming: Incoming) -> AsyncIterator[bytes]:
         size += len(piece)
         if size > MOST_BYTES:
             words = f"an answer of more than {MOST_BYTES // 2**20} MB"
-            raise CallFailed(Kind.NO_ANSWER, words, status=incoming.status)
+            raise CallFailed(Kind.NO_ANSWER, words, status=incoming.status, unread=incoming.status < 300)
         yield piece
