@@ -86,13 +86,15 @@ class CallFailed(Exception):
     model_version: str | None = None
     sent: bool = True  # False: it surely never reached the provider, so it cannot have cost anything
     short: Dimension | None = None  # what a 429 says is used up
+    unread: bool = False  # an answer came that may have been billed, and nothing can be read of it
+    stale: bool = False  # a kept connection ended before a byte of an answer: no attempt is spent, on a new one
     said: str = ""  # what the model said all the same: it is counted where `usage` does not tell
     ttft_ms: int | None = None  # to the first token of an answer that then was cut off
 
     @property
     def fate_unknown(self) -> bool:
-        """Whether nobody can say what it cost: it went out, and nothing that is billed by came back."""
-        return self.kind in FATE_UNKNOWN and self.sent and self.usage is None
+        """Whether nobody can say what it cost: it went out, and nothing that says so came back."""
+        return (self.kind in FATE_UNKNOWN or self.unread) and self.sent and self.usage is None
 
     def __str__(self) -> str:
         where = f"HTTP {self.status}" if self.status is not None else "no HTTP answer"

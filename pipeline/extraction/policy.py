@@ -21,7 +21,7 @@ PARK_AFTER_S = 3600.0  # a longer pause is no rate limit: it is an allowance tha
 
 class Action(StrEnum):
     RETRY = "retry"  # an attempt is spent; wait, then try again
-    WAIT = "wait"  # a rate limit: no attempt is spent, admission makes everybody wait
+    WAIT = "wait"  # a rate limit, a stale connection: no attempt is spent, admission says when it goes on
     SHRINK = "shrink"  # cut the text smaller
     FAIL = "fail"  # the row ends
     PARK = "park"  # the run ends early
@@ -102,6 +102,8 @@ def decide(failure: CallFailed, attempt: int, policy: Policy, jitter: float, wai
         return Decision.fail(ErrorCode.RATE_LIMITED)
     if failure.kind is Kind.THROTTLED and hint_s > PARK_AFTER_S:
         return Decision.stop_run(ParkReason.QUOTA)
+    if failure.stale:
+        return Decision.wait()
     if failure.kind in AT_ONCE:
         return AT_ONCE[failure.kind]
     if attempt >= policy.max_attempts:

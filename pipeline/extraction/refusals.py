@@ -49,7 +49,7 @@ def refusal(failure: CallFailed, url: str) -> Refusal | None:
 def _at_address(failure: CallFailed) -> bool:
     status = failure.status or 0
     if failure.kind is Kind.NO_ANSWER:
-        return PAGE.search(failure.message) is not None
+        return 300 <= status < 400 or PAGE.search(failure.message) is not None
     return failure.kind is Kind.INVALID_REQUEST and (status in ADDRESS or 300 <= status < 400)
 
 

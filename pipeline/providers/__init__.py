@@ -91,8 +91,8 @@ class Credentials(Protocol):
 class Transport(Protocol):
     """Carries one attempt, and takes the secret out of what comes back."""
 
-    async def send(self, wire: Wire, request: Request) -> HttpAnswer:
-        """Send and read the whole answer.
+    async def send(self, wire: Wire, request: Request, *, fresh: bool = False) -> HttpAnswer:
+        """Send and read the whole answer. `fresh`: on a connection of its own, after one that was `stale`.
 
         Raises:
             CallFailed: TIMEOUT or CONNECTION: no whole answer came.

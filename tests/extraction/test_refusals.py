@@ -45,6 +45,7 @@ def test_an_address_that_is_refused(status):
 
 def test_a_page_is_an_address_and_an_empty_answer_is_none():
     assert refused(Kind.NO_ANSWER, "no JSON: <!DOCTYPE html><title>Log in", 200).most == 3
+    assert refused(Kind.NO_ANSWER, "redirected to http://elsewhere", 302).most == 3
     assert refused(Kind.NO_ANSWER, "no content in the answer: {}", 200) is None
 
 

@@ -23,6 +23,7 @@ from pipeline.crash_points import crash_point
 from pipeline.documents.chunks import Counter
 from pipeline.engine.ask import Abandoned, Delivered, RowFailed, RowLife, TooLong
 from pipeline.engine.hedge import SUPERSEDED, Latencies, first_answer
+from pipeline.engine.lanes.tries import Tries
 from pipeline.errors import CallFailed, Kind
 from pipeline.extraction.policy import KIND_CODES, STOP_CODES, Action, Decision, Policy, decide
 from pipeline.extraction.refusals import never_fits, refusal
@@ -70,7 +71,7 @@ class LiveLane:
 
     async def answer(self, request: Request, life: RowLife) -> Delivered:
         """As `Lane.answer`: as many attempts as it takes, or as are allowed."""
-        tries, failed = _Tries(), 0
+        tries, failed = Tries(), 0
         while True:
             tries.sent_s = None  # the last one's time says nothing of a call that has yet to leave
             try:
@@ -82,14 +83,14 @@ class LiveLane:
                 failed += decision.action is Action.RETRY
                 await self._carry_out(decision, failure)
 
-    def _overdue(self, tries: "_Tries") -> bool:
+    def _overdue(self, tries: "Tries") -> bool:
         """Whether a second call is worth its price: only where it takes no slot from a row that waits."""
         most_s = self._latencies.hedge_s(self._hedge_after)
         if most_s is None or tries.sent_s is None or self._gate.waiting or self._gate.stopped:
             return False
         return self._loop.time() - tries.sent_s >= most_s
 
-    async def _call(self, request: Request, tries: "_Tries", life: RowLife) -> Delivered:
+    async def _call(self, request: Request, tries: "Tries", life: RowLife) -> Delivered:
         asked_s = self._loop.time()
         ticket = await self._admitted(request, tries)
         if not life.alive:
@@ -99,7 +100,7 @@ class LiveLane:
         attempt = _Attempt(request, ticket, tries.sent, round((self._loop.time() - asked_s) * 1000))
         return await self._attempt(attempt, tries, life)
 
-    async def _admitted(self, request: Request, tries: "_Tries") -> Admitted:
+    async def _admitted(self, request: Request, tries: "Tries") -> Admitted:
         """Its turn; one that has met a 429 waits no longer than `limits.max_wait_s` after the first."""
         most_s, retry = self._policy.max_wait_s, tries.sent > 0
         deadline_s = None if most_s is None or tries.throttled_s is None else tries.throttled_s + most_s
@@ -119,7 +120,7 @@ class LiveLane:
 
     # ── one attempt ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _attempt(self, attempt: "_Attempt", tries: "_Tries", life: RowLife) -> Delivered:
+    async def _attempt(self, attempt: "_Attempt", tries: "Tries", life: RowLife) -> Delivered:
         """One HTTP attempt, on record before and after. The slot is free once the answer is here, not yet on disk."""
         report = NEVER_SENT
         try:
@@ -130,7 +131,7 @@ class LiveLane:
             if life.first_sent_s is None:
                 life.first_sent_s = sent.at_s
             try:
-                answered, told = await self._exchange(attempt.request)
+                answered, told = await self._exchange(attempt.request, fresh=tries.fresh)
             except CallFailed as failure:
                 if never_fits(failure, attempt.request.input_tokens):
                     failure.kind = Kind.CONTEXT_EXCEEDED
@@ -177,8 +178,8 @@ class LiveLane:
         crash_point("call-named")
         return send
 
-    async def _exchange(self, request: Request) -> tuple[HttpAnswer, Answer]:
-        answered = await self._carrier.transport.send(self._carrier.wire, request)
+    async def _exchange(self, request: Request, *, fresh: bool) -> tuple[HttpAnswer, Answer]:
+        answered = await self._carrier.transport.send(self._carrier.wire, request, fresh=fresh)
         crash_point("answer-received")
         try:
             return answered, self._carrier.wire.reply(answered)
@@ -200,7 +201,7 @@ class LiveLane:
             used = replace(used_by(usage, self._cost(usage)), rejected=failure.kind is Kind.THROTTLED)
         return Report(
             used,
-            CALL_ENDS.get(failure.kind, CallEnd.OTHER),
+            CallEnd.OTHER if failure.stale else CALL_ENDS.get(failure.kind, CallEnd.OTHER),
             failure.limits,
             failure.retry_after_s,
             random.random(),
@@ -279,22 +280,6 @@ class LiveLane:
                 raise RowFailed(decision.code, str(failure))
             case _:
                 await self._gate.pause(0)  # raises Stopped
-
-
-class _Tries(Struct):
-    """The attempts of one request so far. Times are on the loop's clock."""
-
-    sent: int = 0
-    sent_s: float | None = None  # the last of them
-    throttled_s: float | None = None  # the first 429
-
-    def met(self, failure: CallFailed, now_s: float) -> None:
-        if failure.kind is Kind.THROTTLED and self.throttled_s is None:
-            self.throttled_s = now_s
-
-    def waited_s(self, now_s: float) -> float:
-        """For a rate limit."""
-        return 0.0 if self.throttled_s is None else now_s - self.throttled_s
 
 
 class _Attempt(Struct, frozen=True):

@@ -106,7 +106,7 @@ def _kind_of_type(status: int, kind_word: str) -> Kind:
         return BY_STATUS[status]
     if status >= 500:
         return Kind.OVERLOADED
-    if status == 200 and kind_word != "invalid_request_error":
+    if status < 400 and kind_word != "invalid_request_error":
         return Kind.NO_ANSWER
     return Kind.INVALID_REQUEST
 

@@ -136,7 +136,7 @@ def _kind(status: int, code: str, message: str) -> Kind:
 
 def _by_status(status: int) -> Kind | None:
     """None for a refusal of the request, whose words say more."""
-    if status == 200:
+    if status < 400:
         return Kind.NO_ANSWER
     return Kind.OVERLOADED if status >= 500 else BY_STATUS.get(status)
 

@@ -131,7 +131,7 @@ def kind_of(status: GoogleStatus) -> Kind:
         return kind
     if status.http >= 500:
         return Kind.OVERLOADED
-    return Kind.NO_ANSWER if status.http == 200 else Kind.INVALID_REQUEST
+    return Kind.NO_ANSWER if status.http < 400 else Kind.INVALID_REQUEST
 
 
 def limits_in(status: GoogleStatus) -> tuple[LimitSeen, ...]:

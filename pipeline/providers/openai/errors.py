@@ -161,7 +161,7 @@ def _by_status(status: int) -> Kind:
         return STATUSES[status]
     if status >= 500:
         return Kind.OVERLOADED
-    return Kind.NO_ANSWER if status < 300 else Kind.INVALID_REQUEST
+    return Kind.NO_ANSWER if status < 400 else Kind.INVALID_REQUEST
 
 
 def _codes(details: Mapping[str, Any]) -> Iterator[str]:

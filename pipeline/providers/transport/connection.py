@@ -5,6 +5,8 @@ are decided here. Nothing is ever sent again: whoever asked is told what broke.
 """
 
 import asyncio
+import select
+import socket
 import zlib
 from collections.abc import Callable
 from typing import Protocol, cast
@@ -12,9 +14,10 @@ from typing import Protocol, cast
 import httptools
 from msgspec import Struct
 
+from pipeline.providers.transport.inflater import WINDOWS, Inflater
+
 MOST_BYTES = 32 * 1024 * 1024  # of an answer, once it is unpacked
 MOST_HEAD_BYTES = 64 * 1024
-WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 PLAIN = {"", "identity"}
 
 Headers = dict[str, str]  # names in lower case; several of one name are joined by ", "
@@ -22,7 +25,10 @@ Take = Callable[[bytes], None]
 
 
 class BadAnswer(ValueError):
-    """What came is not HTTP, or not whole."""
+    """What came cannot be read. `status` None: not even that; `headers` None: not all of them."""
+
+    status: int | None = None
+    headers: Headers | None = None
 
 
 class TooLarge(Exception):
@@ -55,45 +61,13 @@ class Raw(Struct, frozen=True):
     body: bytes
 
 
-class Inflater:
-    """A packed body, unpacked as it comes and never much further than is wanted."""
-
-    def __init__(self, encoding: str) -> None:
-        self._window = WINDOWS[encoding]
-        self._stream = zlib.decompressobj(self._window)
-        self._begun = False
-
-    def feed(self, piece: bytes, most: int) -> bytes:
-        """At most one byte more than `most`.
-
-        Raises:
-            zlib.error: it is not packed so.
-        """
-        out = bytearray()
-        while piece and len(out) <= most:
-            if self._stream.eof:  # gzip files may follow one another
-                self._stream = zlib.decompressobj(self._window)
-            try:
-                out += self._stream.decompress(piece, most + 1 - len(out))
-            except zlib.error:
-                if self._begun or self._window != zlib.MAX_WBITS:
-                    raise
-                self._window = -zlib.MAX_WBITS  # "deflate" without its wrapping, as some send it
-                self._stream = zlib.decompressobj(self._window)
-                out += self._stream.decompress(piece, most + 1 - len(out))
-            self._begun = True
-            piece = self._stream.unused_data or self._stream.unconsumed_tail
-        return bytes(out)
-
-    @property
-    def whole(self) -> bool:
-        return self._stream.eof or not self._begun
-
-
 class Connection(asyncio.Protocol):
     """`ask` is called when `usable`; what comes at any other time closes it."""
 
-    def __init__(self) -> None:
+    def __init__(self, line: socket.socket | None = None) -> None:
+        self._line = select.poll()  # a third of the price of a look with `recv`
+        if line is not None:
+            self._line.register(line, select.POLLIN)
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpResponseParser(self)
         self._asked: asyncio.Future[Raw] | None = None
@@ -116,14 +90,23 @@ class Connection(asyncio.Protocol):
         self._size = 0
         self._error: Exception | None = None
         self._heard_s = 0.0
+        self.heard = False  # whether a byte of the answer has come
 
     # ── the asker's side ────────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def usable(self) -> bool:
         """Whether the next request may go out on it."""
-        transport = self._transport
-        return self._keep and self._asked is None and transport is not None and not transport.is_closing()
+        return self._keep and self._asked is None and self.open
+
+    @property
+    def open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing waits on the line: an end, or words of farewell, that the loop has not come to see yet."""
+        return not self._line.poll(0)
 
     def ask(self, request: bytes, receive: Receive | None, idle_s: float | None) -> "asyncio.Future[Raw]":
         """Send a whole request. The future is to be awaited, or the connection closed.
@@ -144,6 +127,8 @@ class Connection(asyncio.Protocol):
     def fail(self, error: Exception) -> None:
         """Whoever asked gets `error`; the connection is of no more use."""
         asked, self._asked = self._asked, None
+        if isinstance(error, BadAnswer) and self._status >= 200:
+            error.status, error.headers = self._status, self._headers if self._head_done else None
         self.close()
         if asked is not None and not asked.done():
             asked.set_exception(error)
@@ -176,6 +161,7 @@ class Connection(asyncio.Protocol):
         if self._asked is None:
             self.close()  # nobody asked
             return
+        self.heard = True
         if self._idle_s is not None:
             self._heard_s = self._loop.time()
         try:
@@ -195,7 +181,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> None:
         if self._asked is None or not self._head_done:
             return
-        if "content-length" not in self._headers and "transfer-encoding" not in self._headers:
+        if "content-length" not in self._headers and "chunked" not in self._headers.get("transfer-encoding", ""):
             self._keep = False
             try:
                 self.on_message_complete()  # its end was the connection's
@@ -223,6 +209,9 @@ class Connection(asyncio.Protocol):
         if self._done:
             raise BadAnswer("more than one answer")
 
+    def on_status(self, _words: bytes) -> None:
+        self._status = self._parser.get_status_code()
+
     def on_header(self, name: bytes, value: bytes) -> None:
         key, text = name.decode("latin-1").lower(), value.decode("utf-8", "surrogateescape").strip()
         self._head_bytes += len(name) + len(value)
@@ -231,7 +220,6 @@ class Connection(asyncio.Protocol):
         self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
 
     def on_headers_complete(self) -> None:
-        self._status = self._parser.get_status_code()
         if self._status < 200:
             self._informational = True
             return
@@ -242,6 +230,8 @@ class Connection(asyncio.Protocol):
             self._inflater = Inflater(encoding)
         elif encoding not in PLAIN:
             self._raise(BadAnswer(f"packed as {encoding[:40]!r}, which was not asked for"))
+        if 300 <= self._status < 400 and "content-length" not in self._headers:
+            self._keep, self._done = False, True  # its body, which nobody wants, may have no end
         if self._receive is not None:
             try:
                 self._take = self._receive(self._status, self._headers)

@@ -10,8 +10,8 @@ from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Limits
 from pipeline.providers import CountingWire, Credentials, Wire
 from pipeline.providers.credentials.secret import Secret
-from pipeline.providers.transport.connection import Raw, Receive, Times, TooLarge
-from pipeline.providers.transport.pool import Client, Unsent
+from pipeline.providers.transport.connection import BadAnswer, Raw, Receive, Times, TooLarge
+from pipeline.providers.transport.pool import Client, Stale, Unsent
 from pipeline.providers.transport.received import Received
 from pipeline.types import HttpAnswer, Request
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pipeline.providers.transport.proxy import ProxiedClient
 
 CONNECT_TIMEOUT_S = 30.0
+CLOSED = "the server closed a kept connection as the request went out on it; asked again on a new one"
 
 
 class HttpTransport:
@@ -30,7 +31,7 @@ class HttpTransport:
         self._stream = stream
         self._client = Client(self._times)
 
-    async def send(self, wire: Wire, request: Request) -> HttpAnswer:
+    async def send(self, wire: Wire, request: Request, *, fresh: bool = False) -> HttpAnswer:
         """One attempt.
 
         Raises:
@@ -38,27 +39,26 @@ class HttpTransport:
         """
         secret = await self._credentials.secret()
         body = wire.body(request)
-        return await self.post(wire.url, body, wire.headers(body, secret, datetime.now(UTC)), secret, wire)
+        headers = wire.headers(body, secret, datetime.now(UTC))
+        return await self.post(wire.url, body, headers, secret, wire, fresh=fresh)
 
-    async def post(self, url: str, body: bytes, headers: dict[str, str], secret: Secret, wire: Wire) -> HttpAnswer:
+    async def post(
+        self, url: str, body: bytes, headers: dict[str, str], secret: Secret, wire: Wire, *, fresh: bool = False
+    ) -> HttpAnswer:
         """One POST and its answer, without the secret."""
         received = Received(wire, stream=self._stream)
         try:
-            raw = await self._post(url, headers, body, received)
+            raw = await self._post(url, headers, body, received, fresh=fresh)
+        except BadAnswer as error:
+            if error.status is None or error.headers is None or error.status < 300:
+                return received.despite(failure(error), error, secret)
+            return HttpAnswer(error.status, error.headers, b"")  # its status says enough
         except Unsent as unsent:
-            cause = unsent.__cause__
-            if isinstance(cause, TimeoutError):
-                raise CallFailed(Kind.TIMEOUT, f"no connection in time ({type(cause).__name__})", sent=False) from cause
-            text = f"no connection: {type(cause).__name__}: {cause}"[:500]
-            raise CallFailed(Kind.CONNECTION, text, sent=False) from cause
-        except TimeoutError as error:
-            failure = CallFailed(Kind.TIMEOUT, f"no whole answer in time ({type(error).__name__})")
-            return received.despite(failure, error, secret)
-        except TooLarge as error:
-            raise CallFailed(Kind.NO_ANSWER, str(error), status=error.status) from error
+            raise failure(unsent) from unsent.__cause__
+        except (Stale, TooLarge) as error:
+            raise failure(error) from error
         except (OSError, ValueError) as error:
-            failure = CallFailed(Kind.CONNECTION, f"the connection broke: {type(error).__name__}: {error}"[:500])
-            return received.despite(failure, error, secret)
+            return received.despite(failure(error), error, secret)
         return received.whole(raw, secret)
 
     async def post_counting(self, wire: CountingWire, body: bytes, now: datetime) -> HttpAnswer:
@@ -76,17 +76,38 @@ class HttpTransport:
             await self._proxied.aclose()
         await self._credentials.aclose()
 
-    async def _post(self, url: str, headers: dict[str, str], body: bytes, receive: Receive | None) -> Raw:
+    async def _post(
+        self, url: str, headers: dict[str, str], body: bytes, receive: Receive | None, *, fresh: bool
+    ) -> Raw:
         proxy = proxy_of(url)
         if proxy is None:
-            return await self._client.post(url, headers, body, receive)
-        return await self._proxied.post(url, headers, body, proxy, receive)
+            return await self._client.post(url, headers, body, receive, fresh=fresh)
+        return await self._proxied.post(url, headers, body, proxy, receive, fresh=fresh)
 
     @cached_property
     def _proxied(self) -> "ProxiedClient":
         from pipeline.providers.transport.proxy import ProxiedClient  # noqa: PLC0415 (aiohttp takes a while, and few need it)
 
         return ProxiedClient(self._times)
+
+
+def failure(error: Exception) -> CallFailed:
+    """What is told of an attempt that brought no whole answer, or none that can be read."""
+    match error:
+        case Unsent(__cause__=TimeoutError() as cause):
+            return CallFailed(Kind.TIMEOUT, f"no connection in time ({type(cause).__name__})", sent=False)
+        case Unsent(__cause__=cause):
+            return CallFailed(Kind.CONNECTION, f"no connection: {type(cause).__name__}: {cause}"[:500], sent=False)
+        case Stale():
+            return CallFailed(Kind.CONNECTION, CLOSED, stale=True)
+        case TimeoutError():
+            return CallFailed(Kind.TIMEOUT, f"no whole answer in time ({type(error).__name__})")
+        case TooLarge():
+            return CallFailed(Kind.NO_ANSWER, str(error), status=error.status, unread=error.status < 300)
+        case BadAnswer():
+            text = f"what came cannot be read: {error}; look at what stands between here and the provider"[:500]
+            return CallFailed(Kind.NO_ANSWER, text, status=error.status, unread=(error.status or 0) < 300)
+    return CallFailed(Kind.CONNECTION, f"the connection broke: {type(error).__name__}: {error}"[:500])
 
 
 @lru_cache(maxsize=64)

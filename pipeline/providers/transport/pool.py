@@ -16,16 +16,23 @@ from aiohappyeyeballs import start_connection
 from msgspec import Struct, field
 
 from pipeline.providers.transport.connection import Connection, Raw, Receive, Times
+from pipeline.providers.transport.trust import Trust
 
-IDLE_MOST_S = 15.0  # an unused connection is not trusted for longer; servers close theirs at some time
-ADDRESSES_S = 300.0  # before a name is looked up again
+IDLE_MOST_S = 4.0  # an unused connection is not trusted for longer: many servers close theirs after 5 s
+ADDRESSES_S = 60.0  # before a name is looked up again: its TTL is not told
 EYEBALLS_S = 0.25  # before the next address is tried beside one that does not answer (RFC 8305)
 AGENT = "ledger-pipeline"
 PORTS = {"http": 80, "https": 443}
 
+Asked = tuple[Connection, asyncio.Future[Raw]]  # a request has gone out on it
+
 
 class Unsent(Exception):
     """Nothing has left this machine; its cause is what went wrong."""
+
+
+class Stale(Exception):
+    """A kept connection ended before one byte of an answer; the request may have been taken all the same."""
 
 
 class Server(Struct):
@@ -35,6 +42,7 @@ class Server(Struct):
     host: str
     port: int
     free: deque[Connection] = field(default_factory=deque)
+    trust: Trust = field(default_factory=Trust)
 
 
 class Client:
@@ -47,12 +55,14 @@ class Client:
         self._routes: dict[str, tuple[Server, bytes]] = {}
         self._lookups: dict[tuple[str, int], tuple[float, asyncio.Task[Any]]] = {}
 
-    async def post(self, url: str, headers: dict[str, str], body: bytes, receive: Receive | None = None) -> Raw:
-        """One request and its answer, whatever its status; never sent twice.
+    async def post(
+        self, url: str, headers: dict[str, str], body: bytes, receive: Receive | None = None, *, fresh: bool = False
+    ) -> Raw:
+        """One request and its answer, whatever its status; never sent twice. `fresh`: on no kept connection.
 
         Raises:
             Unsent: from an OSError, ssl.SSLError, ValueError or TimeoutError. TimeoutError, OSError, BadAnswer,
-            TooLarge: it had left. What `receive` raises.
+            TooLarge, Stale: it had left. What `receive` raises.
         """
         if self._loop is None:
             self._loop = asyncio.get_running_loop()  # asked once: until Python 3.12 each asking is a system call
@@ -61,8 +71,8 @@ class Client:
         try:
             server, start = self._route(url)
             request = b"".join((start, head_of(headers, len(body)), body))
-            connection = self._free(server, loop.time()) or await self._connected(server)
-            asked = connection.ask(request, receive, self._times.idle_timeout_s)
+            kept = None if fresh else self._asked(server, request, receive, loop.time())
+            connection, asked = kept or await self._asked_anew(server, request, receive)
         except (OSError, ValueError) as error:  # ssl's errors and TimeoutError are OSErrors
             raise Unsent from error
         timer = loop.call_at(ends_s, connection.fail, TimeoutError("not whole in time"))
@@ -71,9 +81,16 @@ class Client:
         except asyncio.CancelledError:
             connection.close()
             raise
+        except OSError as error:
+            if not kept or connection.heard or isinstance(error, TimeoutError):
+                raise
+            self._stale(server)
+            raise Stale from error
         finally:
             timer.cancel()
-        if connection.usable:
+        if kept:
+            server.trust.answered()
+        if connection.usable and not server.trust.lost:
             connection.idle_since_s = loop.time()
             server.free.append(connection)
         else:
@@ -82,8 +99,7 @@ class Client:
 
     async def aclose(self) -> None:
         for server in self._servers.values():
-            while server.free:
-                server.free.pop().close()
+            _close_all(server)
         for _, lookup in self._lookups.values():
             lookup.cancel()
 
@@ -104,6 +120,17 @@ class Client:
             found = self._routes[url] = (server, f"{start}Host: {_host(server)}\r\n".encode("ascii"))
         return found
 
+    # ── kept connections ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _asked(self, server: Server, request: bytes, receive: Receive | None, now_s: float) -> Asked | None:
+        """One that took the request. Others that turn out to be closed as it is written have cost nothing."""
+        while (connection := self._free(server, now_s)) is not None:
+            asked = connection.ask(request, receive, self._times.idle_timeout_s)
+            if connection.open:
+                return connection, asked
+            connection.close()
+        return None
+
     def _free(self, server: Server, now_s: float) -> Connection | None:
         """The one used last; the others grow old and are closed."""
         free = server.free
@@ -111,10 +138,21 @@ class Client:
             free.popleft().close()
         while free:
             connection = free.pop()
-            if connection.usable:
+            if connection.usable and connection.quiet:
                 return connection
             connection.close()
         return None
+
+    def _stale(self, server: Server) -> None:
+        """Who has closed one has probably closed them all."""
+        server.trust.ended()
+        _close_all(server)
+
+    # ── new ones ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _asked_anew(self, server: Server, request: bytes, receive: Receive | None) -> Asked:
+        connection = await self._connected(server)
+        return connection, connection.ask(request, receive, self._times.idle_timeout_s)
 
     async def _connected(self, server: Server) -> Connection:
         loop = asyncio.get_running_loop()
@@ -122,11 +160,17 @@ class Client:
         name = server.host if context else None
         async with asyncio.timeout(min(self._times.connect_timeout_s, self._times.timeout_s)):
             addresses = await self._addresses(server)
-            socket = await start_connection(addresses, happy_eyeballs_delay=EYEBALLS_S, interleave=1)
             try:
-                _, connection = await loop.create_connection(Connection, sock=socket, ssl=context, server_hostname=name)
+                line = await start_connection(addresses, happy_eyeballs_delay=EYEBALLS_S, interleave=1)
+            except OSError:
+                self._lookups.pop((server.host, server.port), None)  # the name may have moved
+                raise
+            try:
+                _, connection = await loop.create_connection(
+                    lambda: Connection(line), sock=line, ssl=context, server_hostname=name
+                )
             except BaseException:
-                socket.close()
+                line.close()
                 raise
         return connection
 
@@ -139,6 +183,11 @@ class Client:
             lookup = asyncio.ensure_future(loop.getaddrinfo(*key, type=SOCK_STREAM))
             self._lookups[key] = (loop.time() + ADDRESSES_S, lookup)
         return await asyncio.shield(lookup)
+
+
+def _close_all(server: Server) -> None:
+    while server.free:
+        server.free.pop().close()
 
 
 def head_of(headers: dict[str, str], body_bytes: int) -> bytes:

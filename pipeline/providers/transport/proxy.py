@@ -1,11 +1,14 @@
 """POST through a proxy, by aiohttp: with the answers and errors of `pool.Client`."""
 
 import ssl
+from typing import Any
 
 import aiohttp
+from msgspec import Struct
 
-from pipeline.providers.transport.connection import MOST_BYTES, BadAnswer, Raw, Receive, Times, TooLarge
-from pipeline.providers.transport.pool import Unsent
+from pipeline.providers.transport.connection import MOST_BYTES, BadAnswer, Raw, Receive, Take, Times, TooLarge
+from pipeline.providers.transport.pool import ADDRESSES_S, IDLE_MOST_S, Stale, Unsent
+from pipeline.providers.transport.trust import Trust
 
 
 class ProxiedClient:
@@ -16,44 +19,85 @@ class ProxiedClient:
         self._timeout = aiohttp.ClientTimeout(
             total=times.timeout_s, sock_connect=connect_s, sock_read=times.idle_timeout_s
         )
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}  # with connections that are kept, and without
+        self._trust = Trust()
 
     async def post(
-        self, url: str, headers: dict[str, str], body: bytes, proxy: str, receive: Receive | None = None
+        self,
+        url: str,
+        headers: dict[str, str],
+        body: bytes,
+        proxy: str,
+        receive: Receive | None = None,
+        *,
+        fresh: bool = False,
     ) -> Raw:
         """As `Client.post`."""
+        sent = _Sent()
         try:
-            async with self._opened().post(
-                url, data=body, headers=headers, allow_redirects=False, proxy=proxy
+            async with self._opened(kept=not fresh and not self._trust.lost).post(
+                url, data=body, headers=headers, allow_redirects=False, proxy=proxy, trace_request_ctx=sent
             ) as response:
+                if sent.reused:
+                    self._trust.answered()
+                    sent.reused = False  # it has been heard
                 found = {name.lower(): value for name, value in response.headers.items()}
-                take = None if receive is None else receive(response.status, found)
-                pieces, size = [], 0
-                async for piece in response.content.iter_any():
-                    size += len(piece)
-                    if size > MOST_BYTES:
-                        raise TooLarge(response.status)
-                    if take is None:
-                        pieces.append(piece)
-                    else:
-                        take(piece)
-                return Raw(response.status, found, b"".join(pieces))
+                body = await _read(response, None if receive is None else receive(response.status, found))
+                return Raw(response.status, found, body)
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError, ssl.SSLError) as error:
             raise Unsent from error
         except aiohttp.ServerTimeoutError:
             raise
-        except (aiohttp.ClientError, EOFError) as error:
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            if not sent.reused:
+                raise ConnectionError(f"{type(error).__name__}: {error}") from error
+            self._trust.ended()
+            raise Stale from error
+        except (aiohttp.ClientPayloadError, EOFError) as error:
+            raise ConnectionError(f"{type(error).__name__}: {error}") from error
+        except aiohttp.ClientError as error:
             raise BadAnswer(f"{type(error).__name__}: {error}") from error
 
     async def aclose(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        while self._sessions:
+            await self._sessions.popitem()[1].close()
 
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300)
-            self._session = aiohttp.ClientSession(
-                connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
+    def _opened(self, *, kept: bool) -> aiohttp.ClientSession:
+        if kept not in self._sessions:
+            keeping: dict[str, Any] = {"keepalive_timeout": IDLE_MOST_S} if kept else {"force_close": True}
+            connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=round(ADDRESSES_S), **keeping)
+            self._sessions[kept] = aiohttp.ClientSession(
+                connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar(), trace_configs=[_told()]
             )
-        return self._session
+        return self._sessions[kept]
+
+
+async def _read(response: aiohttp.ClientResponse, take: Take | None) -> bytes:
+    """The body, where nobody takes it."""
+    pieces, size = [], 0
+    async for piece in response.content.iter_any():
+        size += len(piece)
+        if size > MOST_BYTES:
+            raise TooLarge(response.status)
+        if take is None:
+            pieces.append(piece)
+        else:
+            take(piece)
+    return b"".join(pieces)
+
+
+class _Sent(Struct):
+    """One request; `reused`: it went out on a kept connection."""
+
+    reused: bool = False
+
+
+def _told() -> aiohttp.TraceConfig:
+    """Has aiohttp tell each request which connection it goes out on."""
+    config = aiohttp.TraceConfig()
+    config.on_connection_reuseconn.append(_reused)
+    return config
+
+
+async def _reused(_session: aiohttp.ClientSession, context: Any, _told: object) -> None:  # noqa: ANN401 (aiohttp's own)
+    context.trace_request_ctx.reused = True

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from pipeline.errors import CallFailed
+from pipeline.errors import CallFailed, Kind
 from pipeline.providers import EventAssembler, Wire
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.hints import limits_seen
@@ -22,6 +22,7 @@ class Received:
         self._status: int | None = None
         self._headers: Headers = {}
         self._ttft_ms: int | None = None
+        self._began = False  # whether anything of a stream has come
 
     def __call__(self, status: int, headers: Headers) -> Take | None:
         self._status, self._headers = status, headers
@@ -31,6 +32,13 @@ class Received:
         return self._take
 
     def whole(self, raw: Raw, secret: Secret) -> HttpAnswer:
+        """The answer.
+
+        Raises:
+            CallFailed: NO_ANSWER: it is empty, and may have been billed all the same.
+        """
+        if raw.status == 200 and not (raw.body or self._began):
+            raise CallFailed(Kind.NO_ANSWER, "an empty answer", status=raw.status, unread=True)
         body = raw.body if self._assembler is None else self._assembler.finish(raw.status, raw.headers)
         return HttpAnswer(raw.status, raw.headers, secret.redacted(body), self._ttft_ms)
 
@@ -44,9 +52,11 @@ class Received:
             body = self._assembler.finish(self._status, self._headers)
             if self._assembler.ended:
                 return HttpAnswer(self._status, self._headers, secret.redacted(body), self._ttft_ms)
-        failure.status, failure.ttft_ms, failure.limits = self._status, self._ttft_ms, limits_seen(self._headers)
+        failure.status = failure.status if self._status is None else self._status
+        failure.ttft_ms, failure.limits = self._ttft_ms, limits_seen(self._headers)
         raise failure from error
 
     def _take(self, piece: bytes) -> None:
+        self._began = True
         if self._assembler is not None and self._assembler.feed(piece) and self._ttft_ms is None:
             self._ttft_ms = round((self._clock() - self._began_s) * 1000)

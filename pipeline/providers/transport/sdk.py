@@ -76,7 +76,7 @@ class SdkTransport:
         self._stream = model.stream
         self._credentials = credentials
 
-    async def send(self, wire: Wire, request: Request) -> HttpAnswer:
+    async def send(self, wire: Wire, request: Request, *, fresh: bool = False) -> HttpAnswer:  # noqa: ARG002 (the SDK's own pool)
         """One attempt.
 
         Raises:
@@ -113,5 +113,5 @@ async def _bounded(incoming: Incoming) -> AsyncIterator[bytes]:
         size += len(piece)
         if size > MOST_BYTES:
             words = f"an answer of more than {MOST_BYTES // 2**20} MB"
-            raise CallFailed(Kind.NO_ANSWER, words, status=incoming.status)
+            raise CallFailed(Kind.NO_ANSWER, words, status=incoming.status, unread=incoming.status < 300)
         yield piece

@@ -22,6 +22,7 @@ from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Limits, Model
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.transport.http import CONNECT_TIMEOUT_S
+from pipeline.providers.transport.pool import IDLE_MOST_S
 from pipeline.providers.transport.sdk import Incoming, Outgoing
 
 URL = re.compile(r"^(.+?)/model/([^/]+)/([a-z-]+)$")
@@ -103,6 +104,7 @@ class AwsCarrier:
             connect_timeout=self._connect_s,
             read_timeout=self._read_s,
             max_pool_connections=MOST_CONNECTIONS,
+            connector_args={"keepalive_timeout": IDLE_MOST_S},
             signature_version=UNSIGNED if secret.bearer else None,
         )
         return self._session.create_client(

@@ -10,9 +10,12 @@ from msgspec import Struct
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Limits
 from pipeline.providers.transport.http import CONNECT_TIMEOUT_S
+from pipeline.providers.transport.pool import IDLE_MOST_S
 from pipeline.providers.transport.sdk import Incoming, Outgoing
 
-NO_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=None)  # slots are admission's business
+NO_LIMITS = httpx2.Limits(  # slots are admission's business
+    max_connections=None, max_keepalive_connections=None, keepalive_expiry=IDLE_MOST_S
+)
 UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
 
 

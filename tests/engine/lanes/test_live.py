@@ -174,11 +174,13 @@ class Bed:
         self.lane = LiveLane(Limits(**limits), rate, self.ledger, self.admission, carrier, self.tally)
         self.script = {0: script} if not isinstance(script, dict) else script
         self.left = []  # rows, in order, with the time
+        self.fresh = []  # of each of them
         self._answered = {}
 
-    async def send(self, wire, request):
+    async def send(self, wire, request, *, fresh=False):
         assert wire is self
         nth = sum(row == request.row for row, _ in self.left)
+        self.fresh.append(fresh)
         self.left.append((request.row, self.loop.time()))
         assert self.ledger.may_leave[request.row] == nth + 1, "a call left before its name was safe"
         plan = self.script.get(request.row, ())
@@ -276,7 +278,7 @@ LIMITED = (AttemptCode.RATE_LIMITED, 0, 0)
 PAID = (None, COST, 0)
 UNTOLD = (None, 1000 * 1500 + 1 * 6000, 0)  # the request as estimated, and an answer of one token
 ONCE, TWICE = {"max_attempts": 1}, {"max_attempts": 2}
-TIMEOUT, CUT = failed(Kind.TIMEOUT), failed(Kind.CONNECTION)
+TIMEOUT, CUT, STALE = failed(Kind.TIMEOUT), failed(Kind.CONNECTION), failed(Kind.CONNECTION, stale=True)
 CASES = [
     Case("ok", (ok(),), Answer, (PAID,)),
     Case("truncated", (ok(stop=Stop.TRUNCATED),), Answer, ((AttemptCode.TRUNCATED, COST, 0),)),
@@ -307,6 +309,8 @@ CASES = [
     Case("timeout", (TIMEOUT, TIMEOUT), ErrorCode.TIMEOUT, (LOST, LOST), TWICE),
     Case("timeout-then-ok", (TIMEOUT, ok()), Answer, (LOST, PAID)),
     Case("cut-off", (CUT,), ErrorCode.TIMEOUT, (LOST,), ONCE),
+    Case("stale-then-ok", (STALE, ok()), Answer, (LOST, PAID), ONCE),
+    Case("stale-then-busy", (STALE, BUSY, ok()), ErrorCode.PROVIDER_ERROR, (LOST, FREE), ONCE),
     Case(
         "cut-off-with-its-usage",
         (failed(Kind.CONNECTION, usage=USED),),
@@ -397,6 +401,15 @@ def ended(found, kind):
     if isinstance(kind, ParkReason) and isinstance(found, Stopped):
         return found.reason
     return type(found)
+
+
+def test_after_a_stale_connection_a_request_has_connections_of_its_own_and_asks_at_once():
+    """What may have been billed is on the books; the provider is not taken for one in trouble."""
+    found, bed = answered((STALE, BUSY, ok()))
+    assert isinstance(found, Answer)
+    assert bed.fresh == [False, True, True]
+    assert bed.left_s[1] - bed.left_s[0] == pytest.approx(1.0 + NAMED_S)
+    assert bed.books.open_since_s is None
 
 
 def test_what_is_on_record_of_an_answer_is_what_the_provider_said():

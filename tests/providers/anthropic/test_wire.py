@@ -531,7 +531,7 @@ ERRORS = {
     "422": (422, "invalid_request_error", "x", None, Kind.INVALID_REQUEST),
     "400 used for a 413": (413, "invalid_request_error", "x", None, Kind.CONTEXT_EXCEEDED),
     "bare 503": (503, "", "x", None, Kind.OVERLOADED),
-    "redirect": (302, "", "x", None, Kind.INVALID_REQUEST),
+    "redirect": (302, "", "x", None, Kind.NO_ANSWER),
     "200 that is an error": (200, "overloaded_error", "x", None, Kind.OVERLOADED),
 }  # fmt: skip
 

@@ -392,7 +392,7 @@ def test_where_a_name_has_two_meanings_the_words_decide(code, message, kind):
     [(401, Kind.AUTH), (402, Kind.QUOTA), (403, Kind.AUTH), (404, Kind.INVALID_REQUEST), (408, Kind.OVERLOADED),
      (409, Kind.OVERLOADED), (413, Kind.CONTEXT_EXCEEDED), (422, Kind.INVALID_REQUEST), (424, Kind.OVERLOADED),
      (425, Kind.OVERLOADED), (429, Kind.THROTTLED), (500, Kind.OVERLOADED), (502, Kind.OVERLOADED),
-     (529, Kind.OVERLOADED), (301, Kind.INVALID_REQUEST)],
+     (529, Kind.OVERLOADED), (301, Kind.NO_ANSWER)],
 )  # fmt: skip
 @pytest.mark.parametrize("body", [b"", b"<html>proxy</html>", b"{}", b"[]", b'{"message":"odd"}'])
 def test_without_a_name_the_status_decides(status, kind, body):

@@ -225,7 +225,7 @@ TOO_LARGE = "Rate limit reached on tokens per min: Limit 30000, Used 0, Requeste
         (400, error("Failed to generate JSON", "json_validate_failed"), Kind.NO_ANSWER),
         (405, b"", Kind.INVALID_REQUEST),
         (422, error("x"), Kind.INVALID_REQUEST),
-        (302, b"", Kind.INVALID_REQUEST),
+        (302, b"", Kind.NO_ANSWER),
         (429, error("x", "rate_limit_exceeded", "tokens"), Kind.THROTTLED),
         (429, b"slow down", Kind.THROTTLED),
         (429, error("x", "insufficient_quota"), Kind.QUOTA),

@@ -10,10 +10,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from raw_server import answering
 
 from pipeline.providers.transport import pool as client_module
 from pipeline.providers.transport.connection import Raw, Times
-from pipeline.providers.transport.pool import Client, Unsent, head_of
+from pipeline.providers.transport.pool import Client, Stale, Unsent, head_of
+from pipeline.providers.transport.trust import MOST
 
 TIMES = Times(5.0, 5.0)
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -128,19 +130,143 @@ def test_an_old_connection_is_not_trusted(monkeypatch):
     assert far.connections == 2
 
 
-@pytest.mark.parametrize("before", [0, 1])
-def test_a_request_that_was_taken_and_not_answered_is_not_sent_again(before):
-    """On a fresh connection and on a kept one: it may have been billed."""
+@pytest.mark.parametrize(("before", "error"), [(0, ConnectionError), (1, Stale)])
+def test_a_request_that_was_taken_and_not_answered_is_not_sent_again(before, error):
+    """On a fresh connection and on a kept one: it may have been billed. Who asked is told which of them it was."""
     far = Far(*[FINE] * before, None, FINE)
 
     async def use(client, url):
         for _ in range(before):
             await client.post(url, {}, b"")
-        with pytest.raises(ConnectionError):
+        with pytest.raises(error):
             await client.post(url, {}, b"")
 
     asyncio.run(with_server(far, use))
     assert far.requests == before + 1
+
+
+@pytest.mark.parametrize("answer", [b"H", OK + b"Content-Length: 9\r\n\r\nabc"])
+def test_a_kept_connection_of_which_a_byte_has_come_was_not_stale(answer):
+    """Somebody had begun to answer: it broke."""
+    far = Far(FINE, answer, then_close=False)
+
+    async def use(client, url):
+        await client.post(url, {}, b"")
+        far.then_close = True
+        with pytest.raises(ConnectionError):
+            await client.post(url, {}, b"")
+
+    asyncio.run(with_server(far, use))
+
+
+def test_silence_on_a_kept_connection_is_a_timeout():
+    """It has not ended."""
+    far = Far(FINE, "silent")
+
+    async def use(client, url):
+        await client.post(url, {}, b"")
+        with pytest.raises(TimeoutError):
+            await client.post(url, {}, b"")
+
+    asyncio.run(with_server(far, use, times=Times(0.05, 5.0)))
+
+
+def test_a_fresh_connection_is_a_new_one_and_is_kept_afterwards():
+    far = Far(*[FINE] * 3)
+
+    async def use(client, url):
+        await client.post(url, {}, b"")
+        await client.post(url, {}, b"", fresh=True)
+        await client.post(url, {}, b"")
+
+    asyncio.run(with_server(far, use))
+    assert (far.connections, far.requests) == (2, 3)
+
+
+def test_a_server_that_refuses_kept_connections_gets_none_after_a_few():
+    """Each refusal may cost a call: a handshake is cheaper."""
+    with answering(lambda nth, of_connection, body, head: FINE if of_connection == 1 else None) as far:
+
+        async def use():
+            client, stale = Client(TIMES), 0
+            for _ in range(40):
+                try:
+                    await client.post(far.url, {}, b"")
+                except Stale:
+                    stale += 1
+            await client.aclose()
+            return stale
+
+        assert asyncio.run(use()) == MOST
+    assert (far.requests.count(1), far.requests.count(2)) == (40 - MOST, MOST)
+
+
+def test_one_stale_connection_closes_those_that_are_free_beside_it():
+    """Who has closed one has probably closed them all; and one in a while is no reason to keep none."""
+    far = Far(*[FINE] * 5, None, *[FINE] * 2)
+
+    async def use(client, url):
+        await asyncio.gather(*(client.post(url, {}, b"") for _ in range(5)))
+        with pytest.raises(Stale):
+            await client.post(url, {}, b"")
+        return [await client.post(url, {}, b"") for _ in range(2)]
+
+    asyncio.run(with_server(far, use))
+    assert (far.connections, far.requests) == (6, 8)
+
+
+def test_an_end_that_the_loop_has_not_seen_yet_costs_nothing():
+    """Closed while this process was busy: it is seen on the line before a byte is written."""
+    with answering(lambda nth, of_connection, body, head: FINE, closes=True) as far:
+
+        async def use():
+            client = Client(TIMES)
+            for _ in range(10):
+                await client.post(far.url, {}, b"")
+                assert far.closed.acquire(timeout=10)  # without letting the loop look
+            await client.aclose()
+
+        asyncio.run(use())
+    assert far.requests == [1] * 10
+
+
+def test_an_address_that_refuses_is_followed_by_the_next():
+    """Of those that a name has; and the name is asked once."""
+    far, asked = Far(FINE, FINE), []
+
+    async def use(client, url):
+        port, loop = int(url.split(":")[2].split("/")[0]), asyncio.get_running_loop()
+
+        async def getaddrinfo(host, its_port, **_):
+            asked.append(host)
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, its_port)) for ip in ("127.0.0.2", "127.0.0.1")]
+
+        loop.getaddrinfo = getaddrinfo
+        for _ in range(2):
+            await client.post(f"http://two.invalid:{port}/", {}, b"", fresh=True)
+
+    asyncio.run(with_server(far, use))
+    assert (far.requests, asked) == (2, ["two.invalid"])
+
+
+def test_a_name_whose_addresses_all_refuse_is_looked_up_again():
+    """It may have moved."""
+    far, asked = Far(FINE), []
+
+    async def use(client, url):
+        port, loop = int(url.split(":")[2].split("/")[0]), asyncio.get_running_loop()
+
+        async def getaddrinfo(host, its_port, **_):
+            asked.append(host)
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{3 - len(asked)}", its_port))]
+
+        loop.getaddrinfo = getaddrinfo
+        with pytest.raises(Unsent):
+            await client.post(f"http://moved.invalid:{port}/", {}, b"")
+        await client.post(f"http://moved.invalid:{port}/", {}, b"")
+
+    asyncio.run(with_server(far, use))
+    assert (far.requests, len(asked)) == (1, 2)
 
 
 def test_a_server_that_says_nothing_runs_into_the_timeout():

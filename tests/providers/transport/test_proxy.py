@@ -1,8 +1,15 @@
 """Requests go through the proxy that the environment names, as other tools on the machine do."""
 
-import pytest
+import asyncio
 
+import pytest
+from raw_server import answering
+
+from pipeline.providers.transport.connection import Times
 from pipeline.providers.transport.http import proxy_of
+from pipeline.providers.transport.pool import Stale
+from pipeline.providers.transport.proxy import ProxiedClient
+from pipeline.providers.transport.trust import MOST
 
 NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
@@ -41,3 +48,23 @@ def test_a_run_goes_through_it(job, server, environ):
     job.write("http://provider.invalid/v1", rows=[{"id": "a", "text": "x"}]).run()
     assert job.reconcile()["rows"]["ok"] == 1
     assert server.sent == 1
+
+
+def test_a_kept_connection_that_has_ended_is_told_apart_through_a_proxy_too():
+    """A fresh one is a new one, and after a few there are no others."""
+    fine = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    with answering(lambda nth, of_connection, body, head: fine if of_connection == 1 else None) as far:
+
+        async def use():
+            client, stale = ProxiedClient(Times(5.0, 5.0)), []
+            for number in range(20):
+                try:
+                    await client.post("http://provider.invalid/v1", {}, b"", far.url, fresh=number == 1)
+                except Stale:
+                    stale.append(number)
+            await client.aclose()
+            return stale
+
+        assert len(stale := asyncio.run(use())) == MOST
+    assert 1 not in stale
+    assert (far.requests.count(1), far.requests.count(2)) == (20 - MOST, MOST)

@@ -290,7 +290,7 @@ ODD = [  # (status, body, what it is)
     (200, b"[]", Kind.NO_ANSWER),
     (502, b"<html>bad gateway</html>", Kind.OVERLOADED),
     (429, b"slow", Kind.THROTTLED),
-    (302, b"", Kind.INVALID_REQUEST),
+    (302, b"", Kind.NO_ANSWER),
     (400, b'{"error": {"message": "no: <key>"}, "message": "no: <key>"}', Kind.INVALID_REQUEST),
 ]
 
