@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check bench soak clean
+.PHONY: run test check bench soak mutants clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -35,6 +35,9 @@ soak: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/soak.py --rows 60000 --kills 200 --between 0.9 1.6
 	$(BIN)/python benchmarks/soak.py --rows 30000 --kills 60 --between 1.2 2.5 --workers 3
 	$(BIN)/python benchmarks/caps.py --seeds 1000
+
+mutants: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/mutants.py --sample 150 --seed 1
 
 clean:
 	rm -rf $(VENV) out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
