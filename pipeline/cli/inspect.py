@@ -45,15 +45,24 @@ def status(job_file: Path, watch: bool, every: float, as_json: bool, **overrides
 @click.command()
 @JOB
 @click.argument("row_id", metavar="ID")
+@click.option("--answers", is_flag=True, help="Also the whole text of every answer; in JSON as `answer` of each call.")
 @job_options
 @json_option
 @errors_to_exit_code
-def show(job_file: Path, row_id: str, as_json: bool, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
-    """All that is known of one row: outcome, record, every call, the errors in full."""
-    from pipeline.commands.status import show as read_row
+def show(job_file: Path, row_id: str, answers: bool, as_json: bool, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
+    """All that is known of one row: outcome, record, every call, the errors in full, the answers.
 
-    found = read_row(output_folder(job_file, overrides), row_id)
-    tell(found, json.dumps(found, indent=2, ensure_ascii=False, default=str), as_json=as_json)
+    \b
+    Examples:
+      pipeline show jobs/invoices.toml inv-0007
+      pipeline show jobs/invoices.toml inv-0007 --answers
+    """  # noqa: D301
+    from pipeline.commands.show import answers_text, without_answers
+    from pipeline.commands.show import show as read_row
+
+    found = read_row(output_folder(job_file, overrides), row_id, answers=answers)
+    text = json.dumps(without_answers(found), indent=2, ensure_ascii=False, default=str)
+    tell(found, f"{text}\n\n{answers_text(found)}" if answers else text, as_json=as_json)
 
 
 @click.command()
