@@ -95,7 +95,7 @@ def without_answers(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _row(db: Connection, run: int, entry: RowEntry) -> dict[str, Any]:
-    shown: dict[str, Any] = {"row": entry.row, "tenant_hash": tenant_hash(entry.tenant)}
+    shown: dict[str, Any] = {"row": entry.row, "tenant": entry.tenant, "tenant_hash": tenant_hash(entry.tenant)}
     if entry.problem is not None:
         shown |= {"status": "failed", "error_code": str(ErrorCode.BAD_ROW), "error": entry.problem}
     elif (outcome := queries.outcome_of(db, entry.doc)) is None:

@@ -20,6 +20,7 @@ from msgspec.structs import fields as fields_of
 from msgspec.structs import replace
 
 from pipeline.errors import JobError
+from pipeline.job.given import refusal
 from pipeline.job.settings import (
     REMOTE,
     Budget,
@@ -60,11 +61,13 @@ def load(path: str | Path, overrides: Sequence[tuple[str, Any]] = (), limit_rows
         JobError: the file is missing, is no TOML, or has a wrong key or value.
     """
     file = Path(path)
+    if (refused := refusal(file)) is not None:
+        raise JobError(refused)
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise JobError(f"{file}: no such job file. Give the path of a .toml file, such as jobs/invoices.toml") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise JobError(f"{file}: cannot be read: it is no text in UTF-8, as a job file (.toml) is: {error}") from None
+    except OSError as error:
         raise JobError(f"{file}: cannot be read: {error}") from None
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits is no TOMLDecodeError
         raise JobError(f"{file}: is not valid TOML: {error}") from None

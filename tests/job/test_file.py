@@ -117,7 +117,7 @@ def test_a_wrong_top_level_is_told(tmp_path, top, told):
 def test_a_file_that_cannot_be_read_is_told(tmp_path):
     """Missing, a folder, or no UTF-8: never a traceback."""
     assert "no such job file" in error_of(tmp_path / "none.toml")
-    assert "cannot be read" in error_of(tmp_path)
+    assert "is a folder, where a job file (.toml) is wanted" in error_of(tmp_path)
     (tmp_path / "latin.toml").write_bytes(b'name = "caf\xe9"')
     assert "cannot be read" in error_of(tmp_path / "latin.toml")
 

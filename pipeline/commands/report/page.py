@@ -173,7 +173,7 @@ def _money(figures: Figures) -> str:
     parts = []
     for what, title, groups in (
         ("model", "Model version", figures.by_model),
-        ("tenant", "Tenant (hashed)", figures.by_tenant),
+        ("tenant", "Tenant", figures.by_tenant),
     ):
         if what == "tenant" and all(group.name == "–" for group in groups):
             continue

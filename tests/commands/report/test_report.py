@@ -215,6 +215,7 @@ def test_a_large_run_makes_a_small_page(tmp_path, reported):
 def test_a_folder_without_a_run_says_so_and_to_writes_elsewhere(job, server, tmp_path):
     """With the way to start one."""
     job.write(server.url, rows=[{"id": "a", "text": "x"}])
+    job.out.mkdir()
     assert "no published run here yet" in job.pipeline("report", job.out, code=2).err
     job.run()
     found = json.loads(job.pipeline("report", job.out, "--to", tmp_path / "night.html", "--json", code=0).out)
