@@ -22,8 +22,9 @@ from msgspec.structs import FieldInfo, fields
 from pipeline.catalog.providers import PROVIDERS
 from pipeline.cli import main as cli
 from pipeline.errors import JobError
-from pipeline.job.file import SECTIONS, TOP_KEYS, plain_type, resolve
+from pipeline.job.file import SECTIONS, TOP_KEYS, resolve
 from pipeline.job.settings import Count, Job, Positive, PositiveSpan, Share, Span
+from pipeline.job.values import plain_type
 
 DOCS = Path(__file__).parent
 AGAIN = "run: python docs/generate.py"
@@ -81,8 +82,8 @@ input.id = "id"  # The column that names a row in results, `pipeline show` and e
   from 0.
 input.text = "body"  # The column that holds the document. Missing, null, blank or no string: the row is a `bad_row`.
 input.tenant = "customer"  # The column that says whose document it is: for `pipeline costs --by tenant`, `tenant_hash`
-  in `calls.parquet` and `budget.tenant_max_usd_per_day`. Its values are kept in the ledger, and by their hashes alone in
-  `calls.parquet` and telemetry. Empty, or null in a row: nobody's.
+  in `calls.parquet` and `budget.tenant_max_usd_per_day`. Its values are kept in the ledger; `calls.parquet` and telemetry
+  have their hashes alone. Empty, or null in a row: nobody's.
 input.keep = ["received_on"]  # Columns copied into the results, which must have no such column yet. Empty: none.
 [extract]  # What is asked for.
 extract.schema = "../schemas/invoice.py:Invoice"  # A Pydantic class, as `FILE.py:Class` or as `module:Class` that can

@@ -8,7 +8,8 @@ from msgspec.structs import fields
 
 from pipeline.catalog.providers import key_variable
 from pipeline.errors import JobError
-from pipeline.job.file import SECTIONS, absolute, load, parse_set, plain_type
+from pipeline.job.file import SECTIONS, absolute, load, parse_set
+from pipeline.job.values import plain_type
 
 GOOD = {
     "input": {"path": '"in.jsonl"'},
@@ -205,3 +206,45 @@ def test_every_number_of_the_job_file_says_its_own_range():
         if hint in {int, float} and meta is None
     }
     assert unsaid == free
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path):
+    """Unknown keys, wrong types and ranges, what is missing and what does not go together; each by its key."""
+    changes = {
+        "limits.concurency": "8", "limits.timeout_s": '"long"', "limits.max_attempts": "0", "model.stream": "1",
+        "model.name": None, "modle.stream": "2", "prices.input_usd_per_mtok": "1.0", "zzz.a": "1",
+        "chunks.max_tokens": "10", "chunks.overlap_tokens": "9", "extract.mode": '"tools"', "budget.max_usd": "-1",
+        "telemetry.prometheus_file": '"a.txt"', "extract.schema": '"thing.py"',
+    }  # fmt: skip
+    told = error_of(written(tmp_path, changes, "prompt_version = 3")).splitlines()
+    assert told[0].endswith("night.toml: 14 things are wrong:")
+    wanted = [
+        "unknown key modle = {'stream': 2}. Did you mean 'model'?", "unknown key zzz", "prompt_version = 3 should be",
+        "[model] needs name. Add:", "extract.mode = 'tools' should be one of", "extract.schema = 'thing.py' should be",
+        "chunks.overlap_tokens = 9 should be less than", "unknown key limits.concurency = 8. Did you mean",
+        "model.stream = 1 should be true or false",
+        "limits.timeout_s = 'long' should be a number", "limits.max_attempts = 0 should be more than 0",
+        "budget.max_usd = -1 should be 0 or more USD", "[prices] needs both", "telemetry.prometheus_file = 'a.txt'",
+    ]  # fmt: skip
+    for one in wanted:
+        assert [line for line in told if line.startswith(f"  {one}")], one
+
+
+def test_a_slip_in_a_sections_name_hides_nothing(tmp_path):
+    """What stands in it is looked at, and nothing of it is missing; the same for a required key."""
+    text = written(tmp_path, {"model.stream": "1"}).read_text().replace("[model]", "[modle]")
+    text = text.replace("max_output_tokens", "max_output_token")
+    (tmp_path / "jobs" / "night.toml").write_text(text)
+    told = error_of(tmp_path / "jobs" / "night.toml").splitlines()
+    assert told[0].endswith("3 things are wrong:")
+    assert "unknown key modle" in told[1]
+    assert "Did you mean 'max_output_tokens'?" in told[2]
+    assert "model.stream = 1 should be" in told[3]
+
+
+def test_what_is_set_on_the_command_line_is_told_with_the_rest(tmp_path):
+    """In the same message; no secret is shown in it."""
+    told = error_of(written(tmp_path, {"model.api_key": '"sk-1"', "limits.workers": "0"}), [("model.nmae", "x")])
+    assert "sk-1" not in told
+    for one in ("model.api_key = (not shown)", "limits.workers = 0 should be more than 0", "unknown key model.nmae"):
+        assert one in told

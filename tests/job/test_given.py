@@ -1,4 +1,4 @@
-"""What was given for a job or a folder, and is none, is told as what it is; with what is wanted, and what may be meant."""
+"""What is given for a job or a folder, and is none, is told as what it is, with what is wanted and may be meant."""
 
 import json
 
