@@ -82,8 +82,8 @@ input.id = "id"  # The column that names a row in results, `pipeline show` and e
   from 0.
 input.text = "body"  # The column that holds the document. Missing, null, blank or no string: the row is a `bad_row`.
 input.tenant = "customer"  # The column that says whose document it is: for `pipeline costs --by tenant`, `tenant_hash`
-  in `calls.parquet` and `budget.tenant_max_usd_per_day`. Its values are kept in the ledger; `calls.parquet` and telemetry
-  have their hashes alone. Empty, or null in a row: nobody's.
+  in `calls.parquet` and `budget.tenant_max_usd_per_day`. The ledger has its values; `calls.parquet` and telemetry have
+  their hashes alone. Empty, or null in a row: nobody's.
 input.keep = ["received_on"]  # Columns copied into the results, which must have no such column yet. Empty: none.
 [extract]  # What is asked for.
 extract.schema = "../schemas/invoice.py:Invoice"  # A Pydantic class, as `FILE.py:Class` or as `module:Class` that can
