@@ -160,7 +160,7 @@ def _base_url(model: Model) -> Iterator[Finding]:
 def _budget(prepared: Prepared) -> str:
     require_affordable(prepared)
     cap = prepared.job.budget.max_usd
-    return f"at most ${cap}" if cap is not None else "no cap in USD"
+    return f"at most ${cap:f}" if cap is not None else "no cap in USD"
 
 
 def _credentials(prepared: Prepared, environ: Mapping[str, str]) -> str:

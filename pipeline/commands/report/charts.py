@@ -1,9 +1,11 @@
 """Small charts as inline SVG: bars over time, and a distribution. Colours are the page's own, by class."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from html import escape
 
 from pipeline.commands.report.figures import Slice, Spread
+from pipeline.commands.report.words import usd
 
 WIDTH, HEIGHT, BASE = 720, 150, 18  # BASE: room for the words below
 
@@ -39,7 +41,7 @@ def spending(slices: Sequence[Slice], slice_s: float) -> str:
         points.append(f"{WIDTH * number / len(slices):.1f},{(HEIGHT - BASE) * (1 - total / end):.1f}")
     base = HEIGHT - BASE
     area = f'<polygon class="area" points="0,{base} {" ".join(points)} {WIDTH},{base}"/>' if points else ""
-    told = f"{end if slices else 0:.4f} dollars in all"
+    told = f"{usd(sum((one.usd for one in slices), Decimal(0)))} in all"
     return _svg("Cost over time", told, [area], ("0 s", f"{slice_s * len(slices):,.0f} s"))
 
 

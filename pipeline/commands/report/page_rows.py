@@ -32,7 +32,7 @@ def _row(row: ShownRow, again: Again) -> str:
     kinds = {row.status, row.error_code or row.status, *(mark.partition(":")[0] for mark in row.marks)}
     mended = f"repaired: {'; '.join(row.mended)}" if row.mended else ""
     note = row.error or mended or ", ".join(row.marks) or short((row.text or "").strip().replace("\n", " "))
-    cost = "" if row.cost_usd is None else f"${row.cost_usd}"
+    cost = row.cost_usd or ""
     sides = []
     if row.text is not None:
         sides.append(f"<div><h3>Source</h3><pre>{escape(row.text)}</pre></div>")

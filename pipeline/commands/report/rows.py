@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.commands.answers import Heard, first_errors, heard_for
+from pipeline.commands.report.words import usd
 from pipeline.documents.sources.source import Source
 from pipeline.errors import JobError
 from pipeline.job.folder import RESULTS
@@ -147,7 +148,7 @@ def _shown(line: Mapping[str, Any]) -> ShownRow:
         marks=tuple(marks),
         chunks=line["chunks"] or 0,
         calls=line["calls"] or 0,
-        cost_usd=None if line["cost_usd"] is None else f"{line['cost_usd']:.6f}",
+        cost_usd=None if line["cost_usd"] is None else usd(line["cost_usd"]),
         latency_ms=line["latency_ms"],
     )
 
