@@ -86,9 +86,9 @@ input.tenant = "customer"  # The column that says whose document it is: for `pip
   their hashes alone. Empty, or null in a row: nobody's.
 input.keep = ["received_on"]  # Columns copied into the results, which must have no such column yet. Empty: none.
 [extract]  # What is asked for.
-extract.schema = "../schemas/invoice.py:Invoice"  # A Pydantic class, as `FILE.py:Class` or as `module:Class` that can
-  be imported. Its field descriptions are part of the question, its validators decide what a good answer is. The file is
-  run, so use only one that you trust.
+extract.schema = "../schemas/invoice.py:Invoice"  # A Pydantic class, as `FILE.py:Class`, or as `module:Class` that can
+  be imported or stands beside the job file. Its field descriptions are part of the question, its validators decide what
+  a good answer is. The file is run, so use only one that you trust.
 extract.system = "You read supplier invoices."  # The system prompt, the same for every call. Empty: none is sent.
 extract.prompt = "Extract the invoice.\n\n{text}"  # The user's message. `{text}` is the document, or a chunk of it, and
   has to be there, as `{text}` or by the name that `input.text` has; `{column}` is any other input column: a row that

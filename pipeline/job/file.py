@@ -4,8 +4,10 @@ A typo is an error that names the key, the value and the nearest right key; all 
 needs the schema, the prompt or the provider is checked later.
 """
 
+import importlib.util
 import os
 import re
+import sys
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -169,6 +171,7 @@ def _anchored(job: Job, file: Path) -> Job:
     """The job with its paths made absolute, from the job file's folder."""
     folder = file.parent
     spec, _, name = job.extract.schema.rpartition(":")
+    spec = spec if spec.endswith(".py") else _beside(spec, folder)
     if spec.endswith(".py"):
         spec = str((folder / spec).resolve())
     return replace(
@@ -178,6 +181,18 @@ def _anchored(job: Job, file: Path) -> Job:
         output=replace(job.output, path=absolute(job.output.path, folder)),
         telemetry=_anchored_telemetry(job.telemetry, folder),
     )
+
+
+def _beside(module: str, folder: Path) -> str:
+    """The file of a module that stands beside the job file, and not where Python looks; else its name."""
+    top = module.partition(".")[0]
+    try:
+        known = top in sys.modules or importlib.util.find_spec(top) is not None
+    except (ImportError, ValueError):
+        known = False
+    place = folder.joinpath(*module.split("."))
+    found = [path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()]
+    return module if known or not found else str(found[0].resolve())
 
 
 def _anchored_telemetry(telemetry: Telemetry, folder: Path) -> Telemetry:

@@ -10,6 +10,7 @@ from pipeline.catalog.providers import key_variable
 from pipeline.errors import JobError
 from pipeline.job.file import SECTIONS, absolute, load, parse_set
 from pipeline.job.values import plain_type
+from pipeline.schema.shape import load_model
 
 GOOD = {
     "input": {"path": '"in.jsonl"'},
@@ -248,3 +249,42 @@ def test_what_is_set_on_the_command_line_is_told_with_the_rest(tmp_path):
     assert "sk-1" not in told
     for one in ("model.api_key = (not shown)", "limits.workers = 0 should be more than 0", "unknown key model.nmae"):
         assert one in told
+
+
+SCHEMA = "from pydantic import BaseModel\n\nclass Thing(BaseModel):\n    name: str\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "file"),
+    [
+        ("my_own_schemas", "my_own_schemas.py"),
+        ("my_own_package", "my_own_package/__init__.py"),
+        ("my_own_package.things", "my_own_package/things.py"),
+    ],
+)
+def test_a_module_schema_is_looked_for_beside_the_job_file(tmp_path, module, file):
+    """As a file or a package; what Python finds by itself goes before."""
+    path = tmp_path / "jobs" / file
+    path.parent.mkdir(parents=True)
+    path.write_text(SCHEMA)
+    job = load(written(tmp_path, {"extract.schema": f'"{module}:Thing"'}))
+    assert job.extract.schema == f"{path}:Thing"
+    assert load_model(job.extract.schema).__name__ == "Thing"
+    (tmp_path / "jobs" / "json.py").write_text(SCHEMA)
+    assert load(written(tmp_path, {"extract.schema": '"json:Thing"'})).extract.schema == "json:Thing"
+
+
+def test_a_package_beside_the_job_file_has_its_own_modules(tmp_path):
+    """By relative imports."""
+    folder = tmp_path / "jobs" / "my_own_other"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("from .things import Thing\n")
+    (folder / "things.py").write_text(SCHEMA)
+    job = load(written(tmp_path, {"extract.schema": '"my_own_other:Thing"'}))
+    assert load_model(job.extract.schema).__name__ == "Thing"
+
+
+def test_a_module_that_is_nowhere_says_where_it_was_looked_for(tmp_path):
+    job = load(written(tmp_path, {"extract.schema": '"my_own_nothing:Thing"'}))
+    with pytest.raises(JobError, match="neither beside the job file nor where Python looks"):
+        load_model(job.extract.schema)
