@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from pipeline.cli.streams import in_unicode
 from pipeline.console import write
 from pipeline.errors import JobError, LedgerError, LedgerUnreadable
 from pipeline.job.file import absolute, parse_set
@@ -123,7 +124,7 @@ def output_folder(place: str, overrides: Mapping[str, Any] | None = None) -> Pat
 def tell(value: dict[str, Any], text: str, *, as_json: bool, quiet: bool = False) -> None:
     """JSON to standard output when asked for; text for people otherwise, to standard error if it is not the answer."""
     if as_json:
-        click.echo(json.dumps(value, ensure_ascii=False, default=str))
+        click.echo(json.dumps(value, ensure_ascii=not in_unicode(sys.stdout), default=str))
     elif quiet:
         write(f"{text}\n")
     else:

@@ -186,11 +186,12 @@ def _money(figures: Figures) -> str:
 def _group_table(title: str, groups: Iterable[Group]) -> str:
     lines = "".join(
         f'<tr><td class="word">{escape(group.name)}</td><td class="n">{group.calls:,}</td>'
-        f'<td class="n">{group.input_tokens:,}</td><td class="n">{group.output_tokens:,}</td>'
+        f'<td class="n wide">{group.input_tokens:,}</td><td class="n wide">{group.output_tokens:,}</td>'
         f'<td class="n">{usd(group.usd)}</td></tr>'
         for group in groups
     )
-    head = f'<th>{title}</th><th class="n">Calls</th><th class="n">In</th><th class="n">Out</th><th class="n">Cost</th>'
+    head = f'<th>{title}</th><th class="n">Calls</th>'
+    head += '<th class="n wide">In</th><th class="n wide">Out</th><th class="n">Cost</th>'
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
 
 
