@@ -22,8 +22,9 @@ from msgspec.structs import FieldInfo, fields
 from pipeline.catalog.providers import PROVIDERS
 from pipeline.cli import main as cli
 from pipeline.errors import JobError
-from pipeline.job.file import SECTIONS, TOP_KEYS, plain_type, resolve
+from pipeline.job.file import SECTIONS, TOP_KEYS, resolve
 from pipeline.job.settings import Count, Job, Positive, PositiveSpan, Share, Span
+from pipeline.job.values import plain_type
 
 DOCS = Path(__file__).parent
 AGAIN = "run: python docs/generate.py"
@@ -74,21 +75,25 @@ prompt_version = "2026-11-23"  # A label that goes with every result and call; c
 [input]  # What is read. Rows keep the order of the files' names, and of the rows in them.
 input.path = "../sample_data/invoices.jsonl"  # A file, a folder (with its subfolders; names that begin with `.` or `_`
   are left out) or a glob. Files end in `.jsonl`, `.ndjson` (either also `.gz` or `.zst`) or `.parquet`. Local, or
-  `s3://`, `gs://`, `az://`, `abfss://`.
+  `s3://`, `gs://`, `az://`, `abfss://`. Folders named `year=2024` give their rows a column `year`, as text, where the
+  file has none of that name.
 input.id = "id"  # The column that names a row in results, `pipeline show` and errors: a string or a whole number. A row
   without one, named `row 7 (no id)`, or with that of an earlier row is a `bad_row`. Empty: rows are named by position,
   from 0.
 input.text = "body"  # The column that holds the document. Missing, null, blank or no string: the row is a `bad_row`.
 input.tenant = "customer"  # The column that says whose document it is: for `pipeline costs --by tenant`, `tenant_hash`
-  in `calls.parquet` and `budget.tenant_max_usd_per_day`. Empty, or null in a row: nobody's.
+  in `calls.parquet` and `budget.tenant_max_usd_per_day`. The ledger has its values; `calls.parquet` and telemetry have
+  their hashes alone. Empty, or null in a row: nobody's.
 input.keep = ["received_on"]  # Columns copied into the results, which must have no such column yet. Empty: none.
 [extract]  # What is asked for.
-extract.schema = "../schemas/invoice.py:Invoice"  # A Pydantic class, as `FILE.py:Class` or as `module:Class` that can
-  be imported. Its field descriptions are part of the question, its validators decide what a good answer is. The file is
-  run, so use only one that you trust.
+extract.schema = "../schemas/invoice.py:Invoice"  # A Pydantic class, as `FILE.py:Class`, or as `module:Class` that can
+  be imported or stands beside the job file. Its field descriptions are part of the question, its validators decide what
+  a good answer is. The file is run, so use only one that you trust.
 extract.system = "You read supplier invoices."  # The system prompt, the same for every call. Empty: none is sent.
 extract.prompt = "Extract the invoice.\n\n{text}"  # The user's message. `{text}` is the document, or a chunk of it, and
-  has to be there; `{column}` is any input column, and `{{` and `}}` are braces. Braces in a document mean nothing.
+  has to be there, as `{text}` or by the name that `input.text` has; `{column}` is any other input column: a row that
+  lacks it is a `bad_row`, a null is as good as an empty text. `{column?}`: rows, and the whole input, may lack it. `{{`
+  and `}}` are braces. Braces in a document mean nothing.
 extract.mode = "tool"  # How the form of an answer is asked for. `auto`: the strictest that provider and model have.
   `json_schema`: a schema that the provider enforces. `tool`: a forced function call. `json_object`: any JSON object,
   with the schema in the prompt. `two_step`: first in words, then a second call brings them into form. Every answer is

@@ -48,7 +48,8 @@ def say(event: str, message: str, **fields: Any) -> None:  # noqa: ANN401 (any J
 
 def emit(value: dict[str, Any]) -> None:
     """One JSON line."""
-    write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+    unicode = (getattr(sys.stderr, "encoding", None) or "").lower().replace("-", "") == "utf8"
+    write(json.dumps(value, ensure_ascii=not unicode, default=str) + "\n")
 
 
 def write(text: str) -> None:

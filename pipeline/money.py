@@ -12,6 +12,7 @@ from pipeline.types import Usage
 QUANTUM = Decimal("1e-10")
 UNITS_PER_USD = Decimal("1e10")
 MTOK = Decimal(1_000_000)
+MOST_DIGITS = 10  # after the point
 
 
 class TierPrices(Struct, frozen=True):
@@ -80,10 +81,23 @@ def prices_at(rate: Rate, input_tokens: int) -> TierPrices:
     return found
 
 
-def money(units: int) -> str:
-    """1e-10 USD as people read it: cents for dollars, more digits for less."""
-    usd = Decimal(units).scaleb(-10)
-    return f"${usd:,.2f}" if usd >= 1 else f"${usd:.6f}".rstrip("0").ljust(5, "0")
+def money(units: int, *beside: Decimal) -> str:
+    """1e-10 USD as `dollars` has it."""
+    return dollars(from_units(units), *beside)
+
+
+def dollars(amount: Decimal, *beside: Decimal) -> str:
+    """USD as people read it: cents for dollars, up to six digits for less, and as many more as it takes.
+
+    That is: what is not 0 does not read as 0, nor as one of the amounts `beside` it that it is not.
+    """
+    size = abs(amount)
+    least = 2 if size >= 1 else min(MOST_DIGITS, max(6, 1 - size.adjusted())) if size else 2
+    others = [one for one in beside if one != amount]
+    told = (n for n in range(least, MOST_DIGITS) if all(f"{one:.{n}f}" != f"{amount:.{n}f}" for one in others))
+    digits = next(told, MOST_DIGITS)
+    whole, _, cents = f"{size:,.{digits}f}".partition(".")
+    return f"{'-' if amount < 0 else ''}${whole}.{cents.rstrip('0').ljust(2, '0')}"
 
 
 Amount = TypeVar("Amount")

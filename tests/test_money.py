@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.money import QUANTUM, Rate, Tier, cost_usd, from_units, prices_at, to_units, worst_case_usd
+from pipeline.money import QUANTUM, Rate, Tier, cost_usd, dollars, from_units, prices_at, to_units, worst_case_usd
 from pipeline.types import Usage
 
 TOKENS = st.integers(0, 5_000_000)
@@ -99,3 +99,28 @@ def test_a_tier_holds_from_its_first_token_on_and_for_the_whole_request():
     assert cost_usd(Usage(1000), rate) == 2 * 1000 * cost_usd(Usage(1), rate)
     assert worst_case_usd(999, 0, rate) == Decimal("0.0024975")
     assert worst_case_usd(1000, 0, rate) == Decimal("0.005")
+
+
+AMOUNTS = st.decimals(0, 100_000, places=10)
+
+
+@pytest.mark.parametrize(
+    ("amount", "beside", "told"),
+    [
+        ("0.0004", ["0.005"], "$0.0004"), ("0.00497", ["0.005"], "$0.00497"), ("4.9996", ["5"], "$4.9996"),
+        ("5", ["5"], "$5.00"), ("0", ["0.005"], "$0.00"), ("1234.5", [], "$1,234.50"), ("0.42", ["5"], "$0.42"),
+        ("0.0000000004", [], "$0.0000000004"), ("-0.5", [], "-$0.50"), ("1e-7", [], "$0.0000001"),
+        ("4.9999", [], "$5.00"),
+        ("0.123456789", [], "$0.123457"),
+    ],
+)  # fmt: skip
+def test_amounts_are_told_with_as_many_digits_as_it_takes(amount, beside, told):
+    """What is spent does not read as nothing, nor as the cap that it is not."""
+    assert dollars(Decimal(amount), *map(Decimal, beside)) == told
+
+
+@given(AMOUNTS, AMOUNTS)
+def test_two_amounts_read_as_two(one, other):
+    """And what is not 0 does not read as 0."""
+    assert (dollars(one, other) == dollars(other, one)) == (one == other)
+    assert (dollars(one, other) == "$0.00") == (one == 0)

@@ -10,6 +10,8 @@ from enum import Enum
 
 from msgspec import Struct, field
 
+from pipeline.money import dollars
+
 ZERO = Decimal(0)
 
 
@@ -61,9 +63,9 @@ class Alert(Struct, frozen=True):
 
     def __str__(self) -> str:
         if self.tenant is None:
-            return f"${self.spent_usd:.2f} of budget.max_usd = ${self.most_usd} are spent"
-        most = f"budget.tenant_max_usd_per_day = ${self.most_usd}"
-        return f"tenant {self.tenant!r} has spent ${self.spent_usd:.4f} of {most} today"
+            return f"{dollars(self.spent_usd, self.most_usd)} of budget.max_usd = ${self.most_usd:f} are spent"
+        most = f"budget.tenant_max_usd_per_day = ${self.most_usd:f}"
+        return f"tenant {self.tenant!r} has spent {dollars(self.spent_usd, self.most_usd)} of {most} today"
 
 
 class Spending(Struct):

@@ -22,6 +22,7 @@ from pipeline.admission.learning.memory import Memory, read, written
 from pipeline.admission.report import CallEnd, Report
 from pipeline.admission.rules import LimitRules, rules_of
 from pipeline.admission.tickets import FOR_BUDGET, FOR_FIRST, FOR_PROBES, FOR_SLOTS, GO, Snapshot, Ticket, Wait
+from pipeline.money import dollars
 from pipeline.types import Dimension, LimitSeen
 
 __all__ = [
@@ -96,10 +97,10 @@ class Governor:
 
     def tenant_told(self, need: Need) -> str:
         """Why a tenant's calls are not admitted any more."""
-        spent = self.money.tenant(need.tenant or "").spent_usd
+        spent, most = self.money.tenant(need.tenant or "").spent_usd, self.money.tenant_most_usd or Decimal(0)
         return (
-            f"tenant {need.tenant!r} has spent ${spent:.4f} of budget.tenant_max_usd_per_day = "
-            f"${self.money.tenant_most_usd} today, and the next call could cost ${need.usd:.4f}"
+            f"tenant {need.tenant!r} has spent {dollars(spent, most)} of budget.tenant_max_usd_per_day = "
+            f"${most:f} today, and the next call could cost {dollars(need.usd)}"
         )
 
     def alert(self) -> Alert | None:

@@ -4,6 +4,7 @@ Heavy modules are imported inside the commands that need them, so that `pipeline
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -14,11 +15,26 @@ from pipeline.cli.inspect import costs, show, status, verify
 from pipeline.cli.report import report
 from pipeline.cli.run import retry, run
 from pipeline.cli.sandbox import sandbox
+from pipeline.cli.streams import in_utf8, require_utf8, writable
 from pipeline.cli.tune import tune
 from pipeline.console import own_stderr, speak
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class _Pipeline(click.Group):
+    """Every verb, on whatever terminal or pipe."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 (click's way)
+        if not args and extra.get("args") is None:
+            in_utf8()
+        writable()
+        return super().main(*args, **extra)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        require_utf8(args)
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Pipeline, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="pipeline")
 def main() -> None:
     """Batch extraction you can trust with money.

@@ -52,9 +52,11 @@ def estimate(
     spare_pandas()
     piloted = None if pilot is None else _pilot(prepared, pilot)
     report = _estimated(prepared, exact=exact)
+    told: list[str] = []
     if piloted is not None:
         report["pilot"] = piloted.as_json()
-    texts = [_text(report), *([] if compare is None else _compared(prepared, compare, report))]
+        told = _whole(prepared, report)
+    texts = [_text(report), *told, *([] if compare is None else _compared(prepared, compare, report))]
     tell(report, "\n".join(texts), as_json=as_json)
     if piloted is not None and piloted.ended is not None and piloted.ended.park is not None:
         from pipeline.output.publish import exit_code
@@ -70,6 +72,15 @@ def _compared(prepared: "Prepared", models: str, report: dict[str, Any]) -> list
     names = [name.strip() for name in models.split(",") if name.strip()]
     report["compare"] = [one.as_json() for one in compare(prepared, names, history(prepared))]
     return ["\nThe whole input under each model:", table(report["compare"])]
+
+
+def _whole(prepared: "Prepared", report: dict[str, Any]) -> list[str]:
+    """What all rows come to, by what the pilot has shown."""
+    from pipeline.commands.estimate.pilot import whole
+
+    total = whole(prepared, report["cost_usd"])
+    report["whole"] = None if total is None else total.as_json()
+    return [] if total is None else [f"  whole     {total}"]
 
 
 def _pilot(prepared: "Prepared", rows: int) -> "Piloted":

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import DIR, errors_to_exit_code
+from pipeline.cli.options import PLACE, errors_to_exit_code, output_folder
 
 
 @click.command()
-@DIR
+@PLACE
 @click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True)
 @click.option("--to", metavar="FILE", type=click.Path(path_type=Path), help="Write here instead of standard output.")
 @click.option("--raw", is_flag=True, help="CSV: leave texts that a spreadsheet would run as formulas as they are.")
 @errors_to_exit_code
-def export(folder: Path, form: str, to: Path | None, raw: bool) -> None:  # noqa: FBT001 (click's way)
+def export(place: str, form: str, to: Path | None, raw: bool) -> None:  # noqa: FBT001 (click's way)
     """Write the results as CSV or JSON lines.
 
     In CSV the fields of the record are columns record.FIELD, lists are JSON in a cell, and a text that begins with =, +
@@ -30,6 +30,7 @@ def export(folder: Path, form: str, to: Path | None, raw: bool) -> None:  # noqa
     from pipeline.commands.export import whole_file
     from pipeline.errors import JobError
 
+    folder = output_folder(place)
     try:
         with contextlib.ExitStack() as opened:
             out = sys.stdout if to is None else opened.enter_context(whole_file(to))

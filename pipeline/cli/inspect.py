@@ -7,17 +7,25 @@ from typing import Any
 
 import click
 
-from pipeline.cli.options import DIR, JOB, errors_to_exit_code, job_options, json_option, output_folder, tell
+from pipeline.cli.options import (
+    HASH_TENANTS,
+    PLACE,
+    errors_to_exit_code,
+    job_options,
+    json_option,
+    output_folder,
+    tell,
+)
 
 
 @click.command()
-@JOB
+@PLACE
 @click.option("--watch", is_flag=True, help="Look again and again, until the run has ended.")
 @click.option("--every", type=click.FloatRange(min=0.2), default=2.0, show_default=True, metavar="S", help="Seconds.")
 @job_options
 @json_option
 @errors_to_exit_code
-def status(job_file: Path, watch: bool, every: float, as_json: bool, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
+def status(place: str, watch: bool, every: float, as_json: bool, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
     """Counts, cost and state of a run that is running, parked or finished.
 
     \b
@@ -30,7 +38,7 @@ def status(job_file: Path, watch: bool, every: float, as_json: bool, **overrides
     from pipeline.commands.status import watched
     from pipeline.telemetry.summary import status_text
 
-    folder = output_folder(job_file, overrides)
+    folder = output_folder(place, overrides)
     if not watch:
         found = read_status(folder)
         tell(found, status_text(found), as_json=as_json)
@@ -43,28 +51,37 @@ def status(job_file: Path, watch: bool, every: float, as_json: bool, **overrides
 
 
 @click.command()
-@JOB
+@PLACE
 @click.argument("row_id", metavar="ID")
+@click.option("--answers", is_flag=True, help="Also the whole text of every answer; in JSON as `answer` of each call.")
 @job_options
 @json_option
 @errors_to_exit_code
-def show(job_file: Path, row_id: str, as_json: bool, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
-    """All that is known of one row: outcome, record, every call, the errors in full."""
-    from pipeline.commands.status import show as read_row
+def show(place: str, row_id: str, answers: bool, as_json: bool, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
+    """All that is known of one row: outcome, record, every call, the errors in full, the answers.
 
-    found = read_row(output_folder(job_file, overrides), row_id)
-    tell(found, json.dumps(found, indent=2, ensure_ascii=False, default=str), as_json=as_json)
+    \b
+    Examples:
+      pipeline show jobs/invoices.toml inv-0007
+      pipeline show jobs/invoices.toml inv-0007 --answers
+    """  # noqa: D301
+    from pipeline.commands.show import answers_text, without_answers
+    from pipeline.commands.show import show as read_row
+
+    found = read_row(output_folder(place, overrides), row_id, answers=answers)
+    text = json.dumps(without_answers(found), indent=2, ensure_ascii=False, default=str)
+    tell(found, f"{text}\n\n{answers_text(found)}" if answers else text, as_json=as_json)
 
 
 @click.command()
-@DIR
+@PLACE
 @json_option
 @errors_to_exit_code
-def verify(folder: Path, as_json: bool) -> None:  # noqa: FBT001 (click's way)
+def verify(place: str, as_json: bool) -> None:  # noqa: FBT001 (click's way)
     """Recompute every invariant of an output folder from its files alone."""
     from pipeline.commands.verify import verify as verified
 
-    checks = verified(folder)
+    checks = verified(output_folder(place))
     right = all(check.problem is None for check in checks)
     listed = [{"check": check.name, "problem": check.problem} for check in checks]
     lines = [
@@ -76,12 +93,13 @@ def verify(folder: Path, as_json: bool) -> None:  # noqa: FBT001 (click's way)
 
 
 @click.command()
-@DIR
+@PLACE
 @click.option("--by", type=click.Choice(["tenant", "model", "day", "error_code"]), default="model", show_default=True)
+@HASH_TENANTS
 @click.option("--against", metavar="CSV", type=click.Path(path_type=Path), help="A provider's usage or cost export.")
 @json_option
 @errors_to_exit_code
-def costs(folder: Path, by: str, against: Path | None, as_json: bool) -> None:  # noqa: FBT001 (click's way)
+def costs(place: str, by: str, against: Path | None, hash_tenants: bool, as_json: bool) -> None:  # noqa: FBT001 (click's way)
     """Cost and tokens grouped by tenant, model, day or error_code; or our books against a provider's.
 
     \b
@@ -94,9 +112,10 @@ def costs(folder: Path, by: str, against: Path | None, as_json: bool) -> None:  
     from pipeline.commands.reconcile import reconcile
     from pipeline.telemetry.summary import books_text, costs_text
 
+    folder = output_folder(place)
     if against is not None:
         found = reconcile(folder, against)
         tell(found, books_text(found), as_json=as_json)
         sys.exit(0 if found["agrees"] else 1)
-    entries = grouped(folder, by)
+    entries = grouped(folder, by, hash_tenants=hash_tenants)
     tell({"by": by, "groups": entries}, costs_text(by, entries), as_json=as_json)

@@ -3,45 +3,35 @@
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 
+from pipeline.cli.streams import in_unicode
 from pipeline.console import write
 from pipeline.errors import JobError, LedgerError, machine_words
 from pipeline.job.file import absolute, parse_set
 from pipeline.job.file import load as load_job
+from pipeline.job.given import JOB_OR_FOLDER, refusal
 from pipeline.job.settings import REMOTE, Job
 
 Command = Callable[..., Any]
 
 INTERRUPTED = 130
+FLAGS = {
+    "input_path": "--input", "output_path": "--output", "limit": "--limit", "max_usd": "--max-usd", "sets": "--set",
+}  # fmt: skip
 
 JOB = click.argument("job_file", metavar="JOB", type=click.Path(path_type=Path))
 
 
-class _FolderType(click.ParamType[Path]):
-    """A local output folder, or the mirror of a remote one."""
-
-    name = "folder"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Path:  # noqa: ANN401, ARG002 (click's way)
-        text = str(value)
-        if not text.startswith(REMOTE):
-            return Path(text)
-        from pipeline.output.remote.sync import mirrored
-
-        try:
-            return mirrored(text, os.environ)
-        except JobError as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(2)
+PLACE = click.argument("place", metavar="JOB|DIR")
 
 
-DIR = click.argument("folder", metavar="DIR", type=_FolderType())
+HASH_TENANTS = click.option("--hash-tenants", is_flag=True, help="Tenants by their hash, as calls.parquet has them.")
 
 
 def job_options(command: Command) -> Command:
@@ -110,14 +100,30 @@ def load(job_file: Path, overrides: dict[str, Any]) -> Job:
     return localized(job, os.environ)
 
 
-def output_folder(job_file: Path, overrides: dict[str, Any]) -> Path:
-    return Path(load(job_file, overrides).output.path)
+def output_folder(place: str, overrides: Mapping[str, Any] | None = None) -> Path:
+    """The output folder that is given, or that of the job that is given; of a remote one its local mirror.
+
+    Raises:
+        JobError: it is neither; or a folder with flags that override a job file.
+    """
+    a_folder = place.startswith(REMOTE) or Path(place).is_dir()
+    flags = [FLAGS[name] for name, value in (overrides or {}).items() if value not in (None, ())]
+    if a_folder and flags:
+        told = f"is an output folder, and {', '.join(flags)} is for a job file. Give the job, or no such flag"
+        raise JobError(f"{place}: {told}")
+    if place.startswith(REMOTE):
+        from pipeline.output.remote.sync import mirrored
+
+        return mirrored(place, os.environ)
+    if (refused := refusal(Path(place), JOB_OR_FOLDER)) is not None:
+        raise JobError(refused)
+    return Path(place) if a_folder else Path(load(Path(place), dict(overrides or {})).output.path)
 
 
 def tell(value: dict[str, Any], text: str, *, as_json: bool, quiet: bool = False) -> None:
     """JSON to standard output when asked for; text for people otherwise, to standard error if it is not the answer."""
     if as_json:
-        click.echo(json.dumps(value, ensure_ascii=False, default=str))
+        click.echo(json.dumps(value, ensure_ascii=not in_unicode(sys.stdout), default=str))
     elif quiet:
         write(f"{text}\n")
     else:

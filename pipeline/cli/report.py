@@ -4,19 +4,21 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import DIR, errors_to_exit_code, json_option, tell
+from pipeline.cli.options import HASH_TENANTS, PLACE, errors_to_exit_code, json_option, output_folder, tell
 
 
 @click.command()
-@DIR
+@PLACE
 @click.option("--to", metavar="FILE", type=click.Path(path_type=Path), help="Write here instead of DIR/report.html.")
 @click.option("--open", "opened", is_flag=True, help="Open it in the browser.")
+@HASH_TENANTS
 @json_option
 @errors_to_exit_code
-def report(folder: Path, to: Path | None, opened: bool, as_json: bool) -> None:  # noqa: FBT001 (click's way)
+def report(place: str, to: Path | None, opened: bool, hash_tenants: bool, as_json: bool) -> None:  # noqa: FBT001 (click's way)
     """Write report.html: one file with outcome, cost, times, failures and a searchable table of rows.
 
-    It needs no network and no other file. Documents are in it: give it only to people who may read them.
+    It needs no network and no other file. Documents, answers and tenants are in it: give it only to people who may
+    read them.
 
     \b
     Examples:
@@ -27,7 +29,7 @@ def report(folder: Path, to: Path | None, opened: bool, as_json: bool) -> None: 
 
     from pipeline.commands.report.report import report as written
 
-    found = written(folder, to)
+    found = written(output_folder(place), to, hash_tenants=hash_tenants)
     size = f"{found['bytes'] / 1e6:.1f} MB, {found['rows_shown']:,} of {found['rows']:,} rows"
     tell(found, f"{found['report']}  ({size})", as_json=as_json)
     if opened:

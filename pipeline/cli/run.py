@@ -187,6 +187,7 @@ def _interrupt(number: int, frame: Any) -> None:  # noqa: ANN401, ARG001 (the si
 
 
 def _tell_end(ended: "Ended", prepared: "Prepared", command: _Command) -> None:
+    from pipeline.commands.status import causes_in
     from pipeline.telemetry.summary import summary
 
     next_step = _next_step(ended, command)
@@ -196,7 +197,8 @@ def _tell_end(ended: "Ended", prepared: "Prepared", command: _Command) -> None:
     if in_json():
         emit({"event": "summary", "next": next_step or None, **ended.manifest.as_json()})
     if command.as_json or not in_json():
-        text = summary(ended.manifest, prepared.job.output_url or prepared.job.output.path, next_step)
+        causes = causes_in(prepared.output_folder) if ended.manifest.rows.failed else []
+        text = summary(ended.manifest, prepared.job.output_url or prepared.job.output.path, next_step, causes)
         tell(ended.manifest.as_json(), text, as_json=command.as_json, quiet=True)
 
 

@@ -1,20 +1,19 @@
 """The verb that changes a run from outside."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from pipeline.cli.options import JOB, errors_to_exit_code, job_options, json_option, output_folder, tell
+from pipeline.cli.options import PLACE, errors_to_exit_code, job_options, json_option, output_folder, tell
 
 
 @click.command()
-@JOB
+@PLACE
 @click.option("--concurrency", type=click.IntRange(min=1), metavar="N", help="Calls in flight at the most.")
 @job_options
 @json_option
 @errors_to_exit_code
-def tune(job_file: Path, concurrency: int | None, as_json: bool, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
+def tune(place: str, concurrency: int | None, as_json: bool, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
     """Change the concurrency or the cap of a run that is going on, from another terminal.
 
     The run says so, and run.json keeps it. A cap below what is spent and in flight parks the run.
@@ -28,8 +27,8 @@ def tune(job_file: Path, concurrency: int | None, as_json: bool, **overrides: An
     from pipeline.errors import JobError
 
     wish = tune_request(concurrency, overrides.pop("max_usd"))
-    folder = output_folder(job_file, overrides)
+    folder = output_folder(place, overrides)
     if not ask(folder, wish):
-        raise JobError(f"{folder}: the run did not take it up within 10 s. Is it ending?  pipeline status {job_file}")
+        raise JobError(f"{folder}: the run did not take it up within 10 s. Is it ending?  pipeline status {place}")
     told = {"concurrency": wish.concurrency, "max_usd": None if wish.max_usd is None else str(wish.max_usd)}
     tell({"applied": told}, f"applied: {wish}", as_json=as_json)

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -12,23 +13,29 @@ from pipeline.catalog.names import bare_model
 from pipeline.catalog.prices import priced_names
 from pipeline.catalog.sampling import temperature_advice
 from pipeline.catalog.windows import LIMITS, limits_of
+from pipeline.documents.sources.source import Source
 from pipeline.errors import JobError, LedgerError
 from pipeline.extraction.prepare import Prepared, prepare, require_affordable
 from pipeline.extraction.prompt_cache import caching_for
 from pipeline.job.settings import Job, Model
 from pipeline.ledger.lock import held, require_local
+from pipeline.ledger.said import FailedRow
 from pipeline.output.advice import sizing_of
 from pipeline.output.folder import ready_folder
 from pipeline.output.remote.objects import Objects, StoreFailed
 from pipeline.providers import settled, wire_for
 from pipeline.providers.credentials.keys import credentials_for
 from pipeline.schema.arrow import RecordColumn
+from pipeline.telemetry.causes import causes_of
 from pipeline.text import nearest
+from pipeline.types import ErrorCode
 
 ENDPOINT = re.compile(
     r"(?:(?:/openai/deployments/[^/]+)?/(?:chat/)?completions|/responses|/messages|/models/[^/]+:\w+"
     r"|/model/[^/]+/(?:converse|invoke)[\w-]*)/?$"
 )
+VERSION = re.compile(r"/v1(?:beta\d*|alpha)?/?$")
+BARE = ("gemini", "vertex", "bedrock")  # whose base_url is the bare host
 LIKE_A_SLIP = 0.75
 
 
@@ -68,8 +75,8 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
     overhead = prepared.overhead_tokens
     columns = ", ".join(("{text}", *(f"{{{name}}}" for name in plan.template.other_columns)))
     yield Finding("prompt", "ok", f"uses {columns}; {overhead} tokens go with every request")
-    rows = prepared.source.count_rows()
-    yield Finding("input", "ok" if rows else "warning", f"{rows:,} rows in {len(prepared.source.files)} files")
+    rows, findings = _input(prepared.source)
+    yield from findings
     yield _window(prepared)
     heat = job.model.temperature
     if heat is not None and (advice := temperature_advice(job.model.name, heat)) is not None:
@@ -83,6 +90,30 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
     else:
         rate = prepared.rate
         yield Finding("prices", "ok", f"${rate.input} in, ${rate.output} out per million tokens ({rate.source})")
+
+
+def _input(source: Source) -> tuple[int, list[Finding]]:
+    """How many rows can be used, and of those that cannot how many and why; every row is read for it."""
+    rows = bad = 0
+
+    def unusable() -> Iterator[FailedRow]:
+        nonlocal rows, bad
+        for row in chain.from_iterable(source.batches()):
+            rows += 1
+            if row.problem is not None:
+                bad += 1
+                yield FailedRow(row.index, row.id, str(ErrorCode.BAD_ROW), row.problem)
+
+    try:
+        causes = causes_of(unusable())
+    except JobError as error:
+        return rows, [Finding("input", "problem", str(error))]
+    told = f"{rows:,} rows in {len(source.files)} files"
+    if not bad:
+        return rows, [Finding("input", "ok" if rows else "warning", told)]
+    findings = [Finding("input", "warning", f"{told}; {bad:,} of them cannot be used, and will fail as bad_row")]
+    findings += [Finding("input", "warning", f"{cause.rows:,} as {cause.error}") for cause in causes]
+    return rows - bad, findings
 
 
 def _window(prepared: Prepared) -> Finding:
@@ -107,6 +138,16 @@ def _base_url(model: Model) -> Iterator[Finding]:
     except ValueError as error:
         yield Finding("base_url", "problem", f"model.base_url = {model.base_url!r} is no URL: {error}")
         return
+    if model.provider in BARE and (version := VERSION.search(url.path)):
+        plain = urlunsplit(url._replace(path=url.path[: version.start()], query="", fragment=""))
+        told = f"ends in {version.group()}, which stands in the path of each request already. Write {plain}"
+        yield Finding("base_url", "warning", f"model.base_url {told}")
+        return
+    if model.provider == "openai" and url.netloc and not url.path.strip("/") and not url.query:
+        plain = urlunsplit(url._replace(path="/v1", fragment=""))
+        told = f"has no path, so that requests go to {url.netloc}/chat/completions. Most servers want {plain}"
+        yield Finding("base_url", "warning", f"model.base_url {told}")
+        return
     wrong = ["a query (all from ? or #)"] if url.query or url.fragment else []
     endpoint = ENDPOINT.search(url.path)
     path = url.path
@@ -122,7 +163,7 @@ def _base_url(model: Model) -> Iterator[Finding]:
 def _budget(prepared: Prepared) -> str:
     require_affordable(prepared)
     cap = prepared.job.budget.max_usd
-    return f"at most ${cap}" if cap is not None else "no cap in USD"
+    return f"at most ${cap:f}" if cap is not None else "no cap in USD"
 
 
 def _credentials(prepared: Prepared, environ: Mapping[str, str]) -> str:

@@ -1,10 +1,8 @@
-"""What an output folder says about its run: state and counts, and everything known of one row. Reads only."""
+"""What an output folder says about its run: state, counts, and why rows failed. Reads only."""
 
-import json
 import os
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +13,11 @@ from pipeline.job.folder import LEDGER, RUN
 from pipeline.ledger import queries
 from pipeline.ledger.files import Connection, reading
 from pipeline.ledger.lock import held
-from pipeline.ledger.records import CALL_COLUMNS, RowEntry
+from pipeline.ledger.said import failed_rows
 from pipeline.money import from_units
 from pipeline.output.manifest import RUNNING, Manifest, read_manifest
+from pipeline.telemetry.causes import Cause, causes_of
 from pipeline.telemetry.snapshot import read_live
-from pipeline.types import ErrorCode, tenant_hash
 
 
 def status(folder: Path) -> dict[str, Any]:
@@ -33,7 +31,8 @@ def status(folder: Path) -> dict[str, Any]:
     with reading(path) as db:
         queries.last_run(db)  # one that is damaged says so, though run.json alone would do
         if manifest.state != RUNNING:
-            return {**_brief(manifest), "held_by": holder, "now": None}
+            causes = [cause.as_json() for cause in causes_in(folder)] if manifest.rows.failed else []
+            return {**_brief(manifest), "causes": causes, "held_by": holder, "now": None}
         live = _live(db, manifest.rows.total)
     state, reason = ("running", None) if holder else ("interrupted", "the process died; run the same command again")
     now = read_live(folder) if holder else None
@@ -74,6 +73,15 @@ def watched(folder: Path, every_s: float) -> Iterator[dict[str, Any]]:
         time.sleep(every_s)
 
 
+def causes_in(folder: Path) -> list[Cause]:
+    """Why rows of the last run failed, with an example each; nothing where there is no ledger to ask."""
+    path = folder / LEDGER
+    if not path.exists():
+        return []
+    with reading(path) as db:
+        return causes_of(failed_rows(db))
+
+
 def _brief(manifest: Manifest) -> dict[str, Any]:
     names = ("state", "reason", "rows", "failed_by_code", "tokens", "cost_usd", "calls", "repairs", "rate_limited")
     plain = manifest.as_json()
@@ -90,6 +98,7 @@ def _live(db: Connection, total: int) -> dict[str, Any]:
     return {
         "rows": {"total": max(total, done), "ok": rows.ok, "failed": failed, "pending": max(total, done) - done},
         "failed_by_code": dict(sorted(rows.failed.items())),
+        "causes": [cause.as_json() for cause in causes_of(failed_rows(db))] if failed else [],
         "tokens": asdict(calls.usage),
         "cost_usd": f"{from_units(calls.cost_units):.10f}",
         "calls": calls.calls,
@@ -101,56 +110,3 @@ def _live(db: Connection, total: int) -> dict[str, Any]:
 def _last_run(db: Connection) -> int:
     last = queries.last_run(db)
     return last[0] if last else 0
-
-
-def show(folder: Path, row_id: str) -> dict[str, Any]:
-    """Everything on record about one row: its outcome, its record and every call.
-
-    Raises:
-        JobError: the folder holds no run, or the run no such row.
-    """
-    path = folder / LEDGER
-    if not path.exists():
-        raise JobError(f"{folder}: no run here yet. Start one with: pipeline run JOB")
-    with reading(path) as db:
-        found = queries.rows_with_id(db, row_id)
-        if not found:
-            some = ", ".join(map(repr, queries.first_ids(db, 3)))
-            raise JobError(f"{folder}: no row has the id {row_id!r}. Ids here look like {some}")
-        run = _last_run(db)
-        return {"id": row_id, "rows": [_row(db, run, entry) for entry in found]}
-
-
-def _row(db: Connection, run: int, entry: RowEntry) -> dict[str, Any]:
-    shown: dict[str, Any] = {"row": entry.row, "tenant_hash": tenant_hash(entry.tenant)}
-    if entry.problem is not None:
-        shown |= {"status": "failed", "error_code": str(ErrorCode.BAD_ROW), "error": entry.problem}
-    elif (outcome := queries.outcome_of(db, entry.doc)) is None:
-        shown |= {"status": "pending"}
-    else:
-        made = [json.loads(record) for record in outcome.records]
-        shown |= {
-            "status": str(outcome.status),
-            "error_code": outcome.error_code and str(outcome.error_code),
-            "error": outcome.error,
-            "record": made[0] if len(made) == 1 else made or None,
-            "repaired": outcome.repaired,
-            "conflicts": list(outcome.conflicts),
-            "chunks": outcome.chunks,
-            "finish_reason": outcome.finish_reason,
-            "model_version": outcome.model_version,
-            "latency_ms": outcome.latency_ms,
-        }
-    calls = queries.calls_of_row(db, run, entry.row)
-    shown["calls"] = [_call(dict(zip(CALL_COLUMNS, call, strict=True))) for call in calls]
-    return shown
-
-
-def _call(call: dict[str, Any]) -> dict[str, Any]:
-    hidden = {"run", "session", "row", "id", "tenant", "cost_units", "at_risk_units", "sent_us"}
-    sent = datetime.fromtimestamp(call["sent_us"] / 1e6, UTC).isoformat(timespec="milliseconds")
-    money = {
-        "cost_usd": None if call["cost_units"] is None else f"{from_units(call['cost_units']):.10f}",
-        "at_risk_usd": f"{from_units(call['at_risk_units']):.10f}",
-    }
-    return {"sent_at": sent, **{name: value for name, value in call.items() if name not in hidden}, **money}

@@ -19,14 +19,14 @@ from pipeline.documents.chunks import rough_tokens
 from pipeline.engine.ask import Ask, RowFailed, RowLife, TooLong
 from pipeline.engine.feed import RowTask
 from pipeline.extraction import requests as planning
+from pipeline.extraction.judge import Judge
 from pipeline.extraction.merge import Merged, merge
 from pipeline.extraction.policy import Next, Tried, after_reply, row_code
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.told_size import smaller_tokens
-from pipeline.extraction.validate import Invalid, Valid, check, repair_turns
+from pipeline.extraction.validate import Invalid, Valid, repair_turns
 from pipeline.ledger.records import StoredAnswer
 from pipeline.schema.arrow import RecordColumn
-from pipeline.schema.shape import restore
 from pipeline.types import Answer, AnswerFrom, Chunk, ErrorCode, Outcome, Request, Row, Status, Stop
 
 MESSAGES = {
@@ -55,6 +55,7 @@ class Extraction:
         self._plan = prepared.plan
         self._ask = ask
         self._column = column
+        self._judge = Judge(prepared.model, prepared.shaped, column)
 
     async def outcome(self, task: RowTask) -> Outcome:
         """Where the row ends.
@@ -203,14 +204,7 @@ class Extraction:
 
     def _judged(self, reply: Answer, part: bool) -> Valid | Invalid | None:  # noqa: FBT001 (a fact, not a switch)
         """The record in an answer that ended by itself, or what is wrong with it. `part`: of one that is merged."""
-        if reply.stop is not Stop.DONE:
-            return None
-        shaped = self._prepared.shaped
-        turn_back = (lambda data: restore(shaped, data)) if shaped.rewritten else None
-        verdict = check(self._prepared.model, turn_back, reply.text, part=part)
-        if isinstance(verdict, Valid) and (problem := self._column.problem_of(verdict.record_json)) is not None:
-            return Invalid((problem,), repairable=not self._column.past_repair(verdict.record_json))
-        return verdict
+        return self._judge.verdict(reply.text, part=part) if reply.stop is Stop.DONE else None
 
     def _reusable(self, state: "_RowState", answer: StoredAnswer, part: bool) -> bool:  # noqa: FBT001 (a fact)
         """A retry asks again for what was bad when the row failed; everything else on record is taken as it is."""

@@ -86,7 +86,7 @@ def prepare(job: Job) -> Prepared:
     source_hash = schemas.source_hash(model, job.extract.schema)
     plan, window = _plan(job, shaped, template, counter, source_hash)
     _check_keep(job)
-    source = Source(job.input, template.other_columns, job.limit_rows)
+    source = Source(job.input, template.other_columns, job.limit_rows, optional=template.optional)
     source.check()
     return Prepared(
         job=job,
@@ -123,7 +123,7 @@ def require_affordable(prepared: Prepared) -> None:
 
 
 def _template(job: Job) -> Template:
-    template = parse_template(job.extract.prompt)
+    template = parse_template(job.extract.prompt, job.input.text)
     if TEXT not in template.columns:
         raise JobError(
             f"{job.file}: extract.prompt has no {{text}}, so the document would not be sent. "

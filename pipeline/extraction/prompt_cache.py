@@ -13,7 +13,7 @@ from msgspec import Struct
 from pipeline.catalog.names import bare_model, longest_prefix
 from pipeline.catalog.providers import PROVIDERS
 from pipeline.job.settings import Model
-from pipeline.money import MTOK, Rate
+from pipeline.money import MTOK, Rate, dollars
 
 LARGEST_MINIMUM = 4096
 MINIMUM_TOKENS: Mapping[str, int] = {  # prefix → the shortest prompt that is cached; where sources differ the larger
@@ -90,4 +90,5 @@ def _takes_marks(model: Model) -> bool:
 def _saving(fixed_tokens: int, requests: int, rate: Rate | None) -> str:
     if rate is None or requests < 2:
         return ""
-    return f", which saves about ${saved_usd(fixed_tokens * (requests - 1), fixed_tokens, rate):.2f}"
+    saved = saved_usd(fixed_tokens * (requests - 1), fixed_tokens, rate)
+    return f", which saves about {dollars(saved)}"

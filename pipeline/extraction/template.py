@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)\}")
+PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)(\?)?\}")
 TEXT = "text"
 
 
@@ -19,6 +19,7 @@ class Template(Struct, frozen=True):
 
     literals: tuple[str, ...]  # one more than columns
     columns: tuple[str, ...]  # "text" is the document itself
+    optional: tuple[str, ...] = ()  # columns that a row may lack: only ever written {name?}
 
     @property
     def other_columns(self) -> tuple[str, ...]:
@@ -26,19 +27,25 @@ class Template(Struct, frozen=True):
         return tuple(dict.fromkeys(name for name in self.columns if name != TEXT))
 
 
-def parse_template(prompt: str) -> Template:
-    """Cut `prompt` at {column}; {{ and }} stand for braces; any other brace stands for itself."""
-    literals, columns, piece, position = [], [], "", 0
+def parse_template(prompt: str, text_column: str = TEXT) -> Template:
+    """Cut `prompt` at {column} or {column?}; {{ and }} stand for braces; any other brace stands for itself.
+
+    The document, or the chunk of it, is {text} or the name of its own column.
+    """
+    literals, columns, needed, piece, position = [], [], {TEXT}, "", 0
     for match in PLACEHOLDER.finditer(prompt):
         piece += prompt[position : match.start()]
         position = match.end()
         if match.group(1) is None:
             piece += match.group()[0]
         else:
+            name = TEXT if match.group(1) == text_column else match.group(1)
             literals.append(piece)
-            columns.append(match.group(1))
+            columns.append(name)
+            needed |= set() if match.group(2) else {name}
             piece = ""
-    return Template((*literals, piece + prompt[position:]), tuple(columns))
+    optional = tuple(dict.fromkeys(name for name in columns if name not in needed))
+    return Template((*literals, piece + prompt[position:]), tuple(columns), optional)
 
 
 def render(template: Template, text: str, values: Mapping[str, Any]) -> str:

@@ -1,25 +1,23 @@
 """The job file → a Job: TOML, with the command line's overrides laid over it, every key and type checked.
 
-A typo is an error that names the key, the value and the nearest right key. What needs the schema, the prompt or the
-provider is checked later.
+A typo is an error that names the key, the value and the nearest right key; all that is wrong is told at once. What
+needs the schema, the prompt or the provider is checked later.
 """
 
-import math
+import importlib.util
 import os
 import re
+import sys
 import tomllib
-import types
-import typing
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
-from msgspec import Meta
 from msgspec.structs import fields as fields_of
 from msgspec.structs import replace
 
 from pipeline.errors import JobError
+from pipeline.job.given import refusal
 from pipeline.job.settings import (
     REMOTE,
     Budget,
@@ -34,7 +32,8 @@ from pipeline.job.settings import (
     Sandbox,
     Telemetry,
 )
-from pipeline.text import did_you_mean
+from pipeline.job.values import WrongValue, shown, typed
+from pipeline.text import did_you_mean, nearest
 
 SECTIONS: dict[str, type] = {
     "input": Input,
@@ -57,14 +56,16 @@ def load(path: str | Path, overrides: Sequence[tuple[str, Any]] = (), limit_rows
     """Read a job file; `overrides` are ("section.key", value) pairs whose paths are already absolute.
 
     Raises:
-        JobError: the file is missing, is no TOML, or has a wrong key or value.
+        JobError: the file is missing, is no TOML, or has wrong keys or values: all of them, in one message.
     """
     file = Path(path)
+    if (refused := refusal(file)) is not None:
+        raise JobError(refused)
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise JobError(f"{file}: no such job file. Give the path of a .toml file, such as jobs/invoices.toml") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise JobError(f"{file}: cannot be read: it is no text in UTF-8, as a job file (.toml) is: {error}") from None
+    except OSError as error:
         raise JobError(f"{file}: cannot be read: {error}") from None
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits is no TOMLDecodeError
         raise JobError(f"{file}: is not valid TOML: {error}") from None
@@ -74,17 +75,29 @@ def load(path: str | Path, overrides: Sequence[tuple[str, Any]] = (), limit_rows
 
 
 def resolve(table: Mapping[str, Any], file: Path, limit_rows: int | None = None) -> Job:
-    """A checked Job from a parsed table; relative paths are relative to `file`'s folder."""
-    _known(table, [*TOP_KEYS, *SECTIONS], where="", file=file)
-    sections: dict[str, Any] = {}
-    for name, kind in SECTIONS.items():
-        values = table.get(name, {})
-        if not isinstance(values, Mapping):
-            raise JobError(f"{file}: {name} = {values!r} should be a section: write [{name}] and its keys below")
-        sections[name] = _section(kind, name, values, file)
-    top = {key: _typed(str, table[key], key, file) for key in TOP_KEYS if key in table}
-    job = Job(**{"name": file.stem, **top}, **sections, file=str(file), limit_rows=limit_rows)
-    return _cross_checked(_anchored(job, file), file)
+    """A checked Job from a parsed table; relative paths are relative to `file`'s folder.
+
+    Raises:
+        JobError: names all that is wrong.
+    """
+    if limit_rows is not None and limit_rows < 1:
+        raise JobError(f"--limit {limit_rows}: should be 1 or more")
+    wrong, slips = _unknown(table, [*TOP_KEYS, *SECTIONS], where="")
+    meant = {name: value for name, value in slips.items() if name in SECTIONS and isinstance(value, Mapping)}
+    top: dict[str, Any] = {}
+    for key in (key for key in TOP_KEYS if key in table):
+        try:
+            top[key] = typed(str, table[key], key)
+        except WrongValue as error:
+            wrong.append(str(error))
+    sections = {name: _section(kind, name, {**meant, **table}.get(name, {}), wrong) for name, kind in SECTIONS.items()}
+    if wrong:
+        raise JobError(f"{file}: {wrong[0]}" if len(wrong) == 1 else _listed(file, wrong))
+    return _anchored(Job(**{"name": file.stem, **top}, **sections, file=str(file), limit_rows=limit_rows), file)
+
+
+def _listed(file: Path, wrong: Sequence[str]) -> str:
+    return "\n  ".join([f"{file}: {len(wrong)} things are wrong:", *wrong])
 
 
 def parse_set(text: str) -> tuple[str, Any]:
@@ -112,97 +125,53 @@ def _override(table: dict[str, Any], dotted: str, value: Any) -> None:  # noqa: 
         inner[key] = value
 
 
-def _section(kind: type, name: str, values: Mapping[str, Any], file: Path) -> object:
+def _section(kind: type, name: str, values: object, wrong: list[str]) -> Any:  # noqa: ANN401 (one of SECTIONS)
+    """A section's settings; what is wrong with them is added to `wrong`, and then nothing comes of it."""
+    if not isinstance(values, Mapping):
+        wrong.append(f"{name} = {shown(values)} should be a section: write [{name}] and its keys below")
+        return None
     fields = {field.name: field for field in fields_of(kind)}
-    _known(values, fields, where=name, file=file)
+    found, slips = _unknown(values, fields, where=name)
+    known = {key: value for key, value in values.items() if key in fields}
     for key in (name for name, field in fields.items() if field.required):
-        if key not in values or values[key] == "":
-            raise JobError(f"{file}: [{name}] needs {key}. Add:  {key} = {_example(name, key)}")
-    typed = {key: _typed(fields[key].type, value, f"{name}.{key}", file) for key, value in values.items()}
-    return kind(**typed)
+        if (key not in known or known[key] == "") and key not in slips:
+            found.append(f"[{name}] needs {key}. Add:  {key} = {_example(name, key)}")
+    right: dict[str, Any] = {}
+    for key, value in known.items():
+        try:
+            right[key] = typed(fields[key].type, value, f"{name}.{key}")
+        except WrongValue as error:
+            found += [] if value == "" and fields[key].required else [str(error)]
+    section = kind(**right) if all(key in right for key, field in fields.items() if field.required) else None
+    if section is not None and not (kind is Prices and found):  # a price that is wrong is not missing
+        found += WITHIN.get(name, _nothing)(section)
+    wrong += found
+    return section
 
 
-def _known(values: Mapping[str, Any], known: Mapping[str, Any] | Sequence[str], where: str, file: Path) -> None:
+def _unknown(
+    values: Mapping[str, Any], known: Mapping[str, Any] | Sequence[str], where: str
+) -> tuple[list[str], dict[str, Any]]:
+    """What is wrong with keys that are not known; and their values, by the keys that may be meant."""
+    wrong, slips = [], {}
     for key, value in values.items():
         if key not in known:
             full = f"{where}.{key}" if where else key
-            shown = "(not shown)" if SECRET.search(key) else _short(value)
-            raise JobError(f"{file}: unknown key {full} = {shown}.{_nearest(key, known)}")
+            told = "(not shown)" if SECRET.search(key) else shown(value)
+            wrong.append(f"unknown key {full} = {told}.{_nearest(key, known)}")
+            slips[nearest(key, known) or key] = value
+    return wrong, slips
 
 
 def _nearest(key: str, known: Mapping[str, Any] | Sequence[str]) -> str:
     return did_you_mean(key, known, f" Known keys: {', '.join(known)}")
 
 
-def _typed(hint: Any, value: Any, key: str, file: Path) -> Any:  # noqa: ANN401 (any TOML value)
-    """`value` as the type that `hint` asks for, or a JobError that says what it should have been."""
-    hint, meta = plain_type(hint)
-    if get_origin(hint) is Literal:
-        return _choice(get_args(hint), value, key, file)
-    if get_origin(hint) is tuple:
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise JobError(f'{file}: {key} = {_short(value)} should be a list of strings, such as ["a", "b"]')
-        return tuple(value)
-    number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-    if hint is Decimal and (number or isinstance(value, str)):
-        return _money(value, key, file)
-    if hint is float and number:
-        value = float(str(value))  # what is too large for a float becomes inf
-    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        names = {str: "a string in quotes", int: "a whole number", float: "a number", bool: "true or false"}
-        raise JobError(f"{file}: {key} = {_short(value)} should be {names.get(hint, 'a number')}")
-    return _in_range(value, meta, key, file) if number else value
-
-
-def plain_type(hint: Any) -> tuple[Any, Meta | None]:  # noqa: ANN401 (any type)
-    """A setting's type without its `| None` (TOML has no null), and the range that it is annotated with."""
-    if get_origin(hint) in (types.UnionType, typing.Union):
-        hint = next(part for part in get_args(hint) if part is not type(None))
-    if get_origin(hint) is typing.Annotated:
-        hint, meta = get_args(hint)
-        return hint, meta
-    return hint, None
-
-
-def _choice(choices: Sequence[Any], value: Any, key: str, file: Path) -> Any:  # noqa: ANN401 (any TOML value)
-    if value in choices and isinstance(value, str):
-        return value
-    hint = did_you_mean(value, choices) if isinstance(value, str) else ""
-    raise JobError(f"{file}: {key} = {_short(value)} should be one of {', '.join(choices)}.{hint}")
-
-
-def _money(value: object, key: str, file: Path) -> Decimal:
-    try:
-        amount = Decimal(str(value))
-    except ArithmeticError:
-        raise JobError(f"{file}: {key} = {_short(value)} should be an amount in USD, such as 5.00") from None
-    if not amount.is_finite() or amount < 0:
-        raise JobError(f"{file}: {key} = {_short(value)} should be 0 or more USD")
-    return amount
-
-
-def _in_range(value: Any, meta: Meta | None, key: str, file: Path) -> Any:  # noqa: ANN401 (any TOML value)
-    """A number within what the setting's own annotation allows."""
-    wrong = ""
-    if meta is not None and meta.le == 1 and not 0 <= value <= 1:
-        wrong = "a share between 0 and 1"
-    elif meta is not None and meta.gt == 0 and not value > 0:
-        wrong = "more than 0"
-    elif meta is not None and meta.ge == 0 and not value >= 0:
-        wrong = "0 or more"
-    elif not math.isfinite(value):
-        wrong = "a number" if meta is None else "0 or more"
-    if wrong:
-        raise JobError(f"{file}: {key} = {value} should be {wrong}")
-    return value
-
-
 def _anchored(job: Job, file: Path) -> Job:
     """The job with its paths made absolute, from the job file's folder."""
     folder = file.parent
-    spec, colon, name = job.extract.schema.rpartition(":")
-    if not colon or not name.isidentifier():
-        raise JobError(f"{file}: extract.schema = {job.extract.schema!r} should be FILE.py:Class or module:Class")
+    spec, _, name = job.extract.schema.rpartition(":")
+    spec = spec if spec.endswith(".py") else _beside(spec, folder)
     if spec.endswith(".py"):
         spec = str((folder / spec).resolve())
     return replace(
@@ -212,6 +181,18 @@ def _anchored(job: Job, file: Path) -> Job:
         output=replace(job.output, path=absolute(job.output.path, folder)),
         telemetry=_anchored_telemetry(job.telemetry, folder),
     )
+
+
+def _beside(module: str, folder: Path) -> str:
+    """The file of a module that stands beside the job file, and not where Python looks; else its name."""
+    top = module.partition(".")[0]
+    try:
+        known = top in sys.modules or importlib.util.find_spec(top) is not None
+    except (ImportError, ValueError):
+        known = False
+    place = folder.joinpath(*module.split("."))
+    found = [path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()]
+    return module if known or not found else str(found[0].resolve())
 
 
 def _anchored_telemetry(telemetry: Telemetry, folder: Path) -> Telemetry:
@@ -226,31 +207,53 @@ def absolute(path: str, folder: Path) -> str:
     return os.path.normpath((folder / Path(path).expanduser()).absolute())
 
 
-def _cross_checked(job: Job, file: Path) -> Job:
-    chunks, model = job.chunks, job.model
-    if chunks.max_tokens and chunks.overlap_tokens * 2 >= chunks.max_tokens:
-        raise JobError(
-            f"{file}: chunks.overlap_tokens = {chunks.overlap_tokens} should be less than half of "
-            f"chunks.max_tokens = {chunks.max_tokens}"
-        )
+def _extract(extract: Extract) -> list[str]:
+    _, colon, name = extract.schema.rpartition(":")
+    right = colon and name.isidentifier()
+    return [] if right else [f"extract.schema = {extract.schema!r} should be FILE.py:Class or module:Class"]
+
+
+def _chunks(chunks: Chunks) -> list[str]:
+    if not chunks.max_tokens or chunks.overlap_tokens * 2 < chunks.max_tokens:
+        return []
+    told = f"less than half of chunks.max_tokens = {chunks.max_tokens}"
+    return [f"chunks.overlap_tokens = {chunks.overlap_tokens} should be {told}"]
+
+
+def _model(model: Model) -> list[str]:
+    wrong = []
     if model.base_url and not model.base_url.startswith(("http://", "https://")):
-        raise JobError(f"{file}: model.base_url = {model.base_url!r} should start with http:// or https://")
+        wrong.append(f"model.base_url = {model.base_url!r} should start with http:// or https://")
     if "@" in model.base_url.partition("://")[2].partition("/")[0]:
-        raise JobError(f"{file}: model.base_url should hold no user or password: it is written to run.json")
+        wrong.append("model.base_url should hold no user or password: it is written to run.json")
     if not VARIABLE.fullmatch(model.api_key_env):
-        raise JobError(
-            f"{file}: model.api_key_env should be the name of a variable, such as OPENAI_API_KEY, not the key"
-        )
-    if job.telemetry.prometheus_file and not job.telemetry.prometheus_file.endswith(".prom"):
-        raise JobError(
-            f"{file}: telemetry.prometheus_file = {job.telemetry.prometheus_file!r} should end in .prom: "
-            "the node exporter reads no other file"
-        )
-    if job.limit_rows is not None and job.limit_rows < 1:
-        raise JobError(f"--limit {job.limit_rows}: should be 1 or more")
-    if (job.prices.input_usd_per_mtok is None) != (job.prices.output_usd_per_mtok is None):
-        raise JobError(f"{file}: [prices] needs both input_usd_per_mtok and output_usd_per_mtok")
-    return job
+        wrong.append("model.api_key_env should be the name of a variable, such as OPENAI_API_KEY, not the key")
+    return wrong
+
+
+def _prices(prices: Prices) -> list[str]:
+    both = (prices.input_usd_per_mtok is None) == (prices.output_usd_per_mtok is None)
+    return [] if both else ["[prices] needs both input_usd_per_mtok and output_usd_per_mtok"]
+
+
+def _telemetry(telemetry: Telemetry) -> list[str]:
+    path = telemetry.prometheus_file
+    if not path or path.endswith(".prom"):
+        return []
+    return [f"telemetry.prometheus_file = {path!r} should end in .prom: the node exporter reads no other file"]
+
+
+def _nothing(section: object) -> list[str]:  # noqa: ARG001 (as the others)
+    return []
+
+
+WITHIN: Mapping[str, Callable[[Any], list[str]]] = {  # what is wrong between right values of a section
+    "extract": _extract,
+    "chunks": _chunks,
+    "model": _model,
+    "prices": _prices,
+    "telemetry": _telemetry,
+}
 
 
 def _example(section: str, key: str) -> str:
@@ -263,8 +266,3 @@ def _example(section: str, key: str) -> str:
         ("output", "path"): '"../out/invoices"',
     }
     return examples[(section, key)]
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."

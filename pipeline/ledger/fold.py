@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from pipeline.ledger.files import Connection, connect, unreadable
 from pipeline.ledger.records import ANSWER_COLUMNS, CALL_COLUMNS, SEND_COLUMNS
+from pipeline.ledger.said import linked
 
 _SAME_RUNS = (
     "SELECT a.run FROM other.runs a JOIN main.runs b ON a.run = b.run AND a.request_hash = b.request_hash "
@@ -47,9 +48,9 @@ def fold_in(other: Path, into: Path) -> Folded:
 def _fold(db: Connection) -> Folded:
     new = f"request_id NOT IN (SELECT request_id FROM main.calls) AND run IN ({_SAME_RUNS})"  # noqa: S608 (own names)
     (units,) = db.execute(f"SELECT COALESCE(SUM(cost_units), 0) FROM other.calls WHERE {new}").fetchone()  # noqa: S608 (own names)
+    link = ("answer",) if linked(db) and linked(db, "other") else ()
     calls, answers, sends = (
-        ", ".join((*columns, "crc") if crc else columns)
-        for columns, crc in ((CALL_COLUMNS, True), (ANSWER_COLUMNS, True), (SEND_COLUMNS, False))
+        ", ".join(columns) for columns in ((*CALL_COLUMNS, "crc", *link), (*ANSWER_COLUMNS, "crc"), SEND_COLUMNS)
     )
     # A call that was in flight at the snapshot, and was answered after it, is no longer lost.
     db.execute("DELETE FROM main.sends WHERE request_id IN (SELECT request_id FROM other.calls)")

@@ -286,5 +286,11 @@ def spent_units_by_tenant(db: Connection, since_us: int) -> dict[str, int]:
     return dict(db.execute(sql, (since_us,)))
 
 
+def tenants(db: Connection) -> Iterator[str]:
+    """All tenants of this ledger's runs, by name."""
+    sql = "SELECT tenant FROM calls WHERE tenant IS NOT NULL UNION SELECT tenant FROM rows WHERE tenant IS NOT NULL"
+    return (name for (name,) in db.execute(sql))
+
+
 def _listed(form: str, names: Iterable[str] = TOKENS) -> str:
     return ", ".join(form.format(name) for name in names)

@@ -126,7 +126,9 @@ MIGRATIONS: tuple[str, ...] = (
         f"UPDATE {table} SET crc = crc_packed({names}) WHERE crc = crc_repr({names});"  # noqa: S608 (own names)
         for table, names in VERSION_1.items()
     ),
+    "ALTER TABLE calls ADD COLUMN answer BLOB;",  # key of what came back; null: no answer, or a call of before
 )
+ANSWERS_LINKED = 3  # the version from which calls name their answers
 
 
 def migrate(db: sqlite3.Connection, path: str) -> None:

@@ -118,14 +118,18 @@ def _imported(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except Exception as error:  # noqa: BLE001 (the user's module may raise anything)
-        raise JobError(f"{name}: cannot be imported (extract.schema): {type(error).__name__}: {error}") from None
+        told = f"{name}: cannot be imported (extract.schema): {type(error).__name__}: {error}"
+        if isinstance(error, ModuleNotFoundError) and (error.name or "") in {name, name.partition(".")[0]}:
+            told += ". It is neither beside the job file nor where Python looks; or write FILE.py:Class"
+        raise JobError(told) from None
 
 
 def _from_file(path: Path) -> ModuleType:
     if not path.exists():
         raise JobError(f"{path}: no such file (extract.schema)")
     name = hashlib.blake2b(str(path).encode(), digest_size=16).hexdigest()
-    spec = importlib.util.spec_from_file_location(f"_pipeline_schema_{name}", path)
+    inside = [str(path.parent)] if path.name == "__init__.py" else None  # a package, with modules of its own
+    spec = importlib.util.spec_from_file_location(f"_pipeline_schema_{name}", path, submodule_search_locations=inside)
     if spec is None or spec.loader is None:
         raise JobError(f"{path}: cannot be loaded (extract.schema)")
     module = importlib.util.module_from_spec(spec)

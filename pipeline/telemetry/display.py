@@ -2,11 +2,12 @@
 
 import math
 import shutil
+from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from pipeline import console as saying
 from pipeline.admission.governor import DimensionView
-from pipeline.money import from_units, money
+from pipeline.money import dollars, from_units, money
 from pipeline.telemetry.snapshot import WORDS, RunReading, waited_for
 from pipeline.text import duration, inert
 
@@ -111,7 +112,7 @@ def line(reading: RunReading) -> str:
         f"{reading.ok:,} ok",
         f"{failed:,} failed",
         f"{limits.in_flight}/{limits.slots} calls",
-        money(reading.spent_units) + ("" if reading.cap_usd is None else f" of ${reading.cap_usd}"),
+        _spent(reading),
     ]
     if reading.rows_per_s is not None:
         parts.append(f"{reading.rows_per_s:,.1f} rows/s")
@@ -159,12 +160,21 @@ def panel_lines(reading: RunReading, width: int) -> list[str]:
     return found
 
 
+def _spent(reading: RunReading) -> str:
+    of = "" if reading.cap_usd is None else f" of ${reading.cap_usd:f}"
+    return money(reading.spent_units, *_caps(reading)) + of
+
+
+def _caps(reading: RunReading) -> tuple[Decimal, ...]:
+    return () if reading.cap_usd is None else (reading.cap_usd,)
+
+
 def _cost(reading: RunReading) -> str:
-    parts = [f"{money(reading.spent_units)} spent"]
+    parts = [f"{money(reading.spent_units, *_caps(reading))} spent"]
     if reading.expected_usd is not None:
         most = max(reading.expected_usd, from_units(reading.spent_units))
-        parts.append(f"${most:,.2f} expected" if most >= 1 else f"${most:.4f} expected")
-    parts.append("no cap" if reading.cap_usd is None else f"${reading.cap_usd} cap")
+        parts.append(f"${most:.4f} expected" if 0.01 <= most < 1 else f"{dollars(most)} expected")
+    parts.append("no cap" if reading.cap_usd is None else f"${reading.cap_usd:f} cap")
     return " · ".join(parts)
 
 

@@ -3,7 +3,7 @@
 import math
 from decimal import Decimal
 
-from pipeline.money import Band
+from pipeline.money import Band, dollars
 
 WATCH_ROWS = 20  # before that a run says nothing about what it will come to
 SPREAD = 1.0  # standard deviation of a row's cost over its mean, as a run's first rows are to be allowed
@@ -24,7 +24,8 @@ def drifted(band_usd: Band[Decimal], spent_usd: Decimal, done_rows: int, total_r
     if low * (1 - min(Decimal(1), unsure)) <= projected <= high * (1 + unsure):
         return None
     side = "more" if projected > high else "less"
+    estimated = f"{dollars(expected)} ({dollars(low)} to {dollars(high)})"
     return (
-        f"this run costs {side} than its estimate: {done_rows:,} of {total_rows:,} rows cost ${spent_usd:.6f}, which "
-        f"comes to ${projected:.6f} for all; estimated were ${expected:.6f} (${low:.6f} to ${high:.6f})"
+        f"this run costs {side} than its estimate: {done_rows:,} of {total_rows:,} rows cost {dollars(spent_usd)}, "
+        f"which comes to {dollars(projected, low, high)} for all; estimated were {estimated}"
     )

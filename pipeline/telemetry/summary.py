@@ -9,18 +9,20 @@ from pipeline.job.folder import CALLS, RESULTS, RUN
 from pipeline.ledger.records import Send
 from pipeline.money import money
 from pipeline.output.manifest import Manifest
+from pipeline.telemetry.causes import Cause
 from pipeline.telemetry.snapshot import WORDS, waited_for
 from pipeline.text import duration, inert
 from pipeline.types import Usage
 
 MOST_NAMED = 10  # lost calls
+MOST_CAUSE_CHARS = 160
 LONGEST_TOLD_S = 366 * 86400.0
 DAY_LEAST_S = 3600.0  # a hint shorter than this is no day's
 MINUTE = "%Y-%m-%d %H:%M UTC"
 
 
-def summary(manifest: Manifest, folder: str, next_step: str) -> str:
-    """The end of a run, from its manifest: every figure in it can be found in run.json."""
+def summary(manifest: Manifest, folder: str, next_step: str, causes: Sequence[Cause] = ()) -> str:
+    """The end of a run, from its manifest: every figure in it can be found in run.json. `causes`: why rows failed."""
     rows, tokens = manifest.rows, manifest.tokens
     failed = ", ".join(
         f"{count} {code}" for code, count in sorted(manifest.failed_by_code.items(), key=lambda i: -i[1])
@@ -30,6 +32,7 @@ def summary(manifest: Manifest, folder: str, next_step: str) -> str:
         ("rows", f"{rows.total:,}   {rows.ok:,} ok · {rows.failed:,} failed · {rows.pending:,} pending"),
         ("repaired", f"{manifest.repaired_rows:,} rows, with {manifest.repairs:,} repair calls"),
         ("failed", failed or "none"),
+        *(("", told) for told in map(_cause, (cause.as_json() for cause in causes))),
         ("calls", f"{manifest.calls:,}   {manifest.rate_limited:,} answered 429"),
         ("waited", waited_for(manifest.waited_share) or "for nothing"),
         ("tokens", _tokens(tokens)),
@@ -50,6 +53,14 @@ def summary(manifest: Manifest, folder: str, next_step: str) -> str:
     return f"{head}\n{body}" + (f"\n\n{next_step}" if next_step else "")
 
 
+def _cause(cause: dict[str, Any]) -> str:
+    """One kind of failure by its first row, on one line."""
+    example = cause["example"]
+    error = " ".join(inert(example["error"]).split())
+    error = error if len(error) <= MOST_CAUSE_CHARS else f"{error[:MOST_CAUSE_CHARS]}…"
+    return f"{cause['rows']:,} {cause['error_code']}, as {inert(example['id'])!r}: {error}"
+
+
 def _tokens(tokens: Usage) -> str:
     into = f"{tokens.input_tokens:,} in ({tokens.cached_input_tokens:,} cached)"
     return f"{into} · {tokens.output_tokens:,} out ({tokens.reasoning_tokens:,} reasoning)"
@@ -62,6 +73,7 @@ def status_text(found: dict[str, Any]) -> str:
         f"{inert(found['name'])}: {found['state']}" + (f" ({found['reason']})" if found["reason"] else ""),
         f"  rows      {rows['total']:,}   {rows['ok']:,} ok · {rows['failed']:,} failed · {rows['pending']:,} pending",
         f"  failed    {failed or 'none'}",
+        *(f"            {_cause(cause)}" for cause in found["causes"]),
         f"  calls     {found['calls']:,}   {found['rate_limited']:,} answered 429",
         f"  cost      {'unknown' if found['cost_usd'] is None else '$' + found['cost_usd']}",
         f"  started   {found['started_at']}",

@@ -86,7 +86,9 @@ def test_a_base_url_of_the_environment_is_looked_at_too(job):
     assert (level, detail.endswith("Write https://a.openai.azure.com/")) == ("warning", True)
 
 
-@pytest.mark.parametrize("url", ["http://h/v1", "http://h", "https://r.services.ai.azure.com/models", "http://h/v1/"])
+@pytest.mark.parametrize(
+    "url", ["http://h/v1", "http://h/api", "https://r.services.ai.azure.com/models", "http://h/v1/"]
+)
 def test_a_base_url_that_is_one_is_not(job, url):
     assert findings(job, "base_url", url) == []
 
@@ -128,3 +130,37 @@ def test_each_fields_type_in_the_results_is_listed(job):
     assert any("pin: a secret is in the results" in one.detail for one in found if one.level == "warning")
     told = job.pipeline("check", job.file)
     assert "column: lines[].price: decimal128(12, 2)" in told.out + told.err
+
+
+@pytest.mark.parametrize(
+    ("provider", "url", "plain"),
+    [
+        ("gemini", "http://h/v1beta", "http://h"),
+        ("gemini", "http://h/v1/", "http://h"),
+        ("vertex", "https://h/gateway/v1", "https://h/gateway"),
+        ("openai", "http://h", "http://h/v1"),
+        ("openai", "http://h/", "http://h/v1"),
+    ],
+)
+def test_a_base_url_with_a_version_too_much_or_too_little_is_warned_of(job, provider, url, plain):
+    """The host alone for those whose paths begin with it; with /v1 where the wire puts none."""
+    ((level, detail),) = findings(job, "base_url", url, provider=provider)
+    assert (level, detail.endswith(plain)) == ("warning", True)
+
+
+def test_rows_that_cannot_be_used_are_counted_with_the_first_of_each_kind(job):
+    """By reading all of the input; the others are what is paid for."""
+    rows = [{"id": f"r{n}", "text": f"text {n}"} for n in range(700)]
+    rows += [{"id": "e1", "text": ""}, "{broken", {"id": "e2", "text": ""}, {"id": "r5", "text": "again"}, {"id": "x"}]
+    job.write("http://127.0.0.1:9/v1", rows=rows)
+    told = [(one.level, one.detail) for one in check(Job.load(job.file), {}) if one.what == "input"]
+    assert told[0] == ("warning", "705 rows in 1 files; 5 of them cannot be used, and will fail as bad_row")
+    kinds = [detail for _, detail in told[1:]]
+    assert "2 as in.jsonl:701: 'text' is empty; it should be text" in kinds
+    assert any(kind.startswith("1 as in.jsonl:702: not valid JSON") for kind in kinds)
+    assert any("duplicate id 'r5'" in kind for kind in kinds)
+    assert any("in.jsonl:705: 'text' is missing" in kind for kind in kinds)
+    assert {level for level, _ in told} == {"warning"}
+    job.write("http://127.0.0.1:9/v1", rows=rows[:700])
+    told = [(one.level, one.detail) for one in check(Job.load(job.file), {}) if one.what == "input"]
+    assert told == [("ok", "700 rows in 1 files")]

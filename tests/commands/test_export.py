@@ -167,6 +167,7 @@ def test_what_is_no_file_is_written_to(folder):
 def test_the_verb_writes_a_file_or_standard_output(job, server):
     """And says what is missing when there is nothing."""
     job.write(server.url, rows=[{"id": "a", "text": "x"}])
+    job.out.mkdir()
     assert "no results.parquet here" in job.pipeline("export", job.out, code=2).err
     job.run()
     (line,) = csv.DictReader(io.StringIO(job.pipeline("export", job.out, code=0).out))

@@ -9,7 +9,8 @@ from msgspec.structs import fields, replace
 
 from pipeline.commands.consent.decide import PARTS
 from pipeline.extraction.hashes import outcome_salt, request_hash
-from pipeline.job.file import SECTIONS, plain_type, resolve
+from pipeline.job.file import SECTIONS, resolve
+from pipeline.job.values import plain_type
 from pipeline.types import AnswerShape
 
 SHAPE = AnswerShape("Thing", "json_schema", {"type": "object"}, strict=True)

@@ -8,7 +8,9 @@ from msgspec.structs import fields
 
 from pipeline.catalog.providers import key_variable
 from pipeline.errors import JobError
-from pipeline.job.file import SECTIONS, absolute, load, parse_set, plain_type
+from pipeline.job.file import SECTIONS, absolute, load, parse_set
+from pipeline.job.values import plain_type
+from pipeline.schema.shape import load_model
 
 GOOD = {
     "input": {"path": '"in.jsonl"'},
@@ -117,7 +119,7 @@ def test_a_wrong_top_level_is_told(tmp_path, top, told):
 def test_a_file_that_cannot_be_read_is_told(tmp_path):
     """Missing, a folder, or no UTF-8: never a traceback."""
     assert "no such job file" in error_of(tmp_path / "none.toml")
-    assert "cannot be read" in error_of(tmp_path)
+    assert "is a folder, where a job file (.toml) is wanted" in error_of(tmp_path)
     (tmp_path / "latin.toml").write_bytes(b'name = "caf\xe9"')
     assert "cannot be read" in error_of(tmp_path / "latin.toml")
 
@@ -205,3 +207,84 @@ def test_every_number_of_the_job_file_says_its_own_range():
         if hint in {int, float} and meta is None
     }
     assert unsaid == free
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path):
+    """Unknown keys, wrong types and ranges, what is missing and what does not go together; each by its key."""
+    changes = {
+        "limits.concurency": "8", "limits.timeout_s": '"long"', "limits.max_attempts": "0", "model.stream": "1",
+        "model.name": None, "modle.stream": "2", "prices.input_usd_per_mtok": "1.0", "zzz.a": "1",
+        "chunks.max_tokens": "10", "chunks.overlap_tokens": "9", "extract.mode": '"tools"', "budget.max_usd": "-1",
+        "telemetry.prometheus_file": '"a.txt"', "extract.schema": '"thing.py"',
+    }  # fmt: skip
+    told = error_of(written(tmp_path, changes, "prompt_version = 3")).splitlines()
+    assert told[0].endswith("night.toml: 14 things are wrong:")
+    wanted = [
+        "unknown key modle = {'stream': 2}. Did you mean 'model'?", "unknown key zzz", "prompt_version = 3 should be",
+        "[model] needs name. Add:", "extract.mode = 'tools' should be one of", "extract.schema = 'thing.py' should be",
+        "chunks.overlap_tokens = 9 should be less than", "unknown key limits.concurency = 8. Did you mean",
+        "model.stream = 1 should be true or false",
+        "limits.timeout_s = 'long' should be a number", "limits.max_attempts = 0 should be more than 0",
+        "budget.max_usd = -1 should be 0 or more USD", "[prices] needs both", "telemetry.prometheus_file = 'a.txt'",
+    ]  # fmt: skip
+    for one in wanted:
+        assert [line for line in told if line.startswith(f"  {one}")], one
+
+
+def test_a_slip_in_a_sections_name_hides_nothing(tmp_path):
+    """What stands in it is looked at, and nothing of it is missing; the same for a required key."""
+    text = written(tmp_path, {"model.stream": "1"}).read_text().replace("[model]", "[modle]")
+    text = text.replace("max_output_tokens", "max_output_token")
+    (tmp_path / "jobs" / "night.toml").write_text(text)
+    told = error_of(tmp_path / "jobs" / "night.toml").splitlines()
+    assert told[0].endswith("3 things are wrong:")
+    assert "unknown key modle" in told[1]
+    assert "Did you mean 'max_output_tokens'?" in told[2]
+    assert "model.stream = 1 should be" in told[3]
+
+
+def test_what_is_set_on_the_command_line_is_told_with_the_rest(tmp_path):
+    """In the same message; no secret is shown in it."""
+    told = error_of(written(tmp_path, {"model.api_key": '"sk-1"', "limits.workers": "0"}), [("model.nmae", "x")])
+    assert "sk-1" not in told
+    for one in ("model.api_key = (not shown)", "limits.workers = 0 should be more than 0", "unknown key model.nmae"):
+        assert one in told
+
+
+SCHEMA = "from pydantic import BaseModel\n\nclass Thing(BaseModel):\n    name: str\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "file"),
+    [
+        ("my_own_schemas", "my_own_schemas.py"),
+        ("my_own_package", "my_own_package/__init__.py"),
+        ("my_own_package.things", "my_own_package/things.py"),
+    ],
+)
+def test_a_module_schema_is_looked_for_beside_the_job_file(tmp_path, module, file):
+    """As a file or a package; what Python finds by itself goes before."""
+    path = tmp_path / "jobs" / file
+    path.parent.mkdir(parents=True)
+    path.write_text(SCHEMA)
+    job = load(written(tmp_path, {"extract.schema": f'"{module}:Thing"'}))
+    assert job.extract.schema == f"{path}:Thing"
+    assert load_model(job.extract.schema).__name__ == "Thing"
+    (tmp_path / "jobs" / "json.py").write_text(SCHEMA)
+    assert load(written(tmp_path, {"extract.schema": '"json:Thing"'})).extract.schema == "json:Thing"
+
+
+def test_a_package_beside_the_job_file_has_its_own_modules(tmp_path):
+    """By relative imports."""
+    folder = tmp_path / "jobs" / "my_own_other"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("from .things import Thing\n")
+    (folder / "things.py").write_text(SCHEMA)
+    job = load(written(tmp_path, {"extract.schema": '"my_own_other:Thing"'}))
+    assert load_model(job.extract.schema).__name__ == "Thing"
+
+
+def test_a_module_that_is_nowhere_says_where_it_was_looked_for(tmp_path):
+    job = load(written(tmp_path, {"extract.schema": '"my_own_nothing:Thing"'}))
+    with pytest.raises(JobError, match="neither beside the job file nor where Python looks"):
+        load_model(job.extract.schema)

@@ -65,8 +65,9 @@ class JobFolder:
     def start(self, *arguments, **options):
         """A process, as started by a user's shell."""
         words = [sys.executable, "-m", "pipeline", *map(str, arguments)]
+        options = {"env": self.env, **options}
         return subprocess.Popen(
-            words, cwd=self.folder, env=self.env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
+            words, cwd=self.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
         )
 
     def process(self, *arguments, code=None):

@@ -260,3 +260,18 @@ def test_kept_columns_have_the_type_of_the_input_also_when_all_null(job, server)
         server.url, rows=[{"id": "c", "text": "three", "n": None, "when": None}], input={"keep": ["n", "when"]}
     ).run()
     assert job.table().schema.equals(first)
+
+
+def test_the_documents_own_column_is_the_chunk_in_the_prompt(job, server):
+    """Not the whole document with each chunk, and no job has to call it {text}."""
+    rows = [{"id": "a", "body": "".join(f"Line {n}, long enough for a chunk.\n" for n in range(30))}]
+    sections = {
+        "input": {"path": "in.jsonl", "id": "id", "text": "body"},
+        "extract": {"schema": "thing.py:Thing", "prompt": "Read it.\n<<{body}>>"},
+        "chunks": {"max_tokens": 60},
+    }
+    job.write(server.url, rows=rows, **sections).run()
+    texts = [document for document, _, _ in server.requests]
+    assert len(texts) > 2
+    assert sorted("".join(texts)) == sorted(rows[0]["body"])
+    assert "uses {text};" in job.pipeline("check", job.file).out

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from pipeline.money import dollars
 from pipeline.telemetry.drift import drifted
 
 BAND = (Decimal(8), Decimal(10), Decimal(12))
@@ -26,4 +27,4 @@ def test_a_run_that_leaves_its_estimate_is_told_with_what_it_comes_to(spent, don
     assert (told is None) == (says is None)
     if says:
         assert f"costs {says} than its estimate" in told
-        assert f"${Decimal(spent) * 1000 / done:.6f}" in told
+        assert f"comes to {dollars(Decimal(spent) * 1000 / done)} for all" in told

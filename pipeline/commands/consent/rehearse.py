@@ -54,7 +54,7 @@ def _earlier(prepared: Prepared, db: Connection, *, afresh: bool) -> list[Plan]:
     plan = prepared.plan
     hashes = [one for one in last_doc_hashes(db, EARLIER_JOBS) if afresh or one != plan.outcome_salt]
     manifest = read_manifest(prepared.output_folder) or Manifest(job=prepared.job.as_dict())
-    last = parse_template(manifest.job["extract"]["prompt"])
+    last = parse_template(manifest.job["extract"]["prompt"], manifest.job["input"]["text"])
     templates = {template.other_columns: template for template in (plan.template, last)}
     return [replace(plan, outcome_salt=one, template=template) for one in hashes for template in templates.values()]
 
@@ -62,9 +62,11 @@ def _earlier(prepared: Prepared, db: Connection, *, afresh: bool) -> list[Plan]:
 def _source(prepared: Prepared, earlier: Sequence[Plan]) -> Source:
     """The input, with the columns that earlier prompts named."""
     names = dict.fromkeys(name for plan in (prepared.plan, *earlier) for name in plan.template.other_columns)
-    if len(names) == len(prepared.plan.template.other_columns):
+    now = prepared.plan.template
+    if len(names) == len(now.other_columns):
         return prepared.source
-    return Source(prepared.job.input, tuple(names), prepared.job.limit_rows)
+    optional = [name for name in names if name not in now.other_columns or name in now.optional]
+    return Source(prepared.job.input, tuple(names), prepared.job.limit_rows, optional=optional)
 
 
 class _Look(Struct, frozen=True):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from pipeline.job.settings import Limits
-from pipeline.money import Band
+from pipeline.money import Band, dollars
 
 
 def rows(bad: int, done: int, duplicates: int) -> Iterator[str]:
@@ -53,9 +53,9 @@ def free(count: int, output_tokens: int) -> str:
     return f"{count:,} more requests for readings or summaries, of {output_tokens:,} output tokens in all"
 
 
-def batch(usd: Band[Decimal] | None, share: Decimal | None) -> Iterator[str]:
-    if usd is not None and share is not None:
-        low, expected, high = usd.each(lambda amount: f"${amount:.6f}")
+def batch(cost: Band[Decimal] | None, share: Decimal | None) -> Iterator[str]:
+    if cost is not None and share is not None:
+        low, expected, high = cost.each(dollars)
         price = "half price" if share == Decimal("0.5") else f"{share:.0%} of the price"
         yield f"by the provider's batch API: {expected} ({low} to {high}), {price}, up to 24 h"
 

@@ -22,7 +22,8 @@ from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared
 from pipeline.ledger.files import reading
 from pipeline.ledger.queries import last_session_work
-from pipeline.money import from_units
+from pipeline.money import Band, dollars, from_units
+from pipeline.output.manifest import read_manifest
 from pipeline.output.publish import Ended
 
 REASON = "pilot"  # why run.json is parked, with all other rows pending
@@ -39,6 +40,34 @@ class Piloted(Struct, frozen=True):
     def as_json(self) -> dict[str, Any]:
         cost = None if self.cost_usd is None else f"{self.cost_usd:.10f}"
         return {"rows": self.rows, "on_record": self.on_record, "cost_usd": cost}
+
+
+class Whole(Struct, frozen=True):
+    """What all rows of the input come to: what this run has cost so far, and the estimate of the rest."""
+
+    rows: int
+    spent_usd: Decimal
+    usd: Band[Decimal]
+
+    def as_json(self) -> dict[str, Any]:
+        low, expected, high = self.usd.each(lambda amount: f"{amount:.10f}")
+        bands = {"low": low, "expected": expected, "high": high}
+        return {"rows": self.rows, "spent_usd": f"{self.spent_usd:.10f}", "cost_usd": bands}
+
+    def __str__(self) -> str:
+        low, expected, high = self.usd.each(dollars)
+        spent = dollars(self.spent_usd)
+        return f"all {self.rows:,} rows come to about {expected} ({low} to {high}), of which {spent} are spent"
+
+
+def whole(prepared: Prepared, rest_usd: Mapping[str, str] | None) -> Whole | None:
+    """The pilot's cost and the rest's, together; None where the model has no price or nothing was run."""
+    manifest = read_manifest(prepared.output_folder)
+    if rest_usd is None or manifest is None or manifest.cost_usd is None:
+        return None
+    spent = manifest.cost_usd
+    rest = Band(*(Decimal(rest_usd[name]) for name in ("low", "expected", "high")))
+    return Whole(manifest.rows.total, spent, rest.each(lambda amount: amount + spent))
 
 
 def pilot(prepared: Prepared, rows: int, environ: Mapping[str, str], host: Host) -> Piloted:

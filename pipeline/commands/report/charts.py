@@ -1,11 +1,16 @@
 """Small charts as inline SVG: bars over time, and a distribution. Colours are the page's own, by class."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from html import escape
 
-from pipeline.commands.report.figures import Slice, Spread
+from msgspec import Struct
 
-WIDTH, HEIGHT, BASE = 720, 150, 18  # BASE: room for the words below
+from pipeline.commands.report.figures import Slice, Spread
+from pipeline.commands.report.words import milliseconds, usd
+from pipeline.text import duration
+
+WIDTH, HEIGHT = 720, 130  # stretched to the room there is; words stand around it, in the size of the page
 
 
 def over_time(slices: Sequence[Slice], slice_s: float, limit_per_minute: float | None) -> str:
@@ -19,15 +24,17 @@ def over_time(slices: Sequence[Slice], slice_s: float, limit_per_minute: float |
         above = 0.0
         for kind, count in (("ok", one.answered), ("bad", one.failed), ("limited", one.limited)):
             if count:
-                height = (HEIGHT - BASE) * count / top
-                y = HEIGHT - BASE - above - height
+                height = HEIGHT * count / top
+                y = HEIGHT - above - height
                 parts.append(_rect(number * step, y, step - 1, height, kind))
                 above += height
     if limit is not None and limit <= top:
-        y = (HEIGHT - BASE) * (1 - limit / top)
+        y = HEIGHT * (1 - limit / top)
         parts.append(f'<line class="limit" x1="0" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>')
     told = f"{sum(one.answered for one in slices):,} calls answered over {slice_s * len(slices):,.0f} seconds"
-    return _svg("Calls over time", told, parts, ("0 s", f"{slice_s * len(slices):,.0f} s"))
+    return _chart(
+        "Calls over time", told, parts, _Axes(f"{top:,.0f} calls in {slice_s:,.0f} s", _times(slices, slice_s))
+    )
 
 
 def spending(slices: Sequence[Slice], slice_s: float) -> str:
@@ -36,11 +43,11 @@ def spending(slices: Sequence[Slice], slice_s: float) -> str:
     end = sum(float(one.usd) for one in slices) or 1.0
     for number, one in enumerate(slices, start=1):
         total += float(one.usd)
-        points.append(f"{WIDTH * number / len(slices):.1f},{(HEIGHT - BASE) * (1 - total / end):.1f}")
-    base = HEIGHT - BASE
+        points.append(f"{WIDTH * number / len(slices):.1f},{HEIGHT * (1 - total / end):.1f}")
+    base = HEIGHT
     area = f'<polygon class="area" points="0,{base} {" ".join(points)} {WIDTH},{base}"/>' if points else ""
-    told = f"{end if slices else 0:.4f} dollars in all"
-    return _svg("Cost over time", told, [area], ("0 s", f"{slice_s * len(slices):,.0f} s"))
+    whole = usd(sum((one.usd for one in slices), Decimal(0)))
+    return _chart("Cost over time", f"{whole} in all", [area], _Axes(whole, _times(slices, slice_s)))
 
 
 def distribution(spread: Spread, title: str) -> str:
@@ -48,24 +55,37 @@ def distribution(spread: Spread, title: str) -> str:
     top = max(spread.bins, default=0) or 1
     step = WIDTH / len(spread.bins)
     parts = [
-        _rect(number * step, (HEIGHT - BASE) * (1 - count / top), step - 1, (HEIGHT - BASE) * count / top, "ok")
+        _rect(number * step, HEIGHT * (1 - count / top), step - 1, HEIGHT * count / top, "ok")
         for number, count in enumerate(spread.bins)
         if count
     ]
-    return _svg(title, f"up to {spread.quantiles[2]:,.0f} ms (p99)", parts, ("0", f"{spread.quantiles[2]:,.0f} ms"))
+    most_ms = spread.quantiles[2]
+    ends = ("0 ms", milliseconds(most_ms / 2), milliseconds(most_ms))
+    return _chart(title, f"up to {most_ms:,.0f} ms (p99)", parts, _Axes(f"{top:,} calls", ends))
 
 
 def _rect(x: float, y: float, width: float, height: float, kind: str) -> str:
     return f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" width="{max(0.5, width):.1f}" height="{height:.1f}"/>'
 
 
-def _svg(title: str, told: str, parts: Sequence[str], ends: tuple[str, str]) -> str:
-    words = (
-        f'<text x="0" y="{HEIGHT - 4}">{escape(ends[0])}</text>'
-        f'<text x="{WIDTH}" y="{HEIGHT - 4}" text-anchor="end">{escape(ends[1])}</text>'
-    )
+class _Axes(Struct, frozen=True):
+    """What the highest point stands for; and the left end, the middle and the right end."""
+
+    top: str
+    along: tuple[str, str, str]
+
+
+def _times(slices: Sequence[Slice], slice_s: float) -> tuple[str, str, str]:
+    whole_s = slice_s * len(slices)
+    return "0 s", duration(whole_s / 2), duration(whole_s)
+
+
+def _chart(title: str, told: str, parts: Sequence[str], axes: _Axes) -> str:
+    along = "".join(f"<span>{escape(one)}</span>" for one in axes.along)
     return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}: {escape(told)}">'
-        f"<title>{escape(title)}: {escape(told)}</title>{''.join(parts)}"
-        f'<line class="axis" x1="0" x2="{WIDTH}" y1="{HEIGHT - BASE}" y2="{HEIGHT - BASE}"/>{words}</svg>'
+        f'<div class="axis quiet"><span>{escape(axes.top)}</span></div>'
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(title)}: {escape(told)}"><title>{escape(title)}: {escape(told)}</title>{"".join(parts)}'
+        f'<line class="axis" x1="0" x2="{WIDTH}" y1="{HEIGHT}" y2="{HEIGHT}"/></svg>'
+        f'<div class="axis quiet">{along}</div>'
     )

@@ -17,6 +17,7 @@ SLICES = 60  # of the time that calls were sent in
 QUANTILES = (0.5, 0.9, 0.99, 1.0)
 MOST_GROUPS = 12
 MOST_CONFLICTS = 12
+NO_NAMES: Mapping[str | None, str] = {}
 
 
 class Spread(Struct, frozen=True):
@@ -60,15 +61,15 @@ class Figures(Struct, frozen=True):
     conflicts: Sequence[tuple[str, int]]  # fields on which chunks disagreed, with the number of rows
 
 
-def figures_of(folder: Path) -> Figures:
-    """Only columns of numbers and codes are held in memory, a few dozen bytes a call."""
+def figures_of(folder: Path, names: Mapping[str | None, str] = NO_NAMES) -> Figures:
+    """`names` of tenants by their hashes. Only numbers and codes are held in memory, a few dozen bytes a call."""
     columns = [
         "sent_at", "error_code", "http_status", "model", "model_version", "tenant_hash", "input_tokens",
         "output_tokens", "cost_usd", "latency_ms", "wait_ms",
     ]  # fmt: skip
     calls = pq.read_table(folder / CALLS, columns=columns)
     slice_s, slices = _slices(calls)
-    by_tenant, tenants_left = _groups(calls, "tenant_hash")
+    by_tenant, tenants_left = _groups(calls, "tenant_hash", names)
     by_model, models_left = _groups(calls, "model_version")
     codes = pc.value_counts(calls["error_code"].drop_null()).to_pylist()
     return Figures(
@@ -128,13 +129,13 @@ def _spread(column: pa.ChunkedArray, bins: int = 40) -> Spread | None:
     return Spread(quantiles, tuple(counted.get(number, 0) for number in range(bins)))
 
 
-def _groups(calls: pa.Table, column: str) -> tuple[tuple[Group, ...], int]:
+def _groups(calls: pa.Table, column: str, names: Mapping[str | None, str] = NO_NAMES) -> tuple[tuple[Group, ...], int]:
     """The dearest groups, and how many more there are."""
     sums = [("input_tokens", "sum"), ("output_tokens", "sum"), ("cost_usd", "sum"), ([], "count_all")]
     lines = calls.group_by(column).aggregate(sums).to_pylist()
     groups = [
         Group(
-            line[column] or "–",
+            names.get(line[column], line[column] or "–"),
             line["count_all"],
             line["input_tokens_sum"] or 0,
             line["output_tokens_sum"] or 0,

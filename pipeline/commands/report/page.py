@@ -2,12 +2,13 @@
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 
 from pipeline.commands.report import charts
 from pipeline.commands.report.figures import Figures, Group, Spread, rows_by_status
-from pipeline.commands.report.rows import Shown, ShownRow
+from pipeline.commands.report.page_rows import Again, rows_section
+from pipeline.commands.report.rows import Shown
 from pipeline.commands.report.words import escape, milliseconds, short, usd
 from pipeline.output.manifest import Manifest
 from pipeline.telemetry.snapshot import waited_for
@@ -27,8 +28,6 @@ WHAT_TO_DO = {
 }
 EXAMPLES = 3
 
-Again = Callable[[str], str]
-
 
 def page(manifest: Manifest, figures: Figures, shown: Shown, again: Again) -> str:
     """`manifest` is run.json; `again` makes the command that does a verb on this run."""
@@ -46,7 +45,7 @@ def page(manifest: Manifest, figures: Figures, shown: Shown, again: Again) -> st
         _money(figures),
         _failures(manifest, shown, again),
         _conflicts(figures),
-        _rows(shown),
+        rows_section(shown, again),
         _about(manifest),
     ]
     return (
@@ -174,7 +173,7 @@ def _money(figures: Figures) -> str:
     parts = []
     for what, title, groups in (
         ("model", "Model version", figures.by_model),
-        ("tenant", "Tenant (hashed)", figures.by_tenant),
+        ("tenant", "Tenant", figures.by_tenant),
     ):
         if what == "tenant" and all(group.name == "–" for group in groups):
             continue
@@ -187,11 +186,12 @@ def _money(figures: Figures) -> str:
 def _group_table(title: str, groups: Iterable[Group]) -> str:
     lines = "".join(
         f'<tr><td class="word">{escape(group.name)}</td><td class="n">{group.calls:,}</td>'
-        f'<td class="n">{group.input_tokens:,}</td><td class="n">{group.output_tokens:,}</td>'
+        f'<td class="n wide">{group.input_tokens:,}</td><td class="n wide">{group.output_tokens:,}</td>'
         f'<td class="n">{usd(group.usd)}</td></tr>'
         for group in groups
     )
-    head = f'<th>{title}</th><th class="n">Calls</th><th class="n">In</th><th class="n">Out</th><th class="n">Cost</th>'
+    head = f'<th>{title}</th><th class="n">Calls</th>'
+    head += '<th class="n wide">In</th><th class="n wide">Out</th><th class="n">Cost</th>'
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
 
 
@@ -225,47 +225,6 @@ def _conflicts(figures: Figures) -> str:
         '<button type="button" data-show="conflict">Show them</button></p>'
         f'<div class="card scroll"><table><thead><tr><th>Field</th><th class="n">Rows</th></tr></thead>'
         f"<tbody>{lines}</tbody></table></div>\n"
-    )
-
-
-def _rows(shown: Shown) -> str:
-    note = "" if shown.why_no_text is None else f"<p>Without the source texts: {escape(shown.why_no_text)}.</p>"
-    if len(shown.rows) < shown.total:
-        note += (
-            f"<p>{len(shown.rows):,} of {shown.total:,} rows are in this file: what failed, what was repaired or "
-            "conflicts, and the first that are ok, up to a bound each. results.parquet has all of them.</p>"
-        )
-    codes = sorted({row.error_code for row in shown.rows if row.error_code})
-    options = "".join(f'<option value="{escape(code)}">{escape(code)}</option>' for code in codes)
-    return (
-        f'<h2 id="rows">Rows</h2><div class="quiet">{note}</div>'
-        '<div class="tools"><input id="search" type="search" placeholder="Search ids, texts, records and errors" '
-        'aria-label="Search rows"><select id="status" aria-label="Which rows"><option value="">all</option>'
-        '<option value="ok">ok</option><option value="failed">failed</option><option value="pending">pending</option>'
-        f'<option value="repaired">repaired</option><option value="conflict">conflicts</option>{options}</select></div>'
-        f'<p id="count" class="quiet" aria-live="polite"></p>{"".join(map(_row, shown.rows))}\n'
-    )
-
-
-def _row(row: ShownRow) -> str:
-    kinds = {row.status, row.error_code or row.status, *(mark.partition(":")[0] for mark in row.marks)}
-    note = row.error or ", ".join(row.marks) or short((row.text or "").strip().replace("\n", " "))
-    cost = "" if row.cost_usd is None else f"${row.cost_usd}"
-    sides = []
-    if row.text is not None:
-        sides.append(f"<div><h3>Source</h3><pre>{escape(row.text)}</pre></div>")
-    if row.record is not None:
-        sides.append(f"<div><h3>Record</h3><pre>{escape(row.record)}</pre></div>")
-    if row.error is not None:
-        sides.append(f"<div><h3>{escape(row.error_code or 'error')}</h3><pre>{escape(row.error)}</pre></div>")
-    facts = [f"{row.calls} calls", f"{row.chunks} chunks", *row.marks]
-    facts += [] if row.latency_ms is None else [milliseconds(row.latency_ms)]
-    return (
-        f'<details class="row" data-kinds="{escape(" ".join(sorted(kinds)))}"><summary>'
-        f'<span class="number quiet">{row.row:,}</span><span>{escape(row.id)}</span>'
-        f'<span class="status {escape(row.status)}">{escape(row.status)}</span>'
-        f'<span class="note">{escape(short(note))}</span><span class="cost quiet">{cost}</span></summary>'
-        f'<p class="quiet">{escape(" · ".join(facts))}</p><div class="beside">{"".join(sides)}</div></details>\n'
     )
 
 

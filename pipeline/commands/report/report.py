@@ -11,13 +11,14 @@ from pipeline.commands.report.figures import Figures, figures_of
 from pipeline.commands.report.flags import flags_of
 from pipeline.commands.report.page import page
 from pipeline.commands.report.rows import Shown, shown_rows
+from pipeline.commands.tenants import names_of_tenants
 from pipeline.errors import JobError
 from pipeline.job.command import command_line
 from pipeline.job.folder import CALLS, REPORT, RESULTS, RUN, UNFINISHED
 from pipeline.output.manifest import read_manifest
 
 
-def report(folder: Path, target: Path | None = None) -> dict[str, Any]:
+def report(folder: Path, target: Path | None = None, *, hash_tenants: bool = False) -> dict[str, Any]:
     """Write the report of the run in `folder`; says where, how large, and how many rows are in it.
 
     Raises:
@@ -28,7 +29,7 @@ def report(folder: Path, target: Path | None = None) -> dict[str, Any]:
     if manifest is None or missing:
         absent = ", ".join(missing) or f"{RUN}, or it cannot be read"
         raise JobError(f"{folder}: no published run here (no {absent}). Publish one with: pipeline run JOB")
-    figures: Figures = figures_of(folder)
+    figures: Figures = figures_of(folder, {} if hash_tenants else names_of_tenants(folder))
     rows: Shown = shown_rows(folder, manifest)
     path = target or folder / REPORT
     job, flags = manifest.job["file"], flags_of(manifest.job)

@@ -1,10 +1,10 @@
-"""Which rows the report shows, with their source texts: what failed, was repaired or conflicts, and some that are ok.
+"""Which rows the report shows, with source texts and answers: what failed, was repaired or conflicts, and some ok ones.
 
 Bounded, so that the file opens on any machine: results.parquet has all of them.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.commands.answers import Heard, first_errors, heard_for
+from pipeline.commands.report.words import usd
 from pipeline.documents.sources.source import Source
 from pipeline.errors import JobError
 from pipeline.job.folder import RESULTS
@@ -22,10 +24,20 @@ from pipeline.output.manifest import Manifest
 MOST_OF_CODE = 60  # failed rows of one error_code
 MOST_FAILED, MOST_NOTED, MOST_OK, MOST_PENDING = 500, 200, 300, 20
 MOST_CHARS = 6000  # of a text or a record
+MOST_ANSWERS, MOST_ANSWER_CHARS = 4, 2000  # the last ones of a row that failed or was repaired
 COLUMNS = (
     "row", "id", "status", "record", "error_code", "error", "repaired", "conflicts", "chunks", "calls", "cost_usd",
     "latency_ms", "answer_from",
 )  # fmt: skip
+
+
+class ShownAnswer(Struct, frozen=True):
+    """`more`: characters that are cut off."""
+
+    title: str
+    text: str
+    more: int
+    errors: tuple[str, ...]
 
 
 class ShownRow(Struct, frozen=True):
@@ -41,6 +53,9 @@ class ShownRow(Struct, frozen=True):
     cost_usd: str | None
     latency_ms: int | None
     text: str | None = None
+    answers: tuple[ShownAnswer, ...] = ()
+    answers_left_out: int = 0
+    mended: tuple[str, ...] = ()  # what was wrong with the answers that were repaired
 
 
 class Shown(Struct, frozen=True):
@@ -57,8 +72,27 @@ def shown_rows(folder: Path, manifest: Manifest) -> Shown:
         texts, why = _texts(manifest, {row.row for row in rows})
     except (JobError, OSError, KeyError, ValueError, TypeError) as error:
         texts, why = {}, f"the input cannot be read any more: {error}"
-    with_texts = tuple(replace(row, text=texts.get(row.row)) for row in rows)
-    return Shown(with_texts, manifest.rows.total, why)
+    asked = [row.row for row in rows if row.status == "failed" or "repaired" in row.marks]
+    heard = heard_for(folder, manifest.job, asked)
+    whole = (_heard(replace(row, text=texts.get(row.row)), heard.get(row.row, [])) for row in rows)
+    return Shown(tuple(whole), manifest.rows.total, why)
+
+
+def _heard(row: ShownRow, heard: Sequence[Heard]) -> ShownRow:
+    return replace(
+        row,
+        answers=tuple(map(_answer, heard[-MOST_ANSWERS:])),
+        answers_left_out=max(0, len(heard) - MOST_ANSWERS),
+        mended=first_errors(heard),
+    )
+
+
+def _answer(heard: Heard) -> ShownAnswer:
+    said = heard.said
+    text = said.text or ""
+    replaced = ": replaced by a later one" if said.text is None else ""
+    title = f"Answer, chunk {said.chunk}, {said.purpose}{replaced}"
+    return ShownAnswer(title, text[:MOST_ANSWER_CHARS], max(0, len(text) - MOST_ANSWER_CHARS), heard.errors)
 
 
 def _chosen(folder: Path) -> list[ShownRow]:
@@ -114,7 +148,7 @@ def _shown(line: Mapping[str, Any]) -> ShownRow:
         marks=tuple(marks),
         chunks=line["chunks"] or 0,
         calls=line["calls"] or 0,
-        cost_usd=None if line["cost_usd"] is None else f"{line['cost_usd']:.6f}",
+        cost_usd=None if line["cost_usd"] is None else usd(line["cost_usd"]),
         latency_ms=line["latency_ms"],
     )
 

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from html import escape as escaped
 
+from pipeline.money import dollars
 from pipeline.text import duration, inert
 
 CENT = Decimal("0.01")
@@ -16,7 +17,7 @@ def escape(text: object) -> str:
 
 def usd(amount: Decimal) -> str:
     return (
-        f"${amount:,.2f}" if amount >= 100 else f"${amount:,.4f}" if amount >= CENT or not amount else f"${amount:.6f}"
+        f"${amount:,.2f}" if amount >= 100 else f"${amount:,.4f}" if amount >= CENT or not amount else dollars(amount)
     )
 
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 from pipeline.documents.sources import jsonl, parquet
 from pipeline.documents.sources.column_types import known_type
 from pipeline.documents.sources.files import File
+from pipeline.documents.sources.folder_keys import folder_keys
 from pipeline.errors import JobError
 from pipeline.job.settings import Input
 from pipeline.text import did_you_mean
@@ -31,9 +32,10 @@ def check_parquet(files: Sequence[File], needed: Mapping[str, str], spec: Input)
     """
     for file in files:
         schema = parquet.schema(file)
+        names = [*schema.names, *folder_keys(file)]
         for name, key in needed.items():
-            if name not in schema.names:
-                raise JobError(f"{file.url}: has no column {name!r} ({key}).{_nearest(name, schema.names)}")
+            if name not in (schema.names if name == spec.text else names):
+                raise JobError(f"{file.url}: has no column {name!r} ({key}).{_nearest(name, names)}")
         if not _can_be_text(schema.field(spec.text).type):
             raise JobError(
                 f"{file.url}: the column {spec.text!r} (input.text) is {schema.field(spec.text).type}, not text. "
@@ -51,6 +53,7 @@ def check_jsonl(files: Sequence[File], needed: Mapping[str, str], max_line_bytes
     seen: dict[str, None] = {}
     rows = 0
     for file in files:
+        seen.update(dict.fromkeys(folder_keys(file)))
         for _, record, _ in jsonl.records(file, max_line_bytes):
             if isinstance(record, dict):
                 seen.update(dict.fromkeys(record))
@@ -73,7 +76,7 @@ def declared(files: Sequence[File], keep: Sequence[str], known: pa.Schema | None
     for file in files if keep else ():
         schema = parquet.schema(file)
         for name in keep:
-            kind = parquet.kept_type(schema.field(name).type)
+            kind = parquet.kept_type(schema.field(name).type) if name in schema.names else pa.string()
             _require_copyable(file, name, kind)
             if kind == pa.null():
                 continue

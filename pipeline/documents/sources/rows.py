@@ -6,7 +6,7 @@ Every record gives exactly one Row. A row that cannot be used keeps its place in
 import contextlib
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -24,15 +24,17 @@ SHOWN_CHARS = 80
 # White space and characters that show nothing: soft hyphen, zero-width and word joiners, marks of direction, BOM.
 BLANK = re.compile("[\\s\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*")
 
+NAMED = "which extract.prompt names; write {{{name}?}} there if rows may lack it. A null is as good as an empty text"
 SEEN_TABLE = "CREATE TABLE seen (id BLOB PRIMARY KEY, row INTEGER NOT NULL) WITHOUT ROWID"
 
 
 class RowMaker:
     """Rows by the columns that a job names."""
 
-    def __init__(self, spec: Input, prompt_columns: Sequence[str]) -> None:
+    def __init__(self, spec: Input, prompt_columns: Sequence[str], optional: Collection[str] = ()) -> None:
         self._id, self._text, self._tenant = spec.id, spec.text, spec.tenant
         self._columns = tuple(prompt_columns)
+        self._needed = tuple(name for name in self._columns if name not in optional)
 
     def make(self, index: int, record: dict[str, Any] | str, line: bytes = b"") -> tuple[Row, str | None]:
         """The row, and its id if it has one of its own.
@@ -51,6 +53,9 @@ class RowMaker:
             text = ""
         tenant = _name(record.get(self._tenant)) if self._tenant else None
         values = {name: record.get(name) for name in self._columns}
+        for name in self._needed:
+            if name not in record:
+                problem = problem or f"has no {name!r}, {NAMED.format(name=name)}"
         if line and values:
             try:
                 values |= as_written(line, values)

@@ -4,7 +4,7 @@ The rule: every row of the input is yielded exactly once, whatever its bytes, an
 A row that cannot be used is yielded with its `problem`; a file that cannot be read to its end is a JobError.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
 from itertools import islice
@@ -17,6 +17,7 @@ from pipeline.documents.sources import checks as checking
 from pipeline.documents.sources import column_types as kinds
 from pipeline.documents.sources import jsonl, parquet
 from pipeline.documents.sources.files import File, find, fingerprint
+from pipeline.documents.sources.folder_keys import folder_keys, with_keys
 from pipeline.documents.sources.rows import RowMaker, SeenIds, duplicate, located
 from pipeline.documents.sources.written import with_texts, with_whole_numbers
 from pipeline.errors import JobError
@@ -35,10 +36,13 @@ class Source:
         prompt_columns: Sequence[str],
         limit_rows: int | None,
         *,
+        optional: Sequence[str] = (),
         max_line_bytes: int = jsonl.MAX_LINE_BYTES,
     ) -> None:
+        """`optional`: those of the prompt's columns that a row, and the input, may lack."""
         self._spec = spec
         self._prompt_columns = tuple(prompt_columns)
+        self._optional = frozenset(optional)
         self._limit = limit_rows
         self._max_line_bytes = max_line_bytes
         self._kinds: kinds.Kinds | None = None  # of a pass that saw every row
@@ -76,7 +80,8 @@ class Source:
         Raises:
             JobError: no file, a damaged file, a column that is not there, types that do not agree.
         """
-        needed = checking.needed_columns(self._spec, self._prompt_columns)
+        required = [name for name in self._prompt_columns if name not in self._optional]
+        needed = checking.needed_columns(self._spec, required)
         checking.check_parquet([file for file in self._files if file.format == "parquet"], needed, self._spec)
         checking.check_jsonl([file for file in self._files if file.format == "jsonl"], needed, self._max_line_bytes)
 
@@ -106,7 +111,7 @@ class Source:
             JobError: a file cannot be read to its end.
         """
         seen_kinds = kinds.Kinds(() if self._typed else self._spec.keep)
-        maker = RowMaker(self._spec, self._prompt_columns)
+        maker = RowMaker(self._spec, self._prompt_columns, self._optional)
         with closing(SeenIds()) as seen_ids:
             batch: list[Row] = []
             ids: list[tuple[int, str]] = []
@@ -170,14 +175,23 @@ class Source:
         spec = self._spec
         exact = [name for name in (spec.id, spec.tenant, *spec.keep) if name]
         for file in self._files:
+            keys = folder_keys(file)
             if file.format == "parquet":
-                for place, record in parquet.records(file, columns):
-                    yield file, place, record, b""
+                for place, record in parquet.records(file, self._own(file, columns)):
+                    yield file, place, with_keys(record, keys), b""
                 continue
-            for place, record, line in jsonl.records(file, self._max_line_bytes):
+            for place, bare, line in jsonl.records(file, self._max_line_bytes):
+                record = with_keys(bare, keys)
                 if exact and not isinstance(record, str):
-                    record = with_whole_numbers(line, record, exact)  # noqa: PLW2901 (as the line has it)
+                    record = with_whole_numbers(line, record, exact)
                 yield file, place, record, line
+
+    def _own(self, file: File, columns: Sequence[str]) -> Sequence[str]:
+        """Of these columns those that a Parquet file has itself: not a folder's key, nor what it may lack."""
+        if not self._optional and not folder_keys(file):
+            return columns
+        there = parquet.schema(file).names
+        return [name for name in columns if name in there] or there[:1]
 
     def _observed(self) -> kinds.Kinds:
         seen = kinds.Kinds(self._spec.keep)
@@ -189,12 +203,13 @@ class Source:
     def _kept_arrow(self, schema: pa.Schema, size: int) -> Iterator[pa.RecordBatch]:
         left = self._limit
         for file in self._files:
-            for whole in parquet.batches(file, schema.names, size):
+            keys = folder_keys(file)
+            for whole in parquet.batches(file, self._own(file, schema.names), size):
                 batch = whole.slice(0, left)
                 if left is not None:
                     left -= batch.num_rows
                 if batch.num_rows:
-                    arrays = [parquet.kept(batch.column(field.name), field.type) for field in schema]
+                    arrays = [_kept(batch, field, keys) for field in schema]
                     yield pa.RecordBatch.from_arrays(arrays, schema=schema)
                 if left == 0:
                     return
@@ -215,6 +230,13 @@ class Source:
             except pa.ArrowException as error:
                 raise JobError(f"{self._spec.path}: changed while it was read: {error}. Run again") from None
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _kept(batch: pa.RecordBatch, field: pa.Field, keys: Mapping[str, str | None]) -> pa.Array:
+    """A kept column of a Parquet file, or the key of its folder in each row."""
+    if field.name in batch.schema.names:
+        return parquet.kept(batch.column(field.name), field.type)
+    return pa.repeat(pa.scalar(keys[field.name], field.type), batch.num_rows)
 
 
 def _told(batch: list[Row], places: Sequence[tuple[File, int]], owners: dict[int, int]) -> list[Row]:

@@ -21,7 +21,7 @@ from pipeline.job.settings import Job, Output
 from pipeline.ledger.files import copied, damage, fold_log
 from pipeline.ledger.fold import fold_in
 from pipeline.ledger.lock import FolderLock, held
-from pipeline.money import from_units
+from pipeline.money import money
 from pipeline.output.remote.lease import LEASE_S, Lease
 from pipeline.output.remote.mirror import Mirror, is_remote
 from pipeline.output.remote.objects import Objects, StoreFailed
@@ -178,7 +178,7 @@ def _replace_ledger(mirror: Mirror, fetched: Path) -> None:
             say(
                 "notice",
                 f"another machine went on with {mirror.url}; {folded.answers:,} answers that only this one had are "
-                f"kept, with {folded.calls:,} calls that cost ${from_units(folded.units):.6f}",
+                f"kept, with {folded.calls:,} calls that cost {money(folded.units)}",
             )
         else:
             kept.unlink()

@@ -50,6 +50,18 @@ def test_the_run_that_follows_pays_for_no_row_of_the_pilot(sandboxed):
     assert Decimal(found["cost_usd"]["low"]) <= rest <= Decimal(found["cost_usd"]["high"])
 
 
+def test_a_pilot_tells_what_all_rows_come_to(sandboxed):
+    """Its own cost and the estimate of the rest; the run ends within it."""
+    found = _estimate(sandboxed, "--pilot", "20")
+    whole = found["whole"]
+    assert (whole["rows"], whole["spent_usd"]) == (60, found["pilot"]["cost_usd"])
+    told = sandboxed.pipeline("estimate", sandboxed.file, "--pilot", "20", code=0).out
+    assert "all 60 rows come to about $0.0" in told
+    sandboxed.run()
+    spent = Decimal(sandboxed.manifest()["cost_usd"])
+    assert Decimal(whole["cost_usd"]["low"]) <= spent <= Decimal(whole["cost_usd"]["high"])
+
+
 def test_the_same_pilot_again_pays_nothing(sandboxed):
     """And a larger one pays for what is missing."""
     first = _estimate(sandboxed, "--pilot", "20")

@@ -20,6 +20,10 @@ PROBE = """
     const found = { title: document.title, wide: root.scrollWidth, inner: innerWidth, all: shown() };
     const search = document.getElementById("search");
     const type = (words) => { search.value = words; search.dispatchEvent(new Event("input")); return shown(); };
+    const costs = [...document.querySelectorAll("td:last-child, span.cost")].filter((one) => one.textContent);
+    found.cut = costs.filter((one) => one.getBoundingClientRect().right > innerWidth || !one.offsetWidth).length;
+    const words = [...document.querySelectorAll(".axis span")];
+    found.axes = [words.length, Math.min(...words.map((one) => parseFloat(getComputedStyle(one).fontSize)))];
     found.one = type("r7 document");
     found.none = type("nothing like it");
     type("");
@@ -90,9 +94,13 @@ def test_the_page_works_and_what_is_in_it_does_nothing(page, report):
 
 def test_it_fits_a_phone(page, report):
     """No sideways scrolling of the page; long words break, tables scroll by themselves."""
-    found = probed(page, report, 375)
-    assert found["inner"] == 375
-    assert found["wide"] <= 375
+    for width in (375, 360):
+        found = probed(page, report, width)
+        assert found["inner"] == width
+        assert found["wide"] <= width
+        assert found["cut"] == 0, "what things cost is in view"
+        assert found["axes"][0] >= 8
+        assert found["axes"][1] >= 12, "and the words of the charts can be read"
 
 
 def test_the_browser_has_nothing_to_complain_of(page, report):

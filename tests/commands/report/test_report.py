@@ -165,6 +165,34 @@ def test_source_texts_stand_beside_records_and_errors(reported):
     assert "the input cannot be read any more" in text_of(reported)
 
 
+def test_rows_that_failed_or_were_repaired_have_their_answers(job, server):
+    """As text, cut at a bound, with the command that prints all; a repaired row says what was wrong at first."""
+    long = f"{ATTACK} {'x' * 5000} end"
+    server.script = lambda document, nth, body: (
+        Scripted(text=long)
+        if document == "bad"
+        else Scripted(text='{"name": "no total"}')
+        if document == "mend" and len(body["messages"]) < 3
+        else None
+    )
+    rows = [{"id": "-b d", "text": "bad"}, {"id": "m", "text": "mend"}, {"id": "fine", "text": "fine"}]
+    job.write(server.url, rows=rows).run(code=1)
+    text = text_of(job)
+    assert ATTACK not in text
+    words = "".join(Page(text).words)
+    assert words.count("<img src=x onerror") >= 2
+    command = f"pipeline show {job.file} --answers -- '-b d'"
+    assert f"more characters, see `{command}`" in words
+    assert f"{len(long) - 2000:,} more" in words
+    assert long in job.pipeline(*shlex.split(command)[1:], code=0).out.replace("\\u2028", "\u2028").replace(
+        "\\u0000", "\0"
+    ).replace("\\u001b", "\x1b")
+    assert "repaired: total: Field required" in words
+    assert "What was wrong before the repair" in words
+    (job.out / "ledger.sqlite").unlink()
+    assert "Answer, chunk" not in text_of(job)
+
+
 def test_a_large_run_makes_a_small_page(tmp_path, reported):
     """All kinds of rows are there, each up to a bound; the rest is counted."""
     table = pq.read_table(reported.out / "results.parquet")
@@ -187,6 +215,7 @@ def test_a_large_run_makes_a_small_page(tmp_path, reported):
 def test_a_folder_without_a_run_says_so_and_to_writes_elsewhere(job, server, tmp_path):
     """With the way to start one."""
     job.write(server.url, rows=[{"id": "a", "text": "x"}])
+    job.out.mkdir()
     assert "no published run here" in job.pipeline("report", job.out, code=2).err
     job.run()
     found = json.loads(job.pipeline("report", job.out, "--to", tmp_path / "night.html", "--json", code=0).out)

@@ -53,3 +53,36 @@ def test_a_line_that_is_broken_takes_no_id_either(tmp_path):
 
 def test_without_a_column_of_ids_rows_are_named_by_position(tmp_path):
     assert [row.id for row in rows_of(tmp_path, "jsonl", [{"text": "a"}, {"text": "b"}])] == ["0", "1"]
+
+
+def rows_for(tmp_path, lines, prompt, optional=()):
+    (tmp_path / "in.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    source = Source(Input(path=str(tmp_path / "in.jsonl")), prompt, None, optional=optional)
+    source.check()
+    return [row for batch in source.batches() for row in batch]
+
+
+def test_a_row_that_lacks_what_the_prompt_names_is_a_bad_row(tmp_path):
+    """By the name of the column, with the way to allow it; a null stands for itself."""
+    lines = [
+        '{"text": "x", "when": "May"}',
+        '{"text": "x"}',
+        '{"text": "x", "when": null}',
+        '{"text": "x", "when": ""}',
+    ]
+    problems = [row.problem for row in rows_for(tmp_path, lines, ("when",))]
+    assert [problem is None for problem in problems] == [True, False, True, True]
+    assert "in.jsonl:2: has no 'when', which extract.prompt names; write {when?} there" in problems[1]
+
+
+def test_what_rows_may_lack_they_may_lack(tmp_path):
+    """Also where no row has it, and where a Parquet file has no such column."""
+    lines = ['{"text": "x"}', '{"text": "y"}']
+    assert [row.problem for row in rows_for(tmp_path, lines, ("when",), ("when",))] == [None, None]
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"text": ["x"]}), tmp_path / "a.parquet")
+    source = Source(Input(path=str(tmp_path / "a.parquet")), ("when",), None, optional=("when",))
+    source.check()
+    assert [(row.problem, row.values) for (row,) in source.batches()] == [(None, {"when": None})]
