@@ -28,7 +28,7 @@ class Kind(Struct, frozen=True):
     value in place, and raises, as Arrow does, for a value of another kind. `exact`: no digit may be lost in decoding.
 
     `fits` is cheap, and certain where it is true: Arrow takes the value. It may raise where it is not.
-    `parts` are the fields of a struct, or the items of a list (named `[]`). `is_root`: the only one is the value itself.
+    `parts` are the fields of a struct, or the items of a list (named `[]`). `is_root`: its only one is the value.
     `assumed`: the user did not say its digits.
     """
 
