@@ -102,6 +102,7 @@ extract.merge = "concat"  # How the records of a document's chunks become one. `
   are the first that is not null, and those on which chunks disagree are named in `conflicts`. `concat`: the same
   without `conflicts`. `first`: the record of the first chunk. `none`: no merging, one result row for each chunk. A
   method `merge_chunks(records)` of the schema goes before `auto` and `concat`. A document of one chunk is not touched.
+  Validators of whole models are put to the merged record ([more](guides/schema.md#validators-when-a-document-is-cut)).
 [model]  # Who is asked. What changes an answer (provider, name, api, temperature, betas, output cap) is part of how it
   is found again: after a change of one of these the rows are asked anew.
 model.provider = "openai"  # Whose protocol is spoken. `openai` is for every server that speaks it too, with `base_url`.

@@ -18,6 +18,7 @@ from pipeline.ledger.queries import rows_with_outcomes
 from pipeline.ledger.records import outcome_from
 from pipeline.output.manifest import Manifest, RowCounts, read_manifest
 from pipeline.output.publish import Ended, ended_before, exit_code
+from pipeline.schema.read_back import read_back
 from pipeline.schema.shape import load_model
 from pipeline.types import ErrorCode, Status
 
@@ -113,8 +114,7 @@ def _rows(model: type[BaseModel], row_id: str, problem: str | None, columns: lis
         return
     outcome = outcome_from(columns)
     for record in outcome.records:
-        found = model.model_validate_json(record, by_alias=True, by_name=True)
-        yield ResultRow(row_id, outcome.status, found, None, None)
+        yield ResultRow(row_id, outcome.status, read_back(model, record), None, None)
     if not outcome.records:
         yield ResultRow(row_id, outcome.status, None, outcome.error_code, outcome.error)
 

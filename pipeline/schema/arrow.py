@@ -95,14 +95,14 @@ def _at(path: str, part: Part) -> str:
 
 def _unfit(kind: Kind, value: Any, path: str) -> Iterator[tuple[str, bool]]:  # noqa: ANN401 (any JSON value)
     """(what of the value is wrong, whether no other answer mends it)."""
-    if kind.parts and isinstance(value, list) and kind.parts[0].name == "[]":
+    if kind.is_root:
+        yield from _unfit_part(kind.parts[0], value, path)
+    elif pa.types.is_list(kind.type) and isinstance(value, list):
         for one in value:
             yield from _unfit_part(kind.parts[0], one, path)
-    elif kind.parts and isinstance(value, dict):
+    elif pa.types.is_struct(kind.type) and isinstance(value, dict):
         for part in kind.parts:
             yield from _unfit_part(part, value.get(part.name), path)
-    elif kind.parts and not path and kind.parts[0].name == "root":
-        yield from _unfit_part(kind.parts[0], value, path)
     else:
         yield from _unfit_leaf(kind, value, path)
 

@@ -28,7 +28,8 @@ class Kind(Struct, frozen=True):
     value in place, and raises, as Arrow does, for a value of another kind. `exact`: no digit may be lost in decoding.
 
     `fits` is cheap, and certain where it is true: Arrow takes the value. It may raise where it is not.
-    `parts` are the fields of a struct, or the items of a list (named `[]`). `assumed`: the user did not say its digits.
+    `parts` are the fields of a struct, or the items of a list (named `[]`). `is_root`: its only one is the value.
+    `assumed`: the user did not say its digits.
     """
 
     type: pa.DataType
@@ -38,6 +39,7 @@ class Kind(Struct, frozen=True):
     exact: bool = False
     is_json: bool = False
     parts: tuple["Part", ...] = ()
+    is_root: bool = False
     assumed: bool = False
 
 
@@ -85,7 +87,7 @@ def struct(parts: Sequence[Part], *, root: bool = False, extra: str = "") -> Kin
 
     exact = any(part.kind.exact for part in parts)
     made = pa.struct([part.field for part in parts])
-    return Kind(made, convert, fits, quick if quick_steps or root else None, exact, parts=tuple(parts))
+    return Kind(made, convert, fits, quick if quick_steps or root else None, exact, parts=tuple(parts), is_root=root)
 
 
 def listed(inner: Kind, *, needed: bool = False) -> Kind:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from scripted_server import Scripted
 
 from pipeline.cli import main
-from pipeline.output.manifest import CacheUse, Manifest, RowCounts, read_manifest
+from pipeline.output.manifest import TABLES, CacheUse, Manifest, RowCounts, read_manifest
 from pipeline.types import Usage
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -23,6 +23,8 @@ CHANGING = {  # what differs from run to run
     r'"waited_share": \{[^}]*\}': '"waited_share": {}',
     r'(?s)"job": \{.*?\n  \}': '"job": {}',
 }
+
+JOB = {"name": "n", **{table: {} for table in TABLES}}
 
 
 def plain(text):
@@ -57,7 +59,7 @@ def test_what_is_written_is_read_again(tmp_path):
     events = ({"event": "tuned", "before": {"max_usd": None}, "after": {"max_usd": "2"}},)
     kept = Manifest(
         state="parked", rows=RowCounts(3, 1, 1, 1), tokens=Usage(5, 4, 3, 2, 1), cost_usd=Decimal("0E-10"), seconds=1.5,
-        caching=CacheUse("on", 0.1), job={"name": "n"}, waited_share={"budget": 0.5}, events=events, advice=("less",),
+        caching=CacheUse("on", 0.1), job=JOB, waited_share={"budget": 0.5}, events=events, advice=("less",),
     )  # fmt: skip
     (tmp_path / "run.json").write_text(json.dumps(kept.as_json()))
     assert read_manifest(tmp_path) == kept
@@ -66,10 +68,17 @@ def test_what_is_written_is_read_again(tmp_path):
 
 def test_an_older_and_a_newer_run_json_can_be_read(tmp_path):
     """What is missing has its default; what is not known is passed over, at any depth."""
-    old = {"state": "finished", "rows": {"total": 2}, "seconds": 3, "new": [1], "tokens": {"input_tokens": 7, "new": 1}}
+    old = {
+        "state": "finished",
+        "rows": {"total": 2},
+        "seconds": 3,
+        "job": JOB,
+        "new": [1],
+        "tokens": {"input_tokens": 7, "new": 1},
+    }
     (tmp_path / "run.json").write_text(json.dumps(old))
     found = read_manifest(tmp_path)
-    assert found == Manifest(state="finished", rows=RowCounts(2), seconds=3.0, tokens=Usage(7))
+    assert found == Manifest(state="finished", rows=RowCounts(2), seconds=3.0, tokens=Usage(7), job=JOB)
     assert (found.cost_usd, found.caching, found.events, found.waited_share) == (None, None, (), {})
 
 

@@ -1,12 +1,15 @@
 """results.parquet over a ledger of before: its types may be others today, and a record may be one that none may be."""
 
+import datetime as dt
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
 from scripted_server import Scripted
 
-from pipeline.schema import fields, kinds
+from pipeline.schema import fields, kinds, shape
+from pipeline.schema.record_json import RecordWriter
 
 SCHEMA = """
 from decimal import Decimal
@@ -73,6 +76,35 @@ def test_a_schema_that_is_mended_has_them_for_nothing(before, server):
         ("unknown", Decimal(2)),
     ]
     before.pipeline("verify", before.out, code=0)
+
+
+ALIASED = """
+import datetime as dt
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+class Thing(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, serialize_by_alias=True)
+    unit_price: int
+    when: dt.date = Field(exclude=True)
+"""
+
+
+def test_what_an_earlier_version_has_emptied_is_worked_out_anew_for_nothing(job, server, monkeypatch):
+    """It kept what the model's own dump was, and called it ok."""
+    server.script = lambda document, nth, body: Scripted(text='{"unitPrice": 3, "when": "2024-05-06"}')
+    job.write(server.url, rows=[{"id": "a", "text": "x"}])
+    (job.folder / "thing.py").write_text(ALIASED)
+    with monkeypatch.context() as patched:
+        patched.setattr(RecordWriter, "json", lambda self, record: record.model_dump_json())
+        patched.setattr(shape, "writer_of", lambda model: SimpleNamespace(differs=False))
+        patched.setattr(fields, "_takes_null", lambda _: True)
+        job.run()
+    assert job.results()[0]["record"] == {"unit_price": None, "when": None}
+    job.run()
+    assert job.results()[0]["record"] == {"unit_price": 3, "when": dt.date(2024, 5, 6)}
+    assert server.sent == 1
+    job.pipeline("verify", job.out, code=0)
 
 
 ODD = """

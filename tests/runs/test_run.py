@@ -33,7 +33,7 @@ def test_a_run_ends_with_typed_rows_that_reconcile_and_a_second_run_sends_nothin
     assert manifest["rows"] == {"total": 30, "ok": 30, "failed": 0, "pending": 0}
     line = job.results()[7]
     assert (line["row"], line["id"], line["answer_from"], line["calls"]) == (7, "r7", "call", 1)
-    assert line["record"] == {"name": "ok", "total": "1.50"}
+    assert line["record"] == {"name": "ok", "total": Decimal("1.50")}
     assert line["cost_usd"] == Decimal("0.0000270000")  # 100 × 0.15 + 20 × 0.60 USD per million
     assert line["model_version"] == "gpt-4o-mini-2026-01-01"
     before = [(job.out / name).read_bytes() for name in ("results.parquet", "calls.parquet")]

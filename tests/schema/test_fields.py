@@ -234,3 +234,20 @@ def test_null_where_none_may_be_is_found_in_a_whole_column():
     assert not column.lacks(column.array([None, good]))
     assert column.lacks(column.array([good, '{"name": null, "lines": []}']))
     assert column.lacks(column.array([good, '{"name": "x", "lines": [null]}']))
+
+
+class Total(BaseModel):
+    root: int | None = None
+    total: Decimal
+
+
+class Top(RootModel[Total]):
+    pass
+
+
+@pytest.mark.parametrize(("model", "path"), [(Top, "root.total"), (Total, "total")])
+def test_a_model_that_is_a_value_is_told_from_one_with_a_field_of_that_name(model, path):
+    column = RecordColumn(model)
+    assert column.problem_of('{"total": "1.5"}') is None
+    assert f": {path}: 1E+40 has more digits" in column.problem_of('{"total": "1E+40"}')
+    assert column.problem_of('{"total": "1e1"}') is None
