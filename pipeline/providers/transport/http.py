@@ -1,6 +1,7 @@
 """The hot path: one attempt per call over kept connections. Never retries, never waits for anything but the answer."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Limits
 from pipeline.providers import CountingWire, Credentials, EventAssembler, Wire
 from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.credentials.spellings import REDACTED
+from pipeline.providers.hints import shortened
 from pipeline.providers.transport.connection import BadAnswer, Headers, Raw, Receive, Take, Times, TooLarge
 from pipeline.providers.transport.pool import Client, Stale, Unsent
 from pipeline.types import HttpAnswer, Request
@@ -51,18 +54,17 @@ class HttpTransport:
             raw = await self._post(url, headers, body, events, fresh=fresh)
         except BadAnswer as error:
             if error.status is None or error.headers is None or error.status < 300:
-                raise failure(error) from error
-            return HttpAnswer(error.status, error.headers, b"")  # its status says enough
+                raise failure(error, secret) from error
+            raw = Raw(error.status, error.headers, b"")  # its status says enough
         except Unsent as unsent:
-            raise failure(unsent) from unsent.__cause__
+            raise failure(unsent, secret) from unsent.__cause__
         except (Stale, TooLarge, OSError, ValueError) as error:
-            raise failure(error) from error
+            raise failure(error, secret) from error
         if raw.status == 200 and not (raw.body or (events and events.began)):
             raise nothing_in(raw.status)
-        if events is None or events.assembler is None:
-            return HttpAnswer(raw.status, raw.headers, secret.redacted(raw.body))
-        body = secret.redacted(events.assembler.finish(raw.status, raw.headers))
-        return HttpAnswer(raw.status, raw.headers, body, events.ttft_ms)
+        if events is not None and events.assembler is not None and raw.status == 200:
+            raw = Raw(raw.status, raw.headers, events.assembler.finish(raw.status, raw.headers))
+        return told(raw, headers, secret, None if events is None else events.ttft_ms)
 
     async def post_counting(self, wire: CountingWire, body: bytes, now: datetime) -> HttpAnswer:
         """A question for the provider's counting endpoint.
@@ -122,13 +124,19 @@ def nothing_in(status: int) -> CallFailed:
     return CallFailed(Kind.NO_ANSWER, "an empty answer", status=status, unread=True)
 
 
-def failure(error: Exception) -> CallFailed:
-    """What is told of an attempt that brought no whole answer, or none that can be read."""
+def failure(error: Exception, secret: Secret) -> CallFailed:
+    """What is told of an attempt that brought no whole answer, or none that can be read; without the secret."""
+    failed = _failure(error)
+    failed.message = shortened(secret.unsaid(failed.message))
+    return failed
+
+
+def _failure(error: Exception) -> CallFailed:
     match error:
         case Unsent(__cause__=TimeoutError() as cause):
             return CallFailed(Kind.TIMEOUT, f"no connection in time ({type(cause).__name__})", sent=False)
         case Unsent(__cause__=cause):
-            return CallFailed(Kind.CONNECTION, f"no connection: {type(cause).__name__}: {cause}"[:500], sent=False)
+            return CallFailed(Kind.CONNECTION, f"no connection: {type(cause).__name__}: {cause}", sent=False)
         case Stale():
             return CallFailed(Kind.CONNECTION, CLOSED, stale=True)
         case TimeoutError():
@@ -136,9 +144,23 @@ def failure(error: Exception) -> CallFailed:
         case TooLarge():
             return CallFailed(Kind.NO_ANSWER, str(error), status=error.status, unread=error.status < 300)
         case BadAnswer():
-            text = f"what came cannot be read: {error}; look at what stands between here and the provider"[:500]
+            text = f"what came cannot be read: {error}; look at what stands between here and the provider"
             return CallFailed(Kind.NO_ANSWER, text, status=error.status, unread=(error.status or 0) < 300)
-    return CallFailed(Kind.CONNECTION, f"the connection broke: {type(error).__name__}: {error}"[:500])
+    return CallFailed(Kind.CONNECTION, f"the connection broke: {type(error).__name__}: {error}")
+
+
+def told(raw: Raw, sent: Mapping[str, str], secret: Secret, ttft_ms: int | None) -> HttpAnswer:
+    """An answer as anybody may see it: in its headers and its body neither the secret nor what was signed with it.
+
+    `sent`: the request's own headers.
+    """
+    headers, body, values = raw.headers, secret.redacted(raw.body), "\n".join(raw.headers.values())
+    if secret.unsaid(values) != values:
+        headers = {name: secret.unsaid(value) for name, value in headers.items()}
+    if secret.access_key_id and (signature := sent.get("Authorization", "").rpartition("Signature=")[2]):
+        body = body.replace(signature.encode(), REDACTED)
+        headers = {name: value.replace(signature, REDACTED.decode()) for name, value in headers.items()}
+    return HttpAnswer(raw.status, headers, body, ttft_ms)
 
 
 @lru_cache(maxsize=64)

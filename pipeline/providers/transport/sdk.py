@@ -17,8 +17,8 @@ from pipeline.errors import CallFailed, JobError, Kind
 from pipeline.job.settings import Limits, Model
 from pipeline.providers import Credentials, Wire
 from pipeline.providers.credentials.secret import Secret
-from pipeline.providers.transport.connection import MOST_BYTES
-from pipeline.providers.transport.http import nothing_in
+from pipeline.providers.transport.connection import MOST_BYTES, Raw
+from pipeline.providers.transport.http import nothing_in, told
 from pipeline.types import HttpAnswer, Request
 
 
@@ -95,7 +95,7 @@ class SdkTransport:
                     body, ttft_ms = b"".join([piece async for piece in _bounded(incoming)]), None
                     if incoming.status == 200 and not body:
                         raise nothing_in(incoming.status)
-                return HttpAnswer(incoming.status, incoming.headers, secret.redacted(body), ttft_ms)
+                return told(Raw(incoming.status, dict(incoming.headers), body), outgoing.headers, secret, ttft_ms)
         except TimeoutError as error:
             raise CallFailed(Kind.TIMEOUT, f"no whole answer in {self._timeout_s:g} s") from error
 
