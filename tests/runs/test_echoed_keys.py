@@ -4,7 +4,7 @@ import json
 
 import pytest
 from raw_server import answering, ok
-from scripted_server import GOOD, completion, document_of
+from scripted_server import GOOD, Scripted, completion, document_of
 from spellings import SPELLINGS, tells
 
 KEY = "sk-test/very+secret-key-0123456789"
@@ -29,8 +29,6 @@ def record(written, body):
 
 
 def completion_with(text, body):
-    from scripted_server import Scripted
-
     return completion(Scripted(text=text), body)
 
 
@@ -56,7 +54,8 @@ PLACES = {  # where it is → an answer
     "id": lambda written, body: with_body(b"200 OK", named("id", written, body)),
     "invalid": lambda written, body: with_body(b"200 OK", record(written, body).replace(b"1.50", b"x " + written)),
 }
-ROWS = [{"id": f"{place}:{spelling}", "text": f"{place}:{spelling}"} for place in PLACES for spelling in SPELLINGS]
+FEW = ("plain", "upper", "slashes", "json-twice", "unicode-twice", "percent-twice", "entities-twice", "base64")
+ROWS = [{"id": f"{place}:{spelling}", "text": f"{place}:{spelling}"} for place in PLACES for spelling in FEW]
 
 
 def echo(nth, of_connection, body, head):
@@ -68,7 +67,7 @@ def echo(nth, of_connection, body, head):
 
 
 def test_a_key_that_comes_back_is_nowhere(job):
-    """In every spelling, at every place: files, the ledger, the report, what is shown, exported and said."""
+    """Not in a file, the ledger or the report, and not in what is shown, exported and said."""
     job.env["OPENAI_API_KEY"] = KEY
     with answering(echo) as far:
         more = {"limits": {"max_attempts": 1, "concurrency": 8}, "telemetry": {"prometheus_file": "metrics.prom"}}
@@ -78,7 +77,7 @@ def test_a_key_that_comes_back_is_nowhere(job):
     assert job.manifest()["rows"]["pending"] == 0
     assert {row["status"] for row in job.results() if row["id"].startswith("record")} == {"ok"}
     ended += [job.pipeline("report", job.out), job.pipeline("export", job.out, "--format", "jsonl")]
-    ended += [job.pipeline("show", job.file, row["id"]) for row in ROWS[:: len(SPELLINGS)]]
+    ended += [job.pipeline("show", job.file, row["id"]) for row in ROWS[:: len(FEW)]]
     said = "".join(one.out + one.err for one in ended)
     kept = {file.name: file.read_bytes() for file in job.folder.rglob("*") if file.is_file()}
     kept |= {"results": repr(job.results()).encode(), "calls": repr(job.calls()).encode(), "said": said.encode()}
