@@ -11,6 +11,9 @@ from pipeline.job.settings import Prices
 from pipeline.money import Rate, Tier
 
 BATCH_USAGE = 1_000_000
+PATH = re.compile(  # before the name that the table knows: of AWS, and of Google
+    r"^(?:arn:[^/]*/|(?:(?:projects/[^/]+/locations/[^/]+/)?publishers/[^/]+/)?models/)"
+)
 
 
 def rate_for(provider: str, model: str, prices: Prices) -> Rate | None:
@@ -18,7 +21,7 @@ def rate_for(provider: str, model: str, prices: Prices) -> Rate | None:
     if prices.input_usd_per_mtok is not None and prices.output_usd_per_mtok is not None:
         price = prices.input_usd_per_mtok
         return Rate(price, price, price, prices.output_usd_per_mtok, source="the job file's [prices]")
-    name = re.sub(r"^arn:[^/]*/", "", model)
+    name = PATH.sub("", model)
     for table in PROVIDERS[provider].price_tables:
         found = _from_table(table, name)
         if found is not None:
@@ -89,11 +92,12 @@ def batch_share(provider: str, model: str) -> Decimal | None:
         return entry.batch
     from genai_prices import Usage, calc_price  # noqa: PLC0415 (0.3 s: only when a job is priced)
 
+    name = PATH.sub("", model)
     usage, now = Usage(input_tokens=BATCH_USAGE // 1000, output_tokens=BATCH_USAGE // 1000), datetime.now(UTC)
     try:
         plain, batch = (
             calc_price(
-                usage, model, provider_id=entry.price_tables[0], genai_request_timestamp=now, price_context=context
+                usage, name, provider_id=entry.price_tables[0], genai_request_timestamp=now, price_context=context
             ).total_price
             for context in ({}, {"processing": "batch"})
         )

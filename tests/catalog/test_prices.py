@@ -16,6 +16,9 @@ from pipeline.job.settings import Prices
         ("sandbox", "gpt-4o-mini", ("0.15", "0.075", "0.15", "0.6")),
         ("anthropic", "claude-sonnet-4-5", ("3", "0.3", "3.75", "15")),
         ("gemini", "gemini-2.5-pro", ("1.25", "0.125", "1.25", "10")),
+        ("gemini", "models/gemini-2.5-flash", ("0.3", "0.03", "0.3", "2.5")),
+        ("vertex", "publishers/google/models/gemini-2.5-flash", ("0.3", "0.03", "0.3", "2.5")),
+        ("vertex", "projects/p/locations/eu/publishers/google/models/gemini-2.5-flash", ("0.3", "0.03", "0.3", "2.5")),
         ("vertex", "gemini-2.5-flash", ("0.3", "0.03", "0.3", "2.5")),
         ("bedrock", "us.anthropic.claude-3-5-sonnet-20241022-v2:0", ("3", "0.3", "3.75", "15")),
         (

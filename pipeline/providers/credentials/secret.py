@@ -1,8 +1,8 @@
 """What lets a call in, as a value that does not show itself, and takes itself out of whatever comes back."""
 
-import json
 from dataclasses import dataclass, field
-from functools import lru_cache
+
+from pipeline.providers.credentials.spellings import hunt_for
 
 SHORTEST = 6  # a shorter word would be taken out of texts that have nothing to do with it
 
@@ -25,17 +25,13 @@ class Secret:
         return tuple(word for word in (self.value, self.access_key_id, self.session_token) if len(word) >= SHORTEST)
 
     def redacted(self, data: bytes) -> bytes:
-        """`data` without any of the words, as they are or in the ways that JSON writes them."""
-        for word in self.words:
-            for spelling in _spellings(word):
-                data = data.replace(spelling, b"[redacted]")
-        return data
+        """`data` without any of the words, however they are spelled. What has none costs a few looks and no more."""
+        words = self.words
+        return hunt_for(words).cleared(data) if words else data
 
-
-@lru_cache(maxsize=16)
-def _spellings(word: str) -> tuple[bytes, ...]:
-    escaped = json.dumps(word)[1:-1]
-    return tuple(dict.fromkeys(one.encode() for one in (word, escaped, escaped.replace("/", "\\/"))))
+    def unsaid(self, text: str) -> str:
+        """The same of a text."""
+        return self.redacted(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
 
 NONE = Secret("", public=True)

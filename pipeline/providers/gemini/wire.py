@@ -88,7 +88,7 @@ class GeminiWire:
         """Where the model is, without a method."""
         name = model.name.strip().strip("/")
         self._resource = name if "/" in name else f"models/{name}"
-        return f"{(model.base_url or BASE_URL).rstrip('/')}/{VERSION}/{_quoted(self._resource)}"
+        return f"{_versioned(model.base_url or BASE_URL, VERSION)}/{_quoted(self._resource)}"
 
     def _members(self, request: Request, *, counting: bool = False) -> bytes:
         """The request as members of an object: system, tools, generationConfig, contents."""
@@ -141,7 +141,12 @@ class VertexWire(GeminiWire):
             region = ANYWHERE
         elif own is None:
             name = f"projects/{require(model.project, 'project', model)}/locations/{region}/{name}"
-        return f"{(model.base_url or _host(region)).rstrip('/')}/{VERTEX_VERSION}/{_quoted(name)}"
+        return f"{_versioned(model.base_url or _host(region), VERTEX_VERSION)}/{_quoted(name)}"
+
+
+def _versioned(base_url: str, version: str) -> str:
+    """With the version behind it, which some write there themselves."""
+    return f"{base_url.rstrip('/').removesuffix(f'/{version}')}/{version}"
 
 
 def _host(region: str) -> str:

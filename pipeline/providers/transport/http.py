@@ -10,6 +10,7 @@ from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Limits
 from pipeline.providers import CountingWire, Credentials, Wire
 from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.hints import shortened
 from pipeline.providers.transport.connection import BadAnswer, Raw, Receive, Times, TooLarge
 from pipeline.providers.transport.pool import Client, Stale, Unsent
 from pipeline.providers.transport.received import Received
@@ -46,20 +47,20 @@ class HttpTransport:
         self, url: str, body: bytes, headers: dict[str, str], secret: Secret, wire: Wire, *, fresh: bool = False
     ) -> HttpAnswer:
         """One POST and its answer, without the secret."""
-        received = Received(wire, stream=self._stream)
+        received = Received(wire, secret, headers, stream=self._stream)
         try:
             raw = await self._post(url, headers, body, received, fresh=fresh)
         except BadAnswer as error:
             if error.status is None or error.headers is None or error.status < 300:
-                return received.despite(failure(error), error, secret)
-            return HttpAnswer(error.status, error.headers, b"")  # its status says enough
+                return received.despite(failure(error, secret), error)
+            raw = Raw(error.status, error.headers, b"")  # its status says enough
         except Unsent as unsent:
-            raise failure(unsent) from unsent.__cause__
+            raise failure(unsent, secret) from unsent.__cause__
         except (Stale, TooLarge) as error:
-            raise failure(error) from error
+            raise failure(error, secret) from error
         except (OSError, ValueError) as error:
-            return received.despite(failure(error), error, secret)
-        return received.whole(raw, secret)
+            return received.despite(failure(error, secret), error)
+        return received.whole(raw)
 
     async def post_counting(self, wire: CountingWire, body: bytes, now: datetime) -> HttpAnswer:
         """A question for the provider's counting endpoint.
@@ -91,13 +92,19 @@ class HttpTransport:
         return ProxiedClient(self._times)
 
 
-def failure(error: Exception) -> CallFailed:
-    """What is told of an attempt that brought no whole answer, or none that can be read."""
+def failure(error: Exception, secret: Secret) -> CallFailed:
+    """What is told of an attempt that brought no whole answer, or none that can be read; without the secret."""
+    failed = _failure(error)
+    failed.message = shortened(secret.unsaid(failed.message))
+    return failed
+
+
+def _failure(error: Exception) -> CallFailed:
     match error:
         case Unsent(__cause__=TimeoutError() as cause):
             return CallFailed(Kind.TIMEOUT, f"no connection in time ({type(cause).__name__})", sent=False)
         case Unsent(__cause__=cause):
-            return CallFailed(Kind.CONNECTION, f"no connection: {type(cause).__name__}: {cause}"[:500], sent=False)
+            return CallFailed(Kind.CONNECTION, f"no connection: {type(cause).__name__}: {cause}", sent=False)
         case Stale():
             return CallFailed(Kind.CONNECTION, CLOSED, stale=True)
         case TimeoutError():
@@ -105,9 +112,9 @@ def failure(error: Exception) -> CallFailed:
         case TooLarge():
             return CallFailed(Kind.NO_ANSWER, str(error), status=error.status, unread=error.status < 300)
         case BadAnswer():
-            text = f"what came cannot be read: {error}; look at what stands between here and the provider"[:500]
+            text = f"what came cannot be read: {error}; look at what stands between here and the provider"
             return CallFailed(Kind.NO_ANSWER, text, status=error.status, unread=(error.status or 0) < 300)
-    return CallFailed(Kind.CONNECTION, f"the connection broke: {type(error).__name__}: {error}"[:500])
+    return CallFailed(Kind.CONNECTION, f"the connection broke: {type(error).__name__}: {error}")
 
 
 @lru_cache(maxsize=64)

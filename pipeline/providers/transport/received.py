@@ -1,20 +1,24 @@
 """What has come of one answer: whole, or as much as was seen of it before its connection broke."""
 
 import asyncio
+from collections.abc import Mapping
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.providers import EventAssembler, Wire
 from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.credentials.spellings import REDACTED
 from pipeline.providers.hints import limits_seen
 from pipeline.providers.transport.connection import Headers, Raw, Take
 from pipeline.types import HttpAnswer
 
 
 class Received:
-    """A `Receive`: a streamed answer is handed piece by piece to the wire's assembler."""
+    """A `Receive`: a streamed answer goes piece by piece to the wire's assembler. `sent`: the request's headers."""
 
-    def __init__(self, wire: Wire, *, stream: bool) -> None:
+    def __init__(self, wire: Wire, secret: Secret, sent: Mapping[str, str], *, stream: bool) -> None:
         self._wire = wire
+        self._secret = secret
+        self._sent = sent
         self._stream = stream
         self._clock = asyncio.get_running_loop().time
         self._began_s = self._clock()
@@ -31,7 +35,7 @@ class Received:
         self._assembler = self._wire.stream()
         return self._take
 
-    def whole(self, raw: Raw, secret: Secret) -> HttpAnswer:
+    def whole(self, raw: Raw) -> HttpAnswer:
         """The answer.
 
         Raises:
@@ -39,10 +43,11 @@ class Received:
         """
         if raw.status == 200 and not (raw.body or self._began):
             raise CallFailed(Kind.NO_ANSWER, "an empty answer", status=raw.status, unread=True)
-        body = raw.body if self._assembler is None else self._assembler.finish(raw.status, raw.headers)
-        return HttpAnswer(raw.status, raw.headers, secret.redacted(body), self._ttft_ms)
+        if self._assembler is not None and raw.status == 200:
+            raw = Raw(raw.status, raw.headers, self._assembler.finish(raw.status, raw.headers))
+        return told(raw, self._sent, self._secret, self._ttft_ms)
 
-    def despite(self, failure: CallFailed, error: BaseException | None, secret: Secret) -> HttpAnswer:
+    def despite(self, failure: CallFailed, error: BaseException | None) -> HttpAnswer:
         """A streamed answer that has said that it is complete, however its connection ended.
 
         Raises:
@@ -51,7 +56,7 @@ class Received:
         if self._status is not None and self._assembler is not None:
             body = self._assembler.finish(self._status, self._headers)
             if self._assembler.ended:
-                return HttpAnswer(self._status, self._headers, secret.redacted(body), self._ttft_ms)
+                return told(Raw(self._status, self._headers, body), self._sent, self._secret, self._ttft_ms)
         failure.status = failure.status if self._status is None else self._status
         failure.ttft_ms, failure.limits = self._ttft_ms, limits_seen(self._headers)
         raise failure from error
@@ -60,3 +65,17 @@ class Received:
         self._began = True
         if self._assembler is not None and self._assembler.feed(piece) and self._ttft_ms is None:
             self._ttft_ms = round((self._clock() - self._began_s) * 1000)
+
+
+def told(raw: Raw, sent: Mapping[str, str], secret: Secret, ttft_ms: int | None) -> HttpAnswer:
+    """An answer as anybody may see it: in its headers and its body neither the secret nor what was signed with it.
+
+    `sent`: the request's own headers.
+    """
+    headers, body, values = raw.headers, secret.redacted(raw.body), "\n".join(raw.headers.values())
+    if secret.unsaid(values) != values:
+        headers = {name: secret.unsaid(value) for name, value in headers.items()}
+    if secret.access_key_id and (signature := sent.get("Authorization", "").rpartition("Signature=")[2]):
+        body = body.replace(signature.encode(), REDACTED)
+        headers = {name: value.replace(signature, REDACTED.decode()) for name, value in headers.items()}
+    return HttpAnswer(raw.status, headers, body, ttft_ms)

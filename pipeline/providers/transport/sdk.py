@@ -86,7 +86,7 @@ class SdkTransport:
         body = wire.body(request)
         outgoing = Outgoing(wire.url, body, wire.headers(body, secret, datetime.now(UTC)), secret)
         await self._carrier.ready(outgoing)
-        received = Received(wire, stream=self._stream)
+        received = Received(wire, secret, outgoing.headers, stream=self._stream)
         pieces: list[bytes] = []
         try:
             async with asyncio.timeout(self._timeout_s), self._carrier.exchange(outgoing) as incoming:
@@ -95,12 +95,12 @@ class SdkTransport:
                     take(piece)
         except TimeoutError as error:
             failure = CallFailed(Kind.TIMEOUT, f"no whole answer in {self._timeout_s:g} s")
-            return received.despite(failure, error, secret)
+            return received.despite(failure, error)
         except CallFailed as failure:
             if failure.kind not in {Kind.TIMEOUT, Kind.CONNECTION} or not failure.sent:
                 raise
-            return received.despite(failure, failure.__cause__, secret)
-        return received.whole(Raw(incoming.status, dict(incoming.headers), b"".join(pieces)), secret)
+            return received.despite(failure, failure.__cause__)
+        return received.whole(Raw(incoming.status, dict(incoming.headers), b"".join(pieces)))
 
     async def aclose(self) -> None:
         await self._carrier.aclose()

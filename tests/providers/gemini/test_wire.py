@@ -301,6 +301,16 @@ def test_where_gemini_is_asked(url):
     assert wire_of(**GEMINI_URLS[url]).url == url
 
 
+@pytest.mark.parametrize("end", ["", "/", "{}", "{}/"])
+@pytest.mark.parametrize(("provider", "version"), [("gemini", "/v1beta"), ("vertex", "/v1")])
+def test_a_base_url_may_end_in_the_version(provider, version, end):
+    """As those of OpenAI's servers do: it is there once."""
+    model = model_of(provider, base_url=f"http://127.0.0.1:1/gw{end.format(version)}", project="p")
+    assert wire_for(model, shape_of(), {}).url.startswith(
+        f"http://127.0.0.1:1/gw{version}/{'models' if provider == 'gemini' else 'projects'}/"
+    )
+
+
 VERTEX_PATH = "v1/projects/p/locations"
 ENDPOINT = "projects/q/locations/us-east1/endpoints/7"
 VERTEX_URLS = {
