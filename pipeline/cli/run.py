@@ -33,7 +33,11 @@ LOG_FORMAT = click.option(
     show_default=True,
     help="json: progress, warnings, calls and the summary as one JSON object a line, on standard error.",
 )
-YES = click.option("--yes", is_flag=True, help="Don't ask before much is spent; for cron.")
+YES = click.option(
+    "--yes",
+    is_flag=True,
+    help="Don't ask before much is spent, or what the ledger has lost is paid for again; for cron.",
+)
 
 
 class _Command(Struct, frozen=True):

@@ -14,7 +14,7 @@ from pipeline.ledger.files import Connection, reading
 from pipeline.ledger.records import CALL_COLUMNS, RowEntry
 from pipeline.ledger.said import answers_of, linked
 from pipeline.money import from_units
-from pipeline.output.manifest import read_manifest
+from pipeline.output.manifest import read_run
 from pipeline.text import did_you_mean, inert
 from pipeline.types import ErrorCode, tenant_hash
 
@@ -38,7 +38,7 @@ def show(folder: Path, row_id: str, *, answers: bool = False) -> dict[str, Any]:
             looks = ", ".join(map(repr, some[:3]))
             meant = did_you_mean(row_id, some)
             raise JobError(f"{folder}: no row has the id {row_id!r}. Ids here look like {looks}.{meant}")
-        last, manifest = queries.last_run(db), read_manifest(folder)
+        last, manifest = queries.last_run(db), read_run(folder)
         judge = None if manifest is None else judge_of(manifest.job)
         rows = []
         for entry in found:

@@ -15,7 +15,7 @@ from pipeline.ledger.files import Connection, reading
 from pipeline.ledger.lock import held
 from pipeline.ledger.said import failed_rows
 from pipeline.money import from_units
-from pipeline.output.manifest import RUNNING, Manifest, read_manifest
+from pipeline.output.manifest import RUNNING, Manifest, read_run
 from pipeline.telemetry.causes import Cause, causes_of
 from pipeline.telemetry.snapshot import read_live
 
@@ -41,7 +41,7 @@ def status(folder: Path) -> dict[str, Any]:
 
 def _last_manifest(folder: Path) -> Manifest:
     """Of the run in `folder`; JobError or LedgerError where there is none, or half of what one leaves is gone."""
-    manifest, path = read_manifest(folder), folder / LEDGER
+    manifest, path = read_run(folder), folder / LEDGER
     if manifest is not None and path.exists():
         return manifest
     if manifest is not None:

@@ -25,7 +25,7 @@ from pipeline.ledger import audit
 from pipeline.ledger.files import reading
 from pipeline.ledger.head import missing, missing_text
 from pipeline.money import cost_usd, to_units
-from pipeline.output.manifest import Manifest, read_manifest
+from pipeline.output.manifest import Manifest, read_run
 from pipeline.schema.fields import EXTRA
 from pipeline.types import TOKENS, ErrorCode, Usage
 
@@ -58,7 +58,7 @@ def verify(folder: Path) -> list[Check]:
     Raises:
         JobError: the folder holds no published run.
     """
-    manifest = read_manifest(folder)
+    manifest = read_run(folder)
     absent = [name for name in (RUN, RESULTS, CALLS) if not (folder / name).is_file()]
     absent += [] if (folder / LEDGER).exists() else [LEDGER]
     if manifest is None or absent:

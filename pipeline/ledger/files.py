@@ -21,6 +21,8 @@ def connect(path: Path, *, read_only: bool = False) -> Connection:
     """A connection with the settings that the promises rest on: write-ahead log, every commit synced to the disk."""
     _require_no_damage(path)
     mode = "ro" if read_only else "rwc"
+    if read_only and not os.access(path.parent, os.W_OK) and not _size(path.with_name(path.name + LOGS[0])):
+        mode = "ro&immutable=1"  # a disk that nobody writes to: there is no room for the index of a log either
     uri = f"file:{str(path).replace('%', '%25').replace('?', '%3f').replace('#', '%23')}?mode={mode}"
     db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10.0)
     if not read_only:

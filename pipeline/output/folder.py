@@ -11,7 +11,7 @@ from pipeline.extraction.prepare import Prepared
 from pipeline.job.folder import BALLAST, CALLS, HEAD, LEDGER, LIVE, LOCK, RESULTS, RUN, TURNS, UNFINISHED
 from pipeline.job.settings import Job
 from pipeline.ledger.ledger import Ledger
-from pipeline.output.manifest import Manifest, read_manifest
+from pipeline.output.manifest import Manifest, read_run
 from pipeline.schema.arrow import RecordColumn
 
 PUBLISHED = (RESULTS, CALLS, RUN)
@@ -41,7 +41,7 @@ def ready_folder(job: Job) -> Path:
 
 def finished(prepared: Prepared, ledger: Ledger) -> Manifest | None:
     """run.json, when it says that this very job has finished this very input and its files are in place."""
-    manifest = read_manifest(ledger.path.parent)
+    manifest = read_run(ledger.path.parent)
     plan = prepared.plan
     if manifest is None or manifest.state != "finished" or manifest.rows.pending:
         return None

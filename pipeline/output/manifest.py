@@ -108,8 +108,14 @@ def manifest_of(
 def read_manifest(folder: Path) -> Manifest | None:
     """run.json, or None when there is none that can be read."""
     try:
-        found = convert(json.loads(read_text(folder / RUN)), Manifest)
+        return convert(json.loads(read_text(folder / RUN)), Manifest)
     except (OSError, ValueError, RecursionError):
         return None
-    named = isinstance(found.job.get("name"), str)
-    return found if named and all(isinstance(found.job.get(table), dict) for table in TABLES) else None
+
+
+def read_run(folder: Path) -> Manifest | None:
+    """The same, or None where it does not even tell of a job: what others wrote, or left of it."""
+    found = read_manifest(folder)
+    if found is None or not isinstance(found.job.get("name"), str):
+        return None
+    return found if all(isinstance(found.job.get(table), dict) for table in TABLES) else None

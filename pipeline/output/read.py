@@ -16,7 +16,7 @@ from pipeline.job.folder import LEDGER, RESULTS, RUN
 from pipeline.ledger.files import reading
 from pipeline.ledger.queries import rows_with_outcomes
 from pipeline.ledger.records import outcome_from
-from pipeline.output.manifest import Manifest, RowCounts, read_manifest
+from pipeline.output.manifest import Manifest, RowCounts, read_run
 from pipeline.output.publish import Ended, ended_before, exit_code
 from pipeline.schema.read_back import read_back
 from pipeline.schema.shape import load_model
@@ -125,7 +125,7 @@ def results_of(folder: Path) -> Result:
     Raises:
         JobError: none has ended there.
     """
-    manifest = read_manifest(folder)
+    manifest = read_run(folder)
     if manifest is None or not (folder / RESULTS).is_file():
         raise JobError(f"{folder}: no results here ({RUN} and {RESULTS}). Start with:  pipeline run JOB")
     return Result(folder, ended_before(manifest))

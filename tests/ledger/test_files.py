@@ -1,15 +1,23 @@
 """A ledger that is damaged, or no file at all: every verb says what, where and how to mend it, and sends nothing."""
 
+import asyncio
 import json
 import os
+import re
 import shutil
+import subprocess
+import sys
+from itertools import pairwise
 
 import pytest
 from job_folder import JobFolder
+from ledger_writes import HASHES
+from places import REPO
 from scripted_server import Scripted, serving
 
 import pipeline
 from pipeline.job.folder import LEDGER
+from pipeline.ledger.ledger import Ledger
 
 ROWS = [{"id": f"r{n}", "text": f"document {n}"} for n in range(8)]
 
@@ -119,3 +127,65 @@ def test_a_ledger_that_is_gone_is_not_taken_for_a_run_that_never_was(damaged):
         told = job.pipeline(verb, job.file, code=2).err
         assert str(path) in told
         assert "no run here yet" not in told
+
+
+# ── what survives a power cut ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("leads", [True, False], ids=["the run", "a worker"])
+def test_the_connection_that_writes_syncs_every_commit(tmp_path, leads):
+    """FULL and not NORMAL, which leaves the last commits to the next checkpoint: asked of the connection in use."""
+
+    async def script(ledger):
+        ledger.start_writing(lambda: None, shared=True)
+        writing = ledger._w._db
+        found = [
+            writing.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "journal_mode", "fullfsync")
+        ]
+        await ledger.stop_writing()
+        assert found == [2, "wal", 1]
+
+    with Ledger(tmp_path, "run") as first:
+        first.begin(*HASHES)
+        if leads:
+            asyncio.run(script(first))
+        else:
+            with Ledger.joined(tmp_path, first.run, first.session) as joined:
+                asyncio.run(script(joined))
+
+
+SYNCED = """
+import asyncio, os, sys
+from pathlib import Path
+sys.path.insert(0, {kit!r})
+from ledger_writes import HASHES, call, send
+from pipeline.ledger.ledger import Ledger
+
+async def main(ledger):
+    ledger.start_writing(lambda: None)
+    for number in range({commits}):
+        await ledger.intend(send(number))
+        os.write(2, b"told")  # a mark in the trace
+    await ledger.stop_writing()
+
+with Ledger(Path({folder!r}), "run") as ledger:
+    ledger.begin(*HASHES)
+    asyncio.run(main(ledger))
+"""
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+def test_nothing_is_acknowledged_before_the_system_was_asked_to_sync_the_log(tmp_path):
+    """By the system calls that are made: between two acknowledgements the write-ahead file is synced."""
+    program = SYNCED.format(kit=str(REPO / "tests" / "kit"), folder=str(tmp_path), commits=10)
+    trace = tmp_path / "trace"
+    words = ["strace", "-f", "-y", "-o", trace, "-e", "trace=fsync,fdatasync,write", sys.executable, "-c", program]
+    if subprocess.run(words, capture_output=True, check=False, timeout=60).returncode:
+        pytest.skip("this machine lets nobody trace")
+    told = re.findall(rf'sync\(\d+<\S+/{LEDGER}-wal>|write\(2<[^>]*>, "told"', trace.read_text())
+    told = ["told" if step.startswith("write") else "log" for step in told]
+    assert told.count("told") == 10
+    first = told.index("told")
+    assert "log" in told[:first]
+    for earlier, later in pairwise(place for place, what in enumerate(told) if what == "told"):
+        assert "log" in told[earlier:later]

@@ -135,3 +135,19 @@ def test_no_sql_stands_outside_the_ledger():
         and re.search(r"\.execute(many|script)?\((?!\))|\bSELECT\b|\bINSERT INTO\b", path.read_text())
     }
     assert found == TEMPORARY
+
+
+def test_what_a_tenant_has_spent_is_its_costs_and_what_its_lost_calls_may_have_cost(ledger, tmp_path):
+    """Over all runs, from a moment on; as of a run, of all tenants."""
+    with sqlite3.connect(tmp_path / LEDGER) as db:
+        for number, (tenant, cost, risk, sent_us) in enumerate(
+            [("a", 10, 0, 100), ("a", None, 300, 100), ("a", 20, 5, 50), ("b", None, 7, 100), (None, 1000, 1000, 100)]
+        ):
+            values = call(3, number, tenant=tenant, cost_units=cost, at_risk_units=risk, sent_us=sent_us)
+            marks = ", ".join("?" * (len(values) + 1))
+            sql = f"INSERT INTO calls ({', '.join(records.CALL_COLUMNS)}, crc) VALUES ({marks})"
+            db.execute(sql, records.with_crc(values))
+    db.close()
+    assert queries.spent_units_by_tenant(ledger, 100) == {"a": 310, "b": 7}
+    assert queries.spent_units_by_tenant(ledger, 50) == {"a": 335, "b": 7}
+    assert queries.spent_units(ledger, 3) == 10 + 300 + 25 + 7 + 2000

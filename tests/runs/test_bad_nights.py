@@ -74,6 +74,9 @@ def test_a_read_only_disk_is_told_before_anything_is_sent(job, server, small_dis
     job.run()
     sent = server.sent
     resize("ro")
+    job.pipeline("status", job.file, code=0)
+    job.pipeline("show", job.file, "r1", code=0)
+    job.pipeline("verify", job.out, code=0)
     job.write(server.url, rows=ROWS, output={"path": str(folder / "out")})
     ended = job.run(code=2)
     assert "writable" in ended.err or "read-only" in ended.err.lower()

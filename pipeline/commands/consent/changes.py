@@ -32,7 +32,7 @@ from pipeline.job.folder import LEDGER
 from pipeline.ledger.files import reading
 from pipeline.ledger.head import missing, missing_text
 from pipeline.ledger.queries import last_hashes, readable, rows_by_end, several_jobs
-from pipeline.output.manifest import Manifest, read_manifest
+from pipeline.output.manifest import Manifest, read_run
 
 
 def prompt_before(prepared: Prepared, selection: Selection, *, fresh: bool) -> ConsentPrompt | None:
@@ -92,7 +92,7 @@ def changes(prepared: Prepared) -> tuple[str, ...]:
     last, plan = last_hashes(prepared.ledger_path), prepared.plan
     if last is None or last == (plan.request_hash, plan.outcome_salt):
         return ()
-    manifest = read_manifest(prepared.output_folder) or Manifest()
+    manifest = read_run(prepared.output_folder) or Manifest()
     schema = ""
     if manifest.schema_hash not in {"", prepared.schema_hash}:
         schema = "the schema" if last[0] != plan.request_hash else "the schema's validators"
@@ -101,13 +101,13 @@ def changes(prepared: Prepared) -> tuple[str, ...]:
 
 def finished(prepared: Prepared) -> bool:
     """Whether the last run was of this job and this input, and left nothing pending."""
-    manifest = read_manifest(prepared.output_folder)
+    manifest = read_run(prepared.output_folder)
     return manifest is not None and manifest.state == "finished" and same_input(prepared)
 
 
 def same_input(prepared: Prepared) -> bool:
     """Whether the last run was of this job and these rows: the same files, columns and --limit."""
-    manifest, plan = read_manifest(prepared.output_folder), prepared.plan
+    manifest, plan = read_run(prepared.output_folder), prepared.plan
     if manifest is None or last_hashes(prepared.ledger_path) != (plan.request_hash, plan.outcome_salt):
         return False
     before, now = manifest.job, prepared.job.as_dict()

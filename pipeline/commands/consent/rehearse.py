@@ -23,7 +23,7 @@ from pipeline.extraction.template import parse_template
 from pipeline.ledger.files import Connection, reading
 from pipeline.ledger.queries import ContentEnd, answer_record, ends, last_doc_hashes
 from pipeline.ledger.records import StoredAnswer, answer_from
-from pipeline.output.manifest import Manifest, read_manifest
+from pipeline.output.manifest import Manifest, read_run
 from pipeline.schema.arrow import RecordColumn
 from pipeline.types import Answer, Request, Row
 
@@ -53,7 +53,7 @@ def _earlier(prepared: Prepared, db: Connection, *, afresh: bool) -> list[Plan]:
     """The plans that rows may have an outcome under, by hash, and by the columns that their prompts may have named."""
     plan = prepared.plan
     hashes = [one for one in last_doc_hashes(db, EARLIER_JOBS) if afresh or one != plan.outcome_salt]
-    manifest = read_manifest(prepared.output_folder) or Manifest(job=prepared.job.as_dict())
+    manifest = read_run(prepared.output_folder) or Manifest(job=prepared.job.as_dict())
     last = parse_template(manifest.job["extract"]["prompt"], manifest.job["input"]["text"])
     templates = {template.other_columns: template for template in (plan.template, last)}
     return [replace(plan, outcome_salt=one, template=template) for one in hashes for template in templates.values()]

@@ -5,7 +5,7 @@ from msgspec import Struct
 from pipeline.commands.consent.changes import failed_rows, require_unchanged, same_input
 from pipeline.commands.consent.decide import nothing_to_retry
 from pipeline.extraction.prepare import Prepared
-from pipeline.output.manifest import RUNNING, read_manifest
+from pipeline.output.manifest import RUNNING, read_run
 from pipeline.output.publish import Ended, ended_before
 
 
@@ -23,7 +23,7 @@ def nothing_left(prepared: Prepared, error_code: str | None) -> NothingLeft | No
         JobError: nothing has run here yet, or the job has changed since.
     """
     require_unchanged(prepared)
-    manifest = read_manifest(prepared.output_folder)
+    manifest = read_run(prepared.output_folder)
     if manifest is None or manifest.state == RUNNING or not same_input(prepared):
         return None
     why = nothing_to_retry(failed_rows(prepared.output_folder), error_code)

@@ -23,7 +23,7 @@ from pipeline.extraction.prepare import Prepared
 from pipeline.ledger.files import reading
 from pipeline.ledger.queries import last_session_work
 from pipeline.money import Band, dollars, from_units
-from pipeline.output.manifest import read_manifest
+from pipeline.output.manifest import read_run
 from pipeline.output.publish import Ended
 
 REASON = "pilot"  # why run.json is parked, with all other rows pending
@@ -62,7 +62,7 @@ class Whole(Struct, frozen=True):
 
 def whole(prepared: Prepared, rest_usd: Mapping[str, str] | None) -> Whole | None:
     """The pilot's cost and the rest's, together; None where the model has no price or nothing was run."""
-    manifest = read_manifest(prepared.output_folder)
+    manifest = read_run(prepared.output_folder)
     if rest_usd is None or manifest is None or manifest.cost_usd is None:
         return None
     spent = manifest.cost_usd

@@ -15,7 +15,7 @@ from pipeline.commands.tenants import names_of_tenants
 from pipeline.errors import JobError
 from pipeline.job.command import command_line
 from pipeline.job.folder import CALLS, REPORT, RESULTS, RUN, UNFINISHED
-from pipeline.output.manifest import read_manifest
+from pipeline.output.manifest import read_run
 
 
 def report(folder: Path, target: Path | None = None, *, hash_tenants: bool = False) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def report(folder: Path, target: Path | None = None, *, hash_tenants: bool = Fal
     Raises:
         JobError: the folder holds no published run, or the file cannot be written.
     """
-    manifest = read_manifest(folder)
+    manifest = read_run(folder)
     missing = [name for name in (RESULTS, CALLS) if not (folder / name).is_file()]
     if manifest is None or missing:
         absent = ", ".join(missing) or f"{RUN}, or it cannot be read"
