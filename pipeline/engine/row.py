@@ -22,7 +22,7 @@ from pipeline.extraction import requests as planning
 from pipeline.extraction.merge import Merged, merge
 from pipeline.extraction.policy import Next, Tried, after_reply, row_code
 from pipeline.extraction.prepare import Prepared
-from pipeline.extraction.validate import Invalid, Valid, check, repair_turns
+from pipeline.extraction.validate import Invalid, Loose, Valid, check, enforced, repair_turns
 from pipeline.ledger.records import StoredAnswer
 from pipeline.schema.arrow import RecordColumn
 from pipeline.schema.shape import restore
@@ -54,6 +54,8 @@ class Extraction:
         self._plan = prepared.plan
         self._ask = ask
         self._column = column
+        shaped = prepared.shaped
+        self._loose = None if enforced(prepared.job, shaped.shape) else Loose(shaped.shape.schema, shaped.original)
 
     async def outcome(self, task: RowTask) -> Outcome:
         """Where the row ends.
@@ -199,7 +201,7 @@ class Extraction:
             return None
         shaped = self._prepared.shaped
         turn_back = (lambda data: restore(shaped, data)) if shaped.rewritten else None
-        verdict = check(self._prepared.model, turn_back, reply.text)
+        verdict = check(self._prepared.model, turn_back, reply.text, self._loose)
         if isinstance(verdict, Valid) and (problem := self._column.problem_of(verdict.record_json)) is not None:
             return Invalid((problem,))
         return verdict

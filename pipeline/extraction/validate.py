@@ -3,15 +3,19 @@
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
 from pydantic import BaseModel, ValidationError
 
+from pipeline.catalog.providers import PROVIDERS
+from pipeline.extraction.reading import Several, value_in
+from pipeline.job.settings import Job
+from pipeline.schema.dialects.mend import mended
 from pipeline.schema.dialects.restore import KeyTwice
-from pipeline.types import Turn, text_parts
+from pipeline.types import AnswerShape, Turn, text_parts
 
 MOST_BYTES = 16 * 1024 * 1024
 MOST_ERRORS = 12
@@ -34,8 +38,40 @@ class Invalid(Struct, frozen=True):
     errors: tuple[str, ...]  # each "path: what (got value)"
 
 
-def check(model: type[BaseModel], restore: Restore | None, text: str) -> Valid | Invalid:
+class Loose(Struct, frozen=True):
+    """That nobody held the answers to their schema: as it was `asked` for, and as it was before it was put so."""
+
+    asked: Mapping[str, Any]
+    original: Mapping[str, Any]
+
+
+def enforced(job: Job, shape: AnswerShape) -> bool:
+    """Whether the provider holds answers to the schema: what does not fit is then never read as if it did.
+
+    A server of others, behind model.base_url, may take it and not hold to it; Azure's and Bedrock's are their own.
+    """
+    own = not job.model.base_url or "base_url" in PROVIDERS[job.model.provider].environment
+    return shape.mode == "json_schema" and shape.strict and job.extract.mode != "two_step" and own
+
+
+def check(model: type[BaseModel], restore: Restore | None, text: str, loose: Loose | None = None) -> Valid | Invalid:
     """The record in `text`, by the user's own model; `restore` is None when answers need no turning back."""
+    verdict = _checked(model, restore, text)
+    if loose is None or isinstance(verdict, Valid) or len(text) > MOST_BYTES:
+        return verdict
+    try:
+        data = value_in(text, _decoded)
+        mended_once = mended(loose.asked, data, _loaded)
+        back = mended_once if restore is None else restore(mended_once)
+        found = mended(loose.original, back, _loaded)
+        return _checked(model, None, json.dumps(found, default=_as_digits))
+    except (Several, KeyTwice) as error:
+        return Invalid((str(error),))
+    except (ValueError, RecursionError):
+        return verdict
+
+
+def _checked(model: type[BaseModel], restore: Restore | None, text: str) -> Valid | Invalid:
     text = _unfenced(text)
     if len(text) > MOST_BYTES:
         return Invalid((f"the answer has {len(text):,} characters, more than {MOST_BYTES:,}",))
@@ -96,6 +132,14 @@ def repair_turns(turns: Sequence[Turn], answer: str, errors: Sequence[str]) -> t
     )
 
 
+def _decoded(text: str, at: int) -> tuple[Any, int]:
+    return LOOSE.raw_decode(text, at)
+
+
+def _loaded(text: str) -> Any:  # noqa: ANN401 (any JSON value)
+    return LOOSE.decode(text)
+
+
 def _unfenced(text: str) -> str:
     text = text.lstrip("\ufeff")
     found = FENCE.match(text)
@@ -123,3 +167,6 @@ def _as_digits(value: object) -> str:
     if isinstance(value, Decimal):
         return str(value)
     raise TypeError(f"{value!r} is not JSON")
+
+
+LOOSE = json.JSONDecoder(strict=False, parse_float=_exact, parse_constant=_no_constant)  # texts may hold line breaks
