@@ -62,6 +62,7 @@ class CallFailed(Exception):
     sent: bool = True  # False: it surely never reached the provider, so it cannot have cost anything
     short: Dimension | None = None  # what a 429 says is used up
     said: str = ""  # what the model said all the same: it is counted where `usage` does not tell
+    tier: str = ""  # as of an answer
     ttft_ms: int | None = None  # to the first token of an answer that then was cut off
 
     @property

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from pipeline.admission.charges import Used, used_by
 from pipeline.admission.gate import Admitted, Gate, NeverFits
 from pipeline.admission.report import FATE_UNKNOWN, NEVER_SENT, CallEnd, Report
+from pipeline.catalog.tiers import tier_named
 from pipeline.crash_points import crash_point
 from pipeline.documents.chunks import Counter
 from pipeline.engine.ask import Abandoned, Delivered, RowFailed, RowLife, TooLong
@@ -29,7 +30,7 @@ from pipeline.extraction.usage import whole_usage
 from pipeline.job.settings import Limits
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.records import Call, Send
-from pipeline.money import Rate, cost_usd, to_units
+from pipeline.money import Rate, cost_usd, rate_at, to_units
 from pipeline.providers import Transport, Wire
 from pipeline.telemetry.summary import parked_text
 from pipeline.telemetry.tally import Tally
@@ -142,7 +143,7 @@ class LiveLane:
                 raise
             usage = self._whole(attempt.request, told.usage, told.text, told.stop)
             reply = told if usage is told.usage else replace(told, usage=usage)
-            cost = self._cost(usage)
+            cost = self._cost(usage, told.tier)
             report = self._answer_report(attempt.request, told, used_by(usage, cost))
         finally:
             self._gate.finish(attempt.ticket, report)
@@ -194,7 +195,7 @@ class LiveLane:
         used, untold = None, isinstance(failure.usage, PartialUsage)
         if not failure.fate_unknown:
             usage = failure.usage = self._whole(request, failure.usage or Usage(), failure.said, None)
-            used = replace(used_by(usage, self._cost(usage)), rejected=failure.kind is Kind.THROTTLED)
+            used = replace(used_by(usage, self._cost(usage, failure.tier)), rejected=failure.kind is Kind.THROTTLED)
         end = CALL_ENDS.get(failure.kind, CallEnd.OTHER)
         hint_s, jitter = failure.retry_after_s, random.random()
         return Report(used, end, failure.limits, hint_s, jitter, failure.short, untold=untold)
@@ -202,8 +203,9 @@ class LiveLane:
     def _whole(self, request: Request, told: Usage, text: str, stop: Stop | None) -> Usage:
         return whole_usage(told, request, text, stop, self._carrier.counter)
 
-    def _cost(self, usage: Usage) -> Decimal | None:
-        return None if self._rate is None else cost_usd(usage, self._rate)
+    def _cost(self, usage: Usage, tier: str) -> Decimal | None:
+        """At the tier that it is billed at, in the provider's own word."""
+        return None if self._rate is None else cost_usd(usage, rate_at(self._rate, tier_named(tier)))
 
     # ── what is booked ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -228,7 +230,7 @@ class LiveLane:
 
     def _failed_call(self, sent: "_Sent", failure: CallFailed) -> Call:
         unknown, usage = failure.fate_unknown, failure.usage or Usage()
-        cost = None if unknown else self._cost(usage)
+        cost = None if unknown else self._cost(usage, failure.tier)
         return Call(
             sent.send,
             self._latency_ms(sent),
