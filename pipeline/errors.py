@@ -89,6 +89,7 @@ class CallFailed(Exception):
     unread: bool = False  # an answer came that may have been billed, and nothing can be read of it
     stale: bool = False  # a kept connection ended before a byte of an answer: no attempt is spent, on a new one
     said: str = ""  # what the model said all the same: it is counted where `usage` does not tell
+    tier: str = ""  # as of an answer
     ttft_ms: int | None = None  # to the first token of an answer that then was cut off
 
     @property

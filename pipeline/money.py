@@ -35,6 +35,7 @@ class Rate(TierPrices, frozen=True, kw_only=True):
 
     source: str
     tiers: tuple[Tier, ...] = ()  # by rising from_input_tokens
+    services: tuple[tuple[str, "Rate"], ...] = ()  # of other service tiers, by their names
 
 
 def cost_usd(usage: Usage, rate: Rate) -> Decimal:
@@ -50,6 +51,14 @@ def cost_usd(usage: Usage, rate: Rate) -> Decimal:
         + usage.output_tokens * prices.output
     )
     return (total / MTOK).quantize(QUANTUM, ROUND_HALF_EVEN)
+
+
+def rate_at(rate: Rate, service: str) -> Rate:
+    """The prices of a service tier ("": the standard one); of one that is not known, the dearest there are."""
+    if not service:
+        return rate
+    known = dict(rate.services)
+    return known.get(service) or max((rate, *known.values()), key=lambda one: (one.output, one.input))
 
 
 def worst_case_usd(input_tokens_ceiling: int, max_output_tokens: int, rate: Rate) -> Decimal:

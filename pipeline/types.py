@@ -191,6 +191,7 @@ class Answer(Struct, frozen=True):
     provider_request_id: str | None = None
     limits: tuple[LimitSeen, ...] = ()
     retry_after_s: float | None = None  # a 200 may carry a hint too
+    tier: str = ""  # the service tier that it is billed at, in the provider's own word; "" where it does not say
 
 
 class HttpAnswer(Struct, frozen=True):

@@ -127,6 +127,8 @@ class Admission:
         governor.finish(ticket, report, now_s)
         if report.counted is not None:
             self._needs.observe(*report.counted)
+        if report.service:
+            self._needs.served_at(report.service)
         if report.untold and (say_so := self.on_untold) is not None:
             self.on_untold = None  # once
             say_so()

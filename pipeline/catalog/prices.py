@@ -1,19 +1,25 @@
 """The price table: genai-prices' data → one `Rate` per job. The only importer of genai_prices; nothing is fetched."""
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from pipeline.catalog.providers import PROVIDERS
+from pipeline.catalog.tiers import FACTORS
 from pipeline.job.settings import Prices
-from pipeline.money import Rate, Tier
+from pipeline.money import Rate, Tier, TierPrices
 
 BATCH_USAGE = 1_000_000
 PATH = re.compile(  # before the name that the table knows: of AWS, and of Google
     r"^(?:arn:[^/]*/|(?:(?:projects/[^/]+/locations/[^/]+/)?publishers/[^/]+/)?models/)"
 )
+
+AnyPrices = TypeVar("AnyPrices", bound=TierPrices)
 
 
 def rate_for(provider: str, model: str, prices: Prices) -> Rate | None:
@@ -25,7 +31,7 @@ def rate_for(provider: str, model: str, prices: Prices) -> Rate | None:
     for table in PROVIDERS[provider].price_tables:
         found = _from_table(table, name)
         if found is not None:
-            return found
+            return replace(found, services=tuple(_services(provider, name, found)))
     return None
 
 
@@ -41,12 +47,30 @@ def price_table_name() -> str:
     return f"genai-prices {version('genai-prices')}"
 
 
-def _from_table(table: str, model: str) -> Rate | None:
+def _services(provider: str, model: str, standard: Rate) -> Iterator[tuple[str, Rate]]:
+    """The other service tiers: by the table, or by the dearest factor that is known."""
+    for name, factor in FACTORS[provider].items():
+        told = (_from_table(table, model, {"service_tier": name}) for table in PROVIDERS[provider].price_tables)
+        yield name, next((one for one in told if one is not None and one != standard), _times(standard, factor))
+
+
+def _times(rate: Rate, factor: Decimal) -> Rate:
+    def dearer(prices: AnyPrices) -> AnyPrices:
+        return replace(prices, **{name: factor * getattr(prices, name) for name in TierPrices.__struct_fields__})
+
+    return replace(dearer(rate), tiers=tuple(map(dearer, rate.tiers)))
+
+
+def _from_table(table: str, model: str, context: Any = None) -> Rate | None:  # noqa: ANN401 (the table's type)
     from genai_prices import Usage, calc_price  # noqa: PLC0415 (0.3 s: only when a job is priced)
 
     try:
         found = calc_price(
-            Usage(input_tokens=1, output_tokens=1), model, provider_id=table, genai_request_timestamp=datetime.now(UTC)
+            Usage(input_tokens=1, output_tokens=1),
+            model,
+            provider_id=table,
+            genai_request_timestamp=datetime.now(UTC),
+            price_context=context,
         )
     except LookupError:
         return None

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from pipeline.errors import JobError, LedgerUnreadable
-from pipeline.extraction.judge import Judge
+from pipeline.extraction.judge import Judge, judge_of
 from pipeline.extraction.validate import Invalid
 from pipeline.job.folder import LEDGER
 from pipeline.ledger.files import reading
@@ -26,7 +26,7 @@ class Heard(Struct, frozen=True):
     errors: tuple[str, ...]
 
 
-def judge_of(job: Mapping[str, Any]) -> Judge | None:
+def judge_of_run(job: Mapping[str, Any]) -> Judge | None:
     """By run.json's job; None where its schema cannot be loaded any more.
 
     Of a job that asks in free words as well, which answers are in the schema is not on record.
@@ -37,7 +37,8 @@ def judge_of(job: Mapping[str, Any]) -> Judge | None:
     try:
         found = load_model(extract["schema"])
         shaped = shape_for(found, model["provider"], extract["mode"], model_name=model["name"], api=model["api"])
-        return Judge(found, shaped, RecordColumn(found))
+        column = RecordColumn(found)
+        return judge_of(found, shaped, column, model["provider"], model["base_url"], extract["mode"])
     except JobError:
         return None
 
@@ -54,7 +55,7 @@ def heard_for(folder: Path, job: Mapping[str, Any], rows: Sequence[int]) -> dict
     found: dict[int, list[Heard]] = {}
     if not rows or not (folder / LEDGER).exists():
         return found
-    judge = judge_of(job)
+    judge = judge_of_run(job)
     try:
         with reading(folder / LEDGER) as db:
             for start in range(0, len(rows), ASKED_AT_ONCE):

@@ -19,7 +19,7 @@ from pipeline.documents.chunks import rough_tokens
 from pipeline.engine.ask import Ask, RowFailed, RowLife, TooLong
 from pipeline.engine.feed import RowTask
 from pipeline.extraction import requests as planning
-from pipeline.extraction.judge import Judge
+from pipeline.extraction.judge import judge_of
 from pipeline.extraction.merge import Merged, merge
 from pipeline.extraction.policy import Next, Tried, after_reply, row_code
 from pipeline.extraction.prepare import Prepared
@@ -55,7 +55,10 @@ class Extraction:
         self._plan = prepared.plan
         self._ask = ask
         self._column = column
-        self._judge = Judge(prepared.model, prepared.shaped, column)
+        job = prepared.job
+        self._judge = judge_of(
+            prepared.model, prepared.shaped, column, job.model.provider, job.model.base_url, job.extract.mode
+        )
 
     async def outcome(self, task: RowTask) -> Outcome:
         """Where the row ends.

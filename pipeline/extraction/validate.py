@@ -3,17 +3,20 @@
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
 from pydantic import BaseModel, ValidationError
 
+from pipeline.catalog.providers import PROVIDERS
+from pipeline.extraction.reading import Several, value_in
+from pipeline.schema.dialects.mend import mended
 from pipeline.schema.dialects.restore import KeyTwice
 from pipeline.schema.part_model import part_validator
 from pipeline.schema.record_json import writer_of
-from pipeline.types import Turn, text_parts
+from pipeline.types import AnswerShape, Turn, text_parts
 
 MOST_BYTES = 16 * 1024 * 1024
 MOST_ERRORS = 12
@@ -25,6 +28,7 @@ LONG_NUMBER = re.compile(r"[0-9](?:[0-9.]{16}|[eE]\+?[0-9]{3})")
 FENCE = re.compile(r"\A\s*```[\w-]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 
 Restore = Callable[[Any], Any]
+Validate = Callable[[str], BaseModel]
 
 
 class Valid(Struct, frozen=True):
@@ -37,13 +41,47 @@ class Invalid(Struct, frozen=True):
     repairable: bool = True  # whether another answer may be better
 
 
-def check(model: type[BaseModel], restore: Restore | None, text: str, *, part: bool = False) -> Valid | Invalid:
+class Loose(Struct, frozen=True):
+    """That nobody held the answers to their schema: as it was `asked` for, and as it was before it was put so."""
+
+    asked: Mapping[str, Any]
+    original: Mapping[str, Any]
+
+
+def enforced(provider: str, base_url: str, mode: str, shape: AnswerShape) -> bool:
+    """Whether the provider holds answers to the schema: what does not fit is then never read as if it did.
+
+    A server of others, behind model.base_url, may take it and not hold to it; Azure's and Bedrock's are their own.
+    """
+    own = not base_url or "base_url" in PROVIDERS[provider].environment
+    return shape.mode == "json_schema" and shape.strict and mode != "two_step" and own
+
+
+def check(
+    model: type[BaseModel], restore: Restore | None, text: str, loose: Loose | None = None, *, part: bool = False
+) -> Valid | Invalid:
     """The record in `text`, by the user's own model; `restore` is None when answers need no turning back.
 
     `part`: of one chunk of many, judged field by field; what must hold of the whole is for the merged record.
     """
     judge = part_validator(model) if part else None
-    validated = model.model_validate_json if judge is None else judge.validate_json
+    validated: Validate = model.model_validate_json if judge is None else judge.validate_json
+    verdict = _checked(model, validated, restore, text)
+    if loose is None or isinstance(verdict, Valid) or len(text) > MOST_BYTES:
+        return verdict
+    try:
+        data = value_in(text, _decoded)
+        mended_once = mended(loose.asked, data, _loaded)
+        back = mended_once if restore is None else restore(mended_once)
+        found = mended(loose.original, back, _loaded)
+        return _checked(model, validated, None, json.dumps(found, default=_as_digits))
+    except (Several, KeyTwice) as error:
+        return Invalid((str(error),))
+    except (ValueError, RecursionError):
+        return verdict
+
+
+def _checked(model: type[BaseModel], validated: Validate, restore: Restore | None, text: str) -> Valid | Invalid:
     text = _unfenced(text)
     if len(text) > MOST_BYTES:
         return Invalid((f"the answer has {len(text):,} characters, more than {MOST_BYTES:,}",))
@@ -104,6 +142,14 @@ def repair_turns(turns: Sequence[Turn], answer: str, errors: Sequence[str]) -> t
     )
 
 
+def _decoded(text: str, at: int) -> tuple[Any, int]:
+    return LOOSE.raw_decode(text, at)
+
+
+def _loaded(text: str) -> Any:  # noqa: ANN401 (any JSON value)
+    return LOOSE.decode(text)
+
+
 def _unfenced(text: str) -> str:
     text = text.lstrip("\ufeff")
     found = FENCE.match(text)
@@ -131,3 +177,6 @@ def _as_digits(value: object) -> str:
     if isinstance(value, Decimal):
         return str(value)
     raise TypeError(f"{value!r} is not JSON")
+
+
+LOOSE = json.JSONDecoder(strict=False, parse_float=_exact, parse_constant=_no_constant)  # texts may hold line breaks

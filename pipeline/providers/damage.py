@@ -14,7 +14,9 @@ from pipeline.types import HttpAnswer, PartialUsage, Usage
 DAMAGED = "pipeline:damaged"
 
 
-def damage_of(answer: HttpAnswer, body: Mapping[str, Any], usage: Usage, request_id: str | None) -> CallFailed:
+def damage_of(
+    answer: HttpAnswer, body: Mapping[str, Any], usage: Usage, request_id: str | None, tier: str
+) -> CallFailed:
     """The failure of a body with DAMAGED in it. Where `usage` does not tell all, nobody can say what it cost."""
     return CallFailed(
         Kind.DAMAGED,
@@ -23,5 +25,6 @@ def damage_of(answer: HttpAnswer, body: Mapping[str, Any], usage: Usage, request
         provider_request_id=request_id,
         usage=None if isinstance(usage, PartialUsage) else usage,
         limits=limits_seen(answer.headers),
+        tier=tier,
         model_version=string(body.get("model")) or string(body.get("modelVersion")) or None,
     )

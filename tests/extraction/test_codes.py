@@ -10,6 +10,7 @@ WORDS = {
     Kind.THROTTLED: "rate_limited",
     Kind.OVERLOADED: "provider_error",
     Kind.NO_ANSWER: "provider_error",
+    Kind.DAMAGED: "provider_error",
     Kind.TIMEOUT: "timeout",
     Kind.CONNECTION: "timeout",
 }

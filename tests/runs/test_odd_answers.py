@@ -114,3 +114,35 @@ def test_a_key_that_stands_twice_in_a_map_is_repaired(job, server):
     rows = ended(job, server, script, "a")
     assert (rows["a"]["repaired"], rows["a"]["calls"]) == (True, 2)
     assert "the key 'pear' stands in two entries" in server.requests[1][1]["messages"][-1]["content"]
+
+
+@pytest.mark.parametrize("mode", ["auto", "tool", "json_object", "two_step"])
+def test_what_stands_around_an_answer_is_not_paid_for_twice(job, server, mode):
+    """Thoughts, words and fences, of a server of others that takes a schema and does not hold to it, too."""
+    told = {"thoughts": f"<think>{{}}</think>{TWO[0]}", "words": f"Here it is: {TWO[0]}", "text": json.dumps(TWO[0])}
+
+    def script(document, nth, body):
+        for name, text in told.items():
+            if name in document:
+                return calling(body, text) if "tools" in body else Scripted(text=text)
+        return None
+
+    rows = ended(job, server, script, *told, extract={"mode": mode})
+    calls = 2 if mode == "two_step" else 1
+    assert {(row["status"], row["calls"], row["repaired"]) for row in rows.values()} == {("ok", calls, False)}
+
+
+def test_an_answer_is_priced_by_the_tier_that_it_names(job, server):
+    """Also one that fails; the books agree with each other."""
+    price = {"default": 1, "priority": 0, "gold": 0, "failed": 0}
+
+    def script(document, nth, body):
+        told = {**completion(Scripted(finish="error" if document == "failed" else "stop"), body)}
+        return Scripted(raw=orjson.dumps({**told, "service_tier": "priority" if document == "failed" else document}))
+
+    rows = ended(job, server, script, *price, limits={"max_attempts": 1})
+    standard = rows["default"]["cost_usd"]
+    assert standard > 0
+    for name in ("priority", "gold", "failed"):  # gpt-4o-mini: 0.25 and 1.00 for 0.15 and 0.60 per million
+        assert rows[name]["cost_usd"] * 3 == standard * 5
+    job.pipeline("verify", job.out, code=0)

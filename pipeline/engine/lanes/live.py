@@ -19,10 +19,12 @@ from msgspec.structs import replace
 from pipeline.admission.charges import Used, used_by
 from pipeline.admission.gate import Admitted, Gate, NeverFits
 from pipeline.admission.report import FATE_UNKNOWN, NEVER_SENT, CallEnd, Report
+from pipeline.catalog.tiers import tier_named
 from pipeline.crash_points import crash_point
 from pipeline.documents.chunks import Counter
 from pipeline.engine.ask import Abandoned, Delivered, RowFailed, RowLife, TooLong
 from pipeline.engine.hedge import SUPERSEDED, Latencies, first_answer
+from pipeline.engine.lanes.attempts import Attempt, Sent
 from pipeline.engine.lanes.tries import Tries
 from pipeline.errors import CallFailed, Kind
 from pipeline.extraction.policy import KIND_CODES, STOP_CODES, Action, Decision, Policy, decide
@@ -31,7 +33,7 @@ from pipeline.extraction.usage import whole_usage
 from pipeline.job.settings import Limits
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.records import Call, Send
-from pipeline.money import Rate, cost_usd, to_units
+from pipeline.money import Rate, cost_usd, rate_at, to_units
 from pipeline.providers import Transport, Wire
 from pipeline.telemetry.summary import parked_text
 from pipeline.telemetry.tally import Tally
@@ -83,24 +85,24 @@ class LiveLane:
                 failed += decision.action is Action.RETRY
                 await self._carry_out(decision, failure)
 
-    def _overdue(self, tries: "Tries") -> bool:
+    def _overdue(self, tries: Tries) -> bool:
         """Whether a second call is worth its price: only where it takes no slot from a row that waits."""
         most_s = self._latencies.hedge_s(self._hedge_after)
         if most_s is None or tries.sent_s is None or self._gate.waiting or self._gate.stopped:
             return False
         return self._loop.time() - tries.sent_s >= most_s
 
-    async def _call(self, request: Request, tries: "Tries", life: RowLife) -> Delivered:
+    async def _call(self, request: Request, tries: Tries, life: RowLife) -> Delivered:
         asked_s = self._loop.time()
         ticket = await self._admitted(request, tries)
         if not life.alive:
             self._gate.finish(ticket, NEVER_SENT)
             raise Abandoned
         tries.sent += 1
-        attempt = _Attempt(request, ticket, tries.sent, round((self._loop.time() - asked_s) * 1000))
+        attempt = Attempt(request, ticket, tries.sent, round((self._loop.time() - asked_s) * 1000))
         return await self._attempt(attempt, tries, life)
 
-    async def _admitted(self, request: Request, tries: "Tries") -> Admitted:
+    async def _admitted(self, request: Request, tries: Tries) -> Admitted:
         """Its turn; one that has met a 429 waits no longer than `limits.max_wait_s` after the first."""
         most_s, retry = self._policy.max_wait_s, tries.sent > 0
         deadline_s = None if most_s is None or tries.throttled_s is None else tries.throttled_s + most_s
@@ -120,13 +122,13 @@ class LiveLane:
 
     # ── one attempt ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _attempt(self, attempt: "_Attempt", tries: "Tries", life: RowLife) -> Delivered:
+    async def _attempt(self, attempt: Attempt, tries: Tries, life: RowLife) -> Delivered:
         """One HTTP attempt, on record before and after. The slot is free once the answer is here, not yet on disk."""
         report = NEVER_SENT
         try:
             send = await self._named(attempt)
             report = FATE_UNKNOWN  # from here on, until an answer says what it cost
-            sent = _Sent(send, attempt.wait_ms, self._loop.time())
+            sent = Sent(send, attempt.wait_ms, self._loop.time())
             tries.sent_s = sent.at_s
             if life.first_sent_s is None:
                 life.first_sent_s = sent.at_s
@@ -146,7 +148,7 @@ class LiveLane:
                 raise
             usage = self._whole(attempt.request, told.usage, told.text, told.stop)
             reply = told if usage is told.usage else replace(told, usage=usage)
-            cost = self._cost(usage)
+            cost = self._cost(usage, told.tier)
             report = self._answer_report(attempt.request, told, used_by(usage, cost))
         finally:
             self._gate.finish(attempt.ticket, report)
@@ -163,7 +165,7 @@ class LiveLane:
         if decision.park is not None:
             self._gate.stop(decision.park, parked_text(failure, datetime.now(UTC)))
 
-    async def _named(self, attempt: "_Attempt") -> Send:
+    async def _named(self, attempt: Attempt) -> Send:
         """On the ledger before it leaves, with the most that it may cost."""
         request = attempt.request
         send = Send(
@@ -192,13 +194,16 @@ class LiveLane:
     def _answer_report(self, request: Request, told: Answer, used: Used) -> Report:
         untold = isinstance(told.usage, PartialUsage)
         counted = None if untold else (request.input_tokens, told.usage.input_tokens)
-        return Report(used, CallEnd.ANSWERED, told.limits, told.retry_after_s, counted=counted, untold=untold)
+        service = tier_named(told.tier)
+        return Report(
+            used, CallEnd.ANSWERED, told.limits, told.retry_after_s, counted=counted, untold=untold, service=service
+        )
 
     def _failure_report(self, request: Request, failure: CallFailed) -> Report:
         used, untold = None, isinstance(failure.usage, PartialUsage)
         if not failure.fate_unknown:
             usage = failure.usage = self._whole(request, failure.usage or Usage(), failure.said, None)
-            used = replace(used_by(usage, self._cost(usage)), rejected=failure.kind is Kind.THROTTLED)
+            used = replace(used_by(usage, self._cost(usage, failure.tier)), rejected=failure.kind is Kind.THROTTLED)
         return Report(
             used,
             CallEnd.OTHER if failure.stale else CALL_ENDS.get(failure.kind, CallEnd.OTHER),
@@ -208,13 +213,15 @@ class LiveLane:
             failure.short,
             untold=untold,
             refusal=refusal(failure, self._carrier.wire.url),
+            service=tier_named(failure.tier),
         )
 
     def _whole(self, request: Request, told: Usage, text: str, stop: Stop | None) -> Usage:
         return whole_usage(told, request, text, stop, self._carrier.counter)
 
-    def _cost(self, usage: Usage) -> Decimal | None:
-        return None if self._rate is None else cost_usd(usage, self._rate)
+    def _cost(self, usage: Usage, tier: str) -> Decimal | None:
+        """At the tier that it is billed at, in the provider's own word."""
+        return None if self._rate is None else cost_usd(usage, rate_at(self._rate, tier_named(tier)))
 
     # ── what is booked ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -222,7 +229,7 @@ class LiveLane:
         self._ledger.record(call)
         self._tally.called(call)
 
-    def _answered_call(self, sent: "_Sent", answered: HttpAnswer, reply: Answer, cost: Decimal | None) -> Call:
+    def _answered_call(self, sent: Sent, answered: HttpAnswer, reply: Answer, cost: Decimal | None) -> Call:
         return Call(
             sent.send,
             self._latency_ms(sent),
@@ -237,9 +244,9 @@ class LiveLane:
             ttft_ms=answered.ttft_ms,
         )
 
-    def _failed_call(self, sent: "_Sent", failure: CallFailed) -> Call:
+    def _failed_call(self, sent: Sent, failure: CallFailed) -> Call:
         unknown, usage = failure.fate_unknown, failure.usage or Usage()
-        cost = None if unknown else self._cost(usage)
+        cost = None if unknown else self._cost(usage, failure.tier)
         return Call(
             sent.send,
             self._latency_ms(sent),
@@ -256,7 +263,7 @@ class LiveLane:
             ttft_ms=failure.ttft_ms,
         )
 
-    def _superseded_call(self, sent: "_Sent") -> Call:
+    def _superseded_call(self, sent: Sent) -> Call:
         """One that was called off: what it cost nobody says, so all of it is at risk."""
         at_risk = sent.send.at_risk_units
         return Call(
@@ -264,7 +271,7 @@ class LiveLane:
             error_code=AttemptCode.HEDGED, error=SUPERSEDED,
         )  # fmt: skip
 
-    def _latency_ms(self, sent: "_Sent") -> int:
+    def _latency_ms(self, sent: Sent) -> int:
         return round((self._loop.time() - sent.at_s) * 1000)
 
     async def _carry_out(self, decision: Decision, failure: CallFailed) -> None:
@@ -280,20 +287,3 @@ class LiveLane:
                 raise RowFailed(decision.code, str(failure))
             case _:
                 await self._gate.pause(0)  # raises Stopped
-
-
-class _Attempt(Struct, frozen=True):
-    """One of them, admitted: `number` from 1."""
-
-    request: Request
-    ticket: Admitted
-    number: int
-    wait_ms: int
-
-
-class _Sent(Struct, frozen=True):
-    """One that is on its way; `at_s` on the loop's clock."""
-
-    send: Send
-    wait_ms: int
-    at_s: float

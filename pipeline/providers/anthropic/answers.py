@@ -36,6 +36,10 @@ def usage_of(usage: object) -> Usage:
     )
 
 
+def tier_of(message: Mapping[str, Any]) -> str:
+    return string(mapping(message.get("usage")).get("service_tier"))
+
+
 def refusal_words(message: Mapping[str, Any]) -> str:
     """Why the model declined, where the provider says so; the answer itself is often empty then."""
     return repaired(string(mapping(message.get("stop_details")).get("explanation")))

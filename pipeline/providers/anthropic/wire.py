@@ -13,7 +13,7 @@ import orjson
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Model
 from pipeline.providers import text_only
-from pipeline.providers.anthropic.answers import content_text, refusal_words, usage_of
+from pipeline.providers.anthropic.answers import content_text, refusal_words, tier_of, usage_of
 from pipeline.providers.anthropic.errors import failure_of, is_error, request_id
 from pipeline.providers.anthropic.models import refuses_forcing
 from pipeline.providers.anthropic.stream import CUT_OFF, AnthropicAssembler
@@ -89,7 +89,7 @@ class AnthropicWire:
         if not isinstance(body, dict):
             raise _no_answer(answer, {}, "the answer is not JSON")
         if DAMAGED in body:
-            raise damage_of(answer, body, usage_of(body.get("usage")), request_id(answer.headers, body))
+            raise damage_of(answer, body, usage_of(body.get("usage")), request_id(answer.headers, body), tier_of(body))
         finish = string(body.get("stop_reason"))
         stop = None if finish in BROKEN else STOPS.get(finish, Stop.DONE)
         text = content_text(body.get("content"), self._tool)
@@ -106,6 +106,7 @@ class AnthropicWire:
             provider_request_id=request_id(answer.headers, body),
             limits=limits_seen(answer.headers),
             retry_after_s=retry_after_s(answer.headers),
+            tier=tier_of(body),
         )
 
     def counted(self, answer: HttpAnswer) -> int:
@@ -186,4 +187,5 @@ def _no_answer(answer: HttpAnswer, body: Mapping[str, Any], message: str, said: 
         finish_reason=finish or None,
         model_version=string(body.get("model")) or None,
         said=said,
+        tier=tier_of(body),
     )

@@ -21,7 +21,7 @@ from pipeline.types import AnswerShape, Request, Usage
 
 REASONING = (("<reasoning>", "</reasoning>"), ("<think>", "</think>"))
 REASONS = ("reasoning_content", "reasoning")
-KEPT = ("id", "model", "usage")
+KEPT = ("id", "model", "usage", "service_tier")
 
 
 class Chat:

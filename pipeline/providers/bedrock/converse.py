@@ -12,7 +12,7 @@ import orjson
 
 from pipeline.job.settings import Model
 from pipeline.providers import text_only
-from pipeline.providers.bedrock.answers import ModelAnswer, reply_of
+from pipeline.providers.bedrock.answers import ModelAnswer, reply_of, tier_of
 from pipeline.providers.bedrock.endpoint import Endpoint
 from pipeline.providers.bedrock.errors import failure, is_error, no_answer, request_id
 from pipeline.providers.bedrock.models import bare_id, forced_choice, is_claude, takes_strict_tools
@@ -87,12 +87,13 @@ class ConverseWire:
         whole = mapping(body)
         if not whole:
             raise no_answer(answer, "the answer is no JSON object")
+        usage, tier = converse_usage(whole.get("usage")), tier_of(answer, whole)
         if DAMAGED in whole:
-            raise damage_of(answer, whole, converse_usage(whole.get("usage")), request_id(answer.headers))
+            raise damage_of(answer, whole, usage, request_id(answer.headers), tier)
         finish = string(whole.get("stopReason"))
         router = mapping(mapping(whole.get("trace")).get("promptRouter"))
-        usage = converse_usage(whole.get("usage"))
-        told = ModelAnswer(converse_text(whole), finish, usage, string(router.get("invokedModelId")) or None)
+        version = string(router.get("invokedModelId")) or None
+        told = ModelAnswer(converse_text(whole), finish, usage, version, tier=tier)
         return reply_of(answer, told, stop_of(finish, STOPS), usage)
 
     def stream(self) -> BedrockAssembler:

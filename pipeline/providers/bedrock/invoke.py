@@ -4,11 +4,13 @@ import base64
 from collections.abc import Mapping
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from pipeline.catalog.names import bare_model
 from pipeline.errors import JobError
 from pipeline.job.settings import Model
 from pipeline.providers.bedrock import prompts
-from pipeline.providers.bedrock.answers import reply_of
+from pipeline.providers.bedrock.answers import reply_of, tier_of
 from pipeline.providers.bedrock.chat import Chat
 from pipeline.providers.bedrock.claude import Claude
 from pipeline.providers.bedrock.converse import COUNTING, STOPS, counted, stop_of
@@ -88,10 +90,10 @@ class InvokeWire:
         whole = mapping(body)
         if not whole:
             raise no_answer(answer, "the answer is no JSON object")
-        told = self._family.told(whole)
+        told = replace(self._family.told(whole), tier=tier_of(answer, whole))
         usage = first_told(told.usage, _metrics_usage(whole.get(METRICS)), _header_usage(answer.headers))
         if DAMAGED in whole:
-            raise damage_of(answer, whole, usage, request_id(answer.headers))
+            raise damage_of(answer, whole, usage, request_id(answer.headers), tier_of(answer, whole))
         stop = Stop.REFUSED if told.refused else stop_of(told.finish.lower(), FINISHES)
         if whole.get(GUARDRAIL) == "INTERVENED":
             stop = Stop.BLOCKED

@@ -44,6 +44,7 @@ NUMBERS = (  # what Vertex says for the words when asked for `enum-encoding=int`
     *("FINISH_REASON_UNSPECIFIED", "STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER", "BLOCKLIST"),
     *("PROHIBITED_CONTENT", "SPII", "MALFORMED_FUNCTION_CALL", "MODEL_ARMOR"),
 )
+TIER = "x-gemini-service-tier"
 REQUEST_IDS = ("x-goog-request-id", "x-request-id")
 
 
@@ -56,7 +57,7 @@ def reply_in(answer: HttpAnswer) -> Answer:
     body = _answered(answer)
     if DAMAGED in body:
         told = _usage(body.get("usageMetadata"), "something")
-        raise damage_of(answer, body, told, _request_id(answer, body))
+        raise damage_of(answer, body, told, _request_id(answer, body), _tier(answer, body))
     text, finish = _content(body)
     usage = _usage(body.get("usageMetadata"), text)
     stop = None if finish in BROKEN or finish in ENDS else STOPS.get(finish, Stop.DONE)
@@ -76,6 +77,7 @@ def reply_in(answer: HttpAnswer) -> Answer:
         provider_request_id=_request_id(answer, body),
         limits=limits_seen(answer.headers),
         retry_after_s=retry_after_s(answer.headers),
+        tier=_tier(answer, body),
     )
 
 
@@ -133,6 +135,7 @@ def _failed(answer: HttpAnswer, body: Mapping[str, Any], kind: Kind, message: st
         finish_reason=finish or None,
         model_version=string(body.get("modelVersion")) or None,
         said=text,
+        tier=_tier(answer, body),
     )
 
 
@@ -182,6 +185,12 @@ def _usage(usage: object, text: str) -> Usage:
         cached=count(told.get("cachedContentTokenCount")),
         reasoning=thoughts,
     )
+
+
+def _tier(answer: HttpAnswer, body: Mapping[str, Any]) -> str:
+    """Gemini's tier, or Vertex's kind of traffic."""
+    told = mapping(body.get("usageMetadata"))
+    return string(told.get("serviceTier")) or string(told.get("trafficType")) or answer.headers.get(TIER, "")
 
 
 def _request_id(answer: HttpAnswer, body: Mapping[str, Any]) -> str | None:

@@ -124,6 +124,7 @@ def no_answer(answer: HttpAnswer, body: Mapping[str, Any], message: str, content
         finish_reason=content.finish or None,
         model_version=string(body.get("model")) or None,
         said=content.text,
+        tier=string(body.get("service_tier")),
     )
 
 

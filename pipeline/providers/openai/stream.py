@@ -12,6 +12,7 @@ CUT_OFF = b""  # what a stream without its end is put together to
 WORDS = ("content", "refusal")
 THOUGHTS = ("reasoning_content", "reasoning")  # of compatible servers; not part of the answer
 SAYS = (*WORDS, *THOUGHTS, "tool_calls", "function_call")
+KEPT = ("id", "model", "usage", "service_tier")
 ENDINGS = ("native_finish_reason", "stop_details", OWN_FIELDS)  # what gateways say of how an answer ended
 PAGES = (b"{", b"[", b"<")  # how a body begins that is no stream
 ENDS = {"response.completed", "response.incomplete", "response.failed"}
@@ -74,7 +75,7 @@ class OpenAIAssembler:
         choices = items(data.get("choices"))
         if any(mapping(choice.get("delta")).get(name) for choice in choices for name in SAYS):
             self._whole.pop("usage", None)  # what was counted before is not all
-        self._whole |= {name: data[name] for name in ("id", "model", "usage") if data.get(name)}
+        self._whole |= {name: data[name] for name in KEPT if data.get(name)}
         for choice in choices:
             if choice.get("error"):
                 self._error = choice["error"]

@@ -76,8 +76,9 @@ class OpenAIWire:
             raise self._without_one_call(failure_of(answer, body))
         if not isinstance(body, dict):
             raise no_answer(answer, {}, "the answer is not JSON", Content("", ""))
+        tier = string(body.get("service_tier"))
         if DAMAGED in body:
-            raise damage_of(answer, body, usage_of(body.get("usage")), request_id(answer, body))
+            raise damage_of(answer, body, usage_of(body.get("usage")), request_id(answer, body), tier)
         content = content_of(body, self._tool)
         stop = content.stop
         if stop is None or (stop is Stop.DONE and not content.text):
@@ -92,6 +93,7 @@ class OpenAIWire:
             provider_request_id=request_id(answer, body),
             limits=limits_seen(answer.headers),
             retry_after_s=retry_after_s(answer.headers),
+            tier=tier,
         )
 
     def stream(self) -> OpenAIAssembler:
