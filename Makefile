@@ -8,11 +8,13 @@ BIN := $(VENV)/bin
 .PHONY: run test check bench soak mutants clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
+	@echo "Installing pipeline and the packages it needs (pyproject.toml, about 300 MB) into ./$(VENV): a minute or two, once."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
+	@echo "Installing the providers' SDKs and the tools of the tests (about 1 GB) into ./$(VENV): some minutes, once."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
 	touch $@
 

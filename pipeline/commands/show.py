@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.commands.answers import Heard, judge_of, judged
+from pipeline.commands.answers import Heard, judge_of_run, judged
 from pipeline.errors import JobError
+from pipeline.extraction.judge import Judge
 from pipeline.job.folder import LEDGER
 from pipeline.ledger import queries
 from pipeline.ledger.files import Connection, reading
@@ -38,17 +39,22 @@ def show(folder: Path, row_id: str, *, answers: bool = False) -> dict[str, Any]:
             looks = ", ".join(map(repr, some[:3]))
             meant = did_you_mean(row_id, some)
             raise JobError(f"{folder}: no row has the id {row_id!r}. Ids here look like {looks}.{meant}")
-        last, manifest = queries.last_run(db), read_run(folder)
-        judge = None if manifest is None else judge_of(manifest.job)
-        rows = []
-        for entry in found:
-            heard = [judged(said, judge) for said in answers_of(db, [entry.row])]
-            rows.append(_with_answers(_row(db, last[0] if last else 0, entry), heard, whole=answers))
+        last = queries.last_run(db)
+        said = {entry.row: list(answers_of(db, [entry.row])) for entry in found}
+        judge = _judge(folder) if any(said.values()) else None
+        rows = [_row(db, last[0] if last else 0, entry) for entry in found]
+        for row in rows:
+            _add_answers(row, [judged(one, judge) for one in said[row["row"]]], whole=answers)
         shown = {"id": row_id, "rows": rows}
         return shown if not answers or linked(db) else {**shown, "answers": NOT_LINKED}
 
 
-def _with_answers(shown: dict[str, Any], heard: Sequence[Heard], *, whole: bool) -> dict[str, Any]:
+def _judge(folder: Path) -> Judge | None:
+    manifest = read_run(folder)
+    return None if manifest is None else judge_of_run(manifest.job)
+
+
+def _add_answers(shown: dict[str, Any], heard: Sequence[Heard], *, whole: bool) -> None:
     """Each call with what was wrong with its answer, and with its text; those of a row's twin stand beside them."""
     by_call = {one.said.request_id: one for one in heard}
     for call in shown["calls"]:
@@ -63,7 +69,6 @@ def _with_answers(shown: dict[str, Any], heard: Sequence[Heard], *, whole: bool)
              "error": "; ".join(one.errors) or None, "answer": one.said.text}
             for one in by_call.values()
         ]  # fmt: skip
-    return shown
 
 
 def answers_text(found: dict[str, Any]) -> str:

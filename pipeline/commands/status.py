@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from pipeline.errors import JobError, LedgerError
+from pipeline.errors import JobError, LedgerError, LedgerUnreadable
 from pipeline.job.folder import LEDGER, RUN
 from pipeline.ledger import queries
 from pipeline.ledger.files import Connection, reading
@@ -74,12 +74,15 @@ def watched(folder: Path, every_s: float) -> Iterator[dict[str, Any]]:
 
 
 def causes_in(folder: Path) -> list[Cause]:
-    """Why rows of the last run failed, with an example each; nothing where there is no ledger to ask."""
+    """Why rows of the last run failed, with an example each; nothing where there is no ledger that tells."""
     path = folder / LEDGER
     if not path.exists():
         return []
-    with reading(path) as db:
-        return causes_of(failed_rows(db))
+    try:
+        with reading(path) as db:
+            return causes_of(failed_rows(db))
+    except LedgerUnreadable:
+        return []  # `verify` says what is wrong with it
 
 
 def _brief(manifest: Manifest) -> dict[str, Any]:

@@ -157,10 +157,23 @@ def _unknown(
     for key, value in values.items():
         if key not in known:
             full = f"{where}.{key}" if where else key
-            told = "(not shown)" if SECRET.search(key) else shown(value)
+            told = shown(_without_secrets(key, value))
             wrong.append(f"unknown key {full} = {told}.{_nearest(key, known)}")
             slips[nearest(key, known) or key] = value
     return wrong, slips
+
+
+class _NotShown:
+    """Stands for a secret in a message."""
+
+    def __repr__(self) -> str:
+        return "(not shown)"
+
+
+def _without_secrets(key: str, value: object) -> object:
+    if isinstance(value, Mapping):
+        return {inner: _without_secrets(inner, one) for inner, one in value.items()}
+    return _NotShown() if SECRET.search(key) else value
 
 
 def _nearest(key: str, known: Mapping[str, Any] | Sequence[str]) -> str:

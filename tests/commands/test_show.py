@@ -121,3 +121,11 @@ def test_the_summary_and_status_have_one_example_of_each_cause(night):
     assert [(one["error_code"], one["rows"], one["example"]["id"]) for one in causes] == [
         ("invalid_output", 2, "b"), ("invalid_request", 1, "d"),
     ]  # fmt: skip
+
+
+def test_a_ledger_that_cannot_be_read_takes_no_status_away(night):
+    """The counts of a run that has ended are in run.json."""
+    (night.out / LEDGER).write_bytes(b"no ledger at all" * 100)
+    assert json.loads(night.pipeline("status", night.file, "--json", code=0).out)["causes"] == []
+    night.pipeline("report", night.file, code=0)
+    night.pipeline("costs", night.file, "--by", "tenant", code=0)

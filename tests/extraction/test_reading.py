@@ -127,8 +127,10 @@ def job(provider="openai", mode="auto", **model):
 )
 def test_who_holds_answers_to_a_schema(of, mode, held):
     """The provider itself, where the schema is its answer's format; a server of others may not."""
-    assert enforced(of, AnswerShape("X", mode, {}, strict=True)) is held
-    assert not enforced(of, AnswerShape("X", mode, {}, strict=False))
+    assert (
+        enforced(of.model.provider, of.model.base_url, of.extract.mode, AnswerShape("X", mode, {}, strict=True)) is held
+    )
+    assert not enforced(of.model.provider, of.model.base_url, of.extract.mode, AnswerShape("X", mode, {}, strict=False))
 
 
 WITHIN = {

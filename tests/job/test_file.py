@@ -236,8 +236,12 @@ def test_a_slip_in_a_sections_name_hides_nothing(tmp_path):
     text = written(tmp_path, {"model.stream": "1"}).read_text().replace("[model]", "[modle]")
     text = text.replace("max_output_tokens", "max_output_token")
     (tmp_path / "jobs" / "night.toml").write_text(text)
+    text = text.replace("[modle]", '[modle]\napi_key = "sk-secret"')
+    (tmp_path / "jobs" / "night.toml").write_text(text)
     told = error_of(tmp_path / "jobs" / "night.toml").splitlines()
-    assert told[0].endswith("3 things are wrong:")
+    assert "sk-secret" not in "".join(told)
+    told.remove(next(line for line in told if "unknown key model.api_key = (not shown)" in line))
+    assert told[0].endswith("4 things are wrong:")
     assert "unknown key modle" in told[1]
     assert "Did you mean 'max_output_tokens'?" in told[2]
     assert "model.stream = 1 should be" in told[3]

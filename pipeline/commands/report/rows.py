@@ -83,7 +83,7 @@ def _heard(row: ShownRow, heard: Sequence[Heard]) -> ShownRow:
         row,
         answers=tuple(map(_answer, heard[-MOST_ANSWERS:])),
         answers_left_out=max(0, len(heard) - MOST_ANSWERS),
-        mended=first_errors(heard),
+        mended=first_errors(heard) if row.status == "ok" else (),
     )
 
 

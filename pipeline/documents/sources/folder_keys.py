@@ -19,4 +19,4 @@ def folder_keys(file: File) -> Mapping[str, str | None]:
 
 def with_keys(record: dict[str, Any] | str, keys: Mapping[str, str | None]) -> dict[str, Any] | str:
     """The record with the keys that it does not have itself; what is wrong with a row stays so."""
-    return {**keys, **record} if keys and isinstance(record, dict) else record
+    return {**keys, **record} if isinstance(record, dict) else record

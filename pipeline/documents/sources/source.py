@@ -178,10 +178,10 @@ class Source:
             keys = folder_keys(file)
             if file.format == "parquet":
                 for place, record in parquet.records(file, self._own(file, columns)):
-                    yield file, place, with_keys(record, keys), b""
+                    yield file, place, with_keys(record, keys) if keys else record, b""
                 continue
             for place, bare, line in jsonl.records(file, self._max_line_bytes):
-                record = with_keys(bare, keys)
+                record = with_keys(bare, keys) if keys else bare
                 if exact and not isinstance(record, str):
                     record = with_whole_numbers(line, record, exact)
                 yield file, place, record, line
