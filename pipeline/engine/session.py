@@ -34,6 +34,7 @@ from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.prompt_cache import Caching, caching_for
 from pipeline.job.settings import Model
 from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.records import RunFacts
 from pipeline.money import Band, from_units
 from pipeline.output.publish import Ended, Publisher, SessionEnd
 from pipeline.providers import Wire, wire_for
@@ -106,7 +107,7 @@ class Session:
         self._issues = RunIssues()
         self._tuned: list[dict[str, Any]] = []
         self._parts: _Parts | None = None
-        self._publisher = Publisher(prepared, ledger, self._column)
+        self._publisher = Publisher(prepared, ledger, self._column, command.verb)
 
     async def execute(self) -> Ended:
         """The whole session, from taking up the ledger to publishing.
@@ -150,7 +151,8 @@ class Session:
     def _begin(self, route: _Route) -> _Parts:
         prepared, ledger = self._prepared, self._ledger
         plan = prepared.plan
-        lost = ledger.begin(plan.request_hash, plan.outcome_salt, prepared.source.fingerprint())
+        facts = RunFacts(self._job.model.name, plan.template.other_columns, self._job.input.id)
+        lost = ledger.begin(plan.request_hash, plan.outcome_salt, prepared.source.fingerprint(), facts)
         if lost:
             say("notice", lost_text(lost))
         loop = asyncio.get_running_loop()

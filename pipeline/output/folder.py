@@ -4,12 +4,16 @@ import json
 import os
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared
 from pipeline.job.folder import CALLS, RESULTS
 from pipeline.job.settings import Job
 from pipeline.ledger.ledger import Ledger
 from pipeline.output.manifest import Manifest, read_manifest
+from pipeline.types import RESULT_COLUMNS
 
 
 def ready_folder(job: Job) -> Path:
@@ -38,4 +42,12 @@ def finished(prepared: Prepared, ledger: Ledger) -> Manifest | None:
         return None
     same = manifest.job == json.loads(json.dumps(prepared.job.as_dict()))
     whole = all((ledger.path.parent / name).exists() for name in (RESULTS, CALLS))
-    return manifest if same and whole else None
+    return manifest if same and whole and _of_today(ledger.path.parent / RESULTS) else None
+
+
+def _of_today(results: Path) -> bool:
+    """Whether results.parquet has all columns that it has today; one of an older program is published anew."""
+    try:
+        return not {*RESULT_COLUMNS} - {"chunk", *pq.read_schema(results).names}
+    except (OSError, pa.ArrowException):
+        return False

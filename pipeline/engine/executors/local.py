@@ -5,6 +5,8 @@ import sys
 import traceback
 from typing import Any
 
+from msgspec.structs import replace
+
 from pipeline.admission.gate import Gate, TenantOverBudget
 from pipeline.admission.stop import Stopped
 from pipeline.crash_points import crash_point
@@ -12,10 +14,11 @@ from pipeline.engine.executors import RunIssues
 from pipeline.engine.feed import Batch, RowTask, Selection, Share, feed
 from pipeline.engine.row import Extraction
 from pipeline.errors import JobError
+from pipeline.extraction.hashes import content_key
 from pipeline.extraction.prepare import Prepared
 from pipeline.ledger.ledger import Ledger
 from pipeline.telemetry.tally import Tally
-from pipeline.types import ParkReason
+from pipeline.types import Outcome, ParkReason
 
 
 class Window(asyncio.Semaphore):
@@ -98,11 +101,19 @@ class LocalExecutor:
         self._tally.ok += batch.ok
         self._tally.failed.update(batch.failed)
 
+    def _paid_as(self, work: RowTask, outcome: Outcome) -> list[bytes]:
+        """The row's content under the other jobs whose answers it took."""
+        if not outcome.reused_runs:
+            return []
+        plan = self._prepared.plan
+        salts = [salt for salt in self._ledger.salts_of(outcome.reused_runs) if salt != plan.outcome_salt]
+        return [content_key(replace(plan, outcome_salt=salt), work.row) for salt in salts]
+
     async def _row(self, work: RowTask) -> None:
         try:
             outcome = await self._extraction.outcome(work)
             crash_point("outcome-known")
-            await self._ledger.conclude(outcome)
+            await self._ledger.conclude(outcome, self._paid_as(work, outcome))
             crash_point("outcome-durable")
             self._tally.concluded(outcome)
         except Stopped:

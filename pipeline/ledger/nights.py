@@ -1,0 +1,245 @@
+"""What one night knows of those before it: rows by what names them, what each content has cost, its last good record.
+
+A row is named by its id; in an input without ids, by its content. `carry_over` keeps what is known of the last run's
+rows before those of another take their place; the rest are questions, as in `queries`.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import Struct
+
+from pipeline.ledger.files import Connection
+from pipeline.ledger.records import CALL_COLUMNS, OUTCOME_COLUMNS
+from pipeline.types import TOKENS, Status, Usage
+
+MEMORY_VERSION = 3  # of the ledger's format: older ones have no memory of nights
+
+# ── writing, when another run begins ────────────────────────────────────────────────────────────────────────────────
+
+_SPENT = (
+    "INSERT INTO spent (doc, units) SELECT r.doc, SUM(COALESCE(c.cost_units, 0)) FROM calls c "
+    "JOIN rows r ON r.row = c.row WHERE c.run = ? AND r.doc IS NOT NULL GROUP BY r.doc "
+    "ON CONFLICT (doc) DO UPDATE SET units = units + excluded.units"
+)
+_SEEN = (
+    "INSERT INTO seen (name, doc, good) SELECT {name}, r.doc, CASE WHEN o.status = 'ok' THEN r.doc END "
+    "FROM rows r LEFT JOIN outcomes o ON o.doc = r.doc WHERE {name} IS NOT NULL ON CONFLICT (name) DO UPDATE "
+    "SET doc = COALESCE(excluded.doc, seen.doc), good = COALESCE(excluded.good, seen.good) "
+    "WHERE excluded.doc IS NOT seen.doc OR (excluded.good IS NOT NULL AND excluded.good IS NOT seen.good)"
+)
+INHERIT = (  # what answers cost that were paid for under other jobs and are used again
+    "INSERT INTO spent (doc, units, inherited) SELECT ?, 0, COALESCE(SUM(units + inherited), 0) FROM spent "
+    "WHERE doc IN ({marks}) ON CONFLICT (doc) DO UPDATE SET inherited = MAX(inherited, excluded.inherited)"
+)
+
+
+def carry_over(db: Connection, run: int, id_column: str) -> None:
+    """Keep what is known of the rows of `run`, the last one; those of the next are named by `id_column`, if any."""
+    db.execute(_SPENT, (run,))
+    before = _id_column(db, run)
+    if before is None:
+        before = id_column if _look_named(db) else ""
+    if before != id_column:
+        db.execute("DELETE FROM seen")  # an id of another column may name another row
+    if not id_column:
+        db.execute("DELETE FROM seen WHERE name IN (SELECT earlier FROM rows WHERE earlier IS NOT NULL)")
+        db.execute(_SEEN.format(name="r.doc"))
+    elif before == id_column:
+        db.execute(_SEEN.format(name="r.id"))
+
+
+def _id_column(db: Connection, run: int) -> str | None:
+    """The column that the rows of a run were named by, "" for none; None where that was not kept."""
+    found = db.execute("SELECT id_column FROM runs WHERE run = ?", (run,)).fetchone()
+    return found[0] if found else None
+
+
+def _look_named(db: Connection) -> bool:
+    """Whether the rows of a run that did not keep it have ids: without any they are called by their places."""
+    return bool(db.execute("SELECT EXISTS (SELECT 1 FROM rows WHERE id != CAST(row AS TEXT))").fetchone()[0])
+
+
+# ── what rows were before ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+class EarlierJob(Struct, frozen=True):
+    """A job that ran here before: its outcome salt, and the columns that its prompt named (None: not kept)."""
+
+    doc_hash: bytes
+    columns: str | None  # a JSON list
+
+
+def remembers(db: Connection) -> bool:
+    """Whether the file is of a format that has a memory of nights; one that was never run again since has not."""
+    return int(db.execute("PRAGMA user_version").fetchone()[0]) >= MEMORY_VERSION
+
+
+def earlier_jobs(db: Connection, doc_hash: bytes, most: int) -> list[EarlierJob]:
+    """The last so many jobs that are not this one, the latest first."""
+    sql = (
+        "SELECT doc_hash, columns, MAX(run) FROM runs WHERE doc_hash != ? GROUP BY doc_hash ORDER BY MAX(run) DESC "
+        "LIMIT ?"
+    )
+    return [EarlierJob(found, columns) for found, columns, _ in db.execute(sql, (doc_hash, most))]
+
+
+def salts_of(db: Connection, runs: Sequence[int]) -> list[bytes]:
+    """The outcome salts of these runs, each once."""
+    marks = ", ".join("?" * len(runs))
+    found = db.execute(f"SELECT DISTINCT doc_hash FROM runs WHERE run IN ({marks})", tuple(runs))  # noqa: S608 (question marks)
+    return [doc_hash for (doc_hash,) in found]
+
+
+EARLIER = (  # of a row `r` with an outcome `o` or none
+    "CASE WHEN o.doc IS NULL AND r.doc IS NOT NULL "
+    "THEN COALESCE((SELECT good FROM seen WHERE name = r.id), r.earlier) END"
+)
+
+
+def rows_to_publish(db: Connection, run: int) -> Iterator[tuple[Any, ...]]:
+    """(row, id, problem, *OUTCOME_COLUMNS, total_units, previous) of all rows, in order.
+
+    `total_units`: what the row's content has cost in all runs. `previous`: of a row without an outcome, the content
+    that may have a good one: what its id had before, else its own under an earlier job.
+    """
+    names = ", ".join(f"o.{name}" for name in OUTCOME_COLUMNS)
+    return db.execute(
+        f"SELECT r.row, r.id, r.problem, {names}, "  # noqa: S608 (own names)
+        "COALESCE((SELECT units + inherited FROM spent WHERE doc = r.doc), 0) + COALESCE(t.units, 0), "
+        f"{EARLIER} FROM rows r LEFT JOIN outcomes o ON o.doc = r.doc LEFT JOIN ("
+        "SELECT p.doc AS doc, SUM(c.cost_units) AS units FROM calls c JOIN rows p ON p.row = c.row "
+        "WHERE c.run = ? AND p.doc IS NOT NULL GROUP BY p.doc) t ON t.doc = r.doc ORDER BY r.row",
+        (run,),
+    )
+
+
+def good_outcome(db: Connection, doc: bytes) -> tuple[Any, ...] | None:
+    """OUTCOME_COLUMNS of this content's outcome, where that is a good one."""
+    names = ", ".join(OUTCOME_COLUMNS)
+    found: tuple[Any, ...] | None = db.execute(
+        f"SELECT {names} FROM outcomes WHERE doc = ? AND status = 'ok'",  # noqa: S608 (own names)
+        (doc,),
+    ).fetchone()
+    return found
+
+
+def spent_before(db: Connection, doc: bytes) -> int:
+    """What a content has cost in the runs before the last, in 1e-10 USD."""
+    found = db.execute("SELECT units + inherited FROM spent WHERE doc = ?", (doc,)).fetchone()
+    return found[0] if found else 0
+
+
+def session_days(db: Connection) -> dict[int, str]:
+    """The day (UTC) that each session began on."""
+    found = db.execute("SELECT session, started_us FROM sessions")
+    return {session: datetime.fromtimestamp(us / 1e6, UTC).date().isoformat() for session, us in found}
+
+
+# ── a session's own figures ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+class NightRows(Struct, frozen=True):
+    """The rows of an input by what the ledger knew of them; `gone`: those it knows that are not in the input."""
+
+    new: int
+    changed: int  # the id was there, with another content
+    known: int
+    gone: int
+
+
+class SessionWork(Struct, frozen=True):
+    """What one session did itself."""
+
+    ok: int
+    failed: int
+    calls: int
+    cost_units: int
+    usage: Usage
+
+
+def session_work(db: Connection, session: int) -> SessionWork:
+    ends = dict(
+        db.execute(
+            "SELECT o.status, COUNT(*) FROM rows r JOIN outcomes o ON o.doc = r.doc WHERE o.session = ? GROUP BY 1",
+            (session,),
+        )
+    )
+    sums = ", ".join(f"COALESCE(SUM({name}), 0)" for name in ("cost_units", *TOKENS))
+    calls, units, *tokens = db.execute(f"SELECT COUNT(*), {sums} FROM calls WHERE session = ?", (session,)).fetchone()  # noqa: S608 (own names)
+    return SessionWork(ends.get(Status.OK, 0), ends.get(Status.FAILED, 0), calls, units, Usage(*tokens))
+
+
+def night_rows(db: Connection, session: int, entered: int, *, whole: bool) -> NightRows:
+    """`entered`: so many rows of this very input were there when the session began. `whole`: the input is not cut."""
+    counts = dict(
+        db.execute(
+            "SELECT CASE "
+            "WHEN r.row < ? THEN 'known' "
+            "WHEN s.name IS NOT NULL AND "
+            "(r.doc IS s.doc OR r.doc IN (s.doc, s.good) OR r.earlier IN (s.doc, s.good)) THEN 'known' "
+            "WHEN s.name IS NOT NULL THEN 'changed' "
+            "WHEN o.session < ? OR EXISTS (SELECT 1 FROM outcomes e WHERE e.doc = r.earlier) "
+            "OR EXISTS (SELECT 1 FROM seen n WHERE n.name IN (r.doc, r.earlier)) THEN 'known' "
+            "ELSE 'new' END, COUNT(*) FROM rows r LEFT JOIN seen s ON s.name = r.id "
+            "LEFT JOIN outcomes o ON o.doc = r.doc GROUP BY 1",
+            (entered, session),
+        )
+    )
+    gone = (
+        db.execute(
+            "SELECT COUNT(*) FROM seen WHERE name NOT IN (SELECT id FROM rows) "
+            "AND (doc IS NULL OR (doc NOT IN (SELECT doc FROM rows WHERE doc IS NOT NULL) "
+            "AND doc NOT IN (SELECT earlier FROM rows WHERE earlier IS NOT NULL)))"
+        ).fetchone()[0]
+        if whole
+        else 0
+    )
+    return NightRows(counts.get("new", 0), counts.get("changed", 0), counts.get("known", 0), gone)
+
+
+# ── calls of every night ────────────────────────────────────────────────────────────────────────────────────────────
+
+_GROUPS = {
+    "tenant": "tenant",
+    "run": "run",
+    "day": "strftime('%Y-%m-%d', sent_us / 1000000, 'unixepoch')",
+    "error_code": "error_code",
+}
+
+
+def cost_groups(db: Connection, by: str, *, run: int | None) -> list[tuple[Any, ...]]:
+    """(key, calls, cost_units, *TOKENS) of the calls of one run, or of all; `by` tenant, run, day or error_code."""
+    sums = ", ".join(f"COALESCE(SUM({name}), 0)" for name in ("cost_units", *TOKENS))
+    sql = f"SELECT {_GROUPS[by]}, COUNT(*), {sums} FROM calls WHERE ? IS NULL OR run = ? GROUP BY 1"  # noqa: S608 (own words)
+    return db.execute(sql, (run, run)).fetchall()
+
+
+def models_by_run(db: Connection) -> dict[int, str | None]:
+    """The model that each run asked; of runs that did not keep it, that of their equals, else the one that answered."""
+    column = "model" if remembers(db) else "NULL"
+    runs = db.execute(f"SELECT run, request_hash, {column} FROM runs").fetchall()  # noqa: S608 (own names)
+    asked = {request_hash: model for _, request_hash, model in runs if model}
+    found = {run: asked.get(request_hash) for run, request_hash, _ in runs}
+    if None in found.values():
+        answered = dict(db.execute("SELECT run, MAX(model_version) FROM calls GROUP BY run"))
+        found = {run: model or answered.get(run) for run, model in found.items()}
+    return found
+
+
+def calls_of_row(db: Connection, run: int, row: int, row_id: str, doc: bytes | None) -> Iterator[tuple[Any, ...]]:
+    """(when the run began, in microseconds, *CALL_COLUMNS) of a row's calls in every run, in order.
+
+    Of earlier runs those of its id, where rows have ids, and those that its content's outcome was made of.
+    """
+    names = ", ".join(f"c.{name}" for name in CALL_COLUMNS)
+    column = _id_column(db, run) if remembers(db) else None
+    named = _look_named(db) if column is None else bool(column)
+    same = "COALESCE(runs.id_column, ?) = ?" if column else "? IS ?"  # an id of another column may name another row
+    return db.execute(
+        f"SELECT runs.started_us, {names} FROM calls c JOIN runs USING (run) "  # noqa: S608 (own names)
+        f"WHERE (c.run = ? AND c.row = ?) OR (c.run != ? AND ? AND c.id = ? AND {same}) OR EXISTS "
+        "(SELECT 1 FROM outcomes o WHERE o.doc = ? AND o.run = c.run AND o.row = c.row) ORDER BY c.call",
+        (run, row, run, named, row_id, column, column, doc),
+    )
