@@ -19,6 +19,7 @@ from pipeline.job.command import command_line
 if TYPE_CHECKING:  # their imports would cost what `--help` has no time for
     from decimal import Decimal
 
+    from pipeline.commands.consent.decide import ConsentPrompt
     from pipeline.engine.feed import Selection
     from pipeline.extraction.prepare import Prepared
     from pipeline.money import Band
@@ -32,7 +33,12 @@ LOG_FORMAT = click.option(
     show_default=True,
     help="json: progress, warnings, calls and the summary as one JSON object a line, on standard error.",
 )
-YES = click.option("--yes", is_flag=True, help="Don't ask before much is spent; for cron.")
+YES = click.option("--yes", is_flag=True, help="Don't ask before much is spent on what is new; for cron.")
+YES_RERUN = click.option(
+    "--yes-rerun",
+    is_flag=True,
+    help="Don't ask either before rows are paid for again, because the prompt, the model or the schema changed.",
+)
 
 
 class _Command(Struct, frozen=True):
@@ -43,6 +49,7 @@ class _Command(Struct, frozen=True):
     overrides: dict[str, Any]  # of the job, by `job_options`
     yes: bool
     as_json: bool
+    yes_rerun: bool = False  # not repeated by itself: the job that goes on is no longer a changed one
     fresh: bool = False
     where: str | None = None
 
@@ -60,6 +67,7 @@ class _Command(Struct, frozen=True):
 @job_options
 @LOG_FORMAT
 @YES
+@YES_RERUN
 @click.option("--fresh", is_flag=True, help="Start over in a new ledger; the old one is kept beside it.")
 @json_option
 @errors_to_exit_code
@@ -70,12 +78,12 @@ def run(job_file: Path, log_format: str, **flags: Any) -> None:  # noqa: ANN401 
     Examples:
       pipeline run jobs/invoices.toml --limit 20
       pipeline run jobs/invoices.toml --max-usd 2.50 --set limits.concurrency=8
-      pipeline run jobs/invoices.toml --yes --log-format json      for cron
+      pipeline run jobs/invoices.toml --yes --max-usd 20 --log-format json      for cron
     """  # noqa: D301
     from pipeline.engine.feed import Selection
 
     speak(log_format)
-    own = {name: flags.pop(name) for name in ("yes", "fresh", "as_json")}
+    own = {name: flags.pop(name) for name in ("yes", "yes_rerun", "fresh", "as_json")}
     _run(_Command("run", job_file, flags, **own), Selection())
 
 
@@ -117,9 +125,11 @@ def _run(command: _Command, selection: "Selection") -> None:
     require_affordable(prepared)
     ended = _nothing_to_retry(prepared, selection) if command.verb == "retry" else None
     if ended is None:
-        cost_usd = _consent(prepared, selection, command)
+        cost_usd, agreed = _consent(prepared, selection, command)
         host = Host(signals=True, progress=True, own=True)
-        ended = run_job(RunCommand(prepared, command.verb, selection, os.environ, command.fresh, cost_usd, host))
+        ended = run_job(
+            RunCommand(prepared, command.verb, selection, os.environ, command.fresh, cost_usd, agreed, host)
+        )
         _tell_end(ended, prepared, command)
     elif in_json() or command.as_json:
         _tell_end(ended, prepared, command)
@@ -139,23 +149,38 @@ def _nothing_to_retry(prepared: "Prepared", selection: "Selection") -> "Ended | 
     return nothing.ended
 
 
-def _consent(prepared: "Prepared", selection: "Selection", command: _Command) -> "Band[Decimal] | None":
-    """Say what is about to be spent, and ask where it is much; its cost as low, expected and high, if worked out."""
+def _consent(prepared: "Prepared", selection: "Selection", command: _Command) -> "tuple[Band[Decimal] | None, bool]":
+    """Say what is about to be spent, and ask where it is much.
+
+    Returns its cost as low, expected and high, if worked out, and whether all rows are agreed to be paid for again.
+    """
     from pipeline.commands.consent.changes import prompt_before
 
     word = prompt_before(prepared, selection, fresh=command.fresh)
     if word is None:
-        return None
-    if word.level != "ask" or command.yes:
+        return None, False
+    if word.level != "ask" or command.yes_rerun or (command.yes and not word.rerun):
         say("warning" if word.level == "warning" else "notice", word.text)
+    elif word.rehearsal:
+        free = (
+            "In the sandbox that is free and goes on; where it is paid for it would be asked, or end with exit code 2"
+        )
+        say("notice", f"{word.text}. {free}. {_how_to_agree(word, command)}")
     elif in_json() or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        again = command.again(command.verb, extra="--fresh --yes" if command.fresh else "--yes")
-        cap = "   (or with a cap: --max-usd X)" if word.cap_would_do else ""
-        raise JobError(f"{word.text}. Nothing was sent. To go on:  {again}{cap}")
+        raise JobError(f"{word.text}. Nothing was sent. {_how_to_agree(word, command)}")
     elif not _agreed(word.text):
         click.echo("Nothing was sent.", err=True)
         sys.exit(2)
-    return word.cost_usd
+    return word.cost_usd, word.rerun and word.level == "ask" and prepared.job.limit_rows is None
+
+
+def _how_to_agree(word: "ConsentPrompt", command: _Command) -> str:
+    if word.rerun:
+        only = ", which --yes alone does not agree to" if command.yes else ""
+        return f"To pay for those rows again{only}:  {command.again(command.verb, extra='--yes-rerun')}"
+    flags = [*(["--fresh"] if command.fresh else []), *([] if command.yes else ["--yes"])]
+    cap = "   (or with a cap: --max-usd X)" if word.cap_would_do else ""
+    return f"To go on:  {command.again(command.verb, extra=' '.join(flags))}{cap}"
 
 
 def _agreed(text: str) -> bool:

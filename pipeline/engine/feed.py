@@ -75,7 +75,9 @@ async def feed(
     loop = asyncio.get_running_loop()
     rows = prepared.source.batches(BATCH_ROWS)
     with closing(connect(ledger_path)) as db:
-        plans = _earlier_plans(prepared.plan, earlier_jobs(db, prepared.plan.outcome_salt, EARLIER_JOBS))
+        jobs = earlier_jobs(db, prepared.plan.outcome_salt, EARLIER_JOBS)
+        jobs.sort(key=lambda job: job.rehearsal)  # what a model answered comes first
+        plans = _earlier_plans(prepared.plan, jobs)
 
         def make() -> Batch | None:
             batch = next(rows, None)

@@ -34,6 +34,7 @@ from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.prompt_cache import Caching, caching_for
 from pipeline.job.settings import Model
 from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.nights import agreed_key
 from pipeline.ledger.records import RunFacts
 from pipeline.money import Band, from_units
 from pipeline.output.publish import Ended, Publisher, SessionEnd
@@ -70,6 +71,7 @@ class RunCommand(Struct, frozen=True):
     environ: Mapping[str, str]
     fresh: bool = False
     band_usd: Band[Decimal] | None = None
+    agreed: bool = False  # to paying again for rows of an earlier job, all of them
     host: Host = Host()
 
 
@@ -151,8 +153,12 @@ class Session:
     def _begin(self, route: _Route) -> _Parts:
         prepared, ledger = self._prepared, self._ledger
         plan = prepared.plan
-        facts = RunFacts(self._job.model.name, plan.template.other_columns, self._job.input.id)
+        facts = RunFacts(
+            self._job.model.provider, self._job.model.name, plan.template.other_columns, self._job.input.id
+        )
         lost = ledger.begin(plan.request_hash, plan.outcome_salt, prepared.source.fingerprint(), facts)
+        if self._command.agreed:
+            ledger.remember(agreed_key(plan.outcome_salt), "asked")
         if lost:
             say("notice", lost_text(lost))
         loop = asyncio.get_running_loop()

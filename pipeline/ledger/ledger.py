@@ -41,7 +41,9 @@ _SETTLE = "DELETE FROM sends WHERE request_id = ?"
 _CALL = _insert("calls", (*records.CALL_COLUMNS, "crc"))
 _ANSWER = _insert("answers", (*records.ANSWER_COLUMNS, "crc"), verb="INSERT OR REPLACE")
 _ROW = _insert("rows", ("row", "id", "doc", "problem", "tenant", "earlier"), verb="INSERT OR REPLACE")
-_RUN = _insert("runs", ("request_hash", "doc_hash", "input_fingerprint", "started_us", "model", "columns", "id_column"))
+_RUN = _insert(
+    "runs", ("request_hash", "doc_hash", "input_fingerprint", "started_us", "provider", "model", "columns", "id_column")
+)
 _OUTCOME = _insert(
     "outcomes",
     (*records.OUTCOME_COLUMNS, "crc"),
@@ -135,7 +137,7 @@ class Ledger:
             facts = facts or RunFacts()
             if last is not None:
                 nights.carry_over(db, last[0], facts.id_column)
-            kept = (facts.model, json.dumps(facts.columns), facts.id_column)
+            kept = (facts.provider, facts.model, json.dumps(facts.columns), facts.id_column)
             self.run = db.execute(_RUN, (request_hash, doc_hash, input_fingerprint, now_us, *kept)).lastrowid or 0
             db.execute("DELETE FROM rows")
         sql = "INSERT INTO sessions (run, verb, who, started_us, state) VALUES (?, ?, ?, ?, 'running')"

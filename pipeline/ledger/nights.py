@@ -14,6 +14,7 @@ from pipeline.ledger.files import Connection
 from pipeline.ledger.records import CALL_COLUMNS, OUTCOME_COLUMNS
 from pipeline.types import TOKENS, Status, Usage
 
+SANDBOX = "sandbox"
 MEMORY_VERSION = 3  # of the ledger's format: older ones have no memory of nights
 
 # ── writing, when another run begins ────────────────────────────────────────────────────────────────────────────────
@@ -26,8 +27,13 @@ _SPENT = (
 _SEEN = (
     "INSERT INTO seen (name, doc, good) SELECT {name}, r.doc, CASE WHEN o.status = 'ok' THEN r.doc END "
     "FROM rows r LEFT JOIN outcomes o ON o.doc = r.doc WHERE {name} IS NOT NULL ON CONFLICT (name) DO UPDATE "
-    "SET doc = COALESCE(excluded.doc, seen.doc), good = COALESCE(excluded.good, seen.good) "
+    "SET doc = COALESCE(excluded.doc, seen.doc), good = {good} "
     "WHERE excluded.doc IS NOT seen.doc OR (excluded.good IS NOT NULL AND excluded.good IS NOT seen.good)"
+)
+_NEWER = "COALESCE(excluded.good, seen.good)"
+_NEWER_REHEARSAL = (  # what a rehearsal made is no better than what a model answered
+    "CASE WHEN EXISTS (SELECT 1 FROM outcomes g JOIN runs USING (run) WHERE g.doc = seen.good "
+    "AND runs.provider IS NOT 'sandbox') THEN seen.good ELSE COALESCE(excluded.good, seen.good) END"
 )
 INHERIT = (  # what answers cost that were paid for under other jobs and are used again
     "INSERT INTO spent (doc, units, inherited) SELECT ?, 0, COALESCE(SUM(units + inherited), 0) FROM spent "
@@ -39,20 +45,26 @@ def carry_over(db: Connection, run: int, id_column: str) -> None:
     """Keep what is known of the rows of `run`, the last one; those of the next are named by `id_column`, if any."""
     db.execute(_SPENT, (run,))
     before = _id_column(db, run)
+    good = _NEWER_REHEARSAL if _provider(db, run) == SANDBOX else _NEWER
     if before is None:
         before = id_column if _look_named(db) else ""
     if before != id_column:
         db.execute("DELETE FROM seen")  # an id of another column may name another row
     if not id_column:
         db.execute("DELETE FROM seen WHERE name IN (SELECT earlier FROM rows WHERE earlier IS NOT NULL)")
-        db.execute(_SEEN.format(name="r.doc"))
+        db.execute(_SEEN.format(name="r.doc", good=good))
     elif before == id_column:
-        db.execute(_SEEN.format(name="r.id"))
+        db.execute(_SEEN.format(name="r.id", good=good))
 
 
 def _id_column(db: Connection, run: int) -> str | None:
     """The column that the rows of a run were named by, "" for none; None where that was not kept."""
     found = db.execute("SELECT id_column FROM runs WHERE run = ?", (run,)).fetchone()
+    return found[0] if found else None
+
+
+def _provider(db: Connection, run: int) -> str | None:
+    found = db.execute("SELECT provider FROM runs WHERE run = ?", (run,)).fetchone()
     return found[0] if found else None
 
 
@@ -69,6 +81,7 @@ class EarlierJob(Struct, frozen=True):
 
     doc_hash: bytes
     columns: str | None  # a JSON list
+    rehearsal: bool  # in the sandbox
 
 
 def remembers(db: Connection) -> bool:
@@ -79,10 +92,18 @@ def remembers(db: Connection) -> bool:
 def earlier_jobs(db: Connection, doc_hash: bytes, most: int) -> list[EarlierJob]:
     """The last so many jobs that are not this one, the latest first."""
     sql = (
-        "SELECT doc_hash, columns, MAX(run) FROM runs WHERE doc_hash != ? GROUP BY doc_hash ORDER BY MAX(run) DESC "
-        "LIMIT ?"
+        "SELECT doc_hash, columns, provider, MAX(run) FROM runs WHERE doc_hash != ? GROUP BY doc_hash "
+        "ORDER BY MAX(run) DESC LIMIT ?"
     )
-    return [EarlierJob(found, columns) for found, columns, _ in db.execute(sql, (doc_hash, most))]
+    found = db.execute(sql, (doc_hash, most))
+    return [EarlierJob(one, columns, provider == SANDBOX) for one, columns, provider, _ in found]
+
+
+def rehearsed_jobs(db: Connection) -> set[bytes]:
+    """The outcome salts of jobs that ran in the sandbox, where answers are free and made by rules."""
+    if not remembers(db):
+        return set()
+    return {doc_hash for (doc_hash,) in db.execute("SELECT doc_hash FROM runs WHERE provider = ?", (SANDBOX,))}
 
 
 def salts_of(db: Connection, runs: Sequence[int]) -> list[bytes]:
@@ -90,6 +111,11 @@ def salts_of(db: Connection, runs: Sequence[int]) -> list[bytes]:
     marks = ", ".join("?" * len(runs))
     found = db.execute(f"SELECT DISTINCT doc_hash FROM runs WHERE run IN ({marks})", tuple(runs))  # noqa: S608 (question marks)
     return [doc_hash for (doc_hash,) in found]
+
+
+def agreed_key(doc_hash: bytes) -> str:
+    """Under which a ledger remembers that all rows have been run under a job, or were agreed to be."""
+    return f"agreed:{doc_hash.hex()}"
 
 
 EARLIER = (  # of a row `r` with an outcome `o` or none
@@ -116,11 +142,12 @@ def rows_to_publish(db: Connection, run: int) -> Iterator[tuple[Any, ...]]:
 
 
 def good_outcome(db: Connection, doc: bytes) -> tuple[Any, ...] | None:
-    """OUTCOME_COLUMNS of this content's outcome, where that is a good one."""
-    names = ", ".join(OUTCOME_COLUMNS)
+    """OUTCOME_COLUMNS of this content's outcome, where that is a good one; a rehearsal's is one to rehearsals alone."""
+    names = ", ".join(f"o.{name}" for name in OUTCOME_COLUMNS)
     found: tuple[Any, ...] | None = db.execute(
-        f"SELECT {names} FROM outcomes WHERE doc = ? AND status = 'ok'",  # noqa: S608 (own names)
-        (doc,),
+        f"SELECT {names} FROM outcomes o JOIN runs USING (run) WHERE o.doc = ? AND o.status = 'ok' AND ("  # noqa: S608 (own names)
+        "runs.provider IS NOT ? OR (SELECT provider FROM runs ORDER BY run DESC LIMIT 1) = runs.provider)",
+        (doc, SANDBOX),
     ).fetchone()
     return found
 

@@ -82,6 +82,7 @@ class RowEntry(Struct, frozen=True):
 class RunFacts(Struct, frozen=True):
     """What a run keeps of its job for the nights to come, beside the hashes."""
 
+    provider: str = ""
     model: str = ""
     columns: tuple[str, ...] = ()  # that the prompt names, beside the text
     id_column: str = ""  # "" where rows have no names

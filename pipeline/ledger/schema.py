@@ -127,7 +127,8 @@ MIGRATIONS: tuple[str, ...] = (
         for table, names in VERSION_1.items()
     ),
     """
-    ALTER TABLE runs ADD COLUMN model TEXT;      -- as it was asked for; null in runs of before
+    ALTER TABLE runs ADD COLUMN provider TEXT;   -- as of the job, as are the next; null in runs of before
+    ALTER TABLE runs ADD COLUMN model TEXT;
     ALTER TABLE runs ADD COLUMN columns TEXT;    -- a JSON list: those that the prompt named, beside the text
     ALTER TABLE runs ADD COLUMN id_column TEXT;  -- input.id; empty where rows have no names
     ALTER TABLE rows ADD COLUMN earlier BLOB;    -- of a row without an outcome: its content under an earlier job

@@ -106,6 +106,8 @@ class Publisher:
             state = "interrupted" if park is ParkReason.INTERRUPTED else "parked"
             reason = reason or ("pilot" if end.only_some else None)
         self._ledger.end(state, reason)
+        if not totals.pending and self._prepared.job.limit_rows is None:
+            self._ledger.remember(nights.agreed_key(self._prepared.plan.outcome_salt), "done")
         crash_point("session-ended")
         advised = sizing_of(self._prepared) if totals.calls else None
         manifest = replace(
