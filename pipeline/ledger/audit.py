@@ -45,7 +45,7 @@ def row_records(db: Connection) -> Iterator[tuple[int, list[str]]]:
 def row_totals(db: Connection) -> Iterator[tuple[int, int, int]]:
     """(row, what its content cost in all runs, what that of its earlier record cost) of all rows, in 1e-10 USD."""
     (run,) = db.execute("SELECT MAX(run) FROM runs").fetchone()
-    for row, *_, units, earlier in nights.rows_to_publish(db, run):
+    for row, units, earlier in nights.row_totals(db, run):
         yield row, units, 0 if earlier is None else nights.spent_before(db, earlier)
 
 

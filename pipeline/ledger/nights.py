@@ -4,15 +4,16 @@ A row is named by its id; in an input without ids, by its content. `carry_over` 
 rows before those of another take their place; the rest are questions, as in `queries`.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import Struct
 
-from pipeline.ledger.files import Connection
+from pipeline.ledger.files import WIDE_CACHE, Connection
 from pipeline.ledger.records import CALL_COLUMNS, OUTCOME_COLUMNS
-from pipeline.types import TOKENS, Status, Usage
+from pipeline.types import TOKENS, Usage
 
 SANDBOX = "sandbox"
 MEMORY_VERSION = 3  # of the ledger's format: older ones have no memory of nights
@@ -43,6 +44,7 @@ INHERIT = (  # what answers cost that were paid for under other jobs and are use
 
 def carry_over(db: Connection, run: int, id_column: str) -> None:
     """Keep what is known of the rows of `run`, the last one; those of the next are named by `id_column`, if any."""
+    db.execute(WIDE_CACHE)
     db.execute(_SPENT, (run,))
     before = _id_column(db, run)
     good = _NEWER_REHEARSAL if _provider(db, run) == SANDBOX else _NEWER
@@ -124,21 +126,47 @@ EARLIER = (  # of a row `r` with an outcome `o` or none
 )
 
 
-def rows_to_publish(db: Connection, run: int) -> Iterator[tuple[Any, ...]]:
-    """(row, id, problem, *OUTCOME_COLUMNS, total_units, previous) of all rows, in order.
+_TWINS = (  # contents that several rows have, with what all of these cost in a run
+    "SELECT p.doc AS doc, COALESCE(SUM(c.cost_units), 0) AS units FROM rows p "
+    "LEFT JOIN (SELECT row, SUM(cost_units) AS cost_units FROM calls WHERE run = {run:d} GROUP BY row) c "
+    "ON c.row = p.row "
+    "WHERE p.doc IN ({shared}) GROUP BY p.doc"
+)
+_SHARED = "SELECT doc FROM rows WHERE doc IS NOT NULL GROUP BY doc HAVING COUNT(*) > 1"
+_BEFORE = "COALESCE((SELECT units + inherited FROM spent WHERE doc = r.doc), 0)"
 
-    `total_units`: what the row's content has cost in all runs. `previous`: of a row without an outcome, the content
+
+def rows_to_publish(db: Connection, run: int) -> Iterator[tuple[Any, ...]]:
+    """(row, id, problem, *OUTCOME_COLUMNS, before_units, shared_units, previous) of all rows, in order.
+
+    `before_units`: what the row's content has cost in the runs before. `shared_units`: where other rows have the same
+    content, what it has cost all of them in this run; else None. `previous`: of a row without an outcome, the content
     that may have a good one: what its id had before, else its own under an earlier job.
     """
     names = ", ".join(f"o.{name}" for name in OUTCOME_COLUMNS)
+    shared, join = _shared(db, run)
     return db.execute(
-        f"SELECT r.row, r.id, r.problem, {names}, "  # noqa: S608 (own names)
-        "COALESCE((SELECT units + inherited FROM spent WHERE doc = r.doc), 0) + COALESCE(t.units, 0), "
-        f"{EARLIER} FROM rows r LEFT JOIN outcomes o ON o.doc = r.doc LEFT JOIN ("
-        "SELECT p.doc AS doc, SUM(c.cost_units) AS units FROM calls c JOIN rows p ON p.row = c.row "
-        "WHERE c.run = ? AND p.doc IS NOT NULL GROUP BY p.doc) t ON t.doc = r.doc ORDER BY r.row",
-        (run,),
+        f"SELECT r.row, r.id, r.problem, {names}, {_BEFORE}, {shared}, {EARLIER} "  # noqa: S608 (own names)
+        f"FROM rows r LEFT JOIN outcomes o ON o.doc = r.doc {join} ORDER BY r.row"
     )
+
+
+def row_totals(db: Connection, run: int) -> Iterator[tuple[int, int, bytes | None]]:
+    """(row, what its content has cost in all runs, `previous` as of `rows_to_publish`) of all rows, in order."""
+    shared, join = _shared(db, run)
+    return db.execute(
+        f"SELECT r.row, {_BEFORE} + COALESCE({shared}, c.units, 0), {EARLIER} "  # noqa: S608 (own names)
+        f"FROM rows r LEFT JOIN outcomes o ON o.doc = r.doc {join} LEFT JOIN "
+        f"(SELECT row, SUM(cost_units) AS units FROM calls WHERE run = {run:d} GROUP BY row) c ON c.row = r.row "
+        "ORDER BY r.row"
+    )
+
+
+def _shared(db: Connection, run: int) -> tuple[str, str]:
+    """A column, and what is to be joined for it: nothing where all contents differ."""
+    if db.execute(f"{_SHARED} LIMIT 1").fetchone() is None:
+        return "NULL", ""
+    return "t.units", f"LEFT JOIN ({_TWINS.format(run=run, shared=_SHARED)}) t ON t.doc = r.doc"
 
 
 def good_outcome(db: Connection, doc: bytes) -> tuple[Any, ...] | None:
@@ -176,54 +204,52 @@ class NightRows(Struct, frozen=True):
     gone: int
 
 
-class SessionWork(Struct, frozen=True):
-    """What one session did itself."""
+class SessionCalls(Struct, frozen=True):
+    """What one session sent and was billed for."""
 
-    ok: int
-    failed: int
     calls: int
     cost_units: int
     usage: Usage
 
 
-def session_work(db: Connection, session: int) -> SessionWork:
-    ends = dict(
-        db.execute(
-            "SELECT o.status, COUNT(*) FROM rows r JOIN outcomes o ON o.doc = r.doc WHERE o.session = ? GROUP BY 1",
-            (session,),
-        )
-    )
+def session_calls(db: Connection, session: int) -> SessionCalls:
     sums = ", ".join(f"COALESCE(SUM({name}), 0)" for name in ("cost_units", *TOKENS))
     calls, units, *tokens = db.execute(f"SELECT COUNT(*), {sums} FROM calls WHERE session = ?", (session,)).fetchone()  # noqa: S608 (own names)
-    return SessionWork(ends.get(Status.OK, 0), ends.get(Status.FAILED, 0), calls, units, Usage(*tokens))
+    return SessionCalls(calls, units, Usage(*tokens))
 
 
 def night_rows(db: Connection, session: int, entered: int, *, whole: bool) -> NightRows:
     """`entered`: so many rows of this very input were there when the session began. `whole`: the input is not cut."""
-    counts = dict(
-        db.execute(
-            "SELECT CASE "
-            "WHEN r.row < ? THEN 'known' "
-            "WHEN s.name IS NOT NULL AND "
-            "(r.doc IS s.doc OR r.doc IN (s.doc, s.good) OR r.earlier IN (s.doc, s.good)) THEN 'known' "
-            "WHEN s.name IS NOT NULL THEN 'changed' "
-            "WHEN o.session < ? OR EXISTS (SELECT 1 FROM outcomes e WHERE e.doc = r.earlier) "
-            "OR EXISTS (SELECT 1 FROM seen n WHERE n.name IN (r.doc, r.earlier)) THEN 'known' "
-            "ELSE 'new' END, COUNT(*) FROM rows r LEFT JOIN seen s ON s.name = r.id "
-            "LEFT JOIN outcomes o ON o.doc = r.doc GROUP BY 1",
-            (entered, session),
-        )
-    )
-    gone = (
-        db.execute(
-            "SELECT COUNT(*) FROM seen WHERE name NOT IN (SELECT id FROM rows) "
-            "AND (doc IS NULL OR (doc NOT IN (SELECT doc FROM rows WHERE doc IS NOT NULL) "
-            "AND doc NOT IN (SELECT earlier FROM rows WHERE earlier IS NOT NULL)))"
-        ).fetchone()[0]
-        if whole
-        else 0
-    )
-    return NightRows(counts.get("new", 0), counts.get("changed", 0), counts.get("known", 0), gone)
+    (seen,) = db.execute("SELECT COUNT(*) FROM seen").fetchone()
+    if not seen:  # the first run
+        (rows,) = db.execute("SELECT COUNT(*) FROM rows").fetchone()
+        return NightRows(rows - min(rows, entered), 0, min(rows, entered), 0)
+    counts: Counter[str] = Counter()
+    there = 0
+    for kind, number, named in db.execute(_KINDS, (entered, session)):
+        counts[kind] += number
+        there += named
+    gone = db.execute(_GONE).fetchone()[0] if whole and there < seen else 0
+    return NightRows(counts["new"], counts["changed"], counts["known"], gone)
+
+
+_KINDS = (  # (kind, rows, those of them that are usable and whose names were seen)
+    "SELECT CASE "
+    "WHEN r.row < ? THEN 'known' "
+    "WHEN s.name IS NOT NULL AND "
+    "(r.doc IS s.doc OR r.doc IN (s.doc, s.good) OR r.earlier IN (s.doc, s.good)) THEN 'known' "
+    "WHEN s.name IS NOT NULL THEN 'changed' "
+    "WHEN (SELECT session FROM outcomes o WHERE o.doc = r.doc) < ? "
+    "OR EXISTS (SELECT 1 FROM outcomes e WHERE e.doc = r.earlier) "
+    "OR EXISTS (SELECT 1 FROM seen n WHERE n.name IN (r.doc, r.earlier)) THEN 'known' "
+    "ELSE 'new' END, COUNT(*), SUM(s.name IS NOT NULL AND r.doc IS NOT NULL) "
+    "FROM rows r LEFT JOIN seen s ON s.name = r.id GROUP BY 1"
+)
+_GONE = (
+    "SELECT COUNT(*) FROM seen WHERE name NOT IN (SELECT id FROM rows) "
+    "AND (doc IS NULL OR (doc NOT IN (SELECT doc FROM rows WHERE doc IS NOT NULL) "
+    "AND doc NOT IN (SELECT earlier FROM rows WHERE earlier IS NOT NULL)))"
+)
 
 
 # ── calls of every night ────────────────────────────────────────────────────────────────────────────────────────────

@@ -32,7 +32,7 @@ from pipeline.output.manifest import (
     nothing_to_do,
 )
 from pipeline.schema.arrow import RecordColumn
-from pipeline.types import ParkReason
+from pipeline.types import ParkReason, Status
 
 KEPT = "kept_schema"
 
@@ -138,7 +138,7 @@ class Publisher:
             fits=partial(_fits, prepared.model, self._column),
         )
         crash_point("publishing")
-        totals = results.publish(self._folder, ledger.path, ledger.run, view, prepared.source.kept())
+        totals = results.publish(self._folder, ledger.path, ledger.run, view, prepared.source.kept(), ledger.session)
         crash_point("published")
         _remember_schema(ledger, kept_schema)
         return totals
@@ -147,10 +147,11 @@ class Publisher:
         """What this session did by itself; run.json's other figures are the run's."""
         ledger, ended = self._ledger, datetime.now(UTC)
         with reading(ledger.path) as db:
-            work = nights.session_work(db, ledger.session)
+            sent = nights.session_calls(db, ledger.session)
             whole = self._prepared.job.limit_rows is None
             rows = nights.night_rows(db, ledger.session, ledger.entered, whole=whole)
-        idle = not (work.calls or work.ok or work.failed or rows.new or rows.changed or totals.pending)
+        ok, failed = totals.session_ends[Status.OK], totals.session_ends[Status.FAILED]
+        idle = not (sent.calls or ok or failed or rows.new or rows.changed or totals.pending)
         counts = RowCounts(totals.total, totals.ok, totals.failed, totals.pending)
         return SessionFigures(
             nothing_to_do=nothing_to_do(counts) if idle and self._verb == "run" else None,
@@ -158,12 +159,10 @@ class Publisher:
             started_at=self._started.isoformat(timespec="milliseconds"),
             ended_at=ended.isoformat(timespec="milliseconds"),
             seconds=round((ended - self._started).total_seconds(), 3),
-            rows=SessionRows(
-                rows.new, rows.changed, rows.known, rows.gone, work.ok + work.failed, work.ok, work.failed
-            ),
-            calls=work.calls,
-            cost_usd=from_units(work.cost_units) if self._prepared.rate is not None else None,
-            tokens=work.usage,
+            rows=SessionRows(rows.new, rows.changed, rows.known, rows.gone, ok + failed, ok, failed),
+            calls=sent.calls,
+            cost_usd=from_units(sent.cost_units) if self._prepared.rate is not None else None,
+            tokens=sent.usage,
         )
 
     def _cached(self, caching: Caching, totals: results.OutputTotals) -> CacheUse:

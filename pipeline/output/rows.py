@@ -108,7 +108,7 @@ def _lines(db: Connection, run: int, view: View, totals: OutputTotals) -> Iterat
     spent_by_row = _spending(db, run)
     upcoming = next(spent_by_row, None)
     days = nights.session_days(db)
-    for row, row_id, problem, *columns, units, earlier in nights.rows_to_publish(db, run):
+    for row, row_id, problem, *columns, before, shared, earlier in nights.rows_to_publish(db, run):
         while upcoming is not None and upcoming[0] < row:
             upcoming = next(spent_by_row, None)
         spent = upcoming[1] if upcoming is not None and upcoming[0] == row else {}
@@ -121,7 +121,10 @@ def _lines(db: Connection, run: int, view: View, totals: OutputTotals) -> Iterat
         else:
             totals.previous_unfit += previous is not None
             lines = list(_row_lines((row, row_id, problem), outcome, spent, by, per_chunk=view.per_chunk))
-        _share_total(lines, units + (previous.units if previous is not None and previous.records else 0))
+        tonight = sum(line.spent.usd_units for line in lines) if shared is None else shared
+        _share_total(lines, before + tonight + (previous.units if previous is not None and previous.records else 0))
+        if outcome is not None and columns[2] == totals.session:
+            totals.session_ends[outcome.status] += 1
         _count(totals, lines)
         yield from lines
 
