@@ -14,6 +14,7 @@ from pipeline.job.folder import CALLS, LEDGER
 from pipeline.ledger import nights, queries
 from pipeline.ledger.files import reading
 from pipeline.money import from_units
+from pipeline.output.manifest import read_manifest
 from pipeline.types import TOKENS, tenant_hash
 
 KEYS = {"tenant": "tenant_hash", "model": "model", "day": "day", "error_code": "error_code"}
@@ -45,10 +46,15 @@ def _on_ledger(folder: Path, by: str, run: str) -> Iterator[Group]:
         last = queries.last_run(db)
         only = last[0] if run == LAST and last is not None else None
         found = nights.cost_groups(db, "run" if by == "model" else by, run=only)
-        models = nights.models_by_run(db) if by == "model" else {}
+        models = nights.models_by_run(db, _last_model(folder)) if by == "model" else {}
     for key, calls, units, *tokens in found:
         named = models.get(key) if by == "model" else tenant_hash(key) if by == "tenant" else key
         yield named, calls, from_units(units), tokens
+
+
+def _last_model(folder: Path) -> str | None:
+    manifest = read_manifest(folder)
+    return None if manifest is None else manifest.job.get("model", {}).get("name")
 
 
 def _published(folder: Path, by: str) -> Iterator[Group]:

@@ -269,11 +269,14 @@ def cost_groups(db: Connection, by: str, *, run: int | None) -> list[tuple[Any, 
     return db.execute(sql, (run, run)).fetchall()
 
 
-def models_by_run(db: Connection) -> dict[int, str | None]:
-    """The model that each run asked; of runs that did not keep it, that of their equals, else the one that answered."""
+def models_by_run(db: Connection, last: str | None) -> dict[int, str | None]:
+    """The model that each run asked; of runs that did not keep it, that of their equals, else the one that answered.
+
+    `last`: that of the last run, as run.json has it.
+    """
     column = "model" if remembers(db) else "NULL"
-    runs = db.execute(f"SELECT run, request_hash, {column} FROM runs").fetchall()  # noqa: S608 (own names)
-    asked = {request_hash: model for _, request_hash, model in runs if model}
+    runs = db.execute(f"SELECT run, request_hash, {column} FROM runs ORDER BY run").fetchall()  # noqa: S608 (own names)
+    asked = {request_hash: model or (last if run == runs[-1][0] else None) for run, request_hash, model in runs}
     found = {run: asked.get(request_hash) for run, request_hash, _ in runs}
     if None in found.values():
         answered = dict(db.execute("SELECT run, MAX(model_version) FROM calls GROUP BY run"))

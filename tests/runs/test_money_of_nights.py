@@ -114,6 +114,23 @@ def test_equal_rows_show_what_their_record_cost(nightly, pipeline, job):
     assert totals(job) == {"b": (Decimal(0), first["b"][1])}
 
 
+def test_equal_rows_that_failed_first_show_all_that_was_paid(nightly, pipeline, job, server):
+    """On whichever of them, in one run and over two."""
+    server.script = lambda document, nth, body: Scripted(
+        text="no JSON" if document == "one" and nth <= 2 else answer(document)
+    )
+    script = server.script
+    nightly({"a": "one", "b": "one"})
+    server.script = script
+    pipeline("run", code=1)
+    pipeline("retry")
+    whole = sum(paid(job).values())
+    assert {total for _, total in totals(job).values()} == {whole}
+    nightly({"b": "one", "c": "two"})
+    pipeline("run")
+    assert totals(job)["b"] == (Decimal(0), whole)
+
+
 def test_the_lines_of_a_row_cost_together_what_it_cost(nightly, pipeline, job):
     """With merge = "none": tonight by chunk, later in equal parts."""
     long = {"long": " ".join(f"word{n}" for n in range(200)), "short": "one"}
@@ -157,6 +174,7 @@ def test_what_an_older_program_left_is_read_by_every_verb(nightly, pipeline, job
         job.pipeline(*verb, code=0)
     from pipeline import results
 
+    assert groups(job, "model").keys() == {"gpt-4o-mini"}
     assert [row.status for row in results(job.out)] == ["ok"] * 6
 
 
