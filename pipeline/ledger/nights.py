@@ -237,7 +237,7 @@ _KINDS = (  # (kind, rows, those of them that are usable and whose names were se
     "SELECT CASE "
     "WHEN r.row < ? THEN 'known' "
     "WHEN s.name IS NOT NULL AND "
-    "(r.doc IS s.doc OR r.doc IN (s.doc, s.good) OR r.earlier IN (s.doc, s.good)) THEN 'known' "
+    "(r.doc IS NULL OR r.doc IN (s.doc, s.good) OR r.earlier IN (s.doc, s.good)) THEN 'known' "
     "WHEN s.name IS NOT NULL THEN 'changed' "
     "WHEN (SELECT session FROM outcomes o WHERE o.doc = r.doc) < ? "
     "OR EXISTS (SELECT 1 FROM outcomes e WHERE e.doc = r.earlier) "

@@ -307,6 +307,16 @@ def test_a_night_says_which_rows_are_new_changed_known_and_gone(nightly, pipelin
     assert kinds(job) == [0, 1, 5, 3]
 
 
+def test_a_row_that_cannot_be_used_is_known_by_its_id_alone(nightly, pipeline, job):
+    """What it says is not looked at: also where its id is another row's."""
+    rows = [{"id": "a", "text": "one", "customer": "c"}, {"id": "a", "text": "two", "customer": "c"}]
+    nightly([*rows, {"id": "b", "text": "", "customer": "c"}])
+    pipeline("run", code=1)
+    nightly([*rows, {"id": "b", "text": "", "customer": "c"}, {"id": "d", "text": "four", "customer": "c"}])
+    pipeline("run", code=1)
+    assert kinds(job) == [1, 0, 3, 0]
+
+
 def test_with_another_prompt_rows_are_known_by_what_they_say(nightly, pipeline, job):
     nightly(NIGHT)
     pipeline("run")
