@@ -172,8 +172,9 @@ budget.tenant_max_usd_per_day = 1.00  # The same for each value of `input.tenant
   fit stay `pending`, with exit code 3. Not set: no cap.
 budget.confirm_above_usd = 1.00  # `run` and `retry` show their estimate and ask when they may cost more than this and
   there is no `max_usd`; with or without one, when rows done before would cost that much again because the prompt, the
-  model or the schema changed, or by `--fresh`. What costs less is told, not asked. Without a terminal it needs `--yes`.
-  A model without a price is warned about. The local sandbox is free and never asked about.
+  model or the schema changed, or by `--fresh`. What costs less is told, not asked. Without a terminal it needs `--yes`,
+  and `--yes-rerun` to pay again because of a change. A model without a price is warned about. In the local sandbox,
+  which is free, what would be asked of a changed job is told.
 budget.alert_at = 0.5  # Warns once when this share of `max_usd` is spent, and once a day for each tenant when this
   share of `tenant_max_usd_per_day` is. No effect without a cap.
 budget.alert_command = ["/opt/ops/page", "--team", "billing"]  # A program to run at such a warning, without a shell; it

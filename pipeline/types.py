@@ -250,6 +250,7 @@ class AnswerFrom(StrEnum):
     CALL = "call"
     DUPLICATE = "duplicate"  # an equal row of the same run
     LEDGER = "ledger"  # an earlier run
+    PREVIOUS = "previous"  # none yet: the record is the row's last good one
 
 
 class ParkReason(StrEnum):
@@ -282,6 +283,7 @@ class Outcome(Struct, frozen=True):
     model_version: str | None = None
     latency_ms: int | None = None
     answer_from: AnswerFrom | None = None
+    reused_runs: tuple[int, ...] = ()  # earlier runs that paid for answers of it; not on record
 
 
 def tenant_hash(tenant: str | None) -> str | None:
@@ -292,5 +294,5 @@ TOKENS = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_t
 RESULT_COLUMNS = (  # of results.parquet; `chunk` where merge = "none". The input's own come before `status`
     "row", "id", "chunk", "status", "record", "error_code", "error", "repaired", "conflicts", "chunks", "calls",
     "provider", "model", "model_version", *TOKENS, "cost_usd", "finish_reason", "latency_ms", "prompt_version",
-    "answer_from",
+    "answer_from", "cost_total_usd",
 )  # fmt: skip

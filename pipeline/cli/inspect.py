@@ -95,17 +95,33 @@ def verify(place: str, as_json: bool) -> None:  # noqa: FBT001 (click's way)
 @click.command()
 @PLACE
 @click.option("--by", type=click.Choice(["tenant", "model", "day", "error_code"]), default="model", show_default=True)
-@HASH_TENANTS
+@click.option(
+    "--run",
+    "which",
+    type=click.Choice(["all", "last"]),
+    default="all",
+    show_default=True,
+    help="All runs, or the last.",
+)
 @click.option("--against", metavar="CSV", type=click.Path(path_type=Path), help="A provider's usage or cost export.")
+@HASH_TENANTS
 @json_option
 @errors_to_exit_code
-def costs(place: str, by: str, against: Path | None, hash_tenants: bool, as_json: bool) -> None:  # noqa: FBT001 (click's way)
-    """Cost and tokens grouped by tenant, model, day or error_code; or our books against a provider's.
+def costs(
+    place: str,
+    by: str,
+    which: str,
+    against: Path | None,
+    hash_tenants: bool,  # noqa: FBT001 (click's way)
+    as_json: bool,  # noqa: FBT001 (click's way)
+) -> None:
+    """Cost and tokens of all runs, grouped by tenant, model, day or error_code; or our books against a provider's.
 
     \b
     Examples:
       pipeline costs out/invoices --by tenant
       pipeline costs out/invoices --by error_code --json
+      pipeline costs out/invoices --by model --run last    what run.json speaks of: tonight alone
       pipeline costs out/invoices --against usage.csv      exit code 1 when they disagree
     """  # noqa: D301
     from pipeline.commands.costs import costs as grouped
@@ -117,5 +133,5 @@ def costs(place: str, by: str, against: Path | None, hash_tenants: bool, as_json
         found = reconcile(folder, against)
         tell(found, books_text(found), as_json=as_json)
         sys.exit(0 if found["agrees"] else 1)
-    entries = grouped(folder, by, hash_tenants=hash_tenants)
-    tell({"by": by, "groups": entries}, costs_text(by, entries), as_json=as_json)
+    entries = grouped(folder, by, which, hash_tenants=hash_tenants)
+    tell({"by": by, "run": which, "groups": entries}, costs_text(by, entries), as_json=as_json)

@@ -33,10 +33,12 @@ LOG_FORMAT = click.option(
     show_default=True,
     help="json: progress, warnings, calls and the summary as one JSON object a line, on standard error.",
 )
-YES = click.option(
-    "--yes",
+YES = click.option("--yes", is_flag=True, help="Don't ask before much is spent on what is new; for cron.")
+YES_RERUN = click.option(
+    "--yes-rerun",
     is_flag=True,
-    help="Don't ask before much is spent, or what the ledger has lost is paid for again; for cron.",
+    help="Don't ask either before rows are paid for again: the prompt, the model or the schema changed, "
+    "or the ledger lost them.",
 )
 
 
@@ -48,6 +50,7 @@ class _Command(Struct, frozen=True):
     overrides: dict[str, Any]  # of the job, by `job_options`
     yes: bool
     as_json: bool
+    yes_rerun: bool = False  # not repeated by itself: the job that goes on is no longer a changed one
     fresh: bool = False
     where: str | None = None
 
@@ -65,6 +68,7 @@ class _Command(Struct, frozen=True):
 @job_options
 @LOG_FORMAT
 @YES
+@YES_RERUN
 @click.option("--fresh", is_flag=True, help="Start over in a new ledger; the old one is kept beside it.")
 @json_option
 @errors_to_exit_code
@@ -75,12 +79,12 @@ def run(job_file: Path, log_format: str, **flags: Any) -> None:  # noqa: ANN401 
     Examples:
       pipeline run jobs/invoices.toml --limit 20
       pipeline run jobs/invoices.toml --max-usd 2.50 --set limits.concurrency=8
-      pipeline run jobs/invoices.toml --yes --log-format json      for cron
+      pipeline run jobs/invoices.toml --yes --max-usd 20 --log-format json      for cron
     """  # noqa: D301
     from pipeline.engine.feed import Selection
 
     speak(log_format)
-    own = {name: flags.pop(name) for name in ("yes", "fresh", "as_json")}
+    own = {name: flags.pop(name) for name in ("yes", "yes_rerun", "fresh", "as_json")}
     _run(_Command("run", job_file, flags, **own), Selection())
 
 
@@ -123,9 +127,11 @@ def _run(command: _Command, selection: "Selection") -> None:
     lost = _agree_to_loss(prepared, command)
     ended = _nothing_to_retry(prepared, selection) if command.verb == "retry" else None
     if ended is None:
-        cost_usd = _consent(prepared, selection, command)
+        cost_usd, agreed = _consent(prepared, selection, command)
         host = Host(signals=True, progress=True, own=True)
-        ended = run_job(RunCommand(prepared, command.verb, selection, os.environ, command.fresh, lost, cost_usd, host))
+        ended = run_job(
+            RunCommand(prepared, command.verb, selection, os.environ, command.fresh, lost, cost_usd, agreed, host)
+        )
         _tell_end(ended, prepared, command)
     elif in_json() or command.as_json:
         _tell_end(ended, prepared, command)
@@ -145,15 +151,18 @@ def _nothing_to_retry(prepared: "Prepared", selection: "Selection") -> "Ended | 
     return nothing.ended
 
 
-def _consent(prepared: "Prepared", selection: "Selection", command: _Command) -> "Band[Decimal] | None":
-    """Say what is about to be spent, and ask where it is much; its cost as low, expected and high, if worked out."""
+def _consent(prepared: "Prepared", selection: "Selection", command: _Command) -> "tuple[Band[Decimal] | None, bool]":
+    """Say what is about to be spent, and ask where it is much.
+
+    Returns its cost as low, expected and high, if worked out, and whether all rows are agreed to be paid for again.
+    """
     from pipeline.commands.consent.changes import prompt_before
 
     word = prompt_before(prepared, selection, fresh=command.fresh)
     if word is None:
-        return None
+        return None, False
     _say_or_ask(word, command)
-    return word.cost_usd
+    return word.cost_usd, word.rerun and word.level == "ask" and prepared.job.limit_rows is None
 
 
 def _agree_to_loss(prepared: "Prepared", command: _Command) -> bool:
@@ -168,15 +177,27 @@ def _agree_to_loss(prepared: "Prepared", command: _Command) -> bool:
 
 
 def _say_or_ask(word: "ConsentPrompt", command: _Command) -> None:
-    if word.level != "ask" or command.yes:
+    if word.level != "ask" or command.yes_rerun or (command.yes and not word.rerun):
         say("warning" if word.level == "warning" else "notice", word.text)
+    elif word.rehearsal:
+        free = (
+            "In the sandbox that is free and goes on; where it is paid for it would be asked, or end with exit code 2"
+        )
+        say("notice", f"{word.text}. {free}. {_how_to_agree(word, command)}")
     elif in_json() or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        again = command.again(command.verb, extra="--fresh --yes" if command.fresh else "--yes")
-        cap = "   (or with a cap: --max-usd X)" if word.cap_would_do else ""
-        raise JobError(f"{word.text}. Nothing was sent. To go on:  {again}{cap}")
+        raise JobError(f"{word.text}. Nothing was sent. {_how_to_agree(word, command)}")
     elif not _agreed(word.text):
         click.echo("Nothing was sent.", err=True)
         sys.exit(2)
+
+
+def _how_to_agree(word: "ConsentPrompt", command: _Command) -> str:
+    if word.rerun:
+        only = ", which --yes alone does not agree to" if command.yes else ""
+        return f"To pay for those rows again{only}:  {command.again(command.verb, extra='--yes-rerun')}"
+    flags = [*(["--fresh"] if command.fresh else []), *([] if command.yes else ["--yes"])]
+    cap = "   (or with a cap: --max-usd X)" if word.cap_would_do else ""
+    return f"To go on:  {command.again(command.verb, extra=' '.join(flags))}{cap}"
 
 
 def _agreed(text: str) -> bool:

@@ -1,5 +1,6 @@
-"""`pipeline costs`: what was spent, by tenant, model, day or cause. Reads calls.parquet only."""
+"""`pipeline costs`: what was spent, by tenant, model, day or cause, in all runs of a folder or in the last one."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,37 +11,85 @@ import pyarrow.parquet as pq
 
 from pipeline.commands.tenants import names_of_tenants
 from pipeline.errors import JobError
-from pipeline.job.folder import CALLS
-from pipeline.types import TOKENS
+from pipeline.job.folder import CALLS, LEDGER
+from pipeline.ledger import nights, queries
+from pipeline.ledger.files import reading
+from pipeline.money import from_units
+from pipeline.output.manifest import read_run
+from pipeline.types import TOKENS, tenant_hash
 
 KEYS = {"tenant": "tenant_hash", "model": "model", "day": "day", "error_code": "error_code"}
+ALL, LAST = "all", "last"
+
+Group = tuple[Any, int, Decimal, list[int]]  # key, calls, USD, TOKENS
 
 
-def costs(folder: Path, by: str, *, hash_tenants: bool = False) -> list[dict[str, Any]]:
+def costs(folder: Path, by: str, run: str = ALL, *, hash_tenants: bool = False) -> list[dict[str, Any]]:
     """One entry per group, the dearest first: key, calls, cost_usd (string), the five token sums.
 
-    Tenants by the names that the ledger has for their hashes, with the hash beside it, unless `hash_tenants`.
+    `run`: "all" runs, by the ledger; "last": what run.json and calls.parquet are of. A folder that was copied without
+    its ledger has the last only. Tenants by the names that the ledger has for their hashes, with the hash beside it,
+    unless `hash_tenants`.
 
     Raises:
-        JobError: the folder has no calls.parquet.
+        JobError: the folder has no run, or not those that are asked for.
     """
-    path = folder / CALLS
-    if not path.is_file():
+    names = names_of_tenants(folder) if by == "tenant" and not hash_tenants else {}
+    if (folder / LEDGER).exists() and (run == ALL or not (folder / CALLS).is_file()):
+        return _entries(by, _on_ledger(folder, by, run), names)
+    if not (folder / CALLS).is_file():
         raise JobError(f"{folder}: no {CALLS} here. Run a job with this output first")
-    table = pq.read_table(path, columns=["tenant_hash", "model", "sent_at", "error_code", *TOKENS, "cost_usd"])
+    if run == ALL:
+        raise JobError(f"{folder}: no {LEDGER} here, and {CALLS} is of the last run alone. Add --run last for that one")
+    return _entries(by, _published(folder, by), names)
+
+
+def _on_ledger(folder: Path, by: str, run: str) -> Iterator[Group]:
+    with reading(folder / LEDGER) as db:
+        last = queries.last_run(db)
+        only = last[0] if run == LAST and last is not None else None
+        found = nights.cost_groups(db, "run" if by == "model" else by, run=only)
+        models = nights.models_by_run(db, _last_model(folder)) if by == "model" else {}
+    for key, calls, units, *tokens in found:
+        named = models.get(key) if by == "model" else tenant_hash(key) if by == "tenant" else key
+        yield named, calls, from_units(units), tokens
+
+
+def _last_model(folder: Path) -> str | None:
+    manifest = read_run(folder)
+    return None if manifest is None else manifest.job.get("model", {}).get("name")
+
+
+def _published(folder: Path, by: str) -> Iterator[Group]:
+    columns = ["tenant_hash", "model", "sent_at", "error_code", *TOKENS, "cost_usd"]
+    table = pq.read_table(folder / CALLS, columns=columns)
     table = table.append_column("day", pc.strftime(table["sent_at"], format="%Y-%m-%d"))
     column = KEYS[by]
-    names = names_of_tenants(folder) if by == "tenant" and not hash_tenants else {}
     sums = [(name, "sum") for name in (*TOKENS, "cost_usd")]
     grouped: pa.Table = table.group_by(column).aggregate([*sums, ([], "count_all")])
+    for line in grouped.to_pylist():
+        tokens = [line[f"{name}_sum"] for name in TOKENS]
+        yield line[column], line["count_all"], line["cost_usd_sum"] or Decimal(0), tokens
+
+
+def _entries(by: str, groups: Iterable[Group], names: Mapping[str | None, str]) -> list[dict[str, Any]]:
+    """Groups of one key together, the dearest first."""
+    sums: dict[Any, tuple[int, Decimal, list[int]]] = {}
+    for key, calls, usd, tokens in groups:
+        before = sums.get(key, (0, Decimal(0), [0] * len(TOKENS)))
+        sums[key] = (
+            before[0] + calls,
+            before[1] + usd,
+            [one + more for one, more in zip(before[2], tokens, strict=True)],
+        )
     entries = [
         {
-            by: names.get(line[column], line[column]),
-            **({column: line[column]} if by == "tenant" else {}),
-            "calls": line["count_all"],
-            "cost_usd": str(line["cost_usd_sum"] or Decimal(0)),
-            **{name: line[f"{name}_sum"] for name in TOKENS},
+            by: names.get(key, key),
+            **({KEYS[by]: key} if by == "tenant" else {}),
+            "calls": calls,
+            "cost_usd": f"{usd:.10f}",
+            **dict(zip(TOKENS, tokens, strict=True)),
         }
-        for line in grouped.to_pylist()
+        for key, (calls, usd, tokens) in sums.items()
     ]
     return sorted(entries, key=lambda entry: Decimal(entry["cost_usd"]), reverse=True)

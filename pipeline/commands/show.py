@@ -10,7 +10,7 @@ from pipeline.commands.answers import Heard, judge_of_run, judged
 from pipeline.errors import JobError
 from pipeline.extraction.judge import Judge
 from pipeline.job.folder import LEDGER
-from pipeline.ledger import queries
+from pipeline.ledger import nights, queries
 from pipeline.ledger.files import Connection, reading
 from pipeline.ledger.records import CALL_COLUMNS, RowEntry
 from pipeline.ledger.said import answers_of, linked
@@ -119,16 +119,22 @@ def _row(db: Connection, run: int, entry: RowEntry) -> dict[str, Any]:
             "model_version": outcome.model_version,
             "latency_ms": outcome.latency_ms,
         }
-    calls = queries.calls_of_row(db, run, entry.row)
-    shown["calls"] = [_call(dict(zip(CALL_COLUMNS, call, strict=True))) for call in calls]
+    calls = nights.calls_of_row(db, run, entry.row, entry.id, entry.doc)
+    shown["calls"] = [_call(dict(zip(CALL_COLUMNS, call, strict=True)), run, began) for began, *call in calls]
     return shown
 
 
-def _call(call: dict[str, Any]) -> dict[str, Any]:
+def _moment(us: int) -> str:
+    return datetime.fromtimestamp(us / 1e6, UTC).isoformat(timespec="milliseconds")
+
+
+def _call(call: dict[str, Any], run: int, began_us: int) -> dict[str, Any]:
+    """`earlier_run`: when that began, of a call that is not of the last."""
     hidden = {"run", "session", "row", "id", "tenant", "cost_units", "at_risk_units", "sent_us"}
-    sent = datetime.fromtimestamp(call["sent_us"] / 1e6, UTC).isoformat(timespec="milliseconds")
+    sent, began = map(_moment, (call["sent_us"], began_us))
     money = {
         "cost_usd": None if call["cost_units"] is None else f"{from_units(call['cost_units']):.10f}",
         "at_risk_usd": f"{from_units(call['at_risk_units']):.10f}",
     }
-    return {"sent_at": sent, **{name: value for name, value in call.items() if name not in hidden}, **money}
+    earlier = {"earlier_run": began if call["run"] != run else None}
+    return {"sent_at": sent, **earlier, **{name: value for name, value in call.items() if name not in hidden}, **money}

@@ -91,6 +91,7 @@ def _brief(manifest: Manifest) -> dict[str, Any]:
     return {
         "name": manifest.job["name"],
         **{name: plain[name] for name in (*names, "started_at", "ended_at", "seconds")},
+        "session": plain.get("session"),
     }
 
 

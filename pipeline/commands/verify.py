@@ -5,9 +5,11 @@ Each check is a generator of what is wrong; the first finding ends the command w
 
 import base64
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +26,10 @@ from pipeline.job.settings import Prices
 from pipeline.ledger import audit
 from pipeline.ledger.files import reading
 from pipeline.ledger.head import missing, missing_text
-from pipeline.money import cost_usd, to_units
+from pipeline.money import cost_usd, from_units, to_units
 from pipeline.output.manifest import Manifest, read_run
 from pipeline.schema.fields import EXTRA
-from pipeline.types import TOKENS, ErrorCode, Usage
+from pipeline.types import TOKENS, AnswerFrom, ErrorCode, Usage
 
 LINES_CHECKED_AT_ONCE = 8192
 
@@ -100,10 +102,11 @@ def _counts(found: _Folder) -> Iterator[str]:
 
 def _one_place(found: _Folder) -> Iterator[str]:
     codes = {str(code) for code in ErrorCode}
-    for batch in found.batches(RESULTS, "row", "status", "record", "error_code"):
-        columns = (batch[name] for name in ("row", "status", "record", "error_code"))
-        for row, status, record, code in zip(*columns, strict=True):
-            if (status == "ok") != (record is not None):
+    names = ("row", "status", "record", "error_code", "answer_from")
+    for batch in found.batches(RESULTS, *names):
+        for row, status, record, code, by in zip(*(batch[name] for name in names), strict=True):
+            earlier = status == "pending" and by == AnswerFrom.PREVIOUS
+            if (status == "ok" or earlier) != (record is not None):
                 yield f"{RESULTS}: row {row} is {status} {'with' if record else 'without'} a record"
             if (status == "failed") != (code in codes):
                 yield f"{RESULTS}: row {row} is {status} with error_code {code!r}"
@@ -120,6 +123,31 @@ def _sums(found: _Folder) -> Iterator[str]:
         cost = pc.sum(table["cost_usd"]).as_py() or Decimal(0)
         if manifest.cost_usd is not None and cost != manifest.cost_usd:
             yield f"cost_usd: {name} sums to {cost}, run.json says {manifest.cost_text}"
+
+
+def _totals(found: _Folder) -> Iterator[str]:
+    """Over all runs, by the ledger. A file of an older program has no such column."""
+    if "cost_total_usd" not in pq.read_schema(found.path / RESULTS).names:
+        return
+    with reading(found.path / LEDGER) as db:
+        kept = audit.row_totals(db)
+        for row, by, told, tonight in _row_totals(found):
+            place, units, earlier = next(kept, (row, 0, 0))
+            units += earlier if by == AnswerFrom.PREVIOUS else 0
+            if place != row or (told is not None and to_units(told) != units):
+                yield f"{RESULTS}: row {row} cost {told} in all runs, the ledger says {from_units(units)}"
+            if (told is None) != (found.manifest.cost_usd is None) or (told or 0) < (tonight or 0):
+                yield f"{RESULTS}: row {row} cost {told} in all runs, and {tonight} in this one"
+
+
+def _row_totals(found: _Folder) -> Iterator[tuple[int, str | None, Decimal | None, Decimal | None]]:
+    """(row, answer_from, cost_total_usd, cost_usd), the lines of one row together."""
+    names = ("row", "answer_from", "cost_total_usd", "cost_usd")
+    lines = (line for batch in found.batches(RESULTS, *names) for line in zip(*batch.values(), strict=True))
+    for row, group in groupby(lines, key=lambda line: line[0]):
+        of_row = list(group)
+        total, tonight = ([line[place] for line in of_row if line[place] is not None] for place in (2, 3))
+        yield row, of_row[0][1], sum(total) if total else None, sum(tonight) if tonight else None
 
 
 def _calls_of_rows(found: _Folder) -> Iterator[str]:
@@ -231,9 +259,10 @@ def _records(found: _Folder) -> Iterator[str]:
             for row, record in zip(batch["row"], batch["record"], strict=True):
                 if record is None:
                     continue
-                while current[0] < row:  # a row that is ok on the ledger may have no record that can be published
-                    current = next(kept, (row + 1, []))
+                if current[0] != row:
                     numbers.clear()
+                while current[0] < row:
+                    current = next(kept, (sys.maxsize, []))
                 place = numbers[row]
                 numbers[row] += 1
                 if current[0] != row or place >= len(current[1]) or not _same(record, json.loads(current[1][place])):
@@ -291,5 +320,6 @@ CHECKS: dict[str, Callable[[_Folder], Iterator[str]]] = {
     "results.parquet says what the ledger says": _ledger,
     "every record is the ledger's": _records,
     "calls.parquet says what the ledger says": _calls,
+    "what rows cost in all runs is the ledger's": _totals,
     "run.json is of the ledger's last run": _session,
 }

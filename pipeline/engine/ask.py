@@ -34,6 +34,7 @@ class RowLife(Struct):
     alive: bool = True
     first_sent_s: float | None = None  # on the loop's clock
     sources: set[AnswerFrom] = field(default_factory=set)
+    reused_runs: set[int] = field(default_factory=set)  # earlier runs whose answers it took
 
 
 class Ask(Protocol):

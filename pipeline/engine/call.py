@@ -37,7 +37,11 @@ class Caller:
             return reply
         found = self._ledger.answer(request.key)
         if found is not None and reusable(found):
-            life.sources.add(AnswerFrom.DUPLICATE if found.run == self._ledger.run else AnswerFrom.LEDGER)
+            if found.run == self._ledger.run:
+                life.sources.add(AnswerFrom.DUPLICATE)
+            else:
+                life.sources.add(AnswerFrom.LEDGER)
+                life.reused_runs.add(found.run)
             return found.reply
         return await self._paid(request, life)
 

@@ -1,21 +1,29 @@
 """Input → work, a batch at a time: reads, hashes, looks up what is done and cuts the rest, in a thread off the loop."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pipeline.documents.chunks import chunk
 from pipeline.extraction.hashes import content_key
+from pipeline.extraction.plan import Plan
 from pipeline.extraction.prepare import Prepared
+from pipeline.extraction.template import Template
 from pipeline.ledger.ledger import ContentEnd, connect, ends
+from pipeline.ledger.nights import EarlierJob, earlier_jobs
 from pipeline.ledger.records import RowEntry
 from pipeline.types import Chunk, ErrorCode, Row, Status
 
 BATCH_ROWS = 128
+EARLIER_JOBS = 8  # the last so many are looked at for how a row ended under them
+
+EndsOf = Callable[[Sequence[bytes]], Mapping[bytes, ContentEnd]]
 
 
 class RowTask(Struct, frozen=True):
@@ -67,12 +75,15 @@ async def feed(
     loop = asyncio.get_running_loop()
     rows = prepared.source.batches(BATCH_ROWS)
     with closing(connect(ledger_path)) as db:
+        jobs = earlier_jobs(db, prepared.plan.outcome_salt, EARLIER_JOBS)
+        jobs.sort(key=lambda job: job.rehearsal)  # what a model answered comes first
+        plans = _earlier_plans(prepared.plan, jobs)
 
         def make() -> Batch | None:
             batch = next(rows, None)
             if batch is None:
                 return None
-            return _batch(prepared, batch, lambda docs: ends(db, docs), selection, share)
+            return _batch(_Reading(prepared, lambda docs: ends(db, docs), plans), batch, selection, share)
 
         upcoming = loop.run_in_executor(None, make)
         try:
@@ -83,21 +94,51 @@ async def feed(
             await asyncio.gather(upcoming, return_exceptions=True)  # what fails once nobody reads on is no news
 
 
-def _batch(
-    prepared: Prepared,
-    rows: Sequence[Row],
-    ends_of: Callable[[Sequence[bytes]], Mapping[bytes, ContentEnd]],
-    selection: Selection,
-    share: Share | None = None,
-) -> Batch:
+def _earlier_plans(plan: Plan, jobs: Sequence[EarlierJob]) -> list[Plan]:
+    """This plan with the hashes of earlier jobs; of a job whose prompt's columns are not kept, with today's."""
+    found = []
+    for job in jobs:
+        columns = plan.template.other_columns if job.columns is None else tuple(json.loads(job.columns))
+        template = Template(("",) * (len(columns) + 1), columns)
+        found.append(replace(plan, outcome_salt=job.doc_hash, template=template))
+    return found
+
+
+class _Reading(Struct, frozen=True):
+    """What a batch is made with."""
+
+    prepared: Prepared
+    ends_of: EndsOf
+    earlier: Sequence[Plan]
+
+
+def _earlier_docs(reading: _Reading, rows: Sequence[Row]) -> dict[int, bytes]:
+    """By place: the row's content under the last earlier job in which it ended well, else ended, else may have been."""
+    found: dict[int, tuple[int, bytes]] = {}
+    for plan in reading.earlier:
+        names = plan.template.other_columns
+        docs = {row.index: content_key(plan, row) for row in rows if all(name in row.values for name in names)}
+        ended = reading.ends_of(list(docs.values()))
+        for index, doc in docs.items():
+            end = ended.get(doc)
+            worth = 0 if end is None else 2 if end.status == Status.OK else 1
+            if index not in found or worth > found[index][0]:
+                found[index] = worth, doc
+    return {index: doc for index, (_, doc) in found.items()}
+
+
+def _batch(reading: _Reading, rows: Sequence[Row], selection: Selection, share: Share | None = None) -> Batch:
+    prepared = reading.prepared
     plan = prepared.plan
     batch = Batch(read=len(rows))
     keyed = [(row, None if row.problem else content_key(plan, row)) for row in rows]
     if share is not None:
         keyed = [(row, doc) for row, doc in keyed if share.mine(row, doc)]
-    ended = ends_of([doc for _, doc in keyed if doc is not None])
+    ended = reading.ends_of([doc for _, doc in keyed if doc is not None])
+    open_rows = [row for row, doc in keyed if doc is not None and doc not in ended] if reading.earlier else []
+    earlier = _earlier_docs(reading, open_rows) if open_rows else {}
     for row, doc in keyed:
-        batch.entries.append(RowEntry(row.index, row.id, doc, row.problem, row.tenant))
+        batch.entries.append(RowEntry(row.index, row.id, doc, row.problem, row.tenant, earlier.get(row.index)))
         if doc is None:
             batch.failed[ErrorCode.BAD_ROW] += 1
             continue

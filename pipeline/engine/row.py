@@ -82,7 +82,10 @@ class Extraction:
             }
         latency_ms = None if life.first_sent_s is None else round((self._ask.now_s() - life.first_sent_s) * 1000)
         by = next((source for source in AnswerFrom if source in life.sources), AnswerFrom.CALL)
-        return Outcome(doc=task.doc, row=task.row.index, latency_ms=latency_ms, answer_from=by, **end)
+        reused = tuple(sorted(life.reused_runs))
+        return Outcome(
+            doc=task.doc, row=task.row.index, latency_ms=latency_ms, answer_from=by, reused_runs=reused, **end
+        )
 
     async def _every_chunk(self, state: "_RowState") -> list[ChunkAnswer]:
         """Side by side; one after the other where each chunk is to know of those before."""

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from pipeline.engine.session import RunCommand, Session
 from pipeline.ledger.ledger import Ledger
 from pipeline.output.folder import finished, ready_folder
+from pipeline.output.manifest import idle, nothing_to_do
 from pipeline.output.publish import Ended
 from pipeline.output.remote.sync import RemoteOutput
 from pipeline.runtime import loop_factory, settle_garbage
@@ -33,7 +34,7 @@ def _one_session(command: RunCommand, keep: Callable[[Callable[[str], None]], No
     folder = ready_folder(prepared.job)
     with Ledger(folder, command.verb, fresh=command.fresh, accept_loss=command.accept_loss) as ledger:
         if not command.selection.failed and (manifest := finished(prepared, ledger)) is not None:
-            return Ended(manifest, None, "")
+            return Ended(idle(manifest, command.verb, nothing_to_do(manifest.rows)), None, "")
         if command.host.own:
             settle_garbage()
         session = Session(command, ledger)

@@ -36,6 +36,8 @@ from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.prompt_cache import Caching, caching_for
 from pipeline.job.settings import Model
 from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.nights import agreed_key
+from pipeline.ledger.records import RunFacts
 from pipeline.money import Band, from_units
 from pipeline.output.publish import Ended, Publisher, SessionEnd
 from pipeline.providers import Wire, wire_for
@@ -75,6 +77,7 @@ class RunCommand(Struct, frozen=True):
     fresh: bool = False
     accept_loss: bool = False
     band_usd: Band[Decimal] | None = None
+    agreed: bool = False  # to paying again for rows of an earlier job, all of them
     host: Host = Host()
 
 
@@ -112,7 +115,7 @@ class Session:
         self._issues = RunIssues()
         self._tuned: list[dict[str, Any]] = []
         self._parts: _Parts | None = None
-        self._publisher = Publisher(prepared, ledger, self._column)
+        self._publisher = Publisher(prepared, ledger, self._column, command.verb)
 
     async def execute(self) -> Ended:
         """The whole session, from taking up the ledger to publishing.
@@ -174,7 +177,12 @@ class Session:
     def _begin(self, route: _Route) -> _Parts:
         prepared, ledger = self._prepared, self._ledger
         plan = prepared.plan
-        lost = ledger.begin(plan.request_hash, plan.outcome_salt, prepared.source.fingerprint())
+        facts = RunFacts(
+            self._job.model.provider, self._job.model.name, plan.template.other_columns, self._job.input.id
+        )
+        lost = ledger.begin(plan.request_hash, plan.outcome_salt, prepared.source.fingerprint(), facts)
+        if self._command.agreed:
+            ledger.remember(agreed_key(plan.outcome_salt), "asked")
         if lost:
             say("notice", lost_text(lost))
         loop = asyncio.get_running_loop()

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from pipeline.ledger import nights
 from pipeline.ledger.files import Connection
 from pipeline.ledger.records import ANSWER_COLUMNS, CALL_COLUMNS, OUTCOME_COLUMNS
 from pipeline.ledger.schema import checksum_of
@@ -31,9 +32,21 @@ def row_ends(db: Connection) -> Iterator[tuple[str, bool, str | None, str | None
 
 
 def row_records(db: Connection) -> Iterator[tuple[int, list[str]]]:
-    """(row, its records as JSON texts) of all rows that are ok, in order."""
-    sql = "SELECT r.row, o.records FROM rows r JOIN outcomes o ON o.doc = r.doc WHERE o.status = 'ok' ORDER BY r.row"
+    """(row, its records as JSON texts) of all rows that are ok, or have an earlier record, in order."""
+    earlier = nights.EARLIER if nights.remembers(db) else "NULL"
+    sql = (
+        f"SELECT r.row, COALESCE(o.records, p.records) FROM rows r LEFT JOIN outcomes o ON o.doc = r.doc "  # noqa: S608 (own words)
+        f"LEFT JOIN outcomes p ON p.doc = {earlier} AND p.status = 'ok' "
+        "WHERE o.status = 'ok' OR p.status = 'ok' ORDER BY r.row"
+    )
     return ((row, json.loads(text)) for row, text in db.execute(sql))
+
+
+def row_totals(db: Connection) -> Iterator[tuple[int, int, int]]:
+    """(row, what its content cost in all runs, what that of its earlier record cost) of all rows, in 1e-10 USD."""
+    (run,) = db.execute("SELECT MAX(run) FROM runs").fetchone()
+    for row, units, earlier in nights.row_totals(db, run):
+        yield row, units, 0 if earlier is None else nights.spent_before(db, earlier)
 
 
 def call_twice(db: Connection) -> str | None:

@@ -14,6 +14,7 @@ from pipeline.job.folder import HEAD, LOGS, RUN, UNFINISHED, kept_ledger
 
 Connection = sqlite3.Connection  # so that no room above has to know what a ledger is made of
 OUT_OF_REACH = ("unable to open", "readonly", "ermission denied", "locked", "disk I/O error")
+WIDE_CACHE = "PRAGMA cache_size = -65536"  # 64 MB: for passes over all rows, which look contents up in no order
 BALLAST_BYTES = 16 * 1024 * 1024  # more than all answers that can be in flight
 
 
@@ -64,6 +65,7 @@ def reading(path: Path, *, snapshot: bool = False) -> Iterator[Connection]:
     """
     with unreadable(path), closing(connect(path, read_only=True)) as db:
         if snapshot:
+            db.execute(WIDE_CACHE)
             db.execute("BEGIN")
         yield db
 

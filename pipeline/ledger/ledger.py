@@ -6,6 +6,7 @@ connection. What was answered is journalled before it is looked at. Only the edg
 
 import asyncio
 import contextlib
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -18,13 +19,13 @@ from typing import Self
 from pipeline.crash_points import crash_point
 from pipeline.errors import LedgerError, LedgerUnreadable
 from pipeline.job.folder import BALLAST, LEDGER, TURNS
-from pipeline.ledger import queries, records, schema
+from pipeline.ledger import nights, queries, records, schema
 from pipeline.ledger.files import connect, keep_beside, preallocate, rescue, unreadable, unusable
 from pipeline.ledger.head import NAMED, WITHDRAWN, HeadFile, advance, gained, require_whole
 from pipeline.ledger.key_filter import Keys
 from pipeline.ledger.lock import FolderLock, require_local, who
 from pipeline.ledger.queries import ContentEnd, ends, last_hashes
-from pipeline.ledger.records import Call, RowEntry, Send, StoredAnswer, lost_call
+from pipeline.ledger.records import Call, RowEntry, RunFacts, Send, StoredAnswer, lost_call
 from pipeline.ledger.writer import Writer
 from pipeline.types import Answer, Outcome
 
@@ -41,7 +42,10 @@ _SEND = _insert("sends", records.SEND_COLUMNS)
 _SETTLE = "DELETE FROM sends WHERE request_id = ?"
 _CALL = _insert("calls", (*records.CALL_COLUMNS, "crc", "answer"))
 _ANSWER = _insert("answers", (*records.ANSWER_COLUMNS, "crc"), verb="INSERT OR REPLACE")
-_ROW = _insert("rows", ("row", "id", "doc", "problem", "tenant"), verb="INSERT OR REPLACE")
+_ROW = _insert("rows", ("row", "id", "doc", "problem", "tenant", "earlier"), verb="INSERT OR REPLACE")
+_RUN = _insert(
+    "runs", ("request_hash", "doc_hash", "input_fingerprint", "started_us", "provider", "model", "columns", "id_column")
+)
 _OUTCOME = _insert(
     "outcomes",
     (*records.OUTCOME_COLUMNS, "crc"),
@@ -75,6 +79,7 @@ class Ledger:
         self._filling: asyncio.Future[None] | None = None
         self.run = 0
         self.session = 0
+        self.entered = 0  # rows of this very input that were there when the session began
 
     @classmethod
     def joined(cls, folder: Path, run: int, session: int) -> Self:
@@ -125,7 +130,9 @@ class Ledger:
 
     # ── sessions, before and after the writer runs ──────────────────────────────────────────────────────────────
 
-    def begin(self, request_hash: bytes, doc_hash: bytes, input_fingerprint: str) -> list[Send]:
+    def begin(
+        self, request_hash: bytes, doc_hash: bytes, input_fingerprint: str, facts: RunFacts | None = None
+    ) -> list[Send]:
         """Start a session of the run for this job and input, of a new run if either changed; returns the calls lost.
 
         A lost call stays on the books as an attempt of unknown fate, with what it may have cost at the most.
@@ -135,10 +142,13 @@ class Ledger:
         db.execute("BEGIN IMMEDIATE")
         lost = self._book_lost(last[0] if last else 0)
         if last is not None and last[1:] == (request_hash, doc_hash, input_fingerprint):
-            self.run = last[0]
+            self.run, self.entered = last[0], queries.rows_entered(db)
         else:
-            sql = "INSERT INTO runs (request_hash, doc_hash, input_fingerprint, started_us) VALUES (?, ?, ?, ?)"
-            self.run = db.execute(sql, (request_hash, doc_hash, input_fingerprint, now_us)).lastrowid or 0
+            facts = facts or RunFacts()
+            if last is not None:
+                nights.carry_over(db, last[0], facts.id_column)
+            kept = (facts.provider, facts.model, json.dumps(facts.columns), facts.id_column)
+            self.run = db.execute(_RUN, (request_hash, doc_hash, input_fingerprint, now_us, *kept)).lastrowid or 0
             db.execute("DELETE FROM rows")
         sql = "INSERT INTO sessions (run, verb, who, started_us, state) VALUES (?, ?, ?, ?, 'running')"
         self.session = db.execute(sql, (self.run, self._verb, who(), now_us)).lastrowid or 0
@@ -241,13 +251,20 @@ class Ledger:
             statements.append((_ANSWER, records.answer_values(key, reply, self.run, self.session)))
         return self._w.put_durably(*statements, gain=gained(call, answered=answered))
 
-    def conclude(self, outcome: Outcome) -> "asyncio.Future[None]":
-        """Record where a row's content ended; done when that would survive a power cut."""
-        return self._w.put_durably((_OUTCOME, records.outcome_values(outcome, self.run, self.session)))
+    def conclude(self, outcome: Outcome, paid_as: Sequence[bytes] = ()) -> "asyncio.Future[None]":
+        """Record where a row's content ended; done when that would survive a power cut.
+
+        `paid_as`: the content under other jobs, whose answers the outcome was made of.
+        """
+        statements = [(_OUTCOME, records.outcome_values(outcome, self.run, self.session))]
+        if paid_as:
+            inherit = nights.INHERIT.format(marks=", ".join("?" * len(paid_as)))
+            statements.append((inherit, (outcome.doc, *paid_as)))
+        return self._w.put_durably(*statements)
 
     def enter_rows(self, entries: Iterable[RowEntry]) -> None:
         for entry in entries:
-            self._w.put((_ROW, (entry.row, entry.id, entry.doc, entry.problem, entry.tenant)))
+            self._w.put((_ROW, (entry.row, entry.id, entry.doc, entry.problem, entry.tenant, entry.earlier)))
 
     def end_rows(self, total: int) -> None:
         """The input has this many rows: forget those that an earlier, longer reading entered."""
@@ -274,6 +291,10 @@ class Ledger:
         """Whether the last run was of this job and input."""
         last = queries.last_run(self._reader)
         return last is not None and last[1:] == (request_hash, doc_hash, input_fingerprint)
+
+    def salts_of(self, runs: Sequence[int]) -> list[bytes]:
+        """The outcome salts of these runs, each once."""
+        return nights.salts_of(self._reader, runs)
 
     def spent_units(self) -> int:
         """What this run has cost so far, in 1e-10 USD, with what calls of unknown fate may have cost at the most."""

@@ -137,6 +137,11 @@ def rows_with_id(db: Connection, row_id: str) -> list[RowEntry]:
     return [RowEntry(*values) for values in db.execute(sql, (row_id,))]
 
 
+def rows_entered(db: Connection) -> int:
+    """How many rows of the current run's input are entered, as far as they were read."""
+    return int(db.execute("SELECT COALESCE(MAX(row) + 1, 0) FROM rows").fetchone()[0])
+
+
 def first_ids(db: Connection, most: int) -> list[str]:
     return [row_id for (row_id,) in db.execute("SELECT id FROM rows ORDER BY row LIMIT ?", (most,))]
 
@@ -226,12 +231,6 @@ def call_sums(db: Connection, run: int) -> CallSums:
         (run,),
     ).fetchone()
     return CallSums(calls, limited, repairs, units, Usage(*tokens))
-
-
-def calls_of_row(db: Connection, run: int, row: int) -> Iterator[tuple[Any, ...]]:
-    """CALL_COLUMNS of the row's calls, in order."""
-    sql = f"SELECT {_listed('{}', CALL_COLUMNS)} FROM calls WHERE run = ? AND row = ? ORDER BY call"  # noqa: S608 (own names)
-    return db.execute(sql, (run, row))
 
 
 def calls_of_run(db: Connection, run: int, batch: int) -> Iterator[list[tuple[Any, ...]]]:

@@ -82,6 +82,16 @@ class RowEntry(Struct, frozen=True):
     doc: bytes | None
     problem: str | None
     tenant: str | None
+    earlier: bytes | None = None  # `doc` under an earlier job, of a row that has no outcome
+
+
+class RunFacts(Struct, frozen=True):
+    """What a run keeps of its job for the nights to come, beside the hashes."""
+
+    provider: str = ""
+    model: str = ""
+    columns: tuple[str, ...] = ()  # that the prompt names, beside the text
+    id_column: str = ""  # "" where rows have no names
 
 
 def with_crc(values: tuple[Any, ...]) -> tuple[Any, ...]:

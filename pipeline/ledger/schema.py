@@ -127,6 +127,26 @@ MIGRATIONS: tuple[str, ...] = (
         for table, names in VERSION_1.items()
     ),
     "ALTER TABLE calls ADD COLUMN answer BLOB;",  # key of what came back; null: no answer, or a call of before
+    """
+    ALTER TABLE runs ADD COLUMN provider TEXT;   -- as of the job, as are the next; null in runs of before
+    ALTER TABLE runs ADD COLUMN model TEXT;
+    ALTER TABLE runs ADD COLUMN columns TEXT;    -- a JSON list: those that the prompt named, beside the text
+    ALTER TABLE runs ADD COLUMN id_column TEXT;  -- input.id; empty where rows have no names
+    ALTER TABLE rows ADD COLUMN earlier BLOB;    -- of a row without an outcome: its content under an earlier job
+    CREATE TABLE seen (                -- rows of the runs before the last
+        name BLOB PRIMARY KEY,         -- the id; the content of a row without one
+        doc BLOB,                      -- its content when it was last there; null: it could not be used
+        good BLOB                      -- its last content that had a good outcome
+    ) WITHOUT ROWID;
+    CREATE TABLE spent (               -- what contents have cost in the runs before the last
+        doc BLOB PRIMARY KEY,
+        units INTEGER NOT NULL,
+        inherited INTEGER NOT NULL DEFAULT 0  -- under other jobs, whose answers it was made of
+    ) WITHOUT ROWID;
+    INSERT INTO spent (doc, units)
+        SELECT o.doc, SUM(COALESCE(c.cost_units, 0)) FROM outcomes o JOIN calls c ON c.run = o.run AND c.row = o.row
+        WHERE o.run < (SELECT MAX(run) FROM runs) GROUP BY o.doc;
+    """,
 )
 ANSWERS_LINKED = 3  # the version from which calls name their answers
 

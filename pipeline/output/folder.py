@@ -13,6 +13,7 @@ from pipeline.job.settings import Job
 from pipeline.ledger.ledger import Ledger
 from pipeline.output.manifest import Manifest, read_run
 from pipeline.schema.arrow import RecordColumn
+from pipeline.types import RESULT_COLUMNS
 
 PUBLISHED = (RESULTS, CALLS, RUN)
 WRITTEN = (*PUBLISHED, LEDGER + HEAD, LOCK, BALLAST, TURNS, LIVE)  # the ledger tells by itself what it is
@@ -49,13 +50,14 @@ def finished(prepared: Prepared, ledger: Ledger) -> Manifest | None:
         return None
     same = manifest.job == json.loads(json.dumps(prepared.job.as_dict()))
     whole = all((ledger.path.parent / name).is_file() for name in (RESULTS, CALLS))
-    return manifest if same and whole and _as_typed_today(prepared, ledger.path.parent / RESULTS) else None
+    return manifest if same and whole and _of_today(prepared, ledger.path.parent / RESULTS) else None
 
 
-def _as_typed_today(prepared: Prepared, results: Path) -> bool:
-    """Whether an earlier version would have given the record the same types: else it is published anew."""
+def _of_today(prepared: Prepared, results: Path) -> bool:
+    """Whether results.parquet has all columns that it has today, the record's typed so; else it is published anew."""
     try:
-        published = pq.read_schema(results).field("record").type
+        published = pq.read_schema(results)
+        typed = published.field("record").type
     except (OSError, ValueError, KeyError):  # damaged
         return False
-    return bool(published == RecordColumn(prepared.model).type)
+    return not {*RESULT_COLUMNS} - {"chunk", *published.names} and bool(typed == RecordColumn(prepared.model).type)

@@ -3,13 +3,14 @@
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 from msgspec import Struct, field
 
 from pipeline.schema.arrow import RecordColumn
+from pipeline.types import Status
 
 ROW_GROUP_ROWS = 4096  # lines in memory at once
 COST = pa.decimal128(20, 10)
@@ -48,6 +49,7 @@ class View(Struct, frozen=True):
     per_chunk: bool  # merge = "none"
     record: RecordColumn
     kept_schema: pa.Schema
+    fits: Callable[[str], bool] = lambda record: True  # noqa: ARG005 (whether a record of before is one of the schema as it is now)
 
 
 class OutputTotals(Struct):
@@ -65,3 +67,7 @@ class OutputTotals(Struct):
     repairs: int = 0
     repaired: int = 0
     answer_from: Counter[str] = field(default_factory=Counter)
+    session: int = 0  # that publishes
+    session_ends: Counter[Status] = field(default_factory=Counter)  # rows that it brought to an end itself
+    previous: Counter[str] = field(default_factory=Counter)  # rows that show an earlier record, by its day
+    previous_unfit: int = 0  # rows whose earlier record does not fit the schema as it is now

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, convert, field, to_builtins
+from msgspec.structs import replace
 
 from pipeline.catalog.prices import price_table_name
 from pipeline.extraction.prepare import Prepared
@@ -17,7 +18,7 @@ from pipeline.types import TOKENS, Usage
 
 RUNNING = "running"
 TABLES = ("budget", "extract", "input", "limits", "model", "output", "prices")  # of the job, in every version
-KNOWN_AT_THE_END = ("waited_share", "events", "advice", "caching")
+KNOWN_AT_THE_END = ("waited_share", "events", "advice", "caching", "session")
 
 
 class RowCounts(Struct, frozen=True):
@@ -25,6 +26,37 @@ class RowCounts(Struct, frozen=True):
     ok: int = 0
     failed: int = 0
     pending: int = 0
+
+
+class SessionRows(Struct, frozen=True):
+    """The rows of the input by what was known of them before, and those that this session brought to an end."""
+
+    new: int = 0  # never seen
+    changed: int = 0  # the same id with another content
+    known: int = 0
+    gone: int = 0  # known, and no longer in the input
+    done: int = 0  # ok and failed
+    ok: int = 0
+    failed: int = 0
+
+
+class SessionFigures(Struct, frozen=True, kw_only=True):
+    """What one command did itself; a run is all commands on one job and input."""
+
+    verb: str = ""
+    started_at: str = ""
+    ended_at: str = ""
+    seconds: float = 0.0
+    rows: SessionRows = SessionRows()
+    calls: int = 0
+    cost_usd: Decimal | None = None  # None: the model has no price
+    tokens: Usage = Usage()
+    nothing_to_do: str | None = None  # why nothing was run, in words
+
+    @property
+    def cost_text(self) -> str | None:
+        """As of `Manifest`."""
+        return None if self.cost_usd is None else f"{self.cost_usd:.10f}"
 
 
 class CacheUse(Struct, frozen=True):
@@ -60,6 +92,9 @@ class Manifest(Struct, frozen=True, kw_only=True):
     events: tuple[dict[str, Any], ...] = ()
     advice: tuple[str, ...] = ()
     caching: CacheUse | None = None
+    previous: dict[str, int] = field(default_factory=dict)  # pending rows that show an earlier record, by its day
+    previous_unfit: int = 0  # pending rows whose earlier record does not fit the schema as it is now
+    session: SessionFigures | None = None  # None: written before there was such a thing
 
     @property
     def max_failed_share(self) -> float:
@@ -74,7 +109,10 @@ class Manifest(Struct, frozen=True, kw_only=True):
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values, in order."""
         plain: dict[str, Any] = {**to_builtins(self), "cost_usd": self.cost_text}
-        left_out = KNOWN_AT_THE_END if self.state == RUNNING else ()
+        if self.session is not None:
+            plain["session"]["cost_usd"] = self.session.cost_text
+        left_out = {name for name in ("previous", "previous_unfit") if not plain[name]}
+        left_out |= set(KNOWN_AT_THE_END) if self.state == RUNNING else set()
         return {name: value for name, value in plain.items() if name not in left_out}
 
 
@@ -95,6 +133,8 @@ def manifest_of(
         repaired_rows=totals.repaired,
         free_rows=totals.answer_from["duplicate"] + totals.answer_from["ledger"],
         rate_limited=totals.rate_limited,
+        previous=dict(sorted(totals.previous.items())),
+        previous_unfit=totals.previous_unfit,
         started_at=started.isoformat(timespec="milliseconds"),
         ended_at=ended.isoformat(timespec="milliseconds") if ended else None,
         seconds=round((ended - started).total_seconds(), 3) if ended else None,
@@ -103,6 +143,27 @@ def manifest_of(
         input_fingerprint=prepared.source.fingerprint(),
         price_table=prepared.rate.source if prepared.rate is not None else price_table_name(),
     )
+
+
+def nothing_to_do(rows: RowCounts) -> str:
+    """Why a run of a finished input runs nothing."""
+    failed = f", {rows.failed:,} of them failed" if rows.failed else ""
+    return f"nothing to do: {rows.total:,} of {rows.total:,} rows have an outcome{failed}"
+
+
+def idle(manifest: Manifest, verb: str, why: str) -> Manifest:
+    """The last run's manifest for a command that found nothing to do: its own figures are zero."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    gone = manifest.session.rows.gone if manifest.session is not None else 0
+    figures = SessionFigures(
+        verb=verb,
+        started_at=now,
+        ended_at=now,
+        rows=SessionRows(known=manifest.rows.total, gone=gone),
+        cost_usd=None if manifest.cost_usd is None else Decimal(0),
+        nothing_to_do=why,
+    )
+    return replace(manifest, session=figures)
 
 
 def read_manifest(folder: Path) -> Manifest | None:

@@ -5,23 +5,36 @@ import contextlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 from msgspec import Struct
 from msgspec.structs import replace
+from pydantic import BaseModel
 
 from pipeline.crash_points import crash_point
 from pipeline.errors import LedgerError, machine_words, out_of_room
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.prompt_cache import Caching, saved_usd
 from pipeline.job.folder import RUN
+from pipeline.ledger import nights
+from pipeline.ledger.files import reading
 from pipeline.ledger.ledger import Ledger
+from pipeline.money import from_units
 from pipeline.output import write as results
 from pipeline.output.advice import sizing_of
-from pipeline.output.manifest import CacheUse, Manifest, manifest_of
+from pipeline.output.manifest import (
+    CacheUse,
+    Manifest,
+    RowCounts,
+    SessionFigures,
+    SessionRows,
+    manifest_of,
+    nothing_to_do,
+)
 from pipeline.schema.arrow import RecordColumn
-from pipeline.types import ParkReason
+from pipeline.types import ParkReason, Status
 
 KEPT = "kept_schema"
 
@@ -69,7 +82,8 @@ class SessionEnd(Struct, frozen=True):
 class Publisher:
     """Of one session, which begins when it is made."""
 
-    def __init__(self, prepared: Prepared, ledger: Ledger, column: RecordColumn) -> None:
+    def __init__(self, prepared: Prepared, ledger: Ledger, column: RecordColumn, verb: str) -> None:
+        self._verb = verb
         self._prepared = prepared
         self._ledger = ledger
         self._column = column
@@ -130,6 +144,8 @@ class Publisher:
             state = "interrupted" if park is ParkReason.INTERRUPTED else "parked"
             reason = reason or ("pilot" if end.only_some else None)
         self._ledger.end(state, reason)
+        if not totals.pending and self._prepared.job.limit_rows is None:
+            self._ledger.remember(nights.agreed_key(self._prepared.plan.outcome_salt), "done")
         crash_point("session-ended")
         advised = sizing_of(self._prepared) if totals.calls else None
         manifest = replace(
@@ -138,6 +154,7 @@ class Publisher:
             events=tuple(map(dict, end.events)),
             advice=() if advised is None else (advised.told,),
             caching=self._cached(end.caching, totals),
+            session=self._session_figures(totals),
         )
         self._write(manifest)
         return Ended(manifest, park, message if park else "")
@@ -156,12 +173,35 @@ class Publisher:
             per_chunk=job.extract.merge == "none",
             record=self._column,
             kept_schema=kept_schema,
+            fits=partial(_fits, prepared.model, self._column),
         )
         crash_point("publishing")
-        totals = results.publish(self._folder, ledger.path, ledger.run, view, prepared.source.kept())
+        totals = results.publish(self._folder, ledger.path, ledger.run, view, prepared.source.kept(), ledger.session)
         crash_point("published")
         _remember_schema(ledger, kept_schema)
         return totals
+
+    def _session_figures(self, totals: results.OutputTotals) -> SessionFigures:
+        """What this session did by itself; run.json's other figures are the run's."""
+        ledger, ended = self._ledger, datetime.now(UTC)
+        with reading(ledger.path) as db:
+            sent = nights.session_calls(db, ledger.session)
+            whole = self._prepared.job.limit_rows is None
+            rows = nights.night_rows(db, ledger.session, ledger.entered, whole=whole)
+        ok, failed = totals.session_ends[Status.OK], totals.session_ends[Status.FAILED]
+        idle = not (sent.calls or ok or failed or rows.new or rows.changed or totals.pending)
+        counts = RowCounts(totals.total, totals.ok, totals.failed, totals.pending)
+        return SessionFigures(
+            nothing_to_do=nothing_to_do(counts) if idle and self._verb == "run" else None,
+            verb=self._verb,
+            started_at=self._started.isoformat(timespec="milliseconds"),
+            ended_at=ended.isoformat(timespec="milliseconds"),
+            seconds=round((ended - self._started).total_seconds(), 3),
+            rows=SessionRows(rows.new, rows.changed, rows.known, rows.gone, ok + failed, ok, failed),
+            calls=sent.calls,
+            cost_usd=from_units(sent.cost_units) if self._prepared.rate is not None else None,
+            tokens=sent.usage,
+        )
 
     def _cached(self, caching: Caching, totals: results.OutputTotals) -> CacheUse:
         read, written = totals.tokens["cached_input_tokens"], totals.tokens["cache_write_tokens"]
@@ -174,6 +214,15 @@ class Publisher:
 
     def _write(self, manifest: Manifest) -> None:
         results.write_json(self._folder / RUN, manifest.as_json())
+
+
+def _fits(model: type[BaseModel], column: RecordColumn, record: str) -> bool:
+    """Whether a record of before is one of the schema as it is now."""
+    try:
+        model.model_validate_json(record, by_alias=True, by_name=True)
+    except (Exception, SystemExit):  # noqa: BLE001 (the user's validators may raise anything)
+        return False
+    return column.problem_of(record) is None
 
 
 def _remembered_schema(ledger: Ledger) -> pa.Schema | None:

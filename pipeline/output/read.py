@@ -9,12 +9,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import Struct
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from pipeline.errors import JobError
 from pipeline.job.folder import LEDGER, RESULTS, RUN
-from pipeline.ledger.files import reading
-from pipeline.ledger.queries import rows_with_outcomes
+from pipeline.ledger import nights
+from pipeline.ledger.files import Connection, reading
+from pipeline.ledger.queries import last_run, rows_with_outcomes
 from pipeline.ledger.records import outcome_from
 from pipeline.output.manifest import Manifest, RowCounts, read_run
 from pipeline.output.publish import Ended, ended_before, exit_code
@@ -24,7 +25,10 @@ from pipeline.types import ErrorCode, Status
 
 
 class ResultRow(Struct, frozen=True):
-    """Where one row ended. `record` is an instance of the schema when `status` is ok, else None."""
+    """Where one row ended. `record` is an instance of the schema when `status` is ok, else None.
+
+    A row that is pending has the last good record that it had before, if any.
+    """
 
     id: str
     status: Status
@@ -103,8 +107,32 @@ class Result:
     def __iter__(self) -> Iterator[ResultRow]:
         model = self._model or load_model(self._manifest.job["extract"]["schema"])
         with reading(self.output / LEDGER) as db:
-            for _, row_id, problem, *columns in rows_with_outcomes(db):
-                yield from _rows(model, row_id, problem, columns)
+            for row_id, problem, columns, earlier in _entries(db):
+                if earlier is not None and (lines := list(_earlier(model, row_id, db, earlier))):
+                    yield from lines
+                else:
+                    yield from _rows(model, row_id, problem, columns)
+
+
+def _entries(db: Connection) -> Iterator[tuple[str, str | None, list[Any], bytes | None]]:
+    """(id, problem, outcome's columns, content of an earlier record) of all rows, in order."""
+    last = last_run(db)
+    if last is None or not nights.remembers(db):
+        yield from ((row_id, problem, columns, None) for _, row_id, problem, *columns in rows_with_outcomes(db))
+        return
+    for _, row_id, problem, *columns, _, _, earlier in nights.rows_to_publish(db, last[0]):
+        yield row_id, problem, columns, earlier
+
+
+def _earlier(model: type[BaseModel], row_id: str, db: Connection, doc: bytes) -> Iterator[ResultRow]:
+    """The last good record of a row that is pending, where it is one of the schema as it is now."""
+    columns = nights.good_outcome(db, doc)
+    for record in outcome_from(columns).records if columns is not None else ():
+        try:
+            found = model.model_validate_json(record, by_alias=True, by_name=True)
+        except ValidationError:
+            return
+        yield ResultRow(row_id, Status.PENDING, found, None, None)
 
 
 def _rows(model: type[BaseModel], row_id: str, problem: str | None, columns: list[Any]) -> Iterator[ResultRow]:

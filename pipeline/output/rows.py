@@ -3,7 +3,7 @@
 Every figure of a row is the sum of its calls, so the files cannot disagree with each other.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 from msgspec import Struct
 
-from pipeline.ledger import queries, records
+from pipeline.ledger import nights, queries, records
 from pipeline.ledger.files import Connection
 from pipeline.output.layout import COST, ROW_GROUP_ROWS, OutputTotals, View, batch_of, cost_column
 from pipeline.schema.arrow import CANNOT
@@ -37,6 +37,7 @@ COLUMN_TYPES = {
     "latency_ms": pa.int64(),
     "prompt_version": pa.string(),
     "answer_from": pa.string(),
+    "cost_total_usd": COST,
 }
 
 
@@ -72,6 +73,21 @@ class _Line(Struct):
     error: str | None
     answer_from: AnswerFrom | None
     spent: _Spent
+    total_units: int = 0  # what its content has cost in all runs, in 1e-10 USD
+
+    @property
+    def answered(self) -> Outcome | None:
+        """Its own outcome, not an earlier one whose record it shows meanwhile."""
+        return None if self.answer_from is AnswerFrom.PREVIOUS else self.outcome
+
+
+class _Previous(Struct, frozen=True):
+    """The last good outcome of a row that has none yet; `records` as today's columns take them."""
+
+    outcome: Outcome
+    day: str  # when it was made
+    units: int  # what it cost
+    records: tuple[str, ...]  # empty: they do not fit the schema as it is now
 
 
 def results_schema(view: View) -> pa.Schema:
@@ -99,15 +115,56 @@ def result_batches(
 def _lines(db: Connection, run: int, view: View, totals: OutputTotals) -> Iterator[_Line]:
     spent_by_row = _spending(db, run)
     upcoming = next(spent_by_row, None)
-    for row, row_id, problem, *columns in queries.rows_with_outcomes(db):
+    days = nights.session_days(db)
+    for row, row_id, problem, *columns, before, shared, earlier in nights.rows_to_publish(db, run):
         while upcoming is not None and upcoming[0] < row:
             upcoming = next(spent_by_row, None)
         spent = upcoming[1] if upcoming is not None and upcoming[0] == row else {}
         outcome = records.outcome_from(columns) if columns[0] is not None else None
         by = _answer_from(row, run, columns[1], outcome, called=bool(spent))
-        lines = list(_row_lines((row, row_id, problem), outcome, spent, by, per_chunk=view.per_chunk))
+        previous = None if earlier is None else _previous(db, earlier, view, days)
+        if previous is not None and previous.records:
+            lines = list(_previous_lines((row, row_id), previous, spent, per_chunk=view.per_chunk))
+            totals.previous[previous.day] += 1
+        else:
+            totals.previous_unfit += previous is not None
+            lines = list(_row_lines((row, row_id, problem), outcome, spent, by, per_chunk=view.per_chunk))
+        tonight = sum(line.spent.usd_units for line in lines) if shared is None else shared
+        _share_total(lines, before + tonight + (previous.units if previous is not None and previous.records else 0))
+        if outcome is not None and columns[2] == totals.session:
+            totals.session_ends[outcome.status] += 1
         _count(totals, lines)
         yield from lines
+
+
+def _previous(db: Connection, doc: bytes, view: View, days: Mapping[int, str]) -> _Previous | None:
+    columns = nights.good_outcome(db, doc)
+    if columns is None:
+        return None
+    outcome = records.outcome_from(columns)
+    fit = all(map(view.fits, outcome.records)) and (view.per_chunk or len(outcome.records) == 1)
+    day = days.get(columns[2], "an earlier day")
+    return _Previous(outcome, day, nights.spent_before(db, doc), outcome.records if fit else ())
+
+
+def _previous_lines(
+    entry: tuple[int, str], previous: _Previous, spent: dict[int, _Spent], *, per_chunk: bool
+) -> Iterator[_Line]:
+    """The row is pending, and what it has used tonight stands on its first line."""
+    row, row_id = entry
+    for number, record in enumerate(previous.records):
+        used = _together(spent) if number == 0 else _Spent()
+        chunk = number if per_chunk else None
+        by = AnswerFrom.PREVIOUS
+        yield _Line(row, row_id, chunk, Status.PENDING, record, previous.outcome, None, None, by, used)
+
+
+def _share_total(lines: Sequence[_Line], total_units: int) -> None:
+    """A row of several lines: each has cost what it cost tonight, and an equal part of what was paid before."""
+    before = total_units - sum(line.spent.usd_units for line in lines)
+    part, rest = divmod(max(0, before), len(lines))
+    for number, line in enumerate(lines):
+        line.total_units = line.spent.usd_units + part + (rest if number == 0 else 0)
 
 
 def _spending(db: Connection, run: int) -> Iterator[tuple[int, dict[int, _Spent]]]:
@@ -178,7 +235,7 @@ def _count(totals: OutputTotals, lines: Sequence[_Line]) -> None:
     totals.pending += first.status is Status.PENDING
     if first.error_code is not None:
         totals.failed_by_code[first.error_code] += 1
-    totals.repaired += bool(first.outcome and first.outcome.repaired)
+    totals.repaired += bool(first.answered and first.answered.repaired)
     if first.answer_from is not None:
         totals.answer_from[first.answer_from] += 1
 
@@ -200,14 +257,15 @@ def _columns(lines: Sequence[_Line], view: View, keeper: "_Keeper", totals: Outp
         "conflicts": [list(outcome.conflicts) if outcome else [] for outcome in done],
         "chunks": [outcome.chunks if outcome else 0 for outcome in done],
         "calls": [line.spent.calls for line in lines],
-        "provider": [view.provider if outcome else None for outcome in done],
-        "model": [view.model if outcome else None for outcome in done],
+        "provider": [view.provider if line.answered else None for line in lines],
+        "model": [view.model if line.answered else None for line in lines],
         "model_version": [outcome.model_version if outcome else None for outcome in done],
         "cost_usd": cost_column(cost),
         "finish_reason": [outcome.finish_reason if outcome else None for outcome in done],
-        "latency_ms": [line.outcome.latency_ms if line.outcome and line.spent.calls else None for line in lines],
-        "prompt_version": pa.repeat(pa.scalar(view.prompt_version), len(lines)),
+        "latency_ms": [line.answered.latency_ms if line.answered and line.spent.calls else None for line in lines],
+        "prompt_version": _prompt_versions(lines, view),
         "answer_from": [line.answer_from and str(line.answer_from) for line in lines],
+        "cost_total_usd": cost_column([line.total_units if view.priced else None for line in lines]),
     }
     values.update(zip(TOKENS, zip(*(line.spent.tokens for line in lines), strict=True), strict=True))
     for name in TOKENS:
@@ -232,6 +290,11 @@ def _records(lines: Sequence[_Line], view: View, totals: OutputTotals) -> pa.Str
                 totals.ok, totals.failed = totals.ok - 1, totals.failed + 1
                 totals.failed_by_code[line.error_code] += 1
     return view.record.array([line.record for line in lines])
+
+
+def _prompt_versions(lines: Sequence[_Line], view: View) -> pa.Array:
+    """Of the job as it is; not known of records of before."""
+    return pa.array([None if line.answer_from is AnswerFrom.PREVIOUS else view.prompt_version for line in lines])
 
 
 class _Keeper:

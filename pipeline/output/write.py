@@ -21,9 +21,11 @@ from pipeline.output.rows import result_batches, results_schema
 __all__ = ["OutputTotals", "View", "publish", "write_json"]
 
 
-def publish(folder: Path, ledger: Path, run: int, view: View, kept: Iterator[pa.RecordBatch]) -> OutputTotals:
+def publish(
+    folder: Path, ledger: Path, run: int, view: View, kept: Iterator[pa.RecordBatch], session: int = 0
+) -> OutputTotals:
     """Write both Parquet files of `run` and return their sums. `kept` runs over the input's rows in order."""
-    totals = OutputTotals()
+    totals = OutputTotals(session=session)
     for orphan in folder.glob(f"*{UNFINISHED}"):
         if not orphan.is_dir():
             orphan.unlink()

@@ -16,6 +16,7 @@ from pipeline.types import Usage
 
 MOST_NAMED = 10  # lost calls
 MOST_CAUSE_CHARS = 160
+STILL_TRUE = {"rows", "input", "previous", "failed", "cost", "results"}  # of a session that found nothing to do
 LONGEST_TOLD_S = 366 * 86400.0
 DAY_LEAST_S = 3600.0  # a hint shorter than this is no day's
 MINUTE = "%Y-%m-%d %H:%M UTC"
@@ -27,7 +28,6 @@ def summary(manifest: Manifest, folder: str, next_step: str, causes: Sequence[Ca
     failed = ", ".join(
         f"{count} {code}" for code, count in sorted(manifest.failed_by_code.items(), key=lambda i: -i[1])
     )
-    cost = manifest.cost_text
     lines = [
         ("rows", f"{rows.total:,}   {rows.ok:,} ok · {rows.failed:,} failed · {rows.pending:,} pending"),
         ("repaired", f"{manifest.repaired_rows:,} rows, with {manifest.repairs:,} repair calls"),
@@ -36,7 +36,7 @@ def summary(manifest: Manifest, folder: str, next_step: str, causes: Sequence[Ca
         ("calls", f"{manifest.calls:,}   {manifest.rate_limited:,} answered 429"),
         ("waited", waited_for(manifest.waited_share) or "for nothing"),
         ("tokens", _tokens(tokens)),
-        ("cost", f"${cost} by {manifest.price_table}" if cost is not None else "unknown: no price for this model"),
+        ("cost", _cost(manifest)),
         ("time", duration(manifest.seconds or 0.0)),
         ("results", f"{folder}/{RESULTS}, {CALLS}, {RUN}"),
     ]
@@ -46,9 +46,12 @@ def summary(manifest: Manifest, folder: str, next_step: str, causes: Sequence[Ca
         lines.append(("cache", f"{cached.hit_rate:.0%} of input tokens were read from the provider's cache{saved}"))
     if manifest.free_rows:
         lines.insert(2, ("free", f"{manifest.free_rows:,} rows answered by a duplicate or an earlier run, at no cost"))
+    lines[1:1] = [*_session_lines(manifest), *_previous_lines(manifest)]
     reason = f" ({manifest.reason})" if manifest.reason else ""
     lines += [("advice", text) for text in manifest.advice]
-    head = f"{inert(manifest.job['name'])}: {manifest.state}{reason}"
+    nothing = manifest.session.nothing_to_do if manifest.session else None
+    lines = [line for line in lines if nothing is None or line[0] in STILL_TRUE]
+    head = f"{inert(manifest.job['name'])}: {nothing or manifest.state + reason}"
     body = "\n".join(f"  {name:<9} {text}" for name, text in lines)
     return f"{head}\n{body}" + (f"\n\n{next_step}" if next_step else "")
 
@@ -59,6 +62,58 @@ def _cause(cause: dict[str, Any]) -> str:
     error = " ".join(inert(example["error"]).split())
     error = error if len(error) <= MOST_CAUSE_CHARS else f"{error[:MOST_CAUSE_CHARS]}…"
     return f"{cause['rows']:,} {cause['error_code']}, as {inert(example['id'])!r}: {error}"
+
+
+def _cost(manifest: Manifest) -> str:
+    """Of this session first: what a run cost on earlier days is not tonight's."""
+    cost, session = manifest.cost_text, manifest.session
+    if cost is None and session is not None and session.nothing_to_do:
+        return "nothing in this session"
+    if cost is None:
+        return "unknown: no price for this model"
+    if session is None or session.cost_usd == manifest.cost_usd:
+        return f"${cost} by {manifest.price_table}"
+    return f"${session.cost_text or 0} in this session; ${cost} in all sessions of this run, by {manifest.price_table}"
+
+
+def _session_lines(manifest: Manifest) -> list[tuple[str, str]]:
+    """What a night found and did, where it is not the first."""
+    session = manifest.session
+    if session is None:
+        return []
+    rows, lines = session.rows, []
+    if rows.changed or rows.known or rows.gone:
+        told = f"{rows.new:,} new · {rows.changed:,} changed · {rows.known:,} known · {rows.gone:,} gone"
+        lines.append(("input", told))
+    if session.verb == "retry" and session.nothing_to_do is None:
+        spent = "an unknown amount" if session.cost_usd is None else f"${session.cost_text}"
+        told = f"{rows.done:,} tried · {rows.ok:,} mended · {rows.failed:,} still failing · {spent} spent"
+        lines.append(("retried", told))
+    elif session.calls != manifest.calls:
+        lines.append(("session", f"{session.calls:,} calls, {rows.done:,} rows done, in {duration(session.seconds)}"))
+    return lines
+
+
+def _previous_lines(manifest: Manifest) -> list[tuple[str, str]]:
+    """Pending rows that show an earlier record, and those whose earlier one is no more."""
+    lines = []
+    if manifest.previous:
+        told = ", ".join(
+            f"{_rows(count, 'shows its', 'show their')} record of {day}" for day, count in manifest.previous.items()
+        )
+        lines.append(("previous", f"{told}, until their new one is there"))
+    if unfit := manifest.previous_unfit:
+        lines.append(
+            (
+                "previous",
+                f"{_rows(unfit, 'has an', 'have an')} earlier record that does not fit the schema as it is now",
+            )
+        )
+    return lines
+
+
+def _rows(count: int, one: str, more: str) -> str:
+    return f"1 row {one}" if count == 1 else f"{count:,} rows {more}"
 
 
 def _tokens(tokens: Usage) -> str:
@@ -127,6 +182,7 @@ def _expected(band: dict[str, Any]) -> str:
 
 
 def costs_text(by: str, groups: Sequence[dict[str, Any]]) -> str:
+    """A line for each group."""
     lines = [f"{by:<24} {'calls':>8} {'input tokens':>14} {'output tokens':>14} {'cost':>16}"]
     lines += [
         f"{inert(group[by] or '-'):<24} {group['calls']:>8,} {group['input_tokens']:>14,} "

@@ -125,6 +125,11 @@ TAMPERED = {
         lambda f: changed(f, "calls.parquet", column("request_id", 0, "another")),
         lambda f: sql(f, "DELETE FROM calls WHERE rowid = 1"),
     ],
+    "what rows cost in all runs is the ledger's": [
+        lambda f: changed(f, "results.parquet", column("cost_total_usd", 0, lambda usd: usd + Decimal("0.0000000001"))),
+        lambda f: changed(f, "results.parquet", column("cost_total_usd", 0, None)),
+        lambda f: sql(f, "INSERT INTO spent SELECT doc, 1, 0 FROM rows LIMIT 1"),
+    ],
     "run.json is of the ledger's last run": [
         lambda f: manifest(f, state="parked", reason="budget"),
         lambda f: manifest(f, input_fingerprint="another"),

@@ -9,6 +9,18 @@ from pipeline.types import Outcome, Purpose, Status, Usage
 HASHES = (b"r" * 16, b"d" * 16, "fingerprint")
 
 
+SINCE_VERSION_2 = """
+DROP TABLE seen; DROP TABLE spent; ALTER TABLE rows DROP COLUMN earlier;
+ALTER TABLE runs DROP COLUMN provider; ALTER TABLE runs DROP COLUMN model;
+ALTER TABLE runs DROP COLUMN columns; ALTER TABLE runs DROP COLUMN id_column; ALTER TABLE calls DROP COLUMN answer;
+"""
+
+
+def make_older(db, version=2):
+    """The file as a program of before wrote it."""
+    db.executescript(f"{SINCE_VERSION_2} PRAGMA user_version = {version};")
+
+
 def send(number=0, at_risk=70):
     return Send(f"req-{number}", number, f"id-{number}", 0, Purpose.EXTRACT, 1, 1_700_000_000_000_000, at_risk, None)
 

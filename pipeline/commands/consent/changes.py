@@ -10,6 +10,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from pipeline.commands.consent.decide import (
+    EARLIER,
     FRESH,
     Consent,
     ConsentPrompt,
@@ -17,6 +18,7 @@ from pipeline.commands.consent.decide import (
     changed_parts,
     changed_words,
     most_usd,
+    rehearsed,
     unpriced,
     weigh,
 )
@@ -31,31 +33,36 @@ from pipeline.extraction.prepare import Prepared
 from pipeline.job.folder import LEDGER
 from pipeline.ledger.files import reading
 from pipeline.ledger.head import missing, missing_text
-from pipeline.ledger.queries import last_hashes, readable, rows_by_end, several_jobs
+from pipeline.ledger.nights import agreed_key
+from pipeline.ledger.queries import last_hashes, readable, remembered, rows_by_end, several_jobs
 from pipeline.output.manifest import Manifest, read_run
 
 
 def prompt_before(prepared: Prepared, selection: Selection, *, fresh: bool) -> ConsentPrompt | None:
     """What is to be said or asked before this command spends; None: nothing.
 
-    The local sandbox is free. The input is read for it only where the job changed, or where its size in bytes does not
-    show by itself that it costs little.
+    The local sandbox is free: there a question is told, not asked. The input is read for it only where the job changed,
+    or where its size in bytes does not show by itself that it costs little.
 
     Raises:
         JobError: the input cannot be read. LedgerError: the ledger cannot.
     """
     job, path = prepared.job, prepared.ledger_path
-    if job.model.provider == "sandbox":
+    sandbox = job.model.provider == "sandbox"
+    if sandbox and (fresh or not changes(prepared)):
         return None
     consent = Consent(job.budget.max_usd is not None, job.budget.confirm_above_usd, job.model.name)
     why = (FRESH if path.exists() else "") if fresh else changed_words(changes(prepared))
+    if not why and not fresh and not selection.failed:
+        why = _earlier_words(prepared)
     if not why and (consent.capped or (not selection.failed and finished(prepared))):
         return None
     if not why and prepared.rate is None:
         return unpriced(job.model.name)
     if not why and _at_most_usd(prepared) <= consent.above_usd:
         return None
-    return _weighed(prepared, selection, why, consent)
+    word = _weighed(prepared, selection, why, consent)
+    return rehearsed(word) if sandbox else word
 
 
 def loss_before(prepared: Prepared) -> ConsentPrompt | None:
@@ -65,7 +72,19 @@ def loss_before(prepared: Prepared) -> ConsentPrompt | None:
         LedgerError: the ledger cannot be read.
     """
     lost = missing(prepared.ledger_path)
-    return ConsentPrompt("ask", missing_text(prepared.ledger_path, lost)) if lost is not None and lost.paid else None
+    if lost is None or not lost.paid:
+        return None
+    return ConsentPrompt("ask", missing_text(prepared.ledger_path, lost), rerun=True)
+
+
+def _earlier_words(prepared: Prepared) -> str:
+    """Why rows may be due again under a job that is no longer a changed one: it was tried on some of them; or ""."""
+    path = prepared.ledger_path
+    if not path.exists() or finished(prepared) or not readable(path):
+        return ""
+    with reading(path) as db:
+        agreed = remembered(db, agreed_key(prepared.plan.outcome_salt))
+        return EARLIER if agreed is None and several_jobs(db) else ""
 
 
 def require_unchanged(prepared: Prepared) -> None:
@@ -143,6 +162,8 @@ def _weighed(prepared: Prepared, selection: Selection, why: str, consent: Consen
         due, paid = due_rows(prepared, selection, afresh=fresh, changed=bool(why))
         some = replace(prepared, source=SomeRows(prepared.source, paid))
         counts = measure(some, failed_only=selection.failed, all_rows=fresh)
+    if why == EARLIER and not due.again:
+        why = ""
     if prepared.rate is not None and due.paid:
         cost_usd = estimate(counts, terms_of(prepared), _history(prepared)).cost_usd
     return weigh(due, why, cost_usd, consent)

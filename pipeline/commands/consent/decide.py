@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.template import TEXT
@@ -20,6 +21,7 @@ PARTS = {  # what can change an answer or an outcome, as the job file calls it
     "chunks": ("max_tokens", "overlap_tokens", "context"),
 }
 REPAIRS = 2  # calls for one question at the most, in the cheap bound
+EARLIER = "this job has run on some rows only, and others were paid for under an earlier one"
 FRESH = "--fresh starts over in a new ledger"
 
 
@@ -51,6 +53,8 @@ class ConsentPrompt(Struct, frozen=True):
     text: str
     cost_usd: Band[Decimal] | None = None
     cap_would_do: bool = False  # whether a cap, too, is a yes
+    rerun: bool = False  # whether it is about paying once more for rows, because the job changed
+    rehearsal: bool = False  # it is told, and not asked: in the sandbox it is free
 
 
 def weigh(due: RowsDue, why: str, cost_usd: Band[Decimal] | None, consent: Consent) -> ConsentPrompt | None:
@@ -59,13 +63,19 @@ def weigh(due: RowsDue, why: str, cost_usd: Band[Decimal] | None, consent: Conse
     `why` rows are due again, in words; "" when the job is the last run's. `cost_usd` of all that is paid for.
     """
     if due.again:
-        return ConsentPrompt(_level(due, cost_usd, consent), _told(due, why, cost_usd, consent), cost_usd)
+        told = _told(due, why, cost_usd, consent)
+        return ConsentPrompt(_level(due, cost_usd, consent), told, cost_usd, rerun=why != FRESH)
     if due.new and cost_usd is None and not consent.capped:
         return unpriced(consent.model)
     if not due.new or consent.capped or cost_usd is None or cost_usd.high <= consent.above_usd:
         return ConsentPrompt("notice", f"{why}: {_free(due)}", cost_usd) if why and due.free else None
     told = f"{_rows(due.new)} to run, and budget.max_usd is not set: {_price(cost_usd, consent)}"
     return ConsentPrompt("ask", f"{told}. budget.confirm_above_usd is {consent.above_usd}", cost_usd, cap_would_do=True)
+
+
+def rehearsed(word: ConsentPrompt | None) -> ConsentPrompt | None:
+    """In the sandbox: the question that a changed job raises where it is paid for, and no other."""
+    return replace(word, rehearsal=True) if word is not None and word.rerun else None
 
 
 def unpriced(model: str) -> ConsentPrompt:

@@ -21,6 +21,7 @@ from pipeline.extraction.plan import Plan
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.template import parse_template
 from pipeline.ledger.files import Connection, reading
+from pipeline.ledger.nights import rehearsed_jobs
 from pipeline.ledger.queries import ContentEnd, answer_record, ends, last_doc_hashes
 from pipeline.ledger.records import StoredAnswer, answer_from
 from pipeline.output.manifest import Manifest, read_run
@@ -52,7 +53,10 @@ def due_rows(prepared: Prepared, selection: Selection, *, afresh: bool, changed:
 def _earlier(prepared: Prepared, db: Connection, *, afresh: bool) -> list[Plan]:
     """The plans that rows may have an outcome under, by hash, and by the columns that their prompts may have named."""
     plan = prepared.plan
-    hashes = [one for one in last_doc_hashes(db, EARLIER_JOBS) if afresh or one != plan.outcome_salt]
+    free = set() if prepared.job.model.provider == "sandbox" else rehearsed_jobs(db)
+    hashes = [
+        one for one in last_doc_hashes(db, EARLIER_JOBS) if one not in free and (afresh or one != plan.outcome_salt)
+    ]
     manifest = read_run(prepared.output_folder) or Manifest(job=prepared.job.as_dict())
     last = parse_template(manifest.job["extract"]["prompt"], manifest.job["input"]["text"])
     templates = {template.other_columns: template for template in (plan.template, last)}

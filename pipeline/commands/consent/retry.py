@@ -5,7 +5,7 @@ from msgspec import Struct
 from pipeline.commands.consent.changes import failed_rows, require_unchanged, same_input
 from pipeline.commands.consent.decide import nothing_to_retry
 from pipeline.extraction.prepare import Prepared
-from pipeline.output.manifest import RUNNING, read_run
+from pipeline.output.manifest import RUNNING, idle, read_run
 from pipeline.output.publish import Ended, ended_before
 
 
@@ -27,4 +27,4 @@ def nothing_left(prepared: Prepared, error_code: str | None) -> NothingLeft | No
     if manifest is None or manifest.state == RUNNING or not same_input(prepared):
         return None
     why = nothing_to_retry(failed_rows(prepared.output_folder), error_code)
-    return NothingLeft(ended_before(manifest), why) if why else None
+    return NothingLeft(ended_before(idle(manifest, "retry", why)), why) if why else None

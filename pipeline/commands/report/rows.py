@@ -47,7 +47,7 @@ class ShownRow(Struct, frozen=True):
     record: str | None  # JSON, indented
     error_code: str | None
     error: str | None
-    marks: tuple[str, ...]  # repaired, conflicts, duplicate, ledger
+    marks: tuple[str, ...]  # repaired, conflicts, duplicate, ledger, previous
     chunks: int
     calls: int
     cost_usd: str | None
@@ -137,7 +137,7 @@ def _shown(line: Mapping[str, Any]) -> ShownRow:
     record = line["record"]
     marks = ["repaired"] if line["repaired"] else []
     marks += [f"conflict: {name}" for name in line["conflicts"] or ()]
-    marks += [line["answer_from"]] if line["answer_from"] in {"duplicate", "ledger"} else []
+    marks += [line["answer_from"]] if line["answer_from"] in {"duplicate", "ledger", "previous"} else []
     return ShownRow(
         row=line["row"],
         id=line["id"] or "",

@@ -3,7 +3,10 @@
 import asyncio
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import Any
+
+from msgspec.structs import replace
 
 from pipeline.admission.gate import Gate, TenantOverBudget
 from pipeline.admission.stop import Stopped
@@ -13,6 +16,7 @@ from pipeline.engine.executors.doubts import Doubts
 from pipeline.engine.feed import Batch, RowTask, Selection, Share, feed
 from pipeline.engine.row import Extraction
 from pipeline.errors import JobError, LedgerError, machine_words
+from pipeline.extraction.hashes import content_key
 from pipeline.extraction.prepare import Prepared
 from pipeline.ledger.ledger import Ledger
 from pipeline.telemetry.tally import Tally
@@ -71,14 +75,14 @@ class LocalExecutor:
             if rows:
                 await asyncio.wait(rows)
             for known in self._doubts.end(self._gate.stopped):
-                await self._conclude(known)
+                await self._conclude(*known)
         finally:
             for task in rows:
                 task.cancel()
             await asyncio.gather(*rows, return_exceptions=True)
 
-    async def _conclude(self, outcome: Outcome) -> None:
-        await self._ledger.conclude(outcome)
+    async def _conclude(self, outcome: Outcome, paid_as: Sequence[bytes]) -> None:
+        await self._ledger.conclude(outcome, paid_as)
         crash_point("outcome-durable")
         self._tally.concluded(outcome)
 
@@ -112,12 +116,20 @@ class LocalExecutor:
         self._tally.ok += batch.ok
         self._tally.failed.update(batch.failed)
 
+    def _paid_as(self, work: RowTask, outcome: Outcome) -> list[bytes]:
+        """The row's content under the other jobs whose answers it took."""
+        if not outcome.reused_runs:
+            return []
+        plan = self._prepared.plan
+        salts = [salt for salt in self._ledger.salts_of(outcome.reused_runs) if salt != plan.outcome_salt]
+        return [content_key(replace(plan, outcome_salt=salt), work.row) for salt in salts]
+
     async def _row(self, work: RowTask) -> None:
         try:
             outcome = await self._extraction.outcome(work)
             crash_point("outcome-known")
-            for known in self._doubts.known(outcome):
-                await self._conclude(known)
+            for known in self._doubts.known((outcome, self._paid_as(work, outcome))):
+                await self._conclude(*known)
         except Stopped:
             pass  # stays pending
         except TenantOverBudget as error:

@@ -180,17 +180,17 @@ def test_no_estimate_is_above_the_cheap_bound(sizes, bytes_per_token, copies, an
 
 
 def test_a_change_that_would_be_paid_for_is_shown_and_asked_about(nightly, pipeline, job, server):
-    """Which key, how many rows, what it costs; without a terminal it needs --yes. Nothing is sent before."""
+    """Which key, how many rows, what it costs; without a terminal it needs a flag. Nothing is sent before."""
     nightly({f"r{n}": f"document {n}" for n in range(20)})
     pipeline("run")
     whole = (job.out / "results.parquet").read_bytes()
     refused = pipeline("run", *ASK, *PROMPT, code=2)
     assert "extract.prompt changed since the last run: 20 of 20 rows would be run again, about $0.0" in refused
     assert "; 0 rows can be worked out again from answers on record for free. Nothing was sent" in refused
-    assert refused.rstrip().endswith("--yes")
+    assert refused.rstrip().endswith("--yes-rerun")
     assert server.sent == 20
     assert (job.out / "results.parquet").read_bytes() == whole
-    assert "20 of 20 rows would be run again" in pipeline("run", *ASK, *PROMPT, "--yes")
+    assert "20 of 20 rows would be run again" in pipeline("run", *ASK, *PROMPT, "--yes-rerun")
     assert server.sent == 40
     pipeline("run", *ASK)  # the first prompt again: its outcomes are all there
     assert server.sent == 40
@@ -388,11 +388,78 @@ def test_no_price_and_no_cap_is_a_warning(nightly, pipeline, server):
     assert "no price" not in pipeline("run", *ASK, *PROMPT).split("job: finished")[0], "nothing is sent any more"
 
 
-def test_the_sandbox_is_free_and_never_asked_about(nightly, pipeline):
-    """Its prices are played."""
-    nightly(FIVE, model={"provider": "sandbox", "base_url": ""})
-    pipeline("run", *ASK)
-    assert "changed since" not in pipeline("run", *ASK, *PROMPT)
+SANDBOX = {"provider": "sandbox", "base_url": ""}
+
+
+def test_the_sandbox_is_free_and_rehearses_the_question(nightly, pipeline):
+    """Its prices are played: what would be asked of a changed job is told, with the flag that answers it."""
+    nightly(FIVE, model=SANDBOX)
+    assert "budget.max_usd is not set" not in pipeline("run", *ASK)
+    told = pipeline("run", *ASK, *PROMPT, "--yes")
+    assert "extract.prompt changed since the last run: 5 of 5 rows would be run again, about $0.000" in told
+    assert "In the sandbox that is free and goes on" in told
+    assert "--yes --yes-rerun" in told
+    agreed = pipeline("run", *ASK, "--set", "extract.prompt=A third: {text}", "--yes-rerun")
+    assert "5 of 5 rows would be run again" in agreed
+    assert "In the sandbox" not in agreed
+    cheap = pipeline("run", "--set", "extract.prompt=A fourth: {text}")
+    assert "5 of 5 rows would be run again" in cheap
+    assert "In the sandbox" not in cheap
+    assert "run again" not in pipeline("run", *ASK, "--set", "extract.prompt=A fourth: {text}")
+
+
+def test_what_was_rehearsed_was_not_paid_for(nightly, pipeline, server):
+    """The first night after rehearsals is one like any other; what was paid for before them still was."""
+    nightly(FIVE, model=SANDBOX)
+    pipeline("run", "--fresh")
+    nightly(FIVE)
+    assert "5 rows to run, and budget.max_usd is not set" in pipeline("run", *ASK, code=2)
+    pipeline("run", *ASK, "--yes")
+    nightly(FIVE, model=SANDBOX)
+    pipeline("run", *ASK, *PROMPT)
+    nightly(FIVE)
+    assert "5 of 5 rows would be run again" in pipeline("run", *ASK, *PROMPT, "--yes", code=2)
+    assert server.sent == 5
+
+
+def test_a_try_on_some_rows_is_no_consent_to_paying_again_for_all(nightly, pipeline, server):
+    """After it the job is no longer a changed one, and yet the others were paid for before. Once agreed, it goes on."""
+    nightly(FIVE)
+    pipeline("run")
+    pipeline("run", *PROMPT, "--limit", "1")
+    for flags in (("--yes",), ("--max-usd", "1")):
+        refused = pipeline("run", *ASK, *PROMPT, *flags, code=2)
+        assert "others were paid for under an earlier one: 4 of 5 rows would be run again, about $0.0" in refused
+    assert server.sent == 6
+    pipeline("run", *ASK, *PROMPT, "--limit", "3", "--yes-rerun")
+    assert "2 of 5 rows would be run again" in pipeline("run", *ASK, *PROMPT, "--yes", code=2)
+    pipeline("run", *ASK, *PROMPT, "--yes-rerun", "--max-usd", "0.00004", code=3)
+    nightly({**FIVE, "new": "another"})
+    pipeline("run", *ASK, *PROMPT, "--yes")
+    assert server.sent == 11
+    nightly({**FIVE, "new": "another", "newer": "yet another"})
+    pipeline("run", *ASK, *PROMPT, "--yes", "--max-usd", "1")
+    assert server.sent == 12
+
+
+def test_yes_is_no_consent_to_paying_again(nightly, pipeline, job, server):
+    """`--yes` agrees to what is new, `--yes-rerun` to what was paid for before, and to what is new beside it."""
+    nightly(FIVE)
+    pipeline("run", *ASK, "--yes")
+    nightly({**FIVE, "new": "another"})
+    for changed in (PROMPT, ("--set", "model.name=gpt-4o"), ("--set", "model.temperature=0.5")):
+        for flags in (("--yes",), ("--yes", "--max-usd", "9"), ("--yes", "--log-format", "json")):
+            refused = pipeline("run", *ASK, *changed, *flags, code=2)
+            assert "5 of 6 rows would be run again and 1 new ones run, about $0.0" in refused
+            assert (
+                "Nothing was sent. To pay for those rows again, which --yes alone does not agree to:  pipeline"
+                in refused
+            )
+            assert refused.rstrip().endswith("--yes-rerun")
+    assert server.sent == 5
+    pipeline("run", *ASK, *PROMPT, "--yes-rerun", "--max-usd", "0.00008", code=3)
+    pipeline("run", *ASK, *PROMPT, "--yes", "--max-usd", "1")  # what was agreed to goes on
+    assert server.sent == 11
 
 
 def test_a_run_that_leaves_its_estimate_says_so_once(nightly, pipeline, server):
