@@ -35,7 +35,7 @@ ENDPOINT = re.compile(
     r"|/model/[^/]+/(?:converse|invoke)[\w-]*)/?$"
 )
 VERSION = re.compile(r"/v1(?:beta\d*|alpha)?/?$")
-BARE = ("gemini", "vertex", "bedrock")  # whose base_url is the bare host
+BARE = {"gemini": "/v1beta", "vertex": "/v1", "bedrock": None}  # whose base_url is the bare host, or ends in this
 LIKE_A_SLIP = 0.75
 
 
@@ -138,7 +138,8 @@ def _base_url(model: Model) -> Iterator[Finding]:
     except ValueError as error:
         yield Finding("base_url", "problem", f"model.base_url = {model.base_url!r} is no URL: {error}")
         return
-    if model.provider in BARE and (version := VERSION.search(url.path)):
+    version = VERSION.search(url.path) if model.provider in BARE else None
+    if version is not None and version.group().rstrip("/") != BARE[model.provider]:
         plain = urlunsplit(url._replace(path=url.path[: version.start()], query="", fragment=""))
         told = f"ends in {version.group()}, which stands in the path of each request already. Write {plain}"
         yield Finding("base_url", "warning", f"model.base_url {told}")

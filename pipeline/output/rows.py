@@ -200,8 +200,11 @@ def _row_lines(
         yield _Line(row, row_id, None, status, None, None, code, problem, None, _together(spent))
     elif per_chunk and outcome.status is Status.OK:
         shares = _shares(spent, len(outcome.records))
+        cut = max(spent, default=0) >= len(shares)  # whose calls are whose is then not told by numbers
         for number, record in enumerate(outcome.records):
-            yield _Line(row, row_id, number, Status.OK, record, outcome, None, None, answer_from, shares[number])
+            free = answer_from is AnswerFrom.CALL and not shares[number].calls and not cut
+            by = AnswerFrom.DUPLICATE if free else answer_from
+            yield _Line(row, row_id, number, Status.OK, record, outcome, None, None, by, shares[number])
     else:
         whole = outcome.records[0] if outcome.records else None
         code = str(outcome.error_code) if outcome.error_code else None

@@ -135,9 +135,9 @@ def test_each_fields_type_in_the_results_is_listed(job):
 @pytest.mark.parametrize(
     ("provider", "url", "plain"),
     [
-        ("gemini", "http://h/v1beta", "http://h"),
         ("gemini", "http://h/v1/", "http://h"),
-        ("vertex", "https://h/gateway/v1", "https://h/gateway"),
+        ("vertex", "https://h/gateway/v1beta1", "https://h/gateway"),
+        ("bedrock", "https://h/v1", "https://h"),
         ("openai", "http://h", "http://h/v1"),
         ("openai", "http://h/", "http://h/v1"),
     ],
@@ -146,6 +146,11 @@ def test_a_base_url_with_a_version_too_much_or_too_little_is_warned_of(job, prov
     """The host alone for those whose paths begin with it; with /v1 where the wire puts none."""
     ((level, detail),) = findings(job, "base_url", url, provider=provider)
     assert (level, detail.endswith(plain)) == ("warning", True)
+
+
+@pytest.mark.parametrize(("provider", "url"), [("gemini", "http://h/v1beta/"), ("vertex", "https://h/gateway/v1")])
+def test_a_version_that_the_wire_takes_is_no_matter(job, provider, url):
+    assert findings(job, "base_url", url, provider=provider, region="r", project="p") == []
 
 
 def test_rows_that_cannot_be_used_are_counted_with_the_first_of_each_kind(job):

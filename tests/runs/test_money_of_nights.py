@@ -367,3 +367,19 @@ def test_a_retry_says_what_was_tried_mended_and_spent(nightly, pipeline, job, se
     assert (found["calls"], found["cost_usd"], found["nothing_to_do"]) == (
         0, "0.0000000000", "no row failed, so nothing was sent"
     )  # fmt: skip
+
+
+def test_a_chunk_that_another_document_has_too_is_a_duplicate(job, server):
+    """With merge = "none" each line tells where its own answer is from; both documents begin alike."""
+    same = "Terms of delivery apply. " * 40
+    rows = [
+        {"id": name, "text": f"{same}\n\nPart of {name}. {name} " * 1 + f"{name} ends here. " * 60} for name in "ab"
+    ]
+    cut = {"extract": {"merge": "none"}, "chunks": {"max_tokens": 130}, "limits": {"concurrency": 1}}
+    job.write(server.url, rows=rows, **cut).run()
+    job.reconcile()
+    lines = {(line["id"], line["chunk"]): (line["answer_from"], line["calls"]) for line in job.results()}
+    assert lines["a", 0] == ("call", 1)
+    assert lines["b", 0] == ("duplicate", 0)
+    assert all(by == ("call" if calls else "duplicate") for by, calls in lines.values())
+    assert sum(calls for _, calls in lines.values()) == server.sent
