@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.job.folder import CALLS, LEDGER, REPORT, RESULTS, RUN
+from pipeline.job.folder import CALLS, LEDGER, REPORT, RESULTS, RUN, read_text
 from pipeline.text import nearest
 
 JOB_FILE = "a job file (.toml)"
@@ -61,7 +61,7 @@ def _what(path: Path) -> str | None:
 def _jobs_of(folder: Path) -> str:
     """The job whose output a folder is, or the job files in it."""
     try:
-        return f" It is the output of the job {json.loads((folder / RUN).read_text(encoding='utf-8'))['job']['file']}"
+        return f" It is the output of the job {json.loads(read_text(folder / RUN))['job']['file']}"
     except (OSError, ValueError, LookupError, TypeError):
         names = sorted(entry.name for entry in _entries(folder) if entry.suffix == ".toml")
     return f" Job files in it: {', '.join(names[:MOST_NAMED])}" if names else ""
