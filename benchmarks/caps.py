@@ -73,8 +73,9 @@ class Provider:
     billed_usd: Decimal = Decimal(0)
     billed_by_tenant: dict = field(default_factory=dict)
     calls: int = 0
+    url: str = "made up"
 
-    async def send(self, wire, request):  # noqa: ARG002 (the transport's)
+    async def send(self, wire, request, *, fresh=False):  # noqa: ARG002 (the transport's)
         self.calls += 1
         await asyncio.sleep(self.chance.lognormvariate(0.7, 0.9))
         draw = self.chance.random()

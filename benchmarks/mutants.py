@@ -239,9 +239,7 @@ def main() -> int:
                     lines.write(json.dumps({**mutant.__dict__, "caught": caught, "key": mutant.key}) + "\n")
     counted = len(chosen) - known
     share = (counted - len(survivors)) / max(counted, 1)
-    print(
-        f"\n{share:.1%} of {counted} caught in {time.monotonic() - began_s:.0f} s; {known} change nothing, by their list"
-    )
+    print(f"\n{share:.1%} of {counted} caught in {time.monotonic() - began_s:.0f} s; {known} more change nothing")
     for mutant in survivors:
         print(f"  {mutant.key}   (line {mutant.line})")
     return 0 if share >= WANTED else 1

@@ -62,7 +62,7 @@ def _jobs_of(folder: Path) -> str:
     """The job whose output a folder is, or the job files in it."""
     try:
         return f" It is the output of the job {json.loads(read_text(folder / RUN))['job']['file']}"
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         names = sorted(entry.name for entry in _entries(folder) if entry.suffix == ".toml")
     return f" Job files in it: {', '.join(names[:MOST_NAMED])}" if names else ""
 

@@ -103,7 +103,7 @@ def require_whole(ledger: Path) -> None:
     if lost is not None and lost.paid:
         raise LedgerError(
             f"{missing_text(ledger, lost)}. Nothing was sent. To agree to that:  "
-            "pipeline run JOB --yes   (from Python: yes=True)"
+            "pipeline run JOB --yes-rerun   (from Python: yes=True)"
         )
 
 

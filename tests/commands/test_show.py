@@ -4,6 +4,7 @@ import json
 import sqlite3
 
 import pytest
+from ledger_writes import make_older
 from scripted_server import Scripted
 
 from pipeline.job.folder import LEDGER
@@ -88,8 +89,7 @@ def test_what_a_retry_replaced_is_not_told_as_the_first_answer(night, server):
 def test_a_ledger_from_before_says_that_it_does_not_tell(night):
     """Its calls do not name their answers; everything else is shown as ever."""
     with sqlite3.connect(night.out / LEDGER) as db:
-        db.execute("ALTER TABLE calls DROP COLUMN answer")
-        db.execute("PRAGMA user_version = 2")
+        make_older(db)
     db.close()
     assert "not on record" in night.pipeline("show", night.file, "b", "--answers", code=0).out
     assert "not on record" in json.loads(night.pipeline("show", night.file, "b", "--answers", "--json").out)["answers"]
@@ -123,9 +123,10 @@ def test_the_summary_and_status_have_one_example_of_each_cause(night):
     ]  # fmt: skip
 
 
-def test_a_ledger_that_cannot_be_read_takes_no_status_away(night):
-    """The counts of a run that has ended are in run.json."""
+def test_a_ledger_that_cannot_be_read_is_told_and_takes_nothing_away_that_is_published(night):
+    """The counts of a run that has ended are in run.json, and what it cost in calls.parquet."""
     (night.out / LEDGER).write_bytes(b"no ledger at all" * 100)
-    assert json.loads(night.pipeline("status", night.file, "--json", code=0).out)["causes"] == []
+    for words in (("status", night.file), ("costs", night.file, "--by", "tenant")):
+        assert "damaged" in night.pipeline(*words, code=2).err
     night.pipeline("report", night.file, code=0)
-    night.pipeline("costs", night.file, "--by", "tenant", code=0)
+    night.pipeline("costs", night.file, "--by", "tenant", "--run", "last", code=0)

@@ -129,7 +129,7 @@ def test_an_older_ledger_in_the_place_of_a_newer_one_is_noticed(tmp_path):
     shutil.copy(tmp_path / "older", tmp_path / FILE)
     lost = missing(tmp_path / FILE)
     assert (lost.calls, lost.answers, lost.units) == (1, 1, 50)
-    with pytest.raises(LedgerError, match=r"lost its end: 1 calls with 1 answers .* \$0\.000000.* --yes"):
+    with pytest.raises(LedgerError, match=r"lost its end: 1 calls with 1 answers .* \$0\.000000.* --yes-rerun"):
         Ledger(tmp_path, "run").__enter__()
     assert missing(tmp_path / FILE) == lost  # looking changes nothing
 
@@ -208,12 +208,13 @@ def test_what_the_log_has_lost_is_told_and_asked_for_only_after_a_yes(died, lose
     assert sent == 0
     assert "has lost its end" in ended.err
     assert "Nothing was sent" in ended.err
-    assert "--yes" in ended.err
+    assert "--yes-rerun" in ended.err
+    assert died.runs_again("--yes", code=2)[1] == sent  # agrees to no more than what is new
     lost = missing(died.job.out / FILE)
     assert f"{lost.calls} calls with {lost.answers} answers" in ended.err
     assert f"${lost.units / 1e10:.6f}" in ended.err
     assert lost.units == lost.answers * CALL_UNITS
-    ended, sent = died.runs_again("--yes")
+    ended, sent = died.runs_again("--yes-rerun")
     assert sent == lost.answers
     assert "has lost its end" in ended.err
     assert died.job.reconcile()["rows"]["ok"] == len(ROWS)
@@ -251,7 +252,7 @@ def test_verify_retry_and_python_see_it_too(died, monkeypatch):
 def test_a_ledger_that_is_gone_and_has_left_its_log_is_not_begun_anew(died):
     """SQLite would delete the log, with all answers in it."""
     (died.job.out / FILE).unlink()
-    ended, sent = died.runs_again("--yes", code=2)
+    ended, sent = died.runs_again("--yes-rerun", code=2)
     assert sent == 0
     assert "it is gone, and ledger.sqlite-wal is still there" in ended.err
     assert died.wal.stat().st_size > 0

@@ -14,7 +14,8 @@ from pipeline.providers import wire_for
 from pipeline.providers.credentials.keys import FixedKey
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.transport.connection import BadAnswer, Raw, TooLarge
-from pipeline.providers.transport.http import HttpTransport, failure, told
+from pipeline.providers.transport.http import HttpTransport, failure
+from pipeline.providers.transport.received import told
 from pipeline.types import AnswerShape, Purpose, Request, Turn, text_parts
 
 KEY = 'sk-very/secret"key-0123456789'
