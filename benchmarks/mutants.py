@@ -182,13 +182,25 @@ class Bench:
         tree, began_s = self._free.get(), time.monotonic()
         target = tree / mutant.file
         sound = target.read_bytes()
-        target.write_bytes(sound[: mutant.start] + mutant.new.encode() + sound[mutant.end :])
+        broken = sound[: mutant.start] + mutant.new.encode() + sound[mutant.end :]
         try:
-            caught = next(filter(None, (self._caught(tree, paths) for paths in stages(mutant.file))), "")
+            caught = ""
+            for paths in stages(mutant.file):
+                target.write_bytes(broken)
+                caught = self._caught(tree, paths)
+                target.write_bytes(sound)
+                if caught and not self._fails_anyway(tree, caught):
+                    break
+                caught = ""
         finally:
             target.write_bytes(sound)
             self._free.put(tree)
         return mutant, caught, time.monotonic() - began_s
+
+    def _fails_anyway(self, tree: Path, caught: str) -> bool:
+        """Whether the test that failed does so without the break too, as one with a tight clock may on a busy machine."""
+        name = caught.partition(" ")[2]
+        return caught.startswith("FAILED") and bool(self._caught(tree, [name]))
 
     def _caught(self, tree: Path, paths: list[str]) -> str:
         words = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *paths]
