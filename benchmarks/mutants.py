@@ -198,7 +198,7 @@ class Bench:
         return mutant, caught, time.monotonic() - began_s
 
     def _fails_anyway(self, tree: Path, caught: str) -> bool:
-        """Whether the test that failed does so without the break too, as one with a tight clock may on a busy machine."""
+        """Whether the test that failed fails without the break too, as one with a tight clock may."""
         name = caught.partition(" ")[2]
         return caught.startswith("FAILED") and bool(self._caught(tree, [name]))
 
