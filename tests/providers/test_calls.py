@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from streams import chunk, sse
@@ -160,6 +161,7 @@ def test_without_a_tool_it_is_not_sent(mode, free):
 ANY = st.recursive(st.none() | st.integers() | st.text(), lambda one: st.lists(one) | st.dictionaries(st.text(), one))
 
 
+@examples(40)
 @given(st.lists(st.dictionaries(st.text(), ANY), min_size=1), st.integers(0, 4))
 def test_calls_are_one_text_exactly_when_they_are_equal(records, indent):
     texts = [("t", json.dumps(one, indent=indent or None)) for one in records]

@@ -158,7 +158,7 @@ def wrapped(draw):
     return annotation, draw(values), kind
 
 
-@examples(200)
+@examples(100)
 @given(wrapped())
 def test_no_wrapper_hides_the_digits_of_a_decimal(case):
     """Annotated, None, lists, tuples, aliases and models, in any order."""

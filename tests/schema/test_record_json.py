@@ -180,7 +180,7 @@ def records(draw):
     return model, read, due
 
 
-@examples(300)
+@examples(120)
 @given(records())
 def test_the_record_has_the_values_that_were_validated(case):
     """Every way in which Pydantic lets a model change its dumps, on top of each other."""
