@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from streams import chunk, sse
@@ -158,11 +157,15 @@ def test_without_a_tool_it_is_not_sent(mode, free):
     assert "parallel_tool_calls" not in json.loads(wire.body(REQUEST))
 
 
-ANY = st.recursive(st.none() | st.integers() | st.text(), lambda one: st.lists(one) | st.dictionaries(st.text(), one))
+WORD = st.text(max_size=8)
+ANY = st.recursive(
+    st.none() | st.integers() | WORD,
+    lambda one: st.lists(one, max_size=3) | st.dictionaries(WORD, one, max_size=3),
+    max_leaves=6,
+)
 
 
-@examples(40)
-@given(st.lists(st.dictionaries(st.text(), ANY), min_size=1), st.integers(0, 4))
+@given(st.lists(st.dictionaries(WORD, ANY, max_size=3), min_size=1, max_size=3), st.integers(0, 4))
 def test_calls_are_one_text_exactly_when_they_are_equal(records, indent):
     texts = [("t", json.dumps(one, indent=indent or None)) for one in records]
     text = called_with(texts, "t")
