@@ -7,6 +7,7 @@ Names, types, defaults, choices and ranges come from `pipeline.job.settings`, he
 meanings from here.
 """
 
+import collections.abc
 import json
 import re
 import tomllib
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import click
-from msgspec import NODEFAULT
+from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo, fields
 
 from pipeline.catalog.providers import PROVIDERS
@@ -103,6 +104,10 @@ extract.merge = "concat"  # How the records of a document's chunks become one. `
   without `conflicts`. `first`: the record of the first chunk. `none`: no merging, one result row for each chunk. A
   method `merge_chunks(records)` of the schema goes before `auto` and `concat`. A document of one chunk is not touched.
   Validators of whole models are put to the merged record ([more](guides/schema.md#validators-when-a-document-is-cut)).
+extract.prompt_file  # A file that holds the prompt, instead of `prompt`.
+extract.system_file  # A file that holds the system prompt, instead of `system`.
+extract.examples = [{text = "Invoice 7, total 3.00", record = {number = "7", total = "3.00"}}]  # Documents and the
+  records that are wanted of them, sent before each document. Also as `[[extract.examples]]`.
 [model]  # Who is asked. What changes an answer (provider, name, api, temperature, betas, output cap) is part of how it
   is found again: after a change of one of these the rows are asked anew.
 model.provider = "openai"  # Whose protocol is spoken. `openai` is for every server that speaks it too, with `base_url`.
@@ -113,6 +118,17 @@ model.max_output_tokens = 1024  # The cap on one answer, with its reasoning; als
   the limits and the budget. An answer that reaches it is asked for once more with twice the cap (at most the model's
   own); then the row ends as `truncated`.
 model.temperature = 0.0  # Sent only when it is set. Reasoning models and the newest versions of Anthropic refuse it.
+model.top_p = 0.9  # Sent only when it is set.
+model.seed = 7  # Sent only when it is set, to those that take one.
+model.stop = ["END"]  # Words that end an answer. Empty: none.
+model.reasoning = "low"  # How much a model thinks before it answers: a level, or a number of tokens, in each provider's
+  own words. What a model does not take is refused by `check`. `default`: nothing is sent.
+model.service_tier = "flex"  # `flex`: cheaper, and sometimes without room. `priority`: dearer. Priced so.
+model.flex_fallback = true  # Where `flex` has no room, ask for the default tier.
+model.safety = {HARM_CATEGORY_DANGEROUS_CONTENT = "BLOCK_NONE"}  # Only for `gemini` and `vertex`: category and
+  threshold.
+model.extra = {verbosity = "low"}  # Goes into the body as it is. A key that is set by this package is refused.
+model.send_tenant = true  # The tenant's hash goes along as the provider's own field for end users.
 model.base_url = "https://gateway.example/v1"  # A compatible server or gateway: with `/v1` at the end for `openai`, the
   bare host for the others. Without one: the provider's own; for `sandbox` one is started for the run.
 model.api_key_env = "TEAM_A_KEY"  # The name of the environment variable that holds the key, never the key itself.
@@ -120,7 +136,8 @@ model.api_key_env = "TEAM_A_KEY"  # The name of the environment variable that ho
   `sandbox` need none.
 model.stream = true  # Read answers as they are made: `limits.idle_timeout_s` then counts, and `ttft_ms` is known.
   Answers are the same.
-model.api = "invoke"  # Only for `bedrock`. `converse`: the one form for all models. `invoke`: the maker's own form.
+model.api = "invoke"  # `chat` and `responses` are OpenAI's and Azure's. `converse` and `invoke` are Bedrock's: the one
+  form for all models, or the maker's own. `auto`: `responses` for models that have no other, else `chat`; `converse`.
 model.region = "us-east-1"  # Only for `bedrock` and `vertex`: where the calls go.
 model.api_version = "2025-04-01-preview"  # Only for `azure`. Without one: the endpoint that needs none.
 model.transport = "sdk"  # `http`: the connection that comes with this package. `sdk`: the provider's official package
@@ -183,6 +200,9 @@ budget.alert_command = ["/opt/ops/page", "--team", "billing"]  # A program to ru
   same.
 prices.input_usd_per_mtok = 0.15  # Input tokens. Not set: the price table.
 prices.output_usd_per_mtok = 0.60  # Output tokens, reasoning included. Not set: the price table.
+prices.cached_input_usd_per_mtok = 0.075  # Input that the provider has kept. Not set: as other input.
+prices.cache_write_usd_per_mtok = 0.15  # Input that the provider is asked to keep. Not set: as other input.
+prices.batch_share = 0.5  # Of the price, for what goes by the provider's batch API. Not set: what is known of it.
 [output]  # Where it goes.
 output.path = "../out/invoices"  # A local folder, made when it is missing: results, call log, manifest and ledger. Not
   on a network file system. Or s3://, gs:// or az:// (extra `cloud`): worked on in a local mirror, uploaded whole every
@@ -290,8 +310,11 @@ def _values(key: str, kind: Any) -> str:
     kind, _ = plain_type(kind)
     if get_origin(kind) is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(kind)) + " | "
+    if get_origin(kind) is collections.abc.Mapping:
+        return "table | "
     if get_origin(kind) is tuple or kind in {str, bool}:
-        return KINDS.get(kind, "list of texts") + " | "
+        inner = "tables" if get_origin(kind) is tuple and issubclass(get_args(kind)[0], Struct) else "texts"
+        return KINDS.get(kind, f"list of {inner}") + " | "
     taken = RANGES.get(told, RANGES.get(kind, ""))
     unit = next((unit for end, unit in UNITS.items() if key.endswith(end)), "share" if told is Share else "")
     return f"{KINDS[kind]}{taken} | {unit}"

@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.catalog.providers import PROVIDERS
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.template import as_text
-from pipeline.job.settings import Job
+from pipeline.job.settings import Job, Model
 from pipeline.types import AnswerShape, FilePart, Row, TextPart, Turn, files_of
 
 KEY_VERSION = 1  # raise it when the meaning of a key changes: old answers are then not found, never misread
@@ -19,13 +19,25 @@ KEY_VERSION = 1  # raise it when the meaning of a key changes: old answers are t
 
 def request_hash(job: Job, shape: AnswerShape) -> bytes:
     """Everything that can change an answer, but the document: not keys, hosts, limits, prices or retries."""
-    model = job.model
+    model, extract = job.model, job.extract
+    more = {  # settings of later versions: they are in the hash where they say something
+        "api": model.api if model.api == "responses" else "",
+        "top_p": model.top_p,
+        "seed": model.seed,
+        "stop": model.stop,
+        "reasoning": "" if model.reasoning == "default" else model.reasoning,
+        "service_tier": "" if model.service_tier == "default" else model.service_tier,
+        "safety": model.safety,
+        "extra": model.extra,
+        "examples": [{"text": one.text, "record": one.record} for one in extract.examples],
+    }
     return _hash(
         {
+            **{f"{name}+": value for name, value in more.items() if value not in (None, "", (), [], {})},
             "key_version": KEY_VERSION,
             "provider": model.provider,
             "model": model.name,
-            "api": model.api if PROVIDERS[model.provider].invoke_wire else "",
+            "api": _bedrock_api(model) if PROVIDERS[model.provider].invoke_wire else "",
             "betas": model.betas,
             "temperature": model.temperature,
             "system": job.extract.system,
@@ -35,6 +47,10 @@ def request_hash(job: Job, shape: AnswerShape) -> bytes:
             "schema_name": shape.name,
         }
     )
+
+
+def _bedrock_api(model: Model) -> str:
+    return "invoke" if model.api == "invoke" else "converse"
 
 
 def outcome_salt(request: bytes, job: Job, schema_source_hash: str) -> bytes:

@@ -84,7 +84,7 @@ def saved_usd(cached_tokens: int, written_tokens: int, rate: Rate) -> Decimal:
 def _takes_marks(model: Model) -> bool:
     """Of Bedrock's models: Claude, and Nova by Converse."""
     name = bare_model(model.name)
-    return name.startswith("claude") or (name.startswith("nova") and model.api == "converse")
+    return name.startswith("claude") or (name.startswith("nova") and model.api != "invoke")
 
 
 def _saving(fixed_tokens: int, requests: int, rate: Rate | None) -> str:

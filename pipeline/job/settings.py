@@ -10,6 +10,8 @@ from msgspec import Meta, Struct, field, json
 Provider = Literal["openai", "azure", "anthropic", "bedrock", "gemini", "vertex", "sandbox"]
 Mode = Literal["auto", "json_schema", "tool", "json_object", "two_step"]
 Merge = Literal["auto", "first", "concat", "none"]
+Api = Literal["auto", "chat", "responses", "converse", "invoke"]
+Reasoning = Literal["default", "none", "minimal", "low", "medium", "high"]
 Positive = Annotated[int, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=0)]
 PositiveSpan = Annotated[float, Meta(gt=0)]  # of time
@@ -26,12 +28,22 @@ class Input(Struct, frozen=True, kw_only=True):
     keep: tuple[str, ...] = ()
 
 
+class Example(Struct, frozen=True, kw_only=True):
+    """A document and the record that is wanted of it."""
+
+    text: str
+    record: Mapping[str, Any]
+
+
 class Extract(Struct, frozen=True, kw_only=True):
     schema: str  # FILE.py:Class (file absolute) or module:Class
     system: str = ""
     prompt: str = "{text}"
     mode: Mode = "auto"
     merge: Merge = "auto"
+    prompt_file: str = ""  # absolute, instead of the text
+    system_file: str = ""
+    examples: tuple[Example, ...] = ()
 
 
 class Model(Struct, frozen=True, kw_only=True):
@@ -39,10 +51,19 @@ class Model(Struct, frozen=True, kw_only=True):
     name: str
     max_output_tokens: Positive
     temperature: float | None = None
+    top_p: Share | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    reasoning: Reasoning | Positive = "default"  # a level, or a number of tokens
+    service_tier: Literal["default", "flex", "priority"] = "default"
+    flex_fallback: bool = False  # ask for the default tier where flex has no room
+    safety: Mapping[str, str] = {}  # gemini, vertex: category → threshold
+    extra: Mapping[str, Any] = {}  # goes into the body as it is
+    send_tenant: bool = False  # the tenant's hash, as the provider's own field for end users
     base_url: str = ""
     api_key_env: str = ""
     stream: bool = False
-    api: Literal["converse", "invoke"] = "converse"
+    api: Api = "auto"
     region: str = ""
     api_version: str = ""
     transport: Literal["http", "sdk"] = "http"
@@ -83,6 +104,9 @@ class Budget(Struct, frozen=True, kw_only=True):
 class Prices(Struct, frozen=True, kw_only=True):
     input_usd_per_mtok: Decimal | None = None
     output_usd_per_mtok: Decimal | None = None
+    cached_input_usd_per_mtok: Decimal | None = None
+    cache_write_usd_per_mtok: Decimal | None = None
+    batch_share: Decimal | None = None  # of the price, in the provider's batch lane
 
 
 class Output(Struct, frozen=True, kw_only=True):

@@ -1,13 +1,15 @@
 """One value of a job file as the type that its setting asks for, or what it should have been. Pure."""
 
+import collections.abc
 import math
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, get_args, get_origin
 
-from msgspec import Meta
+from msgspec import Meta, Struct
+from msgspec.structs import fields
 
 from pipeline.text import did_you_mean
 
@@ -18,13 +20,13 @@ class WrongValue(Exception):
 
 def typed(hint: Any, value: Any, key: str) -> Any:  # noqa: ANN401 (any TOML value)
     """`value` as the type that `hint` asks for, or a WrongValue that says what it should have been."""
+    if (level := _or_number(hint)) is not None:
+        choices, hint = level
+        if isinstance(value, bool) or not isinstance(value, int):
+            return _choice(get_args(choices), value, key, or_else=", or a whole number")
     hint, meta = plain_type(hint)
-    if get_origin(hint) is Literal:
-        return _choice(get_args(hint), value, key)
-    if get_origin(hint) is tuple:
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise WrongValue(f'{key} = {shown(value)} should be a list of strings, such as ["a", "b"]')
-        return tuple(value)
+    if (made := _made(hint, value, key)) is not None:
+        return made
     number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
     if hint is Decimal and (number or isinstance(value, str)):
         return _money(value, key)
@@ -34,6 +36,52 @@ def typed(hint: Any, value: Any, key: str) -> Any:  # noqa: ANN401 (any TOML val
         names = {str: "a string in quotes", int: "a whole number", float: "a number", bool: "true or false"}
         raise WrongValue(f"{key} = {shown(value)} should be {names.get(hint, 'a number')}")
     return _in_range(value, meta, key) if number else value
+
+
+def _made(hint: Any, value: Any, key: str) -> Any:  # noqa: ANN401 (any type, any TOML value)
+    """Of a word of several, a table, or a list; None where the hint is none of these."""
+    if get_origin(hint) is Literal:
+        return _choice(get_args(hint), value, key)
+    if get_origin(hint) is collections.abc.Mapping:
+        return _table(get_args(hint)[1], value, key)
+    if get_origin(hint) is not tuple:
+        return None
+    if issubclass(get_args(hint)[0], Struct):
+        return _tables(get_args(hint)[0], value, key)
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise WrongValue(f'{key} = {shown(value)} should be a list of strings, such as ["a", "b"]')
+    return tuple(value)
+
+
+def _or_number(hint: Any) -> tuple[Any, Any] | None:  # noqa: ANN401 (any type)
+    """Of "one of these words, or a number": both; None where it is something else."""
+    parts = get_args(hint) if get_origin(hint) in (types.UnionType, typing.Union) else ()
+    words = [part for part in parts if get_origin(part) is Literal]
+    numbers = [part for part in parts if get_origin(part) is typing.Annotated]
+    return (words[0], numbers[0]) if words and numbers else None
+
+
+def _table(inner: Any, value: Any, key: str) -> dict[str, Any]:  # noqa: ANN401 (any type, any TOML value)
+    if not isinstance(value, Mapping):
+        raise WrongValue(f'{key} = {shown(value)} should be a table, such as {{name = "value"}}')
+    return dict(value) if inner is Any else {name: typed(inner, one, f"{key}.{name}") for name, one in value.items()}
+
+
+def _tables(kind: type[Struct], value: Any, key: str) -> tuple[Struct, ...]:  # noqa: ANN401 (any TOML value)
+    """Of `[[key]]`, each with the fields of `kind`, all of them needed."""
+    names = {field.name: field.type for field in fields(kind)}
+    if not isinstance(value, list) or not all(isinstance(one, Mapping) for one in value):
+        raise WrongValue(
+            f"{key} = {shown(value)} should be tables: write [[{key}]], and {' and '.join(names)} below each"
+        )
+    made = []
+    for number, one in enumerate(value, 1):
+        if wrong := [name for name in one if name not in names] + [name for name in names if name not in one]:
+            raise WrongValue(
+                f"[[{key}]] number {number} should have {' and '.join(names)}, and not {wrong[0]!r} more or less"
+            )
+        made.append(kind(**{name: typed(hint, one[name], f"{key}[{number}].{name}") for name, hint in names.items()}))
+    return tuple(made)
 
 
 def plain_type(hint: Any) -> tuple[Any, Meta | None]:  # noqa: ANN401 (any type)
@@ -46,11 +94,11 @@ def plain_type(hint: Any) -> tuple[Any, Meta | None]:  # noqa: ANN401 (any type)
     return hint, None
 
 
-def _choice(choices: Sequence[Any], value: Any, key: str) -> Any:  # noqa: ANN401 (any TOML value)
+def _choice(choices: Sequence[Any], value: Any, key: str, or_else: str = "") -> Any:  # noqa: ANN401 (any TOML value)
     if value in choices and isinstance(value, str):
         return value
     hint = did_you_mean(value, choices) if isinstance(value, str) else ""
-    raise WrongValue(f"{key} = {shown(value)} should be one of {', '.join(choices)}.{hint}")
+    raise WrongValue(f"{key} = {shown(value)} should be one of {', '.join(choices)}{or_else}.{hint}")
 
 
 def _money(value: object, key: str) -> Decimal:

@@ -1,5 +1,6 @@
 """Which settings make rows due again: the hashes, and what a person is told, agree."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal, get_args, get_origin
@@ -10,6 +11,7 @@ from msgspec.structs import fields, replace
 from pipeline.commands.consent.decide import PARTS
 from pipeline.extraction.hashes import outcome_salt, request_hash
 from pipeline.job.file import SECTIONS, resolve
+from pipeline.job.settings import Example
 from pipeline.job.values import plain_type
 from pipeline.types import AnswerShape
 
@@ -39,8 +41,10 @@ def another(field, value):
     hint, _ = plain_type(field.type)
     if get_origin(hint) is Literal:
         return next(choice for choice in reversed(get_args(hint)) if choice != value)
+    if get_origin(hint) is Mapping:
+        return {"other": "value"}
     if get_origin(hint) is tuple:
-        return ("other",)
+        return (Example(text="t", record={}),) if get_args(hint)[0] is Example else ("other",)
     return {str: "other", bool: not value, int: 7, float: 0.5, Decimal: Decimal(7)}[hint]
 
 

@@ -16,8 +16,11 @@ from pipeline.money import Band, Rate, worst_case_usd
 from pipeline.types import ErrorCode
 
 PARTS = {  # what can change an answer or an outcome, as the job file calls it
-    "extract": ("system", "prompt", "mode", "merge"),
-    "model": ("provider", "name", "api", "betas", "temperature", "max_output_tokens"),
+    "extract": ("system", "prompt", "mode", "merge", "examples"),
+    "model": (
+        *("provider", "name", "api", "betas", "temperature", "max_output_tokens", "top_p", "seed", "stop"),
+        *("reasoning", "service_tier", "safety", "extra"),
+    ),
     "chunks": ("max_tokens", "overlap_tokens", "context"),
 }
 REPAIRS = 2  # calls for one question at the most, in the cheap bound
@@ -130,7 +133,7 @@ def changed_parts(before: Mapping[str, Any], now: Mapping[str, Any], schema: str
     found = [
         f"{section}.{key}"
         for section, key in keys
-        if before and (before.get(section) or {}).get(key) != (now.get(section) or {}).get(key)
+        if key in (before.get(section) or {}) and before[section][key] != (now.get(section) or {}).get(key)
     ]
     return (*found, *([schema] if schema else [])) or ("the job",)
 
