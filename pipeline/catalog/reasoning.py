@@ -12,7 +12,7 @@ from pipeline.catalog.names import bare_model, longest_prefix
 from pipeline.catalog.providers import PROVIDERS
 from pipeline.catalog.reasoning_levels import GPT_NEWEST, HIGH, MANY, NONE, O_SERIES, OFF, Takes
 from pipeline.catalog.sampling import DEFAULT as USUAL_TEMPERATURE
-from pipeline.catalog.sampling import Advice
+from pipeline.catalog.sampling import Advice, temperature_advice
 from pipeline.job.settings import Model
 
 DEFAULT = "default"
@@ -128,7 +128,9 @@ def reasoning_advice(model: Model, mode: str, *, summaries: bool = False) -> Adv
         return None
     takes = takes_of(model)
     if told := _untold(model, takes) or _beside(model, mode, takes, summaries):
-        sure = not PROVIDERS[model.provider].own_names or isinstance(model.reasoning, int)  # nobody there takes a number
+        sure = not PROVIDERS[model.provider].own_names or isinstance(
+            model.reasoning, int
+        )  # nobody there takes a number
         return Advice(sure, f"model.reasoning = {model.reasoning!r}: {told}")
     if takes.dialect == "google" and isinstance(model.reasoning, int) and model.reasoning >= model.max_output_tokens:
         return Advice(False, f"model.reasoning = {model.reasoning}: {_no_room(model, model.reasoning)}")
@@ -163,11 +165,20 @@ def _beside(model: Model, mode: str, takes: Takes, summaries: bool) -> str:  # n
         if isinstance(budget, int) and summaries:
             return "the summaries of chunks.context = 'rolling' are too short to think in. Set it to 'none'"
         return _sampling_problem(model)
+    if takes.dialect == "openai" and model.reasoning != NONE and _heat_of_the_unreasoned(model):
+        return f"{model.name} takes no model.temperature but 1 while it reasons. Leave one of them out"
     chats = model.provider in {"openai", "azure"} and not model.base_url and model.api != "responses"
     if mode == "tool" and chats and model.reasoning != NONE and NO_TOOLS_WITH_EFFORT.match(bare_model(model.name)):
         way_out = "Set extract.mode = 'json_schema', model.api = 'responses', or model.reasoning = 'none'"
         return f"{model.name} takes it beside a tool only through the Responses API. {way_out}"
     return ""
+
+
+def _heat_of_the_unreasoned(model: Model) -> bool:
+    """Whether a temperature is set that the model takes only while it does not reason."""
+    heat = model.temperature
+    advice = None if heat is None else temperature_advice(model.name, heat)
+    return advice is not None and not advice.sure
 
 
 def _no_room(model: Model, budget: int) -> str:

@@ -75,9 +75,12 @@ CLAUDE: Mapping[str, Takes] = {
     **_family(BUDGETED, "claude-3-7 claude-opus-4 claude-sonnet-4 claude-haiku-4 claude-4"),
     **_family(EFFORT_OR_BUDGET, "claude-opus-4-6 claude-sonnet-4-6"),
     **_family(CLAUDE_4_7, "claude-opus-4-7 claude-opus-4-8 claude-opus-4-9"),
+    **_family(
+        CLAUDE_NEWEST, " ".join(f"claude-{kind}-5-{n}" for kind in ("opus", "sonnet", "haiku") for n in range(5, 10))
+    ),
     **_family(CLAUDE_5, "claude-opus-5 claude-sonnet-5 claude-haiku-5 claude-haiku-5-5"),
     **_family(Takes("claude", (NONE, LOW, MEDIUM, HIGH), off="between_tools"), "claude-sonnet-5-5"),
-    **_family(CLAUDE_NEWEST, "claude claude-opus-5-5 claude-fable-5 claude-mythos-5"),
+    **_family(CLAUDE_NEWEST, "claude claude-fable-5 claude-mythos-5"),
 }
 GEMINI_NEWEST = Takes("google", (LOW, MEDIUM, HIGH))
 GEMINI_WITH_MINIMAL = Takes("google", (MINIMAL, LOW, MEDIUM, HIGH))
@@ -87,7 +90,7 @@ GEMINI: Mapping[str, Takes] = {
         UNREASONED, "gemini-1.0 gemini-1.5 gemini-2.0 gemini-pro gemini-pro-1.5 gemini-flash-1.5 gemma-2 gemma-3"
     ),
     **_family(UNREASONED, "gemma-3n gemini-2.5-flash-tts gemini-2.5-pro-tts gemini-2.5-flash-lite-preview-tts"),
-    **_family(Takes("google", LEVELS, (1, 24_576), counts=True), "gemini-2.5-flash"),
+    **_family(Takes("google", LEVELS, (1, 24_576), counts=True), "gemini-2.5 gemini-2.5-flash"),
     **_family(Takes("google", LEVELS, (512, 24_576), counts=True, unasked=False), "gemini-2.5-flash-lite"),
     **_family(Takes("google", (MINIMAL, LOW, MEDIUM, HIGH), (128, 32_768), counts=True), "gemini-2.5-pro"),
     **_family(Takes("google", (LOW, HIGH)), "gemini-3-pro"),

@@ -80,7 +80,8 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
     yield from findings
     yield _window(prepared)
     heat = job.model.temperature
-    if heat is not None and (advice := temperature_advice(job.model.name, heat)) is not None:
+    advice = None if heat is None else temperature_advice(job.model.name, heat)
+    if advice is not None and (advice.sure or job.model.reasoning != "none"):
         yield Finding("model", "problem" if advice.sure else "warning", advice.told)
     if job.model.reasoning != "default":
         told = advice_on_reasoning(job, prepared.shaped)
