@@ -40,6 +40,8 @@ MESSAGES = {
 
 ALL_REASONING = "{:,} tokens of reasoning, no answer: lower model.reasoning or raise model.max_output_tokens"
 
+PART_REASONING = ". {:,} tokens of it were reasoning: a lower model.reasoning leaves more"
+
 
 class ChunkAnswer(Struct, frozen=True):
     """One chunk's answer, judged good."""
@@ -226,6 +228,8 @@ class Extraction:
         if code is ErrorCode.TRUNCATED and (thought := all_reasoning(reply)):
             return RowFailed(code, ALL_REASONING.format(thought), reply=reply)
         text = MESSAGES[code].format(cap=request.max_output_tokens, text=reply.text[:300], finish=reply.finish_reason)
+        if code is ErrorCode.TRUNCATED and reply.usage.reasoning_tokens:
+            text += PART_REASONING.format(reply.usage.reasoning_tokens)
         return RowFailed(code, text, reply=reply)
 
     def _merged(self, answers: Sequence[ChunkAnswer]) -> dict[str, Any]:

@@ -314,6 +314,11 @@ ONE_CHUNK = [
             "2,048 tokens of reasoning, no answer: lower model.reasoning or raise model.max_output_tokens",
         ),
     ),
+    Case(
+        "cut-off-after-long-thinking-twice",
+        {E0: CUT, "extract 0 @200": Answer(CUT.text, CUT.stop, "length", Usage(10, 0, 0, 200, 190))},
+        failed(ErrorCode.TRUNCATED, "190 tokens of it were reasoning: a lower model.reasoning leaves more"),
+    ),
     Case("cut-off-while-thinking", {E0: THOUGHT, "extract 0 @200": ok(name="a")}, records({"name": "a"})),
     Case(
         "cap-at-the-model-s-most",
