@@ -316,7 +316,7 @@ ONE_CHUNK = [
     ),
     Case(
         "cut-off-after-long-thinking-twice",
-        {E0: CUT, "extract 0 @200": Answer(CUT.text, CUT.stop, "length", Usage(10, 0, 0, 200, 190))},
+        {E0: CUT, "extract 0 @200": Answer(CUT.text, CUT.stop, "length", Usage(10, 0, 0, 200, 190), "m-1")},
         failed(ErrorCode.TRUNCATED, "190 tokens of it were reasoning: a lower model.reasoning leaves more"),
     ),
     Case("cut-off-while-thinking", {E0: THOUGHT, "extract 0 @200": ok(name="a")}, records({"name": "a"})),
