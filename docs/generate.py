@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import click
 from msgspec import NODEFAULT, Struct
@@ -121,8 +121,9 @@ model.temperature = 0.0  # Sent only when it is set. Reasoning models and the ne
 model.top_p = 0.9  # Sent only when it is set.
 model.seed = 7  # Sent only when it is set, to those that take one.
 model.stop = ["END"]  # Words that end an answer. Empty: none.
-model.reasoning = "low"  # How much a model thinks before it answers: a level, or a number of tokens, in each provider's
-  own words. What a model does not take is refused by `check`. `default`: nothing is sent.
+model.reasoning = "low"  # How much a model thinks before it answers: a level, or a number of tokens, in the model's own
+  words ([providers.md](providers.md#how-much-a-model-reasons)). It counts inside `max_output_tokens`. What a model
+  does not take is refused by `check` and `run`. `default`: nothing is sent.
 model.service_tier = "flex"  # `flex`: cheaper, and sometimes without room. `priority`: dearer. Priced so.
 model.flex_fallback = true  # Where `flex` has no room, ask for the default tier.
 model.safety = {HARM_CATEGORY_DANGEROUS_CONTENT = "BLOCK_NONE"}  # Only for `gemini` and `vertex`: category and
@@ -309,7 +310,8 @@ def _values(key: str, kind: Any) -> str:
     told = kind
     kind, _ = plain_type(kind)
     if get_origin(kind) is Literal:
-        return ", ".join(f"`{choice}`" for choice in get_args(kind)) + " | "
+        number = ", or a whole number" if any(get_origin(part) is Annotated for part in get_args(told)) else ""
+        return ", ".join(f"`{choice}`" for choice in get_args(kind)) + f"{number} | "
     if get_origin(kind) is collections.abc.Mapping:
         return "table | "
     if get_origin(kind) is tuple or kind in {str, bool}:

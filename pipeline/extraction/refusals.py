@@ -19,6 +19,7 @@ FIXES = (  # what the words are about, and what would mend it
     (r"tool_choice|\btools?\b|function call",
      'the server does not take this tool: set extract.mode = "json_schema" (or "json_object")'),
     (r"temperature", "leave out model.temperature"),
+    (r"reasoning|thinking|\beffort", "leave out model.reasoning, or set it to what the model takes"),
     (r"max_(?:completion_|output_)?tokens|maxOutputTokens|max_new_tokens|maximum tokens you requested",
      "lower model.max_output_tokens"),
     (r"\bstream", "set model.stream = false"),

@@ -49,3 +49,32 @@ def test_a_model_that_cannot_do_the_job_says_why_and_does_not_stop_the_others(co
 def test_a_provider_that_does_not_exist_is_named(compared):
     ended = compared.pipeline("estimate", compared.file, "--compare", "opnai:gpt-5", code=2)
     assert "'opnai' is no provider" in ended.err
+
+
+def _expected(job, **model):
+    """Output tokens of all 12 answers, as expected and at the most; and what is assumed of reasoning."""
+    job.write("", model={"name": "gpt-5-mini", "max_output_tokens": 10_000, **model})
+    found = json.loads(job.pipeline("estimate", job.file, "--json", code=0).out)
+    assumed = [line for line in found["assumptions"] if line.startswith("reasoning")]
+    return found["output_tokens"]["expected"], found["output_tokens"]["high"], assumed
+
+
+def test_output_grows_by_what_the_job_says_of_reasoning(compared):
+    """A dozen answers and a repair in fifty; at the most, all reason up to their cap."""
+    plain, usual_most, usual = _expected(compared, name="gpt-5.1", reasoning="none")
+    assert usual == []
+    assert usual_most < 10_000
+    levels = [_expected(compared, reasoning=level) for level in ("minimal", "low", "default", "medium", "high")]
+    grown = [round((expected - plain) / 12.24) for expected, _, _ in levels]
+    assert grown == pytest.approx([60, 150, 300, 300, 750], abs=2)
+    assert all(most > 12 * 10_000 for _, most, _ in levels)
+    assert "150 tokens an answer expected ('low' is assumed to be 0.5 times the usual 300)" in levels[1][2][0]
+    counted, _, told = _expected(compared, provider="gemini", name="gemini-2.5-flash", reasoning=2000)
+    assert counted > 12 * 2000
+    assert "2,000 tokens an answer expected (model.reasoning = 2000)" in told[0]
+
+
+def test_another_model_is_compared_without_what_it_does_not_take(compared):
+    compared.write("", model={"name": "gpt-5-mini", "max_output_tokens": 2000, "reasoning": "minimal"})
+    _, plain, claude = _listed(compared, "gpt-4o-mini,anthropic:claude-opus-4-7")
+    assert (plain["problem"], claude["problem"]) == (None, None)
