@@ -25,6 +25,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     wire: str  # module:class
     invoke_wire: str = ""  # where model.api = "invoke" speaks another dialect
     environment: Mapping[str, tuple[str, ...]] = {}  # key of [model] → variables that fill it when it is empty
+    listing: str  # module:class of what `check --online` asks, at no cost
     carrier: str  # the module with its SDK's `carrier`
     extra: str  # of this package, that installs the SDK
     # What lets a job in
@@ -55,6 +56,7 @@ ENTRIES = (
     Entry(
         name="openai",
         wire="pipeline.providers.openai.wire:OpenAIWire",
+        listing="pipeline.providers.openai.listing:OpenAIListing",
         carrier="pipeline.providers.transport.sdk_openai",
         extra="openai",
         key_env="OPENAI_API_KEY",
@@ -71,6 +73,7 @@ ENTRIES = (
         name="azure",
         wire="pipeline.providers.openai.azure:AzureWire",
         environment={"base_url": ("AZURE_OPENAI_ENDPOINT",), "api_version": ("OPENAI_API_VERSION",)},
+        listing="pipeline.providers.openai.azure_listing:AzureListing",
         carrier="pipeline.providers.transport.sdk_openai",
         extra="azure",
         key_env="AZURE_OPENAI_API_KEY",
@@ -88,6 +91,7 @@ ENTRIES = (
     Entry(
         name="anthropic",
         wire="pipeline.providers.anthropic.wire:AnthropicWire",
+        listing="pipeline.providers.anthropic.listing:AnthropicListing",
         carrier="pipeline.providers.transport.sdk_anthropic",
         extra="anthropic",
         key_env="ANTHROPIC_API_KEY",
@@ -108,6 +112,7 @@ ENTRIES = (
             "base_url": ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME",),
             "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
         },
+        listing="pipeline.providers.bedrock.listing:BedrockListing",
         carrier="pipeline.providers.transport.sdk_aws",
         extra="aws",
         credentials="pipeline.providers.credentials.aws:credentials",
@@ -127,6 +132,7 @@ ENTRIES = (
     Entry(
         name="gemini",
         wire="pipeline.providers.gemini.wire:GeminiWire",
+        listing="pipeline.providers.gemini.listing:GeminiListing",
         carrier="pipeline.providers.transport.sdk_google",
         extra="google",
         key_env="GEMINI_API_KEY",
@@ -146,6 +152,7 @@ ENTRIES = (
             "project": ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"),
             "region": ("GOOGLE_CLOUD_LOCATION", "GOOGLE_CLOUD_REGION"),
         },
+        listing="pipeline.providers.gemini.listing:VertexListing",
         carrier="pipeline.providers.transport.sdk_google",
         extra="google",
         credentials="pipeline.providers.credentials.google:credentials",
@@ -161,6 +168,7 @@ ENTRIES = (
     Entry(
         name="sandbox",
         wire="pipeline.providers.openai.wire:OpenAIWire",
+        listing="pipeline.providers.openai.listing:OpenAIListing",
         carrier="pipeline.providers.transport.sdk_openai",
         extra="openai",
         needs_key=False,
