@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from pipeline.catalog.names import bare_model
 from pipeline.catalog.providers import key_variable
 from pipeline.catalog.windows import limits_of
 from pipeline.errors import CallFailed, Finding, Kind
@@ -32,8 +33,13 @@ KEY_WORDS = re.compile(
     r"|signature|authentication token|unregistered callers|make sure your api key",
     re.IGNORECASE,
 )
-NOT_OF_TEXT = re.compile(
-    r"embed|whisper|(?:^|-)tts(?:-|$)|dall-e|moderation|-image(?:-|$)|transcribe|realtime|^sora|imagen|rerank",
+NOT_OF_TEXT = re.compile(  # by the makers' own names
+    r"^(?:text-embedding|whisper|tts|dall-e|gpt-image|chatgpt-image|sora|imagen|veo|gemini-embedding|lyria)\b"
+    r"|^(?:gpt|omni|text|o\d)\b.*-(?:moderation|transcribe|realtime|tts|image)\b"
+)
+NO_PATH = re.compile(  # of a 404 that speaks of an address, and not of a model
+    r'^\s*(?:$|<|\{"detail"|status 404|(?:404:? )?(?:page |resource |route )?not found\W*$|cannot get|no route)'
+    r"|(?:invalid|unknown|unrecognized) (?:request )?(?:url|path|endpoint|route)",
     re.IGNORECASE,
 )
 NO_SUCH_METHOD = {405, 501}
@@ -125,7 +131,8 @@ def trouble(failed: CallFailed, place: Place) -> Finding:
 
 def not_there(failed: CallFailed) -> bool:
     """Whether a server says that it has no such model, and not only that it has no such path."""
-    return failed.kind is Kind.MODEL_UNAVAILABLE
+    in_words = failed.status in {404, 410} and not failed.message.lstrip().startswith(("{", "["))
+    return (in_words or failed.kind is Kind.MODEL_UNAVAILABLE) and not NO_PATH.search(failed.message)
 
 
 def missing(what: str, name: str, names: Iterable[str], place: Place, key: str = "model.name") -> Finding:
@@ -133,6 +140,16 @@ def missing(what: str, name: str, names: Iterable[str], place: Place, key: str =
     nearest = did_you_mean(name, (shortened(one) for one in names), cutoff=0.4)
     told = f"{place.host} has no {what} {name!r} for this key.{nearest} Set {key}, or have it made available"
     return Finding(what, "problem", told)
+
+
+def absent(
+    what: str, name: str, names: Iterable[str], failed: CallFailed, place: Place, *, elsewhere: bool
+) -> list[Finding]:
+    """A 404: of the model, or of a server that is not the provider's own (`elsewhere`) and has no listings."""
+    listed = list(names)
+    if listed or not_there(failed) or not elsewhere:
+        return [missing(what, name, listed, place)]
+    return [not_told(what, name, failed, place)]
 
 
 def not_told(what: str, name: str, failed: CallFailed, place: Place) -> Finding:
@@ -152,7 +169,7 @@ def named(listed: Body, *keys: str) -> dict[str, Body]:
 
 
 def wrong_kind(name: str, place: Place) -> Iterator[Finding]:
-    if NOT_OF_TEXT.search(name):
+    if NOT_OF_TEXT.search(bare_model(name)):
         told = f"{name!r} of {place.host} is no model that answers with text. Set model.name to one that does"
         yield Finding("model", "problem", told)
 
@@ -176,7 +193,7 @@ def windows(model: Model, input_tokens: int, output_tokens: int) -> Iterator[Fin
 
 def _body(answer: HttpAnswer, place: Place) -> Body:
     value = parsed(answer.body)
-    if isinstance(value, dict) and "error" not in value:
+    if isinstance(value, dict) and not value.get("error"):
         return value
     start = shortened(answer.body[:80].decode("utf-8", "replace"))
     told = f"{place.host} answers with what is no listing ({start!r}). Look at {place.where}: is it the API's address?"

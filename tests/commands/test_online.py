@@ -14,7 +14,9 @@ KEY = "sk-test/very+secret-key-0123456789"
 CLAUDE, HAIKU = "anthropic.claude-haiku-4-5-20251001-v1:0", "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 ENVIRON = {
     **dict.fromkeys(("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"), KEY),
-    "AWS_ACCESS_KEY_ID": "AKIATEST0123456789", "AWS_SECRET_ACCESS_KEY": KEY, "VERTEX_KEY": KEY,
+    "AWS_ACCESS_KEY_ID": "AKIATEST0123456789",
+    "AWS_SECRET_ACCESS_KEY": KEY,
+    "VERTEX_KEY": KEY,
 }
 ARNS = [{"modelArn": f"arn:aws:bedrock:{region}::foundation-model/{CLAUDE}"} for region in ("us-west-2", "us-east-1")]
 PROFILE = {"inferenceProfileId": HAIKU, "status": "ACTIVE", "models": ARNS}
@@ -213,7 +215,7 @@ def test_the_command_ends_with_2_for_a_problem_and_tells_in_json_what_was_resolv
         profile = next(one for one in told["findings"] if one["what"] == "inference profile")
         assert profile["resolved"] == {"profile": HAIKU, "models": [CLAUDE], "regions": ["us-east-1", "us-west-2"]}
         assert server.methods == {"GET"}
-        server.table.clear()
+        server.table[f"/inference-profiles/{HAIKU}"] = (404, {"message": "The provided profile does not exist."})
         told = json.loads(job.pipeline("check", job.file, "--online", "--json", code=2).out)
         assert told["ok"] is False
 

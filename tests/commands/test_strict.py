@@ -1,8 +1,10 @@
 """`check --strict`: a line for each point of the production checklist, and what to write where one is missing."""
 
 import json
+import re
 
 import pytest
+from places import REPO
 
 from pipeline.commands.check import check
 from pipeline.commands.strict import checklist, strictly, written_keys
@@ -118,6 +120,20 @@ def test_an_output_that_a_restart_empties_is_a_warning(whole):
 def test_a_deployment_is_to_be_looked_at(whole):
     changes = {"model.provider": "azure", "model.base_url": "http://127.0.0.1:9"}
     assert told(whole, **changes)["model.name"].level == "warning"
+
+
+def test_the_example_has_it_all(job):
+    """Of the docs, with what its page says of it; the provider is its sandbox."""
+    example = REPO / "jobs" / "invoices_production.toml"
+    output = ("--output", job.folder / "out")
+    job.pipeline("check", example, "--strict", "--online", *output, code=0)
+    told = job.pipeline("check", example, "--strict", "--online", "--set", "model.name=missing-model", *output, code=2)
+    assert "has no model 'missing-model'" in told.out
+    told = job.pipeline("check", REPO / "jobs" / "invoices.toml", "--strict", *output, code=2).out
+    missing = ["budget.max_usd", "budget.tenant_max_usd_per_day", "budget.alert_command", "model.name"]
+    assert re.findall(r"^PROBLEM  (\S+):", told, re.MULTILINE) == missing
+    page = (REPO / "docs" / "production.md").read_text()
+    assert [point for point in POINTS if f"\n| `{point}` |" not in page] == []
 
 
 def test_the_command_ends_with_2_where_something_is_missing(whole):

@@ -8,7 +8,10 @@ import json
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
+
+from pipeline.providers.listing import Shut
+from pipeline.types import HttpAnswer
 
 HANG = object()  # no answer, until the server ends
 
@@ -26,7 +29,7 @@ class Listings:
         return [path for _, path, _ in self.asked]
 
     def answer(self, path, headers):
-        told = self.table.get(unquote(path.partition("?")[0]), (404, {"detail": "Not Found"}))
+        told = self.table.get(unquote(urlsplit(path).path), (404, {"detail": "Not Found"}))
         told = told(headers) if callable(told) else told
         return told if isinstance(told, tuple) else (200, told)
 
@@ -45,7 +48,8 @@ def listing(table):
             status, body = listings.answer(self.path, headers)
             if body is HANG:
                 listings.over.wait()
-                body = b""
+                self.close_connection = True
+                return
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Type", "text/html" if data.startswith(b"<") else "application/json")
@@ -69,3 +73,19 @@ def listing(table):
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def conversation(look, table, missing):
+    """A look without a server: its findings, and the URLs that it asked for. `missing`: of what is not in the table."""
+    asked = []
+    try:
+        url = next(look)
+        while True:
+            asked.append(url)
+            told = table.get(unquote(urlsplit(url).path), missing)
+            status, body = told if isinstance(told, tuple) else (200, told)
+            url = look.send(HttpAnswer(status, {}, json.dumps(body).encode()))
+    except StopIteration as ended:
+        return ended.value, asked
+    except Shut as shut:
+        return [shut.finding], asked

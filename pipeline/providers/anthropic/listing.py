@@ -34,9 +34,7 @@ class AnthropicListing:
         names = listing.named((yield from listing.more_at(f"{self._url}?limit=1000")))
         if name in names:
             return [listing.key_is_good(place), *self._found(names[name])]
-        if names or listing.not_there(told) or not self._model.base_url:
-            return [listing.missing("model", name, names, place)]
-        return [listing.not_told("model", name, told, place)]
+        return listing.absent("model", name, names, told, place, elsewhere=bool(self._model.base_url))
 
     def _found(self, entry: Body) -> Iterator[Finding]:
         name, real = self._model.name, shortened(string(entry.get("id")))

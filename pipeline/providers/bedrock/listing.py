@@ -14,7 +14,7 @@ from pipeline.job.settings import Model
 from pipeline.providers import listing
 from pipeline.providers.bedrock.endpoint import ARN_REGION, Endpoint
 from pipeline.providers.bedrock.errors import failure
-from pipeline.providers.bedrock.models import OWN, bare_id
+from pipeline.providers.bedrock.models import bare_id
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.hints import shortened
 from pipeline.providers.json import items, mapping, parsed, string
@@ -24,6 +24,16 @@ from pipeline.types import HttpAnswer
 KEYS = "Set AWS_BEARER_TOKEN_BEDROCK, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, to good ones"
 PROFILE = re.compile(r"^(?:us-gov|global|apac|us|eu|ap|ca|sa|au|jp|me|af)\.|inference-profile/")
 PROFILES, MODELS = "inference-profiles?maxResults=1000", "foundation-models"
+OWN = re.compile(
+    r":(provisioned-model|imported-model|default-prompt-router|prompt-router|custom-model-deployment|custom-model)/"
+)
+OWN_KINDS = {  # of an ARN → (path of the control plane, the status of one that answers)
+    "provisioned-model": ("provisioned-model-throughput", "InService"),
+    "imported-model": ("imported-models", ""),
+    "default-prompt-router": ("prompt-routers", "AVAILABLE"),
+    "prompt-router": ("prompt-routers", "AVAILABLE"),
+    "custom-model-deployment": ("model-customization/custom-model-deployments", "Active"),
+}
 GRANTED = {  # of a model's availability → (what it should be, what to do about it)
     "authorizationStatus": ("AUTHORIZED", "let the account in to it"),
     "entitlementAvailability": ("AVAILABLE", "ask for access to it on the console's page Model access"),
@@ -36,7 +46,7 @@ class BedrockListing:
         self._model = model
         self._endpoint = Endpoint(model)
         where = f"model.region = {self._endpoint.region!r}" if not model.base_url else "model.base_url"
-        self._place = listing.place_of(self._endpoint.control_url(""), model, where, _failure, KEYS)
+        self._place = listing.place_of(self._endpoint.control_url(""), model, where, failure_of, KEYS)
 
     def headers(self, url: str, secret: Secret, now: datetime) -> dict[str, str]:
         return self._endpoint.headers(url, b"", secret, now, "GET")
@@ -45,17 +55,30 @@ class BedrockListing:
         name = self._model.name.strip()
         if PROFILE.search(name):
             return (yield from self._profile(name))
-        if any(f":{kind}/" in name for kind in OWN):
-            told = f"{name!r} is of your own account: whether it answers is not told by the listings asked here"
-            return [Finding("model", "warning", told)]
+        if (own := OWN.search(name)) is not None:
+            return (yield from self._own(name, *OWN_KINDS.get(own.group(1), ("", ""))))
         return (yield from self._foundation_model(bare_id(name)))
+
+    def _own(self, name: str, path: str, ready: str) -> Asking[list[Finding]]:
+        """What is of the account's own: a throughput that it bought, a model that it brought."""
+        if not path:
+            return [Finding("model", "warning", f"whether {name!r} answers is told by no listing that is asked here")]
+        place = self._place
+        told = yield from listing.thing_at(self._url(f"{path}/{_path(name)}"), place)
+        if isinstance(told, CallFailed):
+            return listing.absent("model", name, (), told, place, elsewhere=bool(self._model.base_url))
+        status = shortened(string(told.get("status")))
+        if ready and status not in {"", ready}:
+            return [Finding("model", "problem", f"{name} is not ready: {status}. Wait until it is {ready}")]
+        return [listing.key_is_good(place), Finding("model", "ok", f"{name} is there", {"model": name})]
 
     def _profile(self, name: str) -> Asking[list[Finding]]:
         place = self._place
         told = yield from listing.thing_at(self._url(f"inference-profiles/{_path(name)}"), place)
         if isinstance(told, CallFailed):
             names = yield from self._profiles()
-            return [listing.missing("inference profile", name, names, place)]
+            elsewhere = bool(self._model.base_url)
+            return listing.absent("inference profile", name, names, told, place, elsewhere=elsewhere)
         arns = [string(one.get("modelArn")) for one in items(told.get("models"))]
         models = sorted({shortened(arn.rpartition("/")[2]) for arn in arns})
         regions = sorted({found.group(1) for arn in arns if (found := ARN_REGION.match(arn))})
@@ -73,7 +96,7 @@ class BedrockListing:
         if isinstance(told, CallFailed):
             listed = yield from listing.more_at(self._url(MODELS))
             names = [*listing.named(listed, "modelSummaries"), *(yield from self._profiles())]
-            return [listing.missing("model", name, names, place)]
+            return listing.absent("model", name, names, told, place, elsewhere=bool(self._model.base_url))
         details = mapping(told.get("modelDetails"))
         found = [listing.key_is_good(place), *_model(details, self._model)]
         if any(one.level == "problem" for one in found):
@@ -124,5 +147,5 @@ def _access(name: str, told: Body) -> Iterator[Finding]:
             yield Finding("access", "problem", f"{name}: {key} is {shortened(said)}. To mend it, {mend}")
 
 
-def _failure(answer: HttpAnswer) -> CallFailed:
+def failure_of(answer: HttpAnswer) -> CallFailed:
     return failure(answer, mapping(parsed(answer.body)))

@@ -32,7 +32,7 @@ METHOD = "generateContent"
 ADC = "Sign in (gcloud auth application-default login), or set GOOGLE_APPLICATION_CREDENTIALS"
 NO_KEYS = "API keys are not supported"
 UNKNOWN_PROJECT = "whether this project may call it, nothing tells but a call"
-LISTED = "v1beta1/publishers/google/models?pageSize=1000"  # there is no list in v1
+LIST_VERSION = "v1beta1"  # v1 has no list of a publisher's models
 
 
 class GeminiListing:
@@ -53,9 +53,8 @@ class GeminiListing:
             return [listing.key_is_good(place), *self._found(told)]
         names = listing.named((yield from listing.more_at(f"{self._url}/models?pageSize=1000")))
         bare = [one.removeprefix("models/") for one in names]
-        if names or not self._model.base_url or told.kind is not told.kind.INVALID_REQUEST:
-            return [listing.missing("model", name.removeprefix("models/"), bare, place)]
-        return [listing.not_told("model", name, told, place)]
+        name = name.removeprefix("models/")
+        return listing.absent("model", name, bare, told, place, elsewhere=bool(self._model.base_url))
 
     def _found(self, entry: Body) -> Iterator[Finding]:
         name, methods = self._model.name, entry.get("supportedGenerationMethods")
@@ -99,11 +98,10 @@ class VertexListing:
             return [Finding("model", "warning", f"{place.host} tells nothing of models to an API key, only to a token")]
         if not isinstance(told, CallFailed):
             return [listing.key_is_good(place), *self._found(told)]
-        names = listing.named((yield from listing.more_at(f"{self._base}/{LISTED}")), "publisherModels")
-        bare = [one.rpartition("/")[2] for one in names]
-        if names or not self._model.base_url or told.kind is not told.kind.INVALID_REQUEST:
-            return [listing.missing("model", name.rpartition("/")[2], bare, place)]
-        return [listing.not_told("model", name, told, place)]
+        parent, _, last = name.rpartition("/")
+        listed = yield from listing.more_at(f"{self._base}/{LIST_VERSION}/{quoted(parent)}?pageSize=1000")
+        bare = [one.rpartition("/")[2] for one in listing.named(listed, "publisherModels")]
+        return listing.absent("model", last, bare, told, place, elsewhere=bool(self._model.base_url))
 
     def _found(self, entry: Body) -> Iterator[Finding]:
         resolved: dict[str, Any] = {"region": self._region, "model": self._name}

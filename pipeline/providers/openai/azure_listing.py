@@ -57,9 +57,12 @@ class AzureListing:
         model, status = shortened(string(told.get("model"))), shortened(string(told.get("status")))
         scale = shortened(string(mapping(told.get("scale_settings")).get("scale_type")))
         name = self._model.name
+        wrong = list(listing.wrong_kind(model, self._place))
         if status and status != "succeeded":
-            yield Finding("deployment", "problem", f"{name!r} is not ready: {status}. Wait for it, or deploy it anew")
+            why = f"{name!r} is not ready: {status}. Wait for it, or deploy it anew"
+            wrong.append(Finding("deployment", "problem", why))
         if BATCH.search(scale):
-            yield Finding("deployment", "problem", f"{name!r} is a {scale} deployment, which answers no live call")
-        yield from listing.wrong_kind(model, self._place)
-        yield Finding("deployment", "ok", f"{name!r} is {model or 'there'}", {"deployment": name, "model": model})
+            why = f"{name!r} is a {scale} deployment, which answers no live call. Set model.name to another one"
+            wrong.append(Finding("deployment", "problem", why))
+        resolved = {"deployment": name, "model": model}
+        yield from wrong or [Finding("deployment", "ok", f"{name!r} is {model or 'there'}", resolved)]

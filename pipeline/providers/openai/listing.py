@@ -40,9 +40,7 @@ class OpenAIListing:
         entry = names.get(name) or names.get(name + LATEST)
         if entry is not None:
             return [listing.key_is_good(place), *self._found(entry)]
-        if names or listing.not_there(told) or not self._model.base_url:
-            return [listing.missing("model", name, names, place)]
-        return [listing.not_told("model", name, told, place)]
+        return listing.absent("model", name, names, told, place, elsewhere=bool(self._model.base_url))
 
     def _found(self, entry: Body) -> Iterator[Finding]:
         yield from found(self._model, entry, self._place)
