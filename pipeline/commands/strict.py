@@ -41,6 +41,7 @@ def checklist(
 ) -> Iterator[Finding]:
     """A line for each point. `written`: keys of the job file; `temporary`: folders that a restart empties. Pure."""
     yield from _money(job, priced=priced)
+    yield _alert(job, written)
     yield from _answers(job)
     yield from _endurance(job, written)
     yield from _rows(job, temporary)
@@ -56,9 +57,15 @@ def _money(job: Job, *, priced: bool | None) -> Iterator[Finding]:
     if priced is not None:
         why = f"none is known for {job.model.name}, so no cap can hold, and costs are null: write [prices]"
         yield _line("prices", "known", f"{why} input_usd_per_mtok and output_usd_per_mtok", good=priced)
-    alerted = bool(job.budget.alert_command or job.telemetry.prometheus_file)
+
+
+def _alert(job: Job, written: frozenset[str]) -> Finding:
+    """A program, metrics, or the log alone, where that was chosen in the file."""
+    by_log = "budget.alert_at" in written
+    told = bool(job.budget.alert_command or job.telemetry.prometheus_file)
+    who = "somebody is told" if told else f"the log alone says it, at {job.budget.alert_at:.0%} of a budget"
     why = 'nobody is told when money runs out: write budget.alert_command = ["program"], or telemetry.prometheus_file'
-    yield _line("budget.alert_command", "somebody is told", why, good=alerted)
+    return _line("budget.alert_command", who, why, good=told or by_log)
 
 
 def _answers(job: Job) -> Iterator[Finding]:

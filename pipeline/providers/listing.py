@@ -7,6 +7,7 @@ question may depend on the last answer, and whoever carries it out does nothing 
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -43,6 +44,7 @@ NO_PATH = re.compile(  # of a 404 that speaks of an address, and not of a model
     re.IGNORECASE,
 )
 NO_SUCH_METHOD = {405, 501}
+MOST_NAMES = 5000  # looked through for one that is like another
 MUCH = 1.1  # our table rounds down; a window that is larger by more than this is not the one we know
 
 
@@ -91,7 +93,7 @@ def thing_at(url: str, place: Place) -> Asking[Body | CallFailed]:
     told = yield url
     if isinstance(told, CallFailed):
         raise Shut(trouble(told, place))
-    if told.status == 200:
+    if told.status < 300:
         return _body(told, place)
     failed = place.failure(told)
     failed.status = told.status
@@ -137,7 +139,7 @@ def not_there(failed: CallFailed) -> bool:
 
 def missing(what: str, name: str, names: Iterable[str], place: Place, key: str = "model.name") -> Finding:
     """A name that is not there, with the nearest that is."""
-    nearest = did_you_mean(name, (shortened(one) for one in names), cutoff=0.4)
+    nearest = did_you_mean(name, (shortened(one) for one in islice(names, MOST_NAMES)), cutoff=0.4)
     told = f"{place.host} has no {what} {name!r} for this key.{nearest} Set {key}, or have it made available"
     return Finding(what, "problem", told)
 

@@ -108,6 +108,10 @@ def test_a_share_of_failures_that_was_chosen_stands_in_the_file(job):
 def test_an_alert_by_metrics_is_one_too(whole):
     changes = {"budget.alert_command": [], "telemetry.prometheus_file": str(whole.folder / "m.prom")}
     assert told(whole, **changes)["budget.alert_command"].level == "ok"
+    text = whole.file.read_text()
+    whole.file.write_text(text.replace('alert_command = ["true"]', "alert_at = 0.8"))
+    assert "log" in told(whole)["budget.alert_command"].detail
+    assert told(whole)["budget.alert_command"].level == "ok"
 
 
 def test_an_output_that_a_restart_empties_is_a_warning(whole):

@@ -1,7 +1,12 @@
 """What the answers of listing endpoints mean, whoever's they are. Without a server: a look is a conversation."""
 
-import pytest
+import json
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.commands.online import listing_for
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Model
 from pipeline.providers.anthropic.listing import failure as anthropic
@@ -153,3 +158,53 @@ def test_a_window_that_is_not_as_our_table_has_it(name, told, levels):
 )
 def test_models_that_answer_with_no_text(name, of_text):
     assert (NOT_OF_TEXT.search(name) is None) == of_text
+
+
+LISTINGS = {
+    "openai": Model(provider="openai", name="gpt-4o", max_output_tokens=9, base_url="http://h/v1"),
+    "azure": Model(provider="azure", name="mine", max_output_tokens=9, base_url="http://h"),
+    "anthropic": Model(provider="anthropic", name="claude-x", max_output_tokens=9),
+    "bedrock": Model(provider="bedrock", name="a.b", max_output_tokens=9, region="us-east-1", stream=True),
+    "bedrock profile": Model(provider="bedrock", name="us.a.b", max_output_tokens=9, region="us-east-1"),
+    "gemini": Model(provider="gemini", name="gemini-x", max_output_tokens=9),
+    "vertex": Model(provider="vertex", name="gemini-x", max_output_tokens=9, project="p"),
+    "vertex endpoint": Model(provider="vertex", name="endpoints/1", max_output_tokens=9, project="p"),
+}
+WORDS = (
+    *("id", "name", "data", "models", "modelArn", "status", "model", "error", "message", "modelDetails", "code"),
+    *("inferenceTypesSupported", "outputModalities", "modelLifecycle", "scale_settings", "max_input_tokens"),
+    *("supportedGenerationMethods", "inputTokenLimit", "deployedModels", "agreementAvailability", "context_window"),
+    *("inferenceProfileSummaries", "modelSummaries", "publisherModels", "authorizationStatus"),
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=5),
+    max_leaves=12,
+)
+ANSWERS = st.builds(
+    lambda status, body: HttpAnswer(status, {}, json.dumps(body).encode()),
+    st.sampled_from([200, 200, 200, 204, 302, 400, 401, 403, 404, 405, 429, 500]),
+    st.dictionaries(st.sampled_from(WORDS), VALUES, max_size=6) | VALUES,
+)
+TOLD = ANSWERS | st.builds(CallFailed, st.sampled_from([Kind.CONNECTION, Kind.TIMEOUT, Kind.AUTH]), st.just("words"))
+
+
+@given(listing=st.sampled_from([*LISTINGS]), told=st.lists(TOLD, min_size=6, max_size=6))
+def test_whatever_is_told_a_look_ends_with_findings(listing, told):
+    """After at most four questions, and each finding has a level and words."""
+    look = listing_for(LISTINGS[listing]).look()
+    questions, answers = 0, iter(told)
+    try:
+        next(look)
+        while True:
+            questions += 1
+            look.send(next(answers))
+    except StopIteration as ended:
+        found = ended.value
+    except Shut as shut:
+        found = [shut.finding]
+    assert questions <= 4
+    assert found
+    assert {one.level for one in found} <= {"ok", "warning", "problem"}
+    assert all(one.what and one.detail for one in found)
+    json.dumps([dict(one.resolved) for one in found])

@@ -101,7 +101,8 @@ class BedrockListing:
         found = [listing.key_is_good(place), *_model(details, self._model)]
         if any(one.level == "problem" for one in found):
             return found
-        if "ON_DEMAND" in (details.get("inferenceTypesSupported") or ["ON_DEMAND"]):
+        ways = details.get("inferenceTypesSupported")
+        if not isinstance(ways, list) or not ways or "ON_DEMAND" in ways:
             where = f"{name} is there in {self._endpoint.region}, on demand"
             access = yield from self._access(name)
             return [*found, Finding("model", "ok", where, {"model": name, "region": self._endpoint.region}), *access]
