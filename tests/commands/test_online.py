@@ -1,5 +1,6 @@
 """`check --online`: what a provider's listing says, what is to be mended, and that it costs nothing."""
 
+import asyncio
 import json
 import socket
 
@@ -7,6 +8,7 @@ import pytest
 from listing_server import HANG, listing
 from spellings import SPELLINGS, tells
 
+import pipeline
 from pipeline.commands import online
 from pipeline.job.settings import Job
 
@@ -164,6 +166,7 @@ def test_all_of_it_takes_only_so_long(job, monkeypatch):
     monkeypatch.setattr(online, "ALL_S", 0.1)
     found, _ = PROVIDERS[0].found(job, {PROVIDERS[0].path: (200, HANG)})
     assert levels(found) == {"host": "problem"}
+    assert found[0].detail.startswith("not all was answered within 0.1 s")
 
 
 @each
@@ -218,6 +221,20 @@ def test_the_command_ends_with_2_for_a_problem_and_tells_in_json_what_was_resolv
         server.table[f"/inference-profiles/{HAIKU}"] = (404, {"message": "The provided profile does not exist."})
         told = json.loads(job.pipeline("check", job.file, "--online", "--json", code=2).out)
         assert told["ok"] is False
+
+
+def test_from_python_within_a_loop(job, monkeypatch):
+    """As in a notebook; both flags are keywords."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+
+    async def notebook():
+        return pipeline.check(pipeline.Job.load(job.file), online=True, strict=True)
+
+    with listing({PROVIDERS[0].path: PROVIDERS[0].entry}) as server:
+        PROVIDERS[0].job(job, server.url)
+        found = asyncio.run(notebook())
+    assert levels(found)["key"] == "ok"
+    assert levels(found)["budget.max_usd"] == "problem"
 
 
 def test_what_keeps_from_asking_is_told(job):
