@@ -13,7 +13,7 @@ from pipeline.job.settings import Model
 from pipeline.providers import listing
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.json import count, parsed
-from pipeline.providers.listing import Asking, Body, Place
+from pipeline.providers.listing import Asking, Body
 from pipeline.providers.openai.errors import failure_of
 from pipeline.providers.openai.wire import BASE_URL
 from pipeline.types import HttpAnswer
@@ -43,16 +43,13 @@ class OpenAIListing:
         return listing.absent("model", name, names, told, place, elsewhere=bool(self._model.base_url))
 
     def _found(self, entry: Body) -> Iterator[Finding]:
-        yield from found(self._model, entry, self._place)
-
-
-def found(model: Model, entry: Body, place: Place) -> Iterator[Finding]:
-    if wrong := list(listing.wrong_kind(model.name, place)):
-        yield from wrong
-        return
-    yield Finding("model", "ok", f"{place.host} has {model.name}")
-    window = next((count(entry[word]) for word in WINDOW_WORDS if entry.get(word)), 0)
-    yield from listing.windows(model, window, 0)
+        name, place = self._model.name, self._place
+        if wrong := list(listing.wrong_kind(name, place)):
+            yield from wrong
+            return
+        yield Finding("model", "ok", f"{place.host} has {name}")
+        window = next((count(entry[word]) for word in WINDOW_WORDS if entry.get(word)), 0)
+        yield from listing.windows(self._model, window, 0)
 
 
 def failure(answer: HttpAnswer) -> CallFailed:
