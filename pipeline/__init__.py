@@ -15,8 +15,7 @@ from importlib import import_module
 __version__ = "0.1.0"
 _HOMES = {  # their types: __init__.pyi
     **dict.fromkeys(("Estimate", "check", "estimate", "results", "retry", "run"), "pipeline.api"),
-    "Finding": "pipeline.commands.check",
-    **dict.fromkeys(("JobError", "LedgerError"), "pipeline.errors"),
+    **dict.fromkeys(("Finding", "JobError", "LedgerError"), "pipeline.errors"),
     "Job": "pipeline.job.settings",
     **dict.fromkeys(("Result", "ResultRow"), "pipeline.output.read"),
 }

@@ -4,7 +4,7 @@ from pipeline.api import estimate as estimate
 from pipeline.api import results as results
 from pipeline.api import retry as retry
 from pipeline.api import run as run
-from pipeline.commands.check import Finding as Finding
+from pipeline.errors import Finding as Finding
 from pipeline.errors import JobError as JobError
 from pipeline.errors import LedgerError as LedgerError
 from pipeline.job.settings import Job as Job

@@ -25,14 +25,13 @@ from typing import TypeVar
 from msgspec import Struct
 
 from pipeline import console
-from pipeline.commands.check import Finding
 from pipeline.commands.check import check as check_job
 from pipeline.commands.consent.retry import nothing_left
 from pipeline.commands.estimate.of_job import estimate_of
 from pipeline.engine.feed import Selection
 from pipeline.engine.run import run_job
 from pipeline.engine.session import Host, RunCommand
-from pipeline.errors import JobError
+from pipeline.errors import Finding, JobError
 from pipeline.extraction.prepare import Prepared, prepare, require_affordable
 from pipeline.job.settings import REMOTE, Job
 from pipeline.output.publish import Ended
@@ -55,12 +54,17 @@ class Estimate(Struct, frozen=True):
     assumptions: tuple[str, ...]
 
 
-def check(job: Job) -> list[Finding]:
-    """Everything that can be known to be wrong before a cent is spent. Sends nothing.
+def check(job: Job, *, online: bool = False, strict: bool = False) -> list[Finding]:
+    """Everything that can be known to be wrong before a cent is spent. Sends nothing, but for `online`.
 
     A finding's `level` is ok, warning or problem; `detail` says what was found and how to mend it.
+
+    Args:
+        job: as `Job.load` gives it.
+        online: ask the provider's listing endpoints about the key, the model and the region, which costs nothing.
+        strict: what a job needs in production is a problem where it is missing.
     """
-    return check_job(_local(job), os.environ)
+    return _outside_a_loop(lambda: check_job(_local(job), os.environ, online=online, strict=strict))
 
 
 def estimate(job: Job) -> Estimate:

@@ -6,8 +6,12 @@ Nothing else is raised on purpose.
 """
 
 import errno
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
 
 from pipeline.types import Dimension, LimitSeen, Usage
 
@@ -17,6 +21,15 @@ class JobError(Exception):
 
     The message says what is wrong, where, and how to mend it, and stands alone on a terminal.
     """
+
+
+class Finding(Struct, frozen=True):
+    """One thing that `check` looked at. A warning lets the run go on; a problem does not."""
+
+    what: str
+    level: str  # ok, warning or problem
+    detail: str
+    resolved: Mapping[str, Any] = {}  # what a name stands for, as a provider told it; plain JSON values
 
 
 class LedgerError(Exception):

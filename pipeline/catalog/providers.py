@@ -26,6 +26,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     wire: str  # module:class
     invoke_wire: str = ""  # where model.api = "invoke" speaks another dialect
     environment: Mapping[str, tuple[str, ...]] = {}  # key of [model] → variables that fill it when it is empty
+    listing: str  # module:class of what `check --online` asks, at no cost
     carrier: str  # the module with its SDK's `carrier`
     extra: str  # of this package, that installs the SDK
     # What lets a job in
@@ -59,6 +60,7 @@ ENTRIES = (
     Entry(
         name="openai",
         wire="pipeline.providers.openai.wire:OpenAIWire",
+        listing="pipeline.providers.openai.listing:OpenAIListing",
         carrier="pipeline.providers.transport.sdk_openai",
         extra="openai",
         key_env="OPENAI_API_KEY",
@@ -77,6 +79,7 @@ ENTRIES = (
         name="azure",
         wire="pipeline.providers.openai.azure:AzureWire",
         environment={"base_url": ("AZURE_OPENAI_ENDPOINT",), "api_version": ("OPENAI_API_VERSION",)},
+        listing="pipeline.providers.openai.azure_listing:AzureListing",
         carrier="pipeline.providers.transport.sdk_openai",
         extra="azure",
         key_env="AZURE_OPENAI_API_KEY",
@@ -96,6 +99,7 @@ ENTRIES = (
     Entry(
         name="anthropic",
         wire="pipeline.providers.anthropic.wire:AnthropicWire",
+        listing="pipeline.providers.anthropic.listing:AnthropicListing",
         carrier="pipeline.providers.transport.sdk_anthropic",
         extra="anthropic",
         key_env="ANTHROPIC_API_KEY",
@@ -118,6 +122,7 @@ ENTRIES = (
             "base_url": ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME",),
             "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
         },
+        listing="pipeline.providers.bedrock.listing:BedrockListing",
         carrier="pipeline.providers.transport.sdk_aws",
         extra="aws",
         credentials="pipeline.providers.credentials.aws:credentials",
@@ -139,6 +144,7 @@ ENTRIES = (
     Entry(
         name="gemini",
         wire="pipeline.providers.gemini.wire:GeminiWire",
+        listing="pipeline.providers.gemini.listing:GeminiListing",
         carrier="pipeline.providers.transport.sdk_google",
         extra="google",
         key_env="GEMINI_API_KEY",
@@ -160,6 +166,7 @@ ENTRIES = (
             "project": ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"),
             "region": ("GOOGLE_CLOUD_LOCATION", "GOOGLE_CLOUD_REGION"),
         },
+        listing="pipeline.providers.gemini.listing:VertexListing",
         carrier="pipeline.providers.transport.sdk_google",
         extra="google",
         credentials="pipeline.providers.credentials.google:credentials",
@@ -177,6 +184,7 @@ ENTRIES = (
     Entry(
         name="sandbox",
         wire="pipeline.providers.openai.wire:OpenAIWire",
+        listing="pipeline.providers.openai.listing:OpenAIListing",
         carrier="pipeline.providers.transport.sdk_openai",
         extra="openai",
         needs_key=False,

@@ -11,6 +11,7 @@ from pipeline.cli.options import JOB, errors_to_exit_code, job_options, json_opt
 
 if TYPE_CHECKING:  # their imports would cost what `--help` has no time for
     from pipeline.commands.estimate.pilot import Piloted
+    from pipeline.errors import Finding
     from pipeline.extraction.prepare import Prepared
 
 
@@ -117,16 +118,37 @@ def _text(report: dict[str, Any]) -> str:
 @click.command()
 @JOB
 @job_options
+@click.option("--online", is_flag=True, help="Ask the provider about key, model and region. Costs no token.")
+@click.option("--strict", is_flag=True, help="The production checklist: what is missing is a problem.")
 @json_option
 @errors_to_exit_code
-def check(job_file: Path, as_json: bool, **overrides: Any) -> None:  # noqa: ANN401, FBT001 (click's way)
-    """Look at everything that can be known to be wrong before a cent is spent."""
+def check(
+    job_file: Path,
+    online: bool,  # noqa: FBT001
+    strict: bool,  # noqa: FBT001
+    as_json: bool,  # noqa: FBT001
+    **overrides: Any,  # noqa: ANN401
+) -> None:
+    """Look at everything that can be known to be wrong before a cent is spent. Sends nothing, but with --online.
+
+    \b
+    Examples:
+      pipeline check jobs/invoices.toml
+      pipeline check jobs/invoices.toml --online            is the key good, and is the model there for it?
+      pipeline check jobs/invoices_openai.toml --strict     what a job needs that runs every night
+    """  # noqa: D301
     from pipeline.commands.check import check as checked
 
-    findings = checked(load(job_file, overrides), os.environ)
+    findings = checked(load(job_file, overrides), os.environ, online=online, strict=strict)
     right = all(finding.level != "problem" for finding in findings)
-    listed = [{"what": finding.what, "level": finding.level, "detail": finding.detail} for finding in findings]
+    listed = [_listed(finding) for finding in findings]
     signs = {"ok": "ok      ", "warning": "warning ", "problem": "PROBLEM "}
     text = "\n".join(f"{signs[finding.level]} {finding.what}: {finding.detail}" for finding in findings)
     tell({"ok": right, "findings": listed}, text, as_json=as_json)
     sys.exit(0 if right else 2)
+
+
+def _listed(finding: "Finding") -> dict[str, Any]:
+    """`resolved` only where a name stands for more than itself."""
+    told = {"what": finding.what, "level": finding.level, "detail": finding.detail}
+    return {**told, "resolved": dict(finding.resolved)} if finding.resolved else told

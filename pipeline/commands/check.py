@@ -7,15 +7,15 @@ from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from msgspec import Struct
-
 from pipeline.catalog.names import bare_model
 from pipeline.catalog.prices import priced_names
 from pipeline.catalog.reasoning import said_of
 from pipeline.catalog.sampling import temperature_advice
 from pipeline.catalog.windows import LIMITS, limits_of
+from pipeline.commands.online import online as asked_online
+from pipeline.commands.strict import strictly
 from pipeline.documents.sources.source import Source
-from pipeline.errors import JobError, LedgerError
+from pipeline.errors import Finding, JobError, LedgerError
 from pipeline.extraction.prepare import Prepared, advice_on_reasoning, prepare, require_affordable
 from pipeline.extraction.prompt_cache import caching_for
 from pipeline.job.settings import Job, Model
@@ -40,16 +40,11 @@ BARE = {"gemini": "/v1beta", "vertex": "/v1", "bedrock": None}  # whose base_url
 LIKE_A_SLIP = 0.75
 
 
-class Finding(Struct, frozen=True):
-    """One thing looked at. A warning lets the run go on; a problem does not."""
+def check(job: Job, environ: Mapping[str, str], *, online: bool = False, strict: bool = False) -> list[Finding]:
+    """All findings, in the order of the job file. Opens no connection, but for what is remote, or `online`.
 
-    what: str
-    level: str  # ok, warning or problem
-    detail: str
-
-
-def check(job: Job, environ: Mapping[str, str]) -> list[Finding]:
-    """All findings, in the order of the job file. Opens no connection, but for an input that is remote."""
+    `online`: the provider is asked too, at no cost. `strict`: what production needs is a problem where it is missing.
+    """
     findings = [Finding("job file", "ok", job.file), *_base_url(settled(job.model, environ))]
     prepared: Prepared | None = None
     try:
@@ -61,6 +56,8 @@ def check(job: Job, environ: Mapping[str, str]) -> list[Finding]:
         findings.append(_try("budget and limits", lambda: _budget(prepared)))
         findings.append(_try("credentials", lambda: _credentials(prepared, environ)))
     findings.append(_try("output", lambda: _output(job)))
+    findings += asked_online(job, environ) if online else []
+    findings += strictly(job, priced=None if prepared is None else prepared.rate is not None) if strict else []
     return findings
 
 

@@ -74,6 +74,17 @@ class CountingWire(Wire, Protocol):
         ...
 
 
+class Asked(Protocol):
+    """Something to be got, not posted: it costs nothing."""
+
+    @property
+    def url(self) -> str: ...
+
+    def headers(self, secret: Secret, now: datetime) -> dict[str, str]:
+        """All headers of it; `now` (UTC) is for those that sign."""
+        ...
+
+
 class Credentials(Protocol):
     """Where the secret comes from; renewed before it expires."""
 

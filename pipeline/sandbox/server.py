@@ -20,6 +20,7 @@ from pipeline.job.settings import Sandbox
 from pipeline.sandbox.counters import Counters
 from pipeline.sandbox.exchange import Answer, Ending, Question, Received, Refused, Rules, Stamp, Wire, cut, tokens_of
 from pipeline.sandbox.faults import Drawn, Fault, Faults, spoiled
+from pipeline.sandbox.listings import PATHS, listed
 from pipeline.sandbox.prefixes import Prefixes
 from pipeline.sandbox.quota import Quota
 from pipeline.sandbox.wires.table import WIRES
@@ -207,7 +208,7 @@ def _cut_off(request: web.Request, response: web.StreamResponse) -> web.StreamRe
 
 
 def application(config: Sandbox, rules: Rules) -> web.Application:
-    """The wires, `GET /_sandbox/counters` and `POST /_sandbox/reset`.
+    """The wires, their listings, `GET /_sandbox/counters` and `POST /_sandbox/reset`.
 
     Raises:
         JobError: the shares of the faults cannot be.
@@ -217,6 +218,8 @@ def application(config: Sandbox, rules: Rules) -> web.Application:
     for wire in WIRES:
         for path in wire.paths:
             app.router.add_post(path, _handler(provider, wire))
+    for path in PATHS:
+        app.router.add_get(path, _lister(path))
 
     async def counters(_: web.Request) -> web.Response:
         return web.Response(body=orjson.dumps(provider.counters.as_dict()), content_type=JSON_TYPE)
@@ -234,6 +237,17 @@ def application(config: Sandbox, rules: Rules) -> web.Application:
 def _handler(provider: Provider, wire: Wire) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handle(request: web.Request) -> web.StreamResponse:
         return await provider.handle(wire, request)
+
+    return handle
+
+
+def _lister(path: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            return web.Response(body=listed(path, await _received(request)), content_type=JSON_TYPE)
+        except Refused as refused:
+            headers = {**refused.headers, "Content-Type": JSON_TYPE}
+            return web.Response(status=refused.status, body=refused.body, headers=headers)
 
     return handle
 

@@ -61,6 +61,15 @@ def test_the_sandbox_speaks_its_wires(entry):
 
 
 @each
+def test_it_has_a_listing(entry):
+    listing = found(entry.listing)
+    assert listing is not None, f"{entry.name}: write what `check --online` asks, {entry.listing}"
+    for method in ("look", "headers"):
+        told = f"{entry.name}: {entry.listing} has no `{method}` (Listing in pipeline/providers/listing.py)"
+        assert hasattr(listing, method), told
+
+
+@each
 def test_it_has_credentials(entry):
     ways = (entry.key_env, entry.credentials, not entry.needs_key)
     assert any(ways), f"{entry.name}: say in {CATALOG} what lets it in: key_env, credentials, or needs_key=False"

@@ -15,7 +15,7 @@ from pipeline.job.settings import Model
 from pipeline.providers import require
 from pipeline.providers.credentials.secret import Secret
 
-SERVICE = "bedrock"
+SERVICE, RUNTIME = "bedrock", "bedrock-runtime"
 ALGORITHM = "AWS4-HMAC-SHA256"
 CONTENT_TYPE = "application/json"
 ARN_REGION = re.compile(r"arn:[^:]+:[a-z-]+:([a-z0-9-]+):")
@@ -36,14 +36,18 @@ class Endpoint:
                 f"set model.region = {in_name!r}"
             )
         suffix = next(suffix for start, suffix in SUFFIXES if self.region.startswith(start))
-        self._base = (model.base_url or f"https://bedrock-runtime.{self.region}.{suffix}").rstrip("/")
+        self._base = (model.base_url or f"https://{RUNTIME}.{self.region}.{suffix}").rstrip("/")
         self._key: tuple[str, str] = "", ""  # the secret and the day that `_derived` is of
         self._derived = b""
 
     def url(self, model: str, operation: str) -> str:
         return f"{self._base}/model/{quote(model, safe=':')}/{operation}"
 
-    def headers(self, url: str, body: bytes, secret: Secret, now: datetime) -> dict[str, str]:
+    def control_url(self, path: str) -> str:
+        """Of the control plane, which lists models and profiles: another host, or the same in place of both."""
+        return f"{self._base.replace(RUNTIME, SERVICE, 1)}/{path}"
+
+    def headers(self, url: str, body: bytes, secret: Secret, now: datetime, method: str = "POST") -> dict[str, str]:
         """A bearer token where that is what the secret is, else AWS's Signature Version 4."""
         if secret.bearer or not secret.access_key_id:
             return {"Authorization": f"Bearer {secret.value}", "Content-Type": CONTENT_TYPE}
@@ -53,8 +57,10 @@ class Endpoint:
             signed["x-amz-security-token"] = secret.session_token
         names = ";".join(signed)
         lines = "".join(f"{name}:{value}\n" for name, value in signed.items())
-        path = quote(urlsplit(url).path, safe="/~")  # encoded once more, as all services but S3 want it
-        canonical = f"POST\n{path}\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
+        parts = urlsplit(url)
+        path = quote(parts.path, safe="/~")  # encoded once more, as all services but S3 want it
+        query = "&".join(sorted(parts.query.split("&")))
+        canonical = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
         scope = f"{stamp[:8]}/{self.region}/{SERVICE}/aws4_request"
         to_sign = f"{ALGORITHM}\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
         signature = hmac.new(self._signing_key(secret.value, stamp[:8]), to_sign.encode(), hashlib.sha256).hexdigest()

@@ -89,7 +89,7 @@ class GeminiWire:
         """Where the model is, without a method."""
         name = model.name.strip().strip("/")
         self._resource = name if "/" in name else f"models/{name}"
-        return f"{_versioned(model.base_url or BASE_URL, VERSION)}/{_quoted(self._resource)}"
+        return f"{versioned(model.base_url or BASE_URL, VERSION)}/{quoted(self._resource)}"
 
     def _members(self, request: Request, *, counting: bool = False) -> bytes:
         """The request as members of an object: system, tools, generationConfig, contents."""
@@ -142,15 +142,15 @@ class VertexWire(GeminiWire):
             region = ANYWHERE
         elif own is None:
             name = f"projects/{require(model.project, 'project', model)}/locations/{region}/{name}"
-        return f"{_versioned(model.base_url or _host(region), VERTEX_VERSION)}/{_quoted(name)}"
+        return f"{versioned(model.base_url or host_of(region), VERTEX_VERSION)}/{quoted(name)}"
 
 
-def _versioned(base_url: str, version: str) -> str:
+def versioned(base_url: str, version: str) -> str:
     """With the version behind it, which some write there themselves."""
     return f"{base_url.rstrip('/').removesuffix(f'/{version}')}/{version}"
 
 
-def _host(region: str) -> str:
+def host_of(region: str) -> str:
     if region == ANYWHERE:
         return "https://aiplatform.googleapis.com"
     if region in MULTI_REGIONS:
@@ -183,7 +183,7 @@ def _function_name(name: str) -> str:
     return clean if clean[:1].isalpha() or clean[:1] == "_" else f"_{clean}"[:NAME_MOST_CHARS]
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
     return quote(name, safe="/@:.-_~")
 
 

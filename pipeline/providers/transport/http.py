@@ -8,12 +8,12 @@ from urllib.request import getproxies, proxy_bypass
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Limits
-from pipeline.providers import CountingWire, Credentials, Wire
+from pipeline.providers import Asked, CountingWire, Credentials, Wire
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.hints import shortened
 from pipeline.providers.transport.connection import BadAnswer, Raw, Receive, Times, TooLarge
 from pipeline.providers.transport.pool import Client, Stale, Unsent
-from pipeline.providers.transport.received import Received
+from pipeline.providers.transport.received import Received, told
 from pipeline.types import HttpAnswer, Request
 
 if TYPE_CHECKING:
@@ -71,6 +71,22 @@ class HttpTransport:
         secret = await self._credentials.secret()
         return await self.post(wire.count_url, body, wire.headers(body, secret, now), secret, wire)
 
+    async def get(self, asked: Asked) -> HttpAnswer:
+        """A GET on a connection of its own, and its answer, without the secret.
+
+        Raises:
+            CallFailed: as `send`.
+        """
+        secret = await self._credentials.secret()
+        headers = asked.headers(secret, datetime.now(UTC))
+        try:
+            raw = await self._post(asked.url, headers, None, None, fresh=True)
+        except Unsent as unsent:
+            raise failure(unsent, secret) from unsent.__cause__
+        except (Stale, TooLarge, OSError, ValueError) as error:
+            raise failure(error, secret) from error
+        return told(raw, headers, secret, None)
+
     async def aclose(self) -> None:
         await self._client.aclose()
         if "_proxied" in self.__dict__:
@@ -78,7 +94,7 @@ class HttpTransport:
         await self._credentials.aclose()
 
     async def _post(
-        self, url: str, headers: dict[str, str], body: bytes, receive: Receive | None, *, fresh: bool
+        self, url: str, headers: dict[str, str], body: bytes | None, receive: Receive | None, *, fresh: bool
     ) -> Raw:
         proxy = proxy_of(url)
         if proxy is None:

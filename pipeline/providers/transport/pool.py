@@ -1,4 +1,4 @@
-"""POST over connections that are kept: as many as there are calls, for how many may be out is admission's business.
+"""POST, and GET, over connections that are kept: as many as there are calls, for that is admission's business.
 
 Written for what a call costs: aiohttp's client takes three times the CPU. What it does not do (proxies, redirects,
 cookies) is not needed on the hot path, or done by `proxied`.
@@ -56,9 +56,17 @@ class Client:
         self._lookups: dict[tuple[str, int], tuple[float, asyncio.Task[Any]]] = {}
 
     async def post(
-        self, url: str, headers: dict[str, str], body: bytes, receive: Receive | None = None, *, fresh: bool = False
+        self,
+        url: str,
+        headers: dict[str, str],
+        body: bytes | None,
+        receive: Receive | None = None,
+        *,
+        fresh: bool = False,
     ) -> Raw:
         """One request and its answer, whatever its status; never sent twice. `fresh`: on no kept connection.
+
+        Without a body it is a GET.
 
         Raises:
             Unsent: from an OSError, ssl.SSLError, ValueError or TimeoutError. TimeoutError, OSError, BadAnswer,
@@ -70,7 +78,8 @@ class Client:
         ends_s = loop.time() + self._times.timeout_s
         try:
             server, start = self._route(url)
-            request = b"".join((start, head_of(headers, len(body)), body))
+            method, sent = (b"GET", b"") if body is None else (b"POST", body)
+            request = b"".join((method, start, head_of(headers, len(sent)), sent))
             kept = None if fresh else self._asked(server, request, receive, loop.time())
             connection, asked = kept or await self._asked_anew(server, request, receive)
         except (OSError, ValueError) as error:  # ssl's errors and TimeoutError are OSErrors
@@ -106,7 +115,7 @@ class Client:
     # ── where to ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _route(self, url: str) -> tuple[Server, bytes]:
-        """The server, and how every request to this URL begins."""
+        """The server, and how every request to this URL begins, behind its method."""
         found = self._routes.get(url)
         if found is None:
             parts = urlsplit(url)
@@ -116,7 +125,7 @@ class Client:
             key = (parts.scheme, parts.hostname, port)
             server = self._servers.setdefault(key, Server(*key))
             path = quote(parts.path or "/", safe="/%!$&'()*+,;=:@~") + (f"?{parts.query}" if parts.query else "")
-            start = f"POST {path} HTTP/1.1\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\nUser-Agent: {AGENT}\r\n"
+            start = f" {path} HTTP/1.1\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\nUser-Agent: {AGENT}\r\n"
             found = self._routes[url] = (server, f"{start}Host: {_host(server)}\r\n".encode("ascii"))
         return found
 

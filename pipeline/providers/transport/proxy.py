@@ -1,4 +1,4 @@
-"""POST through a proxy, by aiohttp: with the answers and errors of `pool.Client`."""
+"""POST, and GET, through a proxy, by aiohttp: with the answers and errors of `pool.Client`."""
 
 import ssl
 from typing import Any
@@ -26,7 +26,7 @@ class ProxiedClient:
         self,
         url: str,
         headers: dict[str, str],
-        body: bytes,
+        body: bytes | None,
         proxy: str,
         receive: Receive | None = None,
         *,
@@ -34,8 +34,10 @@ class ProxiedClient:
     ) -> Raw:
         """As `Client.post`."""
         sent = _Sent()
+        session = self._opened(kept=not fresh and not self._trust.lost)
+        ask = session.get if body is None else session.post
         try:
-            async with self._opened(kept=not fresh and not self._trust.lost).post(
+            async with ask(
                 url, data=body, headers=headers, allow_redirects=False, proxy=proxy, trace_request_ctx=sent
             ) as response:
                 if sent.reused:

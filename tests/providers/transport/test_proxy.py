@@ -3,8 +3,11 @@
 import asyncio
 
 import pytest
+from listing_server import listing
 from raw_server import answering
 
+from pipeline.commands.online import online
+from pipeline.job.settings import Job
 from pipeline.providers.transport.connection import Times
 from pipeline.providers.transport.http import proxy_of
 from pipeline.providers.transport.pool import Stale
@@ -48,6 +51,18 @@ def test_a_run_goes_through_it(job, server, environ):
     job.write("http://provider.invalid/v1", rows=[{"id": "a", "text": "x"}]).run()
     assert job.reconcile()["rows"]["ok"] == 1
     assert server.sent == 1
+
+
+def test_a_get_goes_through_it_too(job, environ):
+    """`check --online` reaches whatever calls reach."""
+    with listing({"/v1/models/gpt-4o-mini": {"id": "gpt-4o-mini"}}) as proxy:
+        environ("HTTP_PROXY", proxy.url)
+        job.write("http://provider.invalid/v1", rows=[{"id": "a", "text": "x"}])
+        found = online(Job.load(job.file), {"OPENAI_API_KEY": "sk-any-key"})
+    assert [(method, path) for method, path, _ in proxy.asked] == [
+        ("GET", "http://provider.invalid/v1/models/gpt-4o-mini")
+    ]
+    assert {one.level for one in found} == {"ok"}
 
 
 def test_a_kept_connection_that_has_ended_is_told_apart_through_a_proxy_too():
