@@ -203,8 +203,8 @@ prices.as = "gpt-4o-mini"  # The model of the price table that this one is: for 
   limits are charged where `model.name` says nothing of these, on `azure` always. Nothing that is sent goes by it.
 prices.input_usd_per_mtok = 0.15  # Input tokens. With `output_usd_per_mtok` or not at all. Not set: the price table.
 prices.output_usd_per_mtok = 0.60  # Output tokens, reasoning included. Not set: the price table.
-prices.cached_input_usd_per_mtok = 0.075  # Input that the provider has kept; alone too, where the table knows the model.
-  Not set: as other input where that is given here, else the price table.
+prices.cached_input_usd_per_mtok = 0.075  # Input that the provider has kept; alone too, where the table knows the
+  model. Not set: as other input where that is given here, else the price table.
 prices.cache_write_usd_per_mtok = 0.15  # Input that the provider is asked to keep; the same.
 prices.batch_share = 0.5  # Of the price, for what goes by the provider's batch API; from 0 to 1. Not set: what is known
   of it.
