@@ -3,6 +3,8 @@
 from decimal import Decimal
 
 import pytest
+from hypothesis import given as drawn
+from hypothesis import strategies as st
 
 from pipeline.catalog.prices import (
     batch_share,
@@ -271,3 +273,32 @@ def test_a_name_that_is_free_or_like_none_has_no_model_to_be_priced_as():
 )
 def test_what_a_batch_takes_of_the_price(provider, model, prices, share):
     assert batch_share(provider, model, given(**prices)) == (share and Decimal(share))
+
+
+PRICE = st.none() | st.decimals(0, 1000, places=6)
+
+
+@drawn(PRICE, PRICE, st.booleans())
+def test_a_rate_has_what_is_given_and_else_what_it_would_have_had(cached, written, own):
+    """Class by class, in every tier of length and of service."""
+    both = {"input_usd_per_mtok": Decimal(3), "output_usd_per_mtok": Decimal(4)} if own else {}
+    classes = {"cached_input_usd_per_mtok": cached, "cache_write_usd_per_mtok": written}
+    rate, plain = (rate_for("gemini", "gemini-2.5-pro", Prices(**both, **more)) for more in (classes, {}))
+    pairs = zip(dict(rate.services).values(), dict(plain.services).values(), strict=True)
+    for ours, theirs in ((rate, plain), *zip(rate.tiers, plain.tiers, strict=True), *pairs):
+        assert (ours.input, ours.output) == (theirs.input, theirs.output)
+        assert ours.cached_input == (theirs.cached_input if cached is None else cached)
+        assert ours.cache_write == (theirs.cache_write if written is None else written)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [("openai", "whisper-1"), ("openai", "text-embedding-3-small"), ("gemini", "gemini-embedding-001")],
+)
+def test_what_is_not_paid_by_token_of_text_has_no_price(provider, model):
+    """And not one of nothing, which no cap could be kept by."""
+    assert rate_for(provider, model, Prices()) is None
+
+
+def test_what_the_table_calls_free_costs_nothing():
+    assert classes_of(rate_for("gemini", "gemma-3-27b-it", Prices())) == ("0",) * 4
