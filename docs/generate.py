@@ -197,13 +197,18 @@ budget.alert_at = 0.5  # Warns once when this share of `max_usd` is spent, and o
   share of `tenant_max_usd_per_day` is. No effect without a cap.
 budget.alert_command = ["/opt/ops/page", "--team", "billing"]  # A program to run at such a warning, without a shell; it
   reads the alert as one JSON object on standard input and has 30 s. Keep its secrets in its environment, not here.
-[prices]  # For a model that the price table does not know, or to override it. Both or none; cached input costs the
-  same.
-prices.input_usd_per_mtok = 0.15  # Input tokens. Not set: the price table.
+[prices]  # For a model that the price table does not know, or to override it: docs/guides/costs.md. At most 1,000,000
+  USD per million tokens. What is given here holds in every service tier and for requests of any length.
+prices.as = "gpt-4o-mini"  # The model of the price table that this one is: for a deployment, a fine-tuned model, an ARN
+  or a gateway's name. `PROVIDER:NAME` for another provider's. It tells the price; and the window, the tokenizer and how
+  limits are charged where `model.name` says nothing of these, on `azure` always. Nothing that is sent goes by it.
+prices.input_usd_per_mtok = 0.15  # Input tokens. With `output_usd_per_mtok` or not at all. Not set: the price table.
 prices.output_usd_per_mtok = 0.60  # Output tokens, reasoning included. Not set: the price table.
-prices.cached_input_usd_per_mtok = 0.075  # Input that the provider has kept. Not set: as other input.
-prices.cache_write_usd_per_mtok = 0.15  # Input that the provider is asked to keep. Not set: as other input.
-prices.batch_share = 0.5  # Of the price, for what goes by the provider's batch API. Not set: what is known of it.
+prices.cached_input_usd_per_mtok = 0.075  # Input that the provider has kept; alone too, where the table knows the
+  model. Not set: as other input where that is given here, else the price table.
+prices.cache_write_usd_per_mtok = 0.15  # Input that the provider is asked to keep; the same.
+prices.batch_share = 0.5  # Of the price, for what goes by the provider's batch API; from 0 to 1. Not set: what is known
+  of it.
 [output]  # Where it goes.
 output.path = "../out/invoices"  # A local folder, made when it is missing: results, call log, manifest and ledger. Not
   on a network file system. Or s3://, gs:// or az:// (extra `cloud`): worked on in a local mirror, uploaded whole every
@@ -273,7 +278,7 @@ def settings() -> Iterator[tuple[str, FieldInfo, Any]]:
     for section, owner in (("", Job), *SECTIONS.items()):
         for field in fields(owner):
             if section or field.name in TOP_KEYS:
-                yield f"{section}.{field.name}".lstrip("."), field, field.type
+                yield f"{section}.{field.encode_name}".lstrip("."), field, field.type
 
 
 def meanings() -> dict[str, tuple[str, str]]:
@@ -291,7 +296,7 @@ def _section(section: str) -> str:
     title, intro = (f"[{section}]", meanings()[section][1] + "\n\n") if section else ("Above the sections", "")
     head = "| key | value | unit | default | meaning |\n|---|---|---|---|---|\n"
     rows = [
-        f"| `{field.name}` | {_values(key, kind)} | {_default(key, field)} | {_meaning(key)} |\n"
+        f"| `{field.encode_name}` | {_values(key, kind)} | {_default(key, field)} | {_meaning(key)} |\n"
         for key, field, kind in settings()
         if key.rpartition(".")[0] == section
     ]

@@ -90,6 +90,17 @@ def prices_at(rate: Rate, input_tokens: int) -> TierPrices:
     return found
 
 
+def told_price(rate: Rate) -> str:
+    """The prices in words; of cached input and cache writes where they differ from other input's."""
+    classes = {
+        "cached": rate.cached_input if rate.cached_input != rate.input else None,
+        "cache writes": rate.cache_write if rate.cache_write != rate.input else None,
+        "out": rate.output,
+    }
+    told = [f"${rate.input} in", *(f"${price} {name}" for name, price in classes.items() if price is not None)]
+    return f"{', '.join(told)} per million tokens"
+
+
 def money(units: int, *beside: Decimal) -> str:
     """1e-10 USD as `dollars` has it."""
     return dollars(from_units(units), *beside)

@@ -54,7 +54,7 @@ def test_every_name_is_one(page):
         wrong += [f"pipeline {verb}" for verb in VERB.findall(code) if verb not in verbs]
         wrong += [flag for flag in FLAG.findall(code) if flag not in flags]
         for section, key in KEY.findall(code):
-            if key not in SECTIONS[section].__struct_fields__ and key not in FILE_ENDINGS:
+            if key not in SECTIONS[section].__struct_encode_fields__ and key not in FILE_ENDINGS:
                 wrong.append(f"{section}.{key}")
     assert not wrong, f"{page.name} names what is not there: {sorted(set(wrong))}"
 

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from pipeline.admission.first_calls import FirstCalls
+from pipeline.catalog.known_as import known_as
 from pipeline.catalog.limit_profiles import UNKNOWN, Profile
 from pipeline.catalog.providers import profile_of
 from pipeline.job.settings import Job
@@ -57,7 +58,7 @@ def rules_of(
         tenant_max_usd_per_day=job.budget.tenant_max_usd_per_day,
         spent_by_tenant=spent_by_tenant or {},
         alert_at=job.budget.alert_at,
-        profile=profile_of(job.model.provider, job.model.name),
+        profile=profile_of(job.model.provider, known_as(job.model, job.prices)),
         learned=learned,
         first=first,
     )

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from pipeline.catalog.names import bare_model, longest_prefix
+from pipeline.catalog.names import family_name, longest_prefix
 
 DEFAULT = 1.0
 NO_SAMPLING = re.compile(r"claude-(?:opus-4-[7-9]|(?:opus|sonnet|haiku)-(?:[5-9]|[1-9]\d)(?!\d)|fable|mythos)")
@@ -41,12 +41,12 @@ class Advice(Struct, frozen=True):
 
 def refuses_temperature(model: str) -> bool:
     """Whether a Claude refuses a request with any temperature, whatever the API version."""
-    return NO_SAMPLING.search(model.lower()) is not None
+    return NO_SAMPLING.search(family_name(model)) is not None
 
 
 def temperature_advice(model: str, temperature: float) -> Advice | None:
     """What is to be said of [model] with this temperature; None: nothing is known against it."""
-    name = bare_model(model).removeprefix("ft:")
+    name = family_name(model)
     taken = longest_prefix(TAKEN, name) or (ONLY_DEFAULT if NEWER_GPT.match(name) else ANY)
     if refuses_temperature(model) or taken == NONE:
         return Advice(True, f"{model} refuses model.temperature: every request would be a 400. Leave the key out")

@@ -12,7 +12,7 @@ FAMILIES = (
     (CLAUDE_3, ("claude-instant", "claude-v2", "claude-2", "claude-3", "claude-4")),
     (CLAUDE_3, ("claude-opus-4", "claude-sonnet-4", "claude-haiku-4")),
     (GEMINI, ("gemini", "gemma")),
-    (Fraction("1.05"), ("llama", "llama3", "llama4", "meta-llama")),
+    (Fraction("1.05"), ("llama", "llama3", "llama3.1", "llama3.2", "llama3.3", "llama4", "meta-llama")),
     (Fraction("1.3"), ("mistral", "mixtral", "ministral", "codestral", "pixtral", "magistral", "devstral")),
     (Fraction("1.1"), ("deepseek", "r1")),
 )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from pipeline.catalog.names import bare_model, longest_prefix
+from pipeline.catalog.names import family_name, longest_prefix
 
 
 class ModelLimits(Struct, frozen=True):
@@ -22,7 +22,7 @@ class ModelLimits(Struct, frozen=True):
 
 def limits_of(model: str) -> ModelLimits:
     """The limits of a model, by the longest prefix in the table; 128,000 and 4,096 tokens for one that is not in it."""
-    name = bare_model(model).removeprefix("ft:")
+    name = family_name(model)
     found = longest_prefix(LIMITS, name)
     if found is None:
         return ModelLimits(128_000, 4_096, known=False, max_input_tokens=128_000)

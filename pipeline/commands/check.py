@@ -7,8 +7,9 @@ from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from pipeline.catalog.known_as import known_as
 from pipeline.catalog.names import bare_model
-from pipeline.catalog.prices import priced_names
+from pipeline.catalog.prices import how_to_price, priced_names
 from pipeline.catalog.reasoning import said_of
 from pipeline.catalog.sampling import temperature_advice
 from pipeline.catalog.windows import LIMITS, limits_of
@@ -21,6 +22,7 @@ from pipeline.extraction.prompt_cache import caching_for
 from pipeline.job.settings import Job, Model
 from pipeline.ledger.lock import held, require_local
 from pipeline.ledger.said import FailedRow
+from pipeline.money import told_price
 from pipeline.output.advice import sizing_of
 from pipeline.output.folder import ready_folder
 from pipeline.output.remote.objects import Objects, StoreFailed
@@ -87,11 +89,10 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
         yield Finding("model", "warning", advised.told)
     yield Finding("prompt caching", "ok", caching_for(job.model, overhead, rows, prepared.rate).told)
     if prepared.rate is None:
-        mend = "cost will be null; add [prices] with input_usd_per_mtok and output_usd_per_mtok"
+        mend = f"cost will be null. {how_to_price(job.model.provider, job.model.name)}"
         yield Finding("prices", "warning", f"no price is known for {job.model.name}: {mend}")
     else:
-        rate = prepared.rate
-        yield Finding("prices", "ok", f"${rate.input} in, ${rate.output} out per million tokens ({rate.source})")
+        yield Finding("prices", "ok", f"{told_price(prepared.rate)} ({prepared.rate.source})")
 
 
 def _input(source: Source) -> tuple[int, list[Finding]]:
@@ -120,17 +121,20 @@ def _input(source: Source) -> tuple[int, list[Finding]]:
 
 def _window(prepared: Prepared) -> Finding:
     """What the model takes; of one that is not in our table, the name that may be meant."""
-    name = prepared.job.model.name
+    job = prepared.job
+    name, known = job.model.name, known_as(job.model, job.prices)
     detail = (
         f"{name}: window {prepared.window_tokens:,} tokens, at most {prepared.plan.chunk_tokens:,} of text a request"
     )
-    if limits_of(name).known:
+    detail += f", as {known}" if known != name else ""
+    if limits_of(known).known:
         return Finding("model", "ok", detail)
     names = {one: one for one in LIMITS}
-    names |= {bare_model(one): one for one in priced_names(prepared.job.model.provider) if limits_of(one).known}
+    names |= {bare_model(one): one for one in priced_names(job.model.provider) if limits_of(one).known}
     found = nearest(bare_model(name), names, cutoff=LIKE_A_SLIP)
     meant = "" if found is None else f". Did you mean {names[found]!r}?"
-    return Finding("model", "warning", f"{detail} (not in our table: assumed){meant}")
+    less = "chunks.max_tokens is for what takes less"
+    return Finding("model", "warning", f"{detail}; {less} (not in our table: assumed){meant}")
 
 
 def _base_url(model: Model) -> Iterator[Finding]:

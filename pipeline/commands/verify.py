@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from msgspec import Struct
+from msgspec import Struct, convert
 from msgspec.structs import asdict
 
 from pipeline.catalog.prices import rate_for
@@ -177,8 +177,8 @@ def _known(left: pa.ChunkedArray, right: pa.ChunkedArray) -> tuple[pa.ChunkedArr
 
 def _prices(found: _Folder) -> Iterator[str]:
     job = found.manifest.job
-    amounts = {name: Decimal(value) for name, value in job["prices"].items() if value is not None}
-    rate = rate_for(job["model"]["provider"], job["model"]["name"], Prices(**amounts))
+    model, prices = job["model"], convert(job["prices"], Prices)
+    rate = rate_for(model["provider"], model["name"], prices, model.get("base_url", ""))
     if rate is None or rate.source != found.manifest.price_table:
         return  # priced by another table than this program's: nothing to compare with
     for batch in found.batches(CALLS, "request_id", *TOKENS, "cost_usd"):

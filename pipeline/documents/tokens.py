@@ -22,7 +22,7 @@ from typing import cast
 import tiktoken
 from msgspec import Struct
 
-from pipeline.catalog.names import bare_model, longest_prefix
+from pipeline.catalog.names import family_name, longest_prefix
 from pipeline.catalog.providers import PROVIDERS
 from pipeline.catalog.token_factors import FACTORS
 from pipeline.documents.chunks import Counter
@@ -96,9 +96,9 @@ def counter_for(provider: str, model: str) -> Counter:
     OpenAI's names go by tiktoken's own table. Other makers' models, on whatever provider, are estimates: o200k_base
     times a factor. A name that nobody knows counts as o200k_base at OpenAI, Azure and compatible servers.
     """
-    name = bare_model(model)
+    name = family_name(model)
     factor = longest_prefix(FACTORS, name)
-    if factor is None and not name.startswith(("gpt-", "ft:gpt-")):
+    if factor is None and not name.startswith("gpt-"):
         factor = PROVIDERS[provider].token_factor
     if factor is not None:
         inner = VocabularyCounter(DEFAULT_ENCODING, exact=False, vocabulary=vocabulary(DEFAULT_ENCODING))

@@ -9,7 +9,8 @@ from pathlib import Path
 from msgspec import Struct
 from pydantic import BaseModel
 
-from pipeline.catalog.prices import rate_for
+from pipeline.catalog.known_as import known_as
+from pipeline.catalog.prices import how_to_price, required_rate
 from pipeline.catalog.reasoning import reasoning_advice
 from pipeline.catalog.sampling import Advice
 from pipeline.catalog.windows import limits_of
@@ -86,12 +87,13 @@ def prepare(job: Job) -> Prepared:
     if (advice := advice_on_reasoning(job, shaped)) is not None and advice.sure:
         raise JobError(f"{job.file}: {advice.told}")
     template = _template(job)
-    counter = counter_for(job.model.provider, job.model.name)
+    counter = counter_for(job.model.provider, known_as(job.model, job.prices))
     source_hash = schemas.source_hash(model, job.extract.schema)
     plan, window = _plan(job, shaped, template, counter, source_hash)
     _check_keep(job)
     source = Source(job.input, template.other_columns, job.limit_rows, optional=template.optional)
     source.check()
+    rate = required_rate(job.model.provider, job.model.name, job.prices, job.model.base_url)
     return Prepared(
         job=job,
         model=model,
@@ -100,7 +102,7 @@ def prepare(job: Job) -> Prepared:
         plan=plan,
         source=source,
         counter=counter,
-        rate=rate_for(job.model.provider, job.model.name, job.prices),
+        rate=rate,
         window_tokens=window,
         notes=(*shaped.notes, *writer_of(model).notes),
     )
@@ -121,7 +123,7 @@ def require_affordable(prepared: Prepared) -> None:
     if prepared.rate is None and (job.budget.max_usd is not None or job.budget.tenant_max_usd_per_day is not None):
         raise JobError(
             f"{job.file}: budget.max_usd needs a price, and the price table has none for model {job.model.name!r}. "
-            "Add [prices] with input_usd_per_mtok and output_usd_per_mtok"
+            f"{how_to_price(job.model.provider, job.model.name)}"
         )
     allowed, wanted = job.limits.output_tokens_per_minute, job.model.max_output_tokens
     if 0 < allowed < wanted:
@@ -146,7 +148,7 @@ def _plan(job: Job, shaped: Shaped, template: Template, counter: Counter, source
     literals = "".join(template.literals)
     fixed_tokens = FRAME_TOKENS + sum(counter.count(part) for part in (job.extract.system, literals, schema_text))
     fixed_bytes = planning.FRAME_BYTES + sum(len(part.encode()) for part in (job.extract.system, literals, schema_text))
-    limits = limits_of(job.model.name)
+    limits = limits_of(known_as(job.model, job.prices))
     try:
         room = available_tokens(
             limits.context_tokens, job.model.max_output_tokens, fixed_tokens, max_input_tokens=limits.max_input_tokens

@@ -50,6 +50,7 @@ SECTIONS: dict[str, type] = {
 TOP_KEYS = ("name", "prompt_version")
 SECRET = re.compile(r"key|secret|password|token$", re.IGNORECASE)  # keys whose value no error shows
 VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)?")
+DEAREST_PER_MTOK = 1_000_000  # USD: a dollar a token; what is more is a slip, and no cost of it fits its column
 
 
 def load(path: str | Path, overrides: Sequence[tuple[str, Any]] = (), limit_rows: int | None = None) -> Job:
@@ -130,7 +131,7 @@ def _section(kind: type, name: str, values: object, wrong: list[str]) -> Any:  #
     if not isinstance(values, Mapping):
         wrong.append(f"{name} = {shown(values)} should be a section: write [{name}] and its keys below")
         return None
-    fields = {field.name: field for field in fields_of(kind)}
+    fields = {field.encode_name: field for field in fields_of(kind)}
     found, slips = _unknown(values, fields, where=name)
     known = {key: value for key, value in values.items() if key in fields}
     for key in (name for name, field in fields.items() if field.required):
@@ -139,10 +140,10 @@ def _section(kind: type, name: str, values: object, wrong: list[str]) -> Any:  #
     right: dict[str, Any] = {}
     for key, value in known.items():
         try:
-            right[key] = typed(fields[key].type, value, f"{name}.{key}")
+            right[fields[key].name] = typed(fields[key].type, value, f"{name}.{key}")
         except WrongValue as error:
             found += [] if value == "" and fields[key].required else [str(error)]
-    section = kind(**right) if all(key in right for key, field in fields.items() if field.required) else None
+    section = kind(**right) if all(field.name in right for field in fields.values() if field.required) else None
     if section is not None and not (kind is Prices and found):  # a price that is wrong is not missing
         found += WITHIN.get(name, _nothing)(section)
     wrong += found
@@ -246,7 +247,13 @@ def _model(model: Model) -> list[str]:
 
 def _prices(prices: Prices) -> list[str]:
     both = (prices.input_usd_per_mtok is None) == (prices.output_usd_per_mtok is None)
-    return [] if both else ["[prices] needs both input_usd_per_mtok and output_usd_per_mtok"]
+    wrong = [] if both else ["[prices] needs both input_usd_per_mtok and output_usd_per_mtok"]
+    for name in ("input", "output", "cached_input", "cache_write"):
+        key = f"{name}_usd_per_mtok"
+        if (getattr(prices, key) or 0) > DEAREST_PER_MTOK:
+            told = f"{getattr(prices, key)} should be at most {DEAREST_PER_MTOK:,}: it is USD for a million tokens"
+            wrong.append(f"prices.{key} = {told}")
+    return wrong
 
 
 def _telemetry(telemetry: Telemetry) -> list[str]:

@@ -102,11 +102,12 @@ class Budget(Struct, frozen=True, kw_only=True):
 
 
 class Prices(Struct, frozen=True, kw_only=True):
+    as_model: str = field(default="", name="as")  # of the price table, NAME or PROVIDER:NAME, which this model is
     input_usd_per_mtok: Decimal | None = None
     output_usd_per_mtok: Decimal | None = None
     cached_input_usd_per_mtok: Decimal | None = None
     cache_write_usd_per_mtok: Decimal | None = None
-    batch_share: Decimal | None = None  # of the price, in the provider's batch lane
+    batch_share: Decimal | None = None  # of the price, in the provider's batch lane; from 0 to 1
 
 
 class Output(Struct, frozen=True, kw_only=True):

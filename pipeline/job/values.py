@@ -102,12 +102,14 @@ def _choice(choices: Sequence[Any], value: Any, key: str, or_else: str = "") -> 
 
 
 def _money(value: object, key: str) -> Decimal:
+    share = key.endswith("_share")  # the one number of a job that is multiplied with money, and is none
     try:
         amount = Decimal(str(value))
     except ArithmeticError:
-        raise WrongValue(f"{key} = {shown(value)} should be an amount in USD, such as 5.00") from None
-    if not amount.is_finite() or amount < 0:
-        raise WrongValue(f"{key} = {shown(value)} should be 0 or more USD")
+        wanted = "a share between 0 and 1" if share else "an amount in USD, such as 5.00"
+        raise WrongValue(f"{key} = {shown(value)} should be {wanted}") from None
+    if not amount.is_finite() or amount < 0 or (share and amount > 1):
+        raise WrongValue(f"{key} = {shown(value)} should be {'a share between 0 and 1' if share else '0 or more USD'}")
     return amount
 
 

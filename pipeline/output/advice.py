@@ -3,6 +3,7 @@
 from statistics import fmean
 
 from pipeline.admission.output_cap import Sizing, sizing
+from pipeline.catalog.known_as import known_as
 from pipeline.catalog.providers import profile_of
 from pipeline.catalog.reasoning import expected_tokens
 from pipeline.documents.chunks import rough_tokens
@@ -28,8 +29,8 @@ def sizing_of(prepared: Prepared, mean_input_tokens: float | None = None) -> Siz
         longest = answer_tokens(prepared.shaped.shape.schema).high
     if mean_input_tokens is None:
         mean_input_tokens = _mean_of_first_rows(prepared)
-    model = prepared.job.model
-    return sizing(profile_of(model.provider, model.name), mean_input_tokens, longest, model.max_output_tokens)
+    model, name = prepared.job.model, known_as(prepared.job.model, prepared.job.prices)
+    return sizing(profile_of(model.provider, name), mean_input_tokens, longest, model.max_output_tokens)
 
 
 def _sizes_on_record(prepared: Prepared) -> tuple[float, float] | None:

@@ -85,7 +85,8 @@ def unpriced(model: str) -> ConsentPrompt:
     return ConsentPrompt(
         "warning",
         f"no price is known for {model}: what this run costs is not known, and no cap can be kept. "
-        "[prices] in the job file tells it",
+        "[prices] in the job file tells it: input_usd_per_mtok and output_usd_per_mtok, or as = the model of the price "
+        "table that it costs the same as",
     )
 
 

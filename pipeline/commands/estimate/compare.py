@@ -6,6 +6,7 @@ from typing import Any, get_args
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.catalog.known_as import known_as
 from pipeline.catalog.prices import batch_share
 from pipeline.catalog.providers import profile_of
 from pipeline.catalog.reasoning import expected_by, expected_tokens, reasoning_advice
@@ -14,6 +15,7 @@ from pipeline.commands.estimate.measure import measure
 from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared, prepare
 from pipeline.job.settings import Job, Prices, Provider
+from pipeline.money import told_price
 from pipeline.schema.answer_size import AnswerSize, answer_tokens
 
 PROVIDERS: tuple[Provider, ...] = get_args(Provider)
@@ -44,17 +46,17 @@ class Compared(Struct, frozen=True):
 def terms_of(prepared: Prepared) -> Terms:
     """What an estimate of this job is made on."""
     job = prepared.job
-    model = job.model
+    model, name = job.model, known_as(job.model, job.prices)
     batched = model.provider not in {"openai", "sandbox"} or not model.base_url
     return Terms(
         size=answer_tokens(prepared.shaped.shape.schema),
         max_output_tokens=model.max_output_tokens,
         limits=job.limits,
         rate=prepared.rate,
-        batch_share=batch_share(model.provider, model.name) if batched else None,
+        batch_share=batch_share(model.provider, model.name, job.prices) if batched else job.prices.batch_share,
         reasoning_tokens=expected_tokens(model),
         reasoning_by=expected_by(model),
-        cap_charged=profile_of(model.provider, model.name).settle == "none",
+        cap_charged=profile_of(model.provider, name).settle == "none",
     )
 
 
@@ -108,7 +110,7 @@ def _terms_like(prepared: Prepared, own: Counts, other: Prepared, counts: Counts
 
 def _entry(prepared: Prepared, estimated: EstimateBands) -> Compared:
     model, rate = prepared.job.model, prepared.rate
-    price = None if rate is None else f"${rate.input} in, ${rate.output} out per million tokens"
+    price = None if rate is None else told_price(rate)
     return Compared(model.provider, model.name, prepared.window_tokens, estimated, price, None)
 
 

@@ -5,6 +5,7 @@ from contextlib import ExitStack, closing
 
 from msgspec import Struct
 
+from pipeline.catalog.known_as import known_as
 from pipeline.commands.estimate.estimator import Counts
 from pipeline.documents.chunks import chunk
 from pipeline.documents.sources.rows import SeenIds
@@ -42,11 +43,12 @@ def measure(prepared: Prepared, *, failed_only: bool = False, all_rows: bool = F
 
     `failed_only`: what a retry would send. `all_rows`: as if nothing was done.
     """
-    question, model = overhead_of(prepared), prepared.job.model
+    question, job = overhead_of(prepared), prepared.job
     sums = Counts(fixed_tokens_per_request=question.fixed_tokens)
     rows = rows_to_send(prepared, sums, failed_only=failed_only, all_rows=all_rows)
     plan = question.plan
-    cutting = Cutting(model.provider, model.name, plan.chunk_tokens, plan.overlap_tokens)
+    name = known_as(job.model, job.prices)
+    cutting = Cutting(job.model.provider, name, plan.chunk_tokens, plan.overlap_tokens)
     texts = ([(row.text, other_text(plan, row)) for row in batch] for batch in rows)
     for counts in counted(cutting, texts):
         for others, pieces in counts:
