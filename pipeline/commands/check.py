@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from msgspec import Struct
 
+from pipeline.catalog.model_settings import settings_advice
 from pipeline.catalog.names import bare_model
 from pipeline.catalog.prices import priced_names
 from pipeline.catalog.sampling import temperature_advice
@@ -81,15 +82,21 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
     heat = job.model.temperature
     if heat is not None and (advice := temperature_advice(job.model.name, heat)) is not None:
         yield Finding("model", "problem" if advice.sure else "warning", advice.told)
+    for advice in settings_advice(job.model):  # what is sure was said where the job was prepared
+        yield Finding("model", "warning", advice.told)
+    if job.model.send_tenant and not job.input.tenant:
+        told = "model.send_tenant has nothing to send: input.tenant names no column"
+        yield Finding("model", "warning", told)
     if (advised := sizing_of(prepared)) is not None:
         yield Finding("model", "warning", advised.told)
-    yield Finding("prompt caching", "ok", caching_for(job.model, overhead, rows, prepared.rate).told)
+    yield Finding("prompt caching", "ok", caching_for(job.model, overhead, rows, prepared.expected_rate).told)
     if prepared.rate is None:
         mend = "cost will be null; add [prices] with input_usd_per_mtok and output_usd_per_mtok"
         yield Finding("prices", "warning", f"no price is known for {job.model.name}: {mend}")
     else:
-        rate = prepared.rate
-        yield Finding("prices", "ok", f"${rate.input} in, ${rate.output} out per million tokens ({rate.source})")
+        rate = prepared.rate.expected
+        at = f" at the tier {prepared.rate.asked!r}" if prepared.rate.asked else ""
+        yield Finding("prices", "ok", f"${rate.input} in, ${rate.output} out per million tokens{at} ({rate.source})")
 
 
 def _input(source: Source) -> tuple[int, list[Finding]]:

@@ -49,12 +49,12 @@ def terms_of(prepared: Prepared) -> Terms:
     """What an estimate of this job is made on."""
     job = prepared.job
     model = job.model
-    batched = model.provider not in {"openai", "sandbox"} or not model.base_url
+    batched = model.service_tier == "default" and (model.provider not in {"openai", "sandbox"} or not model.base_url)
     return Terms(
         size=answer_tokens(prepared.shaped.shape.schema),
         max_output_tokens=model.max_output_tokens,
         limits=job.limits,
-        rate=prepared.rate,
+        rate=prepared.expected_rate,
         batch_share=batch_share(model.provider, model.name) if batched else None,
         reasons=REASONS.match(bare_model(model.name)) is not None,
         cap_charged=profile_of(model.provider, model.name).settle == "none",
@@ -88,7 +88,10 @@ def _job_with(job: Job, name: str) -> Job:
     provider, model = (job.model.provider, name) if named is None else (named, tail)
     if colon and named is None and "." not in head and not head.startswith("ft"):
         raise JobError(f"--compare {name!r}: {head!r} is no provider. Known are {', '.join(PROVIDERS)}")
-    changed = replace(job.model, provider=provider, name=model, temperature=None, betas=())
+    changed = replace(  # without what another model may not take
+        job.model, provider=provider, name=model, betas=(), temperature=None, top_p=None, seed=None, stop=(),
+        service_tier="default", flex_fallback=False, safety={}, extra={}, send_tenant=False,
+    )  # fmt: skip
     if provider != job.model.provider:
         changed = replace(changed, base_url="", api_key_env="", api_version="", transport="http")
     return replace(job, model=changed, prices=Prices())
@@ -108,7 +111,7 @@ def _terms_like(prepared: Prepared, own: Counts, other: Prepared, counts: Counts
 
 
 def _entry(prepared: Prepared, estimated: EstimateBands) -> Compared:
-    model, rate = prepared.job.model, prepared.rate
+    model, rate = prepared.job.model, prepared.expected_rate
     price = None if rate is None else f"${rate.input} in, ${rate.output} out per million tokens"
     return Compared(model.provider, model.name, prepared.window_tokens, estimated, price, None)
 

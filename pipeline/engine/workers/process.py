@@ -25,7 +25,7 @@ from pipeline.errors import machine_words
 from pipeline.extraction.prepare import Prepared, prepare
 from pipeline.job.settings import Job, Model
 from pipeline.ledger.ledger import Ledger
-from pipeline.providers import wire_for
+from pipeline.providers import standard_wire, wire_for
 from pipeline.providers.credentials.keys import credentials_for
 from pipeline.providers.transport.choose import transport_for
 from pipeline.runtime import spare_pandas
@@ -124,7 +124,8 @@ class Worker:
             tally.on_outcome = lambda outcome: self.channel.send("outcome", outcome)
         wire = wire_for(errand.model, prepared.shaped.shape, os.environ, base_url=errand.base_url)
         transport = transport_for(errand.job, credentials_for(errand.job.model, os.environ))
-        carrier = Carrier(wire, transport, prepared.counter)
+        standard = standard_wire(errand.model, prepared.shaped.shape, os.environ, errand.base_url)
+        carrier = Carrier(wire, transport, prepared.counter, standard)
         lane = LiveLane(prepared.job.limits, prepared.rate, ledger, self._gate, carrier, tally)
         self.channel.send("begun", lane.prefix)
         extraction = Extraction(prepared, Caller(ledger, lane), RecordColumn(prepared.model))

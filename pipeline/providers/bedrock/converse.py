@@ -20,6 +20,7 @@ from pipeline.providers.bedrock.stream import BedrockAssembler, converse_assembl
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.damage import DAMAGED, damage_of
 from pipeline.providers.json import called_with, count, dumped, items, mapping, parsed, string, told_count
+from pipeline.providers.parameters import CONVERSE, ending, sampling
 from pipeline.providers.usage import usage_from
 from pipeline.text import repaired
 from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, Stop, Usage
@@ -55,11 +56,15 @@ class ConverseWire:
         free: dict[str, Any] = {}
         if model.betas and counts:
             free["additionalModelRequestFields"] = {"anthropic_beta": model.betas}
+        if model.service_tier != "default":
+            free["serviceTier"] = {"type": model.service_tier}
+        free |= model.extra
         structured = _structured(shape, model.name)
         self._marks = [CACHE_POINT] if model.caching == "on" else []
         self._head, self._free_head = ({**structured, **free}, free)
         self._tools = {name: structured[name] for name in ("toolConfig",) if name in structured}
-        self._temperature = {} if model.temperature is None else {"temperature": model.temperature}
+        self._sampling = sampling(model, CONVERSE)
+        self._end = ending(model, '"requestMetadata":{"tenant":"%s"}')
         self._heads: dict[tuple[str, bool, bool], bytes] = {}
 
     def __repr__(self) -> str:
@@ -70,8 +75,9 @@ class ConverseWire:
         return self._endpoint.headers(url, body, secret, now)
 
     def body(self, request: Request) -> bytes:
-        inference = orjson.dumps({"maxTokens": request.max_output_tokens, **self._temperature})
-        return self._fixed(request, counting=False) + messages_json(request) + b',"inferenceConfig":' + inference + b"}"
+        inference = orjson.dumps({"maxTokens": request.max_output_tokens, **self._sampling})
+        asked = self._fixed(request, counting=False) + messages_json(request)
+        return asked + b',"inferenceConfig":' + inference + self._end(request)
 
     def count_body(self, request: Request) -> bytes:
         """The request without what counting does not take; an enforced schema is counted as if it was told in words."""

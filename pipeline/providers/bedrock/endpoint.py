@@ -7,6 +7,7 @@ before they send it, leave it as it was signed.
 import hashlib
 import hmac
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import quote, urlsplit
 
@@ -43,14 +44,20 @@ class Endpoint:
     def url(self, model: str, operation: str) -> str:
         return f"{self._base}/model/{quote(model, safe=':')}/{operation}"
 
-    def headers(self, url: str, body: bytes, secret: Secret, now: datetime) -> dict[str, str]:
-        """A bearer token where that is what the secret is, else AWS's Signature Version 4."""
+    def headers(
+        self, url: str, body: bytes, secret: Secret, now: datetime, more: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        """A bearer token where that is what the secret is, else AWS's Signature Version 4.
+
+        `more`: other headers, with names in lower case that sort between `host` and `x-amz-`… or behind.
+        """
         if secret.bearer or not secret.access_key_id:
-            return {"Authorization": f"Bearer {secret.value}", "Content-Type": CONTENT_TYPE}
+            return {"Authorization": f"Bearer {secret.value}", "Content-Type": CONTENT_TYPE, **(more or {})}
         stamp = now.strftime("%Y%m%dT%H%M%SZ")
         signed = {"content-type": CONTENT_TYPE, "host": _host(url), "x-amz-date": stamp}
         if secret.session_token:
             signed["x-amz-security-token"] = secret.session_token
+        signed |= more or {}
         names = ";".join(signed)
         lines = "".join(f"{name}:{value}\n" for name, value in signed.items())
         path = quote(urlsplit(url).path, safe="/~")  # encoded once more, as all services but S3 want it

@@ -14,6 +14,7 @@ from pipeline.providers.bedrock.answers import ModelAnswer
 from pipeline.providers.bedrock.converse import converse_text, converse_usage, messages_json, tool_config, words_for
 from pipeline.providers.bedrock.stream import Message, StreamedAnswer
 from pipeline.providers.json import mapping, string
+from pipeline.providers.parameters import CONVERSE, sampling
 from pipeline.text import repaired
 from pipeline.types import AnswerShape, Request
 
@@ -64,12 +65,12 @@ class Nova:
         in_words = shape.mode == "json_object"
         structured = {} if in_words else tool_config(shape, model.name)
         self._fixed = FixedBody(
-            words_for(shape, "json_object" if in_words else "tool", model.name), structured, version
+            words_for(shape, "json_object" if in_words else "tool", model.name), structured, {**version, **model.extra}
         )
-        self._temperature = {} if model.temperature is None else {"temperature": model.temperature}
+        self._sampling = sampling(model, CONVERSE)
 
     def body(self, request: Request) -> bytes:
-        inference = orjson.dumps({"maxTokens": request.max_output_tokens, **self._temperature})
+        inference = orjson.dumps({"maxTokens": request.max_output_tokens, **self._sampling})
         start = self._fixed.start(request, _start)
         return start + messages_json(request) + b',"inferenceConfig":' + inference + b"}"
 
