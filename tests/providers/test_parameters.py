@@ -62,13 +62,12 @@ def test_a_seed_is_not_left_out_in_silence(name):
         wire(name, seed=7)
 
 
+BOTH = ("flex", "priority")
 TIERS = {  # (tier, what the body has more)
-    **{
-        (name, tier): {"service_tier": tier} for name in ("openai", "azure", "sandbox") for tier in ("flex", "priority")
-    },
+    **{(name, tier): {"service_tier": tier} for name in ("openai", "azure", "sandbox") for tier in BOTH},
     ("anthropic", "priority"): {"service_tier": "auto"},
-    **{("converse", tier): {"serviceTier": {"type": tier}} for tier in ("flex", "priority")},
-    **{("gemini", tier): {"serviceTier": tier} for tier in ("flex", "priority")},
+    **{("converse", tier): {"serviceTier": {"type": tier}} for tier in BOTH},
+    **{("gemini", tier): {"serviceTier": tier} for tier in BOTH},
 }
 
 
@@ -106,7 +105,7 @@ def test_what_is_extra_stands_at_the_top_of_every_body(name, free_text):
 
 
 TENANTS = {
-    **dict.fromkeys(("openai", "azure", "sandbox"), {"safety_identifier": HASH}),
+    **{name: {"safety_identifier": HASH} for name in ("openai", "azure", "sandbox")},
     "azure dated": {"user": HASH},
     "anthropic": {"metadata": {"user_id": HASH}},
     "vertex": {"labels": {"tenant": HASH}},
