@@ -108,7 +108,7 @@ extract.prompt_file  # A file that holds the prompt, instead of `prompt`.
 extract.system_file  # A file that holds the system prompt, instead of `system`.
 extract.examples = [{text = "Invoice 7, total 3.00", record = {number = "7", total = "3.00"}}]  # Documents and the
   records that are wanted of them, sent before each document. Also as `[[extract.examples]]`.
-[model]  # Who is asked. What changes an answer (provider, name, api, sampling, service tier, `extra`, betas, output cap)
+[model]  # Who is asked. What changes an answer (provider, name, api, sampling, tier, `extra`, betas, output cap)
   is part of how it is found again: after a change of one of these the rows are asked anew.
 model.provider = "openai"  # Whose protocol is spoken. `openai` is for every server that speaks it too, with `base_url`.
   `sandbox` answers by rules on this machine, needs no account and costs nothing.
@@ -328,6 +328,8 @@ def _values(key: str, kind: Any) -> str:
 
 
 def _default(key: str, field: FieldInfo) -> str:
+    if field.default_factory is dict:
+        return "`{}`"
     if field.default is NODEFAULT:
         return FILLED_IN.get(key, "required")
     return "not set" if field.default is None else f"`{json.dumps(field.default, default=float)}`"

@@ -82,6 +82,7 @@ def test_the_table_repeats_types_units_ranges_and_defaults():
         "| `max_output_tokens` | whole number, more than 0 | tokens | required |",
         "| `temperature` | number |  | not set |",
         "| `keep` | list of texts |  | `[]` |",
+        "| `extra` | table |  | `{}` |",
         "| `stream` | `true` or `false` |  | `false` |",
         "| `overlap_tokens` | whole number, 0 or more | tokens | `0` |",
         "| `max_failed_share` | number, from 0 to 1 | share | `0.0` |",
