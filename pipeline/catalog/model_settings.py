@@ -6,6 +6,7 @@ docs.cloud.google.com (`labels`; flex and priority at the global endpoint), plat
 service tier is `auto` or `standard_only`), docs.aws.amazon.com (no seed; `requestMetadata` in Converse).
 """
 
+import re
 from collections.abc import Iterator, Mapping
 
 from pipeline.catalog.providers import PROVIDERS
@@ -16,6 +17,7 @@ from pipeline.text import did_you_mean
 
 NO_SEED = {"anthropic", "bedrock"}
 MOST_STOPS: Mapping[str, int] = {"openai": 4, "azure": 4, "gemini": 5, "vertex": 5}  # at the provider itself
+NO_BLANKS = re.compile(r"claude")  # "each stop sequence must contain non-whitespace"
 HARM = "HARM_CATEGORY_"
 THRESHOLDS = ("BLOCK_NONE", "BLOCK_ONLY_HIGH", "BLOCK_MEDIUM_AND_ABOVE", "BLOCK_LOW_AND_ABOVE", "OFF",
               "HARM_BLOCK_THRESHOLD_UNSPECIFIED")  # fmt: skip
@@ -48,8 +50,8 @@ def _seed(model: Model) -> Iterator[Advice]:
 
 
 def _stop(model: Model) -> Iterator[Advice]:
-    if not all(word.strip() for word in model.stop):
-        yield Advice(True, "model.stop names a word that is blank, which no provider takes. Leave it out")
+    if "" in model.stop or (NO_BLANKS.search(model.name) and not all(word.strip() for word in model.stop)):
+        yield Advice(True, f"model.stop names a word that is blank, which {model.name} does not take. Leave it out")
     if model.stop and model.api == "responses":
         yield Advice(True, f"model.stop: {_whose(model)} has no such field. Leave the key out")
     most = 0 if model.base_url and model.provider == "openai" else MOST_STOPS.get(model.provider, 0)

@@ -6,6 +6,7 @@ import orjson
 from msgspec.structs import replace
 
 from pipeline.catalog.providers import PROVIDERS
+from pipeline.catalog.tiers import FLEX, PRIORITY
 from pipeline.job.settings import Model
 from pipeline.providers import wire_for
 from pipeline.types import AnswerShape, Purpose, Request, Turn, text_parts
@@ -19,6 +20,7 @@ OURS: Mapping[str, str] = {  # what changes how an answer is read, or how much o
     "max_completion_tokens": "set model.max_output_tokens instead",
     "max_output_tokens": "set model.max_output_tokens instead",
 }
+TIERS, TIER_WORDS = {"service_tier", "serviceTier"}, (FLEX, PRIORITY)
 
 
 def wire_problems(model: Model, shape: AnswerShape) -> Iterator[str]:
@@ -30,9 +32,11 @@ def wire_problems(model: Model, shape: AnswerShape) -> Iterator[str]:
     if not (model.extra or model.stop or model.seed is not None or model.top_p is not None):
         return
     taken = _keys(model, shape)
-    for key in model.extra:
+    for key, value in model.extra.items():
         if key in taken:
             yield f"extra.{key} is set by this package. Leave it out, or use its own setting"
+        elif key in TIERS and (isinstance(value, dict) or value in TIER_WORDS):
+            yield f"extra.{key} is set by this package: set model.service_tier instead, so that it is priced"
         elif key in OURS:
             yield f"extra.{key} is set by this package: {OURS[key]}"
 

@@ -19,8 +19,8 @@ REFUSED = [  # (provider, settings, what the refusal says)
     ("openai", {"stop": ("A",), "api": "responses"}, r"model\.stop: openai"),
     ("openai", {"stop": STOP}, r"names 5 words, and openai takes 4"),
     ("gemini", {"stop": (*STOP, "F")}, r"names 6 words, and gemini takes 5"),
-    ("openai", {"stop": (" ",)}, "blank"),
-    ("anthropic", {"stop": ("",)}, "blank"),
+    ("openai", {"stop": ("A", "")}, "blank"),
+    ("anthropic", {"stop": ("\n\n",)}, "blank"),
     ("anthropic", {"service_tier": "flex"}, r"a tier that anthropic does not sell\. Set it to 'default' or 'priority'"),
     *((name, {"safety": {"HARM_CATEGORY_HARASSMENT": "OFF"}}, rf"for gemini and vertex: {name} has no such field")
       for name in ("openai", "azure", "anthropic", "bedrock", "sandbox")),
@@ -35,6 +35,7 @@ TAKEN = [
     *((name, {"service_tier": "priority"}) for name in NAMES),
     *((name, {"service_tier": "flex", "flex_fallback": True}) for name in NAMES if name != "anthropic"),
     *((name, {"send_tenant": True}) for name in NAMES if name != "gemini"),
+    ("openai", {"stop": ("\n\n",)}),
     ("openai", {"stop": STOP, "base_url": "http://127.0.0.1:8000/v1"}),
     ("gemini", {"safety": {"HARM_CATEGORY_DANGEROUS_CONTENT": "BLOCK_ONLY_HIGH"}}),
 ]

@@ -40,6 +40,23 @@ def test_what_settings_bring_is_ours_only_then(more, key):
         assert not list(wire_problems(model("openai", extra={key: 1}), TOOL))
 
 
+@pytest.mark.parametrize(
+    ("name", "extra", "refused"),
+    [
+        ("openai", {"service_tier": "priority"}, True),
+        ("openai", {"service_tier": "scale"}, False),
+        ("anthropic", {"service_tier": "standard_only"}, False),
+        ("converse", {"serviceTier": {"type": "flex"}}, True),
+        ("gemini", {"serviceTier": "flex"}, True),
+    ],
+)
+def test_a_tier_with_another_price_goes_by_its_own_setting(name, extra, refused):
+    """Else a cap in USD would be kept at the standard price."""
+    assert ["set model.service_tier instead" in told for told in wire_problems(model(name, extra=extra), SHAPE)] == (
+        [True] * refused
+    )
+
+
 @pytest.mark.parametrize("name", WIRES)
 def test_nothing_is_looked_at_where_the_environment_has_the_rest(name):
     """A region or host that only the environment says is no matter here."""
