@@ -29,7 +29,8 @@ from pipeline.admission.stop import Stopped
 from pipeline.documents.tokens import counter_for
 from pipeline.engine.ask import RowFailed, RowLife
 from pipeline.engine.call import Caller
-from pipeline.engine.lanes.live import Carrier, LiveLane
+from pipeline.engine.lanes.carrier import Carrier
+from pipeline.engine.lanes.live import LiveLane
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Limits
 from pipeline.money import Rate, cost_usd, worst_case_usd

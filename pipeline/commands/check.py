@@ -13,6 +13,7 @@ from pipeline.catalog.model_settings import settings_advice
 from pipeline.catalog.names import bare_model
 from pipeline.catalog.prices import priced_names
 from pipeline.catalog.sampling import temperature_advice
+from pipeline.catalog.tiers import FLEX
 from pipeline.catalog.windows import LIMITS, limits_of
 from pipeline.documents.sources.source import Source
 from pipeline.errors import JobError, LedgerError
@@ -38,6 +39,7 @@ ENDPOINT = re.compile(
 VERSION = re.compile(r"/v1(?:beta\d*|alpha)?/?$")
 BARE = {"gemini": "/v1beta", "vertex": "/v1", "bedrock": None}  # whose base_url is the bare host, or ends in this
 LIKE_A_SLIP = 0.75
+FLEX_S = 900.0  # developers.openai.com, flex processing, and ai.google.dev, flex inference: up to 15 minutes
 
 
 class Finding(Struct, frozen=True):
@@ -84,6 +86,9 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
         yield Finding("model", "problem" if advice.sure else "warning", advice.told)
     for advice in settings_advice(job.model):  # what is sure was said where the job was prepared
         yield Finding("model", "warning", advice.told)
+    if job.model.service_tier == FLEX and job.limits.timeout_s < FLEX_S:
+        slow = f"flex answers may take {FLEX_S / 60:g} minutes, and one that is given up may be billed"
+        yield Finding("model", "warning", f"{slow}: limits.timeout_s = {job.limits.timeout_s:g} should be {FLEX_S:g}")
     if job.model.send_tenant and not job.input.tenant:
         told = "model.send_tenant has nothing to send: input.tenant names no column"
         yield Finding("model", "warning", told)

@@ -27,7 +27,8 @@ from pipeline.engine.executors import Executor, RunIssues
 from pipeline.engine.executors.local import LocalExecutor
 from pipeline.engine.executors.processes import ProcessExecutor, Where
 from pipeline.engine.feed import Selection
-from pipeline.engine.lanes.live import Carrier, LiveLane
+from pipeline.engine.lanes.carrier import Carrier
+from pipeline.engine.lanes.live import LiveLane
 from pipeline.engine.row import Extraction
 from pipeline.engine.signals import Signals
 from pipeline.engine.watch import Watch, Watched

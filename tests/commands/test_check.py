@@ -58,6 +58,7 @@ def test_a_temperature_that_every_request_would_be_refused_for_is_a_problem(job,
         ({"name": "gpt-5.1", "stop": ["END"]}, "may refuse model.stop"),
         ({"name": "gpt-5.1", "top_p": 0.5}, "may refuse model.top_p"),
         ({"flex_fallback": True}, "model.flex_fallback does nothing"),
+        ({"service_tier": "flex"}, "limits.timeout_s = 120 should be 900"),
         ({"send_tenant": True}, "input.tenant names no column"),
     ],
 )

@@ -13,7 +13,6 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.admission.charges import Used, used_by
@@ -21,10 +20,10 @@ from pipeline.admission.gate import Admitted, Gate, NeverFits
 from pipeline.admission.report import FATE_UNKNOWN, NEVER_SENT, CallEnd, Report
 from pipeline.catalog.tiers import tier_named
 from pipeline.crash_points import crash_point
-from pipeline.documents.chunks import Counter
 from pipeline.engine.ask import Abandoned, Delivered, RowFailed, RowLife, TooLong
 from pipeline.engine.hedge import SUPERSEDED, Latencies, first_answer
 from pipeline.engine.lanes.attempts import Attempt, Sent
+from pipeline.engine.lanes.carrier import Carrier
 from pipeline.engine.lanes.tries import Tries
 from pipeline.errors import CallFailed, Kind
 from pipeline.extraction.policy import KIND_CODES, STOP_CODES, Action, Decision, Policy, backoff_s, decide
@@ -34,7 +33,6 @@ from pipeline.job.settings import Limits
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.records import Call, Send
 from pipeline.money import Rate, cost_usd, rate_at, to_units
-from pipeline.providers import Transport, Wire
 from pipeline.telemetry.summary import parked_text
 from pipeline.telemetry.tally import Tally
 from pipeline.types import Answer, AttemptCode, ErrorCode, HttpAnswer, PartialUsage, Request, Stop, Usage
@@ -43,22 +41,6 @@ CALL_ENDS = {
     Kind.THROTTLED: CallEnd.THROTTLED,
     **dict.fromkeys((Kind.OVERLOADED, Kind.TIMEOUT, Kind.CONNECTION), CallEnd.OVERLOADED),
 }
-
-
-class Carrier(Struct, frozen=True):
-    """Who takes a request to the provider, reads what comes back, and counts what that does not tell."""
-
-    wire: Wire
-    transport: Transport
-    counter: Counter
-    standard: Wire | None = None  # of the standard service tier, where the one that is asked for has no room
-
-    def wire_of(self, request: Request) -> Wire:
-        return self.standard if request.standard_tier and self.standard is not None else self.wire
-
-    def falls_back(self, request: Request, failure: CallFailed) -> bool:
-        """Whether the same request goes out again at the standard tier."""
-        return failure.no_room and self.standard is not None and not request.standard_tier
 
 
 class LiveLane:

@@ -17,7 +17,8 @@ from msgspec import Struct
 from pipeline.engine.call import Caller
 from pipeline.engine.executors.local import LocalExecutor
 from pipeline.engine.feed import Selection, Share
-from pipeline.engine.lanes.live import Carrier, LiveLane
+from pipeline.engine.lanes.carrier import Carrier
+from pipeline.engine.lanes.live import LiveLane
 from pipeline.engine.row import Extraction
 from pipeline.engine.workers.gate import RemoteGate, raised
 from pipeline.engine.workers.messages import Channel, Message

@@ -23,7 +23,8 @@ from pipeline.admission.stop import Stopped
 from pipeline.documents.tokens import counter_for
 from pipeline.engine.ask import Abandoned, RowFailed, RowLife, TooLong
 from pipeline.engine.hedge import ENOUGH, SUPERSEDED
-from pipeline.engine.lanes.live import Carrier, LiveLane
+from pipeline.engine.lanes.carrier import Carrier
+from pipeline.engine.lanes.live import LiveLane
 from pipeline.errors import FATE_UNKNOWN, CallFailed, Kind
 from pipeline.extraction.policy import BASE_S
 from pipeline.job.settings import Limits
