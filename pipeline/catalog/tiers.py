@@ -28,6 +28,7 @@ SOLD: Mapping[str, tuple[str, ...]] = {  # to those who ask for one, by model.se
     **dict.fromkeys(("openai", "azure", "sandbox", "bedrock", "gemini", "vertex"), (FLEX, PRIORITY)),
     "anthropic": (PRIORITY,),  # `auto`: capacity that is committed to, where there is some
 }
+BY_CONTRACT = {"anthropic"}  # whose dearer tiers are paid for apart: a call costs the standard price
 
 
 def tier_named(word: str) -> str:

@@ -13,7 +13,7 @@ from pipeline.catalog.model_settings import settings_advice
 from pipeline.catalog.names import bare_model
 from pipeline.catalog.prices import priced_names
 from pipeline.catalog.sampling import temperature_advice
-from pipeline.catalog.tiers import FLEX
+from pipeline.catalog.tiers import BY_CONTRACT, FLEX
 from pipeline.catalog.windows import LIMITS, limits_of
 from pipeline.documents.sources.source import Source
 from pipeline.errors import JobError, LedgerError
@@ -100,16 +100,17 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
         yield Finding("prices", "warning", f"no price is known for {job.model.name}: {mend}")
     else:
         rate = prepared.rate.expected
-        if prepared.rate.asked and rate.output == prepared.rate.output and not _own(job):
+        if prepared.rate.asked and rate.output == prepared.rate.output and not _priced(job):
             told = f"no price of {job.model.name} at {job.model.service_tier!r} is known: the standard one is taken"
             yield Finding("prices", "warning", f"{told}. The provider may not sell this model so")
         at = f" at the tier {prepared.rate.asked!r}" if prepared.rate.asked else ""
         yield Finding("prices", "ok", f"${rate.input} in, ${rate.output} out per million tokens{at} ({rate.source})")
 
 
-def _own(job: Job) -> bool:
-    """Whether the prices are the job's own, which are those of any tier."""
-    return job.prices.input_usd_per_mtok is not None and job.prices.output_usd_per_mtok is not None
+def _priced(job: Job) -> bool:
+    """Whether one price holds for every tier: the job's own, and those of providers that sell by contract."""
+    own = job.prices.input_usd_per_mtok is not None and job.prices.output_usd_per_mtok is not None
+    return own or job.model.provider in BY_CONTRACT
 
 
 def _input(source: Source) -> tuple[int, list[Finding]]:

@@ -72,6 +72,8 @@ def test_a_tier_is_told_with_its_price_and_one_that_is_in_no_table_is_warned_of(
     assert (level, detail.startswith("$0.125 in, $1 out per million tokens at the tier 'flex'")) == ("ok", True)
     levels = [level for level, _ in findings(job, "prices", name="gpt-4.1", service_tier="flex")]
     assert levels == ["warning", "ok"]
+    by_contract = {"provider": "anthropic", "name": "claude-haiku-4-5", "service_tier": "priority"}
+    assert [level for level, _ in findings(job, "prices", **by_contract)] == ["ok"]
 
 
 @pytest.mark.parametrize("name", ["deepseek-chat", "Qwen/Qwen2.5-7B-Instruct", "my-model", "grok-4"])

@@ -269,11 +269,12 @@ FLEX = replace(RATE, services=(("flex", replace(RATE, **HALF)),), asked="flex")
 NO_ROOM = failed(Kind.THROTTLED, no_room=True, retry_after_s=7200.0)
 
 
-def test_a_tier_without_room_is_left_for_the_standard_one_and_keeps_nobody_waiting():
+@pytest.mark.parametrize("limits", [{}, {"max_wait_s": 1}], ids=["no-patience", "a-second"])
+def test_a_tier_without_room_is_left_for_the_standard_one_and_keeps_nobody_waiting(limits):
     """It spends no attempt, parks no run however long it is told to wait, and closes the gate to nobody."""
 
     async def scenario():
-        bed = Bed({0: (NO_ROOM, ok()), 1: (ok(),)}, rate=FLEX, falls_back=True, max_attempts=1, max_wait_s=1)
+        bed = Bed({0: (NO_ROOM, ok()), 1: (ok(),)}, rate=FLEX, falls_back=True, max_attempts=1, **limits)
         found = await bed.answer(0)
         fell_back_s = bed.left_s[1] - bed.left_s[0]
         return found, await bed.answer(1), fell_back_s, bed
