@@ -1,5 +1,6 @@
 """Settings of [model] in each wire's own words, and what of a body is nobody's business but the tenant's."""
 
+import hashlib
 import json
 from datetime import UTC, datetime
 
@@ -134,3 +135,33 @@ def test_the_standard_tier_is_asked_in_place_of_flex_alone():
     assert json.loads(standard_wire(flex, SHAPE, {}).body(REQUEST)) == body("openai")
     for other in (replace(flex, flex_fallback=False), replace(flex, service_tier="priority")):
         assert standard_wire(other, SHAPE, {}) is None
+
+
+PLAIN = {  # of each wire's bodies, with a temperature and without, shaped and free: as they were before these settings
+    "openai": "95c3d8f61ec9af83",
+    "sandbox": "95c3d8f61ec9af83",
+    "azure": "237b2acc5c667576",
+    "azure dated": "237b2acc5c667576",
+    "anthropic": "7add9f103e68c0cd",
+    "gemini": "b64865757c60c5c6",
+    "vertex": "b64865757c60c5c6",
+    "converse": "ed1cbe02b35cbc03",
+    "claude": "9662855b14c1d6b2",
+    "nova": "9e1e64b504dfbeaa",
+    "llama": "ce5bedf7065559ac",
+    "mistral": "32b44f638ca702f4",
+    "titan": "51576fedcf9878d9",
+    "cohere": "417dfe1969df0811",
+    "r1": "80e81ea756ff058e",
+    "chat": "0bc150307d16db12",
+}
+
+
+@pytest.mark.parametrize("name", WIRES)
+def test_bodies_without_any_of_it_are_what_they_were(name):
+    """To the byte: what providers keep of a prompt is found by it."""
+    digest = hashlib.blake2b(digest_size=8)
+    for temperature in (None, 0.0):
+        for free_text in (False, True):
+            digest.update(wire(name, temperature=temperature).body(replace(REQUEST, free_text=free_text)))
+    assert digest.hexdigest() == PLAIN[name]
