@@ -67,6 +67,7 @@ class Memory:
 class Provider:
     """Transport and wire in one. `billed_usd` is what it will ask for, whatever reached us."""
 
+    url = "http://127.0.0.1:1/v1"
     chance: random.Random
     tokens_per_byte: float
     cut: float
@@ -75,7 +76,7 @@ class Provider:
     billed_by_tenant: dict = field(default_factory=dict)
     calls: int = 0
 
-    async def send(self, wire, request):  # noqa: ARG002 (the transport's)
+    async def send(self, wire, request, *, fresh=False):  # noqa: ARG002 (the transport's)
         self.calls += 1
         await asyncio.sleep(self.chance.lognormvariate(0.7, 0.9))
         draw = self.chance.random()
