@@ -29,7 +29,8 @@ from pipeline.admission.stop import Stopped
 from pipeline.documents.tokens import counter_for
 from pipeline.engine.ask import RowFailed, RowLife
 from pipeline.engine.call import Caller
-from pipeline.engine.lanes.live import Carrier, LiveLane
+from pipeline.engine.lanes.carrier import Carrier
+from pipeline.engine.lanes.live import LiveLane
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Limits
 from pipeline.money import Rate, cost_usd, worst_case_usd
@@ -66,6 +67,7 @@ class Memory:
 class Provider:
     """Transport and wire in one. `billed_usd` is what it will ask for, whatever reached us."""
 
+    url = "http://127.0.0.1:1/v1"
     chance: random.Random
     tokens_per_byte: float
     cut: float

@@ -108,8 +108,8 @@ extract.prompt_file  # A file that holds the prompt, instead of `prompt`.
 extract.system_file  # A file that holds the system prompt, instead of `system`.
 extract.examples = [{text = "Invoice 7, total 3.00", record = {number = "7", total = "3.00"}}]  # Documents and the
   records that are wanted of them, sent before each document. Also as `[[extract.examples]]`.
-[model]  # Who is asked. What changes an answer (provider, name, api, temperature, betas, output cap) is part of how it
-  is found again: after a change of one of these the rows are asked anew.
+[model]  # Who is asked. What changes an answer (provider, name, api, sampling, tier, `extra`, betas, output cap)
+  is part of how it is found again: after a change of one of these the rows are asked anew.
 model.provider = "openai"  # Whose protocol is spoken. `openai` is for every server that speaks it too, with `base_url`.
   `sandbox` answers by rules on this machine, needs no account and costs nothing.
 model.name = "gpt-4o-mini"  # The model as the provider calls it; for `azure` the deployment, for `bedrock` also an
@@ -118,18 +118,25 @@ model.max_output_tokens = 1024  # The cap on one answer, with its reasoning; als
   the limits and the budget. An answer that reaches it is asked for once more with twice the cap (at most the model's
   own); then the row ends as `truncated`.
 model.temperature = 0.0  # Sent only when it is set. Reasoning models and the newest versions of Anthropic refuse it.
-model.top_p = 0.9  # Sent only when it is set.
-model.seed = 7  # Sent only when it is set, to those that take one.
-model.stop = ["END"]  # Words that end an answer. Empty: none.
+model.top_p = 0.9  # Sent only when it is set. Models that reason refuse it; Claude 4.1 to 4.6 take it or a temperature.
+model.seed = 7  # Sent only when it is set; Anthropic and Bedrock have no field for one, and are refused by name.
+model.stop = ["END"]  # Words that end an answer: four at the most for OpenAI, five for Gemini. An answer that one has
+  cut is judged by what it says, as any other. OpenAI's o-series and gpt-5 refuse them. Empty: none.
 model.reasoning = "low"  # How much a model thinks before it answers: a level, or a number of tokens, in the model's own
   words ([providers.md](providers.md#how-much-a-model-reasons)). It counts inside `max_output_tokens`. What a model
   does not take is refused by `check` and `run`. `default`: nothing is sent.
-model.service_tier = "flex"  # `flex`: cheaper, and sometimes without room. `priority`: dearer. Priced so.
-model.flex_fallback = true  # Where `flex` has no room, ask for the default tier.
-model.safety = {HARM_CATEGORY_DANGEROUS_CONTENT = "BLOCK_NONE"}  # Only for `gemini` and `vertex`: category and
-  threshold.
-model.extra = {verbosity = "low"}  # Goes into the body as it is. A key that is set by this package is refused.
-model.send_tenant = true  # The tenant's hash goes along as the provider's own field for end users.
+model.service_tier = "flex"  # `flex`: cheaper, slower, and sometimes without room. `priority`: dearer. What is
+  reserved of `budget.max_usd`, and estimates, are at its price; each call costs what its answer says. A tier that a
+  provider does not sell is refused ([more](providers.md#service-tiers)).
+model.flex_fallback = true  # Where `flex` has no room, the same request goes out at the default tier, at its price.
+  `false`: it is waited out as any rate limit.
+model.safety = {HARM_CATEGORY_DANGEROUS_CONTENT = "BLOCK_NONE"}  # Only for `gemini` and `vertex`: Google's names of
+  categories and thresholds. Empty: as the account has them.
+model.extra = {verbosity = "low"}  # Goes to the top level of the body as it is, tables too, and is part of how an
+  answer is found again. A key that is set by this package is refused by its name
+  ([examples](providers.md#servers-of-others-and-what-only-they-know)).
+model.send_tenant = true  # The hash of `input.tenant` goes along as the provider's own field for end users. It is no
+  part of how an answer is found again: equal documents of two tenants stay one request, with the hash of one of them.
 model.base_url = "https://gateway.example/v1"  # A compatible server or gateway: with `/v1` at the end for `openai`, the
   bare host for the others. Without one: the provider's own; for `sandbox` one is started for the run.
 model.api_key_env = "TEAM_A_KEY"  # The name of the environment variable that holds the key, never the key itself.
@@ -328,6 +335,8 @@ def _values(key: str, kind: Any) -> str:
 
 
 def _default(key: str, field: FieldInfo) -> str:
+    if field.default_factory is dict:
+        return "`{}`"
     if field.default is NODEFAULT:
         return FILLED_IN.get(key, "required")
     return "not set" if field.default is None else f"`{json.dumps(field.default, default=float)}`"

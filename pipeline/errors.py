@@ -104,6 +104,7 @@ class CallFailed(Exception):
     said: str = ""  # what the model said all the same: it is counted where `usage` does not tell
     tier: str = ""  # as of an answer
     ttft_ms: int | None = None  # to the first token of an answer that then was cut off
+    no_room: bool = False  # the provider has none now for the service tier that was asked for; nothing is billed
 
     @property
     def fate_unknown(self) -> bool:

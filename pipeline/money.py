@@ -36,6 +36,12 @@ class Rate(TierPrices, frozen=True, kw_only=True):
     source: str
     tiers: tuple[Tier, ...] = ()  # by rising from_input_tokens
     services: tuple[tuple[str, "Rate"], ...] = ()  # of other service tiers, by their names
+    asked: str = ""  # the service tier that the job asks for; "": the standard one
+
+    @property
+    def expected(self) -> "Rate":
+        """The prices of the service tier that is asked for."""
+        return rate_at(self, self.asked)
 
 
 def cost_usd(usage: Usage, rate: Rate) -> Decimal:
@@ -59,6 +65,10 @@ def rate_at(rate: Rate, service: str) -> Rate:
         return rate
     known = dict(rate.services)
     return known.get(service) or max((rate, *known.values()), key=lambda one: (one.output, one.input))
+
+
+def dearer(one: Rate, other: Rate) -> Rate:
+    return max(one, other, key=lambda rate: (rate.output, rate.input))
 
 
 def worst_case_usd(input_tokens_ceiling: int, max_output_tokens: int, rate: Rate) -> Decimal:

@@ -122,6 +122,7 @@ class Request(Struct, frozen=True):
     input_tokens_ceiling: int  # never less than what the provider can bill
     tenant: str | None = None
     free_text: bool = False  # asked for in plain words, with no schema: a first reading, or a summary
+    standard_tier: bool = False  # it goes out at the standard service tier, whatever the job asks for
 
 
 class Usage(Struct, frozen=True):

@@ -82,12 +82,28 @@ def test_the_table_repeats_types_units_ranges_and_defaults():
         "| `max_output_tokens` | whole number, more than 0 | tokens | required |",
         "| `temperature` | number |  | not set |",
         "| `keep` | list of texts |  | `[]` |",
+        "| `extra` | table |  | `{}` |",
         "| `stream` | `true` or `false` |  | `false` |",
         "| `overlap_tokens` | whole number, 0 or more | tokens | `0` |",
         "| `max_failed_share` | number, from 0 to 1 | share | `0.0` |",
         "| `tenant_max_usd_per_day` | number, 0 or more | USD a day | not set |",
     ):
         assert f"\n{row}" in page
+
+
+# ── examples that are pasted ────────────────────────────────────────────────────────────────────────────────────────
+
+EXAMPLES = re.findall(r"^```toml\n(.*?)^```", (REPO / "docs" / "providers.md").read_text(), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_an_example_of_a_model_is_one_that_check_takes(job, number):
+    """Pasted into a job file as it stands; all that may be missing is its key."""
+    job.write("", rows=[{"id": "a", "text": "a"}])
+    text = job.file.read_text()
+    job.file.write_text(re.sub(r"^\[model\]\n(?:.+\n)*?(?=\[)", EXAMPLES[number], text, flags=re.MULTILINE))
+    job.env |= dict.fromkeys(("OPENROUTER_API_KEY", "GROQ_API_KEY", "GEMINI_API_KEY"), "k")
+    assert "problem" not in job.pipeline("check", job.file, code=0).out
 
 
 # ── links ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -5,7 +5,7 @@ from decimal import Decimal
 from pipeline.admission.charges import Need
 from pipeline.admission.governor import Governor
 from pipeline.admission.token_scale import Sized, TokenScale
-from pipeline.money import Rate, rate_at, worst_case_usd
+from pipeline.money import Rate, dearer, rate_at, worst_case_usd
 
 
 class Needs:
@@ -13,17 +13,18 @@ class Needs:
 
     def __init__(self, rate: Rate | None, governor: Governor) -> None:
         self._rate = rate
-        self._dearest = rate
+        self._dearest = None if rate is None else rate.expected
         self._governor = governor
         self._scale = TokenScale()
 
     def of(self, request: Sized) -> Need:
         """The worst case of a request, as of now: ask when it is about to be admitted, for answers change it."""
         usd = Decimal(0)
-        if self._dearest is not None:
-            usd = worst_case_usd(self._scale.ceiling(request), request.max_output_tokens, self._dearest)
+        if self._rate is not None and self._dearest is not None:
+            rate = dearer(self._rate, self._dearest) if request.standard_tier else self._dearest
+            usd = worst_case_usd(self._scale.ceiling(request), request.max_output_tokens, rate)
             if self._scale.seen == 0 and self._governor.in_flight == 0 and not self._governor.affords(usd):
-                usd = worst_case_usd(self._scale.blind_ceiling(request), request.max_output_tokens, self._dearest)
+                usd = worst_case_usd(self._scale.blind_ceiling(request), request.max_output_tokens, rate)
         return Need(
             input_tokens=self._scale.expected(request),
             output_tokens=request.max_output_tokens,
@@ -36,7 +37,6 @@ class Needs:
         self._scale.observe(input_tokens, reported_tokens)
 
     def served_at(self, service: str) -> None:
-        """An answer was billed at this service tier: others may be, and a dearer one is reserved for from now on."""
+        """An answer was billed at this tier, unasked: others may be, and a dearer one is reserved for from now on."""
         if self._rate is not None and self._dearest is not None:
-            told = rate_at(self._rate, service)
-            self._dearest = max(self._dearest, told, key=lambda rate: (rate.output, rate.input))
+            self._dearest = dearer(self._dearest, rate_at(self._rate, service))

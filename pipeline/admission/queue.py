@@ -127,7 +127,7 @@ class Admission:
         governor.finish(ticket, report, now_s)
         if report.counted is not None:
             self._needs.observe(*report.counted)
-        if report.service:
+        if report.service is not None:
             self._needs.served_at(report.service)
         if report.untold and (say_so := self.on_untold) is not None:
             self.on_untold = None  # once

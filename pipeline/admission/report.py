@@ -29,9 +29,9 @@ class Report(Struct, frozen=True):
     """All that is known once a call is over. `used` None: nobody knows what it used.
 
     `counted`: its input tokens by our count and by the provider's. `untold`: what it used is counted here, as the
-    provider does not tell, or not all of it. `service`: the service tier that it was billed at; "": the standard one.
-    `short`: the limit that a 429 names. `jitter` is in [0, 1): chance comes in as an argument. `refusal`: where every
-    request may be refused alike.
+    provider does not tell, or not all of it. `service`: the service tier that it was billed at ("": the standard one),
+    where it is not the one that was asked for. `short`: the limit that a 429 names. `jitter` is in [0, 1): chance comes
+    in as an argument. `refusal`: where every request may be refused alike.
     """
 
     used: Used | None
@@ -43,7 +43,7 @@ class Report(Struct, frozen=True):
     counted: tuple[int, int] | None = None
     untold: bool = False
     refusal: Refusal | None = None
-    service: str = ""
+    service: str | None = None
 
 
 NEVER_SENT = Report(UNSENT)

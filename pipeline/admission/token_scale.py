@@ -24,6 +24,9 @@ class Sized(Protocol):
     @property
     def tenant(self) -> str | None: ...
 
+    @property
+    def standard_tier(self) -> bool: ...
+
 
 class TokenScale(Struct):
     """Reported over estimated input tokens: the mean paces, the maximum reserves."""

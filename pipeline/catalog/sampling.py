@@ -1,7 +1,10 @@
-"""Which models take a temperature, by name. Data of 2026-11; what providers answered is told with each.
+"""Which models take a temperature, top_p and stop words, by name. Data of 2026-11; what providers answered is told.
 
 OpenAI's reasoning models refuse every value but 1 ("Only the default (1) value is supported"); of gpt-5.1 to 5.4 they
-take others only while they do not reason. Names of tomorrow count as the newest family.
+take others only while they do not reason. The same models refuse top_p ("Unsupported parameter: 'top_p' is not
+supported with this model"); o-series and gpt-5 refuse stop in the same words, and of later ones reports differ. Claude
+4.1, 4.5 and 4.6 take a temperature or top_p: "cannot both be specified for this model". Names of tomorrow count as the
+newest family.
 """
 
 import re
@@ -13,6 +16,8 @@ from pipeline.catalog.names import family_name, longest_prefix
 
 DEFAULT = 1.0
 NO_SAMPLING = re.compile(r"claude-(?:opus-4-[7-9]|(?:opus|sonnet|haiku)-(?:[5-9]|[1-9]\d)(?!\d)|fable|mythos)")
+ONE_OF_BOTH = re.compile(r"claude-(?:opus-4-1|(?:opus|sonnet|haiku)-4-[56])(?!\d)")
+NO_STOP = re.compile(r"o[134](?![\w.])|codex-mini|computer-use|gpt-5(?:-(?:mini|nano|pro|codex))?(?![\w.]|-chat)")
 NEWER_GPT = re.compile(r"gpt-(?:[7-9]|[1-9]\d)(?!\d)|o[5-9](?![\w.])")
 ANY, ONLY_DEFAULT, UNREASONED, NONE = "any", "only 1", "any while it does not reason", "none"
 
@@ -46,8 +51,7 @@ def refuses_temperature(model: str) -> bool:
 
 def temperature_advice(model: str, temperature: float) -> Advice | None:
     """What is to be said of [model] with this temperature; None: nothing is known against it."""
-    name = family_name(model)
-    taken = longest_prefix(TAKEN, name) or (ONLY_DEFAULT if NEWER_GPT.match(name) else ANY)
+    name, taken = _known(model)
     if refuses_temperature(model) or taken == NONE:
         return Advice(True, f"{model} refuses model.temperature: every request would be a 400. Leave the key out")
     if name.startswith("claude") and temperature > DEFAULT:
@@ -60,3 +64,33 @@ def temperature_advice(model: str, temperature: float) -> Advice | None:
     return Advice(
         False, f"{model} takes a model.temperature only while it does not reason. Leave the key out if unsure"
     )
+
+
+def top_p_advice(model: str, top_p: float, temperature: float | None = None) -> Advice | None:
+    """The same of model.top_p, beside that temperature."""
+    name, taken = _known(model)
+    told = f"{model} refuses model.top_p: every request would be a 400. Leave the key out"
+    if refuses_temperature(model) or taken == NONE or (taken == ONLY_DEFAULT and top_p != DEFAULT):
+        return Advice(True, told)
+    if temperature is not None and ONE_OF_BOTH.search(name):
+        both = f"{model} takes one of model.temperature and model.top_p: every request would be a 400"
+        return Advice(True, f"{both}. Leave one of them out")
+    if taken in {ONLY_DEFAULT, UNREASONED}:
+        return Advice(False, f"{model} may refuse model.top_p while it reasons. Leave the key out if unsure")
+    return None
+
+
+def stop_advice(model: str) -> Advice | None:
+    """The same of model.stop."""
+    name, taken = _known(model)
+    if NO_STOP.match(name) and taken != ANY:
+        return Advice(True, f"{model} refuses model.stop: every request would be a 400. Leave the key out")
+    if taken in {ONLY_DEFAULT, UNREASONED}:
+        return Advice(False, f"{model} may refuse model.stop while it reasons. Leave the key out if unsure")
+    return None
+
+
+def _known(model: str) -> tuple[str, str]:
+    """The bare name, and what of a temperature is taken."""
+    name = family_name(model)
+    return name, longest_prefix(TAKEN, name) or (ONLY_DEFAULT if NEWER_GPT.match(name) else ANY)

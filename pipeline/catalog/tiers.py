@@ -24,6 +24,11 @@ FACTORS: Mapping[str, Mapping[str, Decimal]] = {  # by provider; where the price
     "gemini": GOOGLE,
     "vertex": GOOGLE,
 }
+SOLD: Mapping[str, tuple[str, ...]] = {  # to those who ask for one, by model.service_tier
+    **dict.fromkeys(("openai", "azure", "sandbox", "bedrock", "gemini", "vertex"), (FLEX, PRIORITY)),
+    "anthropic": (PRIORITY,),  # `auto`: capacity that is committed to, where there is some
+}
+BY_CONTRACT = {"anthropic"}  # whose dearer tiers are paid for apart: a call costs the standard price
 
 
 def tier_named(word: str) -> str:

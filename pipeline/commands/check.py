@@ -8,10 +8,12 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from pipeline.catalog.known_as import known_as
+from pipeline.catalog.model_settings import settings_advice
 from pipeline.catalog.names import bare_model
 from pipeline.catalog.prices import how_to_price, priced_names
 from pipeline.catalog.reasoning import said_of
 from pipeline.catalog.sampling import temperature_advice
+from pipeline.catalog.tiers import BY_CONTRACT, FLEX
 from pipeline.catalog.windows import LIMITS, limits_of
 from pipeline.commands.online import online as asked_online
 from pipeline.commands.strict import strictly
@@ -40,6 +42,7 @@ ENDPOINT = re.compile(
 VERSION = re.compile(r"/v1(?:beta\d*|alpha)?/?$")
 BARE = {"gemini": "/v1beta", "vertex": "/v1", "bedrock": None}  # whose base_url is the bare host, or ends in this
 LIKE_A_SLIP = 0.75
+FLEX_S = 900.0  # developers.openai.com, flex processing, and ai.google.dev, flex inference: up to 15 minutes
 
 
 def check(job: Job, environ: Mapping[str, str], *, online: bool = False, strict: bool = False) -> list[Finding]:
@@ -78,6 +81,16 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
     rows, findings = _input(prepared.source)
     yield from findings
     yield _window(prepared)
+    yield from _settings(prepared)
+    if (advised := sizing_of(prepared)) is not None:
+        yield Finding("model", "warning", advised.told)
+    yield Finding("prompt caching", "ok", caching_for(job.model, overhead, rows, prepared.expected_rate).told)
+    yield from _price(prepared)
+
+
+def _settings(prepared: Prepared) -> Iterator[Finding]:
+    """What [model] asks for beside the model; what is surely refused was said where the job was prepared."""
+    job = prepared.job
     heat = job.model.temperature
     advice = None if heat is None else temperature_advice(job.model.name, heat)
     if advice is not None and (advice.sure or job.model.reasoning != "none"):
@@ -85,14 +98,33 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
     if job.model.reasoning != "default":
         told = advice_on_reasoning(job, prepared.shaped)
         yield Finding("reasoning", "ok" if told is None else "warning", told.told if told else said_of(job.model))
-    if (advised := sizing_of(prepared)) is not None:
-        yield Finding("model", "warning", advised.told)
-    yield Finding("prompt caching", "ok", caching_for(job.model, overhead, rows, prepared.rate).told)
+    for one in settings_advice(job.model):
+        yield Finding("model", "warning", one.told)
+    if job.model.service_tier == FLEX and job.limits.timeout_s < FLEX_S:
+        slow = f"flex answers may take {FLEX_S / 60:g} minutes, and one that is given up may be billed"
+        yield Finding("model", "warning", f"{slow}: limits.timeout_s = {job.limits.timeout_s:g} should be {FLEX_S:g}")
+    if job.model.send_tenant and not job.input.tenant:
+        yield Finding("model", "warning", "model.send_tenant has nothing to send: input.tenant names no column")
+
+
+def _price(prepared: Prepared) -> Iterator[Finding]:
+    job = prepared.job
     if prepared.rate is None:
         mend = f"cost will be null. {how_to_price(job.model.provider, job.model.name)}"
         yield Finding("prices", "warning", f"no price is known for {job.model.name}: {mend}")
     else:
-        yield Finding("prices", "ok", f"{told_price(prepared.rate)} ({prepared.rate.source})")
+        rate = prepared.rate.expected
+        if prepared.rate.asked and rate.output == prepared.rate.output and not _priced(job):
+            told = f"no price of {job.model.name} at {job.model.service_tier!r} is known: the standard one is taken"
+            yield Finding("prices", "warning", f"{told}. The provider may not sell this model so")
+        at = f" at the tier {prepared.rate.asked!r}" if prepared.rate.asked else ""
+        yield Finding("prices", "ok", f"{told_price(rate)}{at} ({rate.source})")
+
+
+def _priced(job: Job) -> bool:
+    """Whether one price holds for every tier: the job's own, and those of providers that sell by contract."""
+    own = job.prices.input_usd_per_mtok is not None and job.prices.output_usd_per_mtok is not None
+    return own or job.model.provider in BY_CONTRACT
 
 
 def _input(source: Source) -> tuple[int, list[Finding]]:

@@ -27,7 +27,8 @@ from pipeline.engine.executors import Executor, RunIssues
 from pipeline.engine.executors.local import LocalExecutor
 from pipeline.engine.executors.processes import ProcessExecutor, Where
 from pipeline.engine.feed import Selection
-from pipeline.engine.lanes.live import Carrier, LiveLane
+from pipeline.engine.lanes.carrier import Carrier
+from pipeline.engine.lanes.live import LiveLane
 from pipeline.engine.row import Extraction
 from pipeline.engine.signals import Signals
 from pipeline.engine.watch import Watch, Watched
@@ -40,7 +41,7 @@ from pipeline.ledger.nights import agreed_key
 from pipeline.ledger.records import RunFacts
 from pipeline.money import Band, from_units
 from pipeline.output.publish import Ended, Publisher, SessionEnd
-from pipeline.providers import Wire, wire_for
+from pipeline.providers import Wire, standard_wire, wire_for
 from pipeline.providers.credentials.keys import credentials_for
 from pipeline.providers.transport.choose import transport_for
 from pipeline.sandbox.embedded import embedded
@@ -227,7 +228,7 @@ class Session:
         """The way to the provider; the embedded sandbox lives as long as the run."""
         prepared, environ = self._prepared, self._command.environ
         shape, asked = prepared.shaped.shape, self._job.model
-        caching = caching_for(asked, prepared.overhead_tokens, self._tally.total, prepared.rate)
+        caching = caching_for(asked, prepared.overhead_tokens, self._tally.total, prepared.expected_rate)
         model = replace(asked, caching="on" if caching.marked else "off")
         if model.provider == "sandbox" and not model.base_url:
             async with embedded(self._job.sandbox) as url:
@@ -247,7 +248,8 @@ class Session:
             return
         transport = transport_for(self._job, credentials_for(self._job.model, environ))
         try:
-            carrier = Carrier(route.wire, transport, prepared.counter)
+            standard = standard_wire(route.model, prepared.shaped.shape, environ, route.sandbox_url)
+            carrier = Carrier(route.wire, transport, prepared.counter, standard)
             lane = LiveLane(self._job.limits, prepared.rate, ledger, admission, carrier, self._tally)
             extraction = Extraction(prepared, Caller(ledger, lane), self._column)
             yield LocalExecutor(prepared, ledger, extraction, admission, self._tally)

@@ -7,9 +7,11 @@ import json
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import BaseModel
 
 from pipeline.catalog.known_as import known_as
+from pipeline.catalog.model_settings import settings_advice
 from pipeline.catalog.prices import how_to_price, required_rate
 from pipeline.catalog.reasoning import reasoning_advice
 from pipeline.catalog.sampling import Advice
@@ -26,10 +28,11 @@ from pipeline.extraction.template import TEXT, Template, parse_template
 from pipeline.job.folder import LEDGER
 from pipeline.job.settings import Job
 from pipeline.money import Rate
+from pipeline.providers.wire_check import wire_problems
 from pipeline.schema import shape as schemas
 from pipeline.schema.record_json import writer_of
 from pipeline.schema.shape import Shaped
-from pipeline.types import RESULT_COLUMNS
+from pipeline.types import RESULT_COLUMNS, AnswerShape
 
 SUMMARY_TOKENS = 512  # the most that a running summary may have
 FRAME_TOKENS = 12  # role markers and reply priming of a system and a user message (3 + 3 + 3), and some slack
@@ -63,6 +66,11 @@ class Prepared(Struct, frozen=True):
         return self.job.budget.max_usd is not None
 
     @property
+    def expected_rate(self) -> Rate | None:
+        """At the service tier that is asked for."""
+        return None if self.rate is None else self.rate.expected
+
+    @property
     def overhead_tokens(self) -> int:
         """What goes with every request beside its document, as the provider will count it.
 
@@ -86,6 +94,7 @@ def prepare(job: Job) -> Prepared:
         raise JobError(f"{job.extract.schema}: " + "; ".join(shaped.problems))
     if (advice := advice_on_reasoning(job, shaped)) is not None and advice.sure:
         raise JobError(f"{job.file}: {advice.told}")
+    _check_model(job, shaped.shape)
     template = _template(job)
     counter = counter_for(job.model.provider, known_as(job.model, job.prices))
     source_hash = schemas.source_hash(model, job.extract.schema)
@@ -93,7 +102,6 @@ def prepare(job: Job) -> Prepared:
     _check_keep(job)
     source = Source(job.input, template.other_columns, job.limit_rows, optional=template.optional)
     source.check()
-    rate = required_rate(job.model.provider, job.model.name, job.prices, job.model.base_url)
     return Prepared(
         job=job,
         model=model,
@@ -102,7 +110,7 @@ def prepare(job: Job) -> Prepared:
         plan=plan,
         source=source,
         counter=counter,
-        rate=rate,
+        rate=_rate(job),
         window_tokens=window,
         notes=(*shaped.notes, *writer_of(model).notes),
     )
@@ -131,6 +139,20 @@ def require_affordable(prepared: Prepared) -> None:
             f"{job.file}: model.max_output_tokens = {wanted} can never fit "
             f"limits.output_tokens_per_minute = {allowed}. Lower the first or raise the second"
         )
+
+
+def _rate(job: Job) -> Rate | None:
+    """With the service tier that is asked for; own prices in the job file are those of any."""
+    model = job.model
+    rate, tier = required_rate(model.provider, model.name, job.prices, model.base_url), model.service_tier
+    return rate if rate is None or tier == "default" else replace(rate, asked=tier)
+
+
+def _check_model(job: Job, shape: AnswerShape) -> None:
+    """What every request would be refused for."""
+    told = [advice.told for advice in settings_advice(job.model) if advice.sure]
+    if told := told or [f"model.{problem}" for problem in wire_problems(job.model, shape)]:
+        raise JobError(f"{job.file}: {'; '.join(told)}")
 
 
 def _template(job: Job) -> Template:

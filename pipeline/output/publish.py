@@ -205,7 +205,7 @@ class Publisher:
 
     def _cached(self, caching: Caching, totals: results.OutputTotals) -> CacheUse:
         read, written = totals.tokens["cached_input_tokens"], totals.tokens["cache_write_tokens"]
-        rate, whole = self._prepared.rate, totals.tokens["input_tokens"]
+        rate, whole = self._prepared.expected_rate, totals.tokens["input_tokens"]
         return CacheUse(
             decision=caching.told,
             hit_rate=round(read / whole, 4) if whole else 0.0,

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from pipeline.catalog.providers import PROVIDERS
+from pipeline.catalog.tiers import FLEX
 from pipeline.errors import CallFailed, JobError, Kind
 from pipeline.job.settings import Model
 from pipeline.providers.credentials.secret import Secret
@@ -123,6 +124,13 @@ def wire_for(model: Model, shape: AnswerShape, environ: Mapping[str, str], base_
     module, _, kind = ((model.api == "invoke" and entry.invoke_wire) or entry.wire).partition(":")
     wire: Wire = getattr(import_module(module), kind)(settled(model, environ, base_url), shape)
     return wire
+
+
+def standard_wire(model: Model, shape: AnswerShape, environ: Mapping[str, str], base_url: str = "") -> Wire | None:
+    """The same at the standard service tier, for where `flex` has no room; None where the job does not want it."""
+    if model.service_tier != FLEX or not model.flex_fallback:
+        return None
+    return wire_for(replace(model, service_tier="default"), shape, environ, base_url)
 
 
 def settled(model: Model, environ: Mapping[str, str], base_url: str = "") -> Model:

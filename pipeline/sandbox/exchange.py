@@ -60,6 +60,7 @@ class Question(Struct, frozen=True):
     stream_usage: bool = False
     count_only: bool = False  # not to be answered: how many tokens has it?
     prefix: Prefix | None = None  # to be kept, where a mark asks for it
+    tier: str = "default"  # the service tier that is asked for
 
 
 class Ending(StrEnum):

@@ -52,6 +52,30 @@ def test_a_temperature_that_every_request_would_be_refused_for_is_a_problem(job,
     assert not [detail for _, detail in findings(job, "model", name=name) if "model.temperature" in detail]
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"name": "gpt-5.1", "stop": ["END"]}, "may refuse model.stop"),
+        ({"name": "gpt-5.1", "top_p": 0.5}, "may refuse model.top_p"),
+        ({"flex_fallback": True}, "model.flex_fallback does nothing"),
+        ({"service_tier": "flex"}, "limits.timeout_s = 120 should be 900"),
+        ({"send_tenant": True}, "input.tenant names no column"),
+    ],
+)
+def test_what_may_be_refused_or_do_nothing_is_warned_of(job, settings, words):
+    assert [level for level, detail in findings(job, "model", **settings) if words in detail] == ["warning"]
+
+
+def test_a_tier_is_told_with_its_price_and_one_that_is_in_no_table_is_warned_of(job):
+    """gpt-4.1 has no flex that is known."""
+    ((level, detail),) = findings(job, "prices", name="gpt-5-mini", service_tier="flex")
+    assert (level, detail.startswith("$0.125 in, $1 out per million tokens at the tier 'flex'")) == ("ok", True)
+    levels = [level for level, _ in findings(job, "prices", name="gpt-4.1", service_tier="flex")]
+    assert levels == ["warning", "ok"]
+    by_contract = {"provider": "anthropic", "name": "claude-haiku-4-5", "service_tier": "priority"}
+    assert [level for level, _ in findings(job, "prices", **by_contract)] == ["ok"]
+
+
 @pytest.mark.parametrize("name", ["deepseek-chat", "Qwen/Qwen2.5-7B-Instruct", "my-model", "grok-4"])
 def test_a_name_that_is_like_none_is_only_not_known(job, name):
     """A server of one's own has models of its own."""

@@ -35,6 +35,7 @@ from pipeline.ledger.files import reading
 from pipeline.ledger.head import missing, missing_text
 from pipeline.ledger.nights import agreed_key
 from pipeline.ledger.queries import last_hashes, readable, remembered, rows_by_end, several_jobs
+from pipeline.money import dearer
 from pipeline.output.manifest import Manifest, read_run
 
 
@@ -142,9 +143,10 @@ def failed_rows(folder: Path) -> Counter[str]:
 
 def _at_most_usd(prepared: Prepared) -> Decimal:
     """More than the whole input can cost, from its size in bytes; endless where that does not bound its text."""
-    size, rate = prepared.source.size_bytes(), prepared.rate
-    if size is None or rate is None:
+    size = prepared.source.size_bytes()
+    if size is None or prepared.rate is None:
         return Decimal("Infinity")
+    rate = dearer(prepared.rate, prepared.rate.expected)  # a tier without room may be left for the standard one
     if (bare := most_usd(0, size, prepared.plan, rate)) > prepared.job.budget.confirm_above_usd:
         return bare  # without reading the file to count its rows
     return most_usd(prepared.source.count_rows(), size, prepared.plan, rate)

@@ -47,12 +47,12 @@ def terms_of(prepared: Prepared) -> Terms:
     """What an estimate of this job is made on."""
     job = prepared.job
     model, name = job.model, known_as(job.model, job.prices)
-    batched = model.provider not in {"openai", "sandbox"} or not model.base_url
+    batched = model.service_tier == "default" and (model.provider not in {"openai", "sandbox"} or not model.base_url)
     return Terms(
         size=answer_tokens(prepared.shaped.shape.schema),
         max_output_tokens=model.max_output_tokens,
         limits=job.limits,
-        rate=prepared.rate,
+        rate=prepared.expected_rate,
         batch_share=batch_share(model.provider, model.name, job.prices) if batched else job.prices.batch_share,
         reasoning_tokens=expected_tokens(model),
         reasoning_by=expected_by(model),
@@ -87,7 +87,10 @@ def _job_with(job: Job, name: str) -> Job:
     provider, model = (job.model.provider, name) if named is None else (named, tail)
     if colon and named is None and "." not in head and not head.startswith("ft"):
         raise JobError(f"--compare {name!r}: {head!r} is no provider. Known are {', '.join(PROVIDERS)}")
-    changed = replace(job.model, provider=provider, name=model, temperature=None, betas=())
+    changed = replace(  # without what another model may not take
+        job.model, provider=provider, name=model, betas=(), temperature=None, top_p=None, seed=None, stop=(),
+        service_tier="default", flex_fallback=False, safety={}, extra={}, send_tenant=False,
+    )  # fmt: skip
     if provider != job.model.provider:
         changed = replace(changed, base_url="", api_key_env="", api_version="", transport="http")
     if reasoning_advice(changed, job.extract.mode) is not None:
@@ -109,7 +112,7 @@ def _terms_like(prepared: Prepared, own: Counts, other: Prepared, counts: Counts
 
 
 def _entry(prepared: Prepared, estimated: EstimateBands) -> Compared:
-    model, rate = prepared.job.model, prepared.rate
+    model, rate = prepared.job.model, prepared.expected_rate
     price = None if rate is None else told_price(rate)
     return Compared(model.provider, model.name, prepared.window_tokens, estimated, price, None)
 

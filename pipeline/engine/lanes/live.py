@@ -13,7 +13,6 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.admission.charges import Used, used_by
@@ -21,20 +20,19 @@ from pipeline.admission.gate import Admitted, Gate, NeverFits
 from pipeline.admission.report import FATE_UNKNOWN, NEVER_SENT, CallEnd, Report
 from pipeline.catalog.tiers import tier_named
 from pipeline.crash_points import crash_point
-from pipeline.documents.chunks import Counter
 from pipeline.engine.ask import Abandoned, Delivered, RowFailed, RowLife, TooLong
 from pipeline.engine.hedge import SUPERSEDED, Latencies, first_answer
 from pipeline.engine.lanes.attempts import Attempt, Sent
+from pipeline.engine.lanes.carrier import Carrier
 from pipeline.engine.lanes.tries import Tries
 from pipeline.errors import CallFailed, Kind
-from pipeline.extraction.policy import KIND_CODES, STOP_CODES, Action, Decision, Policy, decide
+from pipeline.extraction.policy import KIND_CODES, STOP_CODES, Action, Decision, Policy, backoff_s, decide
 from pipeline.extraction.refusals import never_fits, refusal
 from pipeline.extraction.usage import whole_usage
 from pipeline.job.settings import Limits
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.records import Call, Send
 from pipeline.money import Rate, cost_usd, rate_at, to_units
-from pipeline.providers import Transport, Wire
 from pipeline.telemetry.summary import parked_text
 from pipeline.telemetry.tally import Tally
 from pipeline.types import Answer, AttemptCode, ErrorCode, HttpAnswer, PartialUsage, Request, Stop, Usage
@@ -43,14 +41,6 @@ CALL_ENDS = {
     Kind.THROTTLED: CallEnd.THROTTLED,
     **dict.fromkeys((Kind.OVERLOADED, Kind.TIMEOUT, Kind.CONNECTION), CallEnd.OVERLOADED),
 }
-
-
-class Carrier(Struct, frozen=True):
-    """Who takes a request to the provider, reads what comes back, and counts what that does not tell."""
-
-    wire: Wire
-    transport: Transport
-    counter: Counter
 
 
 class LiveLane:
@@ -75,15 +65,22 @@ class LiveLane:
         """As `Lane.answer`: as many attempts as it takes, or as are allowed."""
         tries, failed = Tries(), 0
         while True:
-            tries.sent_s = None  # the last one's time says nothing of a call that has yet to leave
             try:
-                if not self._hedge_after:
-                    return await self._call(request, tries, life)
-                return await first_answer(lambda: self._call(request, tries, life), lambda: self._overdue(tries))
+                return await self._try(request, tries, life)
             except CallFailed as failure:
+                if self._carrier.falls_back(request, failure):
+                    request = replace(request, standard_tier=True)
+                    await self._gate.pause(backoff_s(1, random.random()))
+                    continue
                 decision = decide(failure, failed + 1, self._policy, random.random(), tries.waited_s(self._loop.time()))
                 failed += decision.action is Action.RETRY
                 await self._carry_out(decision, failure)
+
+    async def _try(self, request: Request, tries: Tries, life: RowLife) -> Delivered:
+        tries.sent_s = None  # the last one's time says nothing of a call that has yet to leave
+        if not self._hedge_after:
+            return await self._call(request, tries, life)
+        return await first_answer(lambda: self._call(request, tries, life), lambda: self._overdue(tries))
 
     def _overdue(self, tries: Tries) -> bool:
         """Whether a second call is worth its price: only where it takes no slot from a row that waits."""
@@ -137,10 +134,11 @@ class LiveLane:
             except CallFailed as failure:
                 if never_fits(failure, attempt.request.input_tokens):
                     failure.kind = Kind.CONTEXT_EXCEEDED
-                tries.met(failure, self._loop.time())
-                self._park(failure)
+                if not self._carrier.falls_back(attempt.request, failure):
+                    tries.met(failure, self._loop.time())
+                    self._park(failure)
                 report = self._failure_report(attempt.request, failure)
-                self._book(self._failed_call(sent, failure))
+                self._book(self._failed_call(sent, attempt.request, failure))
                 raise
             except asyncio.CancelledError as cancelled:
                 if cancelled.args == (SUPERSEDED,):
@@ -148,7 +146,7 @@ class LiveLane:
                 raise
             usage = self._whole(attempt.request, told.usage, told.text, told.stop)
             reply = told if usage is told.usage else replace(told, usage=usage)
-            cost = self._cost(usage, told.tier)
+            cost = self._cost(usage, told.tier, attempt.request)
             report = self._answer_report(attempt.request, told, used_by(usage, cost))
         finally:
             self._gate.finish(attempt.ticket, report)
@@ -181,10 +179,11 @@ class LiveLane:
         return send
 
     async def _exchange(self, request: Request, *, fresh: bool) -> tuple[HttpAnswer, Answer]:
-        answered = await self._carrier.transport.send(self._carrier.wire, request, fresh=fresh)
+        wire = self._carrier.wire_of(request)
+        answered = await self._carrier.transport.send(wire, request, fresh=fresh)
         crash_point("answer-received")
         try:
-            return answered, self._carrier.wire.reply(answered)
+            return answered, wire.reply(answered)
         except CallFailed as failure:
             failure.ttft_ms = answered.ttft_ms
             raise
@@ -194,34 +193,46 @@ class LiveLane:
     def _answer_report(self, request: Request, told: Answer, used: Used) -> Report:
         untold = isinstance(told.usage, PartialUsage)
         counted = None if untold else (request.input_tokens, told.usage.input_tokens)
-        service = tier_named(told.tier)
+        service = self._unasked(told.tier, request)
         return Report(
             used, CallEnd.ANSWERED, told.limits, told.retry_after_s, counted=counted, untold=untold, service=service
         )
 
     def _failure_report(self, request: Request, failure: CallFailed) -> Report:
         used, untold = None, isinstance(failure.usage, PartialUsage)
+        falls_back = self._carrier.falls_back(request, failure)  # no limit, nor the provider's health
         if not failure.fate_unknown:
             usage = failure.usage = self._whole(request, failure.usage or Usage(), failure.said, None)
-            used = replace(used_by(usage, self._cost(usage, failure.tier)), rejected=failure.kind is Kind.THROTTLED)
+            cost = self._cost(usage, failure.tier, request)
+            used = replace(used_by(usage, cost), rejected=failure.kind is Kind.THROTTLED)
         return Report(
             used,
-            CallEnd.OTHER if failure.stale else CALL_ENDS.get(failure.kind, CallEnd.OTHER),
+            CallEnd.OTHER if failure.stale or falls_back else CALL_ENDS.get(failure.kind, CallEnd.OTHER),
             failure.limits,
             failure.retry_after_s,
             random.random(),
             failure.short,
             untold=untold,
             refusal=refusal(failure, self._carrier.wire.url),
-            service=tier_named(failure.tier),
+            service=self._unasked(failure.tier, request),
         )
 
     def _whole(self, request: Request, told: Usage, text: str, stop: Stop | None) -> Usage:
         return whole_usage(told, request, text, stop, self._carrier.counter)
 
-    def _cost(self, usage: Usage, tier: str) -> Decimal | None:
-        """At the tier that it is billed at, in the provider's own word."""
-        return None if self._rate is None else cost_usd(usage, rate_at(self._rate, tier_named(tier)))
+    def _cost(self, usage: Usage, said: str, request: Request) -> Decimal | None:
+        """At the tier that the answer says, in the provider's own word, else at the one that was asked for."""
+        if self._rate is None:
+            return None
+        return cost_usd(usage, rate_at(self._rate, tier_named(said) if said else self._asked(request)))
+
+    def _asked(self, request: Request) -> str:
+        return "" if self._rate is None or request.standard_tier else self._rate.asked
+
+    def _unasked(self, said: str, request: Request) -> str | None:
+        """The tier that an answer says, where it is another than was asked for."""
+        tier = tier_named(said)
+        return tier if said and tier != self._asked(request) else None
 
     # ── what is booked ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -244,9 +255,9 @@ class LiveLane:
             ttft_ms=answered.ttft_ms,
         )
 
-    def _failed_call(self, sent: Sent, failure: CallFailed) -> Call:
+    def _failed_call(self, sent: Sent, request: Request, failure: CallFailed) -> Call:
         unknown, usage = failure.fate_unknown, failure.usage or Usage()
-        cost = None if unknown else self._cost(usage, failure.tier)
+        cost = None if unknown else self._cost(usage, failure.tier, request)
         return Call(
             sent.send,
             self._latency_ms(sent),

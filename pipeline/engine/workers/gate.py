@@ -20,6 +20,7 @@ class SizedRequest(Struct, frozen=True):
     input_tokens_ceiling: int
     max_output_tokens: int
     tenant: str | None
+    standard_tier: bool
 
 
 class RemoteTicket(Struct, frozen=True):
@@ -53,8 +54,9 @@ class RemoteGate:
         granted: asyncio.Future[Decimal] = asyncio.get_running_loop().create_future()
         self._waiting[number] = granted
         asked = SizedRequest(
-            request.input_tokens, request.input_tokens_ceiling, request.max_output_tokens, request.tenant
-        )
+            request.input_tokens, request.input_tokens_ceiling, request.max_output_tokens, request.tenant,
+            request.standard_tier,
+        )  # fmt: skip
         self._send("admit", number, asked, retry)
         try:
             return RemoteTicket(await granted, number)

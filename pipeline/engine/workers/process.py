@@ -17,7 +17,8 @@ from msgspec import Struct
 from pipeline.engine.call import Caller
 from pipeline.engine.executors.local import LocalExecutor
 from pipeline.engine.feed import Selection, Share
-from pipeline.engine.lanes.live import Carrier, LiveLane
+from pipeline.engine.lanes.carrier import Carrier
+from pipeline.engine.lanes.live import LiveLane
 from pipeline.engine.row import Extraction
 from pipeline.engine.workers.gate import RemoteGate, raised
 from pipeline.engine.workers.messages import Channel, Message
@@ -25,7 +26,7 @@ from pipeline.errors import machine_words
 from pipeline.extraction.prepare import Prepared, prepare
 from pipeline.job.settings import Job, Model
 from pipeline.ledger.ledger import Ledger
-from pipeline.providers import wire_for
+from pipeline.providers import standard_wire, wire_for
 from pipeline.providers.credentials.keys import credentials_for
 from pipeline.providers.transport.choose import transport_for
 from pipeline.runtime import spare_pandas
@@ -124,7 +125,8 @@ class Worker:
             tally.on_outcome = lambda outcome: self.channel.send("outcome", outcome)
         wire = wire_for(errand.model, prepared.shaped.shape, os.environ, base_url=errand.base_url)
         transport = transport_for(errand.job, credentials_for(errand.job.model, os.environ))
-        carrier = Carrier(wire, transport, prepared.counter)
+        standard = standard_wire(errand.model, prepared.shaped.shape, os.environ, errand.base_url)
+        carrier = Carrier(wire, transport, prepared.counter, standard)
         lane = LiveLane(prepared.job.limits, prepared.rate, ledger, self._gate, carrier, tally)
         self.channel.send("begun", lane.prefix)
         extraction = Extraction(prepared, Caller(ledger, lane), RecordColumn(prepared.model))

@@ -22,6 +22,7 @@ from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.damage import DAMAGED, damage_of
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
 from pipeline.providers.json import count, mapping, parsed, string
+from pipeline.providers.parameters import MESSAGES, ending, sampling, tier_asked
 from pipeline.providers.usage import as_told
 from pipeline.text import repaired
 from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, Stop
@@ -58,7 +59,7 @@ class AnthropicWire:
         self._model, self._shape = model, shape
         self._tool = tool_name(shape.name)
         plain: dict[str, Any] = {"model": model.name}
-        sent = plain if model.temperature is None else {**plain, "temperature": model.temperature}
+        sent = {**plain, **sampling(model, MESSAGES), **tier_asked(model, priority="auto"), **model.extra}
         if model.stream:
             sent = {**sent, "stream": True}
         structured = _structured(shape, self._tool, model)
@@ -67,6 +68,7 @@ class AnthropicWire:
         heads = {True: sent, False: {**sent, **marked}}
         self._heads = {free: orjson.dumps(reasoned(head, model))[:-1] for free, head in heads.items()}
         self._count_heads = {True: orjson.dumps(plain)[:-1], False: orjson.dumps({**plain, **structured})[:-1]}
+        self._end = ending(model, '"metadata":{"user_id":"%s"}')
         self._systems: dict[tuple[str, bool], bytes] = {}
 
     def __repr__(self) -> str:
@@ -78,8 +80,8 @@ class AnthropicWire:
         return {**key, "anthropic-version": VERSION, **betas, "Content-Type": "application/json"}
 
     def body(self, request: Request) -> bytes:
-        cap = f',"max_tokens":{request.max_output_tokens}}}'.encode()
-        return self._heads[request.free_text] + self._asked(request) + cap
+        cap = f',"max_tokens":{request.max_output_tokens}'.encode()
+        return self._heads[request.free_text] + self._asked(request) + cap + self._end(request)
 
     def count_body(self, request: Request) -> bytes:
         return self._count_heads[request.free_text] + self._asked(request) + b"}"

@@ -16,6 +16,7 @@ from pipeline.providers.bedrock.converse import tool_name, words_for
 from pipeline.providers.bedrock.families import METRICS, FixedBody
 from pipeline.providers.bedrock.models import choice_for, forced_choice, maker, takes_strict_tools
 from pipeline.providers.json import called_with, count, dumped, items, mapping, string, told_count
+from pipeline.providers.parameters import CHAT, sampling
 from pipeline.providers.usage import usage_from
 from pipeline.text import repaired
 from pipeline.types import AnswerShape, Request, Usage
@@ -28,7 +29,7 @@ KEPT = ("id", "model", "usage", "service_tier")
 class Chat:
     def __init__(self, model: Model, shape: AnswerShape) -> None:
         self._cap = "max_completion_tokens" if maker(model.name) == "openai" else "max_tokens"
-        free = {} if model.temperature is None else {"temperature": model.temperature}
+        free = {**sampling(model, CHAT), **model.extra}
         told = words_for(shape, shape.mode, choice_for(model))
         self._fixed = FixedBody(told, _structured(shape, model.name), reasoned(free, model))
 

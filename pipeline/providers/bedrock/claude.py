@@ -13,6 +13,7 @@ from pipeline.providers.bedrock.converse import input_text, tool_name, words_for
 from pipeline.providers.bedrock.families import FixedBody
 from pipeline.providers.bedrock.models import choice_for, takes_one_call_only, takes_strict_tools
 from pipeline.providers.json import called_with, count, items, mapping, parsed, string, told_count
+from pipeline.providers.parameters import MESSAGES, sampling
 from pipeline.providers.usage import usage_from
 from pipeline.text import repaired
 from pipeline.types import AnswerShape, Request
@@ -26,8 +27,7 @@ class Claude:
         free: dict[str, Any] = {"anthropic_version": VERSION}
         if model.betas:
             free["anthropic_beta"] = model.betas
-        if model.temperature is not None:
-            free["temperature"] = model.temperature
+        free |= {**sampling(model, MESSAGES), **model.extra}
         self._start = _marked_start if model.caching == "on" else _start
         told, structured = words_for(shape, shape.mode, choice_for(model)), _structured(shape, model)
         self._fixed = FixedBody(told, reasoned(structured, model), reasoned(free, model))

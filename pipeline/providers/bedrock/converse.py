@@ -21,6 +21,7 @@ from pipeline.providers.bedrock.stream import BedrockAssembler, converse_assembl
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.damage import DAMAGED, damage_of
 from pipeline.providers.json import called_with, count, dumped, items, mapping, parsed, string, told_count
+from pipeline.providers.parameters import CONVERSE, ending, sampling
 from pipeline.providers.usage import usage_from
 from pipeline.text import repaired
 from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, Stop, Usage
@@ -57,11 +58,15 @@ class ConverseWire:
         betas = {"anthropic_beta": model.betas} if model.betas and counts else {}
         if own := reasoned(betas, model):
             free["additionalModelRequestFields"] = own
+        if model.service_tier != "default":
+            free["serviceTier"] = {"type": model.service_tier}
+        free |= model.extra
         structured = _structured(shape, model)
         self._marks = [CACHE_POINT] if model.caching == "on" else []
         self._head, self._free_head = ({**structured, **free}, free)
         self._tools = {name: structured[name] for name in ("toolConfig",) if name in structured}
-        self._temperature = {} if model.temperature is None else {"temperature": model.temperature}
+        self._sampling = sampling(model, CONVERSE)
+        self._end = ending(model, '"requestMetadata":{"tenant":"%s"}')
         self._capped = not uncapped(model)
         self._heads: dict[tuple[str, bool, bool], bytes] = {}
 
@@ -73,8 +78,8 @@ class ConverseWire:
         return self._endpoint.headers(url, body, secret, now)
 
     def body(self, request: Request) -> bytes:
-        inference = inference_json(request, self._temperature) if self._capped else b"}"
-        return self._fixed(request, counting=False) + messages_json(request) + inference
+        inference = inference_json(request, self._sampling) if self._capped else b""
+        return self._fixed(request, counting=False) + messages_json(request) + inference + self._end(request)
 
     def count_body(self, request: Request) -> bytes:
         """The request without what counting does not take; an enforced schema is counted as if it was told in words."""

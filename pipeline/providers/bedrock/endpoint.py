@@ -7,6 +7,7 @@ before they send it, leave it as it was signed.
 import hashlib
 import hmac
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import quote, urlsplit
 
@@ -47,14 +48,26 @@ class Endpoint:
         """Of the control plane, which lists models and profiles: another host, or the same in place of both."""
         return f"{self._base.replace(RUNTIME, SERVICE, 1)}/{path}"
 
-    def headers(self, url: str, body: bytes, secret: Secret, now: datetime, method: str = "POST") -> dict[str, str]:
-        """A bearer token where that is what the secret is, else AWS's Signature Version 4."""
+    def headers(
+        self,
+        url: str,
+        body: bytes,
+        secret: Secret,
+        now: datetime,
+        more: Mapping[str, str] | None = None,
+        method: str = "POST",
+    ) -> dict[str, str]:
+        """A bearer token where that is what the secret is, else AWS's Signature Version 4.
+
+        `more`: other headers, with names in lower case that sort between `host` and `x-amz-`… or behind.
+        """
         if secret.bearer or not secret.access_key_id:
-            return {"Authorization": f"Bearer {secret.value}", "Content-Type": CONTENT_TYPE}
+            return {"Authorization": f"Bearer {secret.value}", "Content-Type": CONTENT_TYPE, **(more or {})}
         stamp = now.strftime("%Y%m%dT%H%M%SZ")
         signed = {"content-type": CONTENT_TYPE, "host": _host(url), "x-amz-date": stamp}
         if secret.session_token:
             signed["x-amz-security-token"] = secret.session_token
+        signed |= more or {}
         names = ";".join(signed)
         lines = "".join(f"{name}:{value}\n" for name, value in signed.items())
         parts = urlsplit(url)

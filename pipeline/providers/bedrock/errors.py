@@ -93,6 +93,7 @@ def failure(answer: HttpAnswer, body: object) -> CallFailed:
         retry_after_s=retry_after_s(answer.headers, message, details),
         provider_request_id=request_id(answer.headers),
         limits=limits_seen(answer.headers),
+        no_room=code.startswith("ServiceUnavailable"),
     )
 
 

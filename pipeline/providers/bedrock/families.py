@@ -23,6 +23,7 @@ from pipeline.providers.bedrock.converse import (
 from pipeline.providers.bedrock.models import choice_for
 from pipeline.providers.bedrock.stream import Message, StreamedAnswer
 from pipeline.providers.json import mapping, string
+from pipeline.providers.parameters import CONVERSE, sampling
 from pipeline.text import repaired
 from pipeline.types import AnswerShape, Request
 
@@ -73,13 +74,13 @@ class Nova:
         in_words = shape.mode == "json_object"
         structured = {} if in_words else tool_config(shape, model)
         told = words_for(shape, "json_object" if in_words else "tool", choice_for(model))
-        self._fixed = FixedBody(told, structured, reasoned(version, model))
+        self._fixed = FixedBody(told, structured, reasoned({**version, **model.extra}, model))
         self._capped = not uncapped(model)
-        self._temperature = {} if model.temperature is None else {"temperature": model.temperature}
+        self._sampling = sampling(model, CONVERSE)
 
     def body(self, request: Request) -> bytes:
-        inference = inference_json(request, self._temperature) if self._capped else b"}"
-        return self._fixed.start(request, _start) + messages_json(request) + inference
+        inference = inference_json(request, self._sampling) if self._capped else b""
+        return self._fixed.start(request, _start) + messages_json(request) + inference + b"}"
 
     def told(self, whole: Mapping[str, Any]) -> ModelAnswer:
         return ModelAnswer(converse_text(whole), string(whole.get("stopReason")), converse_usage(whole.get("usage")))

@@ -10,7 +10,7 @@ from pipeline.catalog.names import bare_model
 from pipeline.errors import JobError
 from pipeline.job.settings import Model
 from pipeline.providers.bedrock import prompts
-from pipeline.providers.bedrock.answers import reply_of, tier_of
+from pipeline.providers.bedrock.answers import TIER, reply_of, tier_of
 from pipeline.providers.bedrock.chat import Chat
 from pipeline.providers.bedrock.claude import Claude
 from pipeline.providers.bedrock.converse import COUNTING, STOPS, counted, stop_of
@@ -22,6 +22,7 @@ from pipeline.providers.bedrock.stream import BedrockAssembler, invoke_assembler
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.damage import DAMAGED, damage_of
 from pipeline.providers.json import count, mapping, parsed, told_count
+from pipeline.providers.parameters import tier_asked
 from pipeline.providers.usage import first_told, usage_from
 from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, Stop, Usage
 
@@ -64,6 +65,7 @@ class InvokeWire:
     def __init__(self, model: Model, shape: AnswerShape) -> None:
         self._endpoint = Endpoint(model)
         self._family = family_of(model, shape)
+        self._tier = tier_asked(model, TIER)
         self.url = self._endpoint.url(model.name, "invoke-with-response-stream" if model.stream else "invoke")
         self.count_url = self._endpoint.url(bare_id(model.name), "count-tokens") if is_claude(model.name) else ""
 
@@ -71,8 +73,9 @@ class InvokeWire:
         return f"InvokeWire({self.url})"
 
     def headers(self, body: bytes, secret: Secret, now: datetime) -> dict[str, str]:
-        url = self.count_url if body.startswith(COUNTING) else self.url
-        return self._endpoint.headers(url, body, secret, now)
+        if body.startswith(COUNTING):
+            return self._endpoint.headers(self.count_url, body, secret, now)
+        return self._endpoint.headers(self.url, body, secret, now, self._tier)
 
     def body(self, request: Request) -> bytes:
         return self._family.body(request)

@@ -49,7 +49,7 @@ class BedrockListing:
         self._place = listing.place_of(self._endpoint.control_url(""), model, where, failure_of, KEYS)
 
     def headers(self, url: str, secret: Secret, now: datetime) -> dict[str, str]:
-        return self._endpoint.headers(url, b"", secret, now, "GET")
+        return self._endpoint.headers(url, b"", secret, now, method="GET")
 
     def look(self) -> Asking[list[Finding]]:
         name = self._model.name.strip()

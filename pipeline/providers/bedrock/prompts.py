@@ -16,6 +16,7 @@ from pipeline.providers.bedrock.answers import UNTOLD, ModelAnswer
 from pipeline.providers.bedrock.converse import words_for
 from pipeline.providers.bedrock.families import METRICS, FixedBody
 from pipeline.providers.json import items, string, told_count
+from pipeline.providers.parameters import CONVERSE, Names, sampling
 from pipeline.providers.usage import usage_from
 from pipeline.text import repaired
 from pipeline.types import AnswerShape, Request, Usage
@@ -29,12 +30,19 @@ MARK = re.compile(r"<(?=[|｜]|/?s>)|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOL
 class Prompted:
     """What they have in common: a schema in words, whatever the mode; an answer that is text; a stream of pieces."""
 
+    names = Names(stop="stop")
+
     def __init__(self, model: Model, shape: AnswerShape) -> None:
         self._fixed = FixedBody(words_for(shape, "json_object"), {})
         self._name = model.name
-        self._temperature = {} if model.temperature is None else {"temperature": model.temperature}
+        self._sampling = sampling(model, self.names)
+        self._extra = dict(model.extra)
 
     def body(self, request: Request) -> bytes:
+        return orjson.dumps({**self.asked(request), **self._extra})
+
+    def asked(self, request: Request) -> dict[str, Any]:
+        """The body, but for `model.extra`."""
         raise NotImplementedError
 
     def piece(self, answer: Mapping[str, Any]) -> str:
@@ -79,12 +87,14 @@ class TextChunks:
 
 
 class Llama(Prompted):
-    def body(self, request: Request) -> bytes:
+    names = Names()
+
+    def asked(self, request: Request) -> dict[str, Any]:
         start, end, done = LLAMA_4 if "llama4" in self._name.lower() else LLAMA_3
         said = [("system", self._fixed.system(request)), *((turn.role, text_only(turn)) for turn in request.turns)]
         parts = [f"{start}{role}{end}\n\n{unmarked(text)}{done}" for role, text in said if text.strip()]
         prompt = f"<|begin_of_text|>{''.join(parts)}{start}assistant{end}\n\n"
-        return orjson.dumps({"prompt": prompt, "max_gen_len": request.max_output_tokens, **self._temperature})
+        return {"prompt": prompt, "max_gen_len": request.max_output_tokens, **self._sampling}
 
     def piece(self, answer: Mapping[str, Any]) -> str:
         return string(answer.get("generation"))
@@ -100,7 +110,7 @@ class Llama(Prompted):
 
 
 class MistralPrompt(Prompted):
-    def body(self, request: Request) -> bytes:
+    def asked(self, request: Request) -> dict[str, Any]:
         system = self._fixed.system(request)
         prompt = "<s>"
         for turn in request.turns:
@@ -110,7 +120,7 @@ class MistralPrompt(Prompted):
             else:
                 prompt += f"[INST] {unmarked(system)}\n\n{text} [/INST]" if system.strip() else f"[INST] {text} [/INST]"
                 system = ""
-        return orjson.dumps({"prompt": prompt, "max_tokens": request.max_output_tokens, **self._temperature})
+        return {"prompt": prompt, "max_tokens": request.max_output_tokens, **self._sampling}
 
     def piece(self, answer: Mapping[str, Any]) -> str:
         return string(_first(answer, "outputs").get("text"))
@@ -123,12 +133,14 @@ class MistralPrompt(Prompted):
 
 
 class Titan(Prompted):
-    def body(self, request: Request) -> bytes:
+    names = CONVERSE
+
+    def asked(self, request: Request) -> dict[str, Any]:
         system = self._fixed.system(request)
         said = [("User" if turn.role == "user" else "Bot", repaired(text_only(turn))) for turn in request.turns]
         lines = [*([system, ""] if system.strip() else []), *(f"{who}: {text}" for who, text in said), "Bot:"]
-        config = {"maxTokenCount": request.max_output_tokens, **self._temperature}
-        return orjson.dumps({"inputText": "\n".join(lines), "textGenerationConfig": config})
+        config = {"maxTokenCount": request.max_output_tokens, **self._sampling}
+        return {"inputText": "\n".join(lines), "textGenerationConfig": config}
 
     def piece(self, answer: Mapping[str, Any]) -> str:
         return string((_first(answer, "results") or answer).get("outputText"))
@@ -146,14 +158,16 @@ class Titan(Prompted):
 
 
 class CommandR(Prompted):
-    def body(self, request: Request) -> bytes:
+    names = Names(top_p="p", stop="stop_sequences")
+
+    def asked(self, request: Request) -> dict[str, Any]:
         who = {"user": "USER", "assistant": "CHATBOT"}
         *before, asked = request.turns
         system = self._fixed.system(request)
         body: dict[str, Any] = {"preamble": system} if system.strip() else {}
         body["chat_history"] = [{"role": who[turn.role], "message": repaired(text_only(turn))} for turn in before]
         body["message"] = repaired(text_only(asked))
-        return orjson.dumps({**body, "max_tokens": request.max_output_tokens, **self._temperature})
+        return {**body, "max_tokens": request.max_output_tokens, **self._sampling}
 
     def piece(self, answer: Mapping[str, Any]) -> str:
         return string(answer.get("text")) if answer.get("event_type") in (None, "text-generation") else ""
@@ -169,11 +183,11 @@ class CommandR(Prompted):
 class R1(Prompted):
     """DeepSeek's R1 thinks first: its prompt opens the tag that its answer closes."""
 
-    def body(self, request: Request) -> bytes:
+    def asked(self, request: Request) -> dict[str, Any]:
         said = "".join(R1_MARKS[turn.role] + unmarked(text_only(turn)) for turn in request.turns)
         system = unmarked(self._fixed.system(request))
         prompt = f"<｜begin▁of▁sentence｜>{system}{said}{R1_MARKS['assistant']}<think>\n"
-        return orjson.dumps({"prompt": prompt, "max_tokens": request.max_output_tokens, **self._temperature})
+        return {"prompt": prompt, "max_tokens": request.max_output_tokens, **self._sampling}
 
     def piece(self, answer: Mapping[str, Any]) -> str:
         return string(_first(answer, "choices").get("text"))

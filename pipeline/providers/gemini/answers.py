@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.providers.damage import DAMAGED, damage_of
-from pipeline.providers.gemini.errors import GoogleStatus, kind_of, limits_in, short_in, status_in
+from pipeline.providers.gemini.errors import GoogleStatus, kind_of, limits_in, no_room_in, short_in, status_in
 from pipeline.providers.gemini.stream import CUT_OFF, joined
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
 from pipeline.providers.json import called_with, count, dumped, items, mapping, parsed, string, told_count
@@ -119,6 +119,7 @@ def _failure(answer: HttpAnswer, body: Mapping[str, Any]) -> CallFailed:
         usage=usage,
         limits=limits_seen(answer.headers) or limits_in(status),
         short=short_in(status),
+        no_room=no_room_in(status),
     )
 
 

@@ -153,6 +153,14 @@ def short_in(status: GoogleStatus) -> Dimension | None:
     return next(filter(None, map(_dimension, names)), None)
 
 
+def no_room_in(status: GoogleStatus) -> bool:
+    """Whether all are short of room, and no limit of this account is used up: it then has a name, or a time to wait."""
+    if status.name == "UNAVAILABLE":
+        return True
+    named = [*(_named(violation) for violation in _violations(status)), *_told(status)]
+    return kind_of(status) is Kind.THROTTLED and not named and not status.retry_delay
+
+
 def _dimension(named: str) -> Dimension | None:
     return next((dimension for word, dimension in DIMENSIONS if word.search(named)), None)
 

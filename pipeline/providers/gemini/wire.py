@@ -19,6 +19,7 @@ from pipeline.providers import require, text_only
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.gemini.answers import count_in, reply_in
 from pipeline.providers.gemini.stream import GeminiAssembler
+from pipeline.providers.parameters import GENERATE, ending, sampling, tier_asked
 from pipeline.text import repaired
 from pipeline.types import Answer, AnswerShape, HttpAnswer, Request
 
@@ -27,6 +28,7 @@ BASE_URL = "https://generativelanguage.googleapis.com"
 VERSION = "v1beta"
 VERTEX_VERSION = "v1"
 ANYWHERE = "global"  # Vertex's own default: the newest models are offered there first, and some nowhere else
+TIER_HEADER = "X-Vertex-AI-LLM-Shared-Request-Type"  # docs.cloud.google.com: Flex and Priority PayGo, 2026-11
 MULTI_REGIONS = ("eu", "us")
 REGION_IN = re.compile(r"^projects/[^/]+/locations/([^/]+)/")
 ROLES = {"user": "user", "assistant": "model"}
@@ -45,7 +47,7 @@ class FixedMembers(Struct, frozen=True):
 
 
 class GeminiWire:
-    """`model.base_url` is the bare host. Safety settings are left as the account has them."""
+    """`model.base_url` is the bare host. Safety settings are left as the account has them, unless the job has some."""
 
     name = "gemini"
 
@@ -54,7 +56,9 @@ class GeminiWire:
         self.url = f"{endpoint}:streamGenerateContent?alt=sse" if model.stream else f"{endpoint}:generateContent"
         self.count_url = f"{endpoint}:countTokens"
         self._shape = shape
-        free = reasoned({} if model.temperature is None else {"temperature": model.temperature}, model)
+        free = reasoned(sampling(model, GENERATE), model)
+        self._start = b"{" + _members({**_safety(model), **self._tier(model), **model.extra})
+        self._end = ending(model, '"labels":{"tenant":"%s"}')
         self._free = FixedMembers(b"", b"", _opened(free))
         self._untaught = UNTAUGHT.search(model.name.lower()) is not None
         self._asked = self._free if self._untaught and shape.mode == "json_object" else _structured(shape, free)
@@ -69,7 +73,7 @@ class GeminiWire:
         return {**key, "Content-Type": "application/json"}
 
     def body(self, request: Request) -> bytes:
-        return b"{" + self._members(request) + b"}"
+        return self._start + self._members(request) + self._end(request)
 
     def reply(self, answer: HttpAnswer) -> Answer:
         return reply_in(answer)
@@ -84,6 +88,9 @@ class GeminiWire:
 
     def counted(self, answer: HttpAnswer) -> int:
         return count_in(answer)
+
+    def _tier(self, model: Model) -> dict[str, Any]:
+        return tier_asked(model, "serviceTier")
 
     def _endpoint(self, model: Model) -> str:
         """Where the model is, without a method."""
@@ -128,9 +135,20 @@ class VertexWire(GeminiWire):
 
     name = "vertex"
 
+    def __init__(self, model: Model, shape: AnswerShape) -> None:
+        super().__init__(model, shape)
+        self._tier_header = tier_asked(model, TIER_HEADER)
+
+    def headers(self, body: bytes, secret: Secret, now: datetime) -> dict[str, str]:
+        return {**super().headers(body, secret, now), **self._tier_header}
+
     def count_body(self, request: Request) -> bytes:
         """Without toolConfig, which Vertex's countTokens does not know."""
         return b"{" + self._members(request, counting=True) + b"}"
+
+    def _tier(self, model: Model) -> dict[str, Any]:  # noqa: ARG002 (as above)
+        """None in the body: Vertex is asked in a header."""
+        return {}
 
     def _endpoint(self, model: Model) -> str:
         name = model.name.strip().strip("/").removeprefix("models/")
@@ -143,6 +161,11 @@ class VertexWire(GeminiWire):
         elif own is None:
             name = f"projects/{require(model.project, 'project', model)}/locations/{region}/{name}"
         return f"{versioned(model.base_url or host_of(region), VERTEX_VERSION)}/{quoted(name)}"
+
+
+def _safety(model: Model) -> dict[str, Any]:
+    asked = [{"category": category, "threshold": threshold} for category, threshold in model.safety.items()]
+    return {"safetySettings": asked} if asked else {}
 
 
 def versioned(base_url: str, version: str) -> str:

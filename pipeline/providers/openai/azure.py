@@ -40,6 +40,10 @@ class AzureWire(OpenAIWire):
         query = f"?api-version={quote(version)}" if version and version != "v1" else ""
         return f"{endpoint}/v1/chat/completions{query}"
 
+    def _end_user(self, model: Model) -> str:
+        """The dated endpoints know the older word."""
+        return '"user":"%s"' if DATED.match(model.api_version) else super()._end_user(model)
+
     def _cap_name(self, model: Model) -> str:
         """A deployment may have any name: all that is known is which names and versions surely want the old word."""
         if REASONING.search(model.name):

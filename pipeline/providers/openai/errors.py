@@ -78,6 +78,7 @@ REFINED = (  # (by code or status, what the text says, what it then is)
     (Kind.INVALID_REQUEST, TOO_LONG, Kind.CONTEXT_EXCEEDED),
     (Kind.INVALID_REQUEST, NO_MODEL, Kind.MODEL_UNAVAILABLE),
 )
+NO_ROOM = re.compile(r"resource[\s_]unavailable|capacity_exceeded", re.IGNORECASE)  # OpenAI's flex, and Groq's
 START_BYTES = 500
 SHORT = {"requests": Dimension.REQUESTS, "tokens": Dimension.TOKENS}  # the `type` of a 429
 
@@ -107,6 +108,7 @@ def failure_of(answer: HttpAnswer, body: object) -> CallFailed:
         limits=limits_seen(answer.headers),
         model_version=string(told.get("model")) or None,
         short=SHORT.get(string(details.get("type")).lower()),
+        no_room=_no_room(answer.status, details, message),
     )
 
 
@@ -136,6 +138,8 @@ def request_id(answer: HttpAnswer, body: Mapping[str, Any]) -> str | None:
 
 def _kind(answer: HttpAnswer, details: Mapping[str, Any], message: str, hint_s: float | None) -> Kind:
     status = next(_statuses(details), answer.status)
+    if status == 429 and _no_room(status, details, message):
+        return Kind.THROTTLED
     kind = _by_code(details, status) or _by_status(status)
     if kind is Kind.THROTTLED and _exceeds(message):
         return Kind.CONTEXT_EXCEEDED
@@ -148,6 +152,11 @@ def _kind(answer: HttpAnswer, details: Mapping[str, Any], message: str, hint_s: 
     if kind is Kind.QUOTA and status == 402 and hint_s is not None:  # OpenRouter: credit is in flight
         return Kind.THROTTLED
     return kind
+
+
+def _no_room(status: int, details: Mapping[str, Any], message: str) -> bool:
+    """Whether the service tier has no room now: developers.openai.com, flex processing: a 429 that is not billed."""
+    return status in {429, 498, 503} and NO_ROOM.search(" ".join((*_codes(details), message))) is not None
 
 
 def _by_code(details: Mapping[str, Any], status: int) -> Kind | None:

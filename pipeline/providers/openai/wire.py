@@ -20,6 +20,7 @@ from pipeline.providers.json import parsed, string
 from pipeline.providers.openai.answers import Content, content_of, usage_of
 from pipeline.providers.openai.errors import failure_of, is_error, no_answer, request_id
 from pipeline.providers.openai.stream import CUT_OFF, OpenAIAssembler
+from pipeline.providers.parameters import CHAT, ending, sampling, tier_asked
 from pipeline.text import repaired
 from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, Stop
 
@@ -43,11 +44,11 @@ class OpenAIWire:
         self._shape = shape
         self._tool = NOT_IN_NAMES.sub("_", shape.name)[:NAME_CHARS] or "record"
         free: dict[str, Any] = {"model": model.name}
-        if model.temperature is not None:
-            free["temperature"] = model.temperature
+        free |= {**sampling(model, CHAT), **tier_asked(model), **model.extra}
         free = reasoned(free, model)
         if model.stream:
             free |= {"stream": True, "stream_options": {"include_usage": True}}
+        self._end = ending(model, self._end_user(model))
         self._plain = free
         self._free_head = orjson.dumps(free)[:-1]
         self._structured = _structured(shape, self._tool)
@@ -65,7 +66,7 @@ class OpenAIWire:
     def body(self, request: Request) -> bytes:
         turns = [{"role": turn.role, "content": repaired(text_only(turn))} for turn in request.turns]
         messages = orjson.dumps(turns)[1:]
-        cap = f',"{self._cap}":{request.max_output_tokens}}}'.encode()
+        cap = f',"{self._cap}":{request.max_output_tokens}'.encode() + self._end(request)
         head = self._free_head if request.free_text else self._head
         return head + b',"messages":[' + self._system(request.system, free_text=request.free_text) + messages + cap
 
@@ -115,6 +116,10 @@ class OpenAIWire:
     def _cap_name(self, model: Model) -> str:
         """OpenAI's own models want the new name, and some refuse the old; servers of others may know only the old."""
         return NEW_CAP if MAKES_OWN_CAP.match(model.name.rpartition("/")[2]) else OLD_CAP
+
+    def _end_user(self, model: Model) -> str:  # noqa: ARG002 (Azure's depends on it)
+        """OpenAI's `safety_identifier` has taken the place of `user`."""
+        return '"safety_identifier":"%s"'
 
     def _system(self, system: str, *, free_text: bool) -> bytes:
         """The system message, encoded once per job."""

@@ -133,7 +133,7 @@ def _put_in(params: dict[str, Any], **_: object) -> None:
     outgoing = current.get()
     params["body"] = outgoing.body
     for name, value in outgoing.headers.items():
-        if outgoing.secret.bearer or name.lower() == "content-type":
+        if outgoing.secret.bearer or name.lower() == "content-type" or name.startswith("x-amzn-"):
             params["headers"][name.title()] = value  # as the SDK spells them: two spellings would be two headers
 
 

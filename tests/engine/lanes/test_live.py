@@ -10,8 +10,10 @@ from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 from virtual_time import run as in_virtual_time
 
 from pipeline.admission.governor import Governor, LimitRules
@@ -21,7 +23,8 @@ from pipeline.admission.stop import Stopped
 from pipeline.documents.tokens import counter_for
 from pipeline.engine.ask import Abandoned, RowFailed, RowLife, TooLong
 from pipeline.engine.hedge import ENOUGH, SUPERSEDED
-from pipeline.engine.lanes.live import Carrier, LiveLane
+from pipeline.engine.lanes.carrier import Carrier
+from pipeline.engine.lanes.live import LiveLane
 from pipeline.errors import FATE_UNKNOWN, CallFailed, Kind
 from pipeline.extraction.policy import BASE_S
 from pipeline.job.settings import Limits
@@ -164,13 +167,14 @@ class Bed:
 
     url = "http://127.0.0.1:1/v1/chat/completions"
 
-    def __init__(self, script=(), *, rate=RATE, named_s=NAMED_S, rules=None, **limits):
+    def __init__(self, script=(), *, rate=RATE, named_s=NAMED_S, rules=None, falls_back=False, **limits):
         self.loop = asyncio.get_running_loop()
         self.ledger = Ledger(named_s)
         self.books = Books(LimitRules(concurrency=limits.get("concurrency", 4), **(rules or {})))
         self.admission = Admission(self.books, Needs(rate, self.books), self.loop.time)
         self.tally = Tally()
-        carrier = Carrier(self, self, counter_for("openai", "gpt-4o-mini"))
+        self.standard = SimpleNamespace(reply=self.reply) if falls_back else None
+        carrier = Carrier(self, self, counter_for("openai", "gpt-4o-mini"), self.standard)
         self.lane = LiveLane(Limits(**limits), rate, self.ledger, self.admission, carrier, self.tally)
         self.script = {0: script} if not isinstance(script, dict) else script
         self.left = []  # rows, in order, with the time
@@ -178,7 +182,7 @@ class Bed:
         self._answered = {}
 
     async def send(self, wire, request, *, fresh=False):
-        assert wire is self
+        assert wire is (self.standard if request.standard_tier else self)
         nth = sum(row == request.row for row, _ in self.left)
         self.fresh.append(fresh)
         self.left.append((request.row, self.loop.time()))
@@ -256,6 +260,41 @@ def answered(script, **limits):
     found, bed = in_virtual_time(scenario())
     bed.check()
     return found, bed
+
+
+# ── a service tier without room ─────────────────────────────────────────────────────────────────────────────────────
+
+HALF = {name: getattr(RATE, name) / 2 for name in ("input", "cached_input", "cache_write", "output")}
+FLEX = replace(RATE, services=(("flex", replace(RATE, **HALF)),), asked="flex")
+NO_ROOM = failed(Kind.THROTTLED, no_room=True, retry_after_s=7200.0)
+
+
+@pytest.mark.parametrize("limits", [{}, {"max_wait_s": 1}], ids=["no-patience", "a-second"])
+def test_a_tier_without_room_is_left_for_the_standard_one_and_keeps_nobody_waiting(limits):
+    """It spends no attempt, parks no run however long it is told to wait, and closes the gate to nobody."""
+
+    async def scenario():
+        bed = Bed({0: (NO_ROOM, ok()), 1: (ok(),)}, rate=FLEX, falls_back=True, max_attempts=1, **limits)
+        found = await bed.answer(0)
+        fell_back_s = bed.left_s[1] - bed.left_s[0]
+        return found, await bed.answer(1), fell_back_s, bed
+
+    found, other, fell_back_s, bed = in_virtual_time(scenario())
+    assert isinstance(found, Answer)
+    assert isinstance(other, Answer)
+    assert fell_back_s <= 1.0 + BASE_S + 2 * NAMED_S
+    assert bed.booked(0) == [(1, *LIMITED), (2, *PAID)]
+    assert bed.booked(1) == [(1, None, COST // 2, 0)]
+    at_risk = [send.at_risk_units for send in bed.ledger.sends.values()]
+    assert at_risk[0] * 2 == at_risk[1] > at_risk[2]
+    bed.check()
+
+
+def test_without_the_setting_it_is_a_429_as_any():
+    found, bed = answered((failed(Kind.THROTTLED, no_room=True, retry_after_s=5.0), ok()), rate=FLEX, max_attempts=1)
+    assert isinstance(found, Answer)
+    assert bed.left_s[1] - bed.left_s[0] >= 5.0
+    assert bed.booked() == [(1, *LIMITED), (2, None, COST // 2, 0)]
 
 
 # ── the table ───────────────────────────────────────────────────────────────────────────────────────────────────────

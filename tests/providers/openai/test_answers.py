@@ -238,7 +238,7 @@ TOO_LARGE = "Rate limit reached on tokens per min: Limit 30000, Used 0, Requeste
         (429, error("on requests per day (RPD): Limit 200", "rate_limit_exceeded"), Kind.QUOTA),
         (429, error("Request too large for gpt-4o", "rate_limit_exceeded", "tokens"), Kind.CONTEXT_EXCEEDED),
         (429, error(TOO_LARGE, "rate_limit_exceeded", "tokens"), Kind.CONTEXT_EXCEEDED),
-        (429, error("x", "resource_unavailable"), Kind.OVERLOADED),
+        (429, error("x", "resource_unavailable"), Kind.THROTTLED),
         (429, error("the engine is overloaded", None, "server_error"), Kind.THROTTLED),
         (503, error("x", "slow_down"), Kind.THROTTLED),
         (503, error("x", "server_is_overloaded"), Kind.OVERLOADED),

@@ -46,6 +46,11 @@ CASES = {  # name → (what [model] says, secret)
     "vertex express": ({"provider": "vertex", "name": GEMINI, "api_key_env": "A_KEY"}, PLAIN),
     "converse": ({"provider": "bedrock", "name": ON_BEDROCK, "region": "eu-west-1"}, AWS),
     "converse key": ({"provider": "bedrock", "name": ON_BEDROCK, "region": "eu-west-1"}, TOKEN),
+    "invoke flex": (
+        {"provider": "bedrock", "name": ON_BEDROCK, "region": "eu-west-1", "api": "invoke", "service_tier": "flex"},
+        AWS,
+    ),
+    "vertex flex": ({"provider": "vertex", "name": GEMINI, "project": "p", "service_tier": "flex"}, TOKEN),
     "invoke": ({"provider": "bedrock", "name": ON_BEDROCK, "region": "eu-west-1", "api": "invoke"}, AWS),
 }
 SDKS = ("openai", "anthropic", "gemini", "vertex", "converse", "invoke")  # one case of each way through an SDK

@@ -25,6 +25,7 @@ ROLES = ("system", "assistant", "user", "function", "tool", "developer")
 CAPS = ("max_completion_tokens", "max_tokens")
 REASONING = re.compile(r"^(?:ft:)?(?:o\d|gpt-[56](?!.*chat))")
 FIXED_TEMPERATURE = re.compile(r"^(?:ft:)?(?:o\d|gpt-5(?:-mini|-nano|-pro)?(?:-\d|$))")
+TIERS = ("auto", "default", "flex", "scale", "priority")
 MISSING_MODEL = "missing-model"
 MESSAGE_TOKENS = 3
 
@@ -56,8 +57,9 @@ def question_of(body: bytes, deployment: str | None = None) -> Question:
     stream, stream_usage = _stream(request)
     document, errors = _turns(messages)
     return Question(
-        model, document, prompt_tokens, cap, shape.schema, errors, shape.tool, shape.tool_forced, stream, stream_usage
-    )
+        model, document, prompt_tokens, cap, shape.schema, errors, shape.tool, shape.tool_forced, stream, stream_usage,
+        tier=_tier(request),
+    )  # fmt: skip
 
 
 def _model(request: Mapping[str, Any]) -> str:
@@ -182,8 +184,22 @@ def _check_numbers(request: Mapping[str, Any], model: str) -> None:
             f"Unsupported value: 'temperature' does not support {temperature} with this model. Only the default (1) is."
         )
         raise refusal(400, text, "temperature", "unsupported_value")
+    for name in ("top_p", "stop"):
+        if request.get(name) is not None and FIXED_TEMPERATURE.match(model):
+            text = f"Unsupported parameter: '{name}' is not supported with this model."
+            raise refusal(400, text, name, "unsupported_parameter")
     if request.get("n") not in {None, 1}:
         raise refusal(400, "the sandbox gives one choice: leave out 'n', or set it to 1.", "n", "invalid_value")
+
+
+def _tier(request: Mapping[str, Any]) -> str:
+    """The sandbox has room at every tier."""
+    tier = request.get("service_tier") or "default"
+    if tier not in TIERS:
+        listed = ", ".join(f"'{known}'" for known in TIERS)
+        text = f"Invalid value: {tier!r}. Supported values are: {listed}."
+        raise refusal(400, text, "service_tier", "invalid_value")
+    return "default" if tier == "auto" else str(tier)
 
 
 def _check_length(prompt_tokens: int, cap_tokens: int, limits: ModelLimits) -> None:

@@ -44,7 +44,7 @@ class OpenAI:
         return orjson.dumps(self._completion(question, answer))
 
     def events(self, question: Question, answer: Answer) -> list[bytes]:
-        chunk: dict[str, Any] = {**_head(answer), "object": "chat.completion.chunk"}
+        chunk: dict[str, Any] = {**_head(question, answer), "object": "chat.completion.chunk"}
         if question.stream_usage:
             chunk["usage"] = None
         deltas = _deltas(question, answer)
@@ -84,7 +84,7 @@ class OpenAI:
         else:
             message["content"] = answer.text
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish_reason(question, answer)}
-        return {**_head(answer), "object": "chat.completion", "choices": [choice], "usage": _usage(answer)}
+        return {**_head(question, answer), "object": "chat.completion", "choices": [choice], "usage": _usage(answer)}
 
 
 def go_duration(seconds: float) -> str:
@@ -100,12 +100,12 @@ def event(chunk: Mapping[str, Any]) -> bytes:
     return b"data: " + orjson.dumps(chunk) + b"\n\n"
 
 
-def _head(answer: Answer) -> dict[str, Any]:
+def _head(question: Question, answer: Answer) -> dict[str, Any]:
     return {
         "id": f"chatcmpl-{answer.id}",
         "created": answer.created_s,
         "model": MODEL_VERSION,
-        "service_tier": "default",
+        "service_tier": question.tier,
         "system_fingerprint": FINGERPRINT,
     }
 
