@@ -122,6 +122,7 @@ class Request(Struct, frozen=True):
     input_tokens_ceiling: int  # never less than what the provider can bill
     tenant: str | None = None
     free_text: bool = False  # asked for in plain words, with no schema: a first reading, or a summary
+    shared_turns: int = 0  # how many of the first turns all requests for a record have: the job's examples
 
 
 class Usage(Struct, frozen=True):
