@@ -73,10 +73,10 @@ def document_and_errors(turns: Sequence[tuple[str, str]]) -> tuple[str, str | No
     """
     answers = [number for number, (role, _) in enumerate(turns) if role != "user"]
     said = [turns[start:end] for start, end in pairwise([0, *answers, len(turns)])]
-    *before, document = [next((text for role, text in one if role == "user"), "") for one in said]
-    if before and (document.startswith(COMPLAINT) or not _is_object(turns[answers[-1]][1])):
+    *before, last = [next((text for role, text in one if role == "user"), "") for one in said]
+    if before and last and (last.startswith(COMPLAINT) or not _is_object(turns[answers[-1]][1])):
         return before[-1], turns[-1][1]
-    return document or turns[-1][1], None
+    return last or next(filter(None, reversed(before)), turns[-1][1]), None
 
 
 def _is_object(text: str) -> bool:
