@@ -26,7 +26,7 @@ def with_texts(values: Mapping[str, Any], folder: Path, wrong: list[str]) -> dic
         given = values.get(file_key)
         if not isinstance(given, str) or not given:
             continue
-        read[file_key] = os.path.normpath((folder / Path(given).expanduser()).absolute())
+        read[file_key] = os.path.normpath((folder / os.path.expanduser(given)).absolute())  # noqa: PTH111 (never raises)
         if key in values:
             wrong.append(f"extract.{key} and extract.{file_key} are both given: leave out one of them")
             continue
@@ -42,10 +42,12 @@ def with_texts(values: Mapping[str, Any], folder: Path, wrong: list[str]) -> dic
 
 def drop_replaced(values: dict[str, Any], overridden: Collection[str]) -> None:
     """A text that the command line gives goes before the job file's, in whichever of both keys that stands."""
-    for pair in FILES.items():
-        given = [key for key in pair if f"extract.{key}" in overridden]
-        if len(given) == 1:
-            values.pop(next(key for key in pair if key not in given), None)
+    for key, file_key in FILES.items():
+        text, file = (f"extract.{one}" in overridden for one in (key, file_key))
+        if text and not file:
+            values.pop(file_key, None)
+        if file and not text and values.get(file_key) != "":
+            values.pop(key, None)
 
 
 def _text(given: str, path: str, key: str) -> str:

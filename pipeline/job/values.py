@@ -92,10 +92,12 @@ def _tables(kind: type[Struct], value: Any, key: str) -> tuple[Struct, ...]:  # 
         )
     made = []
     for number, one in enumerate(value, 1):
-        if wrong := [name for name in one if name not in names] + [name for name in names if name not in one]:
-            raise WrongValue(
-                f"[[{key}]] number {number} should have {' and '.join(names)}, and not {wrong[0]!r} more or less"
-            )
+        place = f"[[{key}]] number {number}"
+        for name in (name for name in one if name not in names):
+            known = f" Known keys: {', '.join(names)}"
+            raise WrongValue(f"{place}: unknown key {name}.{did_you_mean(name, names, known)}")
+        if missing := [name for name in names if name not in one]:
+            raise WrongValue(f"{place} needs {' and '.join(missing)}")
         made.append(kind(**{name: typed(hint, one[name], f"{key}[{number}].{name}") for name, hint in names.items()}))
     return tuple(made)
 

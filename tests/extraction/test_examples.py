@@ -192,8 +192,12 @@ def test_a_root_that_is_no_table_is_written_as_its_value(prepared):
 @pytest.mark.parametrize(
     ("examples", "told"),
     [
-        ([{"text": "a"}], "[[extract.examples]] number 1 should have text and record, and not 'record' more or less"),
-        ([{"text": "a", "record": {}, "txt": ""}], "[[extract.examples]] number 1 should have text and record"),
+        ([{"text": "a"}], "[[extract.examples]] number 1 needs record"),
+        ([{}], "[[extract.examples]] number 1 needs text and record"),
+        (
+            [{"text": "a", "record": {}, "txt": ""}],
+            "[[extract.examples]] number 1: unknown key txt. Did you mean 'text'?",
+        ),
         ([{"text": "", "record": {}}], "[[extract.examples]] number 1: text is empty"),
         ([{"text": " \n", "record": {}}], "[[extract.examples]] number 1: text is empty"),
         ([{"text": "a", "record": "b"}], "extract.examples[1].record = 'b' should be a table"),

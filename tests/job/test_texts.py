@@ -107,6 +107,7 @@ def test_what_cannot_be_a_prompt_is_told(folder, make, told):
 
 def test_a_path_that_is_none_is_told(folder):
     assert "should be a file on this machine" in error(folder, 'system_file = "s3://bucket/s.txt"')
+    assert "there is no such file" in error(folder, 'system_file = "~nobody-of-that-name/s"')
     assert "extract.system_file = 7 should be a string in quotes" in error(folder, "system_file = 7")
     assert "extract.system_file = 'a\\x00b': there is no such file" in error(folder, r'system_file = "a\u0000b"')
 
@@ -134,6 +135,8 @@ def test_the_command_line_goes_before_the_other_key(folder):
         assert job(folder, extract, [("extract.prompt", "Now {text}")]).extract.prompt == "Now {text}"
         assert job(folder, extract, [("extract.prompt_file", "q")]).extract.prompt == "From q: {text}"
     assert job(folder, 'system_file = "p"', [("extract.system", "")]).extract.system == ""
+    assert job(folder, 'prompt = "a {text}"', [("extract.prompt_file", "")]).extract.prompt == "a {text}"
+    assert job(folder, 'prompt_file = "p"', [("extract.prompt_file", "")]).extract.prompt == "{text}"
     both = [("extract.prompt", "a {text}"), ("extract.prompt_file", "q")]
     assert "are both given" in error(folder, 'prompt_file = "p"', both)
 
