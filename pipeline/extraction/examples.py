@@ -81,7 +81,7 @@ def _answer(judge: Judge, example: Example) -> str:
         raise _Wrong(problem)
     steady = written.json(record_given(judge.model, given)) == wanted  # unlike a default that is the time of day
     reasons, loose = [], ""
-    for candidate in (given, under_asked_names(judge.model, record)):
+    for candidate in (given, *(under_asked_names(judge.model, record, defaults=one) for one in (False, True))):
         try:
             said = answer_of(judge.shaped.shape.schema, judge.shaped.back, json.loads(candidate))
         except NoAnswer as error:

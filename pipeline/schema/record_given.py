@@ -27,13 +27,10 @@ def record_given(model: type[BaseModel], record_json: str) -> BaseModel:
     return record
 
 
-def under_asked_names(model: type[BaseModel], record: BaseModel) -> str:
-    """What was given of the record, as JSON under the names that validation takes."""
-    return (
-        _asked_writer(model)
-        .to_json(record, by_alias=True, round_trip=True, exclude_unset=True, warnings=False)
-        .decode()
-    )
+def under_asked_names(model: type[BaseModel], record: BaseModel, *, defaults: bool = False) -> str:
+    """What was given of the record, and its `defaults` too, as JSON under the names that validation takes."""
+    writer = _asked_writer(model)
+    return writer.to_json(record, by_alias=True, round_trip=True, exclude_unset=not defaults, warnings=False).decode()
 
 
 @cache

@@ -69,6 +69,11 @@ class Failing(BaseModel):
         raise KeyError("no")
 
 
+class Terms(BaseModel):
+    name: str
+    terms: int | None = 30
+
+
 class Names(RootModel[list[str]]):
     pass
 """
@@ -144,8 +149,15 @@ def test_a_record_is_said_in_the_form_that_is_asked_for(prepared, provider, mode
 
 def test_values_of_toml_are_said_as_the_schema_has_them(prepared):
     record = tomllib.loads('number = "7"\ndue = 2026-01-02\nlines = [{amount = 3.5}]')
-    found = answers(prepared(record))[0]
-    assert (found["due"], found["lines"][0]["line amount"]) == ("2026-01-02", "3.5")
+    for one in (record, {**record, "lines": [{"line amount": 3.5}]}):
+        found = answers(prepared(one))[0]
+        assert (found["due"], found["lines"][0]["line amount"]) == ("2026-01-02", "3.5")
+
+
+def test_a_default_is_said_where_null_would_not_mean_it(prepared):
+    """OpenAI is asked for every field, and null is a value of this one."""
+    assert answers(prepared({"name": "x"}, model="Terms")) == [{"name": "x", "terms": 30}]
+    assert answers(prepared({"name": "x"}, model="Terms", provider="anthropic")) == [{"name": "x"}]
 
 
 def test_in_two_steps_they_are_notes_of_the_second(prepared):

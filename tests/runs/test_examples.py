@@ -116,15 +116,16 @@ def test_with_a_rolling_summary_they_stand_before_it(job):
         assert all(len(turns) == 1 for turns in summaries)
 
 
-def test_they_count_with_every_request(job):
-    """In the estimate, and in what `check` tells; repairs have them too."""
-    with serving() as server:
-        bare = json.loads(write(job, server.url, []).pipeline("estimate", job.file, "--json", code=0).out)
-        shown = json.loads(write(job, server.url).pipeline("estimate", job.file, "--json", code=0).out)
-        told = job.pipeline("check", job.file, code=0).out
-        tokens = int(re.search(r"examples: 2, with (\d+) of these tokens", told)[1])
-        assert shown["input_tokens"]["low"] - bare["input_tokens"]["low"] == pytest.approx(4 * tokens, rel=0.1)
-        assert server.sent == 0
+@pytest.mark.parametrize("mode", ["auto", "two_step"])
+def test_they_count_with_every_request_that_has_them(job, server, mode):
+    """In the estimate, and in what `check` tells; a first reading has none."""
+    flags = ("--set", f"extract.mode={mode}")
+    bare = json.loads(write(job, server.url, []).pipeline("estimate", job.file, *flags, "--json", code=0).out)
+    shown = json.loads(write(job, server.url).pipeline("estimate", job.file, *flags, "--json", code=0).out)
+    told = job.pipeline("check", job.file, *flags, code=0).out
+    tokens = int(re.search(r"examples: 2, with (\d+) of these tokens", told)[1])
+    assert shown["input_tokens"]["low"] - bare["input_tokens"]["low"] == pytest.approx(4 * tokens, rel=0.1)
+    assert server.sent == 0
 
 
 @pytest.mark.parametrize(

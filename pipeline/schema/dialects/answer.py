@@ -91,14 +91,19 @@ class _Speaker:
         out = {}
         for asked, inner in known.items():
             field = ways.get(asked, FieldWay(asked))
-            absent = field.name not in data or (data[field.name] is None and field.absent_is_null)
+            required = asked in schema.get("required", ())
+            absent = field.name not in data or (not required and self._left_out(inner, field.way, data[field.name]))
             if not absent:
                 out[asked] = self.said(inner, field.way, data[field.name], _at(path, field.name))
-            elif asked in schema.get("required", ()):
+            elif required:
                 out[asked] = self._nothing(inner, _at(path, field.name))
         names = {ways[asked].name if asked in ways else asked for asked in known}
         left = {name: one for name, one in data.items() if name not in names}
         return {**out, **self._further(schema, way, left, path)}
+
+    def _left_out(self, schema: Schema, way: Way, data: Any) -> bool:  # noqa: ANN401 (any JSON value)
+        """Whether a null is said by leaving the field out."""
+        return data is None and not isinstance(way, Text) and not fits(schema, None, self._definitions)
 
     def _further(self, schema: Schema, way: Way, data: dict[str, Any], path: str) -> dict[str, Any]:
         others = schema.get("additionalProperties", True)

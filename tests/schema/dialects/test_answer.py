@@ -10,7 +10,7 @@ from examples import examples
 from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from pydantic import BaseModel, Field, RootModel, ValidationError
+from pydantic import BaseModel, Field, RootModel, ValidationError, create_model
 
 from pipeline.schema.dialects.answer import NoAnswer, answer_of
 from pipeline.schema.dialects.rewrite import restored, rewrite
@@ -146,3 +146,13 @@ def test_what_a_record_leaves_out_is_filled_in_or_told(spec, data):
         assert "is asked for always" in str(error) or "fits none" in str(error)  # noqa: PT017 (it need not be raised)
     else:
         Draft202012Validator(asked.schema).validate(answer)
+
+
+@pytest.mark.parametrize("default", [..., None])
+def test_a_null_is_left_out_where_there_is_no_room_for_it(default):
+    """Anthropic takes 16 fields that may be null: the others are left out instead."""
+    many = create_model("Many", **{f"f{n}": (int | None, default) for n in range(20)})
+    answer = said(CLAUDE, {f"f{n}": None for n in range(20)}, many)
+    assert len(answer) == 16
+    asked = rewrite(original_of(many).schema, CLAUDE)
+    assert many.model_validate(restored(asked.back, answer)) == many(**{f"f{n}": None for n in range(20)})
