@@ -67,7 +67,6 @@ class Memory:
 class Provider:
     """Transport and wire in one. `billed_usd` is what it will ask for, whatever reached us."""
 
-    url = "http://127.0.0.1:1/v1"
     chance: random.Random
     tokens_per_byte: float
     cut: float

@@ -104,10 +104,15 @@ extract.merge = "concat"  # How the records of a document's chunks become one. `
   without `conflicts`. `first`: the record of the first chunk. `none`: no merging, one result row for each chunk. A
   method `merge_chunks(records)` of the schema goes before `auto` and `concat`. A document of one chunk is not touched.
   Validators of whole models are put to the merged record ([more](guides/schema.md#validators-when-a-document-is-cut)).
-extract.prompt_file  # A file that holds the prompt, instead of `prompt`.
-extract.system_file  # A file that holds the system prompt, instead of `system`.
+extract.prompt_file  # A file that holds the prompt, instead of `prompt`: UTF-8, from the job file's folder; a line
+  break at its end is left out. The same text is the same question wherever it stands. Given on the command line,
+  `prompt` and `prompt_file` each replace the job file's other one ([more](guides/prompts.md)).
+extract.system_file  # A file that holds the system prompt, instead of `system`, in the same way.
 extract.examples = [{text = "Invoice 7, total 3.00", record = {number = "7", total = "3.00"}}]  # Documents and the
-  records that are wanted of them, sent before each document. Also as `[[extract.examples]]`.
+  records that are wanted of them, sent as turns before each document, and counted with each call. Also as
+  `[[extract.examples]]`. A record is checked against the schema before anything is sent, by the names or the aliases
+  of its fields, and said in the form that the provider is asked for. The prompt's other columns have to be `{column?}`.
+  With `two_step` they go with the second step ([more](guides/prompts.md#examples)).
 [model]  # Who is asked. What changes an answer (provider, name, api, sampling, tier, `extra`, betas, output cap)
   is part of how it is found again: after a change of one of these the rows are asked anew.
 model.provider = "openai"  # Whose protocol is spoken. `openai` is for every server that speaks it too, with `base_url`.

@@ -3,6 +3,9 @@
 import difflib
 import unicodedata
 from collections.abc import Iterable
+from typing import Final
+
+COMPLAINT: Final = "That answer does not fit the schema:"  # begins what is said of an answer that has to be mended
 
 
 def repaired(text: str) -> str:

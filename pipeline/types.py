@@ -123,6 +123,7 @@ class Request(Struct, frozen=True):
     tenant: str | None = None
     free_text: bool = False  # asked for in plain words, with no schema: a first reading, or a summary
     standard_tier: bool = False  # it goes out at the standard service tier, whatever the job asks for
+    shared_turns: int = 0  # how many of the first turns all requests for a record have: the job's examples
 
 
 class Usage(Struct, frozen=True):

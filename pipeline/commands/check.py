@@ -78,6 +78,9 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
     overhead = prepared.overhead_tokens
     columns = ", ".join(("{text}", *(f"{{{name}}}" for name in plan.template.other_columns)))
     yield Finding("prompt", "ok", f"uses {columns}; {overhead} tokens go with every request")
+    if plan.examples.turns:
+        count, tokens = len(plan.examples.turns) // 2, plan.examples.tokens
+        yield Finding("examples", "ok", f"{count:,}, with {tokens:,} of these tokens, before each document")
     rows, findings = _input(prepared.source)
     yield from findings
     yield _window(prepared)

@@ -29,7 +29,9 @@ def request_hash(job: Job, shape: AnswerShape) -> bytes:
         "service_tier": "" if model.service_tier == "default" else model.service_tier,
         "safety": model.safety,
         "extra": model.extra,
-        "examples": [{"text": one.text, "record": one.record} for one in extract.examples],
+        "examples": [
+            {"prompt": extract.prompt, "text": one.text, "record": one.record} for one in extract.examples
+        ],  # each is put as the prompt puts a document
     }
     return _hash(
         {

@@ -3,6 +3,15 @@
 from msgspec import Struct
 
 from pipeline.extraction.template import Template
+from pipeline.types import Turn
+
+
+class Examples(Struct, frozen=True):
+    """The job's own questions and answers, that stand before the document in every request for a record."""
+
+    turns: tuple[Turn, ...] = ()
+    tokens: int = 0  # of all of them, as counted, with what is around each
+    bytes: int = 0
 
 
 class Plan(Struct, frozen=True):
@@ -12,7 +21,7 @@ class Plan(Struct, frozen=True):
     template: Template
     max_output_tokens: int
     output_ceiling_tokens: int  # what a truncated answer's cap may be raised to
-    fixed_tokens: int  # a request with an empty document, as counted
+    fixed_tokens: int  # a request with an empty document, examples included, as counted
     fixed_bytes: int  # the same as sent
     chunk_tokens: int  # the most that a chunk may have
     overlap_tokens: int
@@ -21,3 +30,4 @@ class Plan(Struct, frozen=True):
     two_step: bool = False  # a free reading first, then its form
     reading_system: str = ""  # the system prompt of that reading: what to look for
     summary_tokens: int = 0  # the cap of the running summary that goes with each chunk; 0: none does
+    examples: Examples = Examples()

@@ -22,8 +22,9 @@ from pipeline.documents.tokens import counter_for
 from pipeline.errors import JobError
 from pipeline.extraction import overhead
 from pipeline.extraction import requests as planning
+from pipeline.extraction.examples import examples_of
 from pipeline.extraction.hashes import outcome_salt, request_hash
-from pipeline.extraction.plan import Plan
+from pipeline.extraction.plan import Examples, Plan
 from pipeline.extraction.template import TEXT, Template, parse_template
 from pipeline.job.folder import LEDGER
 from pipeline.job.settings import Job
@@ -77,7 +78,8 @@ class Prepared(Struct, frozen=True):
         `plan.fixed_tokens` is the cautious count that chunks are cut by: another one would cut, and pay, anew.
         """
         job, literals = self.job, "".join(self.plan.template.literals)
-        return overhead.fixed_tokens(job.model.provider, job.extract.system, literals, self.shaped.shape, self.counter)
+        fixed = overhead.fixed_tokens(job.model.provider, job.extract.system, literals, self.shaped.shape, self.counter)
+        return fixed + self.plan.examples.tokens
 
 
 def prepare(job: Job) -> Prepared:
@@ -98,7 +100,8 @@ def prepare(job: Job) -> Prepared:
     template = _template(job)
     counter = counter_for(job.model.provider, known_as(job.model, job.prices))
     source_hash = schemas.source_hash(model, job.extract.schema)
-    plan, window = _plan(job, shaped, template, counter, source_hash)
+    examples = examples_of(job, model, shaped, template, counter)
+    plan, window = _plan(job, shaped, template, counter, source_hash, examples)
     _check_keep(job)
     source = Source(job.input, template.other_columns, job.limit_rows, optional=template.optional)
     source.check()
@@ -159,31 +162,36 @@ def _template(job: Job) -> Template:
     template = parse_template(job.extract.prompt, job.input.text)
     if TEXT not in template.columns:
         raise JobError(
-            f"{job.file}: extract.prompt has no {{text}}, so the document would not be sent. "
+            f"{job.file}: {job.extract.prompt_file or 'extract.prompt'} has no {{text}}, so the document would not be "
+            "sent. "
             f'Write for example:  prompt = "Extract the record.\\n\\n{{text}}"'
         )
     return template
 
 
-def _plan(job: Job, shaped: Shaped, template: Template, counter: Counter, source_hash: str) -> tuple[Plan, int]:
+def _plan(
+    job: Job, shaped: Shaped, template: Template, counter: Counter, source_hash: str, examples: Examples
+) -> tuple[Plan, int]:
     schema_text = json.dumps(shaped.shape.schema, ensure_ascii=False, separators=(",", ":"))
     literals = "".join(template.literals)
-    fixed_tokens = FRAME_TOKENS + sum(counter.count(part) for part in (job.extract.system, literals, schema_text))
-    fixed_bytes = planning.FRAME_BYTES + sum(len(part.encode()) for part in (job.extract.system, literals, schema_text))
+    parts = (job.extract.system, literals, schema_text)
+    fixed_tokens = FRAME_TOKENS + sum(counter.count(part) for part in parts) + examples.tokens
+    fixed_bytes = planning.FRAME_BYTES + sum(len(part.encode()) for part in parts) + examples.bytes
     limits = limits_of(known_as(job.model, job.prices))
     try:
         room = available_tokens(
             limits.context_tokens, job.model.max_output_tokens, fixed_tokens, max_input_tokens=limits.max_input_tokens
         )
     except ValueError as error:
-        raise JobError(f"{job.file}: nothing is left of the context window for documents: {error}") from None
+        told = f"nothing is left of the context window for documents: {error}{_taken_by(examples)}"
+        raise JobError(f"{job.file}: {told}") from None
     summary_tokens = min(SUMMARY_TOKENS, room // 8) if job.chunks.context == "rolling" else 0
     room -= summary_tokens
     if job.chunks.max_tokens > room:
         raise JobError(
             f"{job.file}: chunks.max_tokens = {job.chunks.max_tokens} is more than the {room} tokens that "
             f"{job.model.name} leaves (window {limits.context_tokens}, output {job.model.max_output_tokens}, "
-            f"prompt and schema {fixed_tokens})"
+            f"prompt and schema {fixed_tokens}){_taken_by(examples)}"
         )
     request = request_hash(job, shaped.shape)
     plan = Plan(
@@ -200,8 +208,16 @@ def _plan(job: Job, shaped: Shaped, template: Template, counter: Counter, source
         two_step=job.extract.mode == "two_step",
         reading_system=f"{job.extract.system}\n\n{planning.READ}\n{schema_text}".strip(),
         summary_tokens=summary_tokens,
+        examples=examples,
     )
     return plan, limits.context_tokens
+
+
+def _taken_by(examples: Examples) -> str:
+    """What of a window that is too small is the examples'."""
+    if not examples.turns:
+        return ""
+    return f". {len(examples.turns) // 2:,} [[extract.examples]] take {examples.tokens:,} of these: fewer would fit"
 
 
 def _check_keep(job: Job) -> None:

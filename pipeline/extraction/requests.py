@@ -35,17 +35,18 @@ def extract_request(plan: Plan, row: Row, chunk: Chunk, summary: str = "") -> Re
         chunk=chunk.number,
         purpose=Purpose.EXTRACT,
         system=plan.system,
-        turns=(turn,),
+        turns=(*plan.examples.turns, turn),
         max_output_tokens=plan.max_output_tokens,
         input_tokens=plan.fixed_tokens + chunk.tokens + (others + len(summary)) // 3,
         input_tokens_ceiling=plan.fixed_bytes + _ceiling(turn),
         tenant=row.tenant,
+        shared_turns=len(plan.examples.turns),
     )
 
 
 def reading_request(plan: Plan, request: Request) -> Request:
     """The first of two steps: the same document, read freely."""
-    return _free(plan, request, plan.reading_system, request.turns, plan.max_output_tokens)
+    return _free(plan, request, plan.reading_system, _own(request), plan.max_output_tokens)
 
 
 def normalising_request(plan: Plan, request: Request, reading: str, reading_tokens: int) -> Request:
@@ -54,7 +55,7 @@ def normalising_request(plan: Plan, request: Request, reading: str, reading_toke
     return replace(
         request,
         key=request_key(plan, turns, request.max_output_tokens),
-        turns=turns,
+        turns=(*plan.examples.turns, *turns),
         input_tokens=plan.fixed_tokens + reading_tokens,
         input_tokens_ceiling=plan.fixed_bytes + _ceiling(*turns),
     )
@@ -78,21 +79,23 @@ def _free(plan: Plan, request: Request, system: str, turns: tuple[Turn, ...], ca
         system=system,
         turns=turns,
         max_output_tokens=cap,
-        input_tokens=request.input_tokens + len(system) // 4,
+        input_tokens=request.input_tokens - plan.examples.tokens + len(system) // 4,
         input_tokens_ceiling=FRAME_BYTES + size,
         free_text=True,
+        shared_turns=0,
     )
 
 
 def repair_request(plan: Plan, request: Request, turns: tuple[Turn, ...], added_tokens: int) -> Request:
     """The one second chance: the same question with the answer and what is wrong with it."""
+    own = turns[request.shared_turns :]
     return replace(
         request,
-        key=request_key(plan, turns, request.max_output_tokens),
+        key=request_key(plan, own, request.max_output_tokens),
         purpose=Purpose.REPAIR,
         turns=turns,
         input_tokens=request.input_tokens + added_tokens,
-        input_tokens_ceiling=plan.fixed_bytes + _ceiling(*turns),
+        input_tokens_ceiling=plan.fixed_bytes + _ceiling(*own),
     )
 
 
@@ -101,8 +104,14 @@ def raised_request(plan: Plan, request: Request) -> Request | None:
     cap = min(2 * request.max_output_tokens, max(plan.output_ceiling_tokens, request.max_output_tokens))
     if cap == request.max_output_tokens:
         return None
-    turns = (Turn("system", text_parts(request.system)), *request.turns) if request.free_text else request.turns
+    own = _own(request)
+    turns = (Turn("system", text_parts(request.system)), *own) if request.free_text else own
     return replace(request, key=request_key(plan, turns, cap), max_output_tokens=cap)
+
+
+def _own(request: Request) -> tuple[Turn, ...]:
+    """What is said in this request alone; the rest is in the hash of all of the job's requests."""
+    return request.turns[request.shared_turns :]
 
 
 def _ceiling(*turns: Turn) -> int:

@@ -16,6 +16,7 @@ from pipeline.schema.dialects.mend import mended
 from pipeline.schema.dialects.restore import KeyTwice
 from pipeline.schema.part_model import part_validator
 from pipeline.schema.record_json import writer_of
+from pipeline.text import COMPLAINT
 from pipeline.types import AnswerShape, Turn, text_parts
 
 MOST_BYTES = 16 * 1024 * 1024
@@ -132,9 +133,7 @@ def raised(error: BaseException) -> str:
 def repair_turns(turns: Sequence[Turn], answer: str, errors: Sequence[str]) -> tuple[Turn, ...]:
     """The same question, the answer it got, and what is wrong with that."""
     listed = "\n".join(f"- {error}" for error in errors)
-    ask = (
-        f"That answer does not fit the schema:\n{listed}\nAnswer again with the whole corrected JSON, and nothing else."
-    )
+    ask = f"{COMPLAINT}\n{listed}\nAnswer again with the whole corrected JSON, and nothing else."
     return (
         *turns,
         Turn("assistant", text_parts(answer[:MOST_ANSWER_CHARS] or "(no answer)")),

@@ -32,6 +32,7 @@ from pipeline.job.settings import (
     Sandbox,
     Telemetry,
 )
+from pipeline.job.texts import drop_replaced, with_texts
 from pipeline.job.values import WrongValue, shown, typed
 from pipeline.text import did_you_mean, nearest
 
@@ -72,6 +73,8 @@ def load(path: str | Path, overrides: Sequence[tuple[str, Any]] = (), limit_rows
         raise JobError(f"{file}: is not valid TOML: {error}") from None
     for dotted, value in overrides:
         _override(table, dotted, value)
+    if isinstance(table.get("extract"), dict):
+        drop_replaced(table["extract"], [dotted for dotted, _ in overrides])
     return resolve(table, file.resolve(), limit_rows)
 
 
@@ -91,7 +94,10 @@ def resolve(table: Mapping[str, Any], file: Path, limit_rows: int | None = None)
             top[key] = typed(str, table[key], key)
         except WrongValue as error:
             wrong.append(str(error))
-    sections = {name: _section(kind, name, {**meant, **table}.get(name, {}), wrong) for name, kind in SECTIONS.items()}
+    given = {**meant, **table}
+    if isinstance(given.get("extract"), Mapping):
+        given["extract"] = with_texts(given["extract"], file.parent, wrong)
+    sections = {name: _section(kind, name, given.get(name, {}), wrong) for name, kind in SECTIONS.items()}
     if wrong:
         raise JobError(f"{file}: {wrong[0]}" if len(wrong) == 1 else _listed(file, wrong))
     return _anchored(Job(**{"name": file.stem, **top}, **sections, file=str(file), limit_rows=limit_rows), file)
@@ -224,7 +230,9 @@ def absolute(path: str, folder: Path) -> str:
 def _extract(extract: Extract) -> list[str]:
     _, colon, name = extract.schema.rpartition(":")
     right = colon and name.isidentifier()
-    return [] if right else [f"extract.schema = {extract.schema!r} should be FILE.py:Class or module:Class"]
+    wrong = [] if right else [f"extract.schema = {extract.schema!r} should be FILE.py:Class or module:Class"]
+    blank = [number for number, one in enumerate(extract.examples, 1) if not one.text.strip()]
+    return wrong + [f"[[extract.examples]] number {number}: text is empty. Write a document" for number in blank[:3]]
 
 
 def _chunks(chunks: Chunks) -> list[str]:

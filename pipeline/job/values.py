@@ -5,6 +5,7 @@ import math
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from datetime import date, time
 from decimal import Decimal
 from typing import Any, Literal, get_args, get_origin
 
@@ -64,7 +65,22 @@ def _or_number(hint: Any) -> tuple[Any, Any] | None:  # noqa: ANN401 (any type)
 def _table(inner: Any, value: Any, key: str) -> dict[str, Any]:  # noqa: ANN401 (any type, any TOML value)
     if not isinstance(value, Mapping):
         raise WrongValue(f'{key} = {shown(value)} should be a table, such as {{name = "value"}}')
-    return dict(value) if inner is Any else {name: typed(inner, one, f"{key}.{name}") for name, one in value.items()}
+    if inner is Any:
+        return {name: _plain(one, f"{key}.{name}") for name, one in value.items()}
+    return {name: typed(inner, one, f"{key}.{name}") for name, one in value.items()}
+
+
+def _plain(value: Any, key: str) -> Any:  # noqa: ANN401 (any TOML value)
+    """As JSON has it: a date or a time as text, in ISO's form."""
+    if isinstance(value, Mapping):
+        return {name: _plain(one, f"{key}.{name}") for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one, f"{key}.{number}") for number, one in enumerate(value)]
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise WrongValue(f"{key} = {value} is no number that JSON has")
+    return value
 
 
 def _tables(kind: type[Struct], value: Any, key: str) -> tuple[Struct, ...]:  # noqa: ANN401 (any TOML value)
@@ -76,10 +92,12 @@ def _tables(kind: type[Struct], value: Any, key: str) -> tuple[Struct, ...]:  # 
         )
     made = []
     for number, one in enumerate(value, 1):
-        if wrong := [name for name in one if name not in names] + [name for name in names if name not in one]:
-            raise WrongValue(
-                f"[[{key}]] number {number} should have {' and '.join(names)}, and not {wrong[0]!r} more or less"
-            )
+        place = f"[[{key}]] number {number}"
+        for name in (name for name in one if name not in names):
+            known = f" Known keys: {', '.join(names)}"
+            raise WrongValue(f"{place}: unknown key {name}.{did_you_mean(name, names, known)}")
+        if missing := [name for name in names if name not in one]:
+            raise WrongValue(f"{place} needs {' and '.join(missing)}")
         made.append(kind(**{name: typed(hint, one[name], f"{key}[{number}].{name}") for name, hint in names.items()}))
     return tuple(made)
 

@@ -3,14 +3,17 @@
 Values in no provider's dialect, and the one token rule; nothing here does I/O or knows a wire.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any, Protocol
 
+import orjson
 from msgspec import Struct
 
 from pipeline.sandbox.quota import Denial, Level
+from pipeline.text import COMPLAINT
 
 MODEL_VERSION = "sandbox-rules-1"
 BYTES_PER_TOKEN = 4
@@ -49,7 +52,7 @@ class Question(Struct, frozen=True):
     """A request that the provider would take."""
 
     model: str
-    document: str  # the first user message, whole
+    document: str  # the last user message that is no complaint about an answer, whole
     prompt_tokens: int
     cap_tokens: int | None
     schema: Mapping[str, Any] | None = None  # None: free text was asked for
@@ -61,6 +64,27 @@ class Question(Struct, frozen=True):
     count_only: bool = False  # not to be answered: how many tokens has it?
     prefix: Prefix | None = None  # to be kept, where a mark asks for it
     tier: str = "default"  # the service tier that is asked for
+
+
+def document_and_errors(turns: Sequence[tuple[str, str]]) -> tuple[str, str | None]:
+    """Of turns (role, text): the document, and what was wrong with the answer to it that came before.
+
+    What stands before the document are examples: questions whose answers are right. A complaint says what it is, or is
+    about an answer that is no JSON object.
+    """
+    answers = [number for number, (role, _) in enumerate(turns) if role != "user"]
+    said = [turns[start:end] for start, end in pairwise([0, *answers, len(turns)])]
+    *before, last = [next((text for role, text in one if role == "user"), "") for one in said]
+    if before and last and (last.startswith(COMPLAINT) or not _is_object(turns[answers[-1]][1])):
+        return before[-1], turns[-1][1]
+    return last or next(filter(None, reversed(before)), turns[-1][1]), None
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(orjson.loads(text), dict)
+    except orjson.JSONDecodeError:
+        return False
 
 
 class Ending(StrEnum):

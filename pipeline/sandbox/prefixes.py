@@ -1,6 +1,6 @@
 """The sandbox's prompt cache: a marked prefix is kept for five minutes after it was last written or read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -14,12 +14,21 @@ FIXED = ("model", "tools", "toolConfig", "system", "output_config", "outputConfi
 MARKS = (b'"cache_control":{', b'"cachePoint":{')
 
 
-def prefix_in(request: Mapping[str, Any], fixed_tokens: int) -> Prefix | None:
-    """All before the messages, where a tool or the system prompt carries a mark; marks in messages are not played."""
+def prefix_in(request: Mapping[str, Any], fixed_tokens: int, message_tokens: Sequence[int] = ()) -> Prefix | None:
+    """All up to the last mark: on a tool, the system prompt, or a message before the last one."""
+    messages = request.get("messages", ())[:-1]
+    marked = [number for number, one in enumerate(messages, 1) if _is_marked(one)]
+    shared = marked[-1] if marked else 0
     fixed = orjson.dumps({name: request[name] for name in FIXED if name in request})
-    if not any(mark in fixed for mark in MARKS):
+    if not shared and not any(mark in fixed for mark in MARKS):
         return None
-    return Prefix(blake2b(fixed, digest_size=16).digest(), fixed_tokens)
+    digest = blake2b(fixed, digest_size=16)
+    digest.update(orjson.dumps(messages[:shared]) if shared else b"")
+    return Prefix(digest.digest(), fixed_tokens + sum(message_tokens[:shared]))
+
+
+def _is_marked(message: Any) -> bool:  # noqa: ANN401 (any JSON value)
+    return any(mark in orjson.dumps(message) for mark in MARKS)
 
 
 class Prefixes:

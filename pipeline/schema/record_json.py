@@ -52,6 +52,11 @@ class RecordWriter(Struct, frozen=True):
         return self.serializer.to_json(record, by_alias=False, round_trip=True, warnings=False).decode()
 
 
+def plain_core(model: type[BaseModel]) -> dict[str, Any]:
+    """The model's core without what it says of its own dumps."""
+    return _plain(core_of(model), "", _Found())
+
+
 @cache
 def writer_of(model: type[BaseModel]) -> RecordWriter:
     found = _Found()

@@ -95,3 +95,13 @@ def test_only_a_mark_outside_of_the_messages_makes_a_prefix():
     assert prefix_in(one, 5) == prefix_in({**one, "messages": [plain]}, 5)
     assert prefix_in(one, 5) != prefix_in(other, 5)
     assert prefix_in({"system": [{"text": "a"}, {"cachePoint": {"type": "default"}}]}, 5) is not None
+
+
+def test_a_mark_on_a_message_before_the_last_one_makes_a_longer_prefix():
+    """As examples have it: what comes behind it is no part of it."""
+    mark = {"type": "text", "text": "{}", "cache_control": {"type": "ephemeral"}}
+    shown = [{"role": "user", "content": "a"}, {"role": "assistant", "content": [mark]}]
+    one, other = ({"messages": [*shown, {"role": "user", "content": text}]} for text in ("b", "c"))
+    assert prefix_in(one, 5, [10, 20, 40]) == prefix_in(other, 5, [10, 20, 80])
+    assert prefix_in(one, 5, [10, 20, 40]).tokens == 35
+    assert prefix_in(one, 5) != prefix_in({"messages": [*shown, *shown, *shown]}, 5)

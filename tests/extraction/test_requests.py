@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pipeline.extraction.hashes import content_key, outcome_salt, request_hash
-from pipeline.extraction.plan import Plan
+from pipeline.extraction.plan import Examples, Plan
 from pipeline.extraction.requests import (
     extract_request,
     normalising_request,
@@ -200,6 +200,46 @@ def test_the_ceiling_is_never_below_the_bytes_that_are_sent(text, other):
     for one in [*made, repair_request(plan, asked, (*asked.turns, Turn("user", text_parts(other))), 9)]:
         sent = sum(len(turn.text.encode("utf-8", "surrogatepass")) for turn in one.turns)
         assert one.input_tokens_ceiling >= sent
+
+
+# ── examples ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+SHOWN = (Turn("user", text_parts("Read: a")), Turn("assistant", text_parts('{"name":"a"}')))
+
+
+@given(TEXT)
+def test_examples_stand_before_what_is_asked_in_the_schema(text):
+    """In order, as the very same turns, and never before what is read, or summed up, in plain words."""
+    bare = planned("Read: {text}")
+    plan = replace(bare, examples=Examples(SHOWN, 20, 19), fixed_tokens=70, fixed_bytes=219)
+    asked = request(plan, text)
+    chunk = Chunk(0, 0, len(text), text_parts(text), len(text))
+    answered = (*asked.turns, Turn("assistant", text_parts("{")), Turn("user", text_parts("again")))
+    repair = repair_request(plan, asked, answered, 10)
+    shown = [asked, normalising_request(plan, asked, text, 5), repair, raised_request(plan, asked)]
+    for one in shown:
+        assert all(turn is same for turn, same in zip(one.turns, SHOWN, strict=False))
+        assert one.shared_turns == len(SHOWN) < len(one.turns)
+        sent = sum(len(turn.text.encode("utf-8", "surrogatepass")) for turn in one.turns)
+        assert one.input_tokens_ceiling >= sent
+    free = [reading_request(plan, asked), summary_request(plan, asked, "", chunk)]
+    plainly = request(bare, text)
+    for one, same in zip(
+        free, (reading_request(bare, plainly), summary_request(bare, plainly, "", chunk)), strict=True
+    ):
+        assert one == same  # to the token
+        assert raised_request(plan, one).turns == one.turns
+
+
+def test_examples_cost_no_row_anything_in_its_key():
+    """They are in the hash of all of the job's requests."""
+    plan = planned("Read: {text}")
+    shown = replace(plan, examples=Examples(SHOWN, 20, 19))
+    assert request(shown).key == request(plan).key
+    repaired = [
+        repair_request(one, asked, (*asked.turns, *SHOWN), 10).key for one in (plan, shown) for asked in [request(one)]
+    ]
+    assert repaired[0] == repaired[1]
 
 
 # ── files beside the text ───────────────────────────────────────────────────────────────────────────────────────────

@@ -14,6 +14,8 @@ from functools import partial
 
 from aiohttp import web
 
+from pipeline.text import COMPLAINT
+
 GOOD = {"name": "ok", "total": "1.50"}
 
 
@@ -49,8 +51,9 @@ class Server:
 
 
 def document_of(body):
-    """What stands between the markers in the first user message, else the whole message."""
-    text = next(message["content"] for message in body["messages"] if message["role"] == "user")
+    """What stands between the markers in the last question, which is no complaint about an answer; else all of it."""
+    asked = [message["content"] for message in body["messages"] if message["role"] == "user"]
+    text = next(text for text in reversed(asked) if not text.startswith(COMPLAINT))
     inner = text.split("<<", 1)[-1]
     return inner.rpartition(">>")[0] if ">>" in inner else inner
 

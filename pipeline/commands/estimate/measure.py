@@ -122,7 +122,7 @@ def _add(sums: Counts, question: RequestOverhead, others: int, pieces: Sequence[
         sums.input_tokens += tokens
         sums.document_tokens += piece
         if plan.two_step:  # the reading is about as long as what was read, and is what the second step reads
-            _add_free(sums, tokens, min(piece, plan.max_output_tokens))
+            _add_free(sums, tokens - plan.examples.tokens, min(piece, plan.max_output_tokens))
         if plan.summary_tokens and number < len(pieces) - 1:
             _add_free(sums, piece + plan.summary_tokens + plan.summary_tokens // 2, plan.summary_tokens // 2)
 

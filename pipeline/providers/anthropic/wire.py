@@ -126,7 +126,12 @@ class AnthropicWire:
         return AnthropicAssembler()
 
     def _asked(self, request: Request) -> bytes:
-        turns = [{"role": turn.role, "content": repaired(text_only(turn))} for turn in request.turns]
+        turns: list[dict[str, Any]] = [
+            {"role": turn.role, "content": repaired(text_only(turn))} for turn in request.turns
+        ]
+        if request.shared_turns and self._model.caching == "on":
+            last = turns[request.shared_turns - 1]
+            last["content"] = [{"type": "text", "text": last["content"], "cache_control": MARK}]
         system = self._system(request.system, free_text=request.free_text)
         return system + b',"messages":' + orjson.dumps(turns)
 

@@ -28,12 +28,18 @@ class Claude:
         if model.betas:
             free["anthropic_beta"] = model.betas
         free |= {**sampling(model, MESSAGES), **model.extra}
-        self._start = _marked_start if model.caching == "on" else _start
+        self._marks = model.caching == "on"
+        self._start = _marked_start if self._marks else _start
         told, structured = words_for(shape, shape.mode, choice_for(model)), _structured(shape, model)
         self._fixed = FixedBody(told, reasoned(structured, model), reasoned(free, model))
 
     def body(self, request: Request) -> bytes:
-        turns = [{"role": turn.role, "content": repaired(text_only(turn))} for turn in request.turns]
+        turns: list[dict[str, Any]] = [
+            {"role": turn.role, "content": repaired(text_only(turn))} for turn in request.turns
+        ]
+        if request.shared_turns and self._marks:
+            last = turns[request.shared_turns - 1]
+            last["content"] = [_marked(last["content"])]
         cap = f',"max_tokens":{request.max_output_tokens}}}'.encode()
         return self._fixed.start(request, self._start) + orjson.dumps(turns) + cap
 
@@ -140,8 +146,12 @@ def _start(fields: dict[str, Any], system: str) -> bytes:
 
 def _marked_start(fields: dict[str, Any], system: str) -> bytes:
     if system.strip():
-        fields["system"] = [{"type": "text", "text": system, "cache_control": {"type": "ephemeral"}}]
+        fields["system"] = [_marked(system)]
     return orjson.dumps(fields)[:-1] + b',"messages":'
+
+
+def _marked(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}
 
 
 def _text(whole: Mapping[str, Any]) -> str:

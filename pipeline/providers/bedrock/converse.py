@@ -4,7 +4,7 @@ What the job fixes is encoded once and stands first, byte-identical over rows; p
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -79,7 +79,8 @@ class ConverseWire:
 
     def body(self, request: Request) -> bytes:
         inference = inference_json(request, self._sampling) if self._capped else b""
-        return self._fixed(request, counting=False) + messages_json(request) + inference + self._end(request)
+        messages = messages_json(request, self._marks)
+        return self._fixed(request, counting=False) + messages + inference + self._end(request)
 
     def count_body(self, request: Request) -> bytes:
         """The request without what counting does not take; an enforced schema is counted as if it was told in words."""
@@ -124,15 +125,19 @@ class ConverseWire:
         return found
 
 
-def messages_json(request: Request) -> bytes:
-    turns = [{"role": turn.role, "content": [{"text": repaired(text_only(turn))}]} for turn in request.turns]
+def messages_json(request: Request, marks: Sequence[Mapping[str, Any]] = ()) -> bytes:
+    """`marks` stand behind the turns that all requests have."""
+    turns: list[dict[str, Any]] = [
+        {"role": turn.role, "content": [{"text": repaired(text_only(turn))}]} for turn in request.turns
+    ]
+    if request.shared_turns:
+        turns[request.shared_turns - 1]["content"] += marks
     return orjson.dumps(turns)
 
 
 def inference_json(request: Request, sampling: Mapping[str, Any]) -> bytes:
-    """The end of a body."""
     inference = orjson.dumps({"maxTokens": request.max_output_tokens, **sampling})
-    return b',"inferenceConfig":' + inference + b"}"
+    return b',"inferenceConfig":' + inference
 
 
 def words_for(shape: AnswerShape, mode: str, choice: str = "") -> Callable[[str], str]:

@@ -697,6 +697,22 @@ def test_caching_marks_the_tool_and_the_last_system_block():
     assert "system" not in body
 
 
+EXAMPLE = (Turn("user", text_parts("an example")), Turn("assistant", text_parts('{"name":"x"}')))
+
+
+def test_examples_are_turns_before_the_document_and_the_last_of_them_carries_the_mark():
+    """Also before a repair; without examples, or without caching, there is no mark in the messages."""
+    asked = request(turns=EXAMPLE * 2 + ASKED, shared_turns=4)
+    said = [turn.text for turn in asked.turns]
+    assert [turn["content"] for turn in sent(asked)["messages"]] == said
+    marked = sent(asked, caching="on")["messages"]
+    block = {"type": "text", "text": said[3], "cache_control": {"type": "ephemeral"}}
+    assert [turn["content"] for turn in marked] == [*said[:3], [block], said[4]]
+    repair = sent(replace(asked, turns=(*asked.turns, *EXAMPLE)), caching="on")["messages"]
+    assert repair[:5] == marked
+    assert "cache_control" not in json.dumps(sent(request(), caching="on")["messages"])
+
+
 MODELS = {  # name: (refuses a temperature, refuses to be forced, the shortest prompt that is cached)
     "claude-3-5-haiku-20241022": (False, False, 2048),
     "claude-sonnet-4-20250514": (False, False, 1024),

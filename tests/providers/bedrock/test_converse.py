@@ -785,3 +785,18 @@ def test_a_cache_point_stands_after_the_system_prompt_when_asked_for():
     assert body_of(made)["system"][-1] == {"cachePoint": {"type": "default"}}
     assert b"cachePoint" not in made.count_body(request())
     assert b"cachePoint" not in converse(mode="tool").body(request())
+
+
+def test_a_cache_point_stands_after_the_examples():
+    """Behind the last of their turns, in Converse alone; in Claude's own body it is a mark on that turn."""
+    asked = {"turns": (*REPAIR[:2], *REPAIR[:2], REPAIR[0]), "shared_turns": 4}
+    for name in (HAIKU, NOVA):
+        marked = body_of(converse(mode="tool", caching="on", name=name), **asked)["messages"]
+        assert [len(turn["content"]) for turn in marked] == [1, 1, 1, 2, 1]
+        assert marked[3]["content"] == [{"text": "{"}, {"cachePoint": {"type": "default"}}]
+    assert "cachePoint" not in json.dumps(body_of(converse(mode="tool"), **asked))
+    assert b"cachePoint" not in converse(mode="tool", caching="on").count_body(request(**asked))
+    assert "cachePoint" not in json.dumps(body_of(invoke(NOVA, "tool", caching="on"), **asked))
+    claude = body_of(invoke(caching="on"), **asked)["messages"]
+    assert claude[3]["content"] == [{"type": "text", "text": "{", "cache_control": {"type": "ephemeral"}}]
+    assert [turn["content"] for turn in claude[:3]] == ["a document", "{", "a document"]

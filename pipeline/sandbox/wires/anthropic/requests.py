@@ -4,7 +4,7 @@ The order of the checks is the order in which a caller mends them: body, model, 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -12,7 +12,7 @@ import orjson
 from msgspec import Struct
 
 from pipeline.catalog.windows import ModelLimits, limits_of
-from pipeline.sandbox.exchange import Question, tokens_of
+from pipeline.sandbox.exchange import Question, document_and_errors, tokens_of
 from pipeline.sandbox.prefixes import prefix_in
 from pipeline.sandbox.wires.anthropic.errors import refusal
 from pipeline.sandbox.wires.anthropic.shapes import only, shape_of
@@ -56,10 +56,11 @@ def question_of(body: bytes, version: str, *, count_only: bool) -> Question:
     _check_sampling(request, model)
     _check_thinking(request.get("thinking"), cap)
     shape = shape_of(request, model, system)
-    prompt_tokens = REQUEST_TOKENS + tokens_of(system) + shape.tokens
-    prompt_tokens += sum(MESSAGE_TOKENS + tokens_of(message.text) for message in messages)
+    fixed_tokens = REQUEST_TOKENS + tokens_of(system) + shape.tokens
+    message_tokens = [MESSAGE_TOKENS + tokens_of(message.text) for message in messages]
+    prompt_tokens = fixed_tokens + sum(message_tokens)
     _check_length(prompt_tokens, cap or 0, limits)
-    document, errors = _turns(messages)
+    document, errors = document_and_errors([(message.role, message.text) for message in messages])
     stream = request.get("stream", False)
     if not isinstance(stream, bool):
         raise refusal(400, "stream: Input should be a valid boolean")
@@ -75,7 +76,7 @@ def question_of(body: bytes, version: str, *, count_only: bool) -> Question:
         stream,
         stream_usage=stream,
         count_only=count_only,
-        prefix=prefix_in(request, REQUEST_TOKENS + tokens_of(system) + shape.tokens),
+        prefix=prefix_in(request, fixed_tokens, message_tokens),
     )
 
 
@@ -227,9 +228,3 @@ def _check_length(prompt_tokens: int, cap_tokens: int, limits: ModelLimits) -> N
     if prompt_tokens + cap_tokens > most:
         text = f"input length and `max_tokens` exceed context limit: {prompt_tokens} + {cap_tokens} > {most}"
         raise refusal(400, f"{text}, decrease one of them and try again")
-
-
-def _turns(messages: Sequence[Message]) -> tuple[str, str | None]:
-    """The document, and what was wrong with an answer to it that came before."""
-    answered = any(message.role == "assistant" for message in messages)
-    return messages[0].text, messages[-1].text if answered else None

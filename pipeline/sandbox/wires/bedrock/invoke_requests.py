@@ -17,6 +17,7 @@ from pipeline.sandbox.wires.bedrock.requests import (
     check_number,
     converse_question,
     known_only,
+    message_tokens,
     question_of,
 )
 from pipeline.sandbox.wires.bedrock.shapes import (
@@ -63,8 +64,10 @@ def invoke_question(model: str, request: Mapping[str, Any], *, stream: bool) -> 
     system = _text(request.get("system", ""), "system")
     shape = _shape(request, system, model)
     cap = check_cap(request["max_tokens"], model)
-    question = question_of(model, system, _messages(request["messages"]), (shape, cap), stream=stream)
-    return replace(question, prefix=prefix_in(request, MESSAGE_TOKENS + shape.tokens + tokens_of(system)))
+    turns = _messages(request["messages"])
+    question = question_of(model, system, turns, (shape, cap), stream=stream)
+    fixed_tokens = MESSAGE_TOKENS + shape.tokens + tokens_of(system)
+    return replace(question, prefix=prefix_in(request, fixed_tokens, message_tokens(turns)))
 
 
 def _messages(messages: object) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from pipeline.catalog.names import bare_model
 from pipeline.catalog.windows import limits_of
-from pipeline.sandbox.exchange import Question, Received, tokens_of
+from pipeline.sandbox.exchange import Question, Received, document_and_errors, tokens_of
 from pipeline.sandbox.prefixes import prefix_in
 from pipeline.sandbox.wires.bedrock.errors import invalid, malformed, refusal
 from pipeline.sandbox.wires.bedrock.shapes import NO_SAMPLING, Shape, converse_shape
@@ -72,7 +72,8 @@ def converse_question(model: str, request: Mapping[str, Any], *, stream: bool, n
     shape = converse_shape(request, system, model)
     cap = _cap(request.get("inferenceConfig"), model, NOVA_INFERENCE if nova else INFERENCE)
     question = question_of(model, system, turns, (shape, cap), stream=stream)
-    return replace(question, prefix=prefix_in(request, MESSAGE_TOKENS + shape.tokens + tokens_of(system)))
+    fixed_tokens = MESSAGE_TOKENS + shape.tokens + tokens_of(system)
+    return replace(question, prefix=prefix_in(request, fixed_tokens, message_tokens(turns)))
 
 
 def question_of(
@@ -85,9 +86,7 @@ def question_of(
     """
     shape, cap = asked
     _check_roles([role for role, _ in turns])
-    texts = [text for _, text in turns]
-    prompt_tokens = MESSAGE_TOKENS + shape.tokens + tokens_of(system)
-    prompt_tokens += sum(MESSAGE_TOKENS + tokens_of(text) for text in texts)
+    prompt_tokens = MESSAGE_TOKENS + shape.tokens + tokens_of(system) + sum(message_tokens(turns))
     limits = limits_of(model)
     if prompt_tokens > limits.max_input_tokens:
         raise invalid("The model returned the following errors: Input is too long for requested model.")
@@ -95,8 +94,12 @@ def question_of(
         sizes = f"{prompt_tokens} + {cap} > {limits.context_tokens}"
         words = f"input length and `max_tokens` exceed context limit: {sizes}, decrease one of them and try again"
         raise invalid(f"The model returned the following errors: {words}")
-    errors = texts[-1] if len(turns) > 1 else None
-    return Question(model, texts[0], prompt_tokens, cap, shape.schema, errors, shape.tool, shape.tool_forced, stream)
+    document, errors = document_and_errors(turns)
+    return Question(model, document, prompt_tokens, cap, shape.schema, errors, shape.tool, shape.tool_forced, stream)
+
+
+def message_tokens(turns: Sequence[tuple[str, str]]) -> list[int]:
+    return [MESSAGE_TOKENS + tokens_of(text) for _, text in turns]
 
 
 def check_cap(cap: object, model: str) -> int:

@@ -12,7 +12,7 @@ import orjson
 from msgspec import Struct
 
 from pipeline.catalog.windows import ModelLimits, limits_of
-from pipeline.sandbox.exchange import Question, Refused, tokens_of
+from pipeline.sandbox.exchange import Question, Refused, document_and_errors, tokens_of
 from pipeline.sandbox.wires.gemini.errors import bad_fields, refusal
 from pipeline.sandbox.wires.gemini.fields import Spec, read, snake
 from pipeline.sandbox.wires.gemini.shapes import Shape, shape_of
@@ -87,7 +87,7 @@ def question_of(request: Mapping[str, Any], model: str, *, stream: bool, as_list
     if prompt_tokens > most:
         text = f"The input token count ({prompt_tokens}) exceeds the maximum number of tokens allowed ({most})."
         raise refusal(400, text)
-    document, errors = _turns(messages)
+    document, errors = document_and_errors([(message.role, message.text) for message in messages])
     kind = ListQuestion if stream and as_list else Question
     return kind(
         model,
@@ -154,13 +154,6 @@ def _text(content: Mapping[str, Any], place: str) -> str:
             raise refusal(400, f"* GenerateContentRequest.{where}.data: required oneof field 'data' must be set\n")
         texts.append(part["text"])
     return "".join(texts)
-
-
-def _turns(messages: Sequence[Message]) -> tuple[str, str | None]:
-    """The document, and what was wrong with an answer to it that came before."""
-    first = next(index for index, message in enumerate(messages) if message.role == "user")
-    answered = any(message.role == "model" for message in messages[first + 1 :])
-    return messages[first].text, messages[-1].text if answered else None
 
 
 def _numbers(config: Mapping[str, Any], limits: ModelLimits) -> int | None:

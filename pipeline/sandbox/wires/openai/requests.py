@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from pipeline.catalog.windows import ModelLimits, limits_of
-from pipeline.sandbox.exchange import Question, tokens_of
+from pipeline.sandbox.exchange import Question, document_and_errors, tokens_of
 from pipeline.sandbox.wires.openai.errors import refusal
 from pipeline.sandbox.wires.openai.shapes import Message, shape_of
 
@@ -55,7 +55,7 @@ def question_of(body: bytes, deployment: str | None = None) -> Question:
     prompt_tokens += sum(MESSAGE_TOKENS + tokens_of(message.text) for message in messages)
     _check_length(prompt_tokens, cap or 0, limits)
     stream, stream_usage = _stream(request)
-    document, errors = _turns(messages)
+    document, errors = document_and_errors(_turns(messages))
     return Question(
         model, document, prompt_tokens, cap, shape.schema, errors, shape.tool, shape.tool_forced, stream, stream_usage,
         tier=_tier(request),
@@ -116,15 +116,12 @@ def _text(message: Mapping[str, Any], where: str) -> str:
     raise refusal(400, text, f"{where}.content", "invalid_type")
 
 
-def _turns(messages: Sequence[Message]) -> tuple[str, str | None]:
-    """The document, and what was wrong with an answer to it that came before."""
-    first = next((index for index, message in enumerate(messages) if message.role == "user"), None)
-    if first is None:
-        return messages[-1].text, None
-    later = messages[first + 1 :]
-    answered = any(message.role == "assistant" for message in later)
-    errors = later[-1].text if answered and later[-1].role in {"user", "tool"} else None
-    return messages[first].text, errors
+def _turns(messages: Sequence[Message]) -> list[tuple[str, str]]:
+    """What was asked and answered; what a tool says of a call of it is no answer."""
+    asks = {"user", "tool"}
+    said = [("user" if message.role in asks else message.role, message.text) for message in messages]
+    turns = [(role, text) for role, text in said if role in {"user", "assistant"}]
+    return turns or said
 
 
 @lru_cache(maxsize=256)
