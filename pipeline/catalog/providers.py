@@ -24,6 +24,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     # How it is spoken to
     wire: str  # module:class
     invoke_wire: str = ""  # where model.api = "invoke" speaks another dialect
+    responses_wire: str = ""  # likewise, "responses"
     environment: Mapping[str, tuple[str, ...]] = {}  # key of [model] → variables that fill it when it is empty
     carrier: str  # the module with its SDK's `carrier`
     extra: str  # of this package, that installs the SDK
@@ -55,6 +56,7 @@ ENTRIES = (
     Entry(
         name="openai",
         wire="pipeline.providers.openai.wire:OpenAIWire",
+        responses_wire="pipeline.providers.openai.responses:ResponsesWire",
         carrier="pipeline.providers.transport.sdk_openai",
         extra="openai",
         key_env="OPENAI_API_KEY",
@@ -70,6 +72,7 @@ ENTRIES = (
     Entry(
         name="azure",
         wire="pipeline.providers.openai.azure:AzureWire",
+        responses_wire="pipeline.providers.openai.azure:AzureResponsesWire",
         environment={"base_url": ("AZURE_OPENAI_ENDPOINT",), "api_version": ("OPENAI_API_VERSION",)},
         carrier="pipeline.providers.transport.sdk_openai",
         extra="azure",
@@ -161,6 +164,7 @@ ENTRIES = (
     Entry(
         name="sandbox",
         wire="pipeline.providers.openai.wire:OpenAIWire",
+        responses_wire="pipeline.providers.openai.responses:ResponsesWire",
         carrier="pipeline.providers.transport.sdk_openai",
         extra="openai",
         needs_key=False,

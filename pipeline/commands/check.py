@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from msgspec import Struct
 
+from pipeline.catalog.apis import RESPONSES, api_advice, api_of
 from pipeline.catalog.names import bare_model
 from pipeline.catalog.prices import priced_names
 from pipeline.catalog.sampling import temperature_advice
@@ -78,6 +79,8 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
     rows, findings = _input(prepared.source)
     yield from findings
     yield _window(prepared)
+    if (of_api := api_advice(job.model)) is not None:  # what is sure was refused before
+        yield Finding("model", "warning", of_api.told)
     heat = job.model.temperature
     if heat is not None and (advice := temperature_advice(job.model.name, heat)) is not None:
         yield Finding("model", "problem" if advice.sure else "warning", advice.told)
@@ -146,7 +149,8 @@ def _base_url(model: Model) -> Iterator[Finding]:
         return
     if model.provider == "openai" and url.netloc and not url.path.strip("/") and not url.query:
         plain = urlunsplit(url._replace(path="/v1", fragment=""))
-        told = f"has no path, so that requests go to {url.netloc}/chat/completions. Most servers want {plain}"
+        path = "responses" if api_of(model) == RESPONSES else "chat/completions"
+        told = f"has no path, so that requests go to {url.netloc}/{path}. Most servers want {plain}"
         yield Finding("base_url", "warning", f"model.base_url {told}")
         return
     wrong = ["a query (all from ? or #)"] if url.query or url.fragment else []

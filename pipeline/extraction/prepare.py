@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 from pydantic import BaseModel
 
+from pipeline.catalog.apis import api_advice
 from pipeline.catalog.prices import rate_for
 from pipeline.catalog.windows import limits_of
 from pipeline.documents.chunks import Counter, available_tokens
@@ -75,6 +76,8 @@ def prepare(job: Job) -> Prepared:
     Raises:
         JobError: the schema, the prompt, the model or the input cannot be used.
     """
+    if (advice := api_advice(job.model)) is not None and advice.sure:
+        raise JobError(f"{job.file}: {advice.told}")
     model = schemas.load_model(job.extract.schema)
     shaped = schemas.shape_for(
         model, job.model.provider, job.extract.mode, model_name=job.model.name, api=job.model.api

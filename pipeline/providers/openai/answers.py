@@ -133,8 +133,9 @@ def _of_response(body: Mapping[str, Any], tool: str) -> Content:
             texts.append(string(part.get("text")))
             refusal = refusal or string(part.get("refusal"))
     called = called_with(list(_texts(calls)), tool)
-    reason = string(mapping(body.get("incomplete_details")).get("reason"))
-    return Content("".join(texts) if called is None else called, reason or string(body.get("status")), refusal)
+    reason, status = string(mapping(body.get("incomplete_details")).get("reason")), string(body.get("status"))
+    finish = reason if reason.lower() in STOPS else status or reason  # stopped for another reason, it is not whole
+    return Content("".join(texts) if called is None else called, finish, refusal)
 
 
 def _told(usage: Mapping[str, Any], *names: str) -> int | None:

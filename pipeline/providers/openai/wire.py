@@ -35,20 +35,19 @@ class OpenAIWire:
     """`model.base_url` ends in /v1."""
 
     name = "openai"
+    path = "/chat/completions"
+    turns = "messages"  # where a request has them
 
     def __init__(self, model: Model, shape: AnswerShape) -> None:
         self.url = self._url(model)
         self._cap = self._cap_name(model)
+        self._turns = f',"{self.turns}":['.encode()
         self._shape = shape
         self._tool = NOT_IN_NAMES.sub("_", shape.name)[:NAME_CHARS] or "record"
-        free: dict[str, Any] = {"model": model.name}
-        if model.temperature is not None:
-            free["temperature"] = model.temperature
-        if model.stream:
-            free |= {"stream": True, "stream_options": {"include_usage": True}}
+        free = self._settings(model)
         self._plain = free
         self._free_head = orjson.dumps(free)[:-1]
-        self._structured = _structured(shape, self._tool)
+        self._structured = self._form(shape, self._tool)
         if shape.mode == "tool" and not MANY_OR_NONE.match(model.name.rpartition("/")[2]):
             self._structured[ONE_CALL] = False
         self._head = orjson.dumps({**free, **self._structured})[:-1]
@@ -65,7 +64,7 @@ class OpenAIWire:
         messages = orjson.dumps(turns)[1:]
         cap = f',"{self._cap}":{request.max_output_tokens}}}'.encode()
         head = self._free_head if request.free_text else self._head
-        return head + b',"messages":[' + self._system(request.system, free_text=request.free_text) + messages + cap
+        return head + self._turns + self._system(request.system, free_text=request.free_text) + messages + cap
 
     def reply(self, answer: HttpAnswer) -> Answer:
         if answer.body == CUT_OFF and answer.status == 200:
@@ -108,7 +107,27 @@ class OpenAIWire:
         return failure
 
     def _url(self, model: Model) -> str:
-        return (model.base_url or BASE_URL).rstrip("/") + "/chat/completions"
+        return (model.base_url or BASE_URL).rstrip("/") + self.path
+
+    def _settings(self, model: Model) -> dict[str, Any]:
+        """All that the job fixes, but the form of answers."""
+        settings: dict[str, Any] = {"model": model.name}
+        if model.temperature is not None:
+            settings["temperature"] = model.temperature
+        if model.stream:
+            settings |= {"stream": True, "stream_options": {"include_usage": True}}
+        return settings
+
+    def _form(self, shape: AnswerShape, name: str) -> dict[str, Any]:
+        """How answers are to look."""
+        if shape.mode == "tool":
+            function = {"name": name, "strict": shape.strict, "parameters": shape.schema}
+            choice = {"type": "function", "function": {"name": name}}
+            return {"tools": [{"type": "function", "function": function}], "tool_choice": choice}
+        if shape.mode == "json_object":
+            return {"response_format": {"type": "json_object"}}
+        schema = {"name": name, "strict": shape.strict, "schema": shape.schema}
+        return {"response_format": {"type": "json_schema", "json_schema": schema}}
 
     def _cap_name(self, model: Model) -> str:
         """OpenAI's own models want the new name, and some refuse the old; servers of others may know only the old."""
@@ -127,14 +146,3 @@ class OpenAIWire:
             found = orjson.dumps({"role": "system", "content": repaired(text)}) + b"," if text else b""
             self._systems[system, free_text] = found
         return found
-
-
-def _structured(shape: AnswerShape, name: str) -> dict[str, Any]:
-    if shape.mode == "tool":
-        function = {"name": name, "strict": shape.strict, "parameters": shape.schema}
-        choice = {"type": "function", "function": {"name": name}}
-        return {"tools": [{"type": "function", "function": function}], "tool_choice": choice}
-    if shape.mode == "json_object":
-        return {"response_format": {"type": "json_object"}}
-    schema = {"name": name, "strict": shape.strict, "schema": shape.schema}
-    return {"response_format": {"type": "json_schema", "json_schema": schema}}

@@ -1,0 +1,38 @@
+"""OpenAI's Responses API: its requests. Its answers are read where those of chat completions are. Pure.
+
+The system prompt is an item of the input, and not `instructions`: those are sent back with each answer, and are not
+looked at where a request for a JSON object has to say "json".
+"""
+
+from typing import Any
+
+from pipeline.job.settings import Model
+from pipeline.providers.openai.wire import OpenAIWire
+from pipeline.types import AnswerShape
+
+
+class ResponsesWire(OpenAIWire):
+    """Nothing is kept at the provider: `store` is false."""
+
+    path = "/responses"
+    turns = "input"
+
+    def _cap_name(self, model: Model) -> str:  # noqa: ARG002 (one word for all models)
+        return "max_output_tokens"
+
+    def _settings(self, model: Model) -> dict[str, Any]:
+        settings: dict[str, Any] = {"model": model.name, "store": False}
+        if model.temperature is not None:
+            settings["temperature"] = model.temperature
+        if model.stream:
+            settings["stream"] = True
+        return settings
+
+    def _form(self, shape: AnswerShape, name: str) -> dict[str, Any]:
+        if shape.mode == "tool":
+            function = {"type": "function", "name": name, "strict": shape.strict, "parameters": shape.schema}
+            return {"tools": [function], "tool_choice": {"type": "function", "name": name}}
+        if shape.mode == "json_object":
+            return {"text": {"format": {"type": "json_object"}}}
+        wanted = {"type": "json_schema", "name": name, "strict": shape.strict, "schema": shape.schema}
+        return {"text": {"format": wanted}}
