@@ -10,6 +10,8 @@ from pipeline.job.settings import Model
 from pipeline.providers.openai.wire import OpenAIWire
 from pipeline.types import AnswerShape
 
+OF_CHAT = ("stream_options", "reasoning_effort")  # usage comes unasked, the effort in another place
+
 
 class ResponsesWire(OpenAIWire):
     """Nothing is kept at the provider: `store` is false."""
@@ -20,13 +22,10 @@ class ResponsesWire(OpenAIWire):
     def _cap_name(self, model: Model) -> str:  # noqa: ARG002 (one word for all models)
         return "max_output_tokens"
 
-    def _settings(self, model: Model) -> dict[str, Any]:
-        settings: dict[str, Any] = {"model": model.name, "store": False}
-        if model.temperature is not None:
-            settings["temperature"] = model.temperature
-        if model.stream:
-            settings["stream"] = True
-        return settings
+    def _worded(self, settings: dict[str, Any]) -> dict[str, Any]:
+        left = {name: value for name, value in settings.items() if name not in OF_CHAT}
+        effort = settings.get("reasoning_effort")
+        return {**left, "store": False, **({} if effort is None else {"reasoning": {"effort": effort}})}
 
     def _form(self, shape: AnswerShape, name: str) -> dict[str, Any]:
         if shape.mode == "tool":

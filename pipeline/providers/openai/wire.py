@@ -44,8 +44,12 @@ class OpenAIWire:
         self._turns = f',"{self.turns}":['.encode()
         self._shape = shape
         self._tool = NOT_IN_NAMES.sub("_", shape.name)[:NAME_CHARS] or "record"
-        free = self._settings(model)
-        self._plain = free
+        free: dict[str, Any] = {"model": model.name}
+        if model.temperature is not None:
+            free["temperature"] = model.temperature
+        if model.stream:
+            free |= {"stream": True, "stream_options": {"include_usage": True}}
+        self._plain = free = self._worded(free)
         self._free_head = orjson.dumps(free)[:-1]
         self._structured = self._form(shape, self._tool)
         if shape.mode == "tool" and not MANY_OR_NONE.match(model.name.rpartition("/")[2]):
@@ -109,13 +113,8 @@ class OpenAIWire:
     def _url(self, model: Model) -> str:
         return (model.base_url or BASE_URL).rstrip("/") + self.path
 
-    def _settings(self, model: Model) -> dict[str, Any]:
-        """All that the job fixes, but the form of answers."""
-        settings: dict[str, Any] = {"model": model.name}
-        if model.temperature is not None:
-            settings["temperature"] = model.temperature
-        if model.stream:
-            settings |= {"stream": True, "stream_options": {"include_usage": True}}
+    def _worded(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """What the job fixes but the form of answers, given as chat completions name it."""
         return settings
 
     def _form(self, shape: AnswerShape, name: str) -> dict[str, Any]:
