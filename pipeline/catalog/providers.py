@@ -11,9 +11,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-from pipeline.catalog import abilities, limit_profiles, token_factors
+from pipeline.catalog import abilities, limit_profiles, reasoning_levels, token_factors
 from pipeline.catalog.abilities import ALL, Ability
 from pipeline.catalog.limit_profiles import Profile
+from pipeline.catalog.reasoning_levels import Takes
 from pipeline.job.settings import Model
 
 
@@ -38,6 +39,9 @@ class Entry(Struct, frozen=True, kw_only=True):
     of_unknown_models: Ability = ALL
     own_names: bool = False  # a name is the user's own (a deployment's), and says nothing for sure
     dialect: str  # in the table of schema dialects
+    # What its models can be told of how much they reason
+    reasoning: Mapping[str, Takes]  # by the beginning of a model's name
+    reasoning_of_unknown: Takes
     # What it counts, keeps and costs
     limits: Profile
     claude_limits: Profile | None = None  # where those of Claude models differ
@@ -62,6 +66,8 @@ ENTRIES = (
         key_env="OPENAI_API_KEY",
         abilities=abilities.OPENAI,
         dialect="openai",
+        reasoning=reasoning_levels.OPENAI,
+        reasoning_of_unknown=reasoning_levels.ANY_EFFORT,
         limits=limit_profiles.OPENAI,
         openai_frame=True,
         caches="by itself",
@@ -81,6 +87,8 @@ ENTRIES = (
         abilities=abilities.OPENAI,
         own_names=True,
         dialect="azure",
+        reasoning=reasoning_levels.OPENAI,
+        reasoning_of_unknown=reasoning_levels.ANY_EFFORT,
         limits=limit_profiles.AZURE,
         openai_frame=True,
         caches="by itself",
@@ -96,6 +104,8 @@ ENTRIES = (
         key_env="ANTHROPIC_API_KEY",
         abilities=abilities.CLAUDE,
         dialect="anthropic",
+        reasoning=reasoning_levels.CLAUDE,
+        reasoning_of_unknown=reasoning_levels.LIKE_CLAUDE,
         limits=limit_profiles.ANTHROPIC,
         token_factor=token_factors.CLAUDE_5,
         caches="marked",
@@ -118,6 +128,8 @@ ENTRIES = (
         invoke_abilities=abilities.INVOKE,
         of_unknown_models=abilities.MAYBE_TOOLS,
         dialect="bedrock",
+        reasoning=reasoning_levels.BEDROCK,
+        reasoning_of_unknown=reasoning_levels.BY_ITSELF,
         limits=limit_profiles.BEDROCK,
         claude_limits=limit_profiles.BEDROCK_CLAUDE,
         token_factor=token_factors.UNKNOWN,
@@ -135,6 +147,8 @@ ENTRIES = (
         key_env="GEMINI_API_KEY",
         abilities=abilities.GEMINI,
         dialect="gemini",
+        reasoning=reasoning_levels.GEMINI,
+        reasoning_of_unknown=reasoning_levels.GEMINI_NEWEST,
         limits=limit_profiles.GEMINI,
         token_factor=token_factors.GEMINI,
         caches="by itself",
@@ -154,6 +168,8 @@ ENTRIES = (
         credentials="pipeline.providers.credentials.google:credentials",
         abilities=abilities.GEMINI,
         dialect="gemini",
+        reasoning=reasoning_levels.GEMINI,
+        reasoning_of_unknown=reasoning_levels.GEMINI_NEWEST,
         limits=limit_profiles.VERTEX,
         token_factor=token_factors.GEMINI,
         caches="by itself",
@@ -169,6 +185,8 @@ ENTRIES = (
         extra="openai",
         needs_key=False,
         dialect="openai",
+        reasoning=reasoning_levels.ALL,
+        reasoning_of_unknown=reasoning_levels.ANY_EFFORT,
         limits=limit_profiles.SANDBOX,
         openai_frame=True,
         price_tables=("openai", "anthropic", "google", "aws"),
