@@ -27,6 +27,7 @@ class Takes(Struct, frozen=True):
     tokens: tuple[int, int] | None = None
     counts: bool = False  # whether its levels are numbers of tokens as well
     unasked: bool = True  # whether it reasons where it is told nothing
+    never: bool = False  # whether it is known not to reason at all
     off: str = ""  # what `none` is called; "": by saying nothing, or by that very word
 
 
@@ -38,7 +39,8 @@ def _effort(*levels: str, unasked: bool = True) -> Takes:
     return Takes("openai", levels, unasked=unasked)
 
 
-UNREASONED = Takes(unasked=False)
+UNREASONED = Takes(unasked=False, never=True)
+UNKNOWN = Takes(unasked=False)
 BY_ITSELF = Takes()  # it reasons, and no setting of it is known
 ANY_EFFORT = _effort(*LEVELS, unasked=False)  # a server of others: it knows what it takes
 O_SERIES = _effort(LOW, MEDIUM, HIGH)
@@ -58,6 +60,7 @@ OPENAI: Mapping[str, Takes] = {
     **_family(_effort(MEDIUM, HIGH), "gpt-5.2-pro gpt-5.4-pro gpt-5.5-pro"),
     **_family(GPT_5_1, "gpt-5.1 gpt-5.2 gpt-5.4"),
     **_family(GPT_NEWEST, "gpt-5.3-codex gpt-5.5 gpt-5.6 gpt-6 gpt-6.1"),
+    **_family(_effort(*LEVELS), "r1 deepseek-r1 magistral qwq"),  # open models, on servers that know what they take
     **_family(ANY_EFFORT, "gpt-chat gpt-5-search-api gpt-rosalind computer-use"),  # what they take is not published
 }
 BUDGETED = Takes("claude", LEVELS, (1024, MANY), counts=True, unasked=False)
@@ -104,5 +107,7 @@ BEDROCK: Mapping[str, Takes] = {
     **_family(UNREASONED, "mistral-7b mixtral-8x7b mistral-large mistral-small pixtral-large ministral-3 devstral-2"),
     **_family(UNREASONED, "voxtral-mini voxtral-small gemma-3 qwen3-coder qwen3-vl command-r command-r-plus"),
     **_family(UNREASONED, "jamba-1-5"),
+    **_family(BY_ITSELF, "r1 magistral-small kimi-k2-thinking kimi-k3 kimi-k3.1 glm-5.3 qwen3 minimax-m2 nemotron"),
+    **_family(BY_ITSELF, "nemotron-nano nemotron-super palmyra-x4 palmyra-x5 v3 v3.1 v3.2"),
 }
 ALL: Mapping[str, Takes] = {**BEDROCK, **GEMINI}  # of what the sandbox rehearses

@@ -12,11 +12,12 @@ from msgspec import Struct
 from pipeline.catalog.apis import RESPONSES, api_advice, api_of
 from pipeline.catalog.names import bare_model
 from pipeline.catalog.prices import priced_names
+from pipeline.catalog.reasoning import said_of
 from pipeline.catalog.sampling import temperature_advice
 from pipeline.catalog.windows import LIMITS, limits_of
 from pipeline.documents.sources.source import Source
 from pipeline.errors import JobError, LedgerError
-from pipeline.extraction.prepare import Prepared, prepare, require_affordable
+from pipeline.extraction.prepare import Prepared, advice_on_reasoning, prepare, require_affordable
 from pipeline.extraction.prompt_cache import caching_for
 from pipeline.job.settings import Job, Model
 from pipeline.ledger.lock import held, require_local
@@ -84,6 +85,9 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
     heat = job.model.temperature
     if heat is not None and (advice := temperature_advice(job.model.name, heat)) is not None:
         yield Finding("model", "problem" if advice.sure else "warning", advice.told)
+    if job.model.reasoning != "default":
+        told = advice_on_reasoning(job, prepared.shaped)
+        yield Finding("reasoning", "ok" if told is None else "warning", told.told if told else said_of(job.model))
     if (advised := sizing_of(prepared)) is not None:
         yield Finding("model", "warning", advised.told)
     yield Finding("prompt caching", "ok", caching_for(job.model, overhead, rows, prepared.rate).told)

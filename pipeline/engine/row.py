@@ -24,6 +24,7 @@ from pipeline.extraction.merge import Merged, merge
 from pipeline.extraction.policy import Next, Tried, after_reply, row_code
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.told_size import smaller_tokens
+from pipeline.extraction.usage import all_reasoning
 from pipeline.extraction.validate import Invalid, Valid, repair_turns
 from pipeline.ledger.records import StoredAnswer
 from pipeline.schema.arrow import RecordColumn
@@ -35,6 +36,9 @@ MESSAGES = {
     ErrorCode.REFUSED: "the model declined: {text}",
     ErrorCode.BLOCKED: "a content filter stopped the answer ({finish})",
 }
+
+
+ALL_REASONING = "{:,} tokens of reasoning, no answer: lower model.reasoning or raise model.max_output_tokens"
 
 
 class ChunkAnswer(Struct, frozen=True):
@@ -219,6 +223,8 @@ class Extraction:
     def _failed(self, code: ErrorCode, request: Request, reply: Answer, verdict: Valid | Invalid | None) -> RowFailed:
         if isinstance(verdict, Invalid):
             return RowFailed(code, "; ".join(verdict.errors), reply=reply)
+        if code is ErrorCode.TRUNCATED and (thought := all_reasoning(reply)):
+            return RowFailed(code, ALL_REASONING.format(thought), reply=reply)
         text = MESSAGES[code].format(cap=request.max_output_tokens, text=reply.text[:300], finish=reply.finish_reason)
         return RowFailed(code, text, reply=reply)
 

@@ -11,6 +11,8 @@ from pydantic import BaseModel
 
 from pipeline.catalog.apis import api_advice
 from pipeline.catalog.prices import rate_for
+from pipeline.catalog.reasoning import reasoning_advice
+from pipeline.catalog.sampling import Advice
 from pipeline.catalog.windows import limits_of
 from pipeline.documents.chunks import Counter, available_tokens
 from pipeline.documents.sources.source import Source
@@ -84,6 +86,8 @@ def prepare(job: Job) -> Prepared:
     )
     if shaped.problems:
         raise JobError(f"{job.extract.schema}: " + "; ".join(shaped.problems))
+    if (advice := advice_on_reasoning(job, shaped)) is not None and advice.sure:
+        raise JobError(f"{job.file}: {advice.told}")
     template = _template(job)
     counter = counter_for(job.model.provider, job.model.name)
     source_hash = schemas.source_hash(model, job.extract.schema)
@@ -103,6 +107,11 @@ def prepare(job: Job) -> Prepared:
         window_tokens=window,
         notes=(*shaped.notes, *writer_of(model).notes),
     )
+
+
+def advice_on_reasoning(job: Job, shaped: Shaped) -> Advice | None:
+    """What is to be said against model.reasoning in this job."""
+    return reasoning_advice(job.model, shaped.shape.mode, summaries=job.chunks.context == "rolling")
 
 
 def require_affordable(prepared: Prepared) -> None:

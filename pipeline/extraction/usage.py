@@ -4,7 +4,8 @@ Nothing that is billed may be free because a server is silent, or `max_usd` woul
 """
 
 from pipeline.documents.chunks import Counter
-from pipeline.types import PartialUsage, Request, Stop, Usage
+from pipeline.extraction.reading import without_thoughts
+from pipeline.types import Answer, PartialUsage, Request, Stop, Usage
 
 
 def whole_usage(told: Usage, request: Request, text: str, stop: Stop | None, counter: Counter) -> Usage:
@@ -19,3 +20,14 @@ def whole_usage(told: Usage, request: Request, text: str, stop: Stop | None, cou
         counted = cap if stop is Stop.TRUNCATED else told.reasoning_tokens + counter.count(text)
         output_tokens = min(counted, cap)
     return Usage(input_tokens, told.cached_input_tokens, told.cache_write_tokens, output_tokens, told.reasoning_tokens)
+
+
+def all_reasoning(cut_off: Answer) -> int:
+    """Tokens of reasoning in an answer that was cut off before it began; 0: it began.
+
+    Where they are not told, an answer that is empty is all reasoning; one of blanks is not.
+    """
+    if without_thoughts(cut_off.text).strip():
+        return 0
+    unseen = not cut_off.text or bool(cut_off.text.strip())
+    return cut_off.usage.reasoning_tokens or (cut_off.usage.output_tokens if unseen else 0)

@@ -4,6 +4,7 @@ from statistics import fmean
 
 from pipeline.admission.output_cap import Sizing, sizing
 from pipeline.catalog.providers import profile_of
+from pipeline.catalog.reasoning import expected_tokens
 from pipeline.documents.chunks import rough_tokens
 from pipeline.extraction.prepare import Prepared
 from pipeline.ledger import queries
@@ -19,6 +20,8 @@ def sizing_of(prepared: Prepared, mean_input_tokens: float | None = None) -> Siz
     `mean_input_tokens` of a request; None: by the record, else by the first rows of the input.
     """
     on_record = _sizes_on_record(prepared)
+    if on_record is None and expected_tokens(prepared.job.model):
+        return None  # how much it reasons, inside the cap, nobody knows yet
     if on_record is not None:
         mean_input_tokens, longest = mean_input_tokens or on_record[0], on_record[1]
     else:

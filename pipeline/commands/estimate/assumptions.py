@@ -29,8 +29,9 @@ def input_by_history(scale: float) -> str:
     return f"input tokens as the provider counts them: {scale:.3f} times ours, by the same answers"
 
 
-def reasoning_unseen(tokens: float) -> str:
-    return f"reasoning: {tokens:,.0f} tokens an answer expected, the cap at the most; --pilot 20 would tell"
+def reasoning_unseen(tokens: float, by: str = "") -> str:
+    by = f" ({by})" if by else ""
+    return f"reasoning: {tokens:,.0f} tokens an answer expected{by}, the cap at the most; --pilot 20 would tell"
 
 
 def reasoning(tokens: int, output_tokens: int) -> str:

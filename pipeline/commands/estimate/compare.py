@@ -1,15 +1,14 @@
 """`estimate --compare`: the same input under other models: each with its own counter, window and price."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.catalog.names import bare_model
 from pipeline.catalog.prices import batch_share
 from pipeline.catalog.providers import profile_of
+from pipeline.catalog.reasoning import expected_by, expected_tokens, reasoning_advice
 from pipeline.commands.estimate.estimator import Counts, EstimateBands, History, Terms, estimate
 from pipeline.commands.estimate.measure import measure
 from pipeline.errors import JobError
@@ -18,9 +17,6 @@ from pipeline.job.settings import Job, Prices, Provider
 from pipeline.schema.answer_size import AnswerSize, answer_tokens
 
 PROVIDERS: tuple[Provider, ...] = get_args(Provider)
-REASONS = re.compile(
-    r"^(?:ft:)?(?:o\d|gpt-[5-9](?!.*chat)|gpt-oss|gemini-(?:2\.5|[3-9])(?!.*-lite)|r1|deepseek-r1|magistral|qwq)"
-)
 LIKE = (0.7, 1.4)  # another model's answers over those on record: least, most
 
 
@@ -56,7 +52,8 @@ def terms_of(prepared: Prepared) -> Terms:
         limits=job.limits,
         rate=prepared.rate,
         batch_share=batch_share(model.provider, model.name) if batched else None,
-        reasons=REASONS.match(bare_model(model.name)) is not None,
+        reasoning_tokens=expected_tokens(model),
+        reasoning_by=expected_by(model),
         cap_charged=profile_of(model.provider, model.name).settle == "none",
     )
 
@@ -82,7 +79,7 @@ def compare(prepared: Prepared, names: Sequence[str], history: History | None) -
 
 
 def _job_with(job: Job, name: str) -> Job:
-    """The job with another model. Its own host, key and prices do not go with it."""
+    """The job with another model. Its own host, key and prices do not go with it, nor what the other does not take."""
     head, colon, tail = name.partition(":")
     named = next((provider for provider in PROVIDERS if colon and provider == head), None)
     provider, model = (job.model.provider, name) if named is None else (named, tail)
@@ -91,6 +88,8 @@ def _job_with(job: Job, name: str) -> Job:
     changed = replace(job.model, provider=provider, name=model, api="auto", temperature=None, seed=None, stop=(), betas=())
     if provider != job.model.provider:
         changed = replace(changed, base_url="", api_key_env="", api_version="", transport="http")
+    if reasoning_advice(changed, job.extract.mode) is not None:
+        changed = replace(changed, reasoning="default")
     return replace(job, model=changed, prices=Prices())
 
 

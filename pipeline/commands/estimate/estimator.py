@@ -20,7 +20,6 @@ from pipeline.types import Usage
 
 REPAIRS = Band(0.0, 0.02, 0.10)  # share of requests, before any was seen
 COPIED = (0.5, 1.5)  # of a document's tokens that its answer repeats: expected, at the most
-REASONING_TOKENS = 300.0  # of one answer of a model that reasons, before any was seen; at the most its cap
 LATENCY_S = 1.0  # to the first token, before any was seen
 TOKENS_PER_S = 60.0  # of one answer, before any was seen
 SLACK_OWN, SLACK_OTHER = 0.01, 0.03  # least half width of a band: by answers to this input, or to another
@@ -83,7 +82,8 @@ class Terms(Struct, frozen=True, kw_only=True):
     limits: Limits
     rate: Rate | None = None
     batch_share: Decimal | None = None  # of the price, by the provider's batch API
-    reasons: bool = False  # whether the model thinks before it answers
+    reasoning_tokens: float = 0.0  # of one answer, before any was seen; at the most its cap
+    reasoning_by: str = ""  # where that is from
     cap_charged: bool = False  # whether limits are charged with max_output_tokens, whatever comes out
     size_by: str = ""  # "": by the schema's shape, and bounded by the document
 
@@ -217,8 +217,8 @@ def _answer_tokens(counts: Counts, terms: Terms) -> Band[float]:
         document = counts.document_tokens / counts.requests if counts.requests else 0.0
         expected = min(expected, low + COPIED[0] * document)
         high = min(high, low + COPIED[1] * document)
-    if terms.reasons:
-        expected, high = expected + REASONING_TOKENS, most
+    if terms.reasoning_tokens:
+        expected, high = expected + terms.reasoning_tokens, most
     return Band(min(most, low), min(most, expected), min(most, max(high, expected)))
 
 
@@ -252,8 +252,8 @@ def _told(counts: Counts, terms: Terms, amounts: _Amounts, history: History | No
     requests = max(1, counts.requests)
     if history is None:
         yield assuming.answers_by_shape(amounts.answer, terms.size_by)
-        if terms.reasons:
-            yield assuming.reasoning_unseen(REASONING_TOKENS)
+        if terms.reasoning_tokens:
+            yield assuming.reasoning_unseen(terms.reasoning_tokens, terms.reasoning_by)
     else:
         used, whose = history.used, "to this input" if history.own else "to other inputs"
         yield assuming.answers_by_history(amounts.answer, len(history.seen), whose)

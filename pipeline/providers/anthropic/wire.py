@@ -10,12 +10,13 @@ from typing import Any
 
 import orjson
 
+from pipeline.catalog.reasoning import reasoned
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Model
 from pipeline.providers import text_only
 from pipeline.providers.anthropic.answers import content_text, refusal_words, tier_of, usage_of
 from pipeline.providers.anthropic.errors import failure_of, is_error, request_id
-from pipeline.providers.anthropic.models import refuses_forcing
+from pipeline.providers.anthropic.models import chooses
 from pipeline.providers.anthropic.stream import CUT_OFF, AnthropicAssembler
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.damage import DAMAGED, damage_of
@@ -60,10 +61,11 @@ class AnthropicWire:
         sent = plain if model.temperature is None else {**plain, "temperature": model.temperature}
         if model.stream:
             sent = {**sent, "stream": True}
-        structured = _structured(shape, self._tool, model.name)
+        structured = _structured(shape, self._tool, model)
         marked = _marked(structured) if model.caching == "on" else structured
-        # by free text; counting takes neither sampling, streaming nor a cap
-        self._heads = {True: orjson.dumps(sent)[:-1], False: orjson.dumps({**sent, **marked})[:-1]}
+        # by free text; counting takes neither sampling, reasoning, streaming nor a cap
+        heads = {True: sent, False: {**sent, **marked}}
+        self._heads = {free: orjson.dumps(reasoned(head, model))[:-1] for free, head in heads.items()}
         self._count_heads = {True: orjson.dumps(plain)[:-1], False: orjson.dumps({**plain, **structured})[:-1]}
         self._systems: dict[tuple[str, bool], bytes] = {}
 
@@ -139,7 +141,7 @@ class AnthropicWire:
         texts, mode = [system], self._shape.mode
         if mode == "json_object" and not free_text:
             texts.append(TOLD_SCHEMA.format(orjson.dumps(self._shape.schema).decode()))
-        if mode == "tool" and not free_text and refuses_forcing(self._model.name):
+        if mode == "tool" and not free_text and chooses(self._model):
             texts.append(TOLD_TOOL.format(self._tool))
         blocks: list[dict[str, Any]] = [{"type": "text", "text": repaired(text)} for text in texts if text.strip()]
         if self._model.caching == "on" and blocks:
@@ -152,14 +154,14 @@ def tool_name(name: str) -> str:
     return NOT_IN_NAMES.sub("_", name)[:NAME_CHARS] or "answer"
 
 
-def _structured(shape: AnswerShape, tool: str, model: str) -> dict[str, Any]:
+def _structured(shape: AnswerShape, tool: str, model: Model) -> dict[str, Any]:
     if shape.mode == "json_schema":
         return {"output_config": {"format": {"type": "json_schema", "schema": shape.schema}}}
     if shape.mode != "tool":
         return {}  # there is no JSON mode: it is told in words
     described = {"description": shape.schema["description"]} if string(shape.schema.get("description")) else {}
     strict = {"strict": True} if shape.strict else {}
-    forced = {"type": "auto"} if refuses_forcing(model) else {"type": "tool", "name": tool}
+    forced = {"type": "auto"} if chooses(model) else {"type": "tool", "name": tool}
     return {
         "tools": [{"name": tool, **described, **strict, "input_schema": shape.schema}],
         "tool_choice": {**forced, "disable_parallel_tool_use": True},

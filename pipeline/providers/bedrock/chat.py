@@ -8,12 +8,13 @@ from typing import Any
 
 import orjson
 
+from pipeline.catalog.reasoning import reasoned
 from pipeline.job.settings import Model
 from pipeline.providers import text_only
 from pipeline.providers.bedrock.answers import ModelAnswer
 from pipeline.providers.bedrock.converse import tool_name, words_for
 from pipeline.providers.bedrock.families import METRICS, FixedBody
-from pipeline.providers.bedrock.models import forced_choice, maker, takes_strict_tools
+from pipeline.providers.bedrock.models import choice_for, forced_choice, maker, takes_strict_tools
 from pipeline.providers.json import called_with, count, dumped, items, mapping, string, told_count
 from pipeline.providers.usage import usage_from
 from pipeline.text import repaired
@@ -28,7 +29,8 @@ class Chat:
     def __init__(self, model: Model, shape: AnswerShape) -> None:
         self._cap = "max_completion_tokens" if maker(model.name) == "openai" else "max_tokens"
         free = {} if model.temperature is None else {"temperature": model.temperature}
-        self._fixed = FixedBody(words_for(shape, shape.mode, model.name), _structured(shape, model.name), free)
+        told = words_for(shape, shape.mode, choice_for(model))
+        self._fixed = FixedBody(told, _structured(shape, model.name), reasoned(free, model))
 
     def body(self, request: Request) -> bytes:
         turns = orjson.dumps([{"role": turn.role, "content": repaired(text_only(turn))} for turn in request.turns])

@@ -5,12 +5,13 @@ from typing import Any
 
 import orjson
 
+from pipeline.catalog.reasoning import reasoned
 from pipeline.job.settings import Model
 from pipeline.providers import text_only
 from pipeline.providers.bedrock.answers import ModelAnswer
 from pipeline.providers.bedrock.converse import input_text, tool_name, words_for
 from pipeline.providers.bedrock.families import FixedBody
-from pipeline.providers.bedrock.models import forced_choice, takes_one_call_only, takes_strict_tools
+from pipeline.providers.bedrock.models import choice_for, takes_one_call_only, takes_strict_tools
 from pipeline.providers.json import called_with, count, items, mapping, parsed, string, told_count
 from pipeline.providers.usage import usage_from
 from pipeline.text import repaired
@@ -28,7 +29,8 @@ class Claude:
         if model.temperature is not None:
             free["temperature"] = model.temperature
         self._start = _marked_start if model.caching == "on" else _start
-        self._fixed = FixedBody(words_for(shape, shape.mode, model.name), _structured(shape, model.name), free)
+        told, structured = words_for(shape, shape.mode, choice_for(model)), _structured(shape, model)
+        self._fixed = FixedBody(told, reasoned(structured, model), reasoned(free, model))
 
     def body(self, request: Request) -> bytes:
         turns = [{"role": turn.role, "content": repaired(text_only(turn))} for turn in request.turns]
@@ -115,17 +117,17 @@ class ClaudeChunks:
             self.started = True
 
 
-def _structured(shape: AnswerShape, model: str) -> dict[str, Any]:
+def _structured(shape: AnswerShape, model: Model) -> dict[str, Any]:
     if shape.mode == "json_schema":
         return {"output_config": {"format": {"type": "json_schema", "schema": shape.schema}}}
     if shape.mode == "json_object":
         return {}
     tool: dict[str, Any] = {"name": tool_name(shape.name), "input_schema": shape.schema}
-    forced = forced_choice(model) == "tool"
+    forced = choice_for(model) == "tool"
     choice: dict[str, Any] = {"type": "tool", "name": tool["name"]} if forced else {"type": "auto"}
-    if shape.strict and takes_strict_tools(model):
+    if shape.strict and takes_strict_tools(model.name):
         tool["strict"] = True
-    if takes_one_call_only(model):
+    if takes_one_call_only(model.name):
         choice["disable_parallel_tool_use"] = True
     return {"tools": [tool], "tool_choice": choice}
 

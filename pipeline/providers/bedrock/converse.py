@@ -10,12 +10,13 @@ from typing import Any
 
 import orjson
 
+from pipeline.catalog.reasoning import reasoned, uncapped
 from pipeline.job.settings import Model
 from pipeline.providers import text_only
 from pipeline.providers.bedrock.answers import ModelAnswer, reply_of, tier_of
 from pipeline.providers.bedrock.endpoint import Endpoint
 from pipeline.providers.bedrock.errors import failure, is_error, no_answer, request_id
-from pipeline.providers.bedrock.models import bare_id, forced_choice, is_claude, takes_strict_tools
+from pipeline.providers.bedrock.models import bare_id, choice_for, is_claude, takes_strict_tools
 from pipeline.providers.bedrock.stream import BedrockAssembler, converse_assembler
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.damage import DAMAGED, damage_of
@@ -50,16 +51,18 @@ class ConverseWire:
         self.url = self._endpoint.url(model.name, "converse-stream" if model.stream else "converse")
         counts = is_claude(model.name)  # others are refused, and so are profiles
         self.count_url = self._endpoint.url(bare_id(model.name), "count-tokens") if counts else ""
-        self._told = words_for(shape, shape.mode, model.name)
-        self._counted = words_for(shape, "json_object", "") if shape.mode == "json_schema" else self._told
+        self._told = words_for(shape, shape.mode, choice_for(model))
+        self._counted = words_for(shape, "json_object") if shape.mode == "json_schema" else self._told
         free: dict[str, Any] = {}
-        if model.betas and counts:
-            free["additionalModelRequestFields"] = {"anthropic_beta": model.betas}
-        structured = _structured(shape, model.name)
+        betas = {"anthropic_beta": model.betas} if model.betas and counts else {}
+        if own := reasoned(betas, model):
+            free["additionalModelRequestFields"] = own
+        structured = _structured(shape, model)
         self._marks = [CACHE_POINT] if model.caching == "on" else []
         self._head, self._free_head = ({**structured, **free}, free)
         self._tools = {name: structured[name] for name in ("toolConfig",) if name in structured}
         self._temperature = {} if model.temperature is None else {"temperature": model.temperature}
+        self._capped = not uncapped(model)
         self._heads: dict[tuple[str, bool, bool], bytes] = {}
 
     def __repr__(self) -> str:
@@ -70,8 +73,8 @@ class ConverseWire:
         return self._endpoint.headers(url, body, secret, now)
 
     def body(self, request: Request) -> bytes:
-        inference = orjson.dumps({"maxTokens": request.max_output_tokens, **self._temperature})
-        return self._fixed(request, counting=False) + messages_json(request) + b',"inferenceConfig":' + inference + b"}"
+        inference = inference_json(request, self._temperature) if self._capped else b"}"
+        return self._fixed(request, counting=False) + messages_json(request) + inference
 
     def count_body(self, request: Request) -> bytes:
         """The request without what counting does not take; an enforced schema is counted as if it was told in words."""
@@ -121,24 +124,30 @@ def messages_json(request: Request) -> bytes:
     return orjson.dumps(turns)
 
 
-def words_for(shape: AnswerShape, mode: str, model: str) -> Callable[[str], str]:
+def inference_json(request: Request, sampling: Mapping[str, Any]) -> bytes:
+    """The end of a body."""
+    inference = orjson.dumps({"maxTokens": request.max_output_tokens, **sampling})
+    return b',"inferenceConfig":' + inference + b"}"
+
+
+def words_for(shape: AnswerShape, mode: str, choice: str = "") -> Callable[[str], str]:
     """What makes a system prompt say all that nothing else says, or enforces."""
     if mode == "json_object":
         schema = orjson.dumps(shape.schema).decode()
         words = f"Answer with one JSON object of this JSON schema, and nothing else:\n{schema}"
-    elif mode == "tool" and forced_choice(model) == "auto":
+    elif mode == "tool" and choice == "auto":
         words = f"Answer with one call of the tool {tool_name(shape.name)}, and nothing else."
     else:
         return lambda system: system
     return lambda system: f"{system}\n\n{words}".strip()
 
 
-def tool_config(shape: AnswerShape, model: str) -> dict[str, Any]:
+def tool_config(shape: AnswerShape, model: Model) -> dict[str, Any]:
     """One tool whose input is the schema, and that the model has to call."""
     spec: dict[str, Any] = {"name": tool_name(shape.name), "inputSchema": {"json": shape.schema}}
-    if shape.strict and takes_strict_tools(model):
+    if shape.strict and takes_strict_tools(model.name):
         spec["strict"] = True
-    choice = forced_choice(model)
+    choice = choice_for(model)
     forced = {choice: {"name": spec["name"]} if choice == "tool" else {}}
     return {"toolConfig": {"tools": [{"toolSpec": spec}], "toolChoice": forced}}
 
@@ -199,7 +208,7 @@ def converse_usage(usage: object) -> Usage:
     return usage_from(whole, told_count(told.get("outputTokens")), cached=read, written=written)
 
 
-def _structured(shape: AnswerShape, model: str) -> dict[str, Any]:
+def _structured(shape: AnswerShape, model: Model) -> dict[str, Any]:
     if shape.mode == "tool":
         return tool_config(shape, model)
     if shape.mode == "json_object":

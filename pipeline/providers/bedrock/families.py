@@ -9,9 +9,18 @@ from typing import Any, Protocol
 import orjson
 
 from pipeline.catalog.names import bare_model
+from pipeline.catalog.reasoning import reasoned, uncapped
 from pipeline.job.settings import Model
 from pipeline.providers.bedrock.answers import ModelAnswer
-from pipeline.providers.bedrock.converse import converse_text, converse_usage, messages_json, tool_config, words_for
+from pipeline.providers.bedrock.converse import (
+    converse_text,
+    converse_usage,
+    inference_json,
+    messages_json,
+    tool_config,
+    words_for,
+)
+from pipeline.providers.bedrock.models import choice_for
 from pipeline.providers.bedrock.stream import Message, StreamedAnswer
 from pipeline.providers.json import mapping, string
 from pipeline.text import repaired
@@ -62,16 +71,15 @@ class Nova:
     def __init__(self, model: Model, shape: AnswerShape) -> None:
         version = {} if bare_model(model.name).startswith("nova-2") else SCHEMA_VERSION
         in_words = shape.mode == "json_object"
-        structured = {} if in_words else tool_config(shape, model.name)
-        self._fixed = FixedBody(
-            words_for(shape, "json_object" if in_words else "tool", model.name), structured, version
-        )
+        structured = {} if in_words else tool_config(shape, model)
+        told = words_for(shape, "json_object" if in_words else "tool", choice_for(model))
+        self._fixed = FixedBody(told, structured, reasoned(version, model))
+        self._capped = not uncapped(model)
         self._temperature = {} if model.temperature is None else {"temperature": model.temperature}
 
     def body(self, request: Request) -> bytes:
-        inference = orjson.dumps({"maxTokens": request.max_output_tokens, **self._temperature})
-        start = self._fixed.start(request, _start)
-        return start + messages_json(request) + b',"inferenceConfig":' + inference + b"}"
+        inference = inference_json(request, self._temperature) if self._capped else b"}"
+        return self._fixed.start(request, _start) + messages_json(request) + inference
 
     def told(self, whole: Mapping[str, Any]) -> ModelAnswer:
         return ModelAnswer(converse_text(whole), string(whole.get("stopReason")), converse_usage(whole.get("usage")))

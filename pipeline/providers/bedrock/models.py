@@ -9,6 +9,8 @@ list counts as its maker's newest.
 import re
 
 from pipeline.catalog.names import REGION, bare_model
+from pipeline.catalog.reasoning import thinks
+from pipeline.job.settings import Model
 
 CLAUDE_WITH_SCHEMA = re.compile(r"claude-(?:opus|sonnet|haiku)-4-[56](?!\d)")
 CLAUDE_FORCED = re.compile(
@@ -48,6 +50,11 @@ def forced_choice(name: str) -> str:
     if is_claude(name) and not CLAUDE_FORCED.match(bare):
         return "auto"
     return "any" if ANY_TOOL.match(bare) else "tool"
+
+
+def choice_for(model: Model) -> str:
+    """The same for a job's model: one that thinks can only be told to."""
+    return "auto" if thinks(model) else forced_choice(model.name)
 
 
 def takes_one_call_only(name: str) -> bool:

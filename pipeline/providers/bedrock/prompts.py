@@ -30,7 +30,7 @@ class Prompted:
     """What they have in common: a schema in words, whatever the mode; an answer that is text; a stream of pieces."""
 
     def __init__(self, model: Model, shape: AnswerShape) -> None:
-        self._fixed = FixedBody(words_for(shape, "json_object", model.name), {})
+        self._fixed = FixedBody(words_for(shape, "json_object"), {})
         self._name = model.name
         self._temperature = {} if model.temperature is None else {"temperature": model.temperature}
 

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import orjson
 from msgspec import Struct
 
+from pipeline.catalog.reasoning import reasoned
 from pipeline.job.settings import Model
 from pipeline.providers import require, text_only
 from pipeline.providers.credentials.secret import Secret
@@ -53,7 +54,7 @@ class GeminiWire:
         self.url = f"{endpoint}:streamGenerateContent?alt=sse" if model.stream else f"{endpoint}:generateContent"
         self.count_url = f"{endpoint}:countTokens"
         self._shape = shape
-        free = {} if model.temperature is None else {"temperature": model.temperature}
+        free = reasoned({} if model.temperature is None else {"temperature": model.temperature}, model)
         self._free = FixedMembers(b"", b"", _opened(free))
         self._untaught = UNTAUGHT.search(model.name.lower()) is not None
         self._asked = self._free if self._untaught and shape.mode == "json_object" else _structured(shape, free)

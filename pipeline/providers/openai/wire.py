@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from pipeline.catalog.reasoning import reasoned
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Model
 from pipeline.providers import text_only
@@ -47,6 +48,7 @@ class OpenAIWire:
         free: dict[str, Any] = {"model": model.name}
         if model.temperature is not None:
             free["temperature"] = model.temperature
+        free = reasoned(free, model)
         if model.stream:
             free |= {"stream": True, "stream_options": {"include_usage": True}}
         self._plain = free = self._worded(free)

@@ -62,7 +62,7 @@ def seen(count, *, own=1000.0, inputs=1000, outputs=30, agains=0):
 @given(COUNTED, st.sampled_from([None, RATE, TIERED]), SIZES, st.none() | HISTORIES, LIMITS, st.booleans())
 def test_low_is_never_above_expected_nor_expected_above_high(counts, rate, size, history, limits, flag):
     """Whatever was counted, remembered or limited."""
-    on = terms(limits, rate, size, batch_share=Decimal("0.5"), reasons=flag, cap_charged=flag)
+    on = terms(limits, rate, size, batch_share=Decimal("0.5"), reasoning_tokens=300.0 * flag, cap_charged=flag)
     found = estimate(replace(counts, free_input_tokens=0), on, history)
     bands = [found.input_tokens, found.output_tokens, found.repairs, found.seconds]
     bands += [found.cost_usd, found.batch_cost_usd] if found.cost_usd else []
@@ -123,7 +123,7 @@ def test_the_batch_price_is_told_where_there_is_one():
 
 
 def test_a_model_that_reasons_may_use_its_cap():
-    found = estimate(COUNTS, terms(reasons=True), None)
+    found = estimate(COUNTS, terms(reasoning_tokens=300.0), None)
     assert found.output_tokens[2] == 1000 * 1100  # answers and repairs, each at its cap
     assert any("reasoning" in line for line in found.assumptions)
 
