@@ -26,7 +26,13 @@ WIRES = {
     "gemini": {"provider": "gemini", "name": "gemini-2.5-flash"},
     "vertex": {"provider": "vertex", "name": "gemini-2.5-flash"},
 }
-GOOGLE = ("openai", "openai responses", "azure", "gemini", "vertex")  # its own, and its endpoint that speaks OpenAI's dialect
+GOOGLE = (
+    "openai",
+    "openai responses",
+    "azure",
+    "gemini",
+    "vertex",
+)  # its own, and its endpoint that speaks OpenAI's dialect
 QUOTA = "You exceeded your current quota, please check your plan and billing details."
 
 

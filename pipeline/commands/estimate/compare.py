@@ -85,7 +85,7 @@ def _job_with(job: Job, name: str) -> Job:
     provider, model = (job.model.provider, name) if named is None else (named, tail)
     if colon and named is None and "." not in head and not head.startswith("ft"):
         raise JobError(f"--compare {name!r}: {head!r} is no provider. Known are {', '.join(PROVIDERS)}")
-    changed = replace(job.model, provider=provider, name=model, api="auto", temperature=None, seed=None, stop=(), betas=())
+    changed = replace(job.model, provider=provider, name=model, api="auto", temperature=None, betas=())
     if provider != job.model.provider:
         changed = replace(changed, base_url="", api_key_env="", api_version="", transport="http")
     if reasoning_advice(changed, job.extract.mode) is not None:

@@ -8,9 +8,9 @@ from typing import Any
 
 from pipeline.job.settings import Model
 from pipeline.providers.openai.wire import OpenAIWire
-from pipeline.types import AnswerShape
+from pipeline.types import AnswerShape, Request, tenant_hash
 
-OF_CHAT = ("stream_options", "reasoning_effort")  # usage comes unasked, the effort in another place
+OF_CHAT = {"stream_options", "reasoning_effort", "verbosity"}  # usage comes unasked, the others in places of their own
 
 
 class ResponsesWire(OpenAIWire):
@@ -19,19 +19,34 @@ class ResponsesWire(OpenAIWire):
     path = "/responses"
     turns = "input"
 
+    def __init__(self, model: Model, shape: AnswerShape) -> None:
+        super().__init__(model, shape)
+        self._tells_tenant = model.send_tenant
+
+    def body(self, request: Request) -> bytes:
+        body = super().body(request)
+        if not self._tells_tenant or request.tenant is None:
+            return body
+        return body[:-1] + f',"safety_identifier":"{tenant_hash(request.tenant)}"}}'.encode()
+
     def _cap_name(self, model: Model) -> str:  # noqa: ARG002 (one word for all models)
         return "max_output_tokens"
 
-    def _worded(self, settings: dict[str, Any]) -> dict[str, Any]:
-        left = {name: value for name, value in settings.items() if name not in OF_CHAT}
-        effort = settings.get("reasoning_effort")
-        return {**left, "store": False, **({} if effort is None else {"reasoning": {"effort": effort}})}
+    def _worded(self, settings: dict[str, Any], model: Model) -> dict[str, Any]:
+        told = {**settings, "top_p": model.top_p, **model.extra}
+        if model.service_tier != "default":
+            told["service_tier"] = model.service_tier
+        named = {name: value for name, value in told.items() if name not in OF_CHAT and value is not None}
+        for name, place, inner in (("reasoning_effort", "reasoning", "effort"), ("verbosity", "text", "verbosity")):
+            if told.get(name) is not None:
+                named[place] = {inner: told[name], **named.get(place, {})}
+        return {"store": False, **named}
 
     def _form(self, shape: AnswerShape, name: str) -> dict[str, Any]:
         if shape.mode == "tool":
             function = {"type": "function", "name": name, "strict": shape.strict, "parameters": shape.schema}
             return {"tools": [function], "tool_choice": {"type": "function", "name": name}}
-        if shape.mode == "json_object":
-            return {"text": {"format": {"type": "json_object"}}}
-        wanted = {"type": "json_schema", "name": name, "strict": shape.strict, "schema": shape.schema}
-        return {"text": {"format": wanted}}
+        wanted: dict[str, Any] = {"type": "json_object"}
+        if shape.mode != "json_object":
+            wanted = {"type": "json_schema", "name": name, "strict": shape.strict, "schema": shape.schema}
+        return {"text": {**self._plain.get("text", {}), "format": wanted}}

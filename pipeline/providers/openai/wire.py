@@ -51,7 +51,7 @@ class OpenAIWire:
         free = reasoned(free, model)
         if model.stream:
             free |= {"stream": True, "stream_options": {"include_usage": True}}
-        self._plain = free = self._worded(free)
+        self._plain = free = self._worded(free, model)
         self._free_head = orjson.dumps(free)[:-1]
         self._structured = self._form(shape, self._tool)
         if shape.mode == "tool" and not MANY_OR_NONE.match(model.name.rpartition("/")[2]):
@@ -115,7 +115,7 @@ class OpenAIWire:
     def _url(self, model: Model) -> str:
         return (model.base_url or BASE_URL).rstrip("/") + self.path
 
-    def _worded(self, settings: dict[str, Any]) -> dict[str, Any]:
+    def _worded(self, settings: dict[str, Any], model: Model) -> dict[str, Any]:  # noqa: ARG002 (for other words)
         """What the job fixes but the form of answers, given as chat completions name it."""
         return settings
 
