@@ -80,6 +80,9 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
     rows, findings = _input(prepared.source)
     yield from findings
     yield _window(prepared)
+    if api_of(job.model) == RESPONSES:
+        why = "as this model has no chat completions" if job.model.api != RESPONSES else "as asked for"
+        yield Finding("api", "ok", f"the Responses API, {why}")
     if (of_api := api_advice(job.model)) is not None:  # what is sure was refused before
         yield Finding("model", "warning", of_api.told)
     heat = job.model.temperature

@@ -79,6 +79,20 @@ def test_what_every_request_would_be_refused_for_is_told_before(job, server, set
     assert server.sent == 0
 
 
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"name": "o3-pro"}, ["the Responses API, as this model has no chat completions"]),
+        ({"api": "responses"}, ["the Responses API, as asked for"]),
+        ({}, []),
+    ],
+)
+def test_check_says_which_api_it_is_where_it_is_not_the_usual_one(job, server, settings, told):
+    job.write(server.url, rows=ROWS[:1], model=settings)
+    found = json.loads(job.pipeline("check", job.file, "--json", code=0).out)["findings"]
+    assert [one["detail"] for one in found if one["what"] == "api"] == told
+
+
 def test_where_a_gateway_may_know_more_it_is_a_warning(job, server):
     job.write(server.url, rows=ROWS[:1], model={"name": "o3-pro", "api": "chat"})
     found = json.loads(job.pipeline("check", job.file, "--json", code=0).out)["findings"]
