@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline.catalog.apis import RESPONSES, api_of
 from pipeline.catalog.names import bare_model, longest_prefix
 from pipeline.catalog.providers import PROVIDERS
 from pipeline.catalog.reasoning_levels import GPT_NEWEST, HIGH, MANY, NONE, O_SERIES, OFF, Takes
@@ -160,7 +159,7 @@ def _beside(model: Model, mode: str, takes: Takes, summaries: bool) -> str:  # n
         if isinstance(budget, int) and summaries:
             return "the summaries of chunks.context = 'rolling' are too short to think in. Set it to 'none'"
         return _sampling_problem(model)
-    chats = model.provider in {"openai", "azure"} and not model.base_url and api_of(model) != RESPONSES
+    chats = model.provider in {"openai", "azure"} and not model.base_url and model.api != "responses"
     if mode == "tool" and chats and model.reasoning != NONE and NO_TOOLS_WITH_EFFORT.match(bare_model(model.name)):
         way_out = "Set extract.mode = 'json_schema', model.api = 'responses', or model.reasoning = 'none'"
         return f"{model.name} takes it beside a tool only through the Responses API. {way_out}"
