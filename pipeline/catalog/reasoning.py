@@ -28,13 +28,16 @@ LEAST_TOP_P = 0.95  # beside thinking
 NO_TOOLS_WITH_EFFORT = re.compile(r"gpt-(?:5\.[4-9]|[6-9]|[1-9]\d)(?!\d)")
 
 
+def known_takes(model: Model) -> Takes | None:
+    """What is known of what the job's model can be told."""
+    table, name = PROVIDERS[model.provider].reasoning, bare_model(model.name).removeprefix("ft:")
+    newer = (takes for names, takes in NEWER if "gpt-6" in table and names.match(name))
+    return longest_prefix(table, name) or next(newer, None)
+
+
 def takes_of(model: Model) -> Takes:
-    """What the job's model can be told."""
-    entry, name = PROVIDERS[model.provider], bare_model(model.name).removeprefix("ft:")
-    found = longest_prefix(entry.reasoning, name)
-    if found is None and "gpt-6" in entry.reasoning:
-        found = next((takes for names, takes in NEWER if names.match(name)), None)
-    return found or entry.reasoning_of_unknown
+    """The same, with a guess for a model that is not known."""
+    return known_takes(model) or PROVIDERS[model.provider].reasoning_of_unknown
 
 
 def effort_of(model: Model) -> str | int | None:
@@ -125,7 +128,8 @@ def reasoning_advice(model: Model, mode: str, *, summaries: bool = False) -> Adv
         return None
     takes = takes_of(model)
     if told := _untold(model, takes) or _beside(model, mode, takes, summaries):
-        return Advice(not PROVIDERS[model.provider].own_names, f"model.reasoning = {model.reasoning!r}: {told}")
+        sure = not PROVIDERS[model.provider].own_names or isinstance(model.reasoning, int)  # nobody there takes a number
+        return Advice(sure, f"model.reasoning = {model.reasoning!r}: {told}")
     if takes.dialect == "google" and isinstance(model.reasoning, int) and model.reasoning >= model.max_output_tokens:
         return Advice(False, f"model.reasoning = {model.reasoning}: {_no_room(model, model.reasoning)}")
     return None

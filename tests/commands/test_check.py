@@ -169,3 +169,27 @@ def test_rows_that_cannot_be_used_are_counted_with_the_first_of_each_kind(job):
     job.write("http://127.0.0.1:9/v1", rows=rows[:700])
     told = [(one.level, one.detail) for one in check(Job.load(job.file), {}) if one.what == "input"]
     assert told == [("ok", "700 rows in 1 files")]
+
+
+@pytest.mark.parametrize(
+    ("model", "found"),
+    [
+        ({"name": "gpt-5-mini", "reasoning": "low"}, [("ok", "low, as reasoning_effort = low")]),
+        ({"name": "gpt-5-mini"}, []),
+        (
+            {"provider": "gemini", "name": "gemini-2.5-flash", "reasoning": 512, "max_output_tokens": 512},
+            [("warning", "model.reasoning = 512: 512 tokens of reasoning count inside model.max_output_tokens = 512")],
+        ),
+    ],
+)
+def test_what_is_sent_of_reasoning_is_told(job, model, found):
+    told = findings(job, "reasoning", **model)
+    assert [level for level, _ in told] == [level for level, _ in found]
+    assert all(detail.startswith(words) for (_, detail), (_, words) in zip(told, found, strict=True))
+
+
+def test_what_is_advised_of_the_cap_leaves_room_to_think(job):
+    """By the shape of the schema a fraction of it would do; how much is thought inside it nobody knows yet."""
+    cap = {"max_output_tokens": 16_000}
+    assert any("would do" in detail for _, detail in findings(job, "model", name="gpt-4o-mini", **cap))
+    assert not any("would do" in detail for _, detail in findings(job, "model", name="gpt-5-mini", **cap))

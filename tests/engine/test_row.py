@@ -123,6 +123,7 @@ def thing(**fields):
 
 BAD = reply('{"total": "many"}')
 CUT = reply('{"na', Stop.TRUNCATED, "length")
+THOUGHT = Answer("", Stop.TRUNCATED, "length", Usage(10, 0, 0, 2048, 2048), "m-1")
 REFUSED = reply("I would rather not.", Stop.REFUSED, "refusal")
 BLOCKED = reply("", Stop.BLOCKED, "content_filter")
 LONG = TooLong("context_exceeded: 9,000 tokens are too many (HTTP 400)")
@@ -305,6 +306,15 @@ ONE_CHUNK = [
     ),
     Case("raised-cap", {E0: CUT, "extract 0 @200": ok(name="a")}, records({"name": "a"})),
     Case("truncated-twice", {E0: CUT, "extract 0 @200": CUT}, failed(ErrorCode.TRUNCATED, TRUNCATED.format(200))),
+    Case(
+        "cut-off-while-thinking-twice",
+        {E0: CUT, "extract 0 @200": THOUGHT},
+        failed(
+            ErrorCode.TRUNCATED,
+            "2,048 tokens of reasoning, no answer: lower model.reasoning or raise model.max_output_tokens",
+        ),
+    ),
+    Case("cut-off-while-thinking", {E0: THOUGHT, "extract 0 @200": ok(name="a")}, records({"name": "a"})),
     Case(
         "cap-at-the-model-s-most",
         {"extract 0 @16384": CUT},

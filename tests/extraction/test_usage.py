@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.documents.tokens import counter_for
-from pipeline.extraction.usage import whole_usage
-from pipeline.types import PartialUsage, Purpose, Request, Stop, Usage
+from pipeline.extraction.usage import all_reasoning, whole_usage
+from pipeline.types import Answer, PartialUsage, Purpose, Request, Stop, Usage
 
 COUNTER = counter_for("openai", "gpt-4o-mini")
 TEXT = '{"name": "Anna", "count": 3}'
@@ -48,3 +48,22 @@ def test_no_more_is_booked_than_was_reserved():
 @given(st.builds(Usage, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS))
 def test_what_is_told_stays(told):
     assert whole(told) is told
+
+
+CUT_OFF = [  # text, output tokens, reasoning tokens, of which the row is told
+    ("", 100, 100, 100),
+    ("", 5, 2, 2),
+    ("", 100, 0, 100),  # Claude tells how much came out, and not what of it was thought
+    ("  \n", 100, 96, 96),
+    ("  \n", 100, 0, 0),  # blanks until the cap: no thought
+    ("<think>Let me see", 100, 0, 100),
+    ("<think>Let me see</think>", 100, 0, 100),
+    ('<think>Let me see</think>{"a', 100, 80, 0),
+    ('{"name": "a', 100, 90, 0),
+]
+
+
+@pytest.mark.parametrize(("text", "output", "reasoning", "told"), CUT_OFF)
+def test_an_answer_that_was_cut_off_while_it_was_thought_of(text, output, reasoning, told):
+    usage = Usage(output_tokens=output, reasoning_tokens=reasoning)
+    assert all_reasoning(Answer(text, Stop.TRUNCATED, "length", usage)) == told
