@@ -24,8 +24,9 @@ USUAL_TOKENS = 300.0
 TIMES_USUAL = {DEFAULT: 1.0, "none": 0.0, "minimal": 0.2, "low": 0.5, "medium": 1.0, "high": 2.5}
 NOVA_MOST_TOKENS = 128_000  # of an answer at the highest effort, which takes no cap, temperature or top_p
 LEAST_TOP_P = 0.95  # beside thinking
-# "Function tools with reasoning_effort are not supported for … in /v1/chat/completions", from gpt-5.4 on.
-NO_TOOLS_WITH_EFFORT = re.compile(r"gpt-(?:5\.[4-9]|[6-9]|[1-9]\d)(?!\d)")
+# "Function tools with reasoning_effort are not supported for … in /v1/chat/completions", from gpt-5.4 on; what is offered
+# by the Responses API alone is not meant.
+NO_TOOLS_WITH_EFFORT = re.compile(r"gpt-(?:5\.[4-9]|[6-9]|[1-9]\d)(?!\d)(?!.*-(?:pro|codex|cyber|rosalind))")
 
 
 def known_takes(model: Model) -> Takes | None:

@@ -230,6 +230,7 @@ def test_openai_refuses_tools_beside_an_effort_in_chat_completions_from_gpt_5_4_
     assert [name for name, so in refused.items() if so] == ["gpt-5.4", "gpt-5.5", "gpt-6-sol", "gpt-6.1-terra", "gpt-7"]
     assert reasoning_advice(model(name="gpt-5.6", reasoning="none"), "tool") is None
     assert reasoning_advice(model(name="gpt-5.6", api="responses"), "tool") is None
+    assert reasoning_advice(model(name="gpt-5.5-pro", reasoning="high"), "tool") is None  # has no chat completions
     assert reasoning_advice(model(name="gpt-5.6", base_url="http://127.0.0.1:9/v1"), "tool") is None
 
 
