@@ -180,6 +180,14 @@ ANSWERS = [
     (body_of(said('{"a"'), said(":1}")), Stop.DONE, '{"a":1}', "completed"),
     (body_of(THOUGHT, said("Well."), call('{"a":1}')), Stop.DONE, '{"a":1}', "completed"),
     (body_of(call("1", "other"), call('{"a":1}')), Stop.DONE, '{"a":1}', "completed"),
+    (
+        body_of({**said("First I look."), "phase": "commentary"}, {**said('{"a":1}'), "phase": "final_answer"}),
+        Stop.DONE,
+        '{"a":1}',
+        "completed",
+    ),
+    (body_of({**said('{"a":1}'), "phase": "commentary"}), Stop.DONE, '{"a":1}', "completed"),
+    (body_of({"type": "web_search_call", "status": "completed"}, said('{"a":1}')), Stop.DONE, '{"a":1}', "completed"),
     (body_of(said("No.", "refusal")), Stop.REFUSED, "No.", "completed"),
     (
         body_of(said('{"a"'), status="incomplete", reason="max_output_tokens"),
