@@ -78,7 +78,7 @@ def _without_the_model(model: Model) -> Advice | None:
     if not only or model.api not in NAMES or model.api == only:
         return None
     sure = not PROVIDERS[model.provider].own_names and _at_openai(model.base_url)
-    every = "every request would be a 404. " if sure else ""
+    every = "Every request would be a 404. " if sure else ""
     told = f"model.api = {model.api!r}: OpenAI has {model.name} in {NAMES[only]} only. {every}"
     return Advice(sure, f"{told}Write api = {only!r}, or leave the key out")
 
