@@ -149,8 +149,11 @@ model.api_key_env = "TEAM_A_KEY"  # The name of the environment variable that ho
   `sandbox` need none.
 model.stream = true  # Read answers as they are made: `limits.idle_timeout_s` then counts, and `ttft_ms` is known.
   Answers are the same.
-model.api = "invoke"  # `chat` and `responses` are OpenAI's and Azure's. `converse` and `invoke` are Bedrock's: the one
-  form for all models, or the maker's own. `auto`: `responses` for models that have no other, else `chat`; `converse`.
+model.api = "responses"  # `chat` and `responses` are OpenAI's, Azure's and the sandbox's: chat completions, or the
+  Responses API, whose answers are others: a change asks the rows anew. `converse` and `invoke` are Bedrock's: the one
+  form for all models, or the maker's own. `auto`: `responses` for models that have nothing else (o3-pro, gpt-5-pro,
+  the codex models), else `chat`; for Bedrock `converse`. Responses have no `seed` and no `stop`, and take a cap of 16
+  tokens at the least: `check` and `run` say so ([more](providers/openai.md#responses)).
 model.region = "us-east-1"  # Only for `bedrock` and `vertex`: where the calls go.
 model.api_version = "2025-04-01-preview"  # Only for `azure`. Without one: the endpoint that needs none.
 model.transport = "sdk"  # `http`: the connection that comes with this package. `sdk`: the provider's official package

@@ -30,6 +30,8 @@ MODELS = {
     "openai json_object": {"provider": "openai", "name": "gpt-4o-mini", "mode": "json_object"},
     "openai two_step": {"provider": "openai", "name": "gpt-4o-mini", "mode": "two_step"},
     "openai warm": {"provider": "openai", "name": "gpt-4o-mini", "temperature": 0.7},
+    "openai responses": {"provider": "openai", "name": "gpt-4o-mini", "api": "responses"},
+    "openai o3-pro": {"provider": "openai", "name": "o3-pro"},
     "azure": {"provider": "azure", "name": "gpt-4o-mini", "base_url": "https://a.openai.azure.com"},
     "anthropic": {"provider": "anthropic", "name": "claude-sonnet-4-5"},
     "anthropic beta": {"provider": "anthropic", "name": "claude-sonnet-4-5", "betas": ["context-1m-2025-08-07"]},

@@ -46,6 +46,8 @@ def _family(ability: Ability, names: str) -> dict[str, Ability]:
 OPENAI: Mapping[str, Ability] = {
     **_family(TOOLS, "gpt-3.5-turbo gpt-35-turbo gpt-4-turbo gpt-4-1106 gpt-4-0125 gpt-4o-2024-05-13"),
     **_family(TOOLS, "gpt-5.2-pro gpt-5.4-pro gpt-5.5-pro"),
+    **_family(MAYBE_TOOLS, "computer-use-preview"),
+    **_family(MAYBE_WORDS, "o3-deep-research o4-mini-deep-research"),
     **_family(ONLY_TOOLS, "gpt-4 gpt-4-32k"),
     **_family(ONLY_WORDS, "chatgpt-4o"),
 }

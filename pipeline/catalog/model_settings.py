@@ -9,6 +9,7 @@ service tier is `auto` or `standard_only`), docs.aws.amazon.com (no seed; `reque
 import re
 from collections.abc import Iterator, Mapping
 
+from pipeline.catalog.apis import RESPONSES, api_of
 from pipeline.catalog.providers import PROVIDERS
 from pipeline.catalog.sampling import Advice, stop_advice, top_p_advice
 from pipeline.catalog.tiers import FLEX, SOLD
@@ -45,14 +46,14 @@ def _by_name(model: Model) -> Iterator[Advice]:
 
 
 def _seed(model: Model) -> Iterator[Advice]:
-    if model.seed is not None and (model.provider in NO_SEED or model.api == "responses"):
+    if model.seed is not None and (model.provider in NO_SEED or api_of(model) == RESPONSES):
         yield Advice(True, f"model.seed: {_whose(model)} has no such field. Leave the key out")
 
 
 def _stop(model: Model) -> Iterator[Advice]:
     if "" in model.stop or (NO_BLANKS.search(model.name) and not all(word.strip() for word in model.stop)):
         yield Advice(True, f"model.stop names a word that is blank, which {model.name} does not take. Leave it out")
-    if model.stop and model.api == "responses":
+    if model.stop and api_of(model) == RESPONSES:
         yield Advice(True, f"model.stop: {_whose(model)} has no such field. Leave the key out")
     most = 0 if model.base_url and model.provider == "openai" else MOST_STOPS.get(model.provider, 0)
     if 0 < most < len(model.stop):

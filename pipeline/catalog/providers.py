@@ -25,6 +25,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     # How it is spoken to
     wire: str  # module:class
     invoke_wire: str = ""  # where model.api = "invoke" speaks another dialect
+    responses_wire: str = ""  # likewise, "responses"
     environment: Mapping[str, tuple[str, ...]] = {}  # key of [model] → variables that fill it when it is empty
     listing: str  # module:class of what `check --online` asks, at no cost
     carrier: str  # the module with its SDK's `carrier`
@@ -61,6 +62,7 @@ ENTRIES = (
         name="openai",
         wire="pipeline.providers.openai.wire:OpenAIWire",
         listing="pipeline.providers.openai.listing:OpenAIListing",
+        responses_wire="pipeline.providers.openai.responses:ResponsesWire",
         carrier="pipeline.providers.transport.sdk_openai",
         extra="openai",
         key_env="OPENAI_API_KEY",
@@ -78,6 +80,7 @@ ENTRIES = (
     Entry(
         name="azure",
         wire="pipeline.providers.openai.azure:AzureWire",
+        responses_wire="pipeline.providers.openai.azure:AzureResponsesWire",
         environment={"base_url": ("AZURE_OPENAI_ENDPOINT",), "api_version": ("OPENAI_API_VERSION",)},
         listing="pipeline.providers.openai.azure_listing:AzureListing",
         carrier="pipeline.providers.transport.sdk_openai",
@@ -185,6 +188,7 @@ ENTRIES = (
         name="sandbox",
         wire="pipeline.providers.openai.wire:OpenAIWire",
         listing="pipeline.providers.openai.listing:OpenAIListing",
+        responses_wire="pipeline.providers.openai.responses:ResponsesWire",
         carrier="pipeline.providers.transport.sdk_openai",
         extra="openai",
         needs_key=False,

@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from pipeline.catalog.apis import RESPONSES, api_advice, api_of
 from pipeline.catalog.known_as import known_as
 from pipeline.catalog.model_settings import settings_advice
 from pipeline.catalog.names import bare_model
@@ -84,6 +85,11 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
     rows, findings = _input(prepared.source)
     yield from findings
     yield _window(prepared)
+    if api_of(job.model) == RESPONSES:
+        why = "as this model has no chat completions" if job.model.api != RESPONSES else "as asked for"
+        yield Finding("api", "ok", f"the Responses API, {why}")
+    if (of_api := api_advice(job.model)) is not None:  # what is sure was refused before
+        yield Finding("model", "warning", of_api.told)
     yield from _settings(prepared)
     if (advised := sizing_of(prepared)) is not None:
         yield Finding("model", "warning", advised.told)
@@ -187,7 +193,8 @@ def _base_url(model: Model) -> Iterator[Finding]:
         return
     if model.provider == "openai" and url.netloc and not url.path.strip("/") and not url.query:
         plain = urlunsplit(url._replace(path="/v1", fragment=""))
-        told = f"has no path, so that requests go to {url.netloc}/chat/completions. Most servers want {plain}"
+        path = "responses" if api_of(model) == RESPONSES else "chat/completions"
+        told = f"has no path, so that requests go to {url.netloc}/{path}. Most servers want {plain}"
         yield Finding("base_url", "warning", f"model.base_url {told}")
         return
     wrong = ["a query (all from ? or #)"] if url.query or url.fragment else []

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
-from pipeline.catalog.providers import PROVIDERS
+from pipeline.catalog.apis import CONVERSE, RESPONSES, api_of, apis_of
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.template import as_text
-from pipeline.job.settings import Job, Model
+from pipeline.job.settings import Job
 from pipeline.types import AnswerShape, FilePart, Row, TextPart, Turn, files_of
 
 KEY_VERSION = 1  # raise it when the meaning of a key changes: old answers are then not found, never misread
@@ -21,7 +21,7 @@ def request_hash(job: Job, shape: AnswerShape) -> bytes:
     """Everything that can change an answer, but the document: not keys, hosts, limits, prices or retries."""
     model, extract = job.model, job.extract
     more = {  # settings of later versions: they are in the hash where they say something
-        "api": model.api if model.api == "responses" else "",
+        "api": RESPONSES if api_of(model) == RESPONSES else "",
         "top_p": model.top_p,
         "seed": model.seed,
         "stop": model.stop,
@@ -39,7 +39,7 @@ def request_hash(job: Job, shape: AnswerShape) -> bytes:
             "key_version": KEY_VERSION,
             "provider": model.provider,
             "model": model.name,
-            "api": _bedrock_api(model) if PROVIDERS[model.provider].invoke_wire else "",
+            "api": api_of(model) if CONVERSE in apis_of(model.provider) else "",
             "betas": model.betas,
             "temperature": model.temperature,
             "system": job.extract.system,
@@ -49,10 +49,6 @@ def request_hash(job: Job, shape: AnswerShape) -> bytes:
             "schema_name": shape.name,
         }
     )
-
-
-def _bedrock_api(model: Model) -> str:
-    return "invoke" if model.api == "invoke" else "converse"
 
 
 def outcome_salt(request: bytes, job: Job, schema_source_hash: str) -> bytes:

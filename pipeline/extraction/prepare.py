@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import BaseModel
 
+from pipeline.catalog.apis import api_advice
 from pipeline.catalog.known_as import known_as
 from pipeline.catalog.model_settings import settings_advice
 from pipeline.catalog.prices import how_to_price, required_rate
@@ -88,6 +89,8 @@ def prepare(job: Job) -> Prepared:
     Raises:
         JobError: the schema, the prompt, the model or the input cannot be used.
     """
+    if (advice := api_advice(job.model)) is not None and advice.sure:
+        raise JobError(f"{job.file}: {advice.told}")
     model = schemas.load_model(job.extract.schema)
     shaped = schemas.shape_for(
         model, job.model.provider, job.extract.mode, model_name=job.model.name, api=job.model.api

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
+from pipeline.catalog.apis import INVOKE, RESPONSES, api_of
 from pipeline.catalog.providers import PROVIDERS
 from pipeline.catalog.tiers import FLEX
 from pipeline.errors import CallFailed, JobError, Kind
@@ -121,7 +122,8 @@ def wire_for(model: Model, shape: AnswerShape, environ: Mapping[str, str], base_
         JobError: the endpoint lacks something (a region, a project) that neither the job nor the environment says.
     """
     entry = PROVIDERS[model.provider]
-    module, _, kind = ((model.api == "invoke" and entry.invoke_wire) or entry.wire).partition(":")
+    others = {INVOKE: entry.invoke_wire, RESPONSES: entry.responses_wire}
+    module, _, kind = (others.get(api_of(model)) or entry.wire).partition(":")
     wire: Wire = getattr(import_module(module), kind)(settled(model, environ, base_url), shape)
     return wire
 

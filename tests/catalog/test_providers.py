@@ -38,7 +38,7 @@ def found(where):
 
 @each
 def test_it_has_wires(entry):
-    for where in filter(None, (entry.wire, entry.invoke_wire)):
+    for where in filter(None, (entry.wire, entry.invoke_wire, entry.responses_wire)):
         wire, module = found(where), where.partition(":")[0]
         assert wire is not None, f"{entry.name}: write its wire, {where}"
         for method in ("headers", "body", "reply", "stream"):
@@ -56,7 +56,8 @@ def test_the_sandbox_speaks_its_wires(entry):
     if not entry.needs_key:
         return  # the sandbox itself
     known = {wire.name for wire in SANDBOX_WIRES}
-    for name in (entry.name, *([f"{entry.name} invoke"] if entry.invoke_wire else [])):
+    others = {"invoke": entry.invoke_wire, "responses": entry.responses_wire}
+    for name in (entry.name, *(f"{entry.name} {api}" for api, wire in others.items() if wire)):
         assert name in known, f"teach the sandbox {name!r}: pipeline/sandbox/wires/table.py"
 
 

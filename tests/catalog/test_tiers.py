@@ -82,7 +82,15 @@ CONVERSE = {
     "serviceTier": {"type": "priority"},
 }
 GENERATED = {"candidates": [{"content": {"parts": [{"text": "{}"}]}, "finishReason": "STOP"}]}
+RESPONSE = {
+    "output": [{"type": "message", "content": [{"type": "output_text", "text": "{}"}]}],
+    "status": "completed",
+    "usage": {"input_tokens": 1, "output_tokens": 1},
+    "service_tier": "priority",
+}
 WHOLE = {
+    "openai responses": (RESPONSE, {}),
+    "azure responses": (RESPONSE, {}),
     "openai": (CHAT, {}),
     "azure": (CHAT, {}),
     "anthropic": ({**MESSAGE, "usage": {"input_tokens": 1, "output_tokens": 1, "service_tier": "priority"}}, {}),

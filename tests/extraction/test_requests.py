@@ -99,6 +99,17 @@ def test_what_can_change_an_answer_changes_its_key():
     assert len(keys) == len(jobs) + len(changes)
 
 
+@pytest.mark.parametrize("provider", ["openai", "azure", "sandbox"])
+def test_responses_have_a_key_of_their_own_asked_for_or_chosen(provider):
+    """A model that has no other API could not be asked before: it has no old answers."""
+
+    def key(name, api):
+        return request_hash(job(model={"provider": provider, "name": name, "api": api}), SHAPE)
+
+    assert key("gpt-4o", "auto") == key("gpt-4o", "chat") != key("gpt-4o", "responses")
+    assert key("o3-pro", "auto") == key("o3-pro", "responses") != key("o3-pro", "chat")
+
+
 def test_bedrock_has_a_key_for_each_of_its_apis_and_others_do_not():
     for provider, differ in (("bedrock", True), ("openai", False)):
         keys = {request_hash(job(model={"provider": provider, "api": api}), SHAPE) for api in ("converse", "invoke")}

@@ -1,4 +1,4 @@
-"""A provider for tests: a real HTTP server on loopback that answers chat completions as a script says.
+"""A provider for tests: a real HTTP server on loopback that answers chat completions and Responses as a script says.
 
 The script is `answer(document: str, nth: int, body: dict) -> Scripted | None`; `nth` counts requests for that document
 from 1, None is a good answer. Everything received is kept, so that "sent" and "paid" are counted here, not believed.
@@ -73,9 +73,34 @@ def completion(scripted, body):
     }
 
 
+def responses(scripted, body):
+    """The same in Responses; `finish` is its status, or why it is incomplete."""
+    told = completion(scripted, body)
+    kind, text = (
+        ("refusal", scripted.refusal) if scripted.refusal else ("text", told["choices"][0]["message"]["content"])
+    )
+    part = {"type": "refusal" if scripted.refusal else "output_text", kind: text}
+    done = scripted.finish == "stop"
+    usage = told.get("usage")
+    return {
+        "id": "resp_1",
+        "object": "response",
+        "status": "completed" if done else "incomplete",
+        "error": None,
+        "incomplete_details": None if done else {"reason": scripted.finish},
+        "model": told["model"],
+        "output": [{"type": "reasoning", "summary": []}, {"type": "message", "role": "assistant", "content": [part]}],
+        **(
+            {"usage": {"input_tokens": usage["prompt_tokens"], "output_tokens": usage["completion_tokens"]}}
+            if usage
+            else {}
+        ),
+    }
+
+
 async def _answer(server, request):
     body = json.loads(await request.read())
-    document = document_of(body)
+    document = document_of({"messages": body.get("input"), **body})
     server.requests.append((document, body, asyncio.get_running_loop().time()))
     server.seen[document] += 1
     server.now += 1
@@ -96,7 +121,7 @@ async def _respond(server, request, scripted, document, body):
     if scripted.status != 200:
         error = scripted.error or {"message": "scripted failure", "type": "server_error", "code": None, "param": None}
         return web.json_response({"error": error}, status=scripted.status, headers=headers)
-    payload = json.dumps(completion(scripted, body)).encode()
+    payload = json.dumps((responses if "input" in body else completion)(scripted, body)).encode()
     if scripted.cut:
         response = web.StreamResponse(headers={**headers, "Content-Length": str(len(payload))})
         await response.prepare(request)
@@ -114,7 +139,8 @@ def serving(script=None):
 
     async def start():
         app = web.Application(client_max_size=2**28)
-        app.router.add_post("/v1/chat/completions", partial(_answer, server))
+        for path in ("/v1/chat/completions", "/v1/responses"):
+            app.router.add_post(path, partial(_answer, server))
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -89,6 +89,22 @@ OPENAI = (
 )
 
 
+def _response(**more):
+    return {"id": "r", "object": "response", "model": "m", "output": [], "usage": None, **more}
+
+
+MESSAGE = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": TEXT}]}
+ENDED = _response(status="completed", output=[MESSAGE], usage={"input_tokens": 10, "output_tokens": 5})
+RESPONSES = (
+    {"type": "response.created", "response": _response(status="in_progress")},
+    *({"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": half} for half in HALVES),
+    {"type": "response.output_text.done", "output_index": 0, "content_index": 0, "text": TEXT},
+    {"type": "response.output_item.done", "output_index": 0, "item": MESSAGE},
+    {"type": "response.completed", "response": ENDED},
+)
+RESPONSES = tuple(sse(one, one["type"]) for one in RESPONSES)
+
+
 def _model(provider, name="m", **more):
     return Model(provider=provider, name=name, max_output_tokens=100, stream=True, **more)
 
@@ -97,6 +113,10 @@ BINARY = "application/vnd.amazon.eventstream"
 STREAMS = {
     "openai": Streamed(_model("openai"), OPENAI, (0, 1), 3),
     "azure": Streamed(_model("azure", base_url="https://x.openai.azure.com"), OPENAI, (0, 1), 3),
+    "openai responses": Streamed(_model("openai", api="responses"), RESPONSES, (1, 2), 5),
+    "azure responses": Streamed(
+        _model("azure", api="responses", base_url="https://x.openai.azure.com"), RESPONSES, (1, 2), 5
+    ),
     "anthropic": Streamed(_model("anthropic"), tuple(sse(one, one["type"]) for one in CLAUDE), (2, 3), 4),
     "gemini": Streamed(_model("gemini"), GEMINI, (0, 1), 1),
     "vertex": Streamed(_model("vertex", project="p"), GEMINI, (0, 1), 1),

@@ -42,6 +42,13 @@ def responses_whole(*calls):
     return {"output": told, "status": "completed", "usage": {"input_tokens": 1, "output_tokens": 1}}
 
 
+def responses_events(*calls):
+    for number, one in enumerate(calls):
+        place = {"output_index": number, "item_id": str(number)}
+        yield {"type": "response.function_call_arguments.delta", "delta": json.dumps(one), **place}
+    yield {"type": "response.completed", "response": responses_whole(*calls)}
+
+
 def claude_whole(*calls):
     content = [{"type": "tool_use", "name": "Item", "input": one} for one in calls]
     return {"content": content, "stop_reason": "tool_use", "usage": {"input_tokens": 1, "output_tokens": 1}}
@@ -91,7 +98,9 @@ def gemini_events(*calls):
 
 FORMS = {
     "openai": ("openai", "m", "", openai_whole, sse_of(openai_events)),
-    "openai responses": ("openai", "m", "", responses_whole, None),
+    "responses in place of a completion": ("openai", "m", "", responses_whole, None),
+    "openai responses": ("openai", "m", "responses", responses_whole, sse_of(responses_events)),
+    "azure responses": ("azure", "m", "responses", responses_whole, sse_of(responses_events)),
     "azure": ("azure", "m", "", openai_whole, sse_of(openai_events)),
     "anthropic": ("anthropic", "m", "", claude_whole, sse_of(claude_events)),
     "gemini": ("gemini", "m", "", gemini_whole, gemini_events),
@@ -138,7 +147,7 @@ def test_the_same_call_twice_is_one(name, stream):
     assert json.loads(replied(name, ANNA, SAME, ANNA, stream=stream).text) == ANNA
 
 
-@pytest.mark.parametrize("name", ["openai", "azure"])
+@pytest.mark.parametrize("name", ["openai", "azure", "openai responses", "azure responses"])
 def test_one_call_is_asked_for(name):
     assert json.loads(wire_of(name, stream=False).body(REQUEST))["parallel_tool_calls"] is False
 

@@ -142,7 +142,7 @@ def sent(name, pieces, transport="http", **how):
 
     async def main():
         async with answering(head, pieces, **how) as base_url:
-            wire = stream.wire(base_url=base_url + ("/v1" if name == "openai" else ""))
+            wire = stream.wire(base_url=base_url + ("/v1" if stream.model.provider == "openai" else ""))
             limits, credentials = Limits(timeout_s=5.0), FixedKey(Secret("key-of-the-tests", bearer=name in BINARY))
             if transport == "http":
                 carrier = HttpTransport(limits, credentials, stream=True)

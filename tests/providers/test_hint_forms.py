@@ -18,13 +18,21 @@ SETTINGS = {"base_url": "http://127.0.0.1:9", "region": "us-east-1", "project": 
 WIRES = {
     "openai": {"provider": "openai", "name": "gpt-4o-mini"},
     "azure": {"provider": "azure", "name": "gpt-4o-mini"},
+    "openai responses": {"provider": "openai", "name": "gpt-4o-mini", "api": "responses"},
+    "azure responses": {"provider": "azure", "name": "gpt-4o-mini", "api": "responses"},
     "anthropic": {"provider": "anthropic", "name": "claude-haiku-4-5"},
     "bedrock": {"provider": "bedrock", "name": "amazon.nova-lite-v1:0"},
     "bedrock invoke": {"provider": "bedrock", "name": "amazon.nova-lite-v1:0", "api": "invoke"},
     "gemini": {"provider": "gemini", "name": "gemini-2.5-flash"},
     "vertex": {"provider": "vertex", "name": "gemini-2.5-flash"},
 }
-GOOGLE = ("openai", "azure", "gemini", "vertex")  # its own, and its endpoint that speaks OpenAI's dialect
+GOOGLE = (
+    "openai",
+    "openai responses",
+    "azure",
+    "gemini",
+    "vertex",
+)  # its own, and its endpoint that speaks OpenAI's dialect
 QUOTA = "You exceeded your current quota, please check your plan and billing details."
 
 

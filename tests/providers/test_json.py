@@ -22,6 +22,7 @@ SHAPE = AnswerShape("Thing", "tool", {"type": "object", "properties": {}}, stric
 NOVA, CLAUDE = "amazon.nova-pro-v1:0", "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 MODELS = {
     "openai": {"name": "gpt-4o-mini"},
+    "openai responses": {"name": "gpt-4o-mini", "api": "responses"},
     "anthropic": {"name": "claude-haiku-4-5"},
     "bedrock": {"name": NOVA, "region": "us-east-1"},
     "bedrock invoke": {"name": CLAUDE, "region": "us-east-1", "api": "invoke"},
@@ -31,6 +32,7 @@ CALL = {"type": "tool_use", "name": "Thing", "input": "INPUT"}
 FUNCTION = {"name": "Thing", "arguments": "INPUT"}
 BODIES = {  # a call of the tool, as each tells it
     "openai": {"choices": [{"message": {"tool_calls": [{"function": FUNCTION}]}, "finish_reason": "stop"}]},
+    "openai responses": {"output": [{"type": "function_call", **FUNCTION}], "status": "completed"},
     "anthropic": {"content": [CALL], "stop_reason": "tool_use"},
     "bedrock": {
         "output": {"message": {"content": [{"toolUse": {"name": "Thing", "input": "INPUT"}}]}},
@@ -46,6 +48,7 @@ BODIES = {  # a call of the tool, as each tells it
 }
 STREAMS = {  # the same where a stream holds it as JSON
     "openai": ({"error": "INPUT"},),
+    "openai responses": ({"type": "response.completed", "response": BODIES["openai responses"]},),
     "anthropic": (
         {"type": "message_start", "message": {"usage": {"input_tokens": 1}}},
         {"type": "content_block_start", "index": 0, "content_block": CALL},

@@ -14,6 +14,7 @@ INVOKED = ["anthropic.claude-haiku-4-5-20251001-v1:0", "amazon.nova-lite-v1:0", 
            "mistral.mistral-large-2402-v1:0"]  # fmt: skip
 MODELS = [
     *({"provider": entry.name, "name": "some-model"} for entry in ENTRIES),
+    *({"provider": entry.name, "name": "some-model", "api": "responses"} for entry in ENTRIES if entry.responses_wire),
     *({"provider": "bedrock", "name": name, "api": "invoke"} for name in INVOKED),
 ]
 

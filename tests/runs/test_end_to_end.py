@@ -19,6 +19,8 @@ KEYS = {
 }
 PROVIDERS = {
     "openai": {"provider": "openai", "name": "gpt-4o-mini"},
+    "responses": {"provider": "openai", "name": "gpt-4o-mini", "api": "responses"},
+    "azure responses": {"provider": "azure", "name": "gpt-5-pro"},
     "azure": {"provider": "azure", "name": "gpt-4o-mini", "api_version": "2024-10-21"},
     "anthropic": {"provider": "anthropic", "name": "claude-sonnet-4-5"},
     "converse": {"provider": "bedrock", "name": "us.anthropic.claude-haiku-4-5-20251001-v1:0", "region": "us-east-1"},
@@ -68,7 +70,7 @@ def counters(url):
 
 
 def base_url(url, provider):
-    return f"{url}/v1" if provider == "openai" else url
+    return f"{url}/v1" if PROVIDERS[provider]["provider"] == "openai" else url
 
 
 def write(job, url, name, texts=TEXTS, **sections):

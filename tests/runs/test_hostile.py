@@ -226,7 +226,9 @@ def test_damaged_parquet_says_so(tmp_path_factory, whole_parquet, data):
 
 SHAPE = AnswerShape("X", "json_schema", {"type": "object", "properties": {}}, strict=True)
 NAMES = {
-    "openai": {}, "azure": {"base_url": "http://x", "api_version": "1"}, "anthropic": {},
+    "openai": {}, "openai responses": {"api": "responses"},
+    "azure responses": {"base_url": "http://x", "api": "responses"},
+    "azure": {"base_url": "http://x", "api_version": "1"}, "anthropic": {},
     "bedrock": {"region": "us-east-1", "name": "us.anthropic.claude-haiku-4-5-20251001-v1:0"},
     "bedrock invoke": {"region": "us-east-1", "api": "invoke", "name": "amazon.nova-pro-v1:0"}, "gemini": {},
     "vertex": {"project": "p", "region": "global"},
@@ -250,7 +252,7 @@ HEADERS = st.dictionaries(
 
 
 def made(name):
-    assert set(NAMES) == set(PROVIDERS) - {"sandbox"} | {"bedrock invoke"}
+    assert set(NAMES) == set(PROVIDERS) - {"sandbox"} | {"bedrock invoke", "openai responses", "azure responses"}
     settings_of = {"name": "gpt-4o-mini", "max_output_tokens": 10, **NAMES[name]}
     return wire_for(Model(provider=name.partition(" ")[0], **settings_of), SHAPE, {})
 

@@ -88,8 +88,8 @@ def _job_with(job: Job, name: str) -> Job:
     if colon and named is None and "." not in head and not head.startswith("ft"):
         raise JobError(f"--compare {name!r}: {head!r} is no provider. Known are {', '.join(PROVIDERS)}")
     changed = replace(  # without what another model may not take
-        job.model, provider=provider, name=model, betas=(), temperature=None, top_p=None, seed=None, stop=(),
-        service_tier="default", flex_fallback=False, safety={}, extra={}, send_tenant=False,
+        job.model, provider=provider, name=model, betas=(), api="auto", temperature=None, top_p=None, seed=None,
+        stop=(), service_tier="default", flex_fallback=False, safety={}, extra={}, send_tenant=False,
     )  # fmt: skip
     if provider != job.model.provider:
         changed = replace(changed, base_url="", api_key_env="", api_version="", transport="http")

@@ -26,6 +26,8 @@ BROKEN = {  # no end at all: such an answer is none. One with any other word, or
     *("load", "insufficient_system_resource", "network_error", "malformed_function_call", "malformed_model_output"),
 }
 REFUSES = "refusal"  # in the words of the provider behind a gateway
+CALLS = ("function_call", "custom_tool_call")  # among the items of a Responses body
+COMMENTARY = "commentary"  # the phase of a message that a model says on its way to the answer
 OWN_FIELDS = "provider_specific_fields"
 
 
@@ -123,18 +125,18 @@ def _texts(calls: Iterable[tuple[str, object]]) -> Iterator[tuple[str, str]]:
 
 def _of_response(body: Mapping[str, Any], tool: str) -> Content:
     """A Responses body: messages and function calls among other items, such as reasoning."""
-    texts, refusal = [], ""
-    calls: list[tuple[str, object]] = []
-    for item in items(body.get("output")):
-        kind = string(item.get("type", "message"))
-        if kind in {"function_call", "custom_tool_call"}:
-            calls.append((string(item.get("name")), item.get("arguments", item.get("input"))))
-        for part in items(item.get("content") if kind == "message" else None):
-            texts.append(string(part.get("text")))
-            refusal = refusal or string(part.get("refusal"))
-    called = called_with(list(_texts(calls)), tool)
-    reason = string(mapping(body.get("incomplete_details")).get("reason"))
-    return Content("".join(texts) if called is None else called, reason or string(body.get("status")), refusal)
+    output = items(body.get("output"))
+    calls = [one for one in output if one.get("type") in CALLS]
+    messages = [one for one in output if string(one.get("type", "message")) == "message"]
+    answers = [one for one in messages if one.get("phase") != COMMENTARY] or messages
+    parts = [part for one in answers for part in items(one.get("content"))]
+    given = ((string(one.get("name")), one.get("arguments", one.get("input"))) for one in calls)
+    text = called_with(list(_texts(given)), tool)
+    if text is None:
+        text = "".join(string(part.get("text")) for part in parts)
+    reason, status = string(mapping(body.get("incomplete_details")).get("reason")), string(body.get("status"))
+    finish = reason if reason.lower() in STOPS else status or reason  # stopped for another reason, it is not whole
+    return Content(text, finish, next((told for part in parts if (told := string(part.get("refusal")))), ""))
 
 
 def _told(usage: Mapping[str, Any], *names: str) -> int | None:

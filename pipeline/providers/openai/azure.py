@@ -11,6 +11,7 @@ from urllib.parse import quote
 from pipeline.job.settings import Model
 from pipeline.providers import require
 from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.openai.responses import ResponsesWire
 from pipeline.providers.openai.wire import NEW_CAP, OLD_CAP, OpenAIWire
 
 DATED = re.compile(r"^\d{4}-\d{2}-\d{2}")
@@ -22,7 +23,7 @@ OF_OTHERS = re.compile(
 SUFFIX = re.compile(r"/openai(?:/v1)?$")
 
 
-class AzureWire(OpenAIWire):
+class AtAzure(OpenAIWire):
     """`model.base_url` is the resource's endpoint: https://NAME.openai.azure.com, or what a gateway puts before it."""
 
     name = "azure"
@@ -36,13 +37,24 @@ class AzureWire(OpenAIWire):
         endpoint = SUFFIX.sub("", require(model.base_url, "base_url", model).rstrip("/")) + "/openai"
         version = model.api_version
         if DATED.match(version):
-            return f"{endpoint}/deployments/{quote(model.name, safe='')}/chat/completions?api-version={quote(version)}"
+            return f"{endpoint}{self._dated(model)}?api-version={quote(version)}"
         query = f"?api-version={quote(version)}" if version and version != "v1" else ""
-        return f"{endpoint}/v1/chat/completions{query}"
+        return f"{endpoint}/v1{self.path}{query}"
 
     def _end_user(self, model: Model) -> str:
         """The dated endpoints know the older word."""
         return '"user":"%s"' if DATED.match(model.api_version) else super()._end_user(model)
+
+    def _dated(self, model: Model) -> str:  # noqa: ARG002 (for those that have the deployment in it)
+        """The path at a dated endpoint."""
+        return self.path
+
+
+class AzureWire(AtAzure):
+    """Chat completions."""
+
+    def _dated(self, model: Model) -> str:
+        return f"/deployments/{quote(model.name, safe='')}{self.path}"
 
     def _cap_name(self, model: Model) -> str:
         """A deployment may have any name: all that is known is which names and versions surely want the old word."""
@@ -50,3 +62,7 @@ class AzureWire(OpenAIWire):
             return NEW_CAP
         old = DATED.match(model.api_version) and model.api_version < NEW_CAP_SINCE
         return OLD_CAP if old or OF_OTHERS.search(model.name) else NEW_CAP
+
+
+class AzureResponsesWire(AtAzure, ResponsesWire):
+    """Responses: their deployment stands in the body alone, at a dated endpoint too."""

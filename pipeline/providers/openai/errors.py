@@ -36,7 +36,10 @@ CODES = {  # `code` or `type` of an error, in lower case
         Kind.THROTTLED: "rate_limit_exceeded ratelimitreached rate_limit_error slow_down too_many_requests"
         " toomanyrequests throttling_error",
         Kind.OVERLOADED: "server_error server_is_overloaded overloaded_error engine_overloaded_error nocapacity"
-        " capacity_exceeded resource_unavailable service_unavailable internalservererror",
+        " capacity_exceeded resource_unavailable service_unavailable internalservererror vector_store_timeout",
+        Kind.INVALID_REQUEST: "data_residency_mismatch invalid_image invalid_image_format invalid_base64_image"
+        " invalid_image_url image_too_large image_too_small image_parse_error invalid_image_mode image_file_too_large"
+        " unsupported_image_media_type empty_image_file failed_to_download_image image_file_not_found",
         Kind.NO_ANSWER: "json_validate_failed tool_use_failed output_parse_failed",  # Groq: the model's fault
     }.items()
     for name in names.split()
@@ -58,9 +61,12 @@ TOO_LONG = re.compile(
 NO_MODEL = re.compile(
     r"model\b.{0,120}?(?:not exist|not found|deprecated|decommissioned|no longer available)"
     r"|(?:unknown|unsupported|invalid|no such) model|not a valid model|access to (?:the )?model"
-    r"|no endpoints found|deployment\b.{0,80}?not exist|organization must be verified|^resource not found",
+    r"|no endpoints found|deployment\b.{0,80}?not exist|organization must be verified|^resource not found"
+    r"|only supported in v1/|not a chat model",
     re.IGNORECASE | re.DOTALL,
 )
+OTHER_API = re.compile(r"only supported in v1/responses|not a chat model|chatCompletion operation does not work")
+SET_API = '{} (Set model.api = "responses" if it is a model of the Responses API.)'
 FILTERED = re.compile(
     r"content management policy|content[_ ]?policy ?violation|usage polic|safety system|\bflagged\b", re.IGNORECASE
 )
@@ -96,6 +102,8 @@ def failure_of(answer: HttpAnswer, body: object) -> CallFailed:
     """The error of an answer; `body` is the answer's, parsed, or None."""
     details = _details(body)
     message = _message(details) or _fallback(answer)
+    if OTHER_API.search(message):
+        message = SET_API.format(message)
     hint = retry_after_s(answer.headers, message, details)
     told = mapping(body)
     return CallFailed(

@@ -6,6 +6,7 @@ from typing import Any
 from pipeline.providers.damage import DAMAGED
 from pipeline.providers.json import encoded, items, mapping, string
 from pipeline.providers.openai.answers import OWN_FIELDS, text_of
+from pipeline.providers.openai.response_events import ResponseEvents
 from pipeline.providers.sse import Event, EventStream
 
 CUT_OFF = b""  # what a stream without its end is put together to
@@ -15,11 +16,10 @@ SAYS = (*WORDS, *THOUGHTS, "tool_calls", "function_call")
 KEPT = ("id", "model", "usage", "service_tier")
 ENDINGS = ("native_finish_reason", "stop_details", OWN_FIELDS)  # what gateways say of how an answer ended
 PAGES = (b"{", b"[", b"<")  # how a body begins that is no stream
-ENDS = {"response.completed", "response.incomplete", "response.failed"}
 
 
 class OpenAIAssembler:
-    """Takes the first choice of a chat completion, or the last event of a Responses stream."""
+    """Takes the first choice of a chat completion, or what a Responses stream says."""
 
     def __init__(self) -> None:
         self._events = EventStream()
@@ -29,7 +29,7 @@ class OpenAIAssembler:
         self._finish: str | None = None
         self._ending: dict[str, Any] = {}
         self._error: object = None
-        self._final: Mapping[str, Any] | None = None  # a Responses stream ends with its whole answer
+        self._response = ResponseEvents()
         self._first = False
 
     def feed(self, piece: bytes) -> bool:
@@ -39,7 +39,8 @@ class OpenAIAssembler:
 
     @property
     def ended(self) -> bool:
-        return self._error is not None or self._final is not None or self._finish is not None or self._events.done
+        response = self._response.ended
+        return self._error is not None or response or self._finish is not None or self._events.done
 
     def finish(self, status: int, headers: Mapping[str, str]) -> bytes:  # noqa: ARG002 (for wires whose end is a status)
         events, rest = self._events.rest()
@@ -48,14 +49,13 @@ class OpenAIAssembler:
         if self._error is not None:
             return encoded({**self._whole, "error": self._error})
         if self._events.damage:
-            told = self._whole if self._final is None else self._final
-            return encoded({**told, DAMAGED: self._events.damage})
-        if self._final is not None:
-            return encoded(self._final)
+            return encoded({**self._whole, **self._response.body(), DAMAGED: self._events.damage})
         if not self._events.begun and rest.lstrip().startswith(PAGES):
             return rest  # an error page, or a server that does not stream
         if not self.ended:
             return CUT_OFF
+        if self._response.begun:
+            return encoded(self._response.body())
         if self._tools:
             self._message["tool_calls"] = list(self._tools.values())
         choice = {"index": 0, "message": self._message, "finish_reason": self._finish, **self._ending}
@@ -67,7 +67,9 @@ class OpenAIAssembler:
         if data and (data.get("error") or event.name == "error" or kind == "error"):
             self._error = data.get("error") or data
         elif kind.startswith("response."):
-            self._response_event(kind, data)
+            self._response.take(kind, data)
+            self._first = self._first or self._response.first
+            self._events.sealed = self._response.ended
         else:
             self._chunk(data)
 
@@ -104,11 +106,6 @@ class OpenAIAssembler:
             if isinstance(call.get(kind), dict):
                 self._first = True
                 _add(self._tools.setdefault(which, {}).setdefault(kind, {}), call[kind])
-
-    def _response_event(self, kind: str, data: Mapping[str, Any]) -> None:
-        self._first = self._first or kind.endswith(".delta")
-        if kind in ENDS:
-            self._final = mapping(data.get("response"))
 
 
 def _add(kept: dict[str, str], delta: Mapping[str, Any]) -> None:

@@ -37,10 +37,13 @@ class OpenAIWire:
     """`model.base_url` ends in /v1."""
 
     name = "openai"
+    path = "/chat/completions"
+    turns = "messages"  # where a request has them
 
     def __init__(self, model: Model, shape: AnswerShape) -> None:
         self.url = self._url(model)
         self._cap = self._cap_name(model)
+        self._turns = f',"{self.turns}":['.encode()
         self._shape = shape
         self._tool = NOT_IN_NAMES.sub("_", shape.name)[:NAME_CHARS] or "record"
         free: dict[str, Any] = {"model": model.name}
@@ -49,9 +52,9 @@ class OpenAIWire:
         if model.stream:
             free |= {"stream": True, "stream_options": {"include_usage": True}}
         self._end = ending(model, self._end_user(model))
-        self._plain = free
+        self._plain = free = self._worded(free)
         self._free_head = orjson.dumps(free)[:-1]
-        self._structured = _structured(shape, self._tool)
+        self._structured = self._form(shape, self._tool)
         if shape.mode == "tool" and not MANY_OR_NONE.match(model.name.rpartition("/")[2]):
             self._structured[ONE_CALL] = False
         self._head = orjson.dumps({**free, **self._structured})[:-1]
@@ -68,7 +71,7 @@ class OpenAIWire:
         messages = orjson.dumps(turns)[1:]
         cap = f',"{self._cap}":{request.max_output_tokens}'.encode() + self._end(request)
         head = self._free_head if request.free_text else self._head
-        return head + b',"messages":[' + self._system(request.system, free_text=request.free_text) + messages + cap
+        return head + self._turns + self._system(request.system, free_text=request.free_text) + messages + cap
 
     def reply(self, answer: HttpAnswer) -> Answer:
         if answer.body == CUT_OFF and answer.status == 200:
@@ -111,7 +114,22 @@ class OpenAIWire:
         return failure
 
     def _url(self, model: Model) -> str:
-        return (model.base_url or BASE_URL).rstrip("/") + "/chat/completions"
+        return (model.base_url or BASE_URL).rstrip("/") + self.path
+
+    def _worded(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """What the job fixes but the form of answers, given as chat completions name it."""
+        return settings
+
+    def _form(self, shape: AnswerShape, name: str) -> dict[str, Any]:
+        """How answers are to look."""
+        if shape.mode == "tool":
+            function = {"name": name, "strict": shape.strict, "parameters": shape.schema}
+            choice = {"type": "function", "function": {"name": name}}
+            return {"tools": [{"type": "function", "function": function}], "tool_choice": choice}
+        if shape.mode == "json_object":
+            return {"response_format": {"type": "json_object"}}
+        schema = {"name": name, "strict": shape.strict, "schema": shape.schema}
+        return {"response_format": {"type": "json_schema", "json_schema": schema}}
 
     def _cap_name(self, model: Model) -> str:
         """OpenAI's own models want the new name, and some refuse the old; servers of others may know only the old."""
@@ -134,14 +152,3 @@ class OpenAIWire:
             found = orjson.dumps({"role": "system", "content": repaired(text)}) + b"," if text else b""
             self._systems[system, free_text] = found
         return found
-
-
-def _structured(shape: AnswerShape, name: str) -> dict[str, Any]:
-    if shape.mode == "tool":
-        function = {"name": name, "strict": shape.strict, "parameters": shape.schema}
-        choice = {"type": "function", "function": {"name": name}}
-        return {"tools": [{"type": "function", "function": function}], "tool_choice": choice}
-    if shape.mode == "json_object":
-        return {"response_format": {"type": "json_object"}}
-    schema = {"name": name, "strict": shape.strict, "schema": shape.schema}
-    return {"response_format": {"type": "json_schema", "json_schema": schema}}

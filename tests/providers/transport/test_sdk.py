@@ -36,6 +36,12 @@ ELSE = "http://of.somebody.else"  # may stand in the environment, and goes nowhe
 CASES = {  # name → (what [model] says, secret)
     "openai": ({"provider": "openai", "name": GPT}, PLAIN),
     "sandbox": ({"provider": "sandbox", "name": GPT}, PLAIN),
+    "openai responses": ({"provider": "openai", "name": GPT, "api": "responses"}, PLAIN),
+    "azure responses": ({"provider": "azure", "name": GPT, "api": "responses"}, PLAIN),
+    "azure responses dated": (
+        {"provider": "azure", "name": GPT, "api": "responses", "api_version": "2025-04-01-preview"},
+        PLAIN,
+    ),
     "azure": ({"provider": "azure", "name": GPT}, PLAIN),
     "azure dated": ({"provider": "azure", "name": GPT, "api_version": "2025-01-01-preview"}, PLAIN),
     "azure entra": ({"provider": "azure", "name": GPT}, TOKEN),
@@ -53,7 +59,15 @@ CASES = {  # name → (what [model] says, secret)
     "vertex flex": ({"provider": "vertex", "name": GEMINI, "project": "p", "service_tier": "flex"}, TOKEN),
     "invoke": ({"provider": "bedrock", "name": ON_BEDROCK, "region": "eu-west-1", "api": "invoke"}, AWS),
 }
-SDKS = ("openai", "anthropic", "gemini", "vertex", "converse", "invoke")  # one case of each way through an SDK
+SDKS = (
+    "openai",
+    "openai responses",
+    "anthropic",
+    "gemini",
+    "vertex",
+    "converse",
+    "invoke",
+)  # one case of each way through an SDK
 cases = pytest.mark.parametrize("case", CASES)
 two = pytest.mark.parametrize("case", ["openai", "converse"])
 sdks = pytest.mark.parametrize("case", SDKS)

@@ -1,1 +1,1 @@
-"""Chat completions, as OpenAI's and Azure's servers judge and answer."""
+"""Chat completions and Responses, as OpenAI's and Azure's servers judge and answer."""

@@ -10,10 +10,11 @@ from typing import Any
 
 import orjson
 
+from pipeline.catalog.apis import RESPONSES, only_api
 from pipeline.catalog.windows import ModelLimits, limits_of
 from pipeline.sandbox.exchange import Question, document_and_errors, tokens_of
 from pipeline.sandbox.wires.openai.errors import refusal
-from pipeline.sandbox.wires.openai.shapes import Message, shape_of
+from pipeline.sandbox.wires.openai.shapes import Message, Shape, shape_of
 
 PARAMETERS = {
     *("frequency_penalty", "logit_bias", "logprobs", "max_completion_tokens", "max_tokens", "messages", "metadata"),
@@ -36,33 +37,46 @@ def question_of(body: bytes, deployment: str | None = None) -> Question:
     Raises:
         Refused: as the provider would.
     """
+    request = object_in(body)
+    unknown = sorted(set(request) - PARAMETERS)
+    if unknown:
+        raise refusal(400, f"Unrecognized request argument{'s' * (len(unknown) > 1)} supplied: {', '.join(unknown)}")
+    model = model_of(request if deployment is None else {"model": deployment})
+    if deployment is None and only_api(model) == RESPONSES:
+        raise refusal(404, "This model is only supported in v1/responses and not in v1/chat/completions.", "model")
+    messages = messages_of(request.get("messages"), "messages")
+    shape = shape_of(request, messages)
+    check_numbers(request, model)
+    limits = known_limits(model)
+    cap = _cap(request, model, limits)
+    prompt_tokens = tokens_in(messages, shape)
+    if not fits(prompt_tokens, cap or 0, limits):
+        most = limits.context_tokens
+        asked = f"{prompt_tokens} tokens in the messages and {cap or 0} in the completion"
+        text = (
+            f"This model's maximum context length is {most} tokens. However, there are {asked}. Shorten the messages."
+        )
+        raise refusal(400, text, "messages", "context_length_exceeded")
+    stream, stream_usage = _stream(request)
+    document, errors = document_and_errors(turns_of(messages))
+    return Question(
+        model, document, prompt_tokens, cap, shape.schema, errors, shape.tool, shape.tool_forced, stream, stream_usage,
+        tier=tier_of(request),
+    )  # fmt: skip
+
+
+def object_in(body: bytes) -> dict[str, Any]:
+    """The JSON object that a body is, or a Refused."""
     try:
         request = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise refusal(400, f"the JSON body of the request cannot be parsed: {error}") from None
     if not isinstance(request, dict):
         raise refusal(400, "the body of the request should be a JSON object")
-    unknown = sorted(set(request) - PARAMETERS)
-    if unknown:
-        raise refusal(400, f"Unrecognized request argument{'s' * (len(unknown) > 1)} supplied: {', '.join(unknown)}")
-    model = _model(request if deployment is None else {"model": deployment})
-    messages = _messages(request.get("messages"))
-    shape = shape_of(request, messages)
-    _check_numbers(request, model)
-    limits = _limits(model)
-    cap = _cap(request, model, limits)
-    prompt_tokens = MESSAGE_TOKENS + shape.tokens
-    prompt_tokens += sum(MESSAGE_TOKENS + tokens_of(message.text) for message in messages)
-    _check_length(prompt_tokens, cap or 0, limits)
-    stream, stream_usage = _stream(request)
-    document, errors = document_and_errors(_turns(messages))
-    return Question(
-        model, document, prompt_tokens, cap, shape.schema, errors, shape.tool, shape.tool_forced, stream, stream_usage,
-        tier=_tier(request),
-    )  # fmt: skip
+    return request
 
 
-def _model(request: Mapping[str, Any]) -> str:
+def model_of(request: Mapping[str, Any]) -> str:
     model = request.get("model")
     if not isinstance(model, str) or not model:
         raise refusal(400, "you must provide a model parameter")
@@ -72,18 +86,19 @@ def _model(request: Mapping[str, Any]) -> str:
     return model
 
 
-def _messages(messages: object) -> list[Message]:
+def messages_of(messages: object, name: str) -> list[Message]:
+    """What is said, in the parameter of this name; or a Refused."""
     if messages is None:
-        raise refusal(400, "Missing required parameter: 'messages'.", "messages", "missing_required_parameter")
+        raise refusal(400, f"Missing required parameter: '{name}'.", name, "missing_required_parameter")
     if not isinstance(messages, list):
-        raise refusal(400, "Invalid type for 'messages': expected an array of objects.", "messages", "invalid_type")
+        raise refusal(400, f"Invalid type for '{name}': expected an array of objects.", name, "invalid_type")
     if not messages:
-        message = "Invalid 'messages': empty array. Expected an array with minimum length 1."
-        raise refusal(400, message, "messages", "empty_array")
+        message = f"Invalid '{name}': empty array. Expected an array with minimum length 1."
+        raise refusal(400, message, name, "empty_array")
     found: list[Message] = []
     tools_called = False
     for index, message in enumerate(messages):
-        where = f"messages[{index}]"
+        where = f"{name}[{index}]"
         if not isinstance(message, dict):
             raise refusal(400, f"Invalid type for '{where}': expected an object.", where, "invalid_type")
         role = message.get("role")
@@ -116,7 +131,7 @@ def _text(message: Mapping[str, Any], where: str) -> str:
     raise refusal(400, text, f"{where}.content", "invalid_type")
 
 
-def _turns(messages: Sequence[Message]) -> list[tuple[str, str]]:
+def turns_of(messages: Sequence[Message]) -> list[tuple[str, str]]:
     """What was asked and answered; what a tool says of a call of it is no answer."""
     asks = {"user", "tool"}
     said = [("user" if message.role in asks else message.role, message.text) for message in messages]
@@ -125,7 +140,7 @@ def _turns(messages: Sequence[Message]) -> list[tuple[str, str]]:
 
 
 @lru_cache(maxsize=256)
-def _limits(model: str) -> ModelLimits:
+def known_limits(model: str) -> ModelLimits:
     return limits_of(model)
 
 
@@ -142,10 +157,15 @@ def _cap(request: Mapping[str, Any], model: str, limits: ModelLimits) -> int | N
             "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
         )
         raise refusal(400, text, name, "unsupported_parameter")
+    return checked_cap(name, cap, 1, limits)
+
+
+def checked_cap(name: str, cap: object, least: int, limits: ModelLimits) -> int:
+    """A cap that the model takes, or a Refused."""
     if not isinstance(cap, int) or isinstance(cap, bool):
         raise refusal(400, f"Invalid type for '{name}': expected an integer.", name, "invalid_type")
-    if cap < 1:
-        text = f"Invalid '{name}': integer below minimum value. Expected a value >= 1, but got {cap} instead."
+    if cap < least:
+        text = f"Invalid '{name}': integer below minimum value. Expected a value >= {least}, but got {cap} instead."
         raise refusal(400, text, name, "integer_below_min_value")
     if limits.known and cap > limits.max_output_tokens:
         most = limits.max_output_tokens
@@ -154,7 +174,7 @@ def _cap(request: Mapping[str, Any], model: str, limits: ModelLimits) -> int | N
     return cap
 
 
-def _check_numbers(request: Mapping[str, Any], model: str) -> None:
+def check_numbers(request: Mapping[str, Any], model: str) -> None:
     for name, low, high in (
         ("temperature", 0, 2),
         ("top_p", 0, 1),
@@ -189,7 +209,7 @@ def _check_numbers(request: Mapping[str, Any], model: str) -> None:
         raise refusal(400, "the sandbox gives one choice: leave out 'n', or set it to 1.", "n", "invalid_value")
 
 
-def _tier(request: Mapping[str, Any]) -> str:
+def tier_of(request: Mapping[str, Any]) -> str:
     """The sandbox has room at every tier."""
     tier = request.get("service_tier") or "default"
     if tier not in TIERS:
@@ -199,13 +219,12 @@ def _tier(request: Mapping[str, Any]) -> str:
     return "default" if tier == "auto" else str(tier)
 
 
-def _check_length(prompt_tokens: int, cap_tokens: int, limits: ModelLimits) -> None:
-    most = limits.context_tokens
-    if prompt_tokens <= limits.max_input_tokens and prompt_tokens + cap_tokens <= most:
-        return
-    asked = f"{prompt_tokens} tokens in the messages and {cap_tokens} in the completion"
-    text = f"This model's maximum context length is {most} tokens. However, there are {asked}. Shorten the messages."
-    raise refusal(400, text, "messages", "context_length_exceeded")
+def fits(prompt_tokens: int, cap_tokens: int, limits: ModelLimits) -> bool:
+    return prompt_tokens <= limits.max_input_tokens and prompt_tokens + cap_tokens <= limits.context_tokens
+
+
+def tokens_in(messages: Sequence[Message], shape: Shape) -> int:
+    return MESSAGE_TOKENS + shape.tokens + sum(MESSAGE_TOKENS + tokens_of(message.text) for message in messages)
 
 
 def _stream(request: Mapping[str, Any]) -> tuple[bool, bool]:

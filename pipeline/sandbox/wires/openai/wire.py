@@ -96,6 +96,10 @@ def go_duration(seconds: float) -> str:
     return f"{minutes}m{rest / 1000:g}s" if minutes else f"{rest / 1000:g}s"
 
 
+def pieces_of(text: str) -> list[str]:
+    return [text[start : start + PIECE_CHARS] for start in range(0, len(text), PIECE_CHARS)]
+
+
 def event(chunk: Mapping[str, Any]) -> bytes:
     return b"data: " + orjson.dumps(chunk) + b"\n\n"
 
@@ -134,7 +138,7 @@ def _usage(answer: Answer) -> dict[str, Any]:
 
 def _deltas(question: Question, answer: Answer) -> list[dict[str, Any]]:
     """The message in pieces: its role first, nothing last."""
-    pieces = [answer.text[start : start + PIECE_CHARS] for start in range(0, len(answer.text), PIECE_CHARS)]
+    pieces = pieces_of(answer.text)
     if question.tool is not None and answer.ending is not Ending.REFUSED:
         function = {"name": question.tool, "arguments": ""}
         call = {"index": 0, "id": _call_id(answer), "type": "function", "function": function}

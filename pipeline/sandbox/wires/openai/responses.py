@@ -1,0 +1,106 @@
+"""The Responses API as OpenAI's servers speak it: request, answer, and the typed events of a stream. Pure."""
+
+from typing import Any
+
+import orjson
+
+from pipeline.sandbox.exchange import MODEL_VERSION, Answer, Ending, Question, Received
+from pipeline.sandbox.wires.openai.response_requests import question_of
+from pipeline.sandbox.wires.openai.wire import OpenAI, pieces_of
+
+Event = tuple[str, dict[str, Any]]  # its type, and what it says
+
+
+class Responses(OpenAI):
+    name = "openai responses"
+    paths: tuple[str, ...] = ("/v1/responses",)
+
+    def parse(self, received: Received) -> Question:
+        return question_of(received.body)
+
+    def whole(self, question: Question, answer: Answer) -> bytes:
+        return orjson.dumps(_response(question, answer, _item(question, answer)))
+
+    def events(self, question: Question, answer: Answer) -> list[bytes]:
+        item = _item(question, answer)
+        place = {"item_id": item["id"], "output_index": 0}
+        begun = {**_response(question, answer, item), "status": "in_progress", "output": [], "usage": None}
+        begun["incomplete_details"] = None
+        ended = _response(question, answer, item)
+        events: list[Event] = [
+            ("response.created", {"response": begun}),
+            ("response.in_progress", {"response": begun}),
+            ("response.output_item.added", {"output_index": 0, "item": _empty(item)}),
+            *_said(item, answer, place),
+            ("response.output_item.done", {"output_index": 0, "item": item}),
+            (f"response.{ended['status']}", {"response": ended}),
+        ]
+        return [_event(kind, number, more) for number, (kind, more) in enumerate(events)]
+
+
+def _event(kind: str, number: int, more: dict[str, Any]) -> bytes:
+    data = orjson.dumps({"type": kind, "sequence_number": number, **more})
+    return f"event: {kind}\ndata: ".encode() + data + b"\n\n"
+
+
+def _response(question: Question, answer: Answer, item: dict[str, Any]) -> dict[str, Any]:
+    truncated = answer.ending is Ending.TRUNCATED
+    return {
+        "id": f"resp_{answer.id}",
+        "object": "response",
+        "created_at": answer.created_s,
+        "status": "incomplete" if truncated else "completed",
+        "error": None,
+        "incomplete_details": {"reason": "max_output_tokens"} if truncated else None,
+        "max_output_tokens": question.cap_tokens,
+        "model": MODEL_VERSION,
+        "output": [item],
+        "service_tier": question.tier,
+        "store": False,
+        "usage": {
+            "input_tokens": answer.prompt_tokens,
+            "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+            "output_tokens": answer.completion_tokens,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": answer.prompt_tokens + answer.completion_tokens,
+        },
+    }
+
+
+def _item(question: Question, answer: Answer) -> dict[str, Any]:
+    """What the model made: a message, or a call of the function."""
+    status = "incomplete" if answer.ending is Ending.TRUNCATED else "completed"
+    if question.tool is not None and answer.ending is not Ending.REFUSED:
+        call = {"id": f"fc_{answer.id}", "type": "function_call", "status": status, "call_id": f"call_{answer.id}"}
+        return {**call, "name": question.tool, "arguments": answer.text}
+    message = {"id": f"msg_{answer.id}", "type": "message", "status": status, "role": "assistant"}
+    return {**message, "content": [_part(answer, answer.text)]}
+
+
+def _part(answer: Answer, text: str) -> dict[str, Any]:
+    if answer.ending is Ending.REFUSED:
+        return {"type": "refusal", "refusal": text}
+    return {"type": "output_text", "annotations": [], "logprobs": [], "text": text}
+
+
+def _empty(item: dict[str, Any]) -> dict[str, Any]:
+    name, nothing = ("arguments", "") if "arguments" in item else ("content", [])
+    return {**item, "status": "in_progress", name: nothing}
+
+
+def _said(item: dict[str, Any], answer: Answer, place: dict[str, Any]) -> list[Event]:
+    """The item in pieces, and once more as a whole."""
+    pieces = pieces_of(answer.text)
+    if "arguments" in item:
+        kind = "response.function_call_arguments"
+        whole = {"name": item["name"], "arguments": answer.text}
+        return [*((f"{kind}.delta", {**place, "delta": one}) for one in pieces), (f"{kind}.done", {**place, **whole})]
+    place = {**place, "content_index": 0}
+    refused = answer.ending is Ending.REFUSED
+    kind, name = ("response.refusal", "refusal") if refused else ("response.output_text", "text")
+    return [
+        ("response.content_part.added", {**place, "part": _part(answer, "")}),
+        *((f"{kind}.delta", {**place, "delta": one}) for one in pieces),
+        (f"{kind}.done", {**place, name: answer.text}),
+        ("response.content_part.done", {**place, "part": _part(answer, answer.text)}),
+    ]
