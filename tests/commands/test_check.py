@@ -69,7 +69,7 @@ def test_what_may_be_refused_or_do_nothing_is_warned_of(job, settings, words):
 def test_a_tier_is_told_with_its_price_and_one_that_is_in_no_table_is_warned_of(job):
     """gpt-4.1 has no flex that is known."""
     ((level, detail),) = findings(job, "prices", name="gpt-5-mini", service_tier="flex")
-    assert (level, detail.startswith("$0.125 in, $1 out per million tokens at the tier 'flex'")) == ("ok", True)
+    assert (level, detail.startswith("$0.125 in"), "at the tier 'flex'" in detail) == ("ok", True, True)
     levels = [level for level, _ in findings(job, "prices", name="gpt-4.1", service_tier="flex")]
     assert levels == ["warning", "ok"]
     by_contract = {"provider": "anthropic", "name": "claude-haiku-4-5", "service_tier": "priority"}
