@@ -12,8 +12,8 @@ WAYS = {
     "C": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii:strict", "PYTHONCOERCECLOCALE": "0"},
 }
 VERBS = [
-    ("check",), ("status", "--json"), ("show", NAME, "--answers"), ("report",), ("costs", "--by", "tenant"), ("export",),
-    ("retry",), ("show", "nobody"),
+    ("check",), ("status", "--json"), ("show", NAME, "--answers"), ("report",), ("costs", "--by", "tenant"),
+    ("export",), ("retry",), ("show", "nobody"),
 ]  # fmt: skip
 
 
