@@ -9,8 +9,9 @@ import json
 import re
 import sys
 import traceback
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from msgspec import Struct, field
@@ -38,6 +39,13 @@ class Shaped(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     back: Back = field(default_factory=Back)
+
+
+class _FromSource(SourceFileLoader):
+    """Compiled anew each time: a .pyc is told to be stale by whole seconds and the size, and an edit may keep both."""
+
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 (the loader's way)
+        return self.source_to_code(self.get_data(self.path), self.path)
 
 
 def load_model(spec: str) -> type[BaseModel]:
@@ -129,7 +137,9 @@ def _from_file(path: Path) -> ModuleType:
         raise JobError(f"{path}: no such file (extract.schema)")
     name = hashlib.blake2b(str(path).encode(), digest_size=16).hexdigest()
     inside = [str(path.parent)] if path.name == "__init__.py" else None  # a package, with modules of its own
-    spec = importlib.util.spec_from_file_location(f"_pipeline_schema_{name}", path, submodule_search_locations=inside)
+    called = f"_pipeline_schema_{name}"
+    loader = _FromSource(called, str(path))
+    spec = importlib.util.spec_from_file_location(called, path, loader=loader, submodule_search_locations=inside)
     if spec is None or spec.loader is None:
         raise JobError(f"{path}: cannot be loaded (extract.schema)")
     module = importlib.util.module_from_spec(spec)

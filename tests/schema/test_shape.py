@@ -1,7 +1,9 @@
 """The user's model as a provider is asked for it: names, aliases, what is impossible, and which mode can say it."""
 
 import json
+import os
 import re
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any, Generic, TypeVar
@@ -242,3 +244,14 @@ def test_what_a_schema_prints_is_not_in_a_commands_output(tmp_path, monkeypatch,
     for spec in (f"{tmp_path}/says_hello_once.py:Thing", "says_hello_once:Thing"):
         assert load_model(spec).__name__ == "Thing"
         assert capsys.readouterr() == ("", "hello\n")
+
+
+def test_an_edit_of_the_same_size_within_a_second_is_seen(tmp_path, monkeypatch):
+    """Where Python would take what it has compiled before."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = tmp_path / "thing.py"
+    text = "from pydantic import BaseModel\nclass Thing(BaseModel):\n    name: {}\n"
+    for kind in (str, int):
+        file.write_text(text.format(kind.__name__))
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+        assert load_model(f"{file}:Thing").model_fields["name"].annotation is kind
