@@ -252,7 +252,7 @@ def process(job, *arguments, limit):
     return type("Ended", (), {"returncode": running.returncode, "out": out, "err": err})
 
 
-@pytest.mark.parametrize(("kilobytes", "workers"), [(2, 1), (120, 1), (120, 2)])
+@pytest.mark.parametrize(("kilobytes", "workers"), [(2, 1), (120, 2)])
 def test_a_file_that_may_not_grow_ends_a_run_in_words(bed, kilobytes, workers):
     """RLIMIT_FSIZE: the ledger, its log or the results hit it; what was in flight may be paid for again, no more.
 

@@ -28,8 +28,9 @@ def with_ids(document, nth, body):
     return Scripted(422, error={"message": message, "type": "invalid_request_error"})
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "workers"), [*((kind, 1) for kind in KINDS), ("response_format", 2), ("not-found", 2)]
+)
 def test_it_parks_with_the_provider_s_words_the_address_and_the_fix(job, server, kind, workers):
     """All rows are left for the run that follows the mending; nobody has to know which had been asked."""
     scripted, fix = KINDS[kind]
