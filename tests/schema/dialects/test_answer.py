@@ -57,7 +57,13 @@ def test_every_record_can_be_said(spec, data):
         answer = answer_of(asked.schema, asked.back, plain_json(record))
         Draft202012Validator(asked.schema).validate(answer)
         back = restored(asked.back, json.loads(json.dumps(answer)))
-        assert model.model_validate_json(json.dumps(back)) == record, (dialect.name, answer)
+        again = model.model_validate_json(json.dumps(back))
+        assert again == record or same_but_nulls(again, record), (dialect.name, answer)
+
+
+def same_but_nulls(again, record):
+    """Where two types of a union take a record, one of them with a null more, it may be read as that one."""
+    return plain_json(again, exclude_none=True) == plain_json(record, exclude_none=True)
 
 
 class Line(BaseModel):
