@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pipeline.commands.tenants import names_of_tenants
 from pipeline.errors import JobError
 from pipeline.job.folder import CALLS, LEDGER
-from pipeline.ledger import nights, queries
+from pipeline.ledger import night_figures, queries
 from pipeline.ledger.files import reading
 from pipeline.money import from_units
 from pipeline.output.manifest import read_run
@@ -48,8 +48,8 @@ def _on_ledger(folder: Path, by: str, run: str) -> Iterator[Group]:
     with reading(folder / LEDGER) as db:
         last = queries.last_run(db)
         only = last[0] if run == LAST and last is not None else None
-        found = nights.cost_groups(db, "run" if by == "model" else by, run=only)
-        models = nights.models_by_run(db, _last_model(folder)) if by == "model" else {}
+        found = night_figures.cost_groups(db, "run" if by == "model" else by, run=only)
+        models = night_figures.models_by_run(db, _last_model(folder)) if by == "model" else {}
     for key, calls, units, *tokens in found:
         named = models.get(key) if by == "model" else tenant_hash(key) if by == "tenant" else key
         yield named, calls, from_units(units), tokens

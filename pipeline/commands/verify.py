@@ -3,7 +3,6 @@
 Each check is a generator of what is wrong; the first finding ends the command with exit code 1.
 """
 
-import base64
 import json
 import sys
 from collections import Counter
@@ -20,6 +19,7 @@ from msgspec import Struct, convert
 from msgspec.structs import asdict
 
 from pipeline.catalog.prices import rate_for
+from pipeline.commands.same_value import same
 from pipeline.errors import JobError, LedgerUnreadable
 from pipeline.job.folder import CALLS, LEDGER, RESULTS, RUN
 from pipeline.job.settings import Prices
@@ -28,7 +28,6 @@ from pipeline.ledger.files import reading
 from pipeline.ledger.head import missing, missing_text
 from pipeline.money import cost_usd, from_units, to_units
 from pipeline.output.manifest import Manifest, read_run
-from pipeline.schema.fields import EXTRA
 from pipeline.types import TOKENS, AnswerFrom, ErrorCode, Usage
 
 LINES_CHECKED_AT_ONCE = 8192
@@ -265,35 +264,8 @@ def _records(found: _Folder) -> Iterator[str]:
                     current = next(kept, (sys.maxsize, []))
                 place = numbers[row]
                 numbers[row] += 1
-                if current[0] != row or place >= len(current[1]) or not _same(record, json.loads(current[1][place])):
+                if current[0] != row or place >= len(current[1]) or not same(record, json.loads(current[1][place])):
                     yield f"{RESULTS}: the record of row {row} is not the ledger's"
-
-
-def _same(typed: Any, plain: Any) -> bool:  # noqa: ANN401 (any value of a record)
-    """Whether a typed value is what a JSON value became. Types that JSON has no word for are compared as text."""
-    if isinstance(typed, dict) and isinstance(plain, dict):
-        return all(_same(value, plain.get(name)) for name, value in typed.items() if name in plain or name != EXTRA)
-    if isinstance(typed, list) and isinstance(plain, list):
-        return len(typed) == len(plain) and all(map(_same, typed, plain))
-    if typed is None or plain is None:
-        return typed is None and plain is None
-    if isinstance(typed, Decimal):
-        return typed == Decimal(str(plain))
-    if isinstance(typed, float) and isinstance(plain, int | float | str):
-        return str(typed) == str(float(plain))  # NaN is equal to NaN
-    if isinstance(typed, bool | int | float):
-        return bool(typed == plain)
-    if isinstance(typed, str) and isinstance(plain, str):
-        return typed in {plain, json.dumps(plain, ensure_ascii=False)} or _decoded(plain) == typed.encode()
-    return True  # dates, times, bytes and JSON texts have been judged when they were written
-
-
-def _decoded(text: str) -> bytes | None:
-    """What stands behind Base64Str, whose value is published decoded."""
-    try:
-        return base64.urlsafe_b64decode(text.replace("+", "-").replace("/", "_"))
-    except ValueError:
-        return None
 
 
 def _session(found: _Folder) -> Iterator[str]:

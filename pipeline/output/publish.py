@@ -18,7 +18,7 @@ from pipeline.errors import LedgerError, machine_words, out_of_room
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.prompt_cache import Caching, saved_usd
 from pipeline.job.folder import RUN
-from pipeline.ledger import nights
+from pipeline.ledger import night_figures, nights
 from pipeline.ledger.files import reading
 from pipeline.ledger.ledger import Ledger
 from pipeline.money import from_units
@@ -185,9 +185,9 @@ class Publisher:
         """What this session did by itself; run.json's other figures are the run's."""
         ledger, ended = self._ledger, datetime.now(UTC)
         with reading(ledger.path) as db:
-            sent = nights.session_calls(db, ledger.session)
+            sent = night_figures.session_calls(db, ledger.session)
             whole = self._prepared.job.limit_rows is None
-            rows = nights.night_rows(db, ledger.session, ledger.entered, whole=whole)
+            rows = night_figures.night_rows(db, ledger.session, ledger.entered, whole=whole)
         ok, failed = totals.session_ends[Status.OK], totals.session_ends[Status.FAILED]
         idle = not (sent.calls or ok or failed or rows.new or rows.changed or totals.pending)
         counts = RowCounts(totals.total, totals.ok, totals.failed, totals.pending)

@@ -5,15 +5,15 @@ Every figure of a row is the sum of its calls, so the files cannot disagree with
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import groupby
 from typing import Any
 
 import pyarrow as pa
 from msgspec import Struct
 
-from pipeline.ledger import nights, queries, records
+from pipeline.ledger import nights, records
 from pipeline.ledger.files import Connection
 from pipeline.output.layout import COST, ROW_GROUP_ROWS, OutputTotals, View, batch_of, cost_column
+from pipeline.output.spending import Spent, shares_of, spending, together
 from pipeline.schema.arrow import CANNOT
 from pipeline.types import RESULT_COLUMNS, TOKENS, AnswerFrom, ErrorCode, Outcome, Status
 
@@ -47,19 +47,6 @@ DEFECT = (
 )
 
 
-class _Spent(Struct):
-    """What one row, or one of its chunks, has used."""
-
-    calls: int = 0
-    tokens: tuple[int, ...] = (0, 0, 0, 0, 0)
-    usd_units: int = 0
-
-    def add(self, calls: int, tokens: Sequence[int], usd_units: int) -> None:
-        self.calls += calls
-        self.tokens = tuple(map(sum, zip(self.tokens, tokens, strict=True)))
-        self.usd_units += usd_units
-
-
 class _Line(Struct):
     """One row of results.parquet, before it is turned into columns."""
 
@@ -72,7 +59,7 @@ class _Line(Struct):
     error_code: str | None
     error: str | None
     answer_from: AnswerFrom | None
-    spent: _Spent
+    spent: Spent
     total_units: int = 0  # what its content has cost in all runs, in 1e-10 USD
 
     @property
@@ -113,7 +100,7 @@ def result_batches(
 
 
 def _lines(db: Connection, run: int, view: View, totals: OutputTotals) -> Iterator[_Line]:
-    spent_by_row = _spending(db, run)
+    spent_by_row = spending(db, run)
     upcoming = next(spent_by_row, None)
     days = nights.session_days(db)
     for row, row_id, problem, *columns, before, shared, earlier in nights.rows_to_publish(db, run):
@@ -148,12 +135,12 @@ def _previous(db: Connection, doc: bytes, view: View, days: Mapping[int, str]) -
 
 
 def _previous_lines(
-    entry: tuple[int, str], previous: _Previous, spent: dict[int, _Spent], *, per_chunk: bool
+    entry: tuple[int, str], previous: _Previous, spent: dict[int, Spent], *, per_chunk: bool
 ) -> Iterator[_Line]:
     """The row is pending, and what it has used tonight stands on its first line."""
     row, row_id = entry
     for number, record in enumerate(previous.records):
-        used = _together(spent) if number == 0 else _Spent()
+        used = together(spent) if number == 0 else Spent()
         chunk = number if per_chunk else None
         by = AnswerFrom.PREVIOUS
         yield _Line(row, row_id, chunk, Status.PENDING, record, previous.outcome, None, None, by, used)
@@ -165,12 +152,6 @@ def _share_total(lines: Sequence[_Line], total_units: int) -> None:
     part, rest = divmod(max(0, before), len(lines))
     for number, line in enumerate(lines):
         line.total_units = line.spent.usd_units + part + (rest if number == 0 else 0)
-
-
-def _spending(db: Connection, run: int) -> Iterator[tuple[int, dict[int, _Spent]]]:
-    """(row, {chunk: what it used}) in the order of rows, over all attempts of this run."""
-    for row, group in groupby(queries.used_by_chunks(db, run), key=lambda values: values[0]):
-        yield row, {chunk: _Spent(calls, tuple(tokens), cost) for _, chunk, calls, *tokens, cost in group}
 
 
 def _answer_from(
@@ -189,7 +170,7 @@ def _answer_from(
 def _row_lines(
     entry: tuple[int, str, str | None],
     outcome: Outcome | None,
-    spent: dict[int, _Spent],
+    spent: dict[int, Spent],
     answer_from: AnswerFrom | None,
     *,
     per_chunk: bool,
@@ -197,9 +178,9 @@ def _row_lines(
     row, row_id, problem = entry
     if outcome is None:
         status, code = (Status.FAILED, str(ErrorCode.BAD_ROW)) if problem else (Status.PENDING, None)
-        yield _Line(row, row_id, None, status, None, None, code, problem, None, _together(spent))
+        yield _Line(row, row_id, None, status, None, None, code, problem, None, together(spent))
     elif per_chunk and outcome.status is Status.OK:
-        shares = _shares(spent, len(outcome.records))
+        shares = shares_of(spent, len(outcome.records))
         cut = max(spent, default=0) >= len(shares)  # whose calls are whose is then not told by numbers
         for number, record in enumerate(outcome.records):
             free = answer_from is AnswerFrom.CALL and not shares[number].calls and not cut
@@ -209,25 +190,8 @@ def _row_lines(
         whole = outcome.records[0] if outcome.records else None
         code = str(outcome.error_code) if outcome.error_code else None
         yield _Line(
-            row, row_id, None, outcome.status, whole, outcome, code, outcome.error, answer_from, _together(spent)
+            row, row_id, None, outcome.status, whole, outcome, code, outcome.error, answer_from, together(spent)
         )
-
-
-def _together(spent: dict[int, _Spent]) -> _Spent:
-    if len(spent) == 1:
-        return next(iter(spent.values()))
-    whole = _Spent()
-    for part in spent.values():
-        whole.add(part.calls, part.tokens, part.usd_units)
-    return whole
-
-
-def _shares(spent: dict[int, _Spent], chunks: int) -> list[_Spent]:
-    """What each chunk used; calls for chunks that were cut smaller on the way count with the last."""
-    shares = [_Spent() for _ in range(chunks)]
-    for chunk, part in spent.items():
-        shares[min(chunk, chunks - 1)].add(part.calls, part.tokens, part.usd_units)
-    return shares
 
 
 def _count(totals: OutputTotals, lines: Sequence[_Line]) -> None:

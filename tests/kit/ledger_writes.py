@@ -9,16 +9,18 @@ from pipeline.types import Outcome, Purpose, Status, Usage
 HASHES = (b"r" * 16, b"d" * 16, "fingerprint")
 
 
-SINCE_VERSION_2 = """
+SINCE_VERSION_3 = """
 DROP TABLE seen; DROP TABLE spent; ALTER TABLE rows DROP COLUMN earlier;
 ALTER TABLE runs DROP COLUMN provider; ALTER TABLE runs DROP COLUMN model;
-ALTER TABLE runs DROP COLUMN columns; ALTER TABLE runs DROP COLUMN id_column; ALTER TABLE calls DROP COLUMN answer;
+ALTER TABLE runs DROP COLUMN columns; ALTER TABLE runs DROP COLUMN id_column;
 """
+SINCE_VERSION_2 = f"{SINCE_VERSION_3} ALTER TABLE calls DROP COLUMN answer;"
 
 
 def make_older(db, version=2):
     """The file as a program of before wrote it."""
-    db.executescript(f"{SINCE_VERSION_2} PRAGMA user_version = {version};")
+    later = SINCE_VERSION_3 if version == 3 else SINCE_VERSION_2
+    db.executescript(f"{later} PRAGMA user_version = {version};")
 
 
 def send(number=0, at_risk=70):

@@ -7,10 +7,10 @@ import pytest
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
-from ledger_writes import call, outcome
+from ledger_writes import call, make_older, outcome
 
 from pipeline.job.folder import LEDGER
-from pipeline.ledger import nights, records
+from pipeline.ledger import night_figures, nights, records
 from pipeline.ledger.files import reading
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.records import RunFacts
@@ -39,7 +39,7 @@ def night(folder, number, entries, *, job=b"j", id_column="id", good=True, provi
                 _insert(db, "calls", records.CALL_COLUMNS, values)
             db.execute("COMMIT")
         with reading(folder / LEDGER) as db:
-            return nights.night_rows(db, ledger.session, ledger.entered, whole=True)
+            return night_figures.night_rows(db, ledger.session, ledger.entered, whole=True)
 
 
 def _insert(db, table, columns, values):
@@ -98,3 +98,17 @@ def test_every_row_is_one_of_three_and_no_cost_is_lost(tmp_path_factory, inputs)
     with reading(folder / LEDGER) as db:
         totals = [units for _, units, _ in nights.row_totals(db, len(inputs))]
     assert totals == [paid[doc] for doc in inputs[-1]]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_ledger_from_before_nights_were_remembered_is_known_as_one(tmp_path, version):
+    """By its format; the next run gives it its memory."""
+    night(tmp_path, 1, [("a", DOCS[0])])
+    with closing(sqlite3.connect(tmp_path / LEDGER)) as db:
+        make_older(db, version)
+    with reading(tmp_path / LEDGER) as db:
+        assert not nights.remembers(db)
+        assert list(night_figures.models_by_run(db, "m").values()) == ["m"]
+    night(tmp_path, 2, [("a", DOCS[0])])
+    with reading(tmp_path / LEDGER) as db:
+        assert nights.remembers(db)

@@ -1,0 +1,45 @@
+"""What rows and their chunks have used in a run, from the calls on the ledger."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from msgspec import Struct
+
+from pipeline.ledger import queries
+from pipeline.ledger.files import Connection
+
+
+class Spent(Struct):
+    """What one row, or one of its chunks, has used."""
+
+    calls: int = 0
+    tokens: tuple[int, ...] = (0, 0, 0, 0, 0)
+    usd_units: int = 0
+
+    def add(self, calls: int, tokens: Sequence[int], usd_units: int) -> None:
+        self.calls += calls
+        self.tokens = tuple(map(sum, zip(self.tokens, tokens, strict=True)))
+        self.usd_units += usd_units
+
+
+def spending(db: Connection, run: int) -> Iterator[tuple[int, dict[int, Spent]]]:
+    """(row, {chunk: what it used}) in the order of rows, over all attempts of this run."""
+    for row, group in groupby(queries.used_by_chunks(db, run), key=lambda values: values[0]):
+        yield row, {chunk: Spent(calls, tuple(tokens), cost) for _, chunk, calls, *tokens, cost in group}
+
+
+def together(spent: dict[int, Spent]) -> Spent:
+    if len(spent) == 1:
+        return next(iter(spent.values()))
+    whole = Spent()
+    for part in spent.values():
+        whole.add(part.calls, part.tokens, part.usd_units)
+    return whole
+
+
+def shares_of(spent: dict[int, Spent], chunks: int) -> list[Spent]:
+    """What each chunk used; calls for chunks that were cut smaller on the way count with the last."""
+    shares = [Spent() for _ in range(chunks)]
+    for chunk, part in spent.items():
+        shares[min(chunk, chunks - 1)].add(part.calls, part.tokens, part.usd_units)
+    return shares
