@@ -82,6 +82,9 @@ input.id = "id"  # The column that names a row in results, `pipeline show` and e
   without one, named `row 7 (no id)`, or with that of an earlier row is a `bad_row`. Empty: rows are named by position,
   from 0.
 input.text = "body"  # The column that holds the document. Missing, null, blank or no string: the row is a `bad_row`.
+input.document = "file"  # Instead of `input.text`: the column that holds a row's document as bytes, or names its file:
+  a path relative to the table and not above its folder, or `s3://`, `gs://`, `az://`; never http. Empty: the text is
+  in `input.text`.
 input.tenant = "customer"  # The column that says whose document it is: for `pipeline costs --by tenant`, `tenant_hash`
   in `calls.parquet` and `budget.tenant_max_usd_per_day`. The ledger has its values; `calls.parquet` and telemetry have
   their hashes alone. Empty, or null in a row: nobody's.
@@ -172,6 +175,19 @@ chunks.overlap_tokens = 60  # How much of its predecessor's end a chunk repeats;
   items that are equal in both are merged into one. 0: none.
 chunks.context = "rolling"  # `none`: chunks are asked about each on its own, side by side. `rolling`: with a running
   summary of those before, one after another.
+[documents]  # How files are read that are documents: PDFs, images, mail, office files, HTML.
+documents.read = "auto"  # `text`: a file's own text. `native`: the file goes to the model. `image`: pages drawn.
+  `auto`: text where every page has a sound text layer, else native, else image.
+documents.pages_per_call = 10  # Of a file that goes native or as images. 0: as many as provider, window and size allow,
+  20 at the most.
+documents.overlap_pages = 1  # Pages that a call has in common with the one before.
+documents.image_px = 1300  # Longest edge of a drawn page, in pixels: it decides what the picture of a page costs.
+documents.embedded_xml = "compare"  # The XML inside an e-invoice (ZUGFeRD, Factur-X, XRechnung). `compare`: the record
+  is held against it, and fields that differ are named in `xml_conflicts`. `ignore`: it is not read.
+documents.password_env = "PDF_PASSWORD"  # The variable that holds the password of protected files. Empty: they are
+  `bad_row`.
+documents.max_pages = 1000  # A file with more is a `bad_row`.
+documents.max_mb = 50  # Likewise, megabytes.
 [limits]  # How fast, how long, how often.
 limits.concurrency = 16  # The ceiling on calls in flight. Limits, a budget or a provider in trouble make it fewer.
 limits.requests_per_minute = 500  # Only to stay below what the account allows. 0: not known, and learned from the

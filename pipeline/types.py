@@ -18,12 +18,27 @@ class TextPart(Struct, frozen=True, tag="text"):
 
 
 class FilePart(Struct, frozen=True, tag="file"):
-    """A file that goes to the model as it is; its bytes are read when the request leaves, and are in no request."""
+    """A file, or some of its pages, that goes to the model as it is; its bytes are read when the request leaves."""
 
-    media_type: str
-    digest: str  # of its bytes: what the answer depends on
-    name: str
+    media_type: str  # of what the model gets
+    digest: str  # sha256 of the whole source's bytes, in hex: what the answer depends on
+    name: str  # neutral: a provider may show it to the model
     tokens_ceiling: int  # never less than what a provider bills for it as input
+    tokens: int = 0  # what it is expected to be billed as
+    first: int = 0  # its pages, from 1, both included; 0: all of it, as it is
+    last: int = 0
+    px: int = 0  # longest edge of the picture that its one page is drawn as; 0: it is not drawn
+    path: str = ""  # the source, on this machine: no part of what is asked
+    piece: int = 0  # of the source: the part of a mail, from 0
+
+
+class LoadedPart(FilePart, frozen=True, tag="loaded"):
+    """The same with its bytes, for as long as it takes to send them. It is in no ledger, log or error."""
+
+    base64: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"LoadedPart({self.media_type}, {self.digest[:12]}, {len(self.base64)} bytes)"
 
 
 Part = TextPart | FilePart  # what a request's content is made of, in order
@@ -48,6 +63,15 @@ def files_of(parts: Parts) -> tuple[FilePart, ...]:
     return tuple(part for part in parts if isinstance(part, FilePart))
 
 
+class Document(Struct, frozen=True):
+    """What is known of the file that a row is: no bytes of it."""
+
+    media_type: str
+    digest: str  # sha256, in hex
+    pages: int | None = None
+    mode: str | None = None  # text, native or image
+
+
 class Row(Struct, frozen=True):
     """One input row. `problem` is set when it cannot be used: it then ends as `bad_row`, and its text is empty."""
 
@@ -57,6 +81,8 @@ class Row(Struct, frozen=True):
     tenant: str | None
     values: Mapping[str, Any]  # the columns that the prompt names, beside the text
     problem: str | None = None
+    document: Document | None = None  # of a row that is a file
+    witness: Mapping[str, Any] | None = None  # what the XML in an e-invoice says, to compare the record with
 
     @property
     def text(self) -> str:

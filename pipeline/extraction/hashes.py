@@ -100,7 +100,8 @@ def request_key(plan: Plan, turns: tuple[Turn, ...], cap: int) -> bytes:
 
 def _file(file: FilePart) -> bytes:
     """What of a file can change an answer; no length stands where `file` does."""
-    return f"\x00file\x00{file.media_type}\x00{file.digest}\x00".encode()
+    plan = f"{file.piece}\x00{file.first}\x00{file.last}\x00{file.px}\x00" if file.first or file.piece else ""
+    return f"\x00file\x00{file.media_type}\x00{file.digest}\x00{plan}".encode()
 
 
 def _hash(value: Mapping[str, Any]) -> bytes:

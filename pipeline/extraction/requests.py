@@ -26,7 +26,7 @@ def extract_request(plan: Plan, row: Row, chunk: Chunk, summary: str = "") -> Re
     """The question that is to be answered in the schema; `summary` is of the chunks before."""
     text = render(plan.template, chunk.text, row.values)
     text = f"{SUMMARY_HEAD}{summary}\n\n{text}" if summary else text
-    turn = Turn("user", (TextPart(text), *files_of(chunk.parts)))
+    turn = Turn("user", (*files_of(chunk.parts), TextPart(text)))
     others = sum(len(as_text(row.values.get(name))) for name in plan.template.columns if name != TEXT)
     return Request(
         key=request_key(plan, (turn,), plan.max_output_tokens),
@@ -65,7 +65,7 @@ def summary_request(plan: Plan, request: Request, summary: str, chunk: Chunk) ->
     """What the next chunk should know: the summary so far, carried on over this chunk."""
     before = f"{SUMMARY_HEAD}{summary}\n\n" if summary else ""
     turns = (
-        Turn("user", (TextPart(f"{before}The next part of the document:\n\n{chunk.text}"), *files_of(chunk.parts))),
+        Turn("user", (*files_of(chunk.parts), TextPart(f"{before}The next part of the document:\n\n{chunk.text}"))),
     )
     return _free(plan, request, SUMMARISE.format(words=plan.summary_tokens // 2), turns, plan.summary_tokens)
 

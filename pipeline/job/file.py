@@ -22,6 +22,7 @@ from pipeline.job.settings import (
     REMOTE,
     Budget,
     Chunks,
+    Documents,
     Extract,
     Input,
     Job,
@@ -41,6 +42,7 @@ SECTIONS: dict[str, type] = {
     "extract": Extract,
     "model": Model,
     "chunks": Chunks,
+    "documents": Documents,
     "limits": Limits,
     "budget": Budget,
     "prices": Prices,
@@ -242,6 +244,16 @@ def _chunks(chunks: Chunks) -> list[str]:
     return [f"chunks.overlap_tokens = {chunks.overlap_tokens} should be {told}"]
 
 
+def _documents(documents: Documents) -> list[str]:
+    wrong = []
+    if not VARIABLE.fullmatch(documents.password_env):
+        wrong.append("documents.password_env should be the name of a variable, such as PDF_PASSWORD, not the password")
+    if documents.pages_per_call and documents.overlap_pages * 2 > documents.pages_per_call:
+        told = f"at most half of documents.pages_per_call = {documents.pages_per_call}"
+        wrong.append(f"documents.overlap_pages = {documents.overlap_pages} should be {told}")
+    return wrong
+
+
 def _model(model: Model) -> list[str]:
     wrong = []
     if model.base_url and not model.base_url.startswith(("http://", "https://")):
@@ -278,6 +290,7 @@ def _nothing(section: object) -> list[str]:  # noqa: ARG001 (as the others)
 WITHIN: Mapping[str, Callable[[Any], list[str]]] = {  # what is wrong between right values of a section
     "extract": _extract,
     "chunks": _chunks,
+    "documents": _documents,
     "model": _model,
     "prices": _prices,
     "telemetry": _telemetry,

@@ -15,6 +15,7 @@ Reasoning = Literal["default", "none", "minimal", "low", "medium", "high"]
 Positive = Annotated[int, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=0)]
 PositiveSpan = Annotated[float, Meta(gt=0)]  # of time
+PositiveSize = Annotated[float, Meta(gt=0)]
 Span = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 REMOTE = ("s3://", "gs://", "az://", "abfss://")
@@ -24,6 +25,7 @@ class Input(Struct, frozen=True, kw_only=True):
     path: str  # absolute, or a remote URL; file, folder or glob
     id: str = ""  # "" names a row by its position
     text: str = "text"
+    document: str = ""  # the column that holds or names the row's file, instead of text
     tenant: str = ""
     keep: tuple[str, ...] = ()
 
@@ -76,6 +78,19 @@ class Chunks(Struct, frozen=True, kw_only=True):
     max_tokens: Count = 0  # 0: what the context window leaves
     overlap_tokens: Count = 0
     context: Literal["none", "rolling"] = "none"
+
+
+class Documents(Struct, frozen=True, kw_only=True):
+    """How files are read, and what of them goes to the model."""
+
+    read: Literal["auto", "text", "native", "image"] = "auto"
+    pages_per_call: Count = 0  # 0: as many as provider, window and size allow, 20 at the most
+    overlap_pages: Count = 0
+    image_px: Positive = 1300  # longest edge of a drawn page
+    embedded_xml: Literal["compare", "ignore"] = "compare"
+    password_env: str = ""
+    max_pages: Positive = 1000
+    max_mb: PositiveSize = 50.0
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -144,6 +159,7 @@ class Job(Struct, frozen=True, kw_only=True):
     extract: Extract
     model: Model
     chunks: Chunks = field(default_factory=Chunks)
+    documents: Documents = field(default_factory=Documents)
     limits: Limits = field(default_factory=Limits)
     budget: Budget = field(default_factory=Budget)
     prices: Prices = field(default_factory=Prices)

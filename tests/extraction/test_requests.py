@@ -263,7 +263,7 @@ def test_a_file_goes_with_the_text_and_counts_at_its_worst():
     plan = planned("Read: {text}")
     chunk = Chunk(0, 0, 6, (*text_parts("a bill"), PAGE), 6)
     asked = extract_request(plan, row(), chunk)
-    assert asked.turns == (Turn("user", (*text_parts("Read: a bill"), PAGE)),)
+    assert asked.turns == (Turn("user", (PAGE, *text_parts("Read: a bill"))),)  # models read a document before text
     alone = extract_request(plan, row(), Chunk(0, 0, 6, text_parts("a bill"), 6))
     assert asked.input_tokens_ceiling - alone.input_tokens_ceiling == PAGE.tokens_ceiling
     assert PAGE in reading_request(plan, asked).turns[0].parts
@@ -276,10 +276,24 @@ def test_a_file_goes_with_the_text_and_counts_at_its_worst():
         (),
         (replace(PAGE, digest="d2"),),
         (replace(PAGE, media_type="image/jpeg"),),
+        (replace(PAGE, first=1, last=1),),
+        (replace(PAGE, first=1, last=2),),
+        (replace(PAGE, first=1, last=1, px=1300),),
+        (replace(PAGE, piece=1),),
         (PAGE, PAGE),
         text_parts("\x00file\x00image/png\x00d1\x00"),
     ],
-    ids=["none", "other bytes", "other kind", "twice", "text that looks like it"],
+    ids=[
+        "none",
+        "other bytes",
+        "other kind",
+        "a page",
+        "two pages",
+        "a drawn page",
+        "a part of it",
+        "twice",
+        "text that looks like it",
+    ],
 )
 def test_a_file_is_part_of_what_is_found_again(other):
     """By its bytes and kind, not by its name: an equal one under another name is the same question."""

@@ -38,7 +38,7 @@ def written(tmp_path, changes=None, top=""):
 def error_of(file, overrides=(), limit_rows=None):
     with pytest.raises(JobError) as caught:
         load(file, overrides, limit_rows)
-    assert len(str(caught.value)) < 1000 + len(str(file))
+    assert len(str(caught.value)) < 1200 + len(str(file))
     return str(caught.value)
 
 
