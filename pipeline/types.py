@@ -30,6 +30,7 @@ class FilePart(Struct, frozen=True, tag="file"):
     px: int = 0  # longest edge of the picture that its one page is drawn as; 0: it is not drawn
     path: str = ""  # the source, on this machine: no part of what is asked
     piece: int = 0  # of the source: the part of a mail, from 0
+    size: int = 0  # bytes that it adds to a request before base64, about
 
 
 class LoadedPart(FilePart, frozen=True, tag="loaded"):
@@ -306,6 +307,7 @@ class Outcome(Struct, frozen=True):
     error: str | None = None
     repaired: bool = False
     conflicts: tuple[str, ...] = ()
+    xml_conflicts: tuple[str, ...] = ()  # fields that the XML in an e-invoice contradicts
     chunks: int = 1
     finish_reason: str | None = None
     model_version: str | None = None
@@ -319,6 +321,7 @@ def tenant_hash(tenant: str | None) -> str | None:
 
 
 TOKENS = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
+FILE_COLUMNS = ("document", "xml_conflicts")  # of results.parquet, in jobs over documents
 RESULT_COLUMNS = (  # of results.parquet; `chunk` where merge = "none". The input's own come before `status`
     "row", "id", "chunk", "status", "record", "error_code", "error", "repaired", "conflicts", "chunks", "calls",
     "provider", "model", "model_version", *TOKENS, "cost_usd", "finish_reason", "latency_ms", "prompt_version",

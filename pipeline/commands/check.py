@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
@@ -139,11 +140,17 @@ def _priced(job: Job) -> bool:
 def _input(source: Source) -> tuple[int, list[Finding]]:
     """How many rows can be used, and of those that cannot how many and why; every row is read for it."""
     rows = bad = 0
+    modes: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
 
     def unusable() -> Iterator[FailedRow]:
         nonlocal rows, bad
         for row in chain.from_iterable(source.batches()):
             rows += 1
+            if row.problem is not None:
+                reasons[row.problem.partition(":")[0]] += 1
+            elif row.document is not None:
+                modes[row.document.mode or ""] += 1
             if row.problem is not None:
                 bad += 1
                 yield FailedRow(row.index, row.id, str(ErrorCode.BAD_ROW), row.problem)
@@ -153,11 +160,22 @@ def _input(source: Source) -> tuple[int, list[Finding]]:
     except JobError as error:
         return rows, [Finding("input", "problem", str(error))]
     told = f"{rows:,} rows in {len(source.files)} files"
+    if source.documents:
+        told = _told_files(rows, modes, reasons)
     if not bad:
         return rows, [Finding("input", "ok" if rows else "warning", told)]
     findings = [Finding("input", "warning", f"{told}; {bad:,} of them cannot be used, and will fail as bad_row")]
     findings += [Finding("input", "warning", f"{cause.rows:,} as {cause.error}") for cause in causes]
     return rows - bad, findings
+
+
+def _told_files(rows: int, modes: Counter[str], reasons: Counter[str]) -> str:
+    """ "412 files: 380 text, 27 native (scans), 5 bad (3 password, 2 damaged)"."""
+    words = {"text": "text", "native": "native (scans)", "image": "image (pages drawn)"}
+    told = [f"{modes[mode]:,} {word}" for mode, word in words.items() if modes[mode]]
+    if reasons:
+        told.append(f"{reasons.total():,} bad ({', '.join(f'{count:,} {why}' for why, count in reasons.most_common())})")
+    return f"{rows:,} files: {', '.join(told)}" if told else f"{rows:,} files"
 
 
 def _window(prepared: Prepared) -> Finding:

@@ -10,7 +10,6 @@ from pathlib import Path
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipeline.documents.chunks import chunk
 from pipeline.extraction.hashes import content_key
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.prepare import Prepared
@@ -138,7 +137,9 @@ def _batch(reading: _Reading, rows: Sequence[Row], selection: Selection, share: 
     open_rows = [row for row, doc in keyed if doc is not None and doc not in ended] if reading.earlier else []
     earlier = _earlier_docs(reading, open_rows) if open_rows else {}
     for row, doc in keyed:
-        batch.entries.append(RowEntry(row.index, row.id, doc, row.problem, row.tenant, earlier.get(row.index)))
+        batch.entries.append(
+            RowEntry(row.index, row.id, doc, row.problem, row.tenant, earlier.get(row.index), row.document)
+        )
         if doc is None:
             batch.failed[ErrorCode.BAD_ROW] += 1
             continue
@@ -156,9 +157,7 @@ def _batch(reading: _Reading, rows: Sequence[Row], selection: Selection, share: 
 
 def task_of(prepared: Prepared, row: Row, doc: bytes, end: ContentEnd | None, *, exact: bool) -> RowTask:
     """A row that is to be done, cut; `exact` as of `chunk`. `end` is how its content ended before, if it did."""
-    plan = prepared.plan
-    chunks = chunk(row.text, prepared.counter, plan.chunk_tokens, plan.overlap_tokens, exact=exact)
-    return RowTask(row, doc, chunks, end.session if end else 0)
+    return RowTask(row, doc, prepared.chunks_of(row, exact=exact), end.session if end else 0)
 
 
 def chosen(row: Row, end: ContentEnd | None, selection: Selection) -> bool:

@@ -4,6 +4,7 @@ The order of a row's life stands here and nowhere else; each step is decided by 
 """
 
 import asyncio
+import json
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any
@@ -16,6 +17,7 @@ from pipeline.admission.gate import TenantOverBudget
 from pipeline.admission.stop import Stopped
 from pipeline.documents.chunks import chunk as cut
 from pipeline.documents.chunks import rough_tokens
+from pipeline.documents.page_chunks import halved, tokens_of
 from pipeline.engine.ask import Ask, RowFailed, RowLife, TooLong
 from pipeline.engine.feed import RowTask
 from pipeline.extraction import requests as planning
@@ -23,12 +25,12 @@ from pipeline.extraction.judge import judge_of
 from pipeline.extraction.merge import Merged, merge
 from pipeline.extraction.policy import Next, Tried, after_reply, row_code
 from pipeline.extraction.prepare import Prepared
-from pipeline.extraction.told_size import smaller_tokens
+from pipeline.extraction.told_size import smaller_tokens, told_pages
 from pipeline.extraction.usage import all_reasoning
 from pipeline.extraction.validate import Invalid, Valid, repair_turns
 from pipeline.ledger.records import StoredAnswer
 from pipeline.schema.arrow import RecordColumn
-from pipeline.types import Answer, AnswerFrom, Chunk, ErrorCode, Outcome, Request, Row, Status, Stop
+from pipeline.types import Answer, AnswerFrom, Chunk, ErrorCode, Outcome, Request, Row, Status, Stop, files_of
 
 MESSAGES = {
     ErrorCode.TRUNCATED: "the answer hit its cap of {cap} output tokens, and a higher cap did not help. "
@@ -77,6 +79,7 @@ class Extraction:
         end: dict[str, Any]
         try:
             end = self._merged(await self._every_chunk(state))
+            end = self._compared(task.row, end)
         except RowFailed as failure:
             end = {
                 "status": Status.FAILED,
@@ -189,6 +192,8 @@ class Extraction:
 
     async def _smaller(self, state: "_RowState", request: Request, chunk: Chunk, error: TooLong) -> list[ChunkAnswer]:
         """The one retry of a chunk that was too long: in halves, or as small as the refusal says."""
+        if files_of(chunk.parts):
+            return await self._fewer_pages(state, chunk, error)
         counter = self._prepared.counter
         tokens = counter.count(chunk.text)
         told = smaller_tokens(str(error), tokens, tokens + self._plan.fixed_tokens, request.max_output_tokens)
@@ -203,6 +208,18 @@ class Extraction:
             for position, part in enumerate(parts)
         ]
         state.next_number += len(parts)
+        return await self._side_by_side(state, numbered, shrunk=True)
+
+    async def _fewer_pages(self, state: "_RowState", chunk: Chunk, error: TooLong) -> list[ChunkAnswer]:
+        """The one retry of pages that were too many or too large: half of them, or as many as the refusal says."""
+        pieces = halved(chunk, self._plan.page_bounds.overlap_pages, told_pages(str(error)))
+        if len(pieces) < 2:
+            raise RowFailed(ErrorCode.CONTEXT_EXCEEDED, str(error)) from None
+        numbered = [
+            Chunk(state.next_number + position, 0, 0, parts, sum(map(tokens_of, parts)))
+            for position, parts in enumerate(pieces)
+        ]
+        state.next_number += len(pieces)
         return await self._side_by_side(state, numbered, shrunk=True)
 
     def _repair(self, request: Request, reply: Answer, verdict: Invalid) -> Request:
@@ -232,6 +249,15 @@ class Extraction:
             text += PART_REASONING.format(reply.usage.reasoning_tokens)
         return RowFailed(code, text, reply=reply)
 
+    def _compared(self, row: Row, end: dict[str, Any]) -> dict[str, Any]:
+        """With the fields that the XML in an e-invoice contradicts."""
+        if row.witness is None or len(end.get("records", ())) != 1:
+            return end
+        from pipeline.extraction.xml_compare import conflicts  # noqa: PLC0415 (few jobs have e-invoices)
+
+        record = json.loads(end["records"][0])
+        return {**end, "xml_conflicts": conflicts(record, self._prepared.model.model_json_schema(), row.witness)}
+
     def _merged(self, answers: Sequence[ChunkAnswer]) -> dict[str, Any]:
         """How the row ended, as fields of its outcome."""
         last = answers[-1].reply
@@ -245,7 +271,8 @@ class Extraction:
         rule = self._prepared.job.extract.merge
         if rule == "none" or len(answers) == 1:
             return {**ended, "records": tuple(one.record_json for one in answers)}
-        overlapping = self._plan.overlap_tokens > 0
+        of_files = any(files_of(one.chunk.parts) for one in answers)
+        overlapping = (self._plan.page_bounds.overlap_pages if of_files else self._plan.overlap_tokens) > 0
         merged = merge(self._prepared.model, rule, [one.record for one in answers], overlapping=overlapping)
         if isinstance(merged, Merged) and (problem := self._column.problem_of(merged.record_json)) is None:
             return {**ended, "records": (merged.record_json,), "conflicts": merged.conflicts}

@@ -77,10 +77,14 @@ def content_key(plan: Plan, row: Row) -> bytes:
         value = as_text(row.values.get(name)).encode("utf-8", "surrogatepass")
         digest.update(f"\x00{len(value)}\x00".encode() + value)
     files = files_of(row.parts)
-    if others or files:  # where the text ends: it may hold what looks like what follows
+    if others or files or row.witness is not None:  # where the text ends: it may hold what looks like what follows
         digest.update(f"\x00{len(row.text)}".encode())
     for file in files:
         digest.update(_file(file))
+    if files and any(plan.page_plan):
+        digest.update("\x00pages\x00{}\x00{}".format(*plan.page_plan).encode())
+    if row.witness is not None:  # what its record is held against
+        digest.update(b"\x00witness\x00" + _hash(row.witness))
     return digest.digest()
 
 

@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from pipeline.documents.page_chunks import PageBounds
 from pipeline.extraction.template import Template
 from pipeline.types import Turn
 
@@ -31,3 +32,5 @@ class Plan(Struct, frozen=True):
     reading_system: str = ""  # the system prompt of that reading: what to look for
     summary_tokens: int = 0  # the cap of the running summary that goes with each chunk; 0: none does
     examples: Examples = Examples()
+    page_bounds: PageBounds = PageBounds()  # of calls about files
+    page_plan: tuple[int, int] = (0, 0)  # documents.pages_per_call and overlap_pages, as the job has them

@@ -4,6 +4,8 @@ What is wrong is found here, before a cent is spent, and said as one `JobError`.
 """
 
 import json
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -11,13 +13,16 @@ from msgspec.structs import replace
 from pydantic import BaseModel
 
 from pipeline.catalog.apis import api_advice
+from pipeline.catalog.file_limits import FileLimits, file_limits
 from pipeline.catalog.known_as import known_as
 from pipeline.catalog.model_settings import settings_advice
 from pipeline.catalog.prices import how_to_price, required_rate
 from pipeline.catalog.reasoning import reasoning_advice
 from pipeline.catalog.sampling import Advice
 from pipeline.catalog.windows import limits_of
-from pipeline.documents.chunks import Counter, available_tokens
+from pipeline.documents.chunks import Counter, available_tokens, chunk
+from pipeline.documents.page_chunks import MOST_PAGES, PageBounds, chunk_pages
+from pipeline.documents.pages import Rules
 from pipeline.documents.sources.source import Source
 from pipeline.documents.tokens import counter_for
 from pipeline.errors import JobError
@@ -34,9 +39,10 @@ from pipeline.providers.wire_check import wire_problems
 from pipeline.schema import shape as schemas
 from pipeline.schema.record_json import writer_of
 from pipeline.schema.shape import Shaped
-from pipeline.types import RESULT_COLUMNS, AnswerShape
+from pipeline.types import FILE_COLUMNS, RESULT_COLUMNS, AnswerShape, Chunk, Row, files_of
 
 SUMMARY_TOKENS = 512  # the most that a running summary may have
+REQUEST_REST_BYTES = 100_000  # of a body beside its files: prompt, schema, parameters
 FRAME_TOKENS = 12  # role markers and reply priming of a system and a user message (3 + 3 + 3), and some slack
 
 
@@ -53,6 +59,13 @@ class Prepared(Struct, frozen=True):
     rate: Rate | None
     window_tokens: int
     notes: tuple[str, ...]
+
+    def chunks_of(self, row: Row, *, exact: bool) -> list[Chunk]:
+        """A row's text or pages, cut; `exact` as of `chunk`."""
+        plan = self.plan
+        if files_of(row.parts):
+            return chunk_pages(row.parts, self.counter, plan.page_bounds)
+        return chunk(row.text, self.counter, plan.chunk_tokens, plan.overlap_tokens, exact=exact)
 
     @property
     def output_folder(self) -> Path:
@@ -105,9 +118,17 @@ def prepare(job: Job) -> Prepared:
     source_hash = schemas.source_hash(model, job.extract.schema)
     examples = examples_of(job, model, shaped, template, counter)
     plan, window = _plan(job, shaped, template, counter, source_hash, examples)
-    _check_keep(job)
-    source = Source(job.input, template.other_columns, job.limit_rows, optional=template.optional)
+    rules = Rules(job.documents, job.model, file_limits(job.model, shaped.shape.mode))
+    source = Source(
+        job.input,
+        template.other_columns,
+        job.limit_rows,
+        optional=template.optional,
+        rules=rules,
+        password=_password(job),
+    )
     source.check()
+    _check_keep(job, RESULT_COLUMNS + FILE_COLUMNS if source.documents else RESULT_COLUMNS)
     return Prepared(
         job=job,
         model=model,
@@ -120,6 +141,20 @@ def prepare(job: Job) -> Prepared:
         window_tokens=window,
         notes=(*shaped.notes, *writer_of(model).notes),
     )
+
+
+def _password(job: Job) -> str | None:
+    """Of protected files.
+
+    Raises:
+        JobError: the variable that is to hold it is not set.
+    """
+    name = job.documents.password_env
+    if not name:
+        return None
+    if (found := os.environ.get(name)) is None:
+        raise JobError(f"{job.file}: documents.password_env = {name!r}: this variable is not set. Set it, or leave it out")
+    return found
 
 
 def advice_on_reasoning(job: Job, shaped: Shaped) -> Advice | None:
@@ -212,8 +247,26 @@ def _plan(
         reading_system=f"{job.extract.system}\n\n{planning.READ}\n{schema_text}".strip(),
         summary_tokens=summary_tokens,
         examples=examples,
+        page_bounds=_page_bounds(job, file_limits(job.model, shaped.shape.mode), job.chunks.max_tokens or room),
+        page_plan=(job.documents.pages_per_call, job.documents.overlap_pages),
     )
     return plan, limits.context_tokens
+
+
+def _page_bounds(job: Job, limits: FileLimits, tokens: int) -> PageBounds:
+    """What one call takes of a file: what the job says, else as much as the provider and the window do."""
+    settings = job.documents
+    taken = [limits.pdf_pages if limits.pdf else 0, limits.max_images if limits.images else 0]
+    most = min((pages for pages in taken if pages), default=MOST_PAGES)
+    if settings.pages_per_call > most:
+        told = f"{job.model.name} takes {most} pages or images a request"
+        raise JobError(f"{job.file}: documents.pages_per_call = {settings.pages_per_call}: {told}")
+    return PageBounds(
+        settings.pages_per_call or min(MOST_PAGES, most),
+        settings.overlap_pages,
+        tokens,
+        max(1, limits.request_bytes * 3 // 4 - REQUEST_REST_BYTES),
+    )
 
 
 def _taken_by(examples: Examples) -> str:
@@ -223,9 +276,9 @@ def _taken_by(examples: Examples) -> str:
     return f". {len(examples.turns) // 2:,} [[extract.examples]] take {examples.tokens:,} of these: fewer would fit"
 
 
-def _check_keep(job: Job) -> None:
+def _check_keep(job: Job, taken: Sequence[str]) -> None:
     for name in job.input.keep:
-        if name in RESULT_COLUMNS:
+        if name in taken:
             raise JobError(
                 f"{job.file}: input.keep names {name!r}, which is a column of the results already. "
                 "Rename the column in the input, or leave it out of keep"

@@ -1,11 +1,14 @@
 """Rows → requests: in the schema, in two steps, with a summary, and once more; and the words around them. Pure."""
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
+from pipeline.documents.page_chunks import joined
 from pipeline.extraction.hashes import request_key
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.template import TEXT, as_text, render
-from pipeline.types import Chunk, Purpose, Request, Row, TextPart, Turn, files_of, text_parts
+from pipeline.types import Chunk, FilePart, Purpose, Request, Row, TextPart, Turn, files_of, text_parts
 
 FRAME_BYTES = 1024  # parameter names and punctuation around what the job fixes
 READ = (
@@ -19,14 +22,16 @@ SUMMARISE = (
     "what it is about, terms that were defined, and what was left open. Answer with the new summary of all parts so "
     "far, in at most {words} words, and nothing else."
 )
+SOME_PAGES = "Of this document of {whole} pages, what is given here is {these}.\n\n"
 SUMMARY_HEAD = "Summary of the parts of this document before this one, only to understand it:\n"
 
 
 def extract_request(plan: Plan, row: Row, chunk: Chunk, summary: str = "") -> Request:
     """The question that is to be answered in the schema; `summary` is of the chunks before."""
-    text = render(plan.template, chunk.text, row.values)
+    files = files_of(joined(chunk.parts))
+    text = _which_pages(row, files) + render(plan.template, chunk.text, row.values)
     text = f"{SUMMARY_HEAD}{summary}\n\n{text}" if summary else text
-    turn = Turn("user", (*files_of(chunk.parts), TextPart(text)))
+    turn = Turn("user", (*files, TextPart(text)))
     others = sum(len(as_text(row.values.get(name))) for name in plan.template.columns if name != TEXT)
     return Request(
         key=request_key(plan, (turn,), plan.max_output_tokens),
@@ -42,6 +47,16 @@ def extract_request(plan: Plan, row: Row, chunk: Chunk, summary: str = "") -> Re
         tenant=row.tenant,
         shared_turns=len(plan.examples.turns),
     )
+
+
+def _which_pages(row: Row, files: Sequence[FilePart]) -> str:
+    """Where only some pages of a document go along, which; else ""."""
+    whole = row.document.pages if row.document is not None else None
+    if not files or not whole or sum(file.last - file.first + 1 for file in files) == whole:
+        return ""
+    spans = ((file.first, file.last) for file in files if file.first)
+    told = [f"page {first}" if first == last else f"pages {first} to {last}" for first, last in spans]
+    return SOME_PAGES.format(whole=whole, these=", ".join(told)) if told else ""
 
 
 def reading_request(plan: Plan, request: Request) -> Request:
@@ -65,7 +80,7 @@ def summary_request(plan: Plan, request: Request, summary: str, chunk: Chunk) ->
     """What the next chunk should know: the summary so far, carried on over this chunk."""
     before = f"{SUMMARY_HEAD}{summary}\n\n" if summary else ""
     turns = (
-        Turn("user", (*files_of(chunk.parts), TextPart(f"{before}The next part of the document:\n\n{chunk.text}"))),
+        Turn("user", (*files_of(joined(chunk.parts)), TextPart(f"{before}The next part of the document:\n\n{chunk.text}"))),
     )
     return _free(plan, request, SUMMARISE.format(words=plan.summary_tokens // 2), turns, plan.summary_tokens)
 

@@ -42,16 +42,16 @@ _SEND = _insert("sends", records.SEND_COLUMNS)
 _SETTLE = "DELETE FROM sends WHERE request_id = ?"
 _CALL = _insert("calls", (*records.CALL_COLUMNS, "crc", "answer"))
 _ANSWER = _insert("answers", (*records.ANSWER_COLUMNS, "crc"), verb="INSERT OR REPLACE")
-_ROW = _insert("rows", ("row", "id", "doc", "problem", "tenant", "earlier"), verb="INSERT OR REPLACE")
+_ROW = _insert("rows", ("row", "id", "doc", "problem", "tenant", "earlier", "document"), verb="INSERT OR REPLACE")
 _RUN = _insert(
     "runs", ("request_hash", "doc_hash", "input_fingerprint", "started_us", "provider", "model", "columns", "id_column")
 )
 _OUTCOME = _insert(
     "outcomes",
-    (*records.OUTCOME_COLUMNS, "crc"),
+    (*records.OUTCOME_COLUMNS, "crc", "xml_conflicts"),
     # A success is final: the same content under the same job has nothing better to become.
     "ON CONFLICT(doc) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in (*records.OUTCOME_COLUMNS[1:], "crc"))
+    + ", ".join(f"{name} = excluded.{name}" for name in (*records.OUTCOME_COLUMNS[1:], "crc", "xml_conflicts"))
     + " WHERE outcomes.status != 'ok'",
 )
 
@@ -256,7 +256,8 @@ class Ledger:
 
         `paid_as`: the content under other jobs, whose answers the outcome was made of.
         """
-        statements = [(_OUTCOME, records.outcome_values(outcome, self.run, self.session))]
+        values = records.outcome_values(outcome, self.run, self.session)
+        statements = [(_OUTCOME, (*values, records.xml_conflicts_json(outcome)))]
         if paid_as:
             inherit = nights.INHERIT.format(marks=", ".join("?" * len(paid_as)))
             statements.append((inherit, (outcome.doc, *paid_as)))
@@ -264,7 +265,7 @@ class Ledger:
 
     def enter_rows(self, entries: Iterable[RowEntry]) -> None:
         for entry in entries:
-            self._w.put((_ROW, (entry.row, entry.id, entry.doc, entry.problem, entry.tenant, entry.earlier)))
+            self._w.put((_ROW, records.row_values(entry)))
 
     def end_rows(self, total: int) -> None:
         """The input has this many rows: forget those that an earlier, longer reading entered."""

@@ -135,7 +135,7 @@ _BEFORE = "COALESCE((SELECT units + inherited FROM spent WHERE doc = r.doc), 0)"
 
 
 def rows_to_publish(db: Connection, run: int) -> Iterator[tuple[Any, ...]]:
-    """(row, id, problem, *OUTCOME_COLUMNS, before_units, shared_units, previous) of all rows, in order.
+    """(row, id, problem, document, *OUTCOME_COLUMNS, xml_conflicts, before_units, shared_units, previous), in order.
 
     `before_units`: what the row's content has cost in the runs before. `shared_units`: where other rows have the same
     content, what it has cost all of them in this run; else None. `previous`: of a row without an outcome, the content
@@ -144,7 +144,7 @@ def rows_to_publish(db: Connection, run: int) -> Iterator[tuple[Any, ...]]:
     names = ", ".join(f"o.{name}" for name in OUTCOME_COLUMNS)
     shared, join = _shared(db, run)
     return db.execute(
-        f"SELECT r.row, r.id, r.problem, {names}, {_BEFORE}, {shared}, {EARLIER} "  # noqa: S608 (own names)
+        f"SELECT r.row, r.id, r.problem, r.document, {names}, o.xml_conflicts, {_BEFORE}, {shared}, {EARLIER} "  # noqa: S608 (own names)
         f"FROM rows r LEFT JOIN outcomes o ON o.doc = r.doc {join} ORDER BY r.row"
     )
 

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
-from msgspec import Struct, msgpack
+from msgspec import Struct, json, msgpack
 
 from pipeline.text import repaired
-from pipeline.types import Answer, AnswerFrom, AttemptCode, ErrorCode, Outcome, Purpose, Status, Stop, Usage
+from pipeline.types import Answer, AnswerFrom, AttemptCode, Document, ErrorCode, Outcome, Purpose, Status, Stop, Usage
 
 _PACKED = msgpack.Encoder().encode
 
@@ -83,6 +83,7 @@ class RowEntry(Struct, frozen=True):
     problem: str | None
     tenant: str | None
     earlier: bytes | None = None  # `doc` under an earlier job, of a row that has no outcome
+    document: Document | None = None
 
 
 class RunFacts(Struct, frozen=True):
@@ -126,8 +127,8 @@ def outcome_values(outcome: Outcome, run: int, session: int) -> tuple[Any, ...]:
     )
 
 
-def outcome_from(values: Iterable[Any]) -> Outcome:
-    """The outcome in a record of OUTCOME_COLUMNS."""
+def outcome_from(values: Iterable[Any], xml_conflicts: str | None = None) -> Outcome:
+    """The outcome in a record of OUTCOME_COLUMNS, and what stands beside it."""
     (
         doc,
         _run,
@@ -154,6 +155,7 @@ def outcome_from(values: Iterable[Any]) -> Outcome:
         error=error,
         repaired=bool(repaired),
         conflicts=() if conflicts == "[]" else tuple(orjson.loads(conflicts)),
+        xml_conflicts=() if xml_conflicts is None else tuple(orjson.loads(xml_conflicts)),
         chunks=chunks,
         finish_reason=finish,
         model_version=version,
@@ -224,6 +226,20 @@ def send_values(send: Send, session: int) -> tuple[Any, ...]:
         send.at_risk_units,
         send.tenant,
     )
+
+
+def row_values(entry: RowEntry) -> tuple[Any, ...]:
+    told = None if entry.document is None else json.encode(entry.document).decode()
+    return (entry.row, entry.id, entry.doc, entry.problem, entry.tenant, entry.earlier, told)
+
+
+def document_from(told: str | None) -> Document | None:
+    """What a row tells of its file."""
+    return None if told is None else json.decode(told, type=Document)
+
+
+def xml_conflicts_json(outcome: Outcome) -> str | None:
+    return _json(outcome.xml_conflicts) if outcome.xml_conflicts else None
 
 
 def _json(texts: tuple[str, ...]) -> str:

@@ -147,7 +147,12 @@ MIGRATIONS: tuple[str, ...] = (
         SELECT o.doc, SUM(COALESCE(c.cost_units, 0)) FROM outcomes o JOIN calls c ON c.run = o.run AND c.row = o.row
         WHERE o.run < (SELECT MAX(run) FROM runs) GROUP BY o.doc;
     """,
+    """
+    ALTER TABLE rows ADD COLUMN document TEXT;           -- JSON: what is known of the file that the row is; else null
+    ALTER TABLE outcomes ADD COLUMN xml_conflicts TEXT;  -- a JSON list: fields that an e-invoice's XML contradicts
+    """,
 )
+FILES_KNOWN = 5  # the version from which rows tell of their files
 ANSWERS_LINKED = 3  # the version from which calls name their answers
 
 

@@ -49,6 +49,8 @@ class View(Struct, frozen=True):
     per_chunk: bool  # merge = "none"
     record: RecordColumn
     kept_schema: pa.Schema
+    documents: bool = False  # rows are files
+    compared: bool = False  # records are held against the XML of e-invoices
     fits: Callable[[str], bool] = lambda record: True  # noqa: ARG005 (whether a record of before is one of the schema as it is now)
 
 

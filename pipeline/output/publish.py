@@ -173,6 +173,8 @@ class Publisher:
             per_chunk=job.extract.merge == "none",
             record=self._column,
             kept_schema=kept_schema,
+            documents=prepared.source.documents,
+            compared=prepared.source.documents and job.documents.embedded_xml == "compare",
             fits=partial(_fits, prepared.model, self._column),
         )
         crash_point("publishing")

@@ -9,13 +9,14 @@ from typing import Any
 
 import pyarrow as pa
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from pipeline.ledger import nights, records
 from pipeline.ledger.files import Connection
 from pipeline.output.layout import COST, ROW_GROUP_ROWS, OutputTotals, View, batch_of, cost_column
 from pipeline.output.spending import Spent, shares_of, spending, together
 from pipeline.schema.arrow import CANNOT
-from pipeline.types import RESULT_COLUMNS, TOKENS, AnswerFrom, ErrorCode, Outcome, Status
+from pipeline.types import RESULT_COLUMNS, TOKENS, AnswerFrom, Document, ErrorCode, Outcome, Status
 
 COLUMN_TYPES = {
     "row": pa.int64(),
@@ -38,7 +39,12 @@ COLUMN_TYPES = {
     "prompt_version": pa.string(),
     "answer_from": pa.string(),
     "cost_total_usd": COST,
+    "document": pa.struct(
+        [("media_type", pa.string()), ("pages", pa.int32()), ("mode", pa.string()), ("digest", pa.string())]
+    ),
+    "xml_conflicts": pa.list_(pa.string()),
 }
+FOUND = ("pages", "media_type")  # kept columns of a file that only reading it tells
 
 
 DEFECT = (
@@ -60,6 +66,7 @@ class _Line(Struct):
     error: str | None
     answer_from: AnswerFrom | None
     spent: Spent
+    document: Document | None = None
     total_units: int = 0  # what its content has cost in all runs, in 1e-10 USD
 
     @property
@@ -80,7 +87,9 @@ class _Previous(Struct, frozen=True):
 def results_schema(view: View) -> pa.Schema:
     """The columns of results.parquet: the same on every run of a schema."""
     types = {**COLUMN_TYPES, "record": view.record.type}
-    ours = [(name, types[name]) for name in RESULT_COLUMNS if name != "chunk" or view.per_chunk]
+    left_out = {name for name, wanted in (("chunk", view.per_chunk),) if not wanted}
+    ours = [(name, types[name]) for name in RESULT_COLUMNS if name not in left_out]
+    ours += [(name, types[name]) for name, wanted in (("document", view.documents), ("xml_conflicts", view.compared)) if wanted]
     place = [name for name, _ in ours].index("status")
     return pa.schema([*ours[:place], *view.kept_schema, *ours[place:]])
 
@@ -103,11 +112,11 @@ def _lines(db: Connection, run: int, view: View, totals: OutputTotals) -> Iterat
     spent_by_row = spending(db, run)
     upcoming = next(spent_by_row, None)
     days = nights.session_days(db)
-    for row, row_id, problem, *columns, before, shared, earlier in nights.rows_to_publish(db, run):
+    for row, row_id, problem, file, *columns, xml, before, shared, earlier in nights.rows_to_publish(db, run):
         while upcoming is not None and upcoming[0] < row:
             upcoming = next(spent_by_row, None)
         spent = upcoming[1] if upcoming is not None and upcoming[0] == row else {}
-        outcome = records.outcome_from(columns) if columns[0] is not None else None
+        outcome = records.outcome_from(columns, xml) if columns[0] is not None else None
         by = _answer_from(row, run, columns[1], outcome, called=bool(spent))
         previous = None if earlier is None else _previous(db, earlier, view, days)
         if previous is not None and previous.records:
@@ -118,6 +127,10 @@ def _lines(db: Connection, run: int, view: View, totals: OutputTotals) -> Iterat
             lines = list(_row_lines((row, row_id, problem), outcome, spent, by, per_chunk=view.per_chunk))
         tonight = sum(line.spent.usd_units for line in lines) if shared is None else shared
         _share_total(lines, before + tonight + (previous.units if previous is not None and previous.records else 0))
+        if file is not None:
+            document = records.document_from(file)
+            for line in lines:
+                line.document = document
         if outcome is not None and columns[2] == totals.session:
             totals.session_ends[outcome.status] += 1
         _count(totals, lines)
@@ -239,7 +252,21 @@ def _columns(lines: Sequence[_Line], view: View, keeper: "_Keeper", totals: Outp
         totals.tokens[name] += sum(values[name])
     totals.usd_units += sum(line.spent.usd_units for line in lines)
     values.update(keeper.columns([line.row for line in lines]))
+    if view.documents:
+        values |= _of_files(lines, schema, values)
     return batch_of(values, schema)
+
+
+def _of_files(lines: Sequence[_Line], schema: pa.Schema, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of the files that rows are, and the columns that are kept of it; a table's own stay."""
+    told = [None if line.document is None else asdict(line.document) for line in lines]
+    conflicts = [list(line.outcome.xml_conflicts) if line.outcome else [] for line in lines]
+    found: dict[str, Any] = {"document": told, "xml_conflicts": conflicts}
+    for name in FOUND:
+        if name in schema.names:
+            own = values[name].to_pylist()
+            found[name] = [kept if one is None else one[name] for one, kept in zip(told, own, strict=True)]
+    return found
 
 
 def _records(lines: Sequence[_Line], view: View, totals: OutputTotals) -> pa.StructArray:

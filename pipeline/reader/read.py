@@ -28,6 +28,7 @@ class PageFacts(Struct, frozen=True, array_like=True):
     image_share: float = 0.0  # of the page's area that pictures cover, from 0 to 1
     width_pt: float = 0.0  # as it is shown, turned by /Rotate; points of 1/72 inch. 0: it has no such size
     height_pt: float = 0.0
+    paths: int = 0  # drawn lines and shapes: letters may be among them
 
 
 class Page(Struct, frozen=True, array_like=True):

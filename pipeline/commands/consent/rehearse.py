@@ -5,7 +5,9 @@ So what is free is told by the same code that runs: repairs, several chunks, two
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -27,6 +29,9 @@ from pipeline.ledger.records import StoredAnswer, answer_from
 from pipeline.output.manifest import Manifest, read_run
 from pipeline.schema.arrow import RecordColumn
 from pipeline.types import Answer, Request, Row
+
+if TYPE_CHECKING:
+    from pipeline.documents.sources.filed import FiledRows
 
 EARLIER_JOBS = 8  # the last so many are looked at for what was paid before
 
@@ -70,7 +75,7 @@ def _source(prepared: Prepared, earlier: Sequence[Plan]) -> Source:
     if len(names) == len(now.other_columns):
         return prepared.source
     optional = [name for name in names if name not in now.other_columns or name in now.optional]
-    return Source(prepared.job.input, tuple(names), prepared.job.limit_rows, optional=optional)
+    return prepared.source.with_columns(tuple(names), optional)
 
 
 class _Look(Struct, frozen=True):
@@ -148,7 +153,11 @@ class SomeRows(Source):
         self._whole = whole
         self._wanted = wanted
 
-    def batches(self, size: int = ROWS_MEASURED_AT_ONCE) -> Iterator[list[Row]]:
+    @property
+    def _filed(self) -> "FiledRows":  # type: ignore[override]
+        return self._whole._filed  # noqa: SLF001 (the same rows)
+
+    def batches(self, size: int = ROWS_MEASURED_AT_ONCE, wanted: Container[int] | None = None) -> Iterator[list[Row]]:
         """As of the whole input, in as many batches."""
-        for rows in self._whole.batches(size):
+        for rows in self._whole.batches(size, wanted):
             yield [row for row in rows if row.index >= len(self._wanted) or self._wanted[row.index]]

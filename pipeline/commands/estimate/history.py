@@ -6,7 +6,6 @@ from msgspec import Struct, field
 
 from pipeline.commands.estimate.estimator import History, Seen
 from pipeline.commands.estimate.measure import ROWS_MEASURED_AT_ONCE, RequestOverhead, other_text, overhead_of
-from pipeline.documents.chunks import chunk
 from pipeline.extraction.hashes import content_key
 from pipeline.extraction.prepare import Prepared
 from pipeline.ledger.files import Connection, reading
@@ -90,7 +89,5 @@ def _own_tokens(prepared: Prepared, questions: Sequence[_Question]) -> Mapping[t
 
 
 def _tokens(prepared: Prepared, question: RequestOverhead, row: Row) -> Iterable[float]:
-    plan = prepared.plan
-    others = prepared.counter.count(other_text(plan, row))
-    pieces = chunk(row.text, prepared.counter, plan.chunk_tokens, plan.overlap_tokens, exact=True)
-    return (question.tokens(others, piece.tokens) for piece in pieces)
+    others = prepared.counter.count(other_text(prepared.plan, row))
+    return (question.tokens(others, piece.tokens) for piece in prepared.chunks_of(row, exact=True))

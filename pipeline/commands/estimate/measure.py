@@ -7,7 +7,6 @@ from msgspec import Struct
 
 from pipeline.catalog.known_as import known_as
 from pipeline.commands.estimate.estimator import Counts
-from pipeline.documents.chunks import chunk
 from pipeline.documents.sources.rows import SeenIds
 from pipeline.documents.token_pool import Cutting, counted
 from pipeline.extraction import requests as planning
@@ -17,7 +16,7 @@ from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.template import TEXT, Template, render
 from pipeline.ledger.files import Connection, reading
 from pipeline.ledger.queries import ends
-from pipeline.types import Request, Row, Status
+from pipeline.types import Request, Row, Status, files_of
 
 ROWS_MEASURED_AT_ONCE = 256
 
@@ -49,11 +48,23 @@ def measure(prepared: Prepared, *, failed_only: bool = False, all_rows: bool = F
     plan = question.plan
     name = known_as(job.model, job.prices)
     cutting = Cutting(job.model.provider, name, plan.chunk_tokens, plan.overlap_tokens)
-    texts = ([(row.text, other_text(plan, row)) for row in batch] for batch in rows)
+    texts = ([(row.text, other_text(plan, row)) for row in _without_files(prepared, question, sums, batch)] for batch in rows)
     for counts in counted(cutting, texts):
         for others, pieces in counts:
             _add(sums, question, others, pieces)
     return sums
+
+
+def _without_files(
+    prepared: Prepared, question: RequestOverhead, sums: Counts, rows: Sequence[Row]
+) -> Iterator[Row]:
+    """The rows whose text is to be counted; those that go as files are, by their pages."""
+    for row in rows:
+        if not files_of(row.parts):
+            yield row
+            continue
+        others = prepared.counter.count(other_text(question.plan, row))
+        _add(sums, question, others, [piece.tokens for piece in prepared.chunks_of(row, exact=True)])
 
 
 def requests_to_send(prepared: Prepared) -> Iterator[Request]:
@@ -61,7 +72,7 @@ def requests_to_send(prepared: Prepared) -> Iterator[Request]:
     plan = prepared.plan
     for rows in rows_to_send(prepared, Counts()):
         for row in rows:
-            for piece in chunk(row.text, prepared.counter, plan.chunk_tokens, plan.overlap_tokens, exact=True):
+            for piece in prepared.chunks_of(row, exact=True):
                 yield planning.extract_request(plan, row, piece)
 
 

@@ -25,7 +25,9 @@ from pipeline.ledger.queries import last_session_work
 from pipeline.money import Band, dollars, from_units
 from pipeline.output.manifest import read_run
 from pipeline.output.publish import Ended
+from pipeline.types import Row, files_of
 
+CHARS_PER_TOKEN = 4
 REASON = "pilot"  # why run.json is parked, with all other rows pending
 
 
@@ -105,12 +107,17 @@ def _chosen(prepared: Prepared, rows: int) -> tuple[frozenset[int], int]:
     with closing(sqlite3.connect("")) as db:  # on disk: memory is flat
         db.execute("CREATE TABLE sizes (size INTEGER, row INTEGER, PRIMARY KEY (size, row)) WITHOUT ROWID")
         for batch in rows_to_send(prepared, sums):
-            sizes = ((len(row.text) + len(other_text(prepared.plan, row)), row.index) for row in batch)
+            sizes = ((_size(row) + len(other_text(prepared.plan, row)), row.index) for row in batch)
             db.executemany("INSERT INTO sizes VALUES (?, ?)", sizes)
         (count,) = db.execute("SELECT COUNT(*) FROM sizes").fetchone()
         places = set(spread(count, rows - sums.done_rows, prepared.source.fingerprint()))
         ordered = enumerate(db.execute("SELECT row FROM sizes ORDER BY size, row"))
         return frozenset(row for place, (row,) in ordered if place in places), sums.done_rows
+
+
+def _size(row: Row) -> int:
+    """In characters, about: of what goes as files, as many as would be as many tokens."""
+    return len(row.text) + CHARS_PER_TOKEN * sum(part.tokens for part in files_of(row.parts))
 
 
 def spread(count: int, wanted: int, seed: str) -> Iterator[int]:

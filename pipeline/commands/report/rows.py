@@ -6,21 +6,24 @@ Bounded, so that the file opens on any machine: results.parquet has all of them.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from msgspec import Struct
+from msgspec import Struct, convert
 from msgspec.structs import replace
 
+from pipeline.catalog.file_limits import file_limits
 from pipeline.commands.answers import Heard, first_errors, heard_for
 from pipeline.commands.report.words import usd
+from pipeline.documents.pages import Rules
 from pipeline.documents.sources.source import Source
 from pipeline.errors import JobError
 from pipeline.job.folder import RESULTS
-from pipeline.job.settings import Input
+from pipeline.job.settings import Documents, Input, Model
 from pipeline.output.manifest import Manifest
 
+T = TypeVar("T")
 MOST_OF_CODE = 60  # failed rows of one error_code
 MOST_FAILED, MOST_NOTED, MOST_OK, MOST_PENDING = 500, 200, 300, 20
 MOST_CHARS = 6000  # of a text or a record
@@ -155,16 +158,27 @@ def _shown(line: Mapping[str, Any]) -> ShownRow:
 
 def _texts(manifest: Manifest, wanted: set[int]) -> tuple[dict[int, str], str | None]:
     job = manifest.job
-    source = Source(Input(**{**job["input"], "keep": tuple(job["input"]["keep"])}), (), job["limit_rows"])
+    source = Source(_typed(Input, job["input"]), (), job["limit_rows"], rules=_rules(job))
     if source.fingerprint() != manifest.input_fingerprint:
         return {}, "the input has changed since the run"
     texts: dict[int, str] = {}
     most = max(wanted, default=-1)
-    for batch in source.batches(512):
+    for batch in source.batches(512, wanted):
         texts.update({row.index: _cut(row.text) for row in batch if row.index in wanted})
         if batch[-1].index >= most:
             break
+    source.close()
     return texts, None
+
+
+def _rules(job: Mapping[str, Any]) -> Rules:
+    """How its files were read; of those that went as they are there is no text to show."""
+    model = _typed(Model, job["model"])
+    return Rules(_typed(Documents, job.get("documents", {})), model, file_limits(model, job["extract"]["mode"]))
+
+
+def _typed(kind: type[T], settings: Mapping[str, Any]) -> T:
+    return convert(settings, kind, strict=False)
 
 
 def _cut(text: str) -> str:

@@ -1,5 +1,6 @@
 """What can be wrong with the input as a whole, found before anything is sent; and the types that Parquet declares."""
 
+import importlib.util
 from collections.abc import Collection, Mapping, Sequence
 
 import pyarrow as pa
@@ -14,11 +15,19 @@ from pipeline.text import did_you_mean
 
 SAMPLE_ROWS = 1000
 SHOWN_COLUMNS = 30
+FILE_TYPES = {  # columns of a file that is a row
+    "id": pa.string(),
+    "name": pa.string(),
+    "size": pa.int64(),
+    "pages": pa.int32(),
+    "media_type": pa.string(),
+}
 
 
 def needed_columns(spec: Input, prompt_columns: Sequence[str]) -> dict[str, str]:
     """The columns that a job names → the first of its keys that names them."""
-    named = [(spec.text, "input.text"), (spec.id, "input.id"), (spec.tenant, "input.tenant")]
+    document = (spec.document, "input.document") if spec.document else (spec.text, "input.text")
+    named = [document, (spec.id, "input.id"), (spec.tenant, "input.tenant")]
     named += [(name, "input.keep") for name in spec.keep]
     named += [(name, "extract.prompt") for name in prompt_columns]
     return {name: key for name, key in reversed(named) if name}
@@ -34,9 +43,9 @@ def check_parquet(files: Sequence[File], needed: Mapping[str, str], spec: Input)
         schema = parquet.schema(file)
         names = [*schema.names, *folder_keys(file)]
         for name, key in needed.items():
-            if name not in (schema.names if name == spec.text else names):
+            if name not in (schema.names if name in {spec.text, spec.document} else names):
                 raise JobError(f"{file.url}: has no column {name!r} ({key}).{_nearest(name, names)}")
-        if not _can_be_text(schema.field(spec.text).type):
+        if not spec.document and not _can_be_text(schema.field(spec.text).type):
             raise JobError(
                 f"{file.url}: the column {spec.text!r} (input.text) is {schema.field(spec.text).type}, not text. "
                 f"Its columns of text: {_listed([f.name for f in schema if _can_be_text(f.type)])}"
@@ -64,6 +73,39 @@ def check_jsonl(files: Sequence[File], needed: Mapping[str, str], max_line_bytes
         if seen and name not in seen:
             what = f"none of the first {rows} rows has the column {name!r} ({key})"
             raise JobError(f"{files[0].url}: {what}.{_nearest(name, seen)}")
+
+
+def check_documents(files: Sequence[File], needed: Mapping[str, str]) -> None:
+    """What a job names of files that are rows is known of files.
+
+    Raises:
+        JobError: names the column, or the package that is missing.
+    """
+    for file in files[:1]:
+        known = [*FILE_TYPES, *folder_keys(file)]
+        for name, key in needed.items():
+            if name not in known and key not in {"input.text", "input.id"}:
+                raise JobError(
+                    f"{file.url}: a document has no column {name!r} ({key}).{_nearest(name, known)}"
+                )
+    pdf = next((file for file in files if file.name.lower().endswith(".pdf")), None)
+    if pdf is not None:
+        require_reader(pdf.url)
+
+
+def require_reader(what: str) -> None:
+    """PDFs are read by a package that not every installation has.
+
+    Raises:
+        JobError: names the extra.
+    """
+    if importlib.util.find_spec("pypdfium2") is None:
+        raise JobError(f"{what}: reading PDFs needs an extra:  pip install 'ledger-pipeline[documents]'")
+
+
+def with_file_types(kept: pa.Schema) -> pa.Schema:
+    """The kept columns, those of a file with the types that they have."""
+    return pa.schema([(field.name, FILE_TYPES.get(field.name, field.type)) for field in kept])
 
 
 def declared(files: Sequence[File], keep: Sequence[str], known: pa.Schema | None) -> pa.Schema:

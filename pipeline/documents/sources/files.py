@@ -25,7 +25,15 @@ ENDINGS = {
     ".ndjson.zst": ("jsonl", "zstd"),
     ".parquet": ("parquet", None),
 }
-KNOWN_ENDINGS = ".jsonl, .ndjson (either also .gz or .zst) or .parquet"
+TEXTS = (".txt", ".md", ".html", ".htm")
+DOCUMENT_ENDINGS = (
+    ".pdf", ".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".heic", *TEXTS, ".eml", ".docx", ".xlsx",
+)  # fmt: skip
+DOCUMENT = "document"  # a file that is one row; what it is, its bytes tell
+KNOWN_ENDINGS = (
+    ".jsonl, .ndjson (either also .gz or .zst) or .parquet, nor as a document does (.pdf, .png, .jpg, .webp, .gif, "
+    ".tiff, .heic, .txt, .md, .html, .eml, .docx, .xlsx)"
+)
 MAGIC = frozenset("*?[")
 EDGE_BYTES = 64 * 1024  # of both ends of a file that its fingerprint covers
 DIGEST_BYTES = 16
@@ -40,12 +48,12 @@ class File(Struct, frozen=True):
     url: str
     size: int
     mtime_ns: int
-    format: str  # jsonl or parquet
+    format: str  # jsonl, parquet or document
     compression: str | None
 
 
-def find(path: str) -> tuple[File, ...]:
-    """The files that `path` names, sorted by name.
+def find(path: str, *, tables_only: bool = False) -> tuple[File, ...]:
+    """The files that `path` names, sorted by name. `tables_only`: documents are what tables name, and no rows.
 
     Raises:
         JobError: there are none, or they are of no known kind.
@@ -64,7 +72,7 @@ def find(path: str) -> tuple[File, ...]:
             raise JobError(f"input.path = {path!r}: there is nothing.{_nearest(where)}")
     except (OSError, pa.ArrowException) as error:
         raise JobError(f"{path}: cannot be listed: {error}") from None
-    return _readable(path, files)
+    return _readable(path, files, tables_only=tables_only)
 
 
 def fingerprint(files: Sequence[File]) -> str:
@@ -95,7 +103,8 @@ def _edges(file: File) -> str:
 
 
 def _file(where: FilePlace, info: pafs.FileInfo, name: str) -> File:
-    kind, compression = ENDINGS.get(_ending(name), ("", None))
+    document = (DOCUMENT, None) if name.lower().endswith(DOCUMENT_ENDINGS) else ("", None)
+    kind, compression = ENDINGS.get(_ending(name), document)
     size, mtime_ns = info.size or 0, info.mtime_ns or 0
     return File(where.fs, info.path, name, where.url(info.path), size, mtime_ns, kind, compression)
 
@@ -105,8 +114,12 @@ def _ending(name: str) -> str:
     return next((ending for ending in ENDINGS if lower.endswith(ending)), "")
 
 
-def _readable(path: str, files: Sequence[File]) -> tuple[File, ...]:
-    kept = sorted((file for file in files if file.format), key=lambda file: file.name)
+def _readable(path: str, files: Sequence[File], *, tables_only: bool) -> tuple[File, ...]:
+    beside_tables = any(file.format in {"jsonl", "parquet"} for file in files)  # what lies there in words is no input
+    kept = sorted(
+        (file for file in files if file.format and not _passed_over(file, beside_tables, tables_only)),
+        key=lambda file: file.name,
+    )
     if not kept:
         found = f"none of its {len(files)} files ends" if files else "there is no file that ends"
         if len(files) == 1:
@@ -116,6 +129,12 @@ def _readable(path: str, files: Sequence[File]) -> tuple[File, ...]:
         if file.compression and not file.size:
             raise JobError(f"{file.url}: is empty, and no {file.compression} file is: it is cut off. Fetch it again")
     return tuple(kept)
+
+
+def _passed_over(file: File, beside_tables: bool, tables_only: bool) -> bool:  # noqa: FBT001 (facts)
+    if file.format != DOCUMENT:
+        return False
+    return tables_only or (beside_tables and file.name.lower().endswith(TEXTS))
 
 
 def _split(path: str) -> tuple[str, tuple[str, ...]]:

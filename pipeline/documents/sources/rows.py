@@ -33,22 +33,29 @@ class RowMaker:
 
     def __init__(self, spec: Input, prompt_columns: Sequence[str], optional: Collection[str] = ()) -> None:
         self._id, self._text, self._tenant = spec.id, spec.text, spec.tenant
+        self._filed = bool(spec.document)
         self._columns = tuple(prompt_columns)
         self._needed = tuple(name for name in self._columns if name not in optional)
 
-    def make(self, index: int, record: dict[str, Any] | str, line: bytes = b"") -> tuple[Row, str | None]:
-        """The row, and its id if it has one of its own.
+    def make(
+        self, index: int, record: dict[str, Any] | str, line: bytes = b"", *, filed: bool = False
+    ) -> tuple[Row, str | None]:
+        """The row, and its id if it has one of its own. `filed`: it is a file, and its text is not in the record.
 
         Without a column of ids a row is named by its position; one that lacks its id, by words that are nobody's id.
         `line` is the line of JSON that `record` stands in, where there is one.
         """
-        nameless = f"row {index} (no id)" if self._id else str(index)
+        id_column = self._id
+        if filed and self._id not in record:
+            id_column = "id"  # the path of a file
+        nameless = f"row {index} (no id)" if id_column else str(index)
         if isinstance(record, str):
             return Row(index, nameless, text_parts(""), None, {}, record), None
-        own_id, problem = self._id_of(record.get(self._id)) if self._id else (None, None)
+        own_id, problem = self._id_of(record.get(id_column)) if id_column else (None, None)
         row_id = nameless if own_id is None else own_id
-        text = record.get(self._text)
-        if type(text) is not str or BLANK.fullmatch(text):
+        filed = filed or self._filed
+        text = "" if filed else record.get(self._text)
+        if not filed and (type(text) is not str or BLANK.fullmatch(text)):
             problem = problem or f"{self._text!r} {_what(text)}; it should be text"
             text = ""
         tenant = _name(record.get(self._tenant)) if self._tenant else None

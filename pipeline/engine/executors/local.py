@@ -130,6 +130,7 @@ class LocalExecutor:
             crash_point("outcome-known")
             for known in self._doubts.known((outcome, self._paid_as(work, outcome))):
                 await self._conclude(*known)
+            self._prepared.source.release(work.row)
         except Stopped:
             pass  # stays pending
         except TenantOverBudget as error:

@@ -1,0 +1,193 @@
+"""What was read of a file → what of it goes to the model: its text, its pages as they are, or pages drawn. Pure.
+
+Decided by page, from facts about the page; a file goes one way, a mail's parts each their own.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from pipeline.catalog.file_limits import FileLimits
+from pipeline.catalog.page_tokens import PageTokens, image_tokens, pdf_page_tokens, pdf_text_billed
+from pipeline.documents.chunks import rough_tokens
+from pipeline.job.settings import Documents, Model
+from pipeline.reader.read import (
+    BAD_TEXT,
+    EMPTY,
+    ONLY_SCANS,
+    PAGE_BREAK,
+    TOO_LARGE,
+    UNSUPPORTED,
+    Page,
+    PageFacts,
+    Piece,
+    Read,
+    Unreadable,
+)
+from pipeline.types import FilePart, Part, Parts, TextPart, text_parts
+
+PDF, PNG = "application/pdf", "image/png"
+TEXT, NATIVE, IMAGE = "text", "native", "image"
+FEW_CHARS = 25  # a page with fewer has a stamp or a page number, not its text
+SCAN_SHARE = 0.6  # of a page that pictures cover: a logo is none
+DRAWN_PATHS = 300  # lines and shapes of a page whose letters are drawn; ruled forms have text as well
+BAD_SHARE = 0.02
+WORDY_LETTERS = 200  # a page of so many and no digit at all may have a wrong map of its characters
+DRAWN_BYTES_PER_PX = 0.35  # of a gray PNG: 0.03 for a page of text, near 1 for a noisy scan
+TEXT_MARGIN = 1.1  # of what a provider reads of a PDF's text over what we read
+NAME = "document"  # neutral: a model may see it
+
+
+class Rules(Struct, frozen=True):
+    """How a job's files go to its model."""
+
+    settings: Documents
+    model: Model
+    limits: FileLimits
+
+
+class Sorted(Struct, frozen=True):
+    """One file, made ready. `parts`: text, or one part for each page."""
+
+    mode: str
+    parts: Parts
+
+
+def sort_of(facts: PageFacts) -> str:
+    """`blank`, `scan`, `garbage`, `suspect` (perhaps garbage) or `text`."""
+    chars = facts.chars + facts.hidden_chars
+    if chars < FEW_CHARS and (facts.image_share >= SCAN_SHARE or facts.paths >= DRAWN_PATHS):
+        return "scan"
+    if chars == 0:
+        return "scan" if facts.image_share > 0.1 else "blank"
+    if facts.bad_chars > BAD_SHARE * chars:
+        return "garbage"
+    if facts.letters > WORDY_LETTERS and facts.digits == 0:
+        return "suspect"
+    return "text"
+
+
+def made_ready(read: Read, path: str, rules: Rules) -> Sorted:
+    """What of the file goes to the model.
+
+    Raises:
+        Unreadable: there is no way, with the pages that stand against it.
+    """
+    ways = [_way(piece, rules) for piece in read.pieces]
+    mode = next((way for way in (NATIVE, IMAGE) if way in ways), TEXT)
+    if mode == TEXT:
+        text = PAGE_BREAK.join(_text(number, piece) for number, piece in enumerate(read.pieces))
+        if not text.replace(PAGE_BREAK, "").strip():
+            raise Unreadable(EMPTY, "it has no text on any page")
+        return Sorted(TEXT, text_parts(text))
+    parts: list[Part] = []
+    for number, (piece, way) in enumerate(zip(read.pieces, ways, strict=True)):
+        if way == TEXT:
+            parts.append(TextPart(_text(number, piece)))
+        else:
+            parts += _pages(read, number, way, path, rules)
+    return Sorted(mode, tuple(parts))
+
+
+def _text(number: int, piece: Piece) -> str:
+    """A piece's text; those of a mail after its body have their names above."""
+    text = PAGE_BREAK.join(page.text for page in piece.pages)
+    return f"[{piece.name}]\n{text}" if number else text
+
+
+def _way(piece: Piece, rules: Rules) -> str:
+    read, sorts = rules.settings.read, [sort_of(page.facts) for page in piece.pages]
+    unread = {sort for sort in sorts if sort not in {"text", "blank"}}
+    if piece.media_type.startswith("image/"):
+        return _image_way(piece, rules)
+    if piece.media_type != PDF:
+        return _only_text(piece, sorts)
+    if read == TEXT or (read == "auto" and not unread):
+        return _only_text(piece, sorts)
+    native, drawn = rules.limits.pdf, PNG in rules.limits.images
+    if read == NATIVE and not native:
+        raise Unreadable(UNSUPPORTED, f"documents.read = 'native': {rules.limits.why_no_pdf}")
+    if read == IMAGE and not drawn:
+        raise Unreadable(UNSUPPORTED, f"documents.read = 'image': {rules.limits.why_no_images}")
+    if native and read != IMAGE:
+        return NATIVE
+    if drawn:
+        return IMAGE
+    return _only_text(piece, sorts)
+
+
+def _only_text(piece: Piece, sorts: Sequence[str]) -> str:
+    """Text, where no page stands against it."""
+    if garbage := _numbers(sorts, "garbage"):
+        raise Unreadable(BAD_TEXT, f"{garbage} of {len(sorts)}: characters that are none. {WAYS_OUT}")
+    if scans := _numbers(sorts, "scan"):
+        raise Unreadable(ONLY_SCANS, f"{scans} of {len(sorts)} {'are' if ',' in scans else 'is'} without text. {WAYS_OUT}")
+    return TEXT
+
+
+WAYS_OUT = "Ask a model that reads PDFs or images, with documents.read = 'auto'"
+
+
+def _numbers(sorts: Sequence[str], wanted: str) -> str:
+    """ "page 3" or "pages 2, 3", of the pages of this sort; "" for none."""
+    found = [number for number, sort in enumerate(sorts, 1) if sort == wanted]
+    shown = ", ".join(map(str, found[:10])) + (", …" if len(found) > 10 else "")
+    return f"page{'s' if len(found) > 1 else ''} {shown}" if found else ""
+
+
+def _image_way(piece: Piece, rules: Rules) -> str:
+    limits, read = rules.limits, rules.settings.read
+    if read == TEXT:
+        raise Unreadable(ONLY_SCANS, f"it is {piece.media_type}, and documents.read = 'text'. {WAYS_OUT}")
+    if not limits.images:
+        raise Unreadable(ONLY_SCANS, f"it is {piece.media_type}: {limits.why_no_images}")
+    fits = max(piece.width_px, piece.height_px) <= limits.image_px
+    if read != IMAGE and piece.media_type in limits.images and fits and len(piece.pages) == 1:
+        return NATIVE
+    return IMAGE
+
+
+def _pages(read: Read, number: int, way: str, path: str, rules: Rules) -> list[FilePart]:
+    """One part for each page of a piece that does not go as text; what is drawn goes without blank pages."""
+    piece, limits = read.pieces[number], rules.limits
+    most_bytes = min(limits.file_bytes, limits.request_bytes * 3 // 4)
+    size = -(-read.size // max(1, read.pages))
+    if way == NATIVE and size > most_bytes:
+        told = f"{size / 1e6:.1f} MB{' a page' if read.pages > 1 else ''}, and the provider takes {most_bytes / 1e6:.1f}"
+        raise Unreadable(TOO_LARGE, told)
+    made = []
+    for place, page in enumerate(piece.pages, 1):
+        if way == NATIVE and piece.media_type == PDF:
+            first, px, media_type, tokens = place, 0, PDF, _pdf_page(page, rules.model)
+        elif way == NATIVE:
+            first, px, media_type = 0, 0, piece.media_type
+            tokens = image_tokens(rules.model, piece.width_px, piece.height_px)
+        elif sort_of(page.facts) == "blank":
+            continue
+        else:
+            first, px, media_type = place, rules.settings.image_px, PNG
+            width, height = drawn_px(page.facts.width_pt, page.facts.height_pt, px)
+            tokens, size = image_tokens(rules.model, width, height), int(width * height * DRAWN_BYTES_PER_PX)
+        made.append(
+            FilePart(
+                media_type, read.digest, NAME, tokens.ceiling, tokens.expected, first, first, px, path, number, size
+            )
+        )
+    return made
+
+
+def _pdf_page(page: Page, model: Model) -> PageTokens:
+    picture = pdf_page_tokens(model, page.facts.width_pt, page.facts.height_pt)
+    if not pdf_text_billed(model):
+        return picture
+    text_bytes = len(page.text.encode("utf-8", "surrogatepass"))
+    text = rough_tokens(page.text) if page.text else 0
+    return PageTokens(picture.expected + text, picture.ceiling + int(text_bytes * TEXT_MARGIN) + 1)
+
+
+def drawn_px(width_pt: float, height_pt: float, longest_px: int) -> tuple[int, int]:
+    """Width and height of a page that is drawn so that its longer edge has so many pixels; at least 1 each."""
+    longest = max(width_pt, height_pt)
+    if longest <= 0:
+        return longest_px, longest_px
+    return (max(1, round(longest_px * width_pt / longest)), max(1, round(longest_px * height_pt / longest)))

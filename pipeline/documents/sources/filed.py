@@ -1,0 +1,95 @@
+"""Rows that are files: read, many side by side, and made ready for the model, or `bad_row` with the reason."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from pipeline.documents.pages import Rules, Sorted, made_ready
+from pipeline.documents.sources.spool import Placed, Spool
+from pipeline.reader.einvoice import facts_of
+from pipeline.reader.pool import Readers
+from pipeline.reader.read import Read, ReadOptions, Unreadable
+from pipeline.types import Document, FilePart, Row, text_parts
+
+
+class FiledRows:
+    """Reads the files of a job's rows. `password`: of protected files."""
+
+    def __init__(self, rules: Rules, password: str | None) -> None:
+        settings = rules.settings
+        self._rules = rules
+        self._options = ReadOptions(
+            max_pages=settings.max_pages,
+            max_bytes=round(settings.max_mb * 1e6),
+            password=password,
+            embedded_xml=settings.embedded_xml == "compare",
+        )
+        self.spool = Spool(self._options.max_bytes)
+        self._readers = Readers(self._options)
+
+    def completed(self, rows: Sequence[Row], placed: Mapping[int, Placed | Unreadable]) -> list[Row]:
+        """The rows, those with a place in `placed` (by index) with their files read; in the order given."""
+        wanted = [one for row in rows if row.problem is None and isinstance(one := placed.get(row.index), Placed)]
+        found = iter(self._readers.read_many([(one.path, one.name) for one in wanted]))
+        return [self._completed(row, placed.get(row.index), found) for row in rows]
+
+    def load(self, part: FilePart, *, with_text: bool = False) -> bytes:
+        """What the model gets of a file.
+
+        Raises:
+            Unreadable: it is no longer what was read.
+        """
+        return self._readers.load(part, with_text=with_text)
+
+    def release(self, row: Row) -> None:
+        """The row has ended: what was fetched for it can go."""
+        for path in {part.path for part in row.parts if isinstance(part, FilePart)}:
+            self.spool.release(path)
+
+    def close(self) -> None:
+        self._readers.close()
+        self.spool.close()
+
+    def _completed(self, row: Row, place: Placed | Unreadable | None, found: Any) -> Row:  # noqa: ANN401 (an iterator)
+        if row.problem is not None or place is None:
+            return row
+        if isinstance(place, Unreadable):
+            return _unread(row, place)
+        read: Read | Unreadable = next(found)
+        if isinstance(read, Unreadable):
+            self.spool.release(place.path)
+            return _unread(row, read)
+        try:
+            ready = made_ready(read, place.path, self._rules)
+        except Unreadable as error:
+            self.spool.release(place.path)
+            return _unread(row, error, read)
+        return self._ready(row, read, ready, place)
+
+    def _ready(self, row: Row, read: Read, ready: Sorted, place: Placed) -> Row:
+        if ready.mode == "text":
+            self.spool.release(place.path)
+        document = Document(read.media_type, read.digest, read.pages, ready.mode)
+        values = _with_found(row.values, read.pages, read.media_type)
+        return replace(row, parts=ready.parts, values=values, document=document, witness=_witness(read))
+
+
+def _unread(row: Row, error: Unreadable, read: Read | None = None) -> Row:
+    """A row whose file cannot be used."""
+    media_type = read.media_type if read else error.media_type
+    digest = read.digest if read else error.digest
+    pages = (read.pages if read else error.pages) or None
+    document = Document(media_type, digest, pages) if media_type or digest else None
+    return replace(row, parts=text_parts(""), problem=str(error), document=document)
+
+
+def _with_found(values: Mapping[str, Any], pages: int, media_type: str) -> Mapping[str, Any]:
+    """The prompt's columns with what reading has told; a table's own columns of these names stay."""
+    told = {"pages": pages, "media_type": media_type}
+    return {name: told[name] if name in told and value is None else value for name, value in values.items()}
+
+
+def _witness(read: Read) -> Mapping[str, Any] | None:
+    """What the XML in an e-invoice says; of several the first that says something."""
+    return next((facts for one in read.embedded if (facts := facts_of(one.xml))), None)

@@ -1,0 +1,129 @@
+"""Where a row's file lies on this machine: in its folder, or in one of ours if it came out of a column or a bucket."""
+
+import os
+import tempfile
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from msgspec import Struct
+from pyarrow import fs as pafs
+
+from pipeline.documents.sources.files import File
+from pipeline.documents.sources.filesystems import place
+from pipeline.errors import JobError
+from pipeline.job.settings import REMOTE
+from pipeline.reader.read import TOO_LARGE, Unreadable
+
+COPIED_BYTES = 1024 * 1024
+NOT_THERE, NOT_ALLOWED, NO_FILE = "no such file", "not allowed", "no file"
+REFUSED = "documents are read from below the table's folder, or from s3://, gs:// and az://"
+
+
+class Placed(Struct, frozen=True):
+    """A file to be read. `path` is on this machine."""
+
+    path: str
+    name: str  # its base name, for people and for kinds that only a name tells
+
+
+class Spool:
+    """Copies of files that lie elsewhere, each for as long as its row is worked on."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._numbers = count()
+
+    def of_file(self, file: File) -> Placed:
+        """A file of the input itself.
+
+        Raises:
+            Unreadable: it is a link that leads out of its folder, too large to fetch, or out of reach.
+        """
+        name = file.path.rpartition("/")[2]
+        if isinstance(file.fs, pafs.LocalFileSystem):
+            root = file.path.removesuffix(file.name)
+            if Path(file.path).is_symlink() and not _below(os.path.realpath(file.path), root):
+                raise Unreadable(NOT_ALLOWED, "it is a link that leads out of the folder")
+            return Placed(file.path, name)
+        return Placed(self._fetched(file.fs, file.path, file.size), name)
+
+    def of_cell(self, value: Any, table: File) -> Placed:  # noqa: ANN401 (what a table holds)
+        """What a table's column holds, or names.
+
+        Raises:
+            Unreadable: it is neither bytes nor the name of a file that may be read.
+        """
+        if isinstance(value, bytes | bytearray | memoryview):
+            return Placed(self._kept(bytes(value)), "")
+        if not isinstance(value, str) or not value.strip():
+            raise Unreadable(NO_FILE, "the column is empty" if not value else "it should be bytes, or a file's name")
+        if value.startswith(REMOTE):
+            return self._of_url(value)
+        if "://" in value[:12]:
+            raise Unreadable(NOT_ALLOWED, f"{value[:80]!r}: {REFUSED}; what a web address leads to may change or listen")
+        return self._beside(value, table)
+
+    def release(self, path: str) -> None:
+        """Delete it if it is a copy."""
+        if self._folder is not None and path.startswith(self._folder.name + os.sep):
+            Path(path).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def _beside(self, value: str, table: File) -> Placed:
+        folder = table.path.rpartition("/")[0]
+        if value.startswith("/") or ".." in value.split("/"):
+            raise Unreadable(NOT_ALLOWED, f"{value[:80]!r}: {REFUSED}")
+        path = f"{folder}/{value}"
+        name = value.rpartition("/")[2]
+        if not isinstance(table.fs, pafs.LocalFileSystem):
+            return Placed(self._fetched(table.fs, path, None), name)
+        if not Path(path).exists():
+            raise Unreadable(NOT_THERE, f"{value[:80]!r}, seen from the table's folder")
+        if not _below(os.path.realpath(path), folder):
+            raise Unreadable(NOT_ALLOWED, f"{value[:80]!r} is a link that leads out of the table's folder")
+        return Placed(path, name)
+
+    def _of_url(self, url: str) -> Placed:
+        try:
+            where = place(url)
+        except JobError as error:
+            raise Unreadable(NOT_THERE, str(error)) from None
+        return Placed(self._fetched(where.fs, where.path, None), url.rpartition("/")[2])
+
+    def _fetched(self, fs: pafs.FileSystem, path: str, size: int | None) -> str:
+        try:
+            if size is None:
+                info = fs.get_file_info(path)
+                if info.type != pafs.FileType.File:
+                    raise Unreadable(NOT_THERE, path)
+                size = info.size or 0
+            if size > self._most_bytes:
+                raise Unreadable(TOO_LARGE, f"{size / 1e6:.1f} MB of at most {self._most_bytes / 1e6:g} (documents.max_mb)")
+            target = self._new()
+            with fs.open_input_stream(path) as stream, Path(target).open("wb") as copy:
+                while piece := stream.read(COPIED_BYTES):
+                    copy.write(piece)
+        except (OSError, pa.ArrowException) as error:
+            raise Unreadable(NOT_THERE, f"cannot be fetched: {error}"[:300]) from None
+        return target
+
+    def _kept(self, data: bytes) -> str:
+        target = self._new()
+        Path(target).write_bytes(data)
+        return target
+
+    def _new(self) -> str:
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="pipeline-documents-")
+        return f"{self._folder.name}{os.sep}{next(self._numbers)}"
+
+
+def _below(path: str, folder: str) -> bool:
+    return path.startswith(os.path.realpath(folder or "/").rstrip("/") + "/")
