@@ -29,8 +29,9 @@ from pipeline.types import FilePart, Part, Parts, TextPart, text_parts
 PDF, PNG = "application/pdf", "image/png"
 TEXT, NATIVE, IMAGE = "text", "native", "image"
 FEW_CHARS = 25  # a page with fewer has a stamp or a page number, not its text
+LOGO_SHARE, FEW_SHAPES = 0.1, 10  # a page with no text and more than this has something on it
 SCAN_SHARE = 0.6  # of a page that pictures cover: a logo is none
-DRAWN_PATHS = 300  # lines and shapes of a page whose letters are drawn; ruled forms have text as well
+DRAWN_SHAPES = 300  # lines and shapes of a page whose letters are drawn; ruled forms have text as well
 BAD_SHARE = 0.02
 WORDY_LETTERS = 200  # a page of so many and no digit at all may have a wrong map of its characters
 DRAWN_BYTES_PER_PX = 0.35  # of a gray PNG: 0.03 for a page of text, near 1 for a noisy scan
@@ -56,10 +57,10 @@ class Sorted(Struct, frozen=True):
 def sort_of(facts: PageFacts) -> str:
     """`blank`, `scan`, `garbage`, `suspect` (perhaps garbage) or `text`."""
     chars = facts.chars + facts.hidden_chars
-    if chars < FEW_CHARS and (facts.image_share >= SCAN_SHARE or facts.paths >= DRAWN_PATHS):
+    if chars < FEW_CHARS and (facts.image_share >= SCAN_SHARE or facts.shapes >= DRAWN_SHAPES):
         return "scan"
     if chars == 0:
-        return "scan" if facts.image_share > 0.1 else "blank"
+        return "scan" if facts.image_share > LOGO_SHARE or facts.shapes > FEW_SHAPES else "blank"
     if facts.bad_chars > BAD_SHARE * chars:
         return "garbage"
     if facts.letters > WORDY_LETTERS and facts.digits == 0:
