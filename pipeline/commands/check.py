@@ -170,11 +170,12 @@ def _input(source: Source) -> tuple[int, list[Finding]]:
 
 
 def _told_files(rows: int, modes: Counter[str], reasons: Counter[str]) -> str:
-    """ "412 files: 380 text, 27 native (scans), 5 bad (3 password, 2 damaged)"."""
+    """As in `412 files: 380 text, 27 native (scans), 5 bad (3 password, 2 damaged)`."""
     words = {"text": "text", "native": "native (scans)", "image": "image (pages drawn)"}
     told = [f"{modes[mode]:,} {word}" for mode, word in words.items() if modes[mode]]
     if reasons:
-        told.append(f"{reasons.total():,} bad ({', '.join(f'{count:,} {why}' for why, count in reasons.most_common())})")
+        each = ", ".join(f"{count:,} {why}" for why, count in reasons.most_common())
+        told.append(f"{reasons.total():,} bad ({each})")
     return f"{rows:,} files: {', '.join(told)}" if told else f"{rows:,} files"
 
 

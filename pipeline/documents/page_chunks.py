@@ -95,8 +95,9 @@ def _end(units: Sequence[Part], first: int, bounds: PageBounds) -> int:
     pages = tokens = size = 0
     for place in range(first, len(units)):
         part = units[place]
-        is_file = isinstance(part, FilePart)
-        pages, tokens, size = pages + is_file, tokens + tokens_of(part), size + (part.size if is_file else 0)
+        tokens += tokens_of(part)
+        if isinstance(part, FilePart):
+            pages, size = pages + 1, size + part.size
         if place > first and (pages > bounds.pages or tokens > bounds.tokens or size > bounds.size_bytes):
             return place
     return len(units)

@@ -45,6 +45,7 @@ class Rules(Struct, frozen=True):
     settings: Documents
     model: Model
     limits: FileLimits
+    password: str | None = None  # of protected files
 
 
 class Sorted(Struct, frozen=True):
@@ -102,9 +103,9 @@ def _way(piece: Piece, rules: Rules) -> str:
     if piece.media_type.startswith("image/"):
         return _image_way(piece, rules)
     if piece.media_type != PDF:
-        return _only_text(piece, sorts)
+        return _only_text(sorts)
     if read == TEXT or (read == "auto" and not unread):
-        return _only_text(piece, sorts)
+        return _only_text(sorts)
     native, drawn = rules.limits.pdf, PNG in rules.limits.images
     if read == NATIVE and not native:
         raise Unreadable(UNSUPPORTED, f"documents.read = 'native': {rules.limits.why_no_pdf}")
@@ -114,15 +115,16 @@ def _way(piece: Piece, rules: Rules) -> str:
         return NATIVE
     if drawn:
         return IMAGE
-    return _only_text(piece, sorts)
+    return _only_text(sorts)
 
 
-def _only_text(piece: Piece, sorts: Sequence[str]) -> str:
+def _only_text(sorts: Sequence[str]) -> str:
     """Text, where no page stands against it."""
     if garbage := _numbers(sorts, "garbage"):
         raise Unreadable(BAD_TEXT, f"{garbage} of {len(sorts)}: characters that are none. {WAYS_OUT}")
     if scans := _numbers(sorts, "scan"):
-        raise Unreadable(ONLY_SCANS, f"{scans} of {len(sorts)} {'are' if ',' in scans else 'is'} without text. {WAYS_OUT}")
+        verb = "are" if "," in scans else "is"
+        raise Unreadable(ONLY_SCANS, f"{scans} of {len(sorts)} {verb} without text. {WAYS_OUT}")
     return TEXT
 
 
@@ -130,7 +132,7 @@ WAYS_OUT = "Ask a model that reads PDFs or images, with documents.read = 'auto'"
 
 
 def _numbers(sorts: Sequence[str], wanted: str) -> str:
-    """ "page 3" or "pages 2, 3", of the pages of this sort; "" for none."""
+    """The pages of this sort: `page 3`, or `pages 2, 3`; "" for none."""
     found = [number for number, sort in enumerate(sorts, 1) if sort == wanted]
     shown = ", ".join(map(str, found[:10])) + (", …" if len(found) > 10 else "")
     return f"page{'s' if len(found) > 1 else ''} {shown}" if found else ""
@@ -151,10 +153,13 @@ def _image_way(piece: Piece, rules: Rules) -> str:
 def _pages(read: Read, number: int, way: str, path: str, rules: Rules) -> list[FilePart]:
     """One part for each page of a piece that does not go as text; what is drawn goes without blank pages."""
     piece, limits = read.pieces[number], rules.limits
-    most_bytes = min(limits.file_bytes, limits.request_bytes * 3 // 4)
+    most_bytes = min(
+        limits.file_bytes if piece.media_type == PDF else limits.image_bytes, limits.request_bytes * 3 // 4
+    )
     size = -(-read.size // max(1, read.pages))
     if way == NATIVE and size > most_bytes:
-        told = f"{size / 1e6:.1f} MB{' a page' if read.pages > 1 else ''}, and the provider takes {most_bytes / 1e6:.1f}"
+        each = " a page" if read.pages > 1 else ""
+        told = f"{size / 1e6:.1f} MB{each}, and the provider takes {most_bytes / 1e6:.1f}"
         raise Unreadable(TOO_LARGE, told)
     made = []
     for place, page in enumerate(piece.pages, 1):

@@ -118,14 +118,13 @@ def prepare(job: Job) -> Prepared:
     source_hash = schemas.source_hash(model, job.extract.schema)
     examples = examples_of(job, model, shaped, template, counter)
     plan, window = _plan(job, shaped, template, counter, source_hash, examples)
-    rules = Rules(job.documents, job.model, file_limits(job.model, shaped.shape.mode))
+    rules = Rules(job.documents, job.model, file_limits(job.model, shaped.shape.mode), _password(job))
     source = Source(
         job.input,
         template.other_columns,
         job.limit_rows,
         optional=template.optional,
         rules=rules,
-        password=_password(job),
     )
     source.check()
     _check_keep(job, RESULT_COLUMNS + FILE_COLUMNS if source.documents else RESULT_COLUMNS)
@@ -153,7 +152,8 @@ def _password(job: Job) -> str | None:
     if not name:
         return None
     if (found := os.environ.get(name)) is None:
-        raise JobError(f"{job.file}: documents.password_env = {name!r}: this variable is not set. Set it, or leave it out")
+        told = f"documents.password_env = {name!r}: this variable is not set. Set it, or leave it out"
+        raise JobError(f"{job.file}: {told}")
     return found
 
 

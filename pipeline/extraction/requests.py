@@ -80,7 +80,10 @@ def summary_request(plan: Plan, request: Request, summary: str, chunk: Chunk) ->
     """What the next chunk should know: the summary so far, carried on over this chunk."""
     before = f"{SUMMARY_HEAD}{summary}\n\n" if summary else ""
     turns = (
-        Turn("user", (*files_of(joined(chunk.parts)), TextPart(f"{before}The next part of the document:\n\n{chunk.text}"))),
+        Turn(
+            "user",
+            (*files_of(joined(chunk.parts)), TextPart(f"{before}The next part of the document:\n\n{chunk.text}")),
+        ),
     )
     return _free(plan, request, SUMMARISE.format(words=plan.summary_tokens // 2), turns, plan.summary_tokens)
 

@@ -89,7 +89,8 @@ def results_schema(view: View) -> pa.Schema:
     types = {**COLUMN_TYPES, "record": view.record.type}
     left_out = {name for name, wanted in (("chunk", view.per_chunk),) if not wanted}
     ours = [(name, types[name]) for name in RESULT_COLUMNS if name not in left_out]
-    ours += [(name, types[name]) for name, wanted in (("document", view.documents), ("xml_conflicts", view.compared)) if wanted]
+    of_files = {"document": view.documents, "xml_conflicts": view.compared}
+    ours += [(name, types[name]) for name, wanted in of_files.items() if wanted]
     place = [name for name, _ in ours].index("status")
     return pa.schema([*ours[:place], *view.kept_schema, *ours[place:]])
 

@@ -6,7 +6,6 @@ So what is free is told by the same code that runs: repairs, several chunks, two
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Sequence
-
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -154,8 +153,8 @@ class SomeRows(Source):
         self._wanted = wanted
 
     @property
-    def _filed(self) -> "FiledRows":  # type: ignore[override]
-        return self._whole._filed  # noqa: SLF001 (the same rows)
+    def _filed(self) -> "FiledRows":
+        return self._whole._filed  # noqa: SLF001 (the same rows, read once)
 
     def batches(self, size: int = ROWS_MEASURED_AT_ONCE, wanted: Container[int] | None = None) -> Iterator[list[Row]]:
         """As of the whole input, in as many batches."""

@@ -48,16 +48,16 @@ def measure(prepared: Prepared, *, failed_only: bool = False, all_rows: bool = F
     plan = question.plan
     name = known_as(job.model, job.prices)
     cutting = Cutting(job.model.provider, name, plan.chunk_tokens, plan.overlap_tokens)
-    texts = ([(row.text, other_text(plan, row)) for row in _without_files(prepared, question, sums, batch)] for batch in rows)
+    texts = (
+        [(row.text, other_text(plan, row)) for row in _without_files(prepared, question, sums, batch)] for batch in rows
+    )
     for counts in counted(cutting, texts):
         for others, pieces in counts:
             _add(sums, question, others, pieces)
     return sums
 
 
-def _without_files(
-    prepared: Prepared, question: RequestOverhead, sums: Counts, rows: Sequence[Row]
-) -> Iterator[Row]:
+def _without_files(prepared: Prepared, question: RequestOverhead, sums: Counts, rows: Sequence[Row]) -> Iterator[Row]:
     """The rows whose text is to be counted; those that go as files are, by their pages."""
     for row in rows:
         if not files_of(row.parts):

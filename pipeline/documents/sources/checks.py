@@ -85,9 +85,7 @@ def check_documents(files: Sequence[File], needed: Mapping[str, str]) -> None:
         known = [*FILE_TYPES, *folder_keys(file)]
         for name, key in needed.items():
             if name not in known and key not in {"input.text", "input.id"}:
-                raise JobError(
-                    f"{file.url}: a document has no column {name!r} ({key}).{_nearest(name, known)}"
-                )
+                raise JobError(f"{file.url}: a document has no column {name!r} ({key}).{_nearest(name, known)}")
     pdf = next((file for file in files if file.name.lower().endswith(".pdf")), None)
     if pdf is not None:
         require_reader(pdf.url)

@@ -14,15 +14,15 @@ from pipeline.types import Document, FilePart, Row, text_parts
 
 
 class FiledRows:
-    """Reads the files of a job's rows. `password`: of protected files."""
+    """Reads the files of a job's rows."""
 
-    def __init__(self, rules: Rules, password: str | None) -> None:
+    def __init__(self, rules: Rules) -> None:
         settings = rules.settings
         self._rules = rules
         self._options = ReadOptions(
             max_pages=settings.max_pages,
             max_bytes=round(settings.max_mb * 1e6),
-            password=password,
+            password=rules.password,
             embedded_xml=settings.embedded_xml == "compare",
         )
         self.spool = Spool(self._options.max_bytes)

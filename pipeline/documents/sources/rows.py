@@ -54,7 +54,7 @@ class RowMaker:
         own_id, problem = self._id_of(record.get(id_column)) if id_column else (None, None)
         row_id = nameless if own_id is None else own_id
         filed = filed or self._filed
-        text = "" if filed else record.get(self._text)
+        text: Any = "" if filed else record.get(self._text)
         if not filed and (type(text) is not str or BLANK.fullmatch(text)):
             problem = problem or f"{self._text!r} {_what(text)}; it should be text"
             text = ""

@@ -46,18 +46,17 @@ class Source:
         optional: Sequence[str] = (),
         max_line_bytes: int = jsonl.MAX_LINE_BYTES,
         rules: "Rules | None" = None,
-        password: str | None = None,
     ) -> None:
         """`optional`: those of the prompt's columns that a row, and the input, may lack.
 
-        `rules`: of files that are documents, needed where there are any; `password` opens those that are protected.
+        `rules`: of files that are documents, needed where there are any.
         """
         self._spec = spec
         self._prompt_columns = tuple(prompt_columns)
         self._optional = frozenset(optional)
         self._limit = limit_rows
         self._max_line_bytes = max_line_bytes
-        self._rules, self._password = rules, password
+        self._rules = rules
         self._kinds: kinds.Kinds | None = None  # of a pass that saw every row
         self._kept_schema: pa.Schema | None = None
 
@@ -70,7 +69,6 @@ class Source:
             optional=optional,
             max_line_bytes=self._max_line_bytes,
             rules=self._rules,
-            password=self._password,
         )
 
     @cached_property
@@ -83,7 +81,7 @@ class Source:
 
         if self._rules is None:
             raise TypeError("rows that are files are read by rules")
-        return FiledRows(self._rules, self._password)
+        return FiledRows(self._rules)
 
     @cached_property
     def documents(self) -> bool:
@@ -185,10 +183,10 @@ class Source:
                     batch.files[index] = self._placed(file, record)
                     batch.chars += file.size if file.format == DOCUMENT else 0
                 if len(batch.rows) >= size or batch.chars >= BATCH_CHARS:
-                    yield self._whole(batch, seen_ids)
+                    yield self._finished(batch, seen_ids)
                     batch = _Batch()
             if batch.rows:
-                yield self._whole(batch, seen_ids)
+                yield self._finished(batch, seen_ids)
         self._kinds = seen_kinds
 
     def _placed(self, file: File, record: dict[str, Any]) -> "Placed | Unreadable":
@@ -201,7 +199,7 @@ class Source:
         except Unreadable as error:
             return error
 
-    def _whole(self, batch: "_Batch", seen_ids: SeenIds) -> list[Row]:
+    def _finished(self, batch: "_Batch", seen_ids: SeenIds) -> list[Row]:
         """The batch's rows, with duplicate ids marked, their files read, and every problem located."""
         rows = _told(batch.rows, batch.places, seen_ids.claim(batch.ids))
         return self._filed.completed(rows, batch.files) if batch.files else rows
@@ -239,7 +237,13 @@ class Source:
     def _columns(self) -> tuple[str, ...]:
         """Columns that rows are made of, and those whose types are to be found."""
         spec = self._spec
-        names = [spec.document or spec.text, spec.id, spec.tenant, *self._prompt_columns, *(() if self._typed else spec.keep)]
+        names = [
+            spec.document or spec.text,
+            spec.id,
+            spec.tenant,
+            *self._prompt_columns,
+            *(() if self._typed else spec.keep),
+        ]
         return tuple(dict.fromkeys(name for name in names if name))
 
     def _records(self, columns: Sequence[str]) -> Iterator[tuple[File, int, dict[str, Any] | str, bytes]]:
@@ -329,7 +333,8 @@ class _Batch(Struct):
 
 def _of_file(file: File) -> dict[str, Any]:
     """The columns of a row that is a file; what only reading tells is null."""
-    return {"id": file.name, "name": file.name.rpartition("/")[2], "size": file.size, "pages": None, "media_type": None}
+    name = file.name.rpartition("/")[2]
+    return {"id": file.name, "name": name, "size": file.size, "pages": None, "media_type": None}
 
 
 def _kept(batch: pa.RecordBatch, wanted: pa.Field, keys: Mapping[str, str | None]) -> pa.Array:

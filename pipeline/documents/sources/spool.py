@@ -63,7 +63,7 @@ class Spool:
         if value.startswith(REMOTE):
             return self._of_url(value)
         if "://" in value[:12]:
-            raise Unreadable(NOT_ALLOWED, f"{value[:80]!r}: {REFUSED}; what a web address leads to may change or listen")
+            raise Unreadable(NOT_ALLOWED, f"{value[:80]!r}: {REFUSED}")
         return self._beside(value, table)
 
     def release(self, path: str) -> None:
@@ -105,7 +105,8 @@ class Spool:
                     raise Unreadable(NOT_THERE, path)
                 size = info.size or 0
             if size > self._most_bytes:
-                raise Unreadable(TOO_LARGE, f"{size / 1e6:.1f} MB of at most {self._most_bytes / 1e6:g} (documents.max_mb)")
+                told = f"{size / 1e6:.1f} MB of at most {self._most_bytes / 1e6:g} (documents.max_mb)"
+                raise Unreadable(TOO_LARGE, told)
             target = self._new()
             with fs.open_input_stream(path) as stream, Path(target).open("wb") as copy:
                 while piece := stream.read(COPIED_BYTES):
