@@ -1,13 +1,11 @@
 """How much a model reasons: in its own words, on every provider, or refused by name."""
 
-import re
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from priced_models import OWN, chat_models
 
 from pipeline.catalog.names import longest_prefix
-from pipeline.catalog.prices import priced_names
 from pipeline.catalog.providers import PROVIDERS
 from pipeline.catalog.reasoning import (
     effort_of,
@@ -271,17 +269,6 @@ def test_what_a_body_has_under_the_same_name_is_kept():
         "format": {"type": "json_schema"},
         "effort": "low",
     }
-
-
-NO_CHAT = re.compile(
-    r"embed|tts|whisper|image|audio|realtime|transcri|moderation|davinci|curie|babbage|^ada$|live|sonic|omni|banana"
-    r"|robotics|computer-use|rosalind-"  # gpt-rosalind: by application only, and nothing is published
-)
-OWN = {"openai": r"", "anthropic": r"", "gemini": r"gemini|gemma", "bedrock": r""}
-
-
-def chat_models(provider):
-    return [name for name in priced_names(provider) if re.match(OWN[provider], name) and not NO_CHAT.search(name)]
 
 
 @pytest.mark.parametrize("provider", OWN)
