@@ -132,6 +132,7 @@ class Session:
             if self._issues.input is not None:
                 self._ledger.end("parked", "input")
                 raise self._issues.input
+            await aside(self._prepared.source.close)
             ended = await aside(self._published, failed)
             await aside(self._telemetry.ended, ended.manifest)
         if self._issues.bug is not None:

@@ -52,10 +52,15 @@ class Server:
 
 def document_of(body):
     """What stands between the markers in the last question, which is no complaint about an answer; else all of it."""
-    asked = [message["content"] for message in body["messages"] if message["role"] == "user"]
+    asked = [said(message["content"]) for message in body["messages"] if message["role"] == "user"]
     text = next(text for text in reversed(asked) if not text.startswith(COMPLAINT))
     inner = text.split("<<", 1)[-1]
     return inner.rpartition(">>")[0] if ">>" in inner else inner
+
+
+def said(content):
+    """The text of a message, without its files."""
+    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
 
 
 def completion(scripted, body):

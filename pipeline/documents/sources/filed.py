@@ -1,13 +1,14 @@
 """Rows that are files: read, many side by side, and made ready for the model, or `bad_row` with the reason."""
 
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
 from pipeline.documents.pages import Rules, Sorted, made_ready
+from pipeline.documents.sources.readings import Readings
 from pipeline.documents.sources.spool import Placed, Spool
-from pipeline.reader.einvoice import facts_of
 from pipeline.reader.pool import Readers
 from pipeline.reader.read import Read, ReadOptions, Unreadable
 from pipeline.types import Document, FilePart, Row, text_parts
@@ -27,12 +28,28 @@ class FiledRows:
         )
         self.spool = Spool(self._options.max_bytes)
         self._readers = Readers(self._options)
+        self._readings = Readings()
+        self._end = weakref.finalize(self, _ended, self._readers, self._readings, self.spool)  # whoever forgets it
 
     def completed(self, rows: Sequence[Row], placed: Mapping[int, Placed | Unreadable]) -> list[Row]:
         """The rows, those with a place in `placed` (by index) with their files read; in the order given."""
         wanted = [one for row in rows if row.problem is None and isinstance(one := placed.get(row.index), Placed)]
-        found = iter(self._readers.read_many([(one.path, one.name) for one in wanted]))
+        found = iter(self._read(wanted))
         return [self._completed(row, placed.get(row.index), found) for row in rows]
+
+    def _read(self, files: Sequence[Placed]) -> list[Read | Unreadable]:
+        """Each read once, as long as it stays the same."""
+        found = [None if self.spool.holds(one.path) else self._readings.get(one.path) for one in files]
+        new = [one for one, known in zip(files, found, strict=True) if known is None]
+        made = iter(self._readers.read_many([(one.path, one.name) for one in new]))
+        whole = []
+        for one, known in zip(files, found, strict=True):
+            if known is None:
+                known = next(made)  # noqa: PLW2901 (in its place)
+                if not self.spool.holds(one.path):
+                    self._readings.put(one.path, known)
+            whole.append(known)
+        return whole
 
     def load(self, part: FilePart, *, with_text: bool = False) -> bytes:
         """What the model gets of a file.
@@ -48,8 +65,7 @@ class FiledRows:
             self.spool.release(path)
 
     def close(self) -> None:
-        self._readers.close()
-        self.spool.close()
+        self._end()
 
     def _completed(self, row: Row, place: Placed | Unreadable | None, found: Any) -> Row:  # noqa: ANN401 (an iterator)
         if row.problem is not None or place is None:
@@ -75,6 +91,11 @@ class FiledRows:
         return replace(row, parts=ready.parts, values=values, document=document, witness=_witness(read))
 
 
+def _ended(*opened: Readers | Readings | Spool) -> None:
+    for one in opened:
+        one.close()
+
+
 def _unread(row: Row, error: Unreadable, read: Read | None = None) -> Row:
     """A row whose file cannot be used."""
     media_type = read.media_type if read else error.media_type
@@ -92,4 +113,8 @@ def _with_found(values: Mapping[str, Any], pages: int, media_type: str) -> Mappi
 
 def _witness(read: Read) -> Mapping[str, Any] | None:
     """What the XML in an e-invoice says; of several the first that says something."""
+    if not read.embedded:
+        return None
+    from pipeline.reader.einvoice import facts_of  # noqa: PLC0415 (few files have any)
+
     return next((facts for one in read.embedded if (facts := facts_of(one.xml))), None)

@@ -56,11 +56,19 @@ def batches(file: File, columns: Sequence[str], max_rows: int = READ_ROWS) -> It
             raise JobError(f"{file.url}: cannot be read past row {rows}: {error}. Replace it and run again") from None
 
 
-def records(file: File, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """(row of the file from 0, its values); in place of values, what is wrong with the row."""
+def records(file: File, columns: Sequence[str], raw: str = "") -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """(row of the file from 0, its values); in place of values, what is wrong with the row.
+
+    `raw`: the column whose bytes stay what they are.
+    """
     place = 0
     for batch in batches(file, columns):
-        lists = [values(batch.column(name)) for name in columns]
+        lists = [
+            batch.column(name).to_pylist()
+            if name == raw and _is_bytes(batch.column(name).type)
+            else values(batch.column(name))
+            for name in columns
+        ]
         for row in zip(*lists, strict=True):
             if BROKEN in row:
                 name = columns[row.index(BROKEN)]

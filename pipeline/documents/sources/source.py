@@ -259,7 +259,7 @@ class Source:
                 yield file, 0, {**keys, **_of_file(file)}, b""
                 continue
             if file.format == "parquet":
-                for place, record in parquet.records(file, self._own(file, columns)):
+                for place, record in parquet.records(file, self._own(file, columns), spec.document):
                     yield file, place, with_keys(record, keys) if keys else record, b""
                 continue
             for place, bare, line in jsonl.records(file, self._max_line_bytes):

@@ -58,7 +58,7 @@ class Spool:
         """
         if isinstance(value, bytes | bytearray | memoryview):
             return Placed(self._kept(bytes(value)), "")
-        if not isinstance(value, str) or not value.strip():
+        if value is None or not isinstance(value, str) or not value.strip():
             raise Unreadable(NO_FILE, "the column is empty" if not value else "it should be bytes, or a file's name")
         if value.startswith(REMOTE):
             return self._of_url(value)
@@ -66,9 +66,13 @@ class Spool:
             raise Unreadable(NOT_ALLOWED, f"{value[:80]!r}: {REFUSED}")
         return self._beside(value, table)
 
+    def holds(self, path: str) -> bool:
+        """Whether it is a copy of ours."""
+        return self._folder is not None and path.startswith(self._folder.name + os.sep)
+
     def release(self, path: str) -> None:
         """Delete it if it is a copy."""
-        if self._folder is not None and path.startswith(self._folder.name + os.sep):
+        if self.holds(path):
             Path(path).unlink(missing_ok=True)
 
     def close(self) -> None:
