@@ -126,8 +126,8 @@ def prepare(job: Job) -> Prepared:
         optional=template.optional,
         rules=rules,
     )
-    source.check()
     _check_keep(job, RESULT_COLUMNS + FILE_COLUMNS if source.documents else RESULT_COLUMNS)
+    source.check()
     return Prepared(
         job=job,
         model=model,

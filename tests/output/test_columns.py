@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 from pydantic import BaseModel
 
 from pipeline.errors import JobError
@@ -16,7 +16,7 @@ from pipeline.output.rows import COLUMN_TYPES, results_schema
 from pipeline.output.write import View
 from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.fields import call_fields
-from pipeline.types import RESULT_COLUMNS, Purpose, Usage
+from pipeline.types import FILE_COLUMNS, RESULT_COLUMNS, Purpose, Usage
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 UNPUBLISHED = {"run", "session", "error", "at_risk_units"}  # of the ledger's columns
@@ -77,7 +77,9 @@ def test_the_results_have_the_columns_that_no_kept_one_may_be_called(per_chunk):
     before = 3 if per_chunk else 2
     ours = [name for name in RESULT_COLUMNS if per_chunk or name != "chunk"]
     assert results_schema(view).names == [*ours[:before], "customer", *ours[before:]]
-    assert {*COLUMN_TYPES, "record"} == set(RESULT_COLUMNS)
+    assert {*COLUMN_TYPES, "record"} == {*RESULT_COLUMNS, *FILE_COLUMNS}
+    of_files = replace(view, documents=True, compared=True)
+    assert results_schema(of_files).names == [*ours[:before], "customer", *ours[before:], *FILE_COLUMNS]
 
 
 @pytest.mark.parametrize("name", RESULT_COLUMNS)

@@ -98,7 +98,8 @@ def test_check_counts_the_ways_of_files_and_says_what_is_bad(job, server, inbox)
         ("files", "unsupported kind: it is a folder"),
     ],
     ids=[
-        "path", "bytes", "missing", "above", "absolute", "link", "web", "file-url", "null", "blank", "no bytes", "folder",
+        "path", "bytes", "missing", "above", "absolute", "link", "web", "file-url", "null", "blank", "no bytes",
+        "folder",
     ],
 )  # fmt: skip
 def test_a_table_names_or_holds_its_documents_and_nothing_above_it(job, server, cell, told):
@@ -127,7 +128,11 @@ def test_a_table_in_json_lines_names_documents_beside_it(job, server, inbox):
     job.write(server.url, rows=[{"id": "x", "file": "inbox/b.txt"}], input={"document": "file"})
     job.run()
     assert [line["record"]["name"] for line in job.results()] == ["a letter"]
-    del inbox
+    job.run()
+    assert server.sent == 1
+    (inbox / "b.txt").write_text("another letter")  # the table is as it was
+    job.run()
+    assert (server.sent, job.results()[0]["record"]["name"]) == (2, "another letter")
 
 
 def test_a_link_out_of_the_folder_is_no_document(job, server, inbox):

@@ -4,8 +4,9 @@ The same rules hold on a disk and in a bucket. Hidden files, and those that begi
 """
 
 import fnmatch
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
+from pathlib import Path
 
 import orjson
 import pyarrow as pa
@@ -75,14 +76,28 @@ def find(path: str, *, tables_only: bool = False) -> tuple[File, ...]:
     return _readable(path, files, tables_only=tables_only)
 
 
-def fingerprint(files: Sequence[File]) -> str:
-    """blake2b-128 over names, sizes, times of change, and both ends of every file.
+def fingerprint(files: Sequence[File], named: Iterable[str] = ()) -> str:
+    """blake2b-128 over names, sizes, times of change, and both ends of every file; and over what is `named` by them.
 
     Raises:
         JobError: a file cannot be read.
     """
     entries = [(file.name, file.size, file.mtime_ns, _edges(file)) for file in files]
-    return blake2b(orjson.dumps(entries), digest_size=DIGEST_BYTES).hexdigest()
+    digest = blake2b(orjson.dumps(entries), digest_size=DIGEST_BYTES)
+    for one in named:
+        digest.update(b"\x00" + one.encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def stat_of(table: File, name: str) -> str:
+    """Size and time of change of a file that a local table names; "" where there is none, or it is elsewhere."""
+    if not isinstance(table.fs, pafs.LocalFileSystem) or "://" in name:
+        return ""
+    try:
+        found = Path(table.path).parent.joinpath(name).stat()
+    except (OSError, ValueError):
+        return ""
+    return f"{found.st_size} {found.st_mtime_ns}"
 
 
 def unreadable(file: File, error: BaseException) -> JobError:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from pipeline.documents.sources import checks as checking
 from pipeline.documents.sources import column_types as kinds
 from pipeline.documents.sources import jsonl, parquet
-from pipeline.documents.sources.files import DOCUMENT, File, find, fingerprint
+from pipeline.documents.sources.files import DOCUMENT, File, find, fingerprint, stat_of
 from pipeline.documents.sources.folder_keys import folder_keys, with_keys
 from pipeline.documents.sources.rows import RowMaker, SeenIds, duplicate, located
 from pipeline.documents.sources.written import with_texts, with_whole_numbers
@@ -109,7 +109,8 @@ class Source:
 
     @cached_property
     def _fingerprint(self) -> str:
-        return fingerprint(self._files)
+        named = self._named_files() if self._spec.document else iter(())
+        return fingerprint(self._files, named)
 
     @cached_property
     def _typed(self) -> bool:
@@ -126,8 +127,17 @@ class Source:
         return tuple(file.url for file in self._files)
 
     def fingerprint(self) -> str:
-        """One hash of all files: names, sizes, times of change and both ends. Taken once, at the first call."""
+        """One hash of all files: names, sizes, times of change and both ends. Taken once, at the first call.
+
+        Of files that a table names, what the file system says of them.
+        """
         return self._fingerprint
+
+    def _named_files(self) -> Iterator[str]:
+        column = self._spec.document
+        for file, _, record, _ in self._records((column,)):
+            if isinstance(record, dict) and isinstance(name := record.get(column), str):
+                yield f"{name}\x00{stat_of(file, name)}"
 
     def check(self) -> None:
         """Find what is wrong with the input as a whole, before anything is sent.

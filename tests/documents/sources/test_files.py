@@ -27,7 +27,7 @@ def tree(tmp_path):
     for name in (
         "b.jsonl",
         "a.ndjson",
-        "notes.txt",
+        "notes.bin",
         "deep/er/c.JSONL",
         "deep/d.jsonl",
         "deep/[x].jsonl",
@@ -78,8 +78,8 @@ def test_a_file_a_folder_or_a_glob(tree, path, found):
         ("b.jsonk", r"there is nothing\. Did you mean '.*/b\.jsonl'\?"),
         ("no/where/at/all", "there is nothing"),
         ("no*.jsonl", r"no\*\.jsonl': there is no file that ends in \.jsonl, \.ndjson"),
-        ("notes.txt", r"'notes.txt' does not end in .*\.parquet"),
-        ("*.t?t", r"'notes.txt' does not end in"),
+        ("notes.bin", r"'notes.bin' does not end in .*\.parquet"),
+        ("*.b?n", r"'notes.bin' does not end in"),
         ("empty", "there is no file that ends in"),
     ],
 )
