@@ -20,6 +20,10 @@ class RowFailed(Exception):
         self.model_version = reply.model_version if reply else None
 
 
+class FileGone(RowFailed):
+    """Its file cannot be read, or is another than it was: another row with the same content may still have it."""
+
+
 class TooLong(Exception):
     """The provider refused the length: smaller chunks may help."""
 

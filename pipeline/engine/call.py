@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable
 
 from pipeline.admission.gate import TenantOverBudget
-from pipeline.engine.ask import Abandoned, Lane, RowLife
+from pipeline.engine.ask import Abandoned, FileGone, Lane, RowLife
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.records import StoredAnswer
 from pipeline.types import Answer, AnswerFrom, Request
@@ -31,7 +31,7 @@ class Caller:
         while (twin := self._open.get(request.key)) is not None:
             try:
                 reply = await asyncio.shield(twin)
-            except (Abandoned, TenantOverBudget):
+            except (Abandoned, FileGone, TenantOverBudget):
                 continue  # nobody is asking any more: it is this row's own to ask
             life.sources.add(AnswerFrom.DUPLICATE)
             return reply

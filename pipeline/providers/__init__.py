@@ -17,6 +17,7 @@ from pipeline.catalog.tiers import FLEX
 from pipeline.errors import CallFailed, JobError, Kind
 from pipeline.job.settings import Model
 from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.files import Body, Pieces
 from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, Turn, files_of
 
 
@@ -43,11 +44,11 @@ class Wire(Protocol):
     name: str
     url: str
 
-    def headers(self, body: bytes, secret: Secret, now: datetime) -> dict[str, str]:
+    def headers(self, body: Body, secret: Secret, now: datetime) -> dict[str, str]:
         """All headers of one attempt; `now` (UTC) is for those that sign."""
         ...
 
-    def body(self, request: Request) -> bytes: ...
+    def body(self, request: Request) -> Body: ...
 
     def reply(self, answer: HttpAnswer) -> Answer:
         """The answer in no dialect.
@@ -65,7 +66,7 @@ class CountingWire(Wire, Protocol):
 
     count_url: str
 
-    def count_body(self, request: Request) -> bytes: ...
+    def count_body(self, request: Request) -> Body: ...
 
     def counted(self, answer: HttpAnswer) -> int:
         """Input tokens of the request.
@@ -101,11 +102,28 @@ class Credentials(Protocol):
     async def aclose(self) -> None: ...
 
 
+class Upload(Protocol):
+    """A request with its files, in memory for as long as it takes to send them."""
+
+    @property
+    def request(self) -> Request:
+        """With its files; asked for once, by whoever sends it."""
+        ...
+
+    def sent(self) -> None:
+        """All of it has left: the bytes may go."""
+        ...
+
+
 class Transport(Protocol):
     """Carries one attempt, and takes the secret out of what comes back."""
 
-    async def send(self, wire: Wire, request: Request, *, fresh: bool = False) -> HttpAnswer:
+    async def send(
+        self, wire: Wire, request: Request, *, fresh: bool = False, upload: Upload | None = None
+    ) -> HttpAnswer:
         """Send and read the whole answer. `fresh`: on a connection of its own, after one that was `stale`.
+
+        `upload`: of a request that holds files.
 
         Raises:
             CallFailed: TIMEOUT or CONNECTION: no whole answer came.
@@ -143,6 +161,14 @@ def settled(model: Model, environ: Mapping[str, str], base_url: str = "") -> Mod
         if not getattr(model, key):
             found[key] = next((environ[name] for name in variables if environ.get(name)), "")
     return replace(model, **found)
+
+
+def loaded_body(wire: Wire, upload: Upload) -> Body:
+    """The body of a request with files: a large one says when it has left."""
+    body = wire.body(upload.request)
+    if isinstance(body, Pieces):
+        body.when_sent = upload.sent
+    return body
 
 
 def text_only(turn: Turn) -> str:

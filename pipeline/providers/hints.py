@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
 
+from pipeline.providers.echoes import unechoed
 from pipeline.providers.json import items, mapping, string
 from pipeline.types import Dimension, LimitSeen
 
@@ -128,8 +129,11 @@ def limits_seen(headers: Mapping[str, str], now: datetime | None = None) -> tupl
 
 
 def shortened(text: str) -> str:
-    """At most 500 characters, none of them control, without what looks like a key (the run's own is out already)."""
-    text = CONTROL.sub(" ", KEY_LIKE.sub("[redacted]", text[: 4 * MESSAGE_CHARS]))
+    """At most 500 characters, none of them control, without what looks like a key or a file's bytes.
+
+    The run's own key is out already.
+    """
+    text = CONTROL.sub(" ", KEY_LIKE.sub("[redacted]", unechoed(text[: 4 * MESSAGE_CHARS])))
     return text if len(text) <= MESSAGE_CHARS else text[: MESSAGE_CHARS - 3] + "..."
 
 

@@ -50,5 +50,5 @@ def _keys(model: Model, shape: AnswerShape) -> set[str]:
     for free_text in (False, True):
         turn = Turn("user", text_parts("a document"))
         request = Request(b"", 0, "", 0, Purpose.EXTRACT, "a system prompt", (turn,), 1, 1, 1, "a tenant", free_text)
-        keys |= set(orjson.loads(wire.body(request)))
+        keys |= set(orjson.loads(bytes(wire.body(request))))
     return keys

@@ -24,6 +24,7 @@ from pipeline.engine.ask import Abandoned, Delivered, RowFailed, RowLife, TooLon
 from pipeline.engine.hedge import SUPERSEDED, Latencies, first_answer
 from pipeline.engine.lanes.attempts import Attempt, Sent
 from pipeline.engine.lanes.carrier import Carrier
+from pipeline.engine.lanes.files import holds_files
 from pipeline.engine.lanes.tries import Tries
 from pipeline.errors import CallFailed, Kind
 from pipeline.extraction.policy import KIND_CODES, STOP_CODES, Action, Decision, Policy, backoff_s, decide
@@ -33,6 +34,7 @@ from pipeline.job.settings import Limits
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.records import Call, Send
 from pipeline.money import Rate, cost_usd, rate_at, to_units
+from pipeline.providers import Upload
 from pipeline.telemetry.summary import parked_text
 from pipeline.telemetry.tally import Tally
 from pipeline.types import Answer, AttemptCode, ErrorCode, HttpAnswer, PartialUsage, Request, Stop, Usage
@@ -97,7 +99,11 @@ class LiveLane:
             raise Abandoned
         tries.sent += 1
         attempt = Attempt(request, ticket, tries.sent, round((self._loop.time() - asked_s) * 1000))
-        return await self._attempt(attempt, tries, life)
+        files = self._carrier.files
+        if files is None or not holds_files(request):
+            return await self._attempt(attempt, tries, life)
+        with await files.of_attempt(attempt, self._gate, life) as upload:
+            return await self._attempt(attempt, tries, life, upload)
 
     async def _admitted(self, request: Request, tries: Tries) -> Admitted:
         """Its turn; one that has met a 429 waits no longer than `limits.max_wait_s` after the first."""
@@ -119,7 +125,7 @@ class LiveLane:
 
     # ── one attempt ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _attempt(self, attempt: Attempt, tries: Tries, life: RowLife) -> Delivered:
+    async def _attempt(self, attempt: Attempt, tries: Tries, life: RowLife, upload: Upload | None = None) -> Delivered:
         """One HTTP attempt, on record before and after. The slot is free once the answer is here, not yet on disk."""
         report = NEVER_SENT
         try:
@@ -130,7 +136,7 @@ class LiveLane:
             if life.first_sent_s is None:
                 life.first_sent_s = sent.at_s
             try:
-                answered, told = await self._exchange(attempt.request, fresh=tries.fresh)
+                answered, told = await self._carrier.exchange(attempt.request, upload, fresh=tries.fresh)
             except CallFailed as failure:
                 if never_fits(failure, attempt.request.input_tokens):
                     failure.kind = Kind.CONTEXT_EXCEEDED
@@ -177,16 +183,6 @@ class LiveLane:
             raise
         crash_point("call-named")
         return send
-
-    async def _exchange(self, request: Request, *, fresh: bool) -> tuple[HttpAnswer, Answer]:
-        wire = self._carrier.wire_of(request)
-        answered = await self._carrier.transport.send(wire, request, fresh=fresh)
-        crash_point("answer-received")
-        try:
-            return answered, wire.reply(answered)
-        except CallFailed as failure:
-            failure.ttft_ms = answered.ttft_ms
-            raise
 
     # ── what admission is told ──────────────────────────────────────────────────────────────────────────────────
 

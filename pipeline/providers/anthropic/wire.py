@@ -13,13 +13,14 @@ import orjson
 from pipeline.catalog.reasoning import reasoned
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Model
-from pipeline.providers import text_only
 from pipeline.providers.anthropic.answers import content_text, refusal_words, tier_of, usage_of
 from pipeline.providers.anthropic.errors import failure_of, is_error, request_id
 from pipeline.providers.anthropic.models import chooses
 from pipeline.providers.anthropic.stream import CUT_OFF, AnthropicAssembler
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.damage import DAMAGED, damage_of
+from pipeline.providers.files import MESSAGES_BLOCKS as BLOCKS
+from pipeline.providers.files import Body, filled, turn_content
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
 from pipeline.providers.json import count, mapping, parsed, string
 from pipeline.providers.parameters import MESSAGES, ending, sampling, tier_asked
@@ -74,17 +75,17 @@ class AnthropicWire:
     def __repr__(self) -> str:
         return f"AnthropicWire({self.url})"
 
-    def headers(self, body: bytes, secret: Secret, now: datetime) -> dict[str, str]:  # noqa: ARG002 (others sign)
+    def headers(self, body: Body, secret: Secret, now: datetime) -> dict[str, str]:  # noqa: ARG002 (others sign)
         key = {"Authorization": f"Bearer {secret.value}"} if secret.bearer else {"x-api-key": secret.value}
         betas = {"anthropic-beta": ",".join(self._model.betas)} if self._model.betas else {}
         return {**key, "anthropic-version": VERSION, **betas, "Content-Type": "application/json"}
 
-    def body(self, request: Request) -> bytes:
+    def body(self, request: Request) -> Body:
         cap = f',"max_tokens":{request.max_output_tokens}'.encode()
-        return self._heads[request.free_text] + self._asked(request) + cap + self._end(request)
+        return filled(self._heads[request.free_text] + self._asked(request) + cap + self._end(request), request)
 
-    def count_body(self, request: Request) -> bytes:
-        return self._count_heads[request.free_text] + self._asked(request) + b"}"
+    def count_body(self, request: Request) -> Body:
+        return filled(self._count_heads[request.free_text] + self._asked(request) + b"}", request)
 
     def reply(self, answer: HttpAnswer) -> Answer:
         body = parsed(answer.body)
@@ -127,10 +128,10 @@ class AnthropicWire:
 
     def _asked(self, request: Request) -> bytes:
         turns: list[dict[str, Any]] = [
-            {"role": turn.role, "content": repaired(text_only(turn))} for turn in request.turns
+            {"role": turn.role, "content": turn_content(turn, BLOCKS)} for turn in request.turns
         ]
         if request.shared_turns and self._model.caching == "on":
-            last = turns[request.shared_turns - 1]
+            last = turns[request.shared_turns - 1]  # the documents behind it differ by row, and are never marked
             last["content"] = [{"type": "text", "text": last["content"], "cache_control": MARK}]
         system = self._system(request.system, free_text=request.free_text)
         return system + b',"messages":' + orjson.dumps(turns)

@@ -7,15 +7,15 @@ import orjson
 
 from pipeline.catalog.reasoning import reasoned
 from pipeline.job.settings import Model
-from pipeline.providers import text_only
 from pipeline.providers.bedrock.answers import ModelAnswer
 from pipeline.providers.bedrock.converse import input_text, tool_name, words_for
 from pipeline.providers.bedrock.families import FixedBody
 from pipeline.providers.bedrock.models import choice_for, takes_one_call_only, takes_strict_tools
+from pipeline.providers.files import MESSAGES_BLOCKS as BLOCKS
+from pipeline.providers.files import Body, filled, turn_content
 from pipeline.providers.json import called_with, count, items, mapping, parsed, string, told_count
 from pipeline.providers.parameters import MESSAGES, sampling
 from pipeline.providers.usage import usage_from
-from pipeline.text import repaired
 from pipeline.types import AnswerShape, Request
 
 VERSION = "bedrock-2023-05-31"
@@ -33,15 +33,15 @@ class Claude:
         told, structured = words_for(shape, shape.mode, choice_for(model)), _structured(shape, model)
         self._fixed = FixedBody(told, reasoned(structured, model), reasoned(free, model))
 
-    def body(self, request: Request) -> bytes:
+    def body(self, request: Request) -> Body:
         turns: list[dict[str, Any]] = [
-            {"role": turn.role, "content": repaired(text_only(turn))} for turn in request.turns
+            {"role": turn.role, "content": turn_content(turn, BLOCKS)} for turn in request.turns
         ]
         if request.shared_turns and self._marks:
             last = turns[request.shared_turns - 1]
             last["content"] = [_marked(last["content"])]
         cap = f',"max_tokens":{request.max_output_tokens}}}'.encode()
-        return self._fixed.start(request, self._start) + orjson.dumps(turns) + cap
+        return filled(self._fixed.start(request, self._start) + orjson.dumps(turns) + cap, request)
 
     def told(self, whole: Mapping[str, Any]) -> ModelAnswer:
         told = mapping(whole.get("usage"))

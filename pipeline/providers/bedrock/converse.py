@@ -4,6 +4,7 @@ What the job fixes is encoded once and stands first, byte-identical over rows; p
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,6 @@ import orjson
 
 from pipeline.catalog.reasoning import reasoned, uncapped
 from pipeline.job.settings import Model
-from pipeline.providers import text_only
 from pipeline.providers.bedrock.answers import ModelAnswer, reply_of, tier_of
 from pipeline.providers.bedrock.endpoint import Endpoint
 from pipeline.providers.bedrock.errors import failure, is_error, no_answer, request_id
@@ -20,11 +20,12 @@ from pipeline.providers.bedrock.models import bare_id, choice_for, is_claude, ta
 from pipeline.providers.bedrock.stream import BedrockAssembler, converse_assembler
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.damage import DAMAGED, damage_of
+from pipeline.providers.files import IMAGES, PDF, Block, Blocks, Body, filled, gap, refused, turn_blocks
 from pipeline.providers.json import called_with, count, dumped, items, mapping, parsed, string, told_count
 from pipeline.providers.parameters import CONVERSE, ending, sampling
 from pipeline.providers.usage import usage_from
 from pipeline.text import repaired
-from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, Stop, Usage
+from pipeline.types import Answer, AnswerShape, FilePart, HttpAnswer, Request, Stop, Usage
 
 STOPS = {
     "end_turn": Stop.DONE,
@@ -41,6 +42,9 @@ BROKEN = {  # nothing to repair in them: another attempt is made
 }
 CACHE_POINT = {"cachePoint": {"type": "default"}}  # what stands before it, tools included, is kept for five minutes
 COUNTING = b'{"input":'  # how the body of a counting call begins, and no other
+BESIDE = "The document is attached."  # a text has to stand beside one
+NOT_IN_DOCUMENT_NAMES = re.compile(r"[^A-Za-z0-9()\[\]-]")
+DOCUMENT_NAME_CHARS = 190  # of 200: a number may follow
 NOT_NAMED = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -73,18 +77,19 @@ class ConverseWire:
     def __repr__(self) -> str:
         return f"ConverseWire({self.url})"
 
-    def headers(self, body: bytes, secret: Secret, now: datetime) -> dict[str, str]:
+    def headers(self, body: Body, secret: Secret, now: datetime) -> dict[str, str]:
         url = self.count_url if body.startswith(COUNTING) else self.url
         return self._endpoint.headers(url, body, secret, now)
 
-    def body(self, request: Request) -> bytes:
+    def body(self, request: Request) -> Body:
         inference = inference_json(request, self._sampling) if self._capped else b""
         messages = messages_json(request, self._marks)
-        return self._fixed(request, counting=False) + messages + inference + self._end(request)
+        return filled(self._fixed(request, counting=False) + messages + inference + self._end(request), request)
 
-    def count_body(self, request: Request) -> bytes:
+    def count_body(self, request: Request) -> Body:
         """The request without what counting does not take; an enforced schema is counted as if it was told in words."""
-        return COUNTING + b'{"converse":' + self._fixed(request, counting=True) + messages_json(request) + b"}}}"
+        converse = self._fixed(request, counting=True) + messages_json(request)
+        return filled(COUNTING + b'{"converse":' + converse + b"}}}", request)
 
     def counted(self, answer: HttpAnswer) -> int:
         return counted(answer)
@@ -126,13 +131,40 @@ class ConverseWire:
 
 
 def messages_json(request: Request, marks: Sequence[Mapping[str, Any]] = ()) -> bytes:
-    """`marks` stand behind the turns that all requests have."""
-    turns: list[dict[str, Any]] = [
-        {"role": turn.role, "content": [{"text": repaired(text_only(turn))}]} for turn in request.turns
-    ]
+    """`marks` stand behind the turns that all requests have. No two documents have one name: that is refused."""
+    turns: list[dict[str, Any]] = [{"role": turn.role, "content": turn_blocks(turn, BLOCKS)} for turn in request.turns]
+    documents = [block["document"] for turn in turns for block in turn["content"] if "document" in block]
+    if len(documents) > 1:
+        _tell_apart(documents)
     if request.shared_turns:
         turns[request.shared_turns - 1]["content"] += marks
     return orjson.dumps(turns)
+
+
+def _file(part: FilePart) -> Block:
+    if part.media_type in IMAGES:
+        return {"image": {"format": part.media_type.removeprefix("image/"), "source": {"bytes": gap(part)}}}
+    if part.media_type != PDF:
+        raise refused(part)
+    return {"document": {"format": "pdf", "name": document_name(part.name), "source": {"bytes": gap(part)}}}
+
+
+BLOCKS = Blocks(_file, lambda text: {"text": text}, BESIDE)
+
+
+def _tell_apart(documents: Sequence[Block]) -> None:
+    seen: Counter[str] = Counter()
+    for document in documents:
+        name = document["name"]
+        seen[name.lower()] += 1
+        if seen[name.lower()] > 1:
+            document["name"] = f"{name} ({seen[name.lower()]})"
+
+
+def document_name(name: str) -> str:
+    """As Converse takes it: letters, digits, single blanks, hyphens, brackets; no dots, so without its ending."""
+    plain = NOT_IN_DOCUMENT_NAMES.sub(" ", name.rpartition(".")[0] or name).split()
+    return " ".join(plain)[:DOCUMENT_NAME_CHARS].strip() or "document"
 
 
 def inference_json(request: Request, sampling: Mapping[str, Any]) -> bytes:

@@ -15,6 +15,7 @@ from pipeline.errors import JobError
 from pipeline.job.settings import Model
 from pipeline.providers import require
 from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.files import Body, sha256_of
 
 SERVICE, RUNTIME = "bedrock", "bedrock-runtime"
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -51,7 +52,7 @@ class Endpoint:
     def headers(
         self,
         url: str,
-        body: bytes,
+        body: Body,
         secret: Secret,
         now: datetime,
         more: Mapping[str, str] | None = None,
@@ -73,7 +74,7 @@ class Endpoint:
         parts = urlsplit(url)
         path = quote(parts.path, safe="/~")  # encoded once more, as all services but S3 want it
         query = "&".join(sorted(parts.query.split("&")))
-        canonical = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
+        canonical = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{sha256_of(body)}"
         scope = f"{stamp[:8]}/{self.region}/{SERVICE}/aws4_request"
         to_sign = f"{ALGORITHM}\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
         signature = hmac.new(self._signing_key(secret.value, stamp[:8]), to_sign.encode(), hashlib.sha256).hexdigest()

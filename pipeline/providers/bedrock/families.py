@@ -22,6 +22,7 @@ from pipeline.providers.bedrock.converse import (
 )
 from pipeline.providers.bedrock.models import choice_for
 from pipeline.providers.bedrock.stream import Message, StreamedAnswer
+from pipeline.providers.files import Body, filled
 from pipeline.providers.json import mapping, string
 from pipeline.providers.parameters import CONVERSE, sampling
 from pipeline.text import repaired
@@ -32,7 +33,7 @@ SCHEMA_VERSION = {"schemaVersion": "messages-v1"}
 
 
 class Family(Protocol):
-    def body(self, request: Request) -> bytes: ...
+    def body(self, request: Request) -> Body: ...
 
     def told(self, whole: Mapping[str, Any]) -> ModelAnswer: ...
 
@@ -78,9 +79,9 @@ class Nova:
         self._capped = not uncapped(model)
         self._sampling = sampling(model, CONVERSE)
 
-    def body(self, request: Request) -> bytes:
+    def body(self, request: Request) -> Body:
         inference = inference_json(request, self._sampling) if self._capped else b""
-        return self._fixed.start(request, _start) + messages_json(request) + inference + b"}"
+        return filled(self._fixed.start(request, _start) + messages_json(request) + inference + b"}", request)
 
     def told(self, whole: Mapping[str, Any]) -> ModelAnswer:
         return ModelAnswer(converse_text(whole), string(whole.get("stopReason")), converse_usage(whole.get("usage")))

@@ -21,6 +21,7 @@ from pipeline.providers.bedrock.models import OLD_MISTRAL, bare_id, is_claude, m
 from pipeline.providers.bedrock.stream import BedrockAssembler, invoke_assembler
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.damage import DAMAGED, damage_of
+from pipeline.providers.files import Body
 from pipeline.providers.json import count, mapping, parsed, told_count
 from pipeline.providers.parameters import tier_asked
 from pipeline.providers.usage import first_told, usage_from
@@ -72,16 +73,16 @@ class InvokeWire:
     def __repr__(self) -> str:
         return f"InvokeWire({self.url})"
 
-    def headers(self, body: bytes, secret: Secret, now: datetime) -> dict[str, str]:
+    def headers(self, body: Body, secret: Secret, now: datetime) -> dict[str, str]:
         if body.startswith(COUNTING):
             return self._endpoint.headers(self.count_url, body, secret, now)
         return self._endpoint.headers(self.url, body, secret, now, self._tier)
 
-    def body(self, request: Request) -> bytes:
+    def body(self, request: Request) -> Body:
         return self._family.body(request)
 
     def count_body(self, request: Request) -> bytes:
-        return COUNTING + b'{"invokeModel":{"body":"' + base64.b64encode(self.body(request)) + b'"}}}'
+        return COUNTING + b'{"invokeModel":{"body":"' + base64.b64encode(bytes(self.body(request))) + b'"}}}'
 
     def counted(self, answer: HttpAnswer) -> int:
         return counted(answer)

@@ -15,17 +15,19 @@ from msgspec import Struct
 
 from pipeline.catalog.reasoning import reasoned
 from pipeline.job.settings import Model
-from pipeline.providers import require, text_only
+from pipeline.providers import require
 from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.files import Block, Blocks, Body, filled, gap, turn_blocks
 from pipeline.providers.gemini.answers import count_in, reply_in
 from pipeline.providers.gemini.stream import GeminiAssembler
 from pipeline.providers.parameters import GENERATE, ending, sampling, tier_asked
 from pipeline.text import repaired
-from pipeline.types import Answer, AnswerShape, HttpAnswer, Request
+from pipeline.types import Answer, AnswerShape, FilePart, HttpAnswer, LoadedPart, Request
 
 BASE_URL = "https://generativelanguage.googleapis.com"
 # v1beta, not v1: preview models and the -latest aliases are served there only, and everything that v1 takes is too.
 VERSION = "v1beta"
+AT_GOOGLE = ("gs://", f"{BASE_URL}/")  # Vertex reads the first, Gemini its own Files API
 VERTEX_VERSION = "v1"
 ANYWHERE = "global"  # Vertex's own default: the newest models are offered there first, and some nowhere else
 TIER_HEADER = "X-Vertex-AI-LLM-Shared-Request-Type"  # docs.cloud.google.com: Flex and Priority PayGo, 2026-11
@@ -67,13 +69,13 @@ class GeminiWire:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url})"
 
-    def headers(self, body: bytes, secret: Secret, now: datetime) -> dict[str, str]:  # noqa: ARG002 (others sign)
+    def headers(self, body: Body, secret: Secret, now: datetime) -> dict[str, str]:  # noqa: ARG002 (others sign)
         """The key stands in a header, never in the address: addresses are logged."""
         key = {"Authorization": f"Bearer {secret.value}"} if secret.bearer else {"x-goog-api-key": secret.value}
         return {**key, "Content-Type": "application/json"}
 
-    def body(self, request: Request) -> bytes:
-        return self._start + self._members(request) + self._end(request)
+    def body(self, request: Request) -> Body:
+        return filled(self._start + self._members(request) + self._end(request), request)
 
     def reply(self, answer: HttpAnswer) -> Answer:
         return reply_in(answer)
@@ -81,10 +83,11 @@ class GeminiWire:
     def stream(self) -> GeminiAssembler:
         return GeminiAssembler()
 
-    def count_body(self, request: Request) -> bytes:
+    def count_body(self, request: Request) -> Body:
         """The whole request counts, its system prompt, tools and schema too."""
         name = orjson.dumps(self._resource)
-        return b'{"generateContentRequest":{"model":' + name + b"," + self._members(request) + b"}}"
+        body = b'{"generateContentRequest":{"model":' + name + b"," + self._members(request) + b"}}"
+        return filled(body, request)
 
     def counted(self, answer: HttpAnswer) -> int:
         return count_in(answer)
@@ -103,10 +106,10 @@ class GeminiWire:
         fixed = self._free if request.free_text else self._asked
         words, system = self._system(request.system, free_text=request.free_text)
         turns: list[dict[str, Any]] = [
-            {"role": ROLES[turn.role], "parts": [{"text": repaired(text_only(turn))}]} for turn in request.turns
+            {"role": ROLES[turn.role], "parts": turn_blocks(turn, BLOCKS)} for turn in request.turns
         ]
         if self._untaught and words:
-            turns[0]["parts"] = [{"text": words}, {"text": repaired(text_only(request.turns[0]))}]
+            turns[0]["parts"] = [{"text": words}, *turns[0]["parts"]]
             system = b""
         cap = f'"maxOutputTokens":{request.max_output_tokens}}},"contents":'.encode()
         calling = b"" if counting else fixed.calling
@@ -139,12 +142,12 @@ class VertexWire(GeminiWire):
         super().__init__(model, shape)
         self._tier_header = tier_asked(model, TIER_HEADER)
 
-    def headers(self, body: bytes, secret: Secret, now: datetime) -> dict[str, str]:
+    def headers(self, body: Body, secret: Secret, now: datetime) -> dict[str, str]:
         return {**super().headers(body, secret, now), **self._tier_header}
 
-    def count_body(self, request: Request) -> bytes:
+    def count_body(self, request: Request) -> Body:
         """Without toolConfig, which Vertex's countTokens does not know."""
-        return b"{" + self._members(request, counting=True) + b"}"
+        return filled(b"{" + self._members(request, counting=True) + b"}", request)
 
     def _tier(self, model: Model) -> dict[str, Any]:  # noqa: ARG002 (as above)
         """None in the body: Vertex is asked in a header."""
@@ -161,6 +164,16 @@ class VertexWire(GeminiWire):
         elif own is None:
             name = f"projects/{require(model.project, 'project', model)}/locations/{region}/{name}"
         return f"{versioned(model.base_url or host_of(region), VERTEX_VERSION)}/{quoted(name)}"
+
+
+def _file(part: FilePart) -> Block:
+    """Inline, or by its address where it lies at Google already and goes as it is: nothing is moved then."""
+    if part.path.startswith(AT_GOOGLE) and not isinstance(part, LoadedPart):
+        return {"fileData": {"mimeType": part.media_type, "fileUri": part.path}}
+    return {"inlineData": {"mimeType": part.media_type, "data": gap(part)}}
+
+
+BLOCKS = Blocks(_file, lambda text: {"text": text})
 
 
 def _safety(model: Model) -> dict[str, Any]:

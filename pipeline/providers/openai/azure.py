@@ -11,8 +11,10 @@ from urllib.parse import quote
 from pipeline.job.settings import Model
 from pipeline.providers import require
 from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.files import IMAGES, Block, Body, refused
 from pipeline.providers.openai.responses import ResponsesWire
 from pipeline.providers.openai.wire import NEW_CAP, OLD_CAP, OpenAIWire
+from pipeline.types import FilePart
 
 DATED = re.compile(r"^\d{4}-\d{2}-\d{2}")
 NEW_CAP_SINCE = "2024-12-01"  # older versions take it from reasoning models only
@@ -20,6 +22,7 @@ REASONING = re.compile(r"\b(?:o\d|gpt-[5-9])", re.IGNORECASE)
 OF_OTHERS = re.compile(
     r"gpt-oss|grok|llama|mi(?:s|nis)tral|mixtral|codestral|deepseek|phi-|cohere|command|jamba|qwen|kimi", re.IGNORECASE
 )
+NO_PDF = ': set model.api = "responses", or documents.read = "image"'
 SUFFIX = re.compile(r"/openai(?:/v1)?$")
 
 
@@ -28,7 +31,7 @@ class AtAzure(OpenAIWire):
 
     name = "azure"
 
-    def headers(self, body: bytes, secret: Secret, now: datetime) -> dict[str, str]:
+    def headers(self, body: Body, secret: Secret, now: datetime) -> dict[str, str]:
         if secret.bearer:
             return super().headers(body, secret, now)
         return {"api-key": secret.value, "Content-Type": "application/json"}
@@ -51,7 +54,12 @@ class AtAzure(OpenAIWire):
 
 
 class AzureWire(AtAzure):
-    """Chat completions."""
+    """Chat completions. Images they take; a PDF is a 400 for every deployment (as of 2026-11): Responses take those."""
+
+    def _file(self, part: FilePart) -> Block:
+        if part.media_type not in IMAGES:
+            raise refused(part, NO_PDF)
+        return super()._file(part)
 
     def _dated(self, model: Model) -> str:
         return f"/deployments/{quote(model.name, safe='')}{self.path}"

@@ -7,8 +7,9 @@ looked at where a request for a JSON object has to say "json".
 from typing import Any
 
 from pipeline.job.settings import Model
-from pipeline.providers.openai.wire import OpenAIWire
-from pipeline.types import AnswerShape
+from pipeline.providers.files import IMAGES, PDF, Block, data_url, named, refused
+from pipeline.providers.openai.wire import DETAIL, OpenAIWire
+from pipeline.types import AnswerShape, FilePart
 
 OF_CHAT = {"stream_options", "reasoning_effort", "verbosity"}  # usage comes unasked, the others in places of their own
 
@@ -28,6 +29,16 @@ class ResponsesWire(OpenAIWire):
             if name in settings:
                 named[place] = {inner: settings[name], **named.get(place, {})}
         return {"store": False, **named}
+
+    def _file(self, part: FilePart) -> Block:
+        if part.media_type in IMAGES:
+            return {"type": "input_image", "image_url": data_url(part), "detail": DETAIL}
+        if part.media_type != PDF:
+            raise refused(part)
+        return {"type": "input_file", "filename": named(part, ".pdf"), "file_data": data_url(part)}
+
+    def _text(self, text: str) -> Block:
+        return {"type": "input_text", "text": text}
 
     def _form(self, shape: AnswerShape, name: str) -> dict[str, Any]:
         if shape.mode == "tool":

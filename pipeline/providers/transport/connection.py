@@ -8,7 +8,7 @@ import asyncio
 import select
 import socket
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol, cast
 
 import httptools
@@ -76,6 +76,8 @@ class Connection(asyncio.Protocol):
         self._idle_s: float | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
         self.idle_since_s = 0.0
+        self._room: asyncio.Future[None] | None = None  # while the line takes no more
+        self.poured = True  # whether all of the request has been handed to the line
         self._reset(None)
 
     def _reset(self, receive: Receive | None) -> None:
@@ -109,7 +111,7 @@ class Connection(asyncio.Protocol):
         return not self._line.poll(0)
 
     def ask(self, request: bytes, receive: Receive | None, idle_s: float | None) -> "asyncio.Future[Raw]":
-        """Send a whole request. The future is to be awaited, or the connection closed.
+        """Send a request: whole, or its head, with `pour` to follow. The future is to be awaited, or all closed.
 
         `idle_s`: the longest time between two pieces of the answer. The future fails with TimeoutError, OSError,
         BadAnswer, TooLarge, or what `receive` or its taker raises.
@@ -124,6 +126,20 @@ class Connection(asyncio.Protocol):
         self._transport.write(request)
         return self._asked
 
+    async def pour(self, pieces: Iterable[memoryview]) -> None:
+        """Write the body of what was asked, no faster than the line takes it. Ends early where the answer is there."""
+        self.poured = False
+        for piece in pieces:
+            if self._room is not None:
+                await self._room
+            else:
+                await asyncio.sleep(0)  # an answer that is there is read before its line breaks
+            if self._asked is None or self._transport is None:
+                return
+            self._transport.write(piece)
+            self._heard_s = self._loop.time()
+        self.poured = True
+
     def fail(self, error: Exception) -> None:
         """Whoever asked gets `error`; the connection is of no more use."""
         asked, self._asked = self._asked, None
@@ -137,6 +153,7 @@ class Connection(asyncio.Protocol):
         self._keep = False
         self._asked = None
         self._calm()
+        self.resume_writing()
         if self._transport is not None:
             self._transport.abort()
 
@@ -151,6 +168,14 @@ class Connection(asyncio.Protocol):
         if self._idle_timer is not None:
             self._idle_timer.cancel()
             self._idle_timer = None
+
+    def pause_writing(self) -> None:
+        self._room = self._room or self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        room, self._room = self._room, None
+        if room is not None and not room.done():
+            room.set_result(None)
 
     # ── the loop's side ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -197,8 +222,9 @@ class Connection(asyncio.Protocol):
     def _finish(self) -> None:
         asked, self._asked = self._asked, None
         self._calm()
-        if self._transport is None or self._transport.get_write_buffer_size():
+        if self._transport is None or not self.poured or self._transport.get_write_buffer_size():
             self._keep = False  # answered before it had read the request
+        self.resume_writing()
         if asked is not None and not asked.done():
             pieces, self._pieces = self._pieces, []
             asked.set_result(Raw(self._status, self._headers, pieces[0] if len(pieces) == 1 else b"".join(pieces)))

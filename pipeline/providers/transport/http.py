@@ -8,11 +8,12 @@ from urllib.request import getproxies, proxy_bypass
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Limits
-from pipeline.providers import Asked, CountingWire, Credentials, Wire
+from pipeline.providers import Asked, CountingWire, Credentials, Upload, Wire, loaded_body
 from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.files import Body
 from pipeline.providers.hints import shortened
 from pipeline.providers.transport.connection import BadAnswer, Raw, Receive, Times, TooLarge
-from pipeline.providers.transport.pool import Client, Stale, Unsent
+from pipeline.providers.transport.pool import Client, CutOff, Stale, Unsent
 from pipeline.providers.transport.received import Received, told
 from pipeline.types import HttpAnswer, Request
 
@@ -32,19 +33,21 @@ class HttpTransport:
         self._stream = stream
         self._client = Client(self._times)
 
-    async def send(self, wire: Wire, request: Request, *, fresh: bool = False) -> HttpAnswer:
+    async def send(
+        self, wire: Wire, request: Request, *, fresh: bool = False, upload: Upload | None = None
+    ) -> HttpAnswer:
         """One attempt.
 
         Raises:
             CallFailed: no whole answer came (TIMEOUT, CONNECTION), or more than 32 MB of it (NO_ANSWER).
         """
         secret = await self._credentials.secret()
-        body = wire.body(request)
+        body = wire.body(request) if upload is None else loaded_body(wire, upload)
         headers = wire.headers(body, secret, datetime.now(UTC))
         return await self.post(wire.url, body, headers, secret, wire, fresh=fresh)
 
     async def post(
-        self, url: str, body: bytes, headers: dict[str, str], secret: Secret, wire: Wire, *, fresh: bool = False
+        self, url: str, body: Body, headers: dict[str, str], secret: Secret, wire: Wire, *, fresh: bool = False
     ) -> HttpAnswer:
         """One POST and its answer, without the secret."""
         received = Received(wire, secret, headers, stream=self._stream)
@@ -62,7 +65,7 @@ class HttpTransport:
             return received.despite(failure(error, secret), error)
         return received.whole(raw)
 
-    async def post_counting(self, wire: CountingWire, body: bytes, now: datetime) -> HttpAnswer:
+    async def post_counting(self, wire: CountingWire, body: Body, now: datetime) -> HttpAnswer:
         """A question for the provider's counting endpoint.
 
         Raises:
@@ -94,7 +97,7 @@ class HttpTransport:
         await self._credentials.aclose()
 
     async def _post(
-        self, url: str, headers: dict[str, str], body: bytes | None, receive: Receive | None, *, fresh: bool
+        self, url: str, headers: dict[str, str], body: Body | None, receive: Receive | None, *, fresh: bool
     ) -> Raw:
         proxy = proxy_of(url)
         if proxy is None:
@@ -117,12 +120,15 @@ def failure(error: Exception, secret: Secret) -> CallFailed:
 
 def _failure(error: Exception) -> CallFailed:
     match error:
+        case CutOff(__cause__=cause):
+            kind = Kind.TIMEOUT if isinstance(cause, TimeoutError) else Kind.CONNECTION
+            return CallFailed(kind, f"the upload broke off: {type(cause).__name__}: {cause}", sent=False)
         case Unsent(__cause__=TimeoutError() as cause):
             return CallFailed(Kind.TIMEOUT, f"no connection in time ({type(cause).__name__})", sent=False)
         case Unsent(__cause__=cause):
             return CallFailed(Kind.CONNECTION, f"no connection: {type(cause).__name__}: {cause}", sent=False)
         case Stale():
-            return CallFailed(Kind.CONNECTION, CLOSED, stale=True)
+            return CallFailed(Kind.CONNECTION, CLOSED, stale=True, sent=error.whole)
         case TimeoutError():
             return CallFailed(Kind.TIMEOUT, f"no whole answer in time ({type(error).__name__})")
         case TooLarge():

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 from aiohappyeyeballs import start_connection
 from msgspec import Struct, field
 
+from pipeline.providers.files import Body, Pieces, is_large, upload_s
 from pipeline.providers.transport.connection import Connection, Raw, Receive, Times
 from pipeline.providers.transport.trust import Trust
 
@@ -31,8 +32,16 @@ class Unsent(Exception):
     """Nothing has left this machine; its cause is what went wrong."""
 
 
+class CutOff(Unsent):
+    """Some of the request has left, and not all: nobody can have answered it."""
+
+
 class Stale(Exception):
-    """A kept connection ended before one byte of an answer; the request may have been taken all the same."""
+    """A kept connection ended before one byte of an answer. `whole`: the request may have been taken all the same."""
+
+    def __init__(self, *, whole: bool = True) -> None:
+        super().__init__()
+        self.whole = whole
 
 
 class Server(Struct):
@@ -59,7 +68,7 @@ class Client:
         self,
         url: str,
         headers: dict[str, str],
-        body: bytes | None,
+        body: Body | None,
         receive: Receive | None = None,
         *,
         fresh: bool = False,
@@ -69,37 +78,37 @@ class Client:
         Without a body it is a GET.
 
         Raises:
-            Unsent: from an OSError, ssl.SSLError, ValueError or TimeoutError. TimeoutError, OSError, BadAnswer,
+            Unsent, CutOff: from an OSError, ssl.SSLError, ValueError or TimeoutError. TimeoutError, OSError, BadAnswer,
             TooLarge, Stale: it had left. What `receive` raises.
         """
         if self._loop is None:
             self._loop = asyncio.get_running_loop()  # asked once: until Python 3.12 each asking is a system call
         loop = self._loop
-        ends_s = loop.time() + self._times.timeout_s
+        ends_s, large = loop.time() + self._times.timeout_s, is_large(body)
+        if large:
+            ends_s += upload_s(body)
         try:
             server, start = self._route(url)
-            method, sent = (b"GET", b"") if body is None else (b"POST", body)
-            request = b"".join((method, start, head_of(headers, len(sent)), sent))
-            kept = None if fresh else self._asked(server, request, receive, loop.time())
+            request = _request(start, headers, body)
+            kept = None if fresh or large else self._asked(server, request, receive, loop.time())
             connection, asked = kept or await self._asked_anew(server, request, receive)
         except (OSError, ValueError) as error:  # ssl's errors and TimeoutError are OSErrors
             raise Unsent from error
         timer = loop.call_at(ends_s, connection.fail, TimeoutError("not whole in time"))
         try:
-            answer = await asked
-        except asyncio.CancelledError:
-            connection.close()
-            raise
+            answer = await _answered(connection, asked, body)
         except OSError as error:
             if not kept or connection.heard or isinstance(error, TimeoutError):
-                raise
+                if connection.poured:
+                    raise
+                raise CutOff from error
             self._stale(server)
-            raise Stale from error
+            raise Stale(whole=connection.poured) from error
         finally:
             timer.cancel()
         if kept:
             server.trust.answered()
-        if connection.usable and not server.trust.lost:
+        if connection.usable and not large and not server.trust.lost:
             connection.idle_since_s = loop.time()
             server.free.append(connection)
         else:
@@ -192,6 +201,25 @@ class Client:
             lookup = asyncio.ensure_future(loop.getaddrinfo(*key, type=SOCK_STREAM))
             self._lookups[key] = (loop.time() + ADDRESSES_S, lookup)
         return await asyncio.shield(lookup)
+
+
+async def _answered(connection: Connection, asked: "asyncio.Future[Raw]", body: Body | None) -> Raw:
+    """Pours what has not yet left."""
+    try:
+        if isinstance(body, Pieces):
+            await connection.pour(body)
+            body.sent()
+        return await asked
+    except asyncio.CancelledError:
+        connection.close()
+        raise
+
+
+def _request(start: bytes, headers: dict[str, str], body: Body | None) -> bytes:
+    """All of it, but for a body in pieces."""
+    if body is None:
+        return b"".join((b"GET", start, head_of(headers, 0)))
+    return b"".join((b"POST", start, head_of(headers, len(body)), b"" if isinstance(body, Pieces) else body))
 
 
 def _close_all(server: Server) -> None:

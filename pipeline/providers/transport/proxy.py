@@ -1,11 +1,13 @@
 """POST, and GET, through a proxy, by aiohttp: with the answers and errors of `pool.Client`."""
 
 import ssl
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 from msgspec import Struct
 
+from pipeline.providers.files import Body, Pieces, is_large, upload_s
 from pipeline.providers.transport.connection import MOST_BYTES, BadAnswer, Raw, Receive, Take, Times, TooLarge
 from pipeline.providers.transport.pool import ADDRESSES_S, IDLE_MOST_S, Stale, Unsent
 from pipeline.providers.transport.trust import Trust
@@ -15,10 +17,8 @@ class ProxiedClient:
     """All connections of a run, through whatever proxy."""
 
     def __init__(self, times: Times) -> None:
-        connect_s = min(times.connect_timeout_s, times.timeout_s)
-        self._timeout = aiohttp.ClientTimeout(
-            total=times.timeout_s, sock_connect=connect_s, sock_read=times.idle_timeout_s
-        )
+        self._times = times
+        self._timeout = _timeout(times)
         self._sessions: dict[bool, aiohttp.ClientSession] = {}  # with connections that are kept, and without
         self._trust = Trust()
 
@@ -26,26 +26,36 @@ class ProxiedClient:
         self,
         url: str,
         headers: dict[str, str],
-        body: bytes | None,
+        body: Body | None,
         proxy: str,
         receive: Receive | None = None,
         *,
         fresh: bool = False,
     ) -> Raw:
         """As `Client.post`."""
-        sent = _Sent()
-        session = self._opened(kept=not fresh and not self._trust.lost)
+        sent, data, timeout = _Sent(), body if isinstance(body, bytes) else None, self._timeout
+        turns = _in_turn(body) if isinstance(body, Pieces) else None
+        if isinstance(body, Pieces):  # aiohttp would send one of unknown length in chunks, which not all servers take
+            headers = {**headers, "Content-Length": str(len(body))}
+            timeout = _timeout(self._times, upload_s(body))
+        session = self._opened(kept=not fresh and not is_large(body) and not self._trust.lost)
         ask = session.get if body is None else session.post
         try:
             async with ask(
-                url, data=body, headers=headers, allow_redirects=False, proxy=proxy, trace_request_ctx=sent
+                url,
+                data=data or turns,
+                headers=headers,
+                allow_redirects=False,
+                proxy=proxy,
+                timeout=timeout,
+                trace_request_ctx=sent,
             ) as response:
                 if sent.reused:
                     self._trust.answered()
                     sent.reused = False  # it has been heard
                 found = {name.lower(): value for name, value in response.headers.items()}
-                body = await _read(response, None if receive is None else receive(response.status, found))
-                return Raw(response.status, found, body)
+                told = await _read(response, None if receive is None else receive(response.status, found))
+                return Raw(response.status, found, told)
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError, ssl.SSLError) as error:
             raise Unsent from error
         except aiohttp.ServerTimeoutError:
@@ -86,6 +96,17 @@ async def _read(response: aiohttp.ClientResponse, take: Take | None) -> bytes:
         else:
             take(piece)
     return b"".join(pieces)
+
+
+def _timeout(times: Times, more_s: float = 0.0) -> aiohttp.ClientTimeout:
+    connect_s = min(times.connect_timeout_s, times.timeout_s)
+    return aiohttp.ClientTimeout(total=times.timeout_s + more_s, sock_connect=connect_s, sock_read=times.idle_timeout_s)
+
+
+async def _in_turn(body: Pieces) -> AsyncIterator[memoryview]:
+    for piece in body:
+        yield piece
+    body.sent()
 
 
 class _Sent(Struct):

@@ -7,6 +7,7 @@ from pipeline.errors import CallFailed, Kind
 from pipeline.providers import EventAssembler, Wire
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.credentials.spellings import REDACTED
+from pipeline.providers.echoes import unechoed, unechoed_body
 from pipeline.providers.hints import limits_seen
 from pipeline.providers.transport.connection import Headers, Raw, Take
 from pipeline.types import HttpAnswer
@@ -68,7 +69,7 @@ class Received:
 
 
 def told(raw: Raw, sent: Mapping[str, str], secret: Secret, ttft_ms: int | None) -> HttpAnswer:
-    """An answer as anybody may see it: in its headers and its body neither the secret nor what was signed with it.
+    """An answer as anybody may see it: neither the secret nor what was signed with it, in an error no bytes of a file.
 
     `sent`: the request's own headers.
     """
@@ -78,4 +79,6 @@ def told(raw: Raw, sent: Mapping[str, str], secret: Secret, ttft_ms: int | None)
     if secret.access_key_id and (signature := sent.get("Authorization", "").rpartition("Signature=")[2]):
         body = body.replace(signature.encode(), REDACTED)
         headers = {name: value.replace(signature, REDACTED.decode()) for name, value in headers.items()}
+    if raw.status != 200:  # no answer: nothing in it is the model's own
+        body, headers = unechoed_body(body), {name: unechoed(value) for name, value in headers.items()}
     return HttpAnswer(raw.status, headers, body, ttft_ms)

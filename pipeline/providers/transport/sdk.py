@@ -15,8 +15,9 @@ from typing import Protocol
 from pipeline.catalog.providers import PROVIDERS
 from pipeline.errors import CallFailed, JobError, Kind
 from pipeline.job.settings import Limits, Model
-from pipeline.providers import Credentials, Wire
+from pipeline.providers import Credentials, Upload, Wire, loaded_body
 from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.files import upload_s
 from pipeline.providers.transport.connection import MOST_BYTES, Raw
 from pipeline.providers.transport.received import Received
 from pipeline.types import HttpAnswer, Request
@@ -76,25 +77,33 @@ class SdkTransport:
         self._stream = model.stream
         self._credentials = credentials
 
-    async def send(self, wire: Wire, request: Request, *, fresh: bool = False) -> HttpAnswer:  # noqa: ARG002 (the SDK's own pool)
+    async def send(
+        self,
+        wire: Wire,
+        request: Request,
+        *,
+        fresh: bool = False,  # noqa: ARG002 (the SDK's own pool)
+        upload: Upload | None = None,
+    ) -> HttpAnswer:
         """One attempt.
 
         Raises:
             CallFailed: no whole answer came (TIMEOUT, CONNECTION), or more than 32 MB of it (NO_ANSWER).
         """
         secret = await self._credentials.secret()
-        body = wire.body(request)
-        outgoing = Outgoing(wire.url, body, wire.headers(body, secret, datetime.now(UTC)), secret)
+        body = wire.body(request) if upload is None else loaded_body(wire, upload)
+        headers, timeout_s = wire.headers(body, secret, datetime.now(UTC)), self._timeout_s + upload_s(body)
+        outgoing = Outgoing(wire.url, bytes(body), headers, secret)
         await self._carrier.ready(outgoing)
         received = Received(wire, secret, outgoing.headers, stream=self._stream)
         pieces: list[bytes] = []
         try:
-            async with asyncio.timeout(self._timeout_s), self._carrier.exchange(outgoing) as incoming:
+            async with asyncio.timeout(timeout_s), self._carrier.exchange(outgoing) as incoming:
                 take = received(incoming.status, dict(incoming.headers)) or pieces.append
                 async for piece in _bounded(incoming):
                     take(piece)
         except TimeoutError as error:
-            failure = CallFailed(Kind.TIMEOUT, f"no whole answer in {self._timeout_s:g} s")
+            failure = CallFailed(Kind.TIMEOUT, f"no whole answer in {timeout_s:g} s")
             return received.despite(failure, error)
         except CallFailed as failure:
             if failure.kind not in {Kind.TIMEOUT, Kind.CONNECTION} or not failure.sent:

@@ -1,0 +1,156 @@
+"""The files of a request: read when it leaves, in memory until they have left, no more of them at once than fits."""
+
+import asyncio
+from base64 import b64encode
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from msgspec.structs import asdict, replace
+
+from pipeline.admission.gate import Gate
+from pipeline.admission.report import NEVER_SENT
+from pipeline.engine.ask import Abandoned, FileGone, RowLife
+from pipeline.engine.lanes.attempts import Attempt
+from pipeline.reader.read import CHANGED, Unreadable
+from pipeline.types import ErrorCode, FilePart, LoadedPart, Request, Turn, files_of
+
+MOST_BYTES = 128_000_000  # of base64
+READ_AT_ONCE = 2  # requests, beside what is in flight: as many as there are readers
+GONE = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+
+
+class Room:
+    """Bytes that are in memory at once. First come, first served; what is more than all of it goes alone."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self.bytes = 0
+
+    async def take(self, size: int) -> None:
+        if not self._waiting and self._fits(size):
+            self.bytes += size
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append((size, turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.give(size)
+            else:
+                self._waiting.remove((size, turn))
+                self._admit()
+            raise
+
+    def give(self, size: int) -> None:
+        self.bytes -= size
+        self._admit()
+
+    def _admit(self) -> None:
+        while self._waiting and self._fits(self._waiting[0][0]):
+            size, turn = self._waiting.popleft()
+            self.bytes += size
+            turn.set_result(None)
+
+    def _fits(self, size: int) -> bool:
+        return not self.bytes or self.bytes + size <= self._most_bytes
+
+
+class Loaded:
+    """An `Upload`. As a context it ends with the attempt at the latest."""
+
+    def __init__(self, request: Request, size: int, room: Room) -> None:
+        self._request: Request | None = request
+        self._size = size
+        self._room = room
+
+    @property
+    def request(self) -> Request:
+        if self._request is None:
+            raise RuntimeError("the files of this request have left")
+        return self._request
+
+    def sent(self) -> None:
+        if self._request is not None:
+            self._request = None
+            self._room.give(self._size)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self.sent()
+
+
+class FileLoader:
+    """`load` takes its time, and is called in threads. `by_address`: whether the wire names a file instead.
+
+    Raises what `load` raises of the machine's: no memory, no thread.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[FilePart], bytes],
+        *,
+        most_bytes: int = MOST_BYTES,
+        by_address: Callable[[FilePart], bool] = lambda _: False,
+    ) -> None:
+        self._load = load
+        self._by_address = by_address
+        self._reading = asyncio.Semaphore(READ_AT_ONCE)
+        self.room = Room(most_bytes)
+
+    async def of_attempt(self, attempt: Attempt, gate: Gate[Any], life: RowLife) -> Loaded:
+        """Before it is named: what cannot be read has not left, and has cost nothing.
+
+        Raises:
+            As `loaded`. Stopped, Abandoned: nobody wants it any more.
+        """
+        try:
+            loaded = await self.loaded(attempt.request)
+        except BaseException:
+            gate.finish(attempt.ticket, NEVER_SENT)
+            raise
+        if life.alive and gate.stopped is None:
+            return loaded
+        loaded.sent()
+        gate.finish(attempt.ticket, NEVER_SENT)
+        await gate.pause(0)  # raises Stopped, unless it is the row that has ended meanwhile
+        raise Abandoned
+
+    async def loaded(self, request: Request) -> Loaded:
+        """The request with its files; the same file once, however often it is in there.
+
+        Raises:
+            FileGone: bad_row: one of them cannot be read, or is another than it was.
+        """
+        parts = {part for turn in request.turns for part in files_of(turn.parts) if not self._by_address(part)}
+        async with self._reading:
+            files = {part: await self._file(part) for part in parts}
+            size = sum(len(file.base64) for file in files.values())
+            await self.room.take(size)
+        turns = tuple(_with_files(turn, files) for turn in request.turns)
+        return Loaded(replace(request, turns=turns), size, self.room)
+
+    async def _file(self, part: FilePart) -> LoadedPart:
+        try:
+            return LoadedPart(**asdict(part), base64=await asyncio.to_thread(self._encoded, part))
+        except Unreadable as error:
+            raise FileGone(ErrorCode.BAD_ROW, str(error)) from None
+        except GONE as error:
+            raise FileGone(ErrorCode.BAD_ROW, f"{CHANGED}: {part.path}: {error.strerror}") from None
+
+    def _encoded(self, part: FilePart) -> bytes:
+        return b64encode(self._load(part))
+
+
+def holds_files(request: Request) -> bool:
+    return any(files_of(turn.parts) for turn in request.turns)
+
+
+def _with_files(turn: Turn, files: dict[FilePart, LoadedPart]) -> Turn:
+    parts = tuple(files.get(part, part) if isinstance(part, FilePart) else part for part in turn.parts)
+    return replace(turn, parts=parts)
