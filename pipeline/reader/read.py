@@ -28,6 +28,7 @@ class PageFacts(Struct, frozen=True, array_like=True):
     image_share: float = 0.0  # of the page's area that pictures cover, from 0 to 1
     width_pt: float = 0.0  # as it is shown, turned by /Rotate; points of 1/72 inch. 0: it has no such size
     height_pt: float = 0.0
+    shapes: int = 0  # lines, curves and shadings that are drawn: with no text and no picture, the page is not blank
 
 
 class Page(Struct, frozen=True, array_like=True):
@@ -88,3 +89,4 @@ EMPTY, NOT_A_PDF, DAMAGED, PASSWORD = "empty file", "not a PDF", "damaged", "pas
 TOO_MANY_PAGES, TOO_LARGE, ONLY_SCANS = "too many pages", "too large", "only scans, and no way to read them"
 BAD_TEXT, CRASHED, UNSUPPORTED = "unreadable text layer", "the reader crashed", "unsupported kind"
 CHANGED = "changed while it was read"
+OUT_OF_REACH = "out of reach"  # no such file, no permission, a disk that fails
