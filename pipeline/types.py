@@ -151,6 +151,7 @@ class Request(Struct, frozen=True):
     free_text: bool = False  # asked for in plain words, with no schema: a first reading, or a summary
     standard_tier: bool = False  # it goes out at the standard service tier, whatever the job asks for
     shared_turns: int = 0  # how many of the first turns all requests for a record have: the job's examples
+    file_tokens: int = 0  # of input_tokens, what its files are expected to be; 0 only where it has none
 
 
 class Usage(Struct, frozen=True):

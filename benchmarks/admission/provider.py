@@ -69,6 +69,11 @@ class Row:
         """The name under which the pipeline's own token scale reads it."""
         return self.estimated
 
+    @property
+    def file_tokens(self) -> int:
+        """Likewise."""
+        return 0
+
 
 @dataclass(slots=True)
 class Answer:

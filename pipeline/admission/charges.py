@@ -22,6 +22,7 @@ class Need(Struct, frozen=True):
     usd: Decimal
     expected_output_tokens: int | None = None
     tenant: str | None = None
+    files: bool = False  # whether its input has some
 
 
 class Used(Struct, frozen=True):

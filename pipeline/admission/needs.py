@@ -23,18 +23,19 @@ class Needs:
         if self._rate is not None and self._dearest is not None:
             rate = dearer(self._rate, self._dearest) if request.standard_tier else self._dearest
             usd = worst_case_usd(self._scale.ceiling(request), request.max_output_tokens, rate)
-            if self._scale.seen == 0 and self._governor.in_flight == 0 and not self._governor.affords(usd):
+            if self._governor.in_flight == 0 and not self._governor.affords(usd):
                 usd = worst_case_usd(self._scale.blind_ceiling(request), request.max_output_tokens, rate)
         return Need(
             input_tokens=self._scale.expected(request),
             output_tokens=request.max_output_tokens,
             usd=usd,
             tenant=request.tenant,
+            files=request.file_tokens > 0,
         )
 
-    def observe(self, input_tokens: int, reported_tokens: int) -> None:
-        """What the provider counted for an input that we had counted."""
-        self._scale.observe(input_tokens, reported_tokens)
+    def observe(self, need: Need, input_tokens: int, reported_tokens: int) -> None:
+        """What the provider counted for an input that we had counted, of a call that needed so much."""
+        self._scale.observe(input_tokens, reported_tokens, files=need.files)
 
     def served_at(self, service: str) -> None:
         """An answer was billed at this tier, unasked: others may be, and a dearer one is reserved for from now on."""

@@ -126,7 +126,7 @@ class Admission:
         governor = self._governor
         governor.finish(ticket, report, now_s)
         if report.counted is not None:
-            self._needs.observe(*report.counted)
+            self._needs.observe(ticket.need, *report.counted)
         if report.service is not None:
             self._needs.served_at(report.service)
         if report.untold and (say_so := self.on_untold) is not None:

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 SAFETY = 1.15  # over the largest ratio seen, for a document unlike those before
 BLIND_SAFETY = 1.3  # before anything was seen, when the byte ceiling is too dear to reserve
@@ -10,7 +10,7 @@ SMOOTHING = 0.05
 
 
 class Sized(Protocol):
-    """What is estimated of a request; see `work.Request`."""
+    """What is estimated of a request; see `types.Request`."""
 
     @property
     def input_tokens(self) -> int: ...
@@ -27,9 +27,12 @@ class Sized(Protocol):
     @property
     def standard_tier(self) -> bool: ...
 
+    @property
+    def file_tokens(self) -> int: ...
 
-class TokenScale(Struct):
-    """Reported over estimated input tokens: the mean paces, the maximum reserves."""
+
+class Ratio(Struct):
+    """Reported over estimated input tokens, of requests of one kind."""
 
     seen: int = 0
     mean: float = 1.0
@@ -43,15 +46,32 @@ class TokenScale(Struct):
         self.highest = max(self.highest, ratio)
         self.seen += 1
 
+
+class TokenScale(Struct):
+    """The mean ratio paces. The highest reserves, of text alone: one text is counted much like another.
+
+    What a picture is billed as says nothing of the next one: a file is reserved at its ceiling, whatever was seen.
+    """
+
+    text: Ratio = field(default_factory=Ratio)
+    files: Ratio = field(default_factory=Ratio)
+
+    def observe(self, input_tokens: int, reported_tokens: int, *, files: bool = False) -> None:
+        """`files`: of a request that had some."""
+        (self.files if files else self.text).observe(input_tokens, reported_tokens)
+
     def expected(self, request: Sized) -> int:
-        return max(1, round(request.input_tokens * self.mean))
+        ratio = self.files if request.file_tokens else self.text
+        return max(1, round(request.input_tokens * ratio.mean))
 
     def ceiling(self, request: Sized) -> int:
         """What the input can be billed for at the most: its bytes, until the provider's own counts are known."""
-        if self.seen == 0:
+        if request.file_tokens or self.text.seen == 0:
             return request.input_tokens_ceiling
-        return int(request.input_tokens * self.highest * SAFETY) + 16
+        return int(request.input_tokens * self.text.highest * SAFETY) + 16
 
     def blind_ceiling(self, request: Sized) -> int:
-        """A tighter guess for the very first call, which goes alone."""
+        """For the very first call, which goes alone: a tighter guess where there is one to be had."""
+        if request.file_tokens or self.text.seen:
+            return self.ceiling(request)
         return int(request.input_tokens * BLIND_SAFETY) + 16

@@ -46,6 +46,7 @@ def extract_request(plan: Plan, row: Row, chunk: Chunk, summary: str = "") -> Re
         input_tokens_ceiling=plan.fixed_bytes + _ceiling(turn),
         tenant=row.tenant,
         shared_turns=len(plan.examples.turns),
+        file_tokens=_file_tokens(turn),
     )
 
 
@@ -73,6 +74,7 @@ def normalising_request(plan: Plan, request: Request, reading: str, reading_toke
         turns=(*plan.examples.turns, *turns),
         input_tokens=plan.fixed_tokens + reading_tokens,
         input_tokens_ceiling=plan.fixed_bytes + _ceiling(*turns),
+        file_tokens=0,
     )
 
 
@@ -99,6 +101,7 @@ def _free(plan: Plan, request: Request, system: str, turns: tuple[Turn, ...], ca
         max_output_tokens=cap,
         input_tokens=request.input_tokens - plan.examples.tokens + len(system) // 4,
         input_tokens_ceiling=FRAME_BYTES + size,
+        file_tokens=_file_tokens(*turns),
         free_text=True,
         shared_turns=0,
     )
@@ -114,6 +117,7 @@ def repair_request(plan: Plan, request: Request, turns: tuple[Turn, ...], added_
         turns=turns,
         input_tokens=request.input_tokens + added_tokens,
         input_tokens_ceiling=plan.fixed_bytes + _ceiling(*own),
+        file_tokens=_file_tokens(*own),
     )
 
 
@@ -139,6 +143,11 @@ def _ceiling(*turns: Turn) -> int:
         for turn in turns
         for part in turn.parts
     )
+
+
+def _file_tokens(*turns: Turn) -> int:
+    """What the files in these are expected to be billed as; one with a file is never taken for text alone."""
+    return sum(max(1, file.tokens) for turn in turns for file in files_of(turn.parts))
 
 
 def _utf8_bytes(text: str) -> int:

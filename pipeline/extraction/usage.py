@@ -5,7 +5,7 @@ Nothing that is billed may be free because a server is silent, or `max_usd` woul
 
 from pipeline.documents.chunks import Counter
 from pipeline.extraction.reading import without_thoughts
-from pipeline.types import Answer, PartialUsage, Request, Stop, Usage
+from pipeline.types import Answer, PartialUsage, Request, Stop, Usage, files_of
 
 
 def whole_usage(told: Usage, request: Request, text: str, stop: Stop | None, counter: Counter) -> Usage:
@@ -14,12 +14,20 @@ def whole_usage(told: Usage, request: Request, text: str, stop: Stop | None, cou
         return told
     input_tokens, output_tokens = told.input_tokens, told.output_tokens
     if not told.input_told:
-        input_tokens = max(request.input_tokens, told.cached_input_tokens + told.cache_write_tokens)
+        input_tokens = max(_input_tokens(request), told.cached_input_tokens + told.cache_write_tokens)
     if not told.output_told:
         cap = request.max_output_tokens
         counted = cap if stop is Stop.TRUNCATED else told.reasoning_tokens + counter.count(text)
         output_tokens = min(counted, cap)
     return Usage(input_tokens, told.cached_input_tokens, told.cache_write_tokens, output_tokens, told.reasoning_tokens)
+
+
+def _input_tokens(request: Request) -> int:
+    """Text as estimated; files at the most that they can be billed as: what they look like is not known here."""
+    if not request.file_tokens:
+        return request.input_tokens
+    files = sum(file.tokens_ceiling for turn in request.turns for file in files_of(turn.parts))
+    return max(request.input_tokens, request.input_tokens - request.file_tokens + files)
 
 
 def all_reasoning(cut_off: Answer) -> int:

@@ -22,9 +22,10 @@ class Sized:
     tenant = None
     max_output_tokens = 100
 
-    def __init__(self, tokens):
+    def __init__(self, tokens, file_tokens=0, ceiling=0):
         self.input_tokens = tokens
-        self.input_tokens_ceiling = 9 * tokens
+        self.input_tokens_ceiling = ceiling or 9 * tokens
+        self.file_tokens = file_tokens
 
 
 @given(OBSERVED, st.integers(1, 10**6))
@@ -45,9 +46,23 @@ def test_what_is_reserved_never_becomes_less(observed, tokens):
     scale, ceilings = TokenScale(), []
     for counted, reported in observed:
         scale.observe(counted, reported)
-        if scale.seen:
+        if scale.text.seen:
             ceilings.append(scale.ceiling(Sized(tokens)))
     assert all(later >= earlier for earlier, later in pairwise(ceilings))
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 10**6), st.integers(1, 10**7)), max_size=20))
+def test_text_and_files_teach_nothing_of_each_other(observed):
+    """And a file is reserved at its ceiling, whatever was seen before it."""
+    scale, texts, files = TokenScale(), TokenScale(), TokenScale()
+    for of_file, counted, reported in observed:
+        scale.observe(counted, reported, files=of_file)
+        (files if of_file else texts).observe(counted, reported, files=of_file)
+    text, scan = Sized(1000), Sized(1000, 900, 70_000)
+    assert scale.expected(text) == texts.expected(text)
+    assert scale.ceiling(text) == texts.ceiling(text)
+    assert scale.expected(scan) == files.expected(scan)
+    assert scale.ceiling(scan) == scale.blind_ceiling(scan) == 70_000
 
 
 @pytest.mark.parametrize(

@@ -306,3 +306,25 @@ def test_a_file_is_part_of_what_is_found_again(other):
 
     assert not set(keys(PAGE)) & set(keys(*other))
     assert keys(PAGE) == keys(replace(PAGE, name="scan.png", tokens_ceiling=9))
+
+
+def test_what_files_are_expected_to_cost_is_told_of_each_request_that_has_them():
+    """A repair asks them again; the second of two steps has notes in their place."""
+    plan = planned(two_step=True)
+    pages = (replace(PAGE, tokens=700), replace(PAGE, first=2, last=2, tokens=800))
+    chunk = Chunk(0, 0, 0, pages, 1500)
+    asked = extract_request(plan, replace(row(""), parts=pages), chunk)
+    again = repair_request(plan, asked, (*asked.turns, Turn("assistant", text_parts("{}"))), 10)
+    kinds = {
+        "extract": asked,
+        "repair": again,
+        "reading": reading_request(plan, asked),
+        "summary": summary_request(plan, asked, "", chunk),
+        "raised": raised_request(plan, asked),
+        "normalising": normalising_request(plan, asked, "notes", 2),
+        "text": request(plan),
+        "of no known size": extract_request(plan, row(""), Chunk(0, 0, 0, (replace(PAGE, tokens=0),), 0)),
+    }
+    told = {kind: one.file_tokens for kind, one in kinds.items()}
+    assert told == dict.fromkeys(kinds, 1500) | {"normalising": 0, "text": 0, "of no known size": 1}
+    assert all(one.input_tokens >= one.file_tokens for kind, one in kinds.items() if kind != "of no known size")

@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from places import RECORDINGS
 
 from pipeline.documents.tokens import counter_for
@@ -12,7 +13,19 @@ from pipeline.extraction.usage import all_reasoning, whole_usage
 from pipeline.job.settings import Model
 from pipeline.providers.gemini.wire import GeminiWire
 from pipeline.providers.openai.wire import OpenAIWire
-from pipeline.types import Answer, AnswerShape, HttpAnswer, PartialUsage, Purpose, Request, Stop, Usage
+from pipeline.types import (
+    Answer,
+    AnswerShape,
+    FilePart,
+    HttpAnswer,
+    PartialUsage,
+    Purpose,
+    Request,
+    Stop,
+    TextPart,
+    Turn,
+    Usage,
+)
 
 COUNTER = counter_for("openai", "gpt-4o-mini")
 TEXT = '{"name": "Anna", "count": 3}'
@@ -40,6 +53,14 @@ def whole(told, text=TEXT, stop=Stop.DONE):
 def test_what_is_not_told_is_counted(told, booked):
     """Input as it was estimated, and no less than what came from a cache; output by its text, with what was thought."""
     assert whole(told) == booked
+
+
+def test_files_whose_bill_is_not_told_are_booked_at_the_most_that_they_can_be():
+    part = FilePart("image/png", "d" * 64, "page", 70_000, 200)
+    request = replace(REQUEST, turns=(Turn("user", (part, TextPart("a"))),), file_tokens=200)
+    assert whole_usage(PartialUsage(), request, TEXT, Stop.DONE, COUNTER).input_tokens == 250 - 200 + 70_000
+    told = PartialUsage(7, 3, 2, 0, 0, input_told=True)
+    assert whole_usage(told, request, TEXT, Stop.DONE, COUNTER).input_tokens == 7
 
 
 def test_an_answer_that_its_cap_cut_off_has_used_all_of_it():

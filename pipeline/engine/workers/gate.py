@@ -21,6 +21,7 @@ class SizedRequest(Struct, frozen=True):
     max_output_tokens: int
     tenant: str | None
     standard_tier: bool
+    file_tokens: int
 
 
 class RemoteTicket(Struct, frozen=True):
@@ -55,7 +56,7 @@ class RemoteGate:
         self._waiting[number] = granted
         asked = SizedRequest(
             request.input_tokens, request.input_tokens_ceiling, request.max_output_tokens, request.tenant,
-            request.standard_tier,
+            request.standard_tier, request.file_tokens,
         )  # fmt: skip
         self._send("admit", number, asked, retry)
         try:
