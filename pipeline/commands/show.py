@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import asdict
+
 from pipeline.commands.answers import Heard, judge_of_run, judged
 from pipeline.errors import JobError
 from pipeline.extraction.judge import Judge
@@ -114,13 +116,18 @@ def _row(db: Connection, run: int, entry: RowEntry) -> dict[str, Any]:
             "record": made[0] if len(made) == 1 else made or None,
             "repaired": outcome.repaired,
             "conflicts": list(outcome.conflicts),
+            **({"xml_conflicts": list(outcome.xml_conflicts)} if entry.document is not None else {}),
             "chunks": outcome.chunks,
             "finish_reason": outcome.finish_reason,
             "model_version": outcome.model_version,
             "latency_ms": outcome.latency_ms,
         }
     calls = nights.calls_of_row(db, run, entry.row, entry.id, entry.doc)
-    shown["calls"] = [_call(dict(zip(CALL_COLUMNS, call, strict=True)), run, began) for began, *call in calls]
+    if entry.document is not None:
+        shown["document"] = asdict(entry.document)
+    shown["calls"] = [
+        _call(dict(zip(CALL_COLUMNS, call, strict=True)), run, began, pages) for began, pages, *call in calls
+    ]
     return shown
 
 
@@ -128,8 +135,8 @@ def _moment(us: int) -> str:
     return datetime.fromtimestamp(us / 1e6, UTC).isoformat(timespec="milliseconds")
 
 
-def _call(call: dict[str, Any], run: int, began_us: int) -> dict[str, Any]:
-    """`earlier_run`: when that began, of a call that is not of the last."""
+def _call(call: dict[str, Any], run: int, began_us: int, pages: str | None) -> dict[str, Any]:
+    """`earlier_run`: when that began, of a call that is not of the last. `pages`: of a file, that went along."""
     hidden = {"run", "session", "row", "id", "tenant", "cost_units", "at_risk_units", "sent_us"}
     sent, began = map(_moment, (call["sent_us"], began_us))
     money = {
@@ -137,4 +144,11 @@ def _call(call: dict[str, Any], run: int, began_us: int) -> dict[str, Any]:
         "at_risk_usd": f"{from_units(call['at_risk_units']):.10f}",
     }
     earlier = {"earlier_run": began if call["run"] != run else None}
-    return {"sent_at": sent, **earlier, **{name: value for name, value in call.items() if name not in hidden}, **money}
+    went = {} if pages is None else {"pages": pages}
+    return {
+        "sent_at": sent,
+        **earlier,
+        **went,
+        **{name: value for name, value in call.items() if name not in hidden},
+        **money,
+    }

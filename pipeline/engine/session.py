@@ -28,6 +28,7 @@ from pipeline.engine.executors.local import LocalExecutor
 from pipeline.engine.executors.processes import ProcessExecutor, Where
 from pipeline.engine.feed import Selection
 from pipeline.engine.lanes.carrier import Carrier
+from pipeline.engine.lanes.files import loader_of
 from pipeline.engine.lanes.live import LiveLane
 from pipeline.engine.row import Extraction
 from pipeline.engine.signals import Signals
@@ -250,7 +251,7 @@ class Session:
         transport = transport_for(self._job, credentials_for(self._job.model, environ))
         try:
             standard = standard_wire(route.model, prepared.shaped.shape, environ, route.sandbox_url)
-            carrier = Carrier(route.wire, transport, prepared.counter, standard)
+            carrier = Carrier(route.wire, transport, prepared.counter, standard, loader_of(prepared))
             lane = LiveLane(self._job.limits, prepared.rate, ledger, admission, carrier, self._tally)
             extraction = Extraction(prepared, Caller(ledger, lane), self._column)
             yield LocalExecutor(prepared, ledger, extraction, admission, self._tally)

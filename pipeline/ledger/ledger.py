@@ -40,7 +40,7 @@ def _insert(table: str, columns: Sequence[str], extra: str = "", verb: str = "IN
 
 _SEND = _insert("sends", records.SEND_COLUMNS)
 _SETTLE = "DELETE FROM sends WHERE request_id = ?"
-_CALL = _insert("calls", (*records.CALL_COLUMNS, "crc", "answer"))
+_CALL = _insert("calls", (*records.CALL_COLUMNS, "crc", "answer", "pages"))
 _ANSWER = _insert("answers", (*records.ANSWER_COLUMNS, "crc"), verb="INSERT OR REPLACE")
 _ROW = _insert("rows", ("row", "id", "doc", "problem", "tenant", "earlier", "document"), verb="INSERT OR REPLACE")
 _RUN = _insert(
@@ -188,7 +188,7 @@ class Ledger:
     def _book_lost(self, run: int) -> list[Send]:
         lost = []
         for session, send in queries.in_flight(self._reader):
-            self._db.execute(_CALL, (*records.call_values(lost_call(send), run, session), None))
+            self._db.execute(_CALL, (*records.call_values(lost_call(send), run, session), None, None))
             lost.append(send)
         self._db.execute("DELETE FROM sends")
         return lost
@@ -241,7 +241,7 @@ class Ledger:
     def record(self, call: Call, key: bytes | None = None, reply: Answer | None = None) -> "asyncio.Future[None]":
         """Journal an attempt and its answer, if any; the future is done once it would survive a power cut."""
         statements = [
-            (_CALL, (*records.call_values(call, self.run, self.session), key)),
+            (_CALL, (*records.call_values(call, self.run, self.session), key, call.send.pages)),
             (_SETTLE, (call.send.request_id,)),
         ]
         answered = key is not None and reply is not None

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from pipeline.ledger.files import WIDE_CACHE, Connection
 from pipeline.ledger.records import CALL_COLUMNS, OUTCOME_COLUMNS
+from pipeline.ledger.schema import knows_files
 
 SANDBOX = "sandbox"
 MEMORY_VERSION = 4  # of the ledger's format: older ones have no memory of nights
@@ -191,7 +192,7 @@ def session_days(db: Connection) -> dict[int, str]:
 
 
 def calls_of_row(db: Connection, run: int, row: int, row_id: str, doc: bytes | None) -> Iterator[tuple[Any, ...]]:
-    """(when the run began, in microseconds, *CALL_COLUMNS) of a row's calls in every run, in order.
+    """(when the run began, in microseconds, pages, *CALL_COLUMNS) of a row's calls in every run, in order.
 
     Of earlier runs those of its id, where rows have ids, and those that its content's outcome was made of.
     """
@@ -199,8 +200,9 @@ def calls_of_row(db: Connection, run: int, row: int, row_id: str, doc: bytes | N
     column = _id_column(db, run) if remembers(db) else None
     named = _look_named(db) if column is None else bool(column)
     same = "COALESCE(runs.id_column, ?) = ?" if column else "? IS ?"  # an id of another column may name another row
+    pages = "c.pages" if knows_files(db) else "NULL"
     return db.execute(
-        f"SELECT runs.started_us, {names} FROM calls c JOIN runs USING (run) "  # noqa: S608 (own names)
+        f"SELECT runs.started_us, {pages}, {names} FROM calls c JOIN runs USING (run) "  # noqa: S608 (own names)
         f"WHERE (c.run = ? AND c.row = ?) OR (c.run != ? AND ? AND c.id = ? AND {same}) OR EXISTS "
         "(SELECT 1 FROM outcomes o WHERE o.doc = ? AND o.run = c.run AND o.row = c.row) ORDER BY c.call",
         (run, row, run, named, row_id, column, column, doc),

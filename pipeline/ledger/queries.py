@@ -19,8 +19,10 @@ from pipeline.ledger.records import (
     SEND_COLUMNS,
     RowEntry,
     Send,
+    document_from,
     outcome_from,
 )
+from pipeline.ledger.schema import knows_files
 from pipeline.types import TOKENS, ErrorCode, Outcome, Status, Usage
 
 LEAST_ANSWERED, MOST_ANSWERED = 10, 4000  # calls from which to speak of the rest
@@ -133,8 +135,12 @@ def rows_by_end(db: Connection) -> RowsByEnd:
 
 
 def rows_with_id(db: Connection, row_id: str) -> list[RowEntry]:
-    sql = "SELECT row, id, doc, problem, tenant FROM rows WHERE id = ? ORDER BY row"
-    return [RowEntry(*values) for values in db.execute(sql, (row_id,))]
+    document = "document" if knows_files(db) else "NULL"
+    sql = f"SELECT row, id, doc, problem, tenant, {document} FROM rows WHERE id = ? ORDER BY row"  # noqa: S608 (own names)
+    return [
+        RowEntry(row, name, doc, problem, tenant, document=document_from(told))
+        for row, name, doc, problem, tenant, told in db.execute(sql, (row_id,))
+    ]
 
 
 def rows_entered(db: Connection) -> int:
@@ -147,9 +153,9 @@ def first_ids(db: Connection, most: int) -> list[str]:
 
 
 def outcome_of(db: Connection, doc: bytes | None) -> Outcome | None:
-    names = ", ".join(OUTCOME_COLUMNS)
+    names = ", ".join((*OUTCOME_COLUMNS, "xml_conflicts" if knows_files(db) else "NULL"))
     values = db.execute(f"SELECT {names} FROM outcomes WHERE doc = ?", (doc,)).fetchone()  # noqa: S608 (own names)
-    return None if values is None else outcome_from(values)
+    return None if values is None else outcome_from(values[:-1], values[-1])
 
 
 def rows_with_outcomes(db: Connection) -> Iterator[tuple[Any, ...]]:

@@ -40,6 +40,7 @@ class Send(Struct, frozen=True):
     sent_us: int
     at_risk_units: int
     tenant: str | None
+    pages: str | None = None  # of a file, that go along
 
 
 class Call(Struct, frozen=True):

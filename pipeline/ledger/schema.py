@@ -149,11 +149,17 @@ MIGRATIONS: tuple[str, ...] = (
     """,
     """
     ALTER TABLE rows ADD COLUMN document TEXT;           -- JSON: what is known of the file that the row is; else null
+    ALTER TABLE calls ADD COLUMN pages TEXT;             -- of a file, that went along: "1-20, 25"; null: none
     ALTER TABLE outcomes ADD COLUMN xml_conflicts TEXT;  -- a JSON list: fields that an e-invoice's XML contradicts
     """,
 )
 FILES_KNOWN = 5  # the version from which rows tell of their files
 ANSWERS_LINKED = 3  # the version from which calls name their answers
+
+
+def knows_files(db: sqlite3.Connection) -> bool:
+    """Whether the file is of a format that tells of the files that rows are."""
+    return int(db.execute("PRAGMA user_version").fetchone()[0]) >= FILES_KNOWN
 
 
 def migrate(db: sqlite3.Connection, path: str) -> None:

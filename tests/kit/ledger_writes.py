@@ -10,6 +10,8 @@ HASHES = (b"r" * 16, b"d" * 16, "fingerprint")
 
 
 SINCE_VERSION_3 = """
+ALTER TABLE rows DROP COLUMN document; ALTER TABLE outcomes DROP COLUMN xml_conflicts;
+ALTER TABLE calls DROP COLUMN pages;
 DROP TABLE seen; DROP TABLE spent; ALTER TABLE rows DROP COLUMN earlier;
 ALTER TABLE runs DROP COLUMN provider; ALTER TABLE runs DROP COLUMN model;
 ALTER TABLE runs DROP COLUMN columns; ALTER TABLE runs DROP COLUMN id_column;

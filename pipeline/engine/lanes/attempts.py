@@ -14,6 +14,7 @@ class Attempt(Struct, frozen=True):
     ticket: Admitted
     number: int
     wait_ms: int
+    pages: str | None = None  # of a file, that go along
 
 
 class Sent(Struct, frozen=True):

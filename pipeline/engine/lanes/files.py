@@ -4,6 +4,7 @@ import asyncio
 from base64 import b64encode
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,11 +14,13 @@ from pipeline.admission.gate import Gate
 from pipeline.admission.report import NEVER_SENT
 from pipeline.engine.ask import Abandoned, FileGone, RowLife
 from pipeline.engine.lanes.attempts import Attempt
+from pipeline.extraction.prepare import Prepared
 from pipeline.reader.read import CHANGED, Unreadable
 from pipeline.types import ErrorCode, FilePart, LoadedPart, Request, Turn, files_of
 
 MOST_BYTES = 128_000_000  # of base64
 READ_AT_ONCE = 2  # requests, beside what is in flight: as many as there are readers
+SANDBOX = "sandbox"
 GONE = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 
 
@@ -147,8 +150,26 @@ class FileLoader:
         return b64encode(self._load(part))
 
 
+def loader_of(prepared: Prepared) -> FileLoader | None:
+    """Of a job whose rows are files; the local sandbox, which sees nothing, is given the text of what is drawn."""
+    source = prepared.source
+    if not source.documents:
+        return None
+    return FileLoader(partial(source.load, with_text=prepared.job.model.provider == SANDBOX))
+
+
 def holds_files(request: Request) -> bool:
     return any(files_of(turn.parts) for turn in request.turns)
+
+
+def pages_of(request: Request) -> str:
+    """The pages of files that go along, as `1-20, 25`; of a file that goes as it is, its kind."""
+    told = []
+    for file in (file for turn in request.turns for file in files_of(turn.parts)):
+        span = f"{file.first}-{file.last}" if file.last > file.first else str(file.first)
+        part = f"part {file.piece}: " if file.piece else ""
+        told.append(part + (span if file.first else file.media_type))
+    return ", ".join(told)
 
 
 def _with_files(turn: Turn, files: dict[FilePart, LoadedPart]) -> Turn:

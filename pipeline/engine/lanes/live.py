@@ -24,7 +24,7 @@ from pipeline.engine.ask import Abandoned, Delivered, RowFailed, RowLife, TooLon
 from pipeline.engine.hedge import SUPERSEDED, Latencies, first_answer
 from pipeline.engine.lanes.attempts import Attempt, Sent
 from pipeline.engine.lanes.carrier import Carrier
-from pipeline.engine.lanes.files import holds_files
+from pipeline.engine.lanes.files import holds_files, pages_of
 from pipeline.engine.lanes.tries import Tries
 from pipeline.errors import CallFailed, Kind
 from pipeline.extraction.policy import KIND_CODES, STOP_CODES, Action, Decision, Policy, backoff_s, decide
@@ -102,6 +102,7 @@ class LiveLane:
         files = self._carrier.files
         if files is None or not holds_files(request):
             return await self._attempt(attempt, tries, life)
+        attempt = replace(attempt, pages=pages_of(request))
         with await files.of_attempt(attempt, self._gate, life) as upload:
             return await self._attempt(attempt, tries, life, upload)
 
@@ -174,7 +175,7 @@ class LiveLane:
         request = attempt.request
         send = Send(
             next(self._ids), request.row, request.row_id, request.chunk, request.purpose, attempt.number,
-            time.time_ns() // 1000, to_units(attempt.ticket.usd), request.tenant,
+            time.time_ns() // 1000, to_units(attempt.ticket.usd), request.tenant, attempt.pages,
         )  # fmt: skip
         try:
             await self._ledger.intend(send)

@@ -18,6 +18,7 @@ from pipeline.engine.call import Caller
 from pipeline.engine.executors.local import LocalExecutor
 from pipeline.engine.feed import Selection, Share
 from pipeline.engine.lanes.carrier import Carrier
+from pipeline.engine.lanes.files import loader_of
 from pipeline.engine.lanes.live import LiveLane
 from pipeline.engine.row import Extraction
 from pipeline.engine.workers.gate import RemoteGate, raised
@@ -126,7 +127,7 @@ class Worker:
         wire = wire_for(errand.model, prepared.shaped.shape, os.environ, base_url=errand.base_url)
         transport = transport_for(errand.job, credentials_for(errand.job.model, os.environ))
         standard = standard_wire(errand.model, prepared.shaped.shape, os.environ, errand.base_url)
-        carrier = Carrier(wire, transport, prepared.counter, standard)
+        carrier = Carrier(wire, transport, prepared.counter, standard, loader_of(prepared))
         lane = LiveLane(prepared.job.limits, prepared.rate, ledger, self._gate, carrier, tally)
         self.channel.send("begun", lane.prefix)
         extraction = Extraction(prepared, Caller(ledger, lane), RecordColumn(prepared.model))
