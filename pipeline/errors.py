@@ -75,6 +75,7 @@ class Kind(StrEnum):
     CONNECTION = "connection"  # refused, reset, cut off in the middle
     CONTEXT_EXCEEDED = "context_exceeded"  # the input is too long for the model, or can never fit a limit
     INVALID_REQUEST = "invalid_request"  # the provider refuses this request for ever
+    NOT_PROCESSED = "not_processed"  # a file could not be processed, which comes and goes for good ones
     BLOCKED = "blocked"  # a content filter refused the input
     AUTH = "auth"  # the key or role is not good for this
     QUOTA = "quota"  # the account is empty, or the day's allowance is used up

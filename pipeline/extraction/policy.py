@@ -16,6 +16,7 @@ BASE_S = 0.5
 MOST_S = 30.0
 MOST_DOUBLINGS = 16  # 0.5 s doubled so often is far over the most; no overflow at attempt 10,000
 HINT_MOST_S = 1e9
+FILE_ATTEMPTS = 3  # of one that the provider could not process: each is an upload
 PARK_AFTER_S = 3600.0  # a longer pause is no rate limit: it is an allowance that is used up
 
 
@@ -70,6 +71,7 @@ KIND_CODES = {  # what an attempt is booked as
     Kind.CONNECTION: AttemptCode.TIMEOUT,
     Kind.CONTEXT_EXCEEDED: AttemptCode.CONTEXT_EXCEEDED,
     Kind.INVALID_REQUEST: AttemptCode.INVALID_REQUEST,
+    Kind.NOT_PROCESSED: AttemptCode.INVALID_REQUEST,
     Kind.BLOCKED: AttemptCode.BLOCKED,
     Kind.AUTH: AttemptCode.AUTH,
     Kind.QUOTA: AttemptCode.QUOTA,
@@ -106,7 +108,8 @@ def decide(failure: CallFailed, attempt: int, policy: Policy, jitter: float, wai
         return Decision.wait()
     if failure.kind in AT_ONCE:
         return AT_ONCE[failure.kind]
-    if attempt >= policy.max_attempts:
+    most = FILE_ATTEMPTS if failure.kind is Kind.NOT_PROCESSED else policy.max_attempts
+    if attempt >= min(most, policy.max_attempts):
         return Decision.fail(ErrorCode(KIND_CODES[failure.kind]))
     return Decision.retry(max(backoff_s(attempt, jitter), hint_s))
 

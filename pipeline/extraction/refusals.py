@@ -11,9 +11,26 @@ ADDRESS = {404, 405, 410}
 ADDRESS_MOST = 3  # nothing in a document makes a server not know the address
 FORM_MOST = 10  # ten documents in a row that are refused in the same words: it is not the documents
 PAGE = re.compile(r"<(?:!doctype|html|head|body)\b", re.IGNORECASE)
+OF_ONE_FILE = re.compile(  # ten bad files in a row are ten bad files
+    r"password|has no pages|cannot be empty|image_parse_error|does not match the provided media type|exceeds [\d.]+ ?MB"
+    r"|(?:pdf|image|document|file)\b.{0,40}\b(?:not valid|invalid|corrupt|damaged|broken|malformed)"
+    r"|(?:could not|unable to|cannot|can't|failed to) (?:process|read|parse|decode|open)\b.{0,40}"
+    r"\b(?:pdf|image|document|file)",
+    re.IGNORECASE,
+)
+NO_FILES = re.compile(  # said of the model, not of the file
+    r"not support (?:file content|documents?|images?|pdfs?|vision)|n't support (?:documents?|images?|pdfs?|vision)"
+    r"|cannot be sent here|is sent text only",
+    re.IGNORECASE,
+)
+FILES_MOST = 3
+FILES_FIX = (
+    'the model takes no such file here: set documents.read = "text" or "image", or model.api or model.name to what does'
+)
 VARIES = re.compile(r"[0-9a-f]*\d[0-9a-f-]*|req_\w+", re.IGNORECASE)  # ids, times, counts
 WORDS_CHARS = 200
 FIXES = (  # what the words are about, and what would mend it
+    (NO_FILES.pattern, FILES_FIX),
     (r"response_format|json_schema|structured output|response_?schema|guided|grammar|output_config",
      'the server does not take a schema: set extract.mode = "tool" (or "json_object")'),
     (r"tool_choice|\btools?\b|function call",
@@ -48,9 +65,13 @@ def refusal(failure: CallFailed, url: str) -> Refusal | None:
     address = _at_address(failure)
     if not address and failure.kind is not Kind.INVALID_REQUEST:
         return None
+    no_files = NO_FILES.search(failure.message) is not None
+    if not address and not no_files and OF_ONE_FILE.search(failure.message):
+        return None
     same = f"{failure.status} {VARIES.sub('#', failure.message)[:WORDS_CHARS]}"
+    most = ADDRESS_MOST if address else FILES_MOST if no_files else FORM_MOST
     told = f"the provider refuses every request alike: {failure} at {url.partition('?')[0]}"
-    return Refusal(same, f"{told}. {_fix(failure, address=address)}", ADDRESS_MOST if address else FORM_MOST)
+    return Refusal(same, f"{told}. {_fix(failure, address=address)}", most)
 
 
 def _at_address(failure: CallFailed) -> bool:

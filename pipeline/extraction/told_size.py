@@ -11,6 +11,14 @@ from collections.abc import Iterator
 NUMBER = re.compile(r"(?<![\w.,-])\d{1,3}(?:,\d{3})+(?![\w-]|[.,]\d)|(?<![\w.,-])\d{3,9}(?![\w-]|[.,]\d)")
 LEAST = 500  # no model or limit takes as little; what is smaller is a status, or something else
 MARGIN = 0.95  # of what is left: the next request is counted by another tokenizer once more
+PAGES = re.compile(r"\b(?:pages?|images?)\b", re.IGNORECASE)
+SENTENCE = re.compile(r"[.;](?=\s|$)")
+# No index (messages.4), no status, no page's own number, and no other unit's.
+COUNT = re.compile(
+    r"(?<![\w.,\[-])(?<!page )(?<!image )(?<!http )(?<!no\. )(\d{1,3}(?:,\d{3})+|\d{1,6})(?![\w%]|[.,:]\d)"
+    r"(?! ?(?:[kmg]i?b|bytes|px|pixels?|tokens?|dpi|x|documents?|files?)\b)",
+    re.IGNORECASE,
+)
 MOST_PARTS = 64  # a document that has to be cut smaller still: the numbers do not mean what we take them for
 
 
@@ -33,6 +41,17 @@ def smaller_tokens(message: str, chunk_tokens: int, input_tokens: int, max_outpu
                 left = chunk_tokens * most / asked
             return math.floor(MARGIN * left) if left * MOST_PARTS >= chunk_tokens else None
     return None
+
+
+def told_pages(message: str) -> int | None:
+    """The most pages (or images of pages) that a refusal says are taken at once; None where it does not tell.
+
+    "The document contains 1204 pages which exceeds the supported page limit of 1000." tells 1000. Of two numbers the
+    smaller is the most: what was asked was more.
+    """
+    said = (sentence for sentence in SENTENCE.split(message) if PAGES.search(sentence))
+    counts = [int(found.replace(",", "")) for sentence in said for found in COUNT.findall(sentence)]
+    return min((count for count in counts if count), default=None)
 
 
 def _readings(told: list[int], ours: int, cap: int) -> Iterator[tuple[int, float, int]]:

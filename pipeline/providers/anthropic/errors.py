@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.errors import CallFailed, Kind
+from pipeline.providers.file_words import OF_FILES
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
 from pipeline.providers.json import mapping, string
 from pipeline.providers.statuses import BY_STATUS
@@ -23,6 +24,7 @@ ERROR_CODES = {  # error.details.error_code, which names the cause; most errors 
     "cmek_key_unreachable": Kind.OVERLOADED,
     "cmek_context_unavailable": Kind.OVERLOADED,
     "request_body_too_large_after_decoding": Kind.CONTEXT_EXCEEDED,
+    "image_dimensions_too_large": Kind.CONTEXT_EXCEEDED,  # of more than 20 images less is taken of each
 }
 ERROR_TYPES = {  # error.type; `invalid_request_error` is left to the status: it is used for any 4xx
     "authentication_error": Kind.AUTH,
@@ -49,6 +51,7 @@ OF_MODEL = re.compile(r"\bmodels?\b", re.IGNORECASE)
 NOWHERE = re.compile(r"^\W*not[ _]found\W*$|\b(?:page|path|url|endpoint|route)\b", re.IGNORECASE)
 TOLD = {  # what only the words tell apart: kind by code, type or status → the first of these that the message fits
     Kind.INVALID_REQUEST: (
+        *OF_FILES,
         (NO_CREDIT, Kind.QUOTA),  # out of credit, and the spend limit that one sets oneself, are a 400
         (TOO_LONG, Kind.CONTEXT_EXCEEDED),
         (FILTERED, Kind.BLOCKED),

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.errors import CallFailed, Kind
+from pipeline.providers.file_words import OF_FILES
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
 from pipeline.providers.json import mapping, string
 from pipeline.providers.statuses import BY_STATUS
@@ -74,6 +75,7 @@ PER_DAY = re.compile(r"per day|daily|per month", re.IGNORECASE)
 FILTERED = re.compile(r"content (?:filter|moderation|policy)|blocked by", re.IGNORECASE)
 NOT_ALLOWED = re.compile(r"^operation not allowed|account .{0,40}(?:suspended|not authori[sz]ed)", re.IGNORECASE)
 SPOKEN_FOR = (  # what a refusal of the request can mean, by its words
+    *OF_FILES,
     (TOO_LONG, Kind.CONTEXT_EXCEEDED),
     (NO_MODEL, Kind.MODEL_UNAVAILABLE),
     (FILTERED, Kind.BLOCKED),
@@ -128,8 +130,9 @@ def _kind(status: int, code: str, message: str) -> Kind:
         return Kind.QUOTA
     if kind is Kind.AUTH and NO_MODEL.search(message):
         return Kind.MODEL_UNAVAILABLE
-    if code.startswith("Model") and TOO_LONG.search(message):
-        return Kind.CONTEXT_EXCEEDED  # the model's own refusal, passed on as its failure
+    if code.startswith("Model"):  # it may be the model's own refusal, passed on as its failure
+        own = ((TOO_LONG, Kind.CONTEXT_EXCEEDED), *OF_FILES)
+        kind = next((told for words, told in own if words.search(message)), kind)
     if kind is not None:
         return kind
     return next((kind for words, kind in SPOKEN_FOR if words.search(message)), Kind.INVALID_REQUEST)

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from pipeline.errors import Kind
+from pipeline.providers.file_words import OF_FILES
 from pipeline.providers.json import items, parsed
 from pipeline.providers.statuses import BY_STATUS
 from pipeline.types import Dimension, LimitSeen
@@ -184,8 +185,9 @@ def _spent(status: GoogleStatus) -> bool:
 def _bad_request(message: str) -> Kind:
     if BAD_KEY.search(message):
         return Kind.AUTH
-    if TOO_LONG.search(message):
-        return Kind.CONTEXT_EXCEEDED
+    for words, kind in ((TOO_LONG, Kind.CONTEXT_EXCEEDED), *OF_FILES):
+        if words.search(message):
+            return kind
     return Kind.MODEL_UNAVAILABLE if NO_MODEL.search(message) else Kind.INVALID_REQUEST
 
 

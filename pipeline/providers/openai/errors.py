@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.errors import CallFailed, Kind
+from pipeline.providers.file_words import OF_FILES
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
 from pipeline.providers.json import dumped, items, mapping, string
 from pipeline.providers.openai.answers import Content, usage_of
@@ -78,6 +79,7 @@ REFINED = (  # (by code or status, what the text says, what it then is)
     (Kind.AUTH, FLAGGED, Kind.BLOCKED),
     (Kind.AUTH, EMPTY, Kind.QUOTA),
     (Kind.AUTH, NO_MODEL, Kind.MODEL_UNAVAILABLE),
+    *((Kind.INVALID_REQUEST, words, kind) for words, kind in OF_FILES),
     (Kind.INVALID_REQUEST, BAD_KEY, Kind.AUTH),
     (Kind.INVALID_REQUEST, EMPTY, Kind.QUOTA),
     (Kind.INVALID_REQUEST, FILTERED, Kind.BLOCKED),
