@@ -19,5 +19,5 @@ def load(path: str, part: FilePart, options: ReadOptions, *, with_text: bool) ->
     from pipeline.reader.pages import cut, drawn  # noqa: PLC0415 (heavy, and only for PDFs)
 
     if part.px:
-        return drawn(data, part.first, part.px, options.password, with_text=with_text)
+        return drawn(data, max(part.first, 1), part.px, options.password, with_text=with_text)
     return cut(data, part.first, part.last, options.password)
