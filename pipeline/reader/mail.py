@@ -69,6 +69,10 @@ def piece_bytes(data: bytes, number: int, options: ReadOptions) -> bytes:
     return found.taken[number].data
 
 
+class _TooMuch(Unreadable):
+    """Of the mail as a whole, not of an attachment."""
+
+
 class _Mail:
     def __init__(self, options: ReadOptions) -> None:
         self._options = options
@@ -107,8 +111,7 @@ class _Mail:
     def _take(self, part: Message, said: "_Said", depth: int) -> None:
         self._parts += 1
         if depth > MAX_DEPTH or self._parts > MAX_PARTS:
-            told = f"its parts are nested more than {MAX_DEPTH} deep, or are more than {MAX_PARTS}"
-            raise Unreadable(TOO_LARGE, told)
+            raise _TooMuch(TOO_LARGE, f"its parts are nested more than {MAX_DEPTH} deep, or are more than {MAX_PARTS}")
         kind = part.get_content_type()
         if kind in LOCKED and "signed" not in str(part.get_param("smime-type", "")):
             self._failures.append((_filename(part) or "its content", Unreadable(PASSWORD, ENCRYPTED)))
@@ -153,9 +156,9 @@ class _Mail:
                 self.take_mail(_parsed(data), data, name, depth + 1)
                 return
             read = read_bytes(data, name, self._options)
+        except _TooMuch:
+            raise
         except Unreadable as error:
-            if error.reason == TOO_MANY_PAGES:
-                raise
             self._failures.append((name, error))
             return
         inline = part.get_content_disposition() == "inline" or bool(part["Content-ID"])
@@ -171,7 +174,7 @@ class _Mail:
         self._pages += len(piece.pages)
         if self._pages > self._options.max_pages:
             told = f"more than {self._options.max_pages}, which documents.max_pages allows, with all attachments"
-            raise Unreadable(TOO_MANY_PAGES, told)
+            raise _TooMuch(TOO_MANY_PAGES, told)
         self.taken.append(Taken(piece, data))
 
 

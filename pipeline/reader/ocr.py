@@ -46,4 +46,4 @@ def _engine() -> Any:  # noqa: ANN401 (it has no types)
         from rapidocr import RapidOCR  # noqa: PLC0415 (of an extra)
     except ImportError:
         raise Unreadable(ONLY_SCANS, f"reading pictures needs the extra: {EXTRA}") from None
-    return RapidOCR()
+    return RapidOCR(params={"Global.log_level": "critical"})  # it tells of its models on every start

@@ -22,7 +22,8 @@ def refused(data, **options):
 ROWS = (
     '<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="inlineStr"><is><t>Price</t></is></c></row>'
     '<row r="2"><c r="A2" t="s"><v>1</v></c><c r="B2" s="1"><v>1234.5</v></c><c r="D2" s="2"><v>46356</v></c></row>'
-    '<row r="9"><c r="B9" t="b"><v>1</v></c><c r="C9" t="e"><v>#REF!</v></c><c r="D9" t="str"><f>A1</f><v>sum</v></c></row>'
+    '<row r="9"><c r="B9" t="b"><v>1</v></c><c r="C9" t="e"><v>#REF!</v></c>'
+    '<c r="D9" t="str"><f>A1</f><v>sum</v></c></row>'
 )
 TEXTS = ("<t>Item</t>", "<r><t>De</t></r><r><t>sk</t></r><rPh><t>no</t></rPh>")
 
@@ -39,7 +40,8 @@ def test_a_sheet_is_a_page_begun_by_its_name():
 
 def test_what_is_hidden_is_left_out_and_counted():
     cells = '<cols><col min="2" max="3" hidden="1"/></cols><sheetData>'
-    cells += '<row><c r="A1"><v>1</v></c><c r="B1"><v>22</v></c></row><row hidden="1"><c r="A2"><v>333</v></c></row></sheetData>'
+    cells += '<row><c r="A1"><v>1</v></c><c r="B1"><v>22</v></c></row>'
+    cells += '<row hidden="1"><c r="A2"><v>333</v></c></row></sheetData>'
     data = xlsx({"a": cells, "b": "<row><c><v>4</v></c></row>"}, states={"b": "hidden"})
     (page,) = read_bytes(data, "a", ReadOptions()).pieces[0].pages
     assert (page.text, page.facts.hidden_chars) == ("1", 5)
