@@ -11,7 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from pipeline.catalog import abilities, limit_profiles, reasoning_levels, token_factors
+from pipeline.catalog import abilities, counting_rates, limit_profiles, reasoning_levels, token_factors
 from pipeline.catalog.abilities import ALL, Ability
 from pipeline.catalog.limit_profiles import Profile
 from pipeline.catalog.reasoning_levels import Takes
@@ -47,6 +47,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     limits: Profile
     claude_limits: Profile | None = None  # where those of Claude models differ
     token_factor: Fraction | None = None  # of models whose name says nothing; None: they count as OpenAI's
+    counts_a_minute: int = 0  # requests that its endpoint for counting tokens takes; 0: it has none
     openai_frame: bool = False  # what goes with every request is counted as OpenAI counts it
     caches: Literal["marked", "by itself", ""] = ""  # of a prompt: what is marked, or what it sees again
     price_tables: tuple[str, ...]  # of genai-prices, in this order
@@ -112,6 +113,7 @@ ENTRIES = (
         reasoning_of_unknown=reasoning_levels.LIKE_CLAUDE,
         limits=limit_profiles.ANTHROPIC,
         token_factor=token_factors.CLAUDE_5,
+        counts_a_minute=counting_rates.ANTHROPIC,
         caches="marked",
         price_tables=("anthropic",),
         batch="by table",
@@ -138,6 +140,7 @@ ENTRIES = (
         limits=limit_profiles.BEDROCK,
         claude_limits=limit_profiles.BEDROCK_CLAUDE,
         token_factor=token_factors.UNKNOWN,
+        counts_a_minute=counting_rates.BEDROCK,
         caches="marked",
         price_tables=("aws",),
         batch=HALF,
@@ -157,6 +160,7 @@ ENTRIES = (
         reasoning_of_unknown=reasoning_levels.GEMINI_NEWEST,
         limits=limit_profiles.GEMINI,
         token_factor=token_factors.GEMINI,
+        counts_a_minute=counting_rates.GEMINI,
         caches="by itself",
         price_tables=("google",),
         batch="by table",
@@ -179,6 +183,7 @@ ENTRIES = (
         reasoning_of_unknown=reasoning_levels.GEMINI_NEWEST,
         limits=limit_profiles.VERTEX,
         token_factor=token_factors.GEMINI,
+        counts_a_minute=counting_rates.GEMINI,
         caches="by itself",
         price_tables=("google",),
         batch="by table",

@@ -89,7 +89,7 @@ class Result:
         try:
             polars = import_module("polars")
         except ImportError:
-            raise JobError("Result.frame() needs polars. Install it:  pip install polars") from None
+            raise JobError("Result.frame() needs polars. Install it:  pip install 'ledger-pipeline[frames]'") from None
         return polars.from_arrow(self.table())
 
     def to_pandas(self) -> Any:  # noqa: ANN401 (neither is pandas)

@@ -125,6 +125,14 @@ def test_its_tokens_are_counted(entry):
 
 
 @each
+def test_it_has_a_pace_where_its_provider_counts_tokens(entry):
+    counts = hasattr(found(entry.wire), "count_body")
+    assert counts == (entry.counts_a_minute > 0), (
+        f"{entry.name}: say in {CATALOG} how many requests a minute its endpoint for counting takes (counts_a_minute)"
+    )
+
+
+@each
 def test_it_has_a_name_for_telemetry(entry):
     assert entry.otel_name, f"{entry.name}: give it an otel_name ({CATALOG})"
 

@@ -1,17 +1,20 @@
 """`estimate --exact`: input tokens as the provider itself counts them, through its counting endpoint. Costs nothing.
 
-Every request that would be sent is counted, 16 at a time. Where a provider has no such endpoint, our own count stands.
+Every request that would be sent is counted, 16 at a time and no faster than the endpoint takes them. Where a provider
+has no such endpoint, our own count stands.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from typing import cast
+from typing import Any, cast
 
+from aiolimiter import AsyncLimiter
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.catalog.providers import PROVIDERS
 from pipeline.commands.estimate.estimator import Counts
 from pipeline.commands.estimate.measure import requests_to_send
 from pipeline.errors import CallFailed, JobError, Kind
@@ -23,7 +26,7 @@ from pipeline.types import Request
 
 AT_ONCE = 16
 TRIES = 8
-PAUSE_S = 1.0  # doubles; a Retry-After goes before it
+PAUSE_S = 1.0  # doubles, after failures that tell no time to wait
 TRY_AGAIN = {Kind.THROTTLED, Kind.OVERLOADED, Kind.TIMEOUT, Kind.CONNECTION, Kind.NO_ANSWER, Kind.DAMAGED}
 
 
@@ -33,6 +36,24 @@ class Counted(Struct, frozen=True):
     requests: int
     provider_tokens: int
     our_tokens: int
+
+
+class Pace:
+    """When the next question may go: so many a minute, spread over its seconds, and none while the endpoint is shut."""
+
+    def __init__(self, a_minute: int) -> None:
+        self._limiter = AsyncLimiter(1, 60 / a_minute) if a_minute < 60 else AsyncLimiter(a_minute / 60, 1)
+        self._shut_until_s = 0.0
+
+    async def turn(self) -> None:
+        await self._limiter.acquire()
+        loop = asyncio.get_running_loop()
+        while (left_s := self._shut_until_s - loop.time()) > 0:
+            await asyncio.sleep(left_s)
+            await self._limiter.acquire()  # or all who waited would go at once
+
+    def shut(self, for_s: float) -> None:
+        self._shut_until_s = max(self._shut_until_s, asyncio.get_running_loop().time() + for_s)
 
 
 def count_exactly(prepared: Prepared, environ: Mapping[str, str]) -> Counted | None:
@@ -59,17 +80,30 @@ def counted_exactly(prepared: Prepared, counts: Counts, environ: Mapping[str, st
 
 
 async def _count_all(prepared: Prepared, wire: CountingWire, environ: Mapping[str, str]) -> Counted:
-    transport = HttpTransport(prepared.job.limits, credentials_for(prepared.job.model, environ), stream=False)
+    model = prepared.job.model
+    transport = HttpTransport(prepared.job.limits, credentials_for(model, environ), stream=False)
+    pace = Pace(PROVIDERS[model.provider].counts_a_minute)
     requests = provider = ours = 0
     try:
         async for batch in _batches(requests_to_send(prepared)):
-            counts = await asyncio.gather(*(_count(transport, wire, request) for request in batch))
+            counts = await _all_of([_count(transport, wire, request, pace) for request in batch])
             requests += len(batch)
             provider += sum(counts)
             ours += sum(request.input_tokens for request in batch)
     finally:
         await transport.aclose()
     return Counted(requests, provider, ours)
+
+
+async def _all_of(counting: Iterable[Coroutine[Any, Any, int]]) -> list[int]:
+    """All counts, or the first failure: then none goes on, and opens a connection that nobody closes."""
+    tasks = [asyncio.ensure_future(one) for one in counting]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _batches(requests: Iterable[Request]) -> AsyncIterator[Sequence[Request]]:
@@ -79,12 +113,19 @@ async def _batches(requests: Iterable[Request]) -> AsyncIterator[Sequence[Reques
         yield batch
 
 
-async def _count(transport: HttpTransport, wire: CountingWire, request: Request) -> int:
-    for attempt in range(TRIES):
+async def _count(transport: HttpTransport, wire: CountingWire, request: Request, pace: Pace) -> int:
+    """A rate limit that tells how long is waited out, by all, and is no try; it costs nothing either way."""
+    failures = 0
+    while True:
+        await pace.turn()
         try:
             return wire.counted(await transport.post_counting(wire, wire.count_body(request), datetime.now(UTC)))
         except CallFailed as failure:
-            if failure.kind not in TRY_AGAIN or attempt == TRIES - 1:
+            hint_s = failure.retry_after_s or 0.0
+            if failure.kind == Kind.THROTTLED and hint_s > 0:
+                pace.shut(hint_s)
+                continue
+            failures += 1
+            if failure.kind not in TRY_AGAIN or failures == TRIES:
                 raise JobError(f"estimate --exact: the provider does not count row {request.row}: {failure}") from None
-            await asyncio.sleep(max(failure.retry_after_s or 0.0, PAUSE_S * 2**attempt))
-    raise AssertionError("unreachable")
+            await asyncio.sleep(max(hint_s, PAUSE_S * 2 ** (failures - 1)))

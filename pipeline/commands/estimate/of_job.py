@@ -6,7 +6,6 @@ from msgspec import Struct
 
 from pipeline.commands.estimate.compare import terms_of
 from pipeline.commands.estimate.estimator import EstimateBands, estimate
-from pipeline.commands.estimate.exact import counted_exactly
 from pipeline.commands.estimate.history import history
 from pipeline.commands.estimate.measure import measure
 from pipeline.extraction.prepare import Prepared
@@ -30,6 +29,8 @@ def estimate_of(prepared: Prepared, environ: Mapping[str, str], *, exact: bool =
     notes: tuple[str, ...] = ()
     counts = measure(prepared)
     if exact:
+        from pipeline.commands.estimate.exact import counted_exactly  # noqa: PLC0415 (its client and pace: for this alone)
+
         counts, note = counted_exactly(prepared, counts, environ)
         notes = (note,)
     advised = sizing_of(prepared, counts.own_mean or None)
