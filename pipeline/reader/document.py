@@ -17,7 +17,7 @@ from pipeline.reader.read import (
 )
 
 PDF = "application/pdf"
-HEAD = 1024  # bytes in which a PDF says that it is one, and in which it says its end
+HEAD = 1024  # bytes in which a PDF says that it is one
 _SHOWN_NOTES = {
     pdfium.FPDF_ANNOT_FREETEXT,
     pdfium.FPDF_ANNOT_STAMP,
@@ -85,8 +85,10 @@ def _password_told(password: str | None) -> str:
 
 
 def _check_whole(handle: Any, data: bytes) -> None:  # noqa: ANN401
-    """A PDF that was cut off may open all the same, with less in it: its index is gone, and its end too."""
-    if not pdfium.FPDF_DocumentHasValidCrossReferenceTable(handle) and b"%%EOF" not in data[-HEAD:]:
+    """A PDF that was cut off may open all the same, with less in it: objects come after its last mark of an end."""
+    end = data.rfind(b"%%EOF")
+    is_sloppy = end < 0 and pdfium.FPDF_DocumentHasValidCrossReferenceTable(handle)
+    if not is_sloppy and end < max(data.rfind(b"endobj"), data.rfind(b" 0 obj")):
         raise Unreadable(DAMAGED, "its end is missing: it is cut off; get it again", media_type=PDF)
 
 

@@ -99,8 +99,8 @@ def pdf(*contents, box=A4, rotate=0, font=HELVETICA, images=(), extra="", page_e
 def text(x, y, words, size=10, *, turned=(1, 0, 0, 1), mode=0):
     """Operators that write `words` at a place, in a direction."""
     escaped = words.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
-    matrix = " ".join(map(str, turned))
-    return f"BT /F {size} Tf {mode} Tr {matrix} {x} {y} Tm ({escaped}) Tj ET\n"
+    matrix = " ".join(f"{number:.6f}" for number in (*turned, x, y))
+    return f"BT /F {size} Tf {mode} Tr {matrix} Tm ({escaped}) Tj ET\n"
 
 
 def picture(x, y, width, height, number=0):
