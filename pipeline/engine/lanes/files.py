@@ -140,14 +140,14 @@ class FileLoader:
 
     async def _file(self, part: FilePart) -> LoadedPart:
         try:
-            return LoadedPart(**asdict(part), base64=await asyncio.to_thread(self._encoded, part))
+            return LoadedPart(**asdict(part), base64=await self._encoded(part))
         except Unreadable as error:
             raise FileGone(ErrorCode.BAD_ROW, str(error)) from None
         except GONE as error:
             raise FileGone(ErrorCode.BAD_ROW, f"{CHANGED}: {part.path}: {error.strerror}") from None
 
-    def _encoded(self, part: FilePart) -> bytes:
-        return b64encode(self._load(part))
+    async def _encoded(self, part: FilePart) -> bytes:
+        return await asyncio.to_thread(lambda: b64encode(self._load(part)))
 
 
 def loader_of(prepared: Prepared) -> FileLoader | None:

@@ -6,6 +6,7 @@ events the wire's bytes are put in before they are signed, and the answer is han
 """
 
 import asyncio
+import io
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,6 +22,7 @@ from botocore import UNSIGNED, exceptions  # type: ignore[import-untyped]
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Limits, Model
 from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.files import LARGE_BYTES
 from pipeline.providers.transport.http import CONNECT_TIMEOUT_S
 from pipeline.providers.transport.pool import IDLE_MOST_S
 from pipeline.providers.transport.sdk import Incoming, Outgoing
@@ -131,7 +133,8 @@ def _key(outgoing: Outgoing) -> tuple[str, str, Secret]:
 def _put_in(params: dict[str, Any], **_: object) -> None:
     """The wire's bytes for the SDK's, before they are signed; and the wire's key where nothing is."""
     outgoing = current.get()
-    params["body"] = outgoing.body
+    body = outgoing.body
+    params["body"] = io.BytesIO(body) if len(body) >= LARGE_BYTES else body  # aiohttp warns of large ones in one piece
     for name, value in outgoing.headers.items():
         if outgoing.secret.bearer or name.lower() == "content-type" or name.startswith("x-amzn-"):
             params["headers"][name.title()] = value  # as the SDK spells them: two spellings would be two headers

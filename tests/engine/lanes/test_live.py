@@ -6,6 +6,7 @@ answers by a script.
 
 import asyncio
 import random
+from base64 import b64encode
 from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
@@ -24,17 +25,20 @@ from pipeline.documents.tokens import counter_for
 from pipeline.engine.ask import Abandoned, RowFailed, RowLife, TooLong
 from pipeline.engine.hedge import ENOUGH, SUPERSEDED
 from pipeline.engine.lanes.carrier import Carrier
+from pipeline.engine.lanes.files import FileLoader
 from pipeline.engine.lanes.live import LiveLane
 from pipeline.errors import FATE_UNKNOWN, CallFailed, Kind
 from pipeline.extraction.policy import BASE_S
 from pipeline.job.settings import Limits
 from pipeline.money import Rate, to_units
+from pipeline.reader.read import CHANGED, CRASHED, Unreadable
 from pipeline.telemetry.tally import Tally
 from pipeline.types import (
     Answer,
     AttemptCode,
     Dimension,
     ErrorCode,
+    FilePart,
     HttpAnswer,
     LimitSeen,
     ParkReason,
@@ -167,21 +171,26 @@ class Bed:
 
     url = "http://127.0.0.1:1/v1/chat/completions"
 
-    def __init__(self, script=(), *, rate=RATE, named_s=NAMED_S, rules=None, falls_back=False, **limits):
+    def __init__(self, script=(), *, rate=RATE, named_s=NAMED_S, rules=None, falls_back=False, files=None, **limits):
         self.loop = asyncio.get_running_loop()
         self.ledger = Ledger(named_s)
         self.books = Books(LimitRules(concurrency=limits.get("concurrency", 4), **(rules or {})))
         self.admission = Admission(self.books, Needs(rate, self.books), self.loop.time)
         self.tally = Tally()
         self.standard = SimpleNamespace(reply=self.reply) if falls_back else None
-        carrier = Carrier(self, self, counter_for("openai", "gpt-4o-mini"), self.standard)
+        carrier = Carrier(self, self, counter_for("openai", "gpt-4o-mini"), self.standard, files)
         self.lane = LiveLane(Limits(**limits), rate, self.ledger, self.admission, carrier, self.tally)
         self.script = {0: script} if not isinstance(script, dict) else script
         self.left = []  # rows, in order, with the time
         self.fresh = []  # of each of them
+        self.uploads, self.holds = [], False  # whether a file's bytes stay until the end of its attempt
         self._answered = {}
 
-    async def send(self, wire, request, *, fresh=False):
+    async def send(self, wire, request, *, fresh=False, upload=None):
+        if upload is not None:
+            self.uploads.append(upload.request)
+            if not self.holds:
+                upload.sent()
         assert wire is (self.standard if request.standard_tier else self)
         nth = sum(row == request.row for row, _ in self.left)
         self.fresh.append(fresh)
@@ -203,10 +212,13 @@ class Bed:
             raise what
         return what
 
-    async def answer(self, number=0, life=None):
+    async def answer(self, number=0, life=None, parts=()):
         """The reply, or what was raised."""
+        request = request_of(number)
+        if parts:
+            request = replace(request, turns=(Turn("user", (*parts, *text_parts("Read it."))),))
         try:
-            delivered = await self.lane.answer(request_of(number), life or RowLife())
+            delivered = await self.lane.answer(request, life or RowLife())
         except (Abandoned, RowFailed, Stopped, TooLong) as error:
             return error
         return delivered.reply
@@ -260,6 +272,133 @@ def answered(script, **limits):
     found, bed = in_virtual_time(scenario())
     bed.check()
     return found, bed
+
+
+# ── files ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+FILE = FilePart("application/pdf", "d" * 64, "document", 1500, path="a.pdf")
+
+
+class Disk(FileLoader):
+    """Reads a file in a second of virtual time. `what`: its bytes, or an error; of each reading, then the last."""
+
+    def __init__(self, *what, **bounds):
+        super().__init__(self.read, **bounds)
+        self.what, self.read_parts = list(what), []
+
+    def read(self, part):
+        self.read_parts.append(part)
+        found = self.what.pop(0) if len(self.what) > 1 else self.what[0]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    async def _encoded(self, part):
+        await asyncio.sleep(1.0)
+        return b64encode(self.read(part))
+
+
+def with_files(disk, script=(), **limits):
+    async def scenario():
+        bed = Bed(script, files=disk, **limits)
+        found = await bed.answer(parts=(FILE, FILE))
+        assert disk.room.bytes == 0
+        return found, bed
+
+    found, bed = in_virtual_time(scenario())
+    bed.check()
+    return found, bed
+
+
+def test_a_file_is_read_once_for_each_attempt_and_goes_out_with_it():
+    disk = Disk(b"%PDF")
+    found, bed = with_files(disk, (BUSY, ok()))
+    assert isinstance(found, Answer)
+    assert len(disk.read_parts) == len(bed.uploads) == 2
+    for request in bed.uploads:
+        first, second, text = request.turns[0].parts
+        assert first == second
+        assert (first.base64, first.path, text.text) == (b64encode(b"%PDF"), "a.pdf", "Read it.")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (Unreadable(CHANGED, "its bytes are others"), "changed while it was read: its bytes are others"),
+        (Unreadable(CRASHED), "the reader crashed"),
+        (FileNotFoundError(2, "No such file or directory"), "changed while it was read: a.pdf: No such file"),
+        (PermissionError(13, "Permission denied"), "changed while it was read: a.pdf: Permission denied"),
+    ],
+)
+def test_a_file_that_cannot_be_read_ends_its_row_and_nothing_was_named_sent_or_paid(error, told):
+    found, bed = with_files(Disk(error))
+    assert (found.code, str(found)[: len(told)]) == (ErrorCode.BAD_ROW, told)
+    assert (bed.ledger.sends, bed.ledger.calls, bed.left) == ({}, [], [])
+
+
+def test_one_that_changes_before_a_retry_leaves_what_was_paid_on_the_books():
+    found, bed = with_files(Disk(b"%PDF", Unreadable(CHANGED)), (TIMEOUT,))
+    assert found.code is ErrorCode.BAD_ROW
+    assert bed.booked() == [(1, *LOST)]
+
+
+def test_what_the_machine_does_not_give_is_no_fault_of_the_row():
+    with pytest.raises(OSError, match="Too many open files"):
+        with_files(Disk(OSError(24, "Too many open files")))
+
+
+def test_called_off_while_its_file_is_read_nothing_has_left():
+    async def scenario():
+        bed = Bed(files=Disk(b"%PDF"))
+        row = asyncio.create_task(bed.answer(parts=(FILE,)))
+        await asyncio.sleep(0.5)
+        row.cancel()
+        await asyncio.gather(row, return_exceptions=True)
+        return bed
+
+    bed = in_virtual_time(scenario())
+    assert bed.ledger.sends == {}
+    bed.check()
+
+
+def test_a_run_that_stops_while_files_are_read_sends_none_of_them():
+    """The first call's refusal is that of all."""
+
+    async def scenario():
+        disk = Disk(b"x" * 3000, most_bytes=4000)
+        bed = Bed({0: (After(5.0, failed(Kind.AUTH, status=401)),)}, files=disk)
+        bed.holds = True
+        ends = await asyncio.gather(*(bed.answer(number, parts=(FILE,)) for number in range(4)))
+        return ends, bed
+
+    ends, bed = in_virtual_time(scenario())
+    assert {type(end) for end in ends} == {Stopped}
+    assert [row for row, _ in bed.left] == [0]
+    bed.check()
+
+
+def test_a_row_that_ended_while_its_file_was_read_asks_no_more():
+    async def scenario():
+        bed, life = Bed(files=Disk(b"%PDF")), RowLife()
+        row = asyncio.create_task(bed.answer(life=life, parts=(FILE,)))
+        await asyncio.sleep(0.5)
+        life.alive = False
+        return await row, bed
+
+    found, bed = in_virtual_time(scenario())
+    assert isinstance(found, Abandoned)
+    assert bed.left == []
+    bed.check()
+
+
+def test_a_request_of_text_alone_reads_nothing():
+    async def scenario():
+        bed = Bed(files=Disk(OSError()))
+        return await bed.answer(), bed
+
+    found, bed = in_virtual_time(scenario())
+    assert isinstance(found, Answer)
+    assert bed.uploads == []
 
 
 # ── a service tier without room ─────────────────────────────────────────────────────────────────────────────────────
