@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from ctypes import c_char_p, c_void_p, cast
+from ctypes import byref, c_char_p, c_void_p, cast
 from typing import Any
 
 from pipeline.reader.pdfium import pdfium
@@ -17,7 +17,7 @@ from pipeline.reader.read import (
 )
 
 PDF = "application/pdf"
-HEAD = 1024  # bytes in which a PDF says that it is one, and in which it says its end
+HEAD = 1024  # bytes in which a PDF says that it is one
 _SHOWN_NOTES = {
     pdfium.FPDF_ANNOT_FREETEXT,
     pdfium.FPDF_ANNOT_STAMP,
@@ -34,12 +34,12 @@ def looks_like_pdf(data: bytes) -> bool:
 def opened(data: bytes, password: str | None) -> Iterator["Document"]:
     """The PDF in `data`, until the block ends. Raises Unreadable."""
     _check_beginning(data)
-    handle = _load(data, password)
+    document = Document(_load(data, password))
     try:
-        _check_whole(handle, data)
-        yield Document(handle)
+        _check_whole(document.handle, data)
+        yield document
     finally:
-        pdfium.FPDF_CloseDocument(handle)
+        document.close()
 
 
 def _check_beginning(data: bytes) -> None:
@@ -85,8 +85,10 @@ def _password_told(password: str | None) -> str:
 
 
 def _check_whole(handle: Any, data: bytes) -> None:  # noqa: ANN401
-    """A PDF that was cut off may open all the same, with less in it: its index is gone, and its end too."""
-    if not pdfium.FPDF_DocumentHasValidCrossReferenceTable(handle) and b"%%EOF" not in data[-HEAD:]:
+    """A PDF that was cut off may open all the same, with less in it: objects come after its last mark of an end."""
+    end = data.rfind(b"%%EOF")
+    is_sloppy = end < 0 and pdfium.FPDF_DocumentHasValidCrossReferenceTable(handle)
+    if not is_sloppy and end < max(data.rfind(b"endobj"), data.rfind(b" 0 obj")):
         raise Unreadable(DAMAGED, "its end is missing: it is cut off; get it again", media_type=PDF)
 
 
@@ -97,6 +99,15 @@ class Document:
         self.handle = handle
         self.pages: int = pdfium.FPDF_GetPageCount(handle)
         self.is_encrypted: bool = pdfium.FPDF_GetSecurityHandlerRevision(handle) != -1
+        self._form_kind: int = pdfium.FPDF_GetFormType(handle)
+        self._form, self._form_calls = None, pdfium.FPDF_FORMFILLINFO(version=2)
+        if self._form_kind in {pdfium.FORMTYPE_ACRO_FORM, pdfium.FORMTYPE_XFA_FOREGROUND}:
+            self._form = pdfium.FPDFDOC_InitFormFillEnvironment(handle, byref(self._form_calls))
+
+    def close(self) -> None:
+        if self._form:
+            pdfium.FPDFDOC_ExitFormFillEnvironment(self._form)
+        pdfium.FPDF_CloseDocument(self.handle)
 
     def check(self, max_pages: int) -> None:
         """Refuse what cannot be read as a whole. Raises Unreadable."""
@@ -105,7 +116,7 @@ class Document:
         if self.pages > max_pages:
             told = f"{self.pages:,} of at most {max_pages:,} (documents.max_pages)"
             raise Unreadable(TOO_MANY_PAGES, told, media_type=PDF, pages=self.pages)
-        if pdfium.FPDF_GetFormType(self.handle) == pdfium.FORMTYPE_XFA_FULL:
+        if self._form_kind == pdfium.FORMTYPE_XFA_FULL:
             told = "a form (XFA) whose pages Adobe's programs alone can show: print it to a PDF there"
             raise Unreadable(UNSUPPORTED, told, media_type=PDF, pages=self.pages)
 
@@ -114,13 +125,22 @@ class Document:
         """Page `number`, from 1, with what is filled in or noted on it. Raises Unreadable."""
         handle = self._loaded(number)
         try:
-            if _has_notes(handle) and pdfium.FPDFPage_Flatten(handle, pdfium.FLAT_NORMALDISPLAY) == 1:
+            if _has_notes(handle):
+                self._flatten(handle)
                 pdfium.FPDF_ClosePage(handle)
                 handle = self._loaded(number)
             yield handle
         finally:
             if handle:
                 pdfium.FPDF_ClosePage(handle)
+
+    def _flatten(self, page: Any) -> None:  # noqa: ANN401
+        """Make notes and fields part of the page's content; a field without a look of its own is given one first."""
+        if self._form:
+            pdfium.FORM_OnAfterLoadPage(page, self._form)
+        pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
+        if self._form:
+            pdfium.FORM_OnBeforeClosePage(page, self._form)
 
     def _loaded(self, number: int) -> Any:  # noqa: ANN401
         handle = pdfium.FPDF_LoadPage(self.handle, number - 1)

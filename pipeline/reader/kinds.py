@@ -6,9 +6,14 @@ import unicodedata
 from pipeline.reader.read import UNSUPPORTED, Page, PageFacts, Piece, Read, ReadOptions, Unreadable
 
 
+def kind_of(data: bytes, name: str) -> str:  # noqa: ARG001 (kinds of text differ by it)
+    """The media type."""
+    return "application/pdf" if b"%PDF-" in data[:1024] else "text/plain"
+
+
 def read_bytes(data: bytes, name: str, options: ReadOptions) -> Read:
     """What `data` says, whatever its `name`. Raises Unreadable."""
-    if b"%PDF-" in data[:1024] or name.lower().endswith(".pdf"):
+    if kind_of(data, name) == "application/pdf" or name.lower().endswith(".pdf"):
         from pipeline.reader.pdf import read_pdf  # noqa: PLC0415 (heavy, and only for PDFs)
 
         return read_pdf(data, name, options)

@@ -1,12 +1,15 @@
 """What a model gets of a file: all of it as it is, some pages cut out, or one page drawn."""
 
 import hashlib
+from importlib import import_module
+from typing import Any
 
+from pipeline.reader.kinds import kind_of
 from pipeline.reader.read import CHANGED, ReadOptions, Unreadable
 from pipeline.reader.source import take
 from pipeline.types import FilePart
 
-PDF = "application/pdf"
+PDF, MAIL = "application/pdf", "message/rfc822"
 
 
 def load(path: str, part: FilePart, options: ReadOptions, *, with_text: bool) -> bytes:
@@ -14,10 +17,26 @@ def load(path: str, part: FilePart, options: ReadOptions, *, with_text: bool) ->
     data = take(path, options.max_bytes)
     if hashlib.sha256(data).hexdigest() != part.digest:
         raise Unreadable(CHANGED, "it is not the file any more that was read before: run again")
-    if b"%PDF-" not in data[:1024]:
-        return data
-    from pipeline.reader.pages import cut, drawn  # noqa: PLC0415 (heavy, and only for PDFs)
+    kind = kind_of(data, part.name)
+    if kind == MAIL:
+        data = _module("mail").piece_bytes(data, part.piece, options)
+        kind = kind_of(data, part.name)
+    return _shown(data, kind, part, options, with_text=with_text)
 
-    if part.px:
-        return drawn(data, part.first, part.px, options.password, with_text=with_text)
-    return cut(data, part.first, part.last, options.password)
+
+def _shown(data: bytes, kind: str, part: FilePart, options: ReadOptions, *, with_text: bool) -> bytes:
+    shown: bytes
+    if kind == PDF and part.px:
+        shown = _module("pages").drawn(data, max(part.first, 1), part.px, options.password, with_text=with_text)
+    elif kind == PDF:
+        shown = _module("pages").cut(data, part.first, part.last, options.password)
+    elif part.px and kind.startswith("image/"):
+        shown = _module("images").png_of(data, max(part.first, 1) - 1, part.px)
+    else:
+        shown = data
+    return shown
+
+
+def _module(name: str) -> Any:  # noqa: ANN401 (its functions are named above)
+    """A module for one kind: they are heavy, and loaded when the first of that kind is there."""
+    return import_module(f"pipeline.reader.{name}")

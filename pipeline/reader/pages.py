@@ -39,6 +39,9 @@ def _check_range(document: Document, first: int, last: int) -> None:
 
 def _of_pages(document: Document, first: int, last: int) -> bytes:
     numbers = range(first - 1, last)
+    for number in numbers:
+        with document.page(number + 1):
+            pass  # what is filled in is part of it from here on
     made = pdfium.FPDF_CreateNewDocument()
     try:
         indices = (c_int * len(numbers))(*numbers)

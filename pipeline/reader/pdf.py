@@ -7,9 +7,9 @@ from ctypes import byref
 from itertools import chain
 from typing import Any
 
+from pipeline.reader.attachments import embedded_in
 from pipeline.reader.document import PDF, Document, opened
 from pipeline.reader.drawn import Drawn, drawn_on
-from pipeline.reader.einvoice import embedded_in
 from pipeline.reader.pdfium import pdfium
 from pipeline.reader.progress import at_page
 from pipeline.reader.read import Page, PageFacts, Piece, Read, ReadOptions, Unreadable

@@ -13,7 +13,7 @@ from pipeline.reader.columns import bands
 _SAME_ROW = 0.5  # of the lower word's height: baselines that are nearer are one
 _COLUMN_GAP = 1.2  # of a word's height: from here on a gap is more than a blank
 _NO_GAP = 0.06
-_PARAGRAPH = 1.9  # of the row's height: baselines that are farther from each other have an empty line between them
+_PARAGRAPH = 2.2  # of the row's height: baselines that are farther from each other have an empty line between them
 _HYPHENS = "\x02\ufffe\xad"  # a hyphen at the end of a line, as pdfium tells it, and as it stands
 _STAYS_OPEN = {"und", "oder", "bzw", "bzw.", "sowie", "and", "or", "et", "ou", "y", "o", "e", "en", "of"}
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")

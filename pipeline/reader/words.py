@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from collections.abc import Iterator
 from ctypes import byref, c_double, c_ushort
 from itertools import pairwise
@@ -11,6 +12,7 @@ from msgspec import Struct
 
 from pipeline.reader.pdfium import pdfium
 from pipeline.reader.rows import Word
+from pipeline.text import repaired
 
 _WORD = re.compile("[^\\s\x02\ufffe]+[\x02\ufffe]?|[\x02\ufffe]")
 _INVISIBLE = {pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP}
@@ -103,7 +105,7 @@ class _Finder:
         code = pdfium.FPDFText_GetUnicode(self._page, index)
         if code == 0:  # a glyph that stands for nothing
             return " " if pdfium.FPDFText_IsGenerated(self._page, index) else "\ufffd"
-        return chr(code) if code <= 0x10FFFF and not 0xD800 <= code < 0xE000 else "\ufffd"
+        return chr(code) if code <= sys.maxunicode else "\ufffd"  # halves of a pair have an index each
 
     def is_hidden(self, index: int) -> bool:
         drawn = pdfium.FPDFText_GetTextObject(self._page, index)
@@ -129,7 +131,7 @@ class _Finder:
     def _word(self, text: str, first: Box, last: Box, *, glued: bool) -> Word:
         self._place += 1
         left, baseline, right, height = first
-        return Word(text, min(left, last[0]), max(right, last[2]), baseline, height, self._place, glued)
+        return Word(repaired(text), min(left, last[0]), max(right, last[2]), baseline, height, self._place, glued)
 
     def _framed(self, index: int, angle: float) -> Box:
         """Of a character, along its line: where it begins; its baseline; where it ends; how high its line is."""
