@@ -45,7 +45,7 @@ class Ours:
         """What a row may use: we are the needs of our own admission."""
         return Need(self._scale.expected(row), row.most, FREE)
 
-    def observe(self, input_tokens: int, reported_tokens: int) -> None:
+    def observe(self, _: Need, input_tokens: int, reported_tokens: int) -> None:
         self._scale.observe(input_tokens, reported_tokens)
 
     def _report(self, row: Row, answer: Answer) -> Report:

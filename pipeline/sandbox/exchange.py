@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import orjson
 from msgspec import Struct
 
+from pipeline.reader.read import Read as FileRead
 from pipeline.sandbox.quota import Denial, Level
 from pipeline.text import COMPLAINT
 
@@ -21,6 +22,16 @@ BYTES_PER_TOKEN = 4
 Extract = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 Repair = Callable[[str, Mapping[str, Any], str], dict[str, Any]]
 Read = Callable[[str, int | None], str]
+PageReader = Callable[[bytes], FileRead]  # of a PDF; raises Unreadable, or JobError where it reads none at all
+
+
+class NotReadHere(Exception):
+    """There is a file to be read, which takes too long for an event loop."""
+
+
+def no_reader(_: bytes) -> FileRead:
+    """The reader of requests without a file."""
+    raise NotReadHere
 
 
 class Rules(Struct, frozen=True):
@@ -39,6 +50,24 @@ class Received(Struct, frozen=True):
     query: str
     headers: Mapping[str, str]
     body: bytes
+
+
+class Message(Struct, frozen=True):
+    """One message of a request: its own words, and what its files say."""
+
+    role: str
+    text: str
+    seen: str = ""
+    file_tokens: int = 0
+
+    @property
+    def tokens(self) -> int:
+        return tokens_of(self.text) + self.file_tokens
+
+    @property
+    def whole(self) -> str:
+        """What there is to be read."""
+        return f"{self.seen}\n\n{self.text}" if self.seen else self.text
 
 
 class Prefix(Struct, frozen=True):
@@ -139,8 +168,8 @@ class Wire(Protocol):
         """Raises Refused when there is no good key, or no good signature."""
         ...
 
-    def parse(self, received: Received) -> Question:
-        """Raises Refused for all that the provider would refuse."""
+    def parse(self, received: Received, read: PageReader = ...) -> Question:
+        """`read`: how PDFs are read. Raises Refused for all that the provider would refuse, and what `read` raises."""
         ...
 
     def counted(self, question: Question) -> bytes:

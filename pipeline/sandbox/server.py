@@ -18,9 +18,22 @@ from msgspec.structs import replace
 from pipeline.errors import JobError
 from pipeline.job.settings import Sandbox
 from pipeline.sandbox.counters import Counters
-from pipeline.sandbox.exchange import Answer, Ending, Question, Received, Refused, Rules, Stamp, Wire, cut, tokens_of
+from pipeline.sandbox.exchange import (
+    Answer,
+    Ending,
+    NotReadHere,
+    Question,
+    Received,
+    Refused,
+    Rules,
+    Stamp,
+    Wire,
+    cut,
+    tokens_of,
+)
 from pipeline.sandbox.faults import Drawn, Fault, Faults, spoiled
 from pipeline.sandbox.listings import PATHS, listed
+from pipeline.sandbox.pages import PdfReaders
 from pipeline.sandbox.prefixes import Prefixes
 from pipeline.sandbox.quota import Quota
 from pipeline.sandbox.wires.table import WIRES
@@ -53,6 +66,7 @@ class Provider:
         self._config = config
         self._rules = rules
         self._faults = Faults(config)
+        self._readers = PdfReaders()
         self.counters = Counters()
         self.reset()
 
@@ -78,7 +92,7 @@ class Provider:
     async def _admitted(self, wire: Wire, request: web.Request, received: Received, stamp: Stamp) -> web.StreamResponse:
         began_s = time.monotonic()
         wire.authorise(received)
-        question = wire.parse(received)
+        question = await self._parsed(wire, received)
         if question.count_only:
             return web.Response(body=wire.counted(question), content_type=JSON_TYPE)
         reserved = question.prompt_tokens + (question.cap_tokens or 0)
@@ -98,6 +112,16 @@ class Provider:
             return await self._played(request, call)
         finally:
             quota.settle(reserved, call.used_tokens, time.monotonic())
+
+    async def _parsed(self, wire: Wire, received: Received) -> Question:
+        """In a thread where there is a file to be read: that is done in another process."""
+        try:
+            return wire.parse(received)
+        except NotReadHere:
+            return await asyncio.to_thread(wire.parse, received, self._readers)
+
+    def close(self) -> None:
+        self._readers.close()
 
     async def _played(self, request: web.Request, call: Call) -> web.StreamResponse:
         drawn, wire = call.drawn, call.wire
@@ -220,6 +244,11 @@ def application(config: Sandbox, rules: Rules) -> web.Application:
             app.router.add_post(path, _handler(provider, wire))
     for path in PATHS:
         app.router.add_get(path, _lister(path))
+
+    async def close(_: web.Application) -> None:
+        provider.close()
+
+    app.on_cleanup.append(close)
 
     async def counters(_: web.Request) -> web.Response:
         return web.Response(body=orjson.dumps(provider.counters.as_dict()), content_type=JSON_TYPE)

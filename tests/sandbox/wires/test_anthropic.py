@@ -307,7 +307,7 @@ REFUSALS = {
     "null content": (messages({"role": "user", "content": None}), "messages.0.content"),
     "empty content": (messages({"role": "user", "content": []}), "messages.0.content"),
     "blank text": (messages({"role": "user", "content": " "}), "messages: text content blocks"),
-    "picture": (messages({"role": "user", "content": [{"type": "image"}]}), "text blocks only"),
+    "picture": (messages({"role": "user", "content": [{"type": "image"}]}), "image.source: Field required"),
     "text no string": (messages({"role": "user", "content": [{"type": "text"}]}), "messages.0.content.0.text.text"),
     "empty system block": (system([{"type": "text", "text": ""}]), "system: text content blocks"),
     "system no text": (system(7), "system"),

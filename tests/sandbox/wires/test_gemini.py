@@ -239,7 +239,7 @@ REFUSALS = {
     "empty contents": (ask(contents=[]), "contents is not specified"),
     "no parts": (ask(contents=[{"role": "user"}]), "parts must not be empty"),
     "part of nothing": (ask(contents=[{"parts": [{}]}]), "'data' must be set"),
-    "picture": (ask(contents=[{"parts": [{"inlineData": {}}]}]), "text parts only"),
+    "picture": (ask(contents=[{"parts": [{"inlineData": {}}]}]), "Base64 decoding failed"),
     "wrong role": (ask(contents=[{"role": "assistant", "parts": [{"text": "x"}]}]), "valid role: user, model"),
     "model's turn last": (
         ask(contents=[USER, {"role": "model", "parts": [{"text": "x"}]}]),

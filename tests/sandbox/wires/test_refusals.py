@@ -33,9 +33,9 @@ REFUSALS = {
     ),
     "picture": (
         ask(messages=[{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]),
-        "messages[0].content[0]",
-        "invalid_value",
-        "text parts",
+        "messages[0].content[0].image_url.url",
+        "missing_required_parameter",
+        "image_url.url",
     ),
     "stray tool": (ask(messages=[USER, {"role": "tool", "content": "x"}]), "messages[1].role", None, "tool_calls"),
     "format no object": (ask(response_format="json"), "response_format", "invalid_type", "object"),

@@ -9,11 +9,12 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from msgspec import Struct
 
 from pipeline.catalog.windows import ModelLimits, limits_of
-from pipeline.sandbox.exchange import Question, document_and_errors, tokens_of
+from pipeline.sandbox.exchange import Message, PageReader, Question, Refused, document_and_errors, tokens_of
+from pipeline.sandbox.files import Files
 from pipeline.sandbox.prefixes import prefix_in
+from pipeline.sandbox.wires.anthropic.blocks import Blocks
 from pipeline.sandbox.wires.anthropic.errors import refusal
 from pipeline.sandbox.wires.anthropic.shapes import only, shape_of
 
@@ -37,12 +38,7 @@ REQUEST_TOKENS = 5
 MOST_BYTES = 32 * 1024 * 1024
 
 
-class Message(Struct, frozen=True):
-    role: str
-    text: str
-
-
-def question_of(body: bytes, version: str, *, count_only: bool) -> Question:
+def question_of(body: bytes, version: str, read: PageReader, *, count_only: bool) -> Question:
     """The question in a request body, under a version of the API.
 
     Raises:
@@ -52,15 +48,18 @@ def question_of(body: bytes, version: str, *, count_only: bool) -> Question:
     model = _model(request)
     limits = _limits(model)
     cap = None if count_only else _cap(request, model, limits)
-    messages, system = _messages(request.get("messages")), _system(request.get("system"))
+    blocks = Blocks(model, Files("anthropic", model, read), _refusal)
+    messages, system = _messages(request.get("messages"), blocks), _system(request.get("system"))
     _check_sampling(request, model)
     _check_thinking(request.get("thinking"), cap)
     shape = shape_of(request, model, system)
+    if blocks.cites and shape.schema is not None and shape.tool is None and "output_config" in request:
+        raise refusal(400, "citations: cannot be enabled together with output_config.format")
     fixed_tokens = REQUEST_TOKENS + tokens_of(system) + shape.tokens
-    message_tokens = [MESSAGE_TOKENS + tokens_of(message.text) for message in messages]
+    message_tokens = [MESSAGE_TOKENS + message.tokens for message in messages]
     prompt_tokens = fixed_tokens + sum(message_tokens)
     _check_length(prompt_tokens, cap or 0, limits)
-    document, errors = document_and_errors([(message.role, message.text) for message in messages])
+    document, errors = document_and_errors([(message.role, message.whole) for message in messages])
     stream = request.get("stream", False)
     if not isinstance(stream, bool):
         raise refusal(400, "stream: Input should be a valid boolean")
@@ -126,14 +125,19 @@ def _cap(request: Mapping[str, Any], model: str, limits: ModelLimits) -> int:
     return cap
 
 
-def _messages(messages: object) -> list[Message]:
+def _refusal(words: str) -> Refused:
+    return refusal(400, words)
+
+
+def _messages(messages: object, blocks: Blocks) -> list[Message]:
     if messages is None:
         raise refusal(400, "messages: Field required")
     if not isinstance(messages, list):
         raise refusal(400, "messages: Input should be a valid list")
     if not messages:
         raise refusal(400, "messages: at least one message is required")
-    found = [_message(message, f"messages.{index}") for index, message in enumerate(messages)]
+    found = [_message(message, f"messages.{index}", blocks) for index, message in enumerate(messages)]
+    blocks.check()
     if found[0].role != "user":
         raise refusal(400, 'messages: first message must use the "user" role')
     if found[-1].role == "assistant":  # some older models would go on with it
@@ -142,7 +146,7 @@ def _messages(messages: object) -> list[Message]:
     return found
 
 
-def _message(message: object, where: str) -> Message:
+def _message(message: object, where: str, blocks: Blocks) -> Message:
     if not isinstance(message, dict):
         raise refusal(400, f"{where}: Input should be an object")
     only(message, {"role", "content"}, f"{where}.")
@@ -153,7 +157,10 @@ def _message(message: object, where: str) -> Message:
         raise refusal(400, f"{where}.role: Input should be 'user' or 'assistant'")
     if "content" not in message:
         raise refusal(400, f"{where}.content: Field required")
-    return Message(role, _text(message["content"], f"{where}.content", "messages"))
+    content = message["content"]
+    if isinstance(content, list) and content:
+        return blocks.message(role, content, f"{where}.content")
+    return Message(role, _text(content, f"{where}.content", "messages"))
 
 
 def _system(system: object) -> str:

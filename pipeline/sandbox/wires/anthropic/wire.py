@@ -13,7 +13,17 @@ from typing import Any
 
 import orjson
 
-from pipeline.sandbox.exchange import MODEL_VERSION, Answer, Ending, Question, Received, Refused, Stamp
+from pipeline.sandbox.exchange import (
+    MODEL_VERSION,
+    Answer,
+    Ending,
+    PageReader,
+    Question,
+    Received,
+    Refused,
+    Stamp,
+    no_reader,
+)
 from pipeline.sandbox.quota import Denial, Level
 from pipeline.sandbox.wires.anthropic import errors as anthropic_errors
 from pipeline.sandbox.wires.anthropic.errors import refusal, unauthorised
@@ -47,7 +57,7 @@ class Anthropic:
         if (key or token) == BAD_KEY:
             raise unauthorised("invalid x-api-key" if key else "Invalid bearer token")
 
-    def parse(self, received: Received) -> Question:
+    def parse(self, received: Received, read: PageReader = no_reader) -> Question:
         version = received.headers.get("anthropic-version")
         if version is None:
             raise refusal(400, "anthropic-version: header is required")
@@ -56,7 +66,7 @@ class Anthropic:
         for beta in filter(None, map(str.strip, received.headers.get("anthropic-beta", "").split(","))):
             if not BETA.match(beta):
                 raise refusal(400, f"Unexpected value(s) `{beta}` for the `anthropic-beta` header.")
-        return question_of(received.body, version, count_only=received.path == COUNT_PATH)
+        return question_of(received.body, version, read, count_only=received.path == COUNT_PATH)
 
     def counted(self, question: Question) -> bytes:
         return orjson.dumps({"input_tokens": question.prompt_tokens})

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from pipeline.catalog.names import bare_model
-from pipeline.sandbox.exchange import MODEL_VERSION, Answer, Question, Received
+from pipeline.sandbox.exchange import MODEL_VERSION, Answer, PageReader, Question, Received, no_reader
 from pipeline.sandbox.wires.bedrock import answers
 from pipeline.sandbox.wires.bedrock.frames import event
 from pipeline.sandbox.wires.bedrock.invoke_requests import invoke_question
@@ -19,9 +19,9 @@ class Invoke(Runtime):
     name = "bedrock invoke"
     paths: tuple[str, ...] = ("/model/{model}/invoke", "/model/{model}/invoke-with-response-stream")
 
-    def parse(self, received: Received) -> Question:
+    def parse(self, received: Received, read: PageReader = no_reader) -> Question:
         stream = received.path.endswith("-stream")
-        return invoke_question(model_of(received), object_of(received.body), stream=stream)
+        return invoke_question(model_of(received), object_of(received.body), read, stream=stream)
 
     def whole(self, question: Question, answer: Answer) -> bytes:
         if not _is_claude(question):

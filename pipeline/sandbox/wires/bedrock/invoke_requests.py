@@ -7,8 +7,10 @@ import orjson
 from msgspec.structs import replace
 
 from pipeline.catalog.names import bare_model
-from pipeline.sandbox.exchange import Question, tokens_of
+from pipeline.sandbox.exchange import Message, PageReader, Question, tokens_of
+from pipeline.sandbox.files import Files
 from pipeline.sandbox.prefixes import prefix_in
+from pipeline.sandbox.wires.anthropic.blocks import Blocks, Bounds
 from pipeline.sandbox.wires.bedrock.errors import invalid, malformed
 from pipeline.sandbox.wires.bedrock.requests import (
     MESSAGE_TOKENS,
@@ -40,7 +42,7 @@ TOOL = {"name", "input_schema", "description", "strict", "type", "cache_control"
 CHOICES = ("auto", "any", "tool", "none")
 
 
-def invoke_question(model: str, request: Mapping[str, Any], *, stream: bool) -> Question:
+def invoke_question(model: str, request: Mapping[str, Any], read: PageReader, *, stream: bool) -> Question:
     """The question in a model's own body.
 
     Raises:
@@ -48,7 +50,7 @@ def invoke_question(model: str, request: Mapping[str, Any], *, stream: bool) -> 
     """
     name = bare_model(model)
     if name.startswith("nova"):
-        return converse_question(model, request, stream=stream, nova=True)
+        return converse_question(model, request, read, stream=stream, nova=True)
     if not name.startswith("claude"):
         raise invalid(f"The sandbox plays Claude and Nova for InvokeModel, and no {model}: use Converse.")
     known_only(request, CLAUDE)
@@ -64,24 +66,35 @@ def invoke_question(model: str, request: Mapping[str, Any], *, stream: bool) -> 
     system = _text(request.get("system", ""), "system")
     shape = _shape(request, system, model)
     cap = check_cap(request["max_tokens"], model)
-    turns = _messages(request["messages"])
+    blocks = Blocks(model, Files("bedrock", model, read), invalid, Bounds(image_mb=5))
+    turns = _messages(request["messages"], blocks)
+    if blocks.cites and "output_config" in request:
+        raise invalid("citations: cannot be enabled together with output_config.format")
     question = question_of(model, system, turns, (shape, cap), stream=stream)
     fixed_tokens = MESSAGE_TOKENS + shape.tokens + tokens_of(system)
     return replace(question, prefix=prefix_in(request, fixed_tokens, message_tokens(turns)))
 
 
-def _messages(messages: object) -> list[tuple[str, str]]:
+def _messages(messages: object, blocks: Blocks) -> list[Message]:
     if not isinstance(messages, list):
         raise invalid("messages: Input should be a valid list")
     found = []
     for index, message in enumerate(messages):
         if not isinstance(message, dict) or message.get("role") not in ROLES:
             raise invalid(f"messages.{index}.role: Input should be 'user' or 'assistant'")
-        text = _text(message.get("content"), f"messages.{index}.content")
-        if not text.strip():
-            raise invalid(f"messages.{index}: all messages must have non-empty content")
-        found.append((str(message["role"]), text))
+        found.append(_message(message, f"messages.{index}", blocks))
+    blocks.check()
     return found
+
+
+def _message(message: Mapping[str, Any], where: str, blocks: Blocks) -> Message:
+    content = message.get("content")
+    if isinstance(content, list) and any(isinstance(block, dict) and block.get("type") != "text" for block in content):
+        return blocks.message(str(message["role"]), content, f"{where}.content")
+    text = _text(content, f"{where}.content")
+    if not text.strip():
+        raise invalid(f"{where}: all messages must have non-empty content")
+    return Message(str(message["role"]), text)
 
 
 def _text(content: object, where: str) -> str:

@@ -13,8 +13,10 @@ from msgspec.structs import replace
 
 from pipeline.catalog.names import bare_model
 from pipeline.catalog.windows import limits_of
-from pipeline.sandbox.exchange import Question, Received, document_and_errors, tokens_of
+from pipeline.sandbox.exchange import Message, PageReader, Question, Received, document_and_errors, tokens_of
+from pipeline.sandbox.files import Files
 from pipeline.sandbox.prefixes import prefix_in
+from pipeline.sandbox.wires.bedrock.blocks import Blocks
 from pipeline.sandbox.wires.bedrock.errors import invalid, malformed, refusal
 from pipeline.sandbox.wires.bedrock.shapes import NO_SAMPLING, Shape, converse_shape
 
@@ -60,7 +62,9 @@ def known_only(request: Mapping[str, Any], known: set[str], where: str = "#") ->
             raise malformed(f"{where}: extraneous key [{name}] is not permitted")
 
 
-def converse_question(model: str, request: Mapping[str, Any], *, stream: bool, nova: bool = False) -> Question:
+def converse_question(
+    model: str, request: Mapping[str, Any], read: PageReader, *, stream: bool, nova: bool = False
+) -> Question:
     """The question in a Converse body, or in Nova's own.
 
     Raises:
@@ -68,7 +72,10 @@ def converse_question(model: str, request: Mapping[str, Any], *, stream: bool, n
     """
     known_only(request, NOVA if nova else CONVERSE)
     system = _system(request.get("system"))
-    turns = _messages(request.get("messages"))
+    blocks = Blocks(model, Files("bedrock", model, read), documents=not nova)
+    turns = _messages(request.get("messages"), blocks)
+    if blocks.cites and "outputConfig" in request:
+        raise invalid("Citations are not supported together with structured output. Leave one of them out.")
     shape = converse_shape(request, system, model)
     cap = _cap(request.get("inferenceConfig"), model, NOVA_INFERENCE if nova else INFERENCE)
     question = question_of(model, system, turns, (shape, cap), stream=stream)
@@ -77,15 +84,15 @@ def converse_question(model: str, request: Mapping[str, Any], *, stream: bool, n
 
 
 def question_of(
-    model: str, system: str, turns: Sequence[tuple[str, str]], asked: tuple[Shape, int | None], *, stream: bool
+    model: str, system: str, turns: Sequence[Message], asked: tuple[Shape, int | None], *, stream: bool
 ) -> Question:
-    """Turns are (role, text).
+    """What is asked by what was judged part by part.
 
     Raises:
         Refused: they alternate wrongly, or are too long.
     """
     shape, cap = asked
-    _check_roles([role for role, _ in turns])
+    _check_roles([turn.role for turn in turns])
     prompt_tokens = MESSAGE_TOKENS + shape.tokens + tokens_of(system) + sum(message_tokens(turns))
     limits = limits_of(model)
     if prompt_tokens > limits.max_input_tokens:
@@ -94,12 +101,12 @@ def question_of(
         sizes = f"{prompt_tokens} + {cap} > {limits.context_tokens}"
         words = f"input length and `max_tokens` exceed context limit: {sizes}, decrease one of them and try again"
         raise invalid(f"The model returned the following errors: {words}")
-    document, errors = document_and_errors(turns)
+    document, errors = document_and_errors([(turn.role, turn.whole) for turn in turns])
     return Question(model, document, prompt_tokens, cap, shape.schema, errors, shape.tool, shape.tool_forced, stream)
 
 
-def message_tokens(turns: Sequence[tuple[str, str]]) -> list[int]:
-    return [MESSAGE_TOKENS + tokens_of(text) for _, text in turns]
+def message_tokens(turns: Sequence[Message]) -> list[int]:
+    return [MESSAGE_TOKENS + turn.tokens for turn in turns]
 
 
 def check_cap(cap: object, model: str) -> int:
@@ -135,7 +142,7 @@ def _check_roles(roles: Sequence[str]) -> None:
         raise invalid(f"The model returned the following errors: {text}")
 
 
-def _messages(messages: object) -> list[tuple[str, str]]:
+def _messages(messages: object, blocks: Blocks) -> list[Message]:
     if not isinstance(messages, list):
         raise invalid("The messages field is required, and must be a list.")
     found = []
@@ -150,7 +157,7 @@ def _messages(messages: object) -> list[tuple[str, str]]:
                 f"Value '{role}' at '{where}' failed to satisfy constraint: "
                 "Member must satisfy enum value set: [user, assistant]"
             )
-        found.append((str(role), _text(message.get("content"), f"messages.{index}.content")))
+        found.append(blocks.message(str(role), message.get("content"), f"messages.{index}.content"))
     return found
 
 
@@ -161,7 +168,7 @@ def _system(system: object) -> str:
 
 
 def _text(blocks: object, where: str) -> str:
-    """All text of a list of blocks; the sandbox reads no other kind."""
+    """All text of a list of blocks; a system prompt has no other kind."""
     if not isinstance(blocks, list) or not blocks:
         raise invalid(f"The content field at {where} is empty. Add a content block, and try again.")
     texts = []

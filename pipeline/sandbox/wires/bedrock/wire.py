@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import orjson
 
 from pipeline.catalog.names import REGION, bare_model
-from pipeline.sandbox.exchange import Answer, Question, Received, Refused, Stamp
+from pipeline.sandbox.exchange import Answer, PageReader, Question, Received, Refused, Stamp, no_reader
 from pipeline.sandbox.quota import Denial
 from pipeline.sandbox.wires.bedrock import errors as bedrock_errors
 from pipeline.sandbox.wires.bedrock import sigv4
@@ -70,11 +70,11 @@ class Runtime:
 class Converse(Runtime):
     paths: tuple[str, ...] = ("/model/{model}/converse", "/model/{model}/converse-stream", COUNT_PATH)
 
-    def parse(self, received: Received) -> Question:
+    def parse(self, received: Received, read: PageReader = no_reader) -> Question:
         model, request = model_of(received), object_of(received.body)
         if received.path.endswith("/count-tokens"):
-            return counting_question(model, request)
-        return converse_question(model, request, stream=received.path.endswith("-stream"))
+            return counting_question(model, request, read)
+        return converse_question(model, request, read, stream=received.path.endswith("-stream"))
 
     def whole(self, question: Question, answer: Answer) -> bytes:
         return orjson.dumps(whole(question, answer))
@@ -83,7 +83,7 @@ class Converse(Runtime):
         return converse_events(question, answer)
 
 
-def counting_question(model: str, request: dict[str, object]) -> Question:
+def counting_question(model: str, request: dict[str, object], read: PageReader) -> Question:
     """A request to be counted. Claude only, by its own name: no profile.
 
     Raises:
@@ -99,9 +99,9 @@ def counting_question(model: str, request: dict[str, object]) -> Question:
         asked = inner["converse"]
         known = {"messages", "system", "toolConfig", "additionalModelRequestFields"}
         known_only(asked if isinstance(asked, dict) else {"converse": asked}, known, "#/input/converse")
-        found = converse_question(model, asked, stream=False)
+        found = converse_question(model, asked, read, stream=False)
     else:
-        found = invoke_question(model, object_of(_decoded(inner["invokeModel"])), stream=False)
+        found = invoke_question(model, object_of(_decoded(inner["invokeModel"])), read, stream=False)
     return Question(model, found.document, found.prompt_tokens, None, count_only=True)
 
 

@@ -11,7 +11,10 @@ from typing import Any
 # A dict: an object with these fields. A list: of such. None: any value, not looked into.
 Spec = Any
 
-PART: dict[str, Spec] = dict.fromkeys(("text", "inlineData", "fileData", "thought", "thoughtSignature"))
+PART: dict[str, Spec] = {
+    **dict.fromkeys(("text", "fileData", "thought", "thoughtSignature", "mediaResolution", "documentMetadata")),
+    "inlineData": dict.fromkeys(("mimeType", "data", "displayName")),
+}
 CONTENT: dict[str, Spec] = {"parts": [PART], "role": None}
 FUNCTION = dict.fromkeys(("name", "description", "parametersJsonSchema"))
 TOOL: dict[str, Spec] = {"functionDeclarations": [FUNCTION]}

@@ -9,12 +9,12 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from msgspec import Struct
 
 from pipeline.catalog.windows import ModelLimits, limits_of
-from pipeline.sandbox.exchange import Question, Refused, document_and_errors, tokens_of
+from pipeline.sandbox.exchange import Message, Question, Refused, document_and_errors, tokens_of
 from pipeline.sandbox.wires.gemini.errors import bad_fields, refusal
 from pipeline.sandbox.wires.gemini.fields import Spec, read, snake
+from pipeline.sandbox.wires.gemini.parts import Parts
 from pipeline.sandbox.wires.gemini.shapes import Shape, shape_of
 
 ROLES = ("user", "model")
@@ -29,11 +29,6 @@ RANGES = {
 
 class ListQuestion(Question, frozen=True):
     """A stream asked for without `alt=sse`: all chunks as one JSON list."""
-
-
-class Message(Struct, frozen=True):
-    role: str
-    text: str
 
 
 def object_in(body: bytes) -> dict[str, Any]:
@@ -64,13 +59,13 @@ def fields_of(found: Mapping[str, Any], spec: Spec) -> dict[str, Any]:
     return request
 
 
-def question_of(request: Mapping[str, Any], model: str, *, stream: bool, as_list: bool) -> Question:
+def question_of(request: Mapping[str, Any], model: str, parts: Parts, *, stream: bool, as_list: bool) -> Question:
     """The question in a request whose fields are all known.
 
     Raises:
         Refused: as Google would.
     """
-    messages = _messages(request.get("contents"))
+    messages = _messages(request.get("contents"), parts)
     if messages[-1].role == "model":
         raise refusal(400, "Requests ending with a model turn are not supported.")
     system = _text(request.get("systemInstruction") or {}, "system_instruction")
@@ -87,7 +82,7 @@ def question_of(request: Mapping[str, Any], model: str, *, stream: bool, as_list
     if prompt_tokens > most:
         text = f"The input token count ({prompt_tokens}) exceeds the maximum number of tokens allowed ({most})."
         raise refusal(400, text)
-    document, errors = document_and_errors([(message.role, message.text) for message in messages])
+    document, errors = document_and_errors([(message.role, message.whole) for message in messages])
     kind = ListQuestion if stream and as_list else Question
     return kind(
         model,
@@ -113,23 +108,23 @@ def _check_untaught(request: Mapping[str, Any], model: str) -> None:
             raise refusal(400, f"{name} is not enabled for models/{model}")
 
 
-def count_question_of(request: Mapping[str, Any], model: str) -> Question:
+def count_question_of(request: Mapping[str, Any], model: str, parts: Parts) -> Question:
     """A request to be counted: nothing but its words matters.
 
     Raises:
         Refused: it has none.
     """
-    messages = _messages(request.get("contents"))
+    messages = _messages(request.get("contents"), parts)
     system = _text(request.get("systemInstruction") or {}, "system_instruction")
     tokens = counted_tokens(messages, system, shape_of(request, system))
-    return Question(model, messages[0].text, tokens, None, count_only=True)
+    return Question(model, messages[0].whole, tokens, None, count_only=True)
 
 
 def counted_tokens(messages: Sequence[Message], system: str, shape: Shape) -> int:
-    return tokens_of(system) + shape.tokens + sum(tokens_of(message.text) for message in messages)
+    return tokens_of(system) + shape.tokens + sum(message.tokens for message in messages)
 
 
-def _messages(contents: object) -> list[Message]:
+def _messages(contents: object, parts: Parts) -> list[Message]:
     if not isinstance(contents, list) or not contents:
         raise refusal(400, "* GenerateContentRequest.contents: contents is not specified\n")
     found = []
@@ -140,7 +135,7 @@ def _messages(contents: object) -> list[Message]:
             raise refusal(400, "Use a valid role: user, model.")
         if not content.get("parts"):
             raise refusal(400, f"* GenerateContentRequest.{place}.parts: contents.parts must not be empty.\n")
-        found.append(Message(role, _text(content, place)))
+        found.append(parts.message(role, content["parts"], place))
     return found
 
 

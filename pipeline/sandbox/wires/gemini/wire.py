@@ -10,10 +10,22 @@ from urllib.parse import parse_qs, unquote
 
 import orjson
 
-from pipeline.sandbox.exchange import MODEL_VERSION, Answer, Ending, Question, Received, Refused, Stamp
+from pipeline.sandbox.exchange import (
+    MODEL_VERSION,
+    Answer,
+    Ending,
+    PageReader,
+    Question,
+    Received,
+    Refused,
+    Stamp,
+    no_reader,
+)
+from pipeline.sandbox.files import Files
 from pipeline.sandbox.quota import Denial
 from pipeline.sandbox.wires.gemini import errors as gemini_errors
 from pipeline.sandbox.wires.gemini.fields import GEMINI, GEMINI_COUNT, VERTEX, VERTEX_COUNT, Spec
+from pipeline.sandbox.wires.gemini.parts import Parts
 from pipeline.sandbox.wires.gemini.requests import ListQuestion, count_question_of, fields_of, object_in, question_of
 
 BAD_KEY = "invalid"
@@ -40,18 +52,19 @@ class Gemini:
         if key == BAD_KEY:
             raise gemini_errors.bad_key(self.service)
 
-    def parse(self, received: Received) -> Question:
+    def parse(self, received: Received, read: PageReader = no_reader) -> Question:
         model, _, method = unquote(received.path).rpartition("/")[2].rpartition(":")
         if method not in METHODS:
             raise gemini_errors.refusal(404, f"Method not found: {method}")
         found = object_in(received.body)
+        parts = Parts(Files(self.name, model, read), len(received.body))
         version = received.path.split("/")[1]
         if method == "countTokens":
-            return self._counting(found, model, version)
+            return self._counting(found, model, version, parts)
         request = fields_of(found, self.fields)
         self._check_model(model, version)
         as_list = _query(received, "alt") != "sse"
-        return question_of(request, model, stream=method == "streamGenerateContent", as_list=as_list)
+        return question_of(request, model, parts, stream=method == "streamGenerateContent", as_list=as_list)
 
     def counted(self, question: Question) -> bytes:
         details = [{"modality": "TEXT", "tokenCount": question.prompt_tokens}]
@@ -89,7 +102,7 @@ class Gemini:
             where = f"models/{model} is not found for API version {version}, or is not supported for generateContent."
             raise gemini_errors.refusal(404, where)
 
-    def _counting(self, found: Mapping[str, Any], model: str, version: str) -> Question:
+    def _counting(self, found: Mapping[str, Any], model: str, version: str, parts: Parts) -> Question:
         request = fields_of(found, GEMINI_COUNT)
         self._check_model(model, version)
         inner = request.get("generateContentRequest")
@@ -99,7 +112,7 @@ class Gemini:
         if inner is not None and not inner.get("model"):
             text = "* CountTokensRequest.generate_content_request.model: model is not specified\n"
             raise gemini_errors.refusal(400, text)
-        return count_question_of(inner if inner is not None else request, model)
+        return count_question_of(inner if inner is not None else request, model, parts)
 
     def _chunks(self, question: Question, answer: Answer) -> list[bytes]:
         """The answer piece by piece; a function call comes whole, and the ending with nothing."""
@@ -172,10 +185,10 @@ class Vertex(Gemini):
             text = f"Publisher Model `{model}` was not found or your project does not have access to it."
             raise gemini_errors.refusal(404, text)
 
-    def _counting(self, found: Mapping[str, Any], model: str, version: str) -> Question:
+    def _counting(self, found: Mapping[str, Any], model: str, version: str, parts: Parts) -> Question:
         request = fields_of(found, VERTEX_COUNT)
         self._check_model(model, version)
-        return count_question_of(request, model)
+        return count_question_of(request, model, parts)
 
     def _candidate(self, answer: Answer, parts: list[dict[str, Any]], finish: str) -> dict[str, Any]:
         candidate = super()._candidate(answer, parts, finish)

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote
 
 import orjson
 
-from pipeline.sandbox.exchange import Answer, Question, Received, Refused, Stamp
+from pipeline.sandbox.exchange import Answer, PageReader, Question, Received, Refused, Stamp, no_reader
 from pipeline.sandbox.quota import Denial
 from pipeline.sandbox.wires.openai import azure_errors
 from pipeline.sandbox.wires.openai.requests import REASONING, question_of
@@ -56,7 +56,7 @@ class Azure(AtAzure):
     name = "azure"
     paths = ("/openai/deployments/{deployment}/chat/completions", "/openai/v1/chat/completions")
 
-    def parse(self, received: Received) -> Question:
+    def parse(self, received: Received, read: PageReader = no_reader) -> Question:
         version = parse_qs(received.query).get("api-version", [""])[0]
         parts = received.path.strip("/").split("/")
         deployment = unquote(parts[2]) if parts[1] == "deployments" else None
@@ -67,7 +67,7 @@ class Azure(AtAzure):
                 raise azure_errors.refusal(404, "404", "Resource not found")
             _check_version(received.body, version, deployment)
         try:
-            return question_of(received.body, deployment)
+            return question_of(received.body, read, deployment, provider="azure")
         except Refused as refused:
             if refused.status == 404:
                 raise azure_errors.no_deployment() from None
@@ -89,14 +89,14 @@ class AzureResponses(AtAzure, Responses):
     name = "azure responses"
     paths = ("/openai/v1/responses", "/openai/responses")
 
-    def parse(self, received: Received) -> Question:
+    def parse(self, received: Received, read: PageReader = no_reader) -> Question:
         version = parse_qs(received.query).get("api-version", [""])[0]
         if "/v1/" in received.path and version not in UNDATED:
             raise azure_errors.refusal(400, "BadRequest", "This API version is not supported here.")
         if "/v1/" not in received.path and not (DATED.match(version) and version >= RESPONSES_SINCE):
             raise azure_errors.refusal(404, "404", "Resource not found")
         try:
-            return super().parse(received)
+            return super().parse(received, read)
         except Refused as refused:
             raise azure_errors.no_deployment() if refused.status == 404 else refused from None
 

@@ -12,9 +12,11 @@ import orjson
 
 from pipeline.catalog.apis import RESPONSES, only_api
 from pipeline.catalog.windows import ModelLimits, limits_of
-from pipeline.sandbox.exchange import Question, document_and_errors, tokens_of
+from pipeline.sandbox.exchange import Message, PageReader, Question, document_and_errors
+from pipeline.sandbox.files import Files
 from pipeline.sandbox.wires.openai.errors import refusal
-from pipeline.sandbox.wires.openai.shapes import Message, Shape, shape_of
+from pipeline.sandbox.wires.openai.parts import CHAT, Parts
+from pipeline.sandbox.wires.openai.shapes import Shape, shape_of
 
 PARAMETERS = {
     *("frequency_penalty", "logit_bias", "logprobs", "max_completion_tokens", "max_tokens", "messages", "metadata"),
@@ -31,7 +33,7 @@ MISSING_MODEL = "missing-model"
 MESSAGE_TOKENS = 3
 
 
-def question_of(body: bytes, deployment: str | None = None) -> Question:
+def question_of(body: bytes, read: PageReader, deployment: str | None = None, *, provider: str = "openai") -> Question:
     """The question in a request body; a deployment named by the URL stands for the model.
 
     Raises:
@@ -44,7 +46,8 @@ def question_of(body: bytes, deployment: str | None = None) -> Question:
     model = model_of(request if deployment is None else {"model": deployment})
     if deployment is None and only_api(model) == RESPONSES:
         raise refusal(404, "This model is only supported in v1/responses and not in v1/chat/completions.", "model")
-    messages = messages_of(request.get("messages"), "messages")
+    parts = Parts(Files(provider, model, read), CHAT, takes_files=provider != "azure")
+    messages = messages_of(request.get("messages"), "messages", parts)
     shape = shape_of(request, messages)
     check_numbers(request, model)
     limits = known_limits(model)
@@ -86,7 +89,7 @@ def model_of(request: Mapping[str, Any]) -> str:
     return model
 
 
-def messages_of(messages: object, name: str) -> list[Message]:
+def messages_of(messages: object, name: str, parts: Parts) -> list[Message]:
     """What is said, in the parameter of this name; or a Refused."""
     if messages is None:
         raise refusal(400, f"Missing required parameter: '{name}'.", name, "missing_required_parameter")
@@ -109,20 +112,21 @@ def messages_of(messages: object, name: str) -> list[Message]:
         if role == "tool" and not tools_called:
             raise refusal(400, "messages with role 'tool' must follow a message with 'tool_calls'.", f"{where}.role")
         tools_called = bool(message.get("tool_calls")) or (role == "tool" and tools_called)
-        found.append(Message(role, _text(message, where)))
+        found.append(_message(message, where, parts))
     return found
+
+
+def _message(message: Mapping[str, Any], where: str, parts: Parts) -> Message:
+    content = message.get("content")
+    if isinstance(content, list) and all(isinstance(part, dict) for part in content):
+        return parts.message(message["role"], content, f"{where}.content")
+    return Message(message["role"], _text(message, where))
 
 
 def _text(message: Mapping[str, Any], where: str) -> str:
     content = message.get("content")
     if isinstance(content, str):
         return content
-    if isinstance(content, list) and all(isinstance(part, dict) for part in content):
-        for number, part in enumerate(content):
-            if part.get("type") != "text" or not isinstance(part.get("text"), str):
-                place = f"{where}.content[{number}]"
-                raise refusal(400, f"the sandbox reads text parts only; '{place}' is none.", place, "invalid_value")
-        return "".join(part["text"] for part in content)
     calls = message.get("tool_calls")
     if content is None and message["role"] == "assistant" and (calls or message.get("refusal")):
         return orjson.dumps(calls).decode() if calls else str(message["refusal"])
@@ -134,7 +138,7 @@ def _text(message: Mapping[str, Any], where: str) -> str:
 def turns_of(messages: Sequence[Message]) -> list[tuple[str, str]]:
     """What was asked and answered; what a tool says of a call of it is no answer."""
     asks = {"user", "tool"}
-    said = [("user" if message.role in asks else message.role, message.text) for message in messages]
+    said = [("user" if message.role in asks else message.role, message.whole) for message in messages]
     turns = [(role, text) for role, text in said if role in {"user", "assistant"}]
     return turns or said
 
@@ -224,7 +228,7 @@ def fits(prompt_tokens: int, cap_tokens: int, limits: ModelLimits) -> bool:
 
 
 def tokens_in(messages: Sequence[Message], shape: Shape) -> int:
-    return MESSAGE_TOKENS + shape.tokens + sum(MESSAGE_TOKENS + tokens_of(message.text) for message in messages)
+    return MESSAGE_TOKENS + shape.tokens + sum(MESSAGE_TOKENS + message.tokens for message in messages)
 
 
 def _stream(request: Mapping[str, Any]) -> tuple[bool, bool]:

@@ -10,10 +10,12 @@ from typing import Any
 import orjson
 
 from pipeline.catalog.apis import CHAT, LEAST_OUTPUT_TOKENS, only_api
-from pipeline.sandbox.exchange import Question, Refused, document_and_errors
+from pipeline.sandbox.exchange import Message, PageReader, Question, Refused, document_and_errors
+from pipeline.sandbox.files import Files
 from pipeline.sandbox.wires.openai import requests as chat
 from pipeline.sandbox.wires.openai.errors import refusal
-from pipeline.sandbox.wires.openai.shapes import Message, Shape, shape_of
+from pipeline.sandbox.wires.openai.parts import RESPONSES, Parts
+from pipeline.sandbox.wires.openai.shapes import Shape, shape_of
 
 PARAMETERS = {
     *("background", "context_management", "conversation", "include", "input", "instructions", "max_output_tokens"),
@@ -28,7 +30,7 @@ FORMAT = re.compile(r"(?:^|(?<='))response_format(?:\.json_schema)?")
 FUNCTION = re.compile(r"(?<=\])\.function")
 
 
-def question_of(body: bytes) -> Question:
+def question_of(body: bytes, read: PageReader) -> Question:
     """The question in a request body.
 
     Raises:
@@ -40,7 +42,7 @@ def question_of(body: bytes) -> Question:
     model = chat.model_of(request)
     if only_api(model) == CHAT:
         raise refusal(400, f"The requested model '{model}' cannot be used with the Responses API.", "model")
-    said = chat.messages_of(_messages(request.get("input")), "input")
+    said = chat.messages_of(_messages(request.get("input")), "input", Parts(Files("openai", model, read), RESPONSES))
     instructions = request.get("instructions") or ""
     messages = [*([Message("system", str(instructions))] if instructions else []), *said]
     shape = _shape(request, said, messages)

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.sandbox.exchange import MODEL_VERSION, Answer, Ending, Question, Received
+from pipeline.sandbox.exchange import MODEL_VERSION, Answer, Ending, PageReader, Question, Received, no_reader
 from pipeline.sandbox.wires.openai.response_requests import question_of
 from pipeline.sandbox.wires.openai.wire import OpenAI, pieces_of
 
@@ -15,8 +15,8 @@ class Responses(OpenAI):
     name = "openai responses"
     paths: tuple[str, ...] = ("/v1/responses",)
 
-    def parse(self, received: Received) -> Question:
-        return question_of(received.body)
+    def parse(self, received: Received, read: PageReader = no_reader) -> Question:
+        return question_of(received.body, read)
 
     def whole(self, question: Question, answer: Answer) -> bytes:
         return orjson.dumps(_response(question, answer, _item(question, answer)))

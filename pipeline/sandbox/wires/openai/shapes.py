@@ -12,18 +12,13 @@ from typing import Any
 import orjson
 from msgspec import Struct
 
-from pipeline.sandbox.exchange import tokens_of
+from pipeline.sandbox.exchange import Message, tokens_of
 from pipeline.sandbox.wires.openai.errors import refusal
 from pipeline.sandbox.wires.openai.strict_schemas import problem
 
 FORMATS = ("json_object", "json_schema", "text")
 NAME = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
 SCHEMA_SEARCHES = 50  # braces of a system prompt that are looked at for a schema
-
-
-class Message(Struct, frozen=True):
-    role: str
-    text: str
 
 
 class Shape(Struct, frozen=True):

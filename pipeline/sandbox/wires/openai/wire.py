@@ -9,7 +9,17 @@ from typing import Any
 
 import orjson
 
-from pipeline.sandbox.exchange import MODEL_VERSION, Answer, Ending, Question, Received, Refused, Stamp
+from pipeline.sandbox.exchange import (
+    MODEL_VERSION,
+    Answer,
+    Ending,
+    PageReader,
+    Question,
+    Received,
+    Refused,
+    Stamp,
+    no_reader,
+)
 from pipeline.sandbox.quota import Denial
 from pipeline.sandbox.wires.openai import errors as openai_errors
 from pipeline.sandbox.wires.openai.requests import question_of
@@ -34,8 +44,8 @@ class OpenAI:
         if key == BAD_KEY:
             raise openai_errors.refusal(401, "Incorrect API key provided.", code="invalid_api_key")
 
-    def parse(self, received: Received) -> Question:
-        return question_of(received.body)
+    def parse(self, received: Received, read: PageReader = no_reader) -> Question:
+        return question_of(received.body, read)
 
     def counted(self, question: Question) -> bytes:
         raise NotImplementedError("chat completions have no counting endpoint")

@@ -1,0 +1,41 @@
+"""The sandbox's readers of PDFs: the pipeline's own, in processes of their own. To be called from a thread."""
+
+import tempfile
+import threading
+from typing import TYPE_CHECKING
+
+from pipeline.reader.read import Read, ReadOptions
+
+if TYPE_CHECKING:
+    from pipeline.reader.pool import Readers
+
+MOST = ReadOptions(max_pages=3000, max_bytes=64 * 1024 * 1024, embedded_xml=False)
+
+
+class PdfReaders:
+    """Started with the first PDF."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._readers: Readers | None = None
+
+    def __call__(self, data: bytes) -> Read:
+        """Raises Unreadable; JobError where PDFs cannot be read at all."""
+        with tempfile.NamedTemporaryFile(suffix=".pdf") as file:
+            file.write(data)
+            file.flush()
+            return self._started().read(file.name, "document.pdf")
+
+    def close(self) -> None:
+        with self._lock:
+            if self._readers is not None:
+                self._readers.close()
+                self._readers = None
+
+    def _started(self) -> "Readers":
+        from pipeline.reader.pool import Readers  # noqa: PLC0415 (most jobs send no file)
+
+        with self._lock:
+            if self._readers is None:
+                self._readers = Readers(MOST)
+            return self._readers
