@@ -120,6 +120,7 @@ FORMS = {  # paths of vendors → their bodies
     "/v1/chat/completions": completion,
     "/v1/responses": responses,
     "/openai/v1/chat/completions": completion,  # Groq
+    "/inference/v1/chat/completions": completion,  # Fireworks
     "/v2/chat": cohere,
 }
 

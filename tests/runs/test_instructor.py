@@ -15,8 +15,9 @@ VENDORS = {  # name → (model with a price, variable of its key, whether answer
     "groq": ("llama-3.3-70b-versatile", "GROQ_API_KEY", True, Decimal("0.0000748")),
     "cohere": ("command-r-08-2024", "CO_API_KEY", False, Decimal("0.000027")),
     "mistral": ("mistral-small-latest", "MISTRAL_API_KEY", True, None),
+    "fireworks": ("accounts/fireworks/models/llama-v3p1-8b-instruct", "FIREWORKS_API_KEY", True, None),
 }
-CLIENTS = {"groq": "groq", "cohere": "cohere", "mistral": "mistralai"}
+CLIENTS = {"groq": "groq", "cohere": "cohere", "mistral": "mistralai", "fireworks": "fireworks"}
 ROWS = [{"id": f"r{n}", "text": f"document {n}"} for n in range(5)]
 
 
@@ -201,7 +202,7 @@ def test_every_mode_that_a_vendor_has(vendor, mode):
     vendor.books()
     body = vendor.server.requests[-1][1]
     asked = "tools" if "tools" in body else "schema" if "response_format" in body else "words"
-    usual = {"groq": "tools", "mistral": "tools", "cohere": "schema"}[vendor.name]
+    usual = "schema" if vendor.name == "cohere" else "tools"
     assert asked == {"tool": "tools", "json_schema": "schema", "json_object": "words"}.get(mode, usual)
     assert "total" in str(body)
 
@@ -211,3 +212,56 @@ def test_several_processes(vendor):
     job.run()
     vendor.books()
     assert vendor.server.sent == len(ROWS)
+
+
+@pytest.mark.parametrize(
+    "name", ["together", "deepseek", "openrouter", "databricks", "anyscale", "perplexity", "ollama"]
+)
+def test_those_with_the_client_of_openai(job, server, name):
+    """They have a base URL and a key variable of their own; an answer in words does for those without tools."""
+    if name != "ollama":
+        job.env |= {{"databricks": "DATABRICKS_TOKEN"}.get(name, f"{name.upper()}_API_KEY"): KEY}
+    job.env["DATABRICKS_HOST"] = "http://127.0.0.1:9"
+    server.script = lambda document, nth, body: Scripted(called="tools" in body) if nth > 1 else Scripted(503)
+    prices = {"input_usd_per_mtok": 1, "output_usd_per_mtok": 2}
+    job.write(server.url, rows=ROWS[:2], model={"provider": f"instructor:{name}", "name": "llama3.1"}, prices=prices)
+    job.run()
+    manifest = job.reconcile()
+    assert (manifest["calls"], server.sent, Decimal(manifest["cost_usd"])) == (4, 4, Decimal("0.00028"))
+    assert ("tools" in server.requests[-1][1]) == (name != "perplexity")
+
+
+def test_a_client_that_does_not_take_a_keyword_fails_the_row_and_sends_nothing(job, server):
+    pytest.importorskip("groq")
+    vendor = Job(job, server, "groq")
+    vendor.write(rows=ROWS[:1], model={"extra": {"verbose": True}})
+    toml = job.file.read_text().replace('{"verbose": true}', "{verbose = true}")
+    job.file.write_text(toml)
+    job.run(code=1)
+    assert server.sent == 0
+    assert "verbose" in job.results()[0]["error"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "words"),
+    [
+        ("instructor:groc", "instructor knows no provider 'groc'. Did you mean 'groq'?"),
+        ("instructor:mitsral", "Did you mean 'mistral'?"),
+        ("instructor:zzzzzz", "It knows anyscale, cerebras, cohere"),
+        ("instructor:cerebras", "Install it:  pip install 'instructor[cerebras-cloud-sdk]'"),
+        ("instructor:writer", "Install it:  pip install 'instructor[writer]'"),
+    ],
+)
+def test_what_instructor_does_not_know_or_have_is_said_before_anything_is_sent(job, server, provider, words):
+    job.write(
+        server.url, rows=ROWS, model={"provider": provider, "name": "some-model", "api_key_env": "OPENAI_API_KEY"}
+    )
+    assert words in job.pipeline("check", job.file, code=2).out
+    assert words in job.run(code=2).err
+    assert server.sent == 0
+
+
+def test_databricks_without_a_host_says_what_it_needs(job, server):
+    job.env["DATABRICKS_TOKEN"] = KEY
+    job.write("", rows=ROWS, model={"provider": "instructor:databricks", "name": "some-model"})
+    assert "DATABRICKS_HOST is not set" in job.run(code=2).err
