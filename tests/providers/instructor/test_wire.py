@@ -89,7 +89,7 @@ def test_settings_have_the_names_of_the_vendors_client(name, words):
             "{}", Usage(100, 0, 0, 20, 0),
         ),
         (
-            {"choices": [{"message": {"content": "", "tool_calls": [{"function": CALL}]}, "finish_reason": "tool_calls"}],
+            {"choices": [{"message": {"content": "", "tool_calls": [{"function": CALL}]}, "finish_reason": "stop"}],
              "usage": {"prompt_tokens": 1, "completion_tokens": 2}},
             '{"a":1}', Usage(1, 0, 0, 2, 0),
         ),
