@@ -38,7 +38,8 @@ FOR_TESTS = ("hypothesis", "pytest", "pytest-xdist")
 
 def main() -> int:
     extras = sys.argv[1:] or [name for name in project()["optional-dependencies"] if name != "dev"]
-    return int(not all([tried(extra) for extra in extras]))
+    good = [tried(extra) for extra in extras]
+    return int(not all(good))
 
 
 def project() -> dict:
