@@ -1,11 +1,12 @@
 # Two commands do all the set-up on a machine that has Python 3.11 or newer and make:
 #   make run    the main job, on the sample invoices, through the local sandbox provider
 #   make test   everything that CI runs
+#   make extras each extra in an environment of its own, and the tests that need one (a quarter of an hour)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check bench soak mutants clean
+.PHONY: run test check extras bench soak mutants clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@echo "Installing pipeline and the packages it needs (pyproject.toml, about 300 MB) into ./$(VENV): a minute or two, once."
@@ -29,6 +30,9 @@ check: $(VENV)/installed-dev
 
 test: check
 	$(BIN)/pytest -q -n auto
+
+extras:
+	$(PYTHON) benchmarks/extras.py
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/bench.py

@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import click
 from msgspec import NODEFAULT, Struct
@@ -25,7 +25,7 @@ from pipeline.cli import main as cli
 from pipeline.errors import JobError
 from pipeline.job.file import SECTIONS, TOP_KEYS, resolve
 from pipeline.job.settings import Count, Job, Positive, PositiveSpan, Share, Span
-from pipeline.job.values import plain_type
+from pipeline.job.values import otherwise, plain_type
 
 DOCS = Path(__file__).parent
 AGAIN = "run: python docs/generate.py"
@@ -119,7 +119,8 @@ extract.examples = [{text = "Invoice 7, total 3.00", record = {number = "7", tot
 [model]  # Who is asked. What changes an answer (provider, name, api, sampling, tier, `extra`, betas, output cap)
   is part of how it is found again: after a change of one of these the rows are asked anew.
 model.provider = "openai"  # Whose protocol is spoken. `openai` is for every server that speaks it too, with `base_url`.
-  `sandbox` answers by rules on this machine, needs no account and costs nothing.
+  `sandbox` answers by rules on this machine, needs no account and costs nothing. `instructor:groq`,
+  `instructor:mistral` and so on go through instructor's clients ([more](providers.md#through-instructor)).
 model.name = "gpt-4o-mini"  # The model as the provider calls it; for `azure` the deployment, for `bedrock` also an
   inference profile or ARN, for `sandbox` the model that is rehearsed, whose tokenizer, window and price apply.
 model.max_output_tokens = 1024  # The cap on one answer, with its reasoning; also what each call reserves of the window,
@@ -146,7 +147,8 @@ model.extra = {verbosity = "low"}  # Goes to the top level of the body as it is,
 model.send_tenant = true  # The hash of `input.tenant` goes along as the provider's own field for end users. It is no
   part of how an answer is found again: equal documents of two tenants stay one request, with the hash of one of them.
 model.base_url = "https://gateway.example/v1"  # A compatible server or gateway: with `/v1` at the end for `openai`, the
-  bare host for the others. Without one: the provider's own; for `sandbox` one is started for the run.
+  bare host for the others; behind `instructor:NAME` as its client has it. Without one: the provider's own; for
+  `sandbox` one is started for the run.
 model.api_key_env = "TEAM_A_KEY"  # The name of the environment variable that holds the key, never the key itself.
   `azure` without a key uses Entra. `bedrock` (the AWS credential chain), `vertex` (application default credentials) and
   `sandbox` need none.
@@ -346,8 +348,8 @@ def _values(key: str, kind: Any) -> str:
     told = kind
     kind, _ = plain_type(kind)
     if get_origin(kind) is Literal:
-        number = ", or a whole number" if any(get_origin(part) is Annotated for part in get_args(told)) else ""
-        return ", ".join(f"`{choice}`" for choice in get_args(kind)) + f"{number} | "
+        other = f", or {otherwise(told)}" if otherwise(told) else ""
+        return ", ".join(f"`{choice}`" for choice in get_args(kind)) + f"{other} | "
     if get_origin(kind) is collections.abc.Mapping:
         return "table | "
     if get_origin(kind) is tuple or kind in {str, bool}:

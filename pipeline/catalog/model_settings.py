@@ -9,10 +9,14 @@ service tier is `auto` or `standard_only`), docs.aws.amazon.com (no seed; `reque
 import re
 from collections.abc import Iterator, Mapping
 
+from msgspec.structs import fields
+
 from pipeline.catalog.apis import RESPONSES, api_of
+from pipeline.catalog.instructor import KEYWORDS, LEFT_ALONE
 from pipeline.catalog.providers import PROVIDERS
 from pipeline.catalog.sampling import Advice, stop_advice, top_p_advice
 from pipeline.catalog.tiers import FLEX, SOLD
+from pipeline.job.instructor import name_in
 from pipeline.job.settings import Model
 from pipeline.text import did_you_mean
 
@@ -33,6 +37,7 @@ def settings_advice(model: Model) -> Iterator[Advice]:
     yield from _tier(model)
     yield from _safety(model)
     yield from _tenant(model)
+    yield from _through_instructor(model)
 
 
 def _by_name(model: Model) -> Iterator[Advice]:
@@ -89,6 +94,16 @@ def _tenant(model: Model) -> Iterator[Advice]:
     if model.send_tenant and (model.provider == "gemini" or model.api == "invoke"):
         mend = "Set it to false" + (", or ask by vertex" if model.provider == "gemini" else ", or api to 'converse'")
         yield Advice(True, f"model.send_tenant: {_whose(model)} has no field for an end user. {mend}")
+
+
+def _through_instructor(model: Model) -> Iterator[Advice]:
+    if not name_in(model.provider):
+        return
+    usual = {field.name: field.default for field in fields(Model)}
+    for key in (key for key in LEFT_ALONE if getattr(model, key) != usual[key]):
+        yield Advice(True, f"model.{key}: {model.provider} has no such setting. Leave the key out")
+    for key in (key for key in model.extra if key in KEYWORDS):
+        yield Advice(True, f"model.extra.{key} is a keyword of instructor's own: {KEYWORDS[key]}. Leave it out")
 
 
 def _whose(model: Model) -> str:

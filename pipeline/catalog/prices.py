@@ -189,7 +189,7 @@ def _tables(provider: str, base_url: str) -> Sequence[str]:
 
 def _services(provider: str, tables: Sequence[str], model: str, standard: Rate) -> Iterator[tuple[str, Rate]]:
     """The other service tiers: by the table, or by the dearest factor that is known."""
-    for name, factor in FACTORS[provider].items():
+    for name, factor in FACTORS.get(provider, {}).items():
         told = (_from_table(table, model, {"service_tier": name}) for table in tables)
         yield name, next((one for one in told if one is not None and one != standard), _times(standard, factor))
 

@@ -7,14 +7,17 @@ open, tests/catalog/test_providers.py names.
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from typing import Literal
 
 from msgspec import Struct
 
 from pipeline.catalog import abilities, counting_rates, limit_profiles, reasoning_levels, token_factors
 from pipeline.catalog.abilities import ALL, Ability
+from pipeline.catalog.instructor import VENDORS, Vendor
 from pipeline.catalog.limit_profiles import Profile
 from pipeline.catalog.reasoning_levels import Takes
+from pipeline.job.instructor import PREFIX, name_in
 from pipeline.job.settings import Model
 
 
@@ -27,7 +30,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     invoke_wire: str = ""  # where model.api = "invoke" speaks another dialect
     responses_wire: str = ""  # likewise, "responses"
     environment: Mapping[str, tuple[str, ...]] = {}  # key of [model] → variables that fill it when it is empty
-    listing: str  # module:class of what `check --online` asks, at no cost
+    listing: str = ""  # module:class of what `check --online` asks, at no cost
     carrier: str  # the module with its SDK's `carrier`
     extra: str  # of this package, that installs the SDK
     # What lets a job in
@@ -206,7 +209,40 @@ ENTRIES = (
         otel_name="sandbox",
     ),
 )
-PROVIDERS: Mapping[str, Entry] = {entry.name: entry for entry in ENTRIES}
+
+
+@cache
+def through_instructor(name: str) -> Entry:
+    """The entry of instructor:NAME, whether or not instructor knows it."""
+    vendor = VENDORS.get(name, Vendor())
+    return Entry(
+        name=f"{PREFIX}{name}",
+        wire="pipeline.providers.instructor.wire:InstructorWire",
+        carrier="pipeline.providers.instructor.transport",
+        extra="instructor",
+        needs_key=vendor.needs_key,
+        key_env=vendor.key_env or f"{name.upper().replace('-', '_')}_API_KEY",
+        of_unknown_models=vendor.ability,
+        dialect="instructor",
+        reasoning={},
+        reasoning_of_unknown=reasoning_levels.UNKNOWN,
+        limits=limit_profiles.UNKNOWN,
+        token_factor=token_factors.UNKNOWN,
+        price_tables=(vendor.price_table or name,),
+        otel_name=vendor.otel_name or name,
+    )
+
+
+class Catalog(dict[str, Entry]):
+    """The entries by their names. Those through instructor are made as they are asked for, and are in no list of it."""
+
+    def __missing__(self, provider: str) -> Entry:
+        if not (name := name_in(provider)):
+            raise KeyError(provider)
+        return through_instructor(name)
+
+
+PROVIDERS: Mapping[str, Entry] = Catalog({entry.name: entry for entry in ENTRIES})
 
 
 def key_variable(model: Model) -> str:

@@ -23,6 +23,7 @@ from pipeline.documents.sources.source import Source
 from pipeline.errors import Finding, JobError, LedgerError
 from pipeline.extraction.prepare import Prepared, advice_on_reasoning, prepare, require_affordable
 from pipeline.extraction.prompt_cache import caching_for
+from pipeline.job.instructor import name_in
 from pipeline.job.settings import Job, Model
 from pipeline.ledger.lock import held, require_local
 from pipeline.ledger.said import FailedRow
@@ -32,6 +33,7 @@ from pipeline.output.folder import ready_folder
 from pipeline.output.remote.objects import Objects, StoreFailed
 from pipeline.providers import settled, wire_for
 from pipeline.providers.credentials.keys import credentials_for
+from pipeline.providers.instructor.installed import require_client
 from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.causes import causes_of
 from pipeline.text import nearest
@@ -62,6 +64,7 @@ def check(job: Job, environ: Mapping[str, str], *, online: bool = False, strict:
         findings.extend(_prepared(prepared))
         findings.append(_try("budget and limits", lambda: _budget(prepared)))
         findings.append(_try("credentials", lambda: _credentials(prepared, environ)))
+    findings += _client(job.model.provider)
     findings.append(_try("output", lambda: _output(job)))
     findings += asked_online(job, environ) if online else []
     findings += strictly(job, priced=None if prepared is None else prepared.rate is not None) if strict else []
@@ -239,6 +242,18 @@ def _credentials(prepared: Prepared, environ: Mapping[str, str]) -> str:
     wire_for(model, prepared.shaped.shape, environ)
     credentials_for(model, environ)
     return "not needed" if model.provider == "sandbox" else "present"
+
+
+def _client(provider: str) -> list[Finding]:
+    """Of a provider behind instructor: whether it can be asked from here."""
+    if not name_in(provider):
+        return []
+
+    def there() -> str:
+        require_client(provider)
+        return "its client is installed"
+
+    return [_try("instructor", there)]
 
 
 def _output(job: Job) -> str:

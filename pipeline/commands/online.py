@@ -37,6 +37,9 @@ class Question(Struct, frozen=True):
 
 def online(job: Job, environ: Mapping[str, str]) -> list[Finding]:
     """What the provider says. Takes 20 s at the most, or 10 s for one answer."""
+    if not PROVIDERS[job.model.provider].listing:
+        told = f"{job.model.provider} is not asked: instructor's clients have no listing in common"
+        return [Finding("online", "warning", f"{told}. A run of --limit 1 shows whether key and model are good")]
     try:
         return asyncio.run(_asked(job, environ))
     except JobError as error:

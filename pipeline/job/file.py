@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from pipeline.errors import JobError
 from pipeline.job.given import refusal
+from pipeline.job.instructor import refused
 from pipeline.job.settings import (
     REMOTE,
     Budget,
@@ -255,7 +256,7 @@ def _documents(documents: Documents) -> list[str]:
 
 
 def _model(model: Model) -> list[str]:
-    wrong = []
+    wrong = [told] if (told := refused(model.provider)) else []
     if model.base_url and not model.base_url.startswith(("http://", "https://")):
         wrong.append(f"model.base_url = {model.base_url!r} should start with http:// or https://")
     if "@" in model.base_url.partition("://")[2].partition("/")[0]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field, json
 
 Provider = Literal["openai", "azure", "anthropic", "bedrock", "gemini", "vertex", "sandbox"]
+Through = Annotated[str, Meta(pattern="^instructor:.", description="instructor:NAME")]
 Mode = Literal["auto", "json_schema", "tool", "json_object", "two_step"]
 Merge = Literal["auto", "first", "concat", "none"]
 Api = Literal["auto", "chat", "responses", "converse", "invoke"]
@@ -49,7 +50,7 @@ class Extract(Struct, frozen=True, kw_only=True):
 
 
 class Model(Struct, frozen=True, kw_only=True):
-    provider: Provider
+    provider: Provider | Through
     name: str
     max_output_tokens: Positive
     temperature: float | None = None

@@ -2,6 +2,7 @@
 
 import collections.abc
 import math
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -21,10 +22,10 @@ class WrongValue(Exception):
 
 def typed(hint: Any, value: Any, key: str) -> Any:  # noqa: ANN401 (any TOML value)
     """`value` as the type that `hint` asks for, or a WrongValue that says what it should have been."""
-    if (level := _or_number(hint)) is not None:
-        choices, hint = level
-        if isinstance(value, bool) or not isinstance(value, int):
-            return _choice(get_args(choices), value, key, or_else=", or a whole number")
+    if (either := _or_else(hint)) is not None:
+        choices, hint = either
+        if not _fits(hint, value):
+            return _choice(get_args(choices), value, key, or_else=f", or {_described(hint)}")
     hint, meta = plain_type(hint)
     if (made := _made(hint, value, key)) is not None:
         return made
@@ -54,12 +55,31 @@ def _made(hint: Any, value: Any, key: str) -> Any:  # noqa: ANN401 (any type, an
     return tuple(value)
 
 
-def _or_number(hint: Any) -> tuple[Any, Any] | None:  # noqa: ANN401 (any type)
-    """Of "one of these words, or a number": both; None where it is something else."""
+def _or_else(hint: Any) -> tuple[Any, Any] | None:  # noqa: ANN401 (any type)
+    """Of "one of these words, or a number, or a text of this pattern": both; None where it is something else."""
     parts = get_args(hint) if get_origin(hint) in (types.UnionType, typing.Union) else ()
     words = [part for part in parts if get_origin(part) is Literal]
-    numbers = [part for part in parts if get_origin(part) is typing.Annotated]
-    return (words[0], numbers[0]) if words and numbers else None
+    others = [part for part in parts if get_origin(part) is typing.Annotated]
+    return (words[0], others[0]) if words and others else None
+
+
+def otherwise(hint: Any) -> str:  # noqa: ANN401 (any type)
+    """What may stand where a setting has words to choose from, as people are told; "" where nothing may."""
+    either = _or_else(hint)
+    return _described(either[1]) if either else ""
+
+
+def _described(hint: Any) -> str:  # noqa: ANN401 (any type)
+    meta = plain_type(hint)[1]
+    return (meta and meta.description) or "a whole number"
+
+
+def _fits(hint: Any, value: Any) -> bool:  # noqa: ANN401 (any type, any TOML value)
+    """Whether a value is of the kind that may stand instead of one of the words."""
+    kind, meta = plain_type(hint)
+    if isinstance(value, bool) or not isinstance(value, kind):
+        return False
+    return kind is not str or bool(re.match(meta.pattern or "", value) if meta else True)
 
 
 def _table(inner: Any, value: Any, key: str) -> dict[str, Any]:  # noqa: ANN401 (any type, any TOML value)

@@ -33,6 +33,7 @@ class Scripted:
     usage: tuple | None = (100, 20)  # None: it is not told
     refusal: str | None = None
     error: dict | None = None
+    called: bool = False  # the text is the arguments of the body's tool
 
 
 @dataclass
@@ -68,6 +69,9 @@ def completion(scripted, body):
     prompt, out = scripted.usage or (0, 0)
     usage = {"prompt_tokens": prompt, "completion_tokens": out, "total_tokens": prompt + out}
     message = {"role": "assistant", "content": None if scripted.refusal else content, "refusal": scripted.refusal}
+    if scripted.called:
+        function = {"name": body["tools"][0]["function"]["name"], "arguments": content}
+        message |= {"content": None, "tool_calls": [{"id": "call_1", "type": "function", "function": function}]}
     return {
         "id": "chatcmpl-1",
         "object": "chat.completion",
@@ -103,6 +107,29 @@ def responses(scripted, body):
     }
 
 
+def cohere(scripted, body):
+    """The same as Cohere's chat of version 2."""
+    told = completion(scripted, body)
+    part, usage = {"type": "text", "text": told["choices"][0]["message"]["content"]}, told.get("usage")
+    counts = usage and {"input_tokens": usage["prompt_tokens"], "output_tokens": usage["completion_tokens"]}
+    ends = {"stop": "COMPLETE", "length": "MAX_TOKENS"}
+    return {
+        "id": "c-1",
+        "finish_reason": ends.get(scripted.finish, scripted.finish),
+        "message": {"role": "assistant", "content": [part]},
+        **({"usage": {"billed_units": counts, "tokens": {"input_tokens": 900, "output_tokens": 90}}} if counts else {}),
+    }
+
+
+FORMS = {  # paths of vendors → their bodies
+    "/v1/chat/completions": completion,
+    "/v1/responses": responses,
+    "/openai/v1/chat/completions": completion,  # Groq
+    "/inference/v1/chat/completions": completion,  # Fireworks
+    "/v2/chat": cohere,
+}
+
+
 async def _answer(server, request):
     body = json.loads(await request.read())
     document = document_of({"messages": body.get("input"), **body})
@@ -126,7 +153,7 @@ async def _respond(server, request, scripted, document, body):
     if scripted.status != 200:
         error = scripted.error or {"message": "scripted failure", "type": "server_error", "code": None, "param": None}
         return web.json_response({"error": error}, status=scripted.status, headers=headers)
-    payload = json.dumps((responses if "input" in body else completion)(scripted, body)).encode()
+    payload = json.dumps(FORMS[request.path](scripted, body)).encode()
     if scripted.cut:
         response = web.StreamResponse(headers={**headers, "Content-Length": str(len(payload))})
         await response.prepare(request)
@@ -144,7 +171,7 @@ def serving(script=None):
 
     async def start():
         app = web.Application(client_max_size=2**28)
-        for path in ("/v1/chat/completions", "/v1/responses"):
+        for path in FORMS:
             app.router.add_post(path, partial(_answer, server))
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await runner.setup()

@@ -14,6 +14,7 @@ from pipeline.commands.estimate.estimator import Counts, EstimateBands, History,
 from pipeline.commands.estimate.measure import measure
 from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared, prepare
+from pipeline.job.instructor import name_in, refused, split_model
 from pipeline.job.settings import Job, Prices, Provider
 from pipeline.money import told_price
 from pipeline.schema.answer_size import AnswerSize, answer_tokens
@@ -82,11 +83,13 @@ def compare(prepared: Prepared, names: Sequence[str], history: History | None) -
 
 def _job_with(job: Job, name: str) -> Job:
     """The job with another model. Its own host, key and prices do not go with it, nor what the other does not take."""
-    head, colon, tail = name.partition(":")
-    named = next((provider for provider in PROVIDERS if colon and provider == head), None)
+    head, tail = split_model(name)
+    named = head if head in PROVIDERS or name_in(head) else None
     provider, model = (job.model.provider, name) if named is None else (named, tail)
-    if colon and named is None and "." not in head and not head.startswith("ft"):
+    if head and named is None and "." not in head and not head.startswith("ft"):
         raise JobError(f"--compare {name!r}: {head!r} is no provider. Known are {', '.join(PROVIDERS)}")
+    if told := refused(provider):
+        raise JobError(f"--compare {name!r}: {told}")
     changed = replace(  # without what another model may not take
         job.model, provider=provider, name=model, betas=(), api="auto", temperature=None, top_p=None, seed=None,
         stop=(), service_tier="default", flex_fallback=False, safety={}, extra={}, send_tenant=False,

@@ -9,7 +9,11 @@ from pipeline.job.settings import Model
 from pipeline.providers import Credentials
 from pipeline.providers.credentials.secret import Secret
 
-OTHER_NAMES = {"GEMINI_API_KEY": ("GOOGLE_API_KEY",)}
+OTHER_NAMES = {
+    "GEMINI_API_KEY": ("GOOGLE_API_KEY",),
+    "CO_API_KEY": ("COHERE_API_KEY",),
+    "DATABRICKS_TOKEN": ("DATABRICKS_API_KEY",),
+}
 
 
 class FixedKey:

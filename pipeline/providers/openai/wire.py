@@ -40,6 +40,7 @@ class OpenAIWire:
     name = "openai"
     path = "/chat/completions"
     turns = "messages"  # where a request has them
+    names = CHAT
 
     def __init__(self, model: Model, shape: AnswerShape) -> None:
         self.url = self._url(model)
@@ -48,7 +49,7 @@ class OpenAIWire:
         self._shape = shape
         self._tool = NOT_IN_NAMES.sub("_", shape.name)[:NAME_CHARS] or "record"
         free: dict[str, Any] = {"model": model.name}
-        free |= {**sampling(model, CHAT), **tier_asked(model), **model.extra}
+        free |= {**sampling(model, self.names), **tier_asked(model), **model.extra}
         free = reasoned(free, model)
         if model.stream:
             free |= {"stream": True, "stream_options": {"include_usage": True}}
@@ -56,7 +57,7 @@ class OpenAIWire:
         self._plain = free = self._worded(free)
         self._free_head = orjson.dumps(free)[:-1]
         self._structured = self._form(shape, self._tool)
-        if shape.mode == "tool" and not MANY_OR_NONE.match(model.name.rpartition("/")[2]):
+        if shape.mode == "tool" and not self._many_calls(model):
             self._structured[ONE_CALL] = False
         self._head = orjson.dumps({**free, **self._structured})[:-1]
         self._systems: dict[tuple[str, bool], bytes] = {}
@@ -144,6 +145,10 @@ class OpenAIWire:
             return {"response_format": {"type": "json_object"}}
         schema = {"name": name, "strict": shape.strict, "schema": shape.schema}
         return {"response_format": {"type": "json_schema", "json_schema": schema}}
+
+    def _many_calls(self, model: Model) -> bool:
+        """Whether it cannot be said that one call of the tool is wanted."""
+        return MANY_OR_NONE.match(model.name.rpartition("/")[2]) is not None
 
     def _cap_name(self, model: Model) -> str:
         """OpenAI's own models want the new name, and some refuse the old; servers of others may know only the old."""

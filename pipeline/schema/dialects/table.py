@@ -104,6 +104,9 @@ PLAIN = Dialect(name="JSON in words", enforced=False, rules=None, formats=None, 
 OPENAI_TOOL = replace(PLAIN, name="OpenAI's tools")
 CLAUDE_TOOL = replace(PLAIN, name="Anthropic's tools", names=NAMES)
 BEDROCK_TOOL = replace(CLAUDE_TOOL, name="Bedrock's tools", references=False, recursion=False, bare_root=True)
+# What a vendor behind instructor takes of JSON Schema is not published for all of them: no rule that narrows a type.
+INSTRUCTOR = replace(PLAIN, name="a JSON schema through instructor", rules=frozenset(), formats=frozenset())
+INSTRUCTOR_TOOL = replace(PLAIN, name="tools through instructor")
 
 TABLE: dict[tuple[str, str], tuple[Dialect, ...]] = {  # (a provider's dialect, mode) → strictest first
     ("openai", "json_schema"): (OPENAI,),
@@ -116,6 +119,8 @@ TABLE: dict[tuple[str, str], tuple[Dialect, ...]] = {  # (a provider's dialect, 
     ("bedrock", "tool"): (BEDROCK_STRICT_TOOL, BEDROCK_TOOL),
     ("gemini", "json_schema"): (GEMINI,),
     ("gemini", "tool"): (GEMINI_TOOL,),
+    ("instructor", "json_schema"): (INSTRUCTOR,),
+    ("instructor", "tool"): (INSTRUCTOR_TOOL,),
 }
 
 
