@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from pipeline.documents.sources import jsonl, parquet
 from pipeline.documents.sources.column_types import known_type
+from pipeline.documents.sources.delimited import Table
 from pipeline.documents.sources.files import File
 from pipeline.documents.sources.folder_keys import folder_keys
 from pipeline.errors import JobError
@@ -64,6 +65,19 @@ def check_jsonl(files: Sequence[File], needed: Mapping[str, str], max_line_bytes
         if seen and name not in seen:
             what = f"none of the first {rows} rows has the column {name!r} ({key})"
             raise JobError(f"{files[0].url}: {what}.{_nearest(name, seen)}")
+
+
+def check_tables(tables: Sequence[tuple[File, Table]], needed: Mapping[str, str], spec: Input) -> None:
+    """Every header has the columns.
+
+    Raises:
+        JobError: names the file, and what is wrong with its header.
+    """
+    for file, table in tables:
+        names = [*table.columns, *folder_keys(file)]
+        for name, key in needed.items():
+            if name not in (table.columns if name == spec.text else names):
+                raise JobError(f"{file.url}: has no column {name!r} ({key}).{_nearest(name, names)}")
 
 
 def declared(files: Sequence[File], keep: Sequence[str], known: pa.Schema | None) -> pa.Schema:

@@ -23,9 +23,14 @@ ENDINGS = {
     ".ndjson.gz": ("jsonl", "gzip"),
     ".jsonl.zst": ("jsonl", "zstd"),
     ".ndjson.zst": ("jsonl", "zstd"),
+    **{
+        f".{form}{ending}": (form, compression)
+        for form in ("csv", "tsv")
+        for ending, compression in (("", None), (".gz", "gzip"), (".zst", "zstd"))
+    },
     ".parquet": ("parquet", None),
 }
-KNOWN_ENDINGS = ".jsonl, .ndjson (either also .gz or .zst) or .parquet"
+KNOWN_ENDINGS = ".jsonl, .ndjson, .csv, .tsv (each also .gz or .zst) or .parquet"
 MAGIC = frozenset("*?[")
 EDGE_BYTES = 64 * 1024  # of both ends of a file that its fingerprint covers
 DIGEST_BYTES = 16
@@ -40,7 +45,7 @@ class File(Struct, frozen=True):
     url: str
     size: int
     mtime_ns: int
-    format: str  # jsonl or parquet
+    format: str  # jsonl, csv, tsv or parquet
     compression: str | None
 
 
