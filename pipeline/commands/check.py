@@ -165,9 +165,13 @@ def _input(source: Source) -> tuple[int, list[Finding]]:
     told = f"{rows:,} rows in {len(source.files)} files"
     if source.documents:
         told = _told_files(rows, modes, reasons)
+    notes = [Finding("input", "ok", note) for note in source.notes()]
     if not bad:
-        return rows, [Finding("input", "ok" if rows else "warning", told)]
-    findings = [Finding("input", "warning", f"{told}; {bad:,} of them cannot be used, and will fail as bad_row")]
+        return rows, [Finding("input", "ok" if rows else "warning", told), *notes]
+    findings = [
+        *notes,
+        Finding("input", "warning", f"{told}; {bad:,} of them cannot be used, and will fail as bad_row"),
+    ]
     findings += [Finding("input", "warning", f"{cause.rows:,} as {cause.error}") for cause in causes]
     return rows - bad, findings
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from pipeline.documents.sources import jsonl, parquet
 from pipeline.documents.sources.column_types import known_type
+from pipeline.documents.sources.delimited import Table
 from pipeline.documents.sources.files import File
 from pipeline.documents.sources.folder_keys import folder_keys
 from pipeline.errors import JobError
@@ -104,6 +105,19 @@ def require_reader(what: str) -> None:
 def with_file_types(kept: pa.Schema) -> pa.Schema:
     """The kept columns, those of a file with the types that they have."""
     return pa.schema([(field.name, FILE_TYPES.get(field.name, field.type)) for field in kept])
+
+
+def check_tables(tables: Sequence[tuple[File, Table]], needed: Mapping[str, str], spec: Input) -> None:
+    """Every header has the columns.
+
+    Raises:
+        JobError: names the file, and what is wrong with its header.
+    """
+    for file, table in tables:
+        names = [*table.columns, *folder_keys(file)]
+        for name, key in needed.items():
+            if name not in (table.columns if name in {spec.text, spec.document} else names):
+                raise JobError(f"{file.url}: has no column {name!r} ({key}).{_nearest(name, names)}")
 
 
 def declared(files: Sequence[File], keep: Sequence[str], known: pa.Schema | None) -> pa.Schema:

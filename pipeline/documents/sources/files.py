@@ -24,6 +24,11 @@ ENDINGS = {
     ".ndjson.gz": ("jsonl", "gzip"),
     ".jsonl.zst": ("jsonl", "zstd"),
     ".ndjson.zst": ("jsonl", "zstd"),
+    **{
+        f".{form}{ending}": (form, compression)
+        for form in ("csv", "tsv")
+        for ending, compression in (("", None), (".gz", "gzip"), (".zst", "zstd"))
+    },
     ".parquet": ("parquet", None),
 }
 TEXTS = (".txt", ".md", ".html", ".htm")
@@ -32,7 +37,7 @@ DOCUMENT_ENDINGS = (
 )  # fmt: skip
 DOCUMENT = "document"  # a file that is one row; what it is, its bytes tell
 KNOWN_ENDINGS = (
-    ".jsonl, .ndjson (either also .gz or .zst) or .parquet, nor as a document does (.pdf, .png, .jpg, .webp, .gif, "
+    ".jsonl, .ndjson, .csv, .tsv (each also .gz or .zst) or .parquet, nor as a document does (.pdf, .png, .jpg, .webp, .gif, "
     ".tiff, .heic, .txt, .md, .html, .eml, .docx, .xlsx)"
 )
 MAGIC = frozenset("*?[")
@@ -49,7 +54,7 @@ class File(Struct, frozen=True):
     url: str
     size: int
     mtime_ns: int
-    format: str  # jsonl, parquet or document
+    format: str  # jsonl, csv, tsv, parquet or document
     compression: str | None
 
 

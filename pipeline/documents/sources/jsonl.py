@@ -4,7 +4,7 @@ Every line that is not blank is exactly one record or one stated problem; nothin
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import orjson
@@ -20,8 +20,10 @@ BOM = b"\xef\xbb\xbf"
 SNIPPET_CHARS = 16
 
 
-def lines(file: File, max_line_bytes: int) -> Iterator[tuple[int, bytes | None]]:
+def lines(file: File, max_line_bytes: int, *, blank: bool = False) -> Generator[tuple[int, bytes | None], None, None]:
     """(number from 1, line) of every line that is not blank; None for one that is too long, which is never held.
+
+    `blank`: those that are, too.
 
     Raises:
         JobError: the file cannot be read to its end.
@@ -51,7 +53,7 @@ def lines(file: File, max_line_bytes: int) -> Iterator[tuple[int, bytes | None]]
             if too_long:
                 rows += 1
                 yield number, None
-            elif line and not line.isspace():
+            elif line and (blank or not line.isspace()):
                 rows += 1
                 yield number, line
 

@@ -110,8 +110,8 @@ class SeenIds:
 
 
 def located(file: File, place: int, problem: str) -> str:
-    """`problem` with the line (JSON lines, from 1) or the row (Parquet, from 0) of the file that has it."""
-    where = f"{file.name}:{place}" if file.format == "jsonl" else f"{file.name} row {place}"
+    """`problem` with the line (from 1) or, in Parquet, the row (from 0) of the file that has it."""
+    where = f"{file.name} row {place}" if file.format == "parquet" else f"{file.name}:{place}"
     return f"{where}: {problem}"
 
 

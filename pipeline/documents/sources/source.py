@@ -1,4 +1,4 @@
-"""The input: JSON lines, Parquet or documents, on a disk or in a bucket → rows, in order, streamed.
+"""The input: JSON lines, CSV, TSV, Parquet or documents, on a disk or in a bucket → rows, in order, streamed.
 
 The rule: every row of the input is yielded exactly once, whatever its bytes, and memory does not grow with the rows.
 A row that cannot be used is yielded with its `problem`; a file that cannot be read to its end is a JobError.
@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from pipeline.documents.sources import checks as checking
 from pipeline.documents.sources import column_types as kinds
 from pipeline.documents.sources import jsonl, parquet
+from pipeline.documents.sources.delimited import Table
 from pipeline.documents.sources.files import DOCUMENT, File, find, fingerprint, stat_of
 from pipeline.documents.sources.folder_keys import folder_keys, with_keys
 from pipeline.documents.sources.rows import RowMaker, SeenIds, duplicate, located
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pipeline.documents.sources.filed import FiledRows
     from pipeline.documents.sources.spool import Placed
 
+TABLES = frozenset({"csv", "tsv"})
 BATCH_CHARS = 16 * 1024 * 1024  # of text after which a batch ends early
 
 
@@ -148,8 +150,13 @@ class Source:
         required = [name for name in self._prompt_columns if name not in self._optional]
         needed = checking.needed_columns(self._spec, required)
         checking.check_parquet([file for file in self._files if file.format == "parquet"], needed, self._spec)
+        checking.check_tables(self._tables, needed, self._spec)
         checking.check_jsonl([file for file in self._files if file.format == "jsonl"], needed, self._max_line_bytes)
         checking.check_documents([file for file in self._files if file.format == DOCUMENT], needed)
+
+    def notes(self) -> list[str]:
+        """What is read in another way than a file's name says."""
+        return [note for _, table in self._tables if (note := table.note) is not None]
 
     def size_bytes(self) -> int | None:
         """How much there is to read, where that bounds the text: not in files that are compressed, as Parquet is."""
@@ -158,7 +165,7 @@ class Source:
         return sum(file.size for file in self._files)
 
     def count_rows(self) -> int:
-        """Rows that `batches` will yield. JSON lines are read for it, not parsed."""
+        """Rows that `batches` will yield. JSON lines are read for it, not parsed; tables are taken apart."""
         total = 0
         for file in self._files:
             if self._limit is not None and total >= self._limit:
@@ -169,7 +176,9 @@ class Source:
                 total += parquet.count(file)
             else:
                 left = None if self._limit is None else self._limit - total
-                total += sum(1 for _ in islice(jsonl.lines(file, self._max_line_bytes), left))
+                is_table = file.format in TABLES
+                rows = self._table(file).rows() if is_table else jsonl.lines(file, self._max_line_bytes)
+                total += sum(1 for _ in islice(rows, left))
         return total if self._limit is None else min(total, self._limit)
 
     def batches(self, size: int = 256, wanted: Container[int] | None = None) -> Iterator[list[Row]]:
@@ -272,11 +281,22 @@ class Source:
                 for place, record in parquet.records(file, self._own(file, columns), spec.document):
                     yield file, place, with_keys(record, keys) if keys else record, b""
                 continue
+            if file.format in TABLES:
+                for place, values in self._table(file).records():
+                    yield file, place, with_keys(values, keys) if keys else values, b""
+                continue
             for place, bare, line in jsonl.records(file, self._max_line_bytes):
                 record = with_keys(bare, keys) if keys else bare
                 if exact and not isinstance(record, str):
                     record = with_whole_numbers(line, record, exact)
                 yield file, place, record, line
+
+    def _table(self, file: File) -> Table:
+        return Table(file, self._max_line_bytes)
+
+    @cached_property
+    def _tables(self) -> list[tuple[File, Table]]:
+        return [(file, self._table(file)) for file in self._files if file.format in TABLES]
 
     def _own(self, file: File, columns: Sequence[str]) -> Sequence[str]:
         """Of these columns those that a Parquet file has itself: not a folder's key, nor what it may lack."""
