@@ -75,10 +75,12 @@ prompt_version = "2026-11-23"  # A label that goes with every result and call; c
   nothing: what is found again goes by the prompt itself.
 [input]  # What is read. Rows keep the order of the files' names, and of the rows in them.
 input.path = "../sample_data/invoices.jsonl"  # A file, a folder (with its subfolders; names that begin with `.` or `_`
-  are left out) or a glob. Files end in `.jsonl`, `.ndjson`, `.csv`, `.tsv` (each also `.gz` or `.zst`) or
-  `.parquet`. Tables of text begin with a header; all their values are text, and quotes are as in RFC 4180. CSV without
-  a comma in its header, but with semicolons, is separated by these. Local, or `s3://`, `gs://`, `az://`, `abfss://`. Folders named `year=2024` give their rows a column `year`, as text, where the
-  file has none of that name.
+  are left out) or a glob. Tables end in `.jsonl`, `.ndjson`, `.csv`, `.tsv` (each also `.gz` or `.zst`) or `.parquet`.
+  CSV and TSV begin with a header; all their values are text, and quotes are as in RFC 4180. CSV without a comma in its
+  header, but with semicolons, is separated by these. Documents (`.pdf`, `.png`, `.jpg`, `.webp`, `.gif`, `.tiff`,
+  `.heic`, `.txt`, `.md`, `.html`, `.eml`, `.docx`, `.xlsx`) are a row each, named by their path below the folder, with
+  the columns `name`, `size`, `pages` and `media_type`. Local, or `s3://`, `gs://`, `az://`, `abfss://`. Folders named
+  `year=2024` give their rows a column `year`, as text, where the file has none of that name.
 input.id = "id"  # The column that names a row in results, `pipeline show` and errors: a string or a whole number. A row
   without one, named `row 7 (no id)`, or with that of an earlier row is a `bad_row`. Empty: rows are named by position,
   from 0.

@@ -49,6 +49,8 @@ class FileLimits(Struct, frozen=True):
 
 def file_limits(model: Model, mode: str) -> FileLimits:
     """`mode`: how JSON is asked for: json_schema, tool or json_object."""
+    if model.provider.startswith("instructor:"):
+        return _limits(model, f"{model.provider} is sent text alone. {AS_TEXT}", NO_IMAGES)
     own = PROVIDERS[model.provider].own_names
     if known_rule(model) is TEXT_ALONE and not own:  # a deployment may be called what it is not
         return _limits(model, f"{model.name} takes text alone. {AS_TEXT}", NO_IMAGES)

@@ -37,8 +37,8 @@ DOCUMENT_ENDINGS = (
 )  # fmt: skip
 DOCUMENT = "document"  # a file that is one row; what it is, its bytes tell
 KNOWN_ENDINGS = (
-    ".jsonl, .ndjson, .csv, .tsv (each also .gz or .zst) or .parquet, nor as a document does (.pdf, .png, .jpg, .webp, .gif, "
-    ".tiff, .heic, .txt, .md, .html, .eml, .docx, .xlsx)"
+    ".jsonl, .ndjson, .csv, .tsv (each also .gz or .zst) or .parquet, nor as a document does (.pdf, .png, .jpg, .webp, "
+    ".gif, .tiff, .heic, .txt, .md, .html, .eml, .docx, .xlsx)"
 )
 MAGIC = frozenset("*?[")
 EDGE_BYTES = 64 * 1024  # of both ends of a file that its fingerprint covers

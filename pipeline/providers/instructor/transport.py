@@ -7,7 +7,7 @@ import orjson
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Limits, Model
-from pipeline.providers import Credentials, Wire
+from pipeline.providers import Credentials, Upload, Wire
 from pipeline.providers.instructor.exchange import Caught, Exchange, SecondRequest, current
 from pipeline.providers.instructor.installed import require_client
 from pipeline.providers.transport.http import CONNECT_TIMEOUT_S
@@ -36,7 +36,14 @@ class InstructorTransport:
         }
         self._moved_to = "" if self._client.moves_by_itself else model.base_url
 
-    async def send(self, wire: Wire, request: Request, *, fresh: bool = False) -> HttpAnswer:  # noqa: ARG002 (its own pool)
+    async def send(
+        self,
+        wire: Wire,
+        request: Request,
+        *,
+        fresh: bool = False,  # noqa: ARG002 (its own pool)
+        upload: Upload | None = None,  # noqa: ARG002 (no file goes this way)
+    ) -> HttpAnswer:
         """One attempt.
 
         Raises:
@@ -46,7 +53,7 @@ class InstructorTransport:
         secret = await self._credentials.secret()
         exchange = Exchange(secret, self._timeout, self._moved_to)
         received = Received(wire, secret, {}, stream=False)
-        failure, cause = await self._asked(exchange, wire.body(request))
+        failure, cause = await self._asked(exchange, bytes(wire.body(request)))
         if exchange.status is not None:
             received(exchange.status, exchange.headers)
         if exchange.raw is not None:
