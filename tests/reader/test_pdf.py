@@ -99,6 +99,8 @@ def test_what_is_drawn_by_column_is_read_by_row():
 
 def test_a_gap_within_one_operator_is_a_gap():
     assert told(pdf("BT /F 10 Tf 50 700 Td [(Item) -20000 (10,00)] TJ ET")) == "Item  10,00"
+    assert told(pdf("BT /F 10 Tf 300 700 Td [(B) 20000 (A)] TJ ET")) == "A  B"
+    assert told(pdf("BT /F 10 Tf 150 Tc 50 700 Td (AB) Tj ET")) == "A  B"
 
 
 def test_a_layer_under_a_scan_is_its_text():
@@ -233,11 +235,9 @@ def test_a_file_that_is_cut_off_is_never_read_in_part(share):
     assert refused(data[: int(len(data) * share)]).reason == DAMAGED
 
 
-def test_a_later_version_that_is_cut_off_is_not_passed_over():
-    data = pdf(TABLE)
-    assert (
-        refused(data + b"1 0 obj\n<< /Type /Font >>\nendobj\n2 0 obj\n<< /Length 100 >>\nstream\nBT").reason == DAMAGED
-    )
+@pytest.mark.parametrize("later", [b"1 0 obj\n<< >>\nendobj\n2 0 obj\n<< /Length 100", b"2 0 obj\n<< /Length 100 >>"])
+def test_a_later_version_that_is_cut_off_is_not_passed_over(later):
+    assert refused(pdf(TABLE) + later).reason == DAMAGED
 
 
 def test_sloppy_ends_are_no_damage():
