@@ -9,10 +9,12 @@ import string
 LEAST = 200  # characters of a run: what is shorter is an id, a hash, a signature
 LEAST_AT_END = 64  # where a text was cut, the run goes on beyond it
 TAKEN_OUT = "[bytes of a file]"
-ESCAPED = r"\\+(?:[/nrtbf]|u[0-9a-fA-F]{4})|%(?:25)*(?:2[BbFf]|3[Dd])|\r?\n(?=[A-Za-z0-9+/]{16})"
+ESCAPED = (
+    r"\\+(?:[/nrtbf]|u[0-9a-fA-F]{4})|%(?:25)*[0-9a-fA-F]{2}|&(?:amp;)*#x?[0-9a-fA-F]{1,6};|\r?\n(?=[A-Za-z0-9+/]{16})"
+)
 # Nothing of an escape is left behind: half of one would break the JSON around it.
 RUN = rf"(?:data:[\w.+/-]{{1,80}};base64,)?(?<![A-Za-z0-9+/=_\\-])(?:[A-Za-z0-9+/=_-]++|{ESCAPED})++"
-CHARS = string.ascii_letters.encode() + string.digits.encode() + b"+/=_-\\%\r\n"
+CHARS = string.ascii_letters.encode() + string.digits.encode() + b"+/=_-\\%&#;\r\n"
 IN_RUNS = bytes(88 if byte in CHARS else 32 for byte in range(256))
 STRETCH = b"X" * LEAST_AT_END
 TEXT, BYTES = re.compile(RUN, re.ASCII), re.compile(RUN.encode())

@@ -12,7 +12,7 @@ from virtual_time import run as in_virtual_time
 
 from pipeline.admission.gate import TenantOverBudget
 from pipeline.admission.stop import Stopped
-from pipeline.engine.ask import Abandoned, Delivered, RowFailed, RowLife, TooLong
+from pipeline.engine.ask import Abandoned, Delivered, FileGone, RowFailed, RowLife, TooLong
 from pipeline.engine.call import Caller
 from pipeline.ledger.records import StoredAnswer
 from pipeline.types import Answer, AnswerFrom, ErrorCode, ParkReason, Purpose, Request, Stop, Turn, Usage, text_parts
@@ -212,7 +212,12 @@ def test_the_failure_of_the_first_is_the_failure_of_its_twins(error):
 
 
 @pytest.mark.parametrize(
-    "error", [pytest.param(Abandoned(), id="abandoned"), pytest.param(TenantOverBudget("t", "no"), id="over-budget")]
+    "error",
+    [
+        pytest.param(Abandoned(), id="abandoned"),
+        pytest.param(FileGone(ErrorCode.BAD_ROW, "changed"), id="file-gone"),
+        pytest.param(TenantOverBudget("t", "no"), id="over-budget"),
+    ],
 )
 def test_a_twin_asks_itself_where_the_first_has_given_up_for_its_own_reasons(error):
     """Its row failed, or its tenant has nothing left: one of the twins asks, and the others wait for that one."""

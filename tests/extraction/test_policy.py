@@ -43,6 +43,14 @@ def test_the_table_of_failures(kind, first, last):
         assert (decision.park is not None) == (decision.action is Action.PARK)
 
 
+def test_a_file_that_could_not_be_processed_has_three_attempts():
+    """It comes and goes for good files (anthropic-sdk-python#903); each is an upload."""
+    actions = [decide(failed(Kind.NOT_PROCESSED), attempt, POLICY, 0.5) for attempt in (1, 2, 3, 9)]
+    assert [decision.action for decision in actions] == [Action.RETRY] * 2 + [Action.FAIL] * 2
+    assert actions[2].code is ErrorCode.INVALID_REQUEST
+    assert decide(failed(Kind.NOT_PROCESSED), 1, Policy(max_attempts=1), 0.5).action is Action.FAIL
+
+
 def test_every_kind_of_failure_is_in_the_table():
     """A new kind without a row here would be a KeyError in the middle of the night."""
     for kind in Kind:

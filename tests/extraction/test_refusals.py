@@ -33,6 +33,39 @@ def test_the_fix_of_a_form_that_is_refused(message, fix):
     assert found.most == 10
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "messages.0.content.0.pdf.source.base64.data: The PDF specified is password protected.",
+        "messages.0.content.0.pdf.source.base64.data: The PDF specified was not valid.",
+        "messages.0.content.0.pdf: PDF cannot be empty",
+        "Could not process image",
+        "Unable to process input image. Please retry or report",
+        "The document has no pages.",
+        "messages.0.content.1.image.source.base64: image exceeds 5 MB maximum: 5316852 bytes > 5242880 bytes",
+        "The image data you provided does not represent a valid image: image_parse_error",
+        "Image does not match the provided media type image/png",
+    ],
+)
+def test_ten_bad_files_in_a_row_are_ten_bad_files(message):
+    assert refused(Kind.INVALID_REQUEST, message, 400) is None
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Invalid Value: 'file'. This model does not support file content types.",
+        "ValidationException: This model doesn't support documents.",
+        "a file of application/pdf cannot be sent here",
+        "this provider is sent text only, and the request holds a file",
+    ],
+)
+def test_a_model_that_takes_no_files_is_known_by_three(message):
+    found = refused(Kind.INVALID_REQUEST, message, 400)
+    assert found.most == 3
+    assert "documents.read" in found.told
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308, 404, 405])
 def test_an_address_that_is_refused(status):
     """Three are enough; the URL is told, and nothing that follows it."""

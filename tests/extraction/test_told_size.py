@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.extraction.told_size import MARGIN, MOST_PARTS, smaller_tokens
+from pipeline.extraction.told_size import MARGIN, MOST_PARTS, smaller_tokens, told_pages
 
 ROOM = 100  # of a request's input, beside the chunk
 FORMS = {  # i: its input, o: its cap, t: both, m: the most. What counts against the most is told with each
@@ -130,3 +130,41 @@ def test_characters_are_told_in_their_own_measure():
     found = smaller_tokens(message, 499_000, 500_000, 1_000)
     assert found is not None
     assert 0.99 * MARGIN < found / 249_000 <= MARGIN
+
+
+PAGE_FORMS = (
+    "messages.4.content.0.pdf.source.base64.data: A maximum of {m} PDF pages may be provided.",
+    "The document contains {a} pages which exceeds the supported page limit of {m}.",
+    "The document contains {a:,} pages which exceeds the supported page limit of {m:,}",
+    "Too many images in request: {a} > {m}",
+    "messages.0.content: at most {m} images are allowed; got {a} images. The request was 31457280 bytes of 32 MB",
+    "You can upload up to {m} pages and 32MB of total content",
+    "maximum number of pages ({m}) exceeded",
+    "ValidationException: The model returned errors: messages.0.content.12.pdf: A maximum of {m} PDF pages may be",
+)
+
+
+@given(form=st.sampled_from(PAGE_FORMS), most=st.integers(1, 3000), more=st.integers(1, 5000))
+def test_the_most_pages_are_told_in_every_form(form, most, more):
+    message = f"context_exceeded: {form.format(m=most, a=most + more)} (HTTP 400)"
+    assert told_pages(message) == most
+
+
+@given(st.text(max_size=200))
+def test_no_words_break_it(text):
+    assert (told_pages(text) or 1) >= 1
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "messages.0.content.0.image.source.base64: image exceeds 5 MB maximum: 5316852 bytes > 5242880 bytes",
+        "image dimensions exceed max allowed size for many-image requests: 2000 pixels",
+        "context_exceeded: Request exceeds the maximum size (HTTP 413)",
+        "prompt is too long: 210000 tokens > 200000 maximum",
+        "page 3 of the document is too large",
+        "You can't include more than 5 documents in a request.",
+    ],
+)
+def test_where_no_pages_are_told(message):
+    assert told_pages(message) is None
