@@ -168,7 +168,7 @@ def google_tiles(width: int, height: int) -> PageTokens:
     by_size = _steps(width, 768) * _steps(height, 768)
     side = max(256, min(768, int(min(width, height) / 1.5)))
     by_shape = _steps(width, side) * _steps(height, side)
-    most = min(UNKNOWN_CEILING, 258 * (max(by_size, by_shape) + 2))  # a small picture of the whole comes on top
+    most = min(UNKNOWN_CEILING, 258 * max(10, by_size + 2, by_shape + 2))  # "256 + Pan & Scan (~2048)", and more
     return PageTokens(min(most, 258 * by_size), most)
 
 

@@ -7,8 +7,9 @@ What a page of a PDF costs is not published: the picture at `low`, from gpt-5.6 
 Anthropic: platform.claude.com, "Images and vision", read 2026-10; pages of PDFs as counted by huggingface.co,
 JOHNISKING/pdf-token-cost (2026-10): 1,592 to 1,620 beside their text, of any size and on every model.
 Google: ai.google.dev, "Media resolution" and "Document processing", read 2026-10: from Gemini 3 on the text of a PDF
-is not billed; before, 258 a page "and OCR". Amazon: docs.aws.amazon.com/nova, "Image understanding", read 2026-11: five
-samples, no formula, and none for documents; Nova 2 is said to be billed 230 an image, and reports what it processed.
+is not billed; before, a page is 256 with "Native Text", or "OCR" of a scan, and an image 256 with "Pan & Scan (~2048)".
+Amazon: docs.aws.amazon.com/nova, "Image understanding", read 2026-11: five samples, no formula, and none for documents;
+Nova 2 is said to be billed 230 an image, and reports what it processed.
 
 A ceiling covers what was published and what was seen billed. One report that gpt-5.4-mini billed an image's base64 as
 text (community.openai.com/t/1380539, 66,000 tokens for 131 KB) was not confirmed, and is in none.
@@ -99,7 +100,7 @@ def _family(rule: Rule, names: str) -> dict[str, Rule]:
 
 UNKNOWN = Rule(unknown_image, flat(1600, UNKNOWN_CEILING))
 TEXT_ALONE = Rule(flat(0, UNKNOWN_CEILING), flat(0, UNKNOWN_CEILING))  # it takes no picture
-GEMINI_2 = Rule(google_tiles, flat(258, 560))
+GEMINI_2 = Rule(google_tiles, flat(258, 258 + 8000))  # a scan is billed what is read off it as well
 GEMINI_3 = Rule(flat(1120), flat(560, 1120), text=False)
 GEMINI_NEWEST = Rule(flat(1120, 2240), flat(560, 2240))  # whether the text is billed is not published
 NOVA = Rule(nova_pixels, nova_pixels)

@@ -118,7 +118,11 @@ class Provider:
         try:
             return wire.parse(received)
         except NotReadHere:
-            return await asyncio.to_thread(wire.parse, received, self._readers)
+            try:
+                return await asyncio.to_thread(wire.parse, received, self._readers)
+            except JobError as error:  # no reader is installed: nothing that any provider would say
+                told = {"message": str(error)}
+                raise Refused(400, orjson.dumps({"error": told, **told})) from None
 
     def close(self) -> None:
         self._readers.close()

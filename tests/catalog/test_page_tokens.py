@@ -66,6 +66,14 @@ def test_gemini_2_counts_tiles():
     assert [image_tokens(gemini, *size).expected for size in ((384, 384), (385, 10), (1240, 1754))] == [258, 258, 1548]
 
 
+def test_gemini_2_may_bill_pans_and_scans_and_what_it_reads_off_a_page():
+    """ai.google.dev, "Media resolution": 256 + Pan & Scan (~2048); 256 + OCR."""
+    gemini = model("gemini-2.5-flash", "gemini")
+    assert image_tokens(gemini, 400, 400).ceiling >= 256 + 2048
+    assert pdf_page_tokens(gemini, *A4_PT).ceiling >= 256 + 4000
+    assert pdf_page_tokens(model("gemini-3-flash-preview", "gemini"), *A4_PT).ceiling == 1120
+
+
 def test_nova_counts_as_its_samples_say():
     nova = model("us.amazon.nova-lite-v1:0", "bedrock")
     for size, tokens in (((900, 900), 1300), ((900, 1400), 1800), ((1800, 900), 2400), ((1300, 1300), 2600)):

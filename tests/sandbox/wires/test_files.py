@@ -24,6 +24,7 @@ from sent_files import (
 from small_pdfs import pdf, text
 
 from pipeline.catalog.page_tokens import image_tokens, pdf_page_tokens, pdf_text_billed
+from pipeline.errors import JobError
 from pipeline.job.settings import Model
 from pipeline.reader.read import DAMAGED, Unreadable
 from pipeline.sandbox.exchange import tokens_of
@@ -108,6 +109,18 @@ class Slow:
 
     def close(self):
         self.go.set()
+
+
+def test_a_sandbox_that_can_read_no_pdf_says_what_it_lacks(monkeypatch):
+    class Lacking(Slow):
+        def __call__(self, _):
+            raise JobError("pip install 'ledger-pipeline[documents]'")
+
+    monkeypatch.setattr("pipeline.sandbox.server.PdfReaders", Lacking)
+    for name in ("chat", "converse"):
+        status, body = sent(name)
+        assert (status, b"[documents]" in body) == (400, True)
+    assert sent("chat", PNG)[0] == 200
 
 
 def test_others_are_answered_while_a_file_is_read(monkeypatch):
