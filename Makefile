@@ -1,12 +1,13 @@
 # Two commands do all the set-up on a machine that has Python 3.11 or newer and make:
 #   make run    the main job, on the sample invoices, through the local sandbox provider
+#               (make run-pdf: the same for a folder of PDFs, scans, mail and office files)
 #   make test   everything that CI runs
 #   make extras each extra in an environment of its own, and the tests that need one (a quarter of an hour)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check extras bench soak mutants clean
+.PHONY: run run-pdf test check extras bench soak mutants clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@echo "Installing pipeline and the packages it needs (pyproject.toml, about 300 MB) into ./$(VENV): a minute or two, once."
@@ -21,6 +22,14 @@ $(VENV)/installed-dev: $(VENV)/installed
 
 run: $(VENV)/installed
 	$(BIN)/pipeline run jobs/invoices.toml
+
+$(VENV)/installed-documents: $(VENV)/installed
+	@echo "Installing what reads PDFs (9 MB) into ./$(VENV), once."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[documents]'
+	touch $@
+
+run-pdf: $(VENV)/installed-documents
+	$(BIN)/pipeline run jobs/invoices_pdf.toml
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
