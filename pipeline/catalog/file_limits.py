@@ -5,8 +5,9 @@ pages is published (it was 100 once). Azure: learn.microsoft.com, "Responses API
 with "This model does not support file content types". Anthropic: platform.claude.com, "PDF support", "Images and
 vision", read 2026-10: 32 MB, 600 pages, 100 where the window is below a million tokens; beyond 20 images of a request
 2,000 pixels an edge are the most. Bedrock: docs.aws.amazon.com, "Converse", and botocore 1.44: 5 documents of 4.5 MB,
-which Claude 4 and Nova are free of; a Claude sees the pages of a PDF there only with citations, which a schema excludes
-and nothing is known of beside a forced tool; other makers' models get its text; Nova takes documents by Converse alone.
+which Claude 4 and Nova are free of; a Claude sees the pages of a PDF there only with citations, which a schema excludes,
+which nothing is known of beside a forced tool, and which our wire never asks for; other makers' models get its text;
+Nova takes documents by Converse alone.
 Google: ai.google.dev, "Document processing", read 2026-10: 20 MB inline on one page, 100 on another; 1,000 pages.
 
 Where two figures are published the smaller one stands, and where none is, one that is safe everywhere.
@@ -75,11 +76,9 @@ def _why_not_on_bedrock(model: Model, mode: str) -> str:
     if name.startswith("claude"):
         if not converse:
             return ""
-        beside = {"json_schema": "a schema", "tool": "a tool"}.get(mode, "")
-        if not beside:
-            return ""
-        told = f"Converse shows {model.name} the pages of a PDF only with citations, which do not go with {beside}"
-        return f"{told}. Set model.api = 'invoke', or: {_lower(DRAWN)}"
+        why = "which do not go with a schema" if mode == "json_schema" else "which are not asked for"
+        told = f"Converse shows {model.name} the pages of a PDF only with citations, {why}"
+        return f"{told}: of a scan it would see nothing. Set model.api = 'invoke', or: {_lower(DRAWN)}"
     if name.startswith("nova"):
         return (
             "" if converse else f"Nova takes a PDF by Converse alone. Set model.api = 'converse', or: {_lower(DRAWN)}"

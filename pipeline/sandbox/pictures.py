@@ -23,16 +23,21 @@ class Picture(Struct, frozen=True):
 def picture_of(data: bytes) -> Picture | None:
     """None: it is no PNG, JPEG, GIF or WebP, or is damaged where its size stands."""
     try:
-        if data.startswith(PNG_HEAD):
-            return _png(data)
-        if data.startswith(b"\xff\xd8"):
-            return _jpeg(data)
-        if data[:6] in {b"GIF87a", b"GIF89a"}:
-            return Picture(GIF, *struct.unpack("<HH", data[6:10]))
-        if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-            return _webp(data)
+        found = _read(data)
     except (struct.error, IndexError, zlib.error, UnicodeDecodeError):
         return None
+    return found if found is not None and found.width > 0 and found.height > 0 else None
+
+
+def _read(data: bytes) -> Picture | None:
+    if data.startswith(PNG_HEAD):
+        return _png(data)
+    if data.startswith(b"\xff\xd8"):
+        return _jpeg(data)
+    if data[:6] in {b"GIF87a", b"GIF89a"}:
+        return Picture(GIF, *struct.unpack("<HH", data[6:10]))
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return _webp(data)
     return None
 
 

@@ -34,7 +34,7 @@ PDFS = [  # provider, model, mode, api: a PDF is seen, or the words that say why
     ("anthropic", "claude-opus-7", "json_schema", "auto", True),
     ("bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "json_schema", "converse", "citations"),
     ("bedrock", "anthropic.claude-opus-4-6-v1", "tool", "auto", "citations"),
-    ("bedrock", "anthropic.claude-opus-4-6-v1", "json_object", "auto", True),
+    ("bedrock", "anthropic.claude-opus-4-6-v1", "json_object", "auto", "citations"),
     ("bedrock", "anthropic.claude-opus-4-6-v1", "json_schema", "invoke", True),
     (
         "bedrock",
