@@ -1,7 +1,7 @@
 """What each model takes of files: PDFs, images, how many and how large. Data of 2026-11-30, pure.
 
-OpenAI: developers.openai.com, "File inputs" and "Images and vision", read 2026-10: 50 MB of files in all, no number of
-pages is published (it was 100 once). Azure: learn.microsoft.com, "Responses API"; its chat completions answer a file
+OpenAI: developers.openai.com, "File inputs" and "Images and vision", read 2026-10: 50 MB of files in all, no number
+of pages is published (it was 100 once). Azure: learn.microsoft.com, "Responses API"; its chat completions answer a file
 with "This model does not support file content types". Anthropic: platform.claude.com, "PDF support", "Images and
 vision", read 2026-10: 32 MB, 600 pages, 100 where the window is below a million tokens; beyond 20 images of a request
 2,000 pixels an edge are the most. Bedrock: docs.aws.amazon.com, "Converse", and botocore 1.44: 5 documents of 4.5 MB,

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field, json
 
 Provider = Literal["openai", "azure", "anthropic", "bedrock", "gemini", "vertex", "sandbox"]
-Through = Annotated[str, Meta(pattern="^instructor:.", description="instructor:NAME")]
+# A pattern of msgspec's own would be asked of the other words too.
+Through = Annotated[str, Meta(description="instructor:NAME", extra={"pattern": "instructor:."})]
 Mode = Literal["auto", "json_schema", "tool", "json_object", "two_step"]
 Merge = Literal["auto", "first", "concat", "none"]
 Api = Literal["auto", "chat", "responses", "converse", "invoke"]

@@ -79,7 +79,8 @@ def _fits(hint: Any, value: Any) -> bool:  # noqa: ANN401 (any type, any TOML va
     kind, meta = plain_type(hint)
     if isinstance(value, bool) or not isinstance(value, kind):
         return False
-    return kind is not str or bool(re.match(meta.pattern or "", value) if meta else True)
+    pattern = (meta.extra or {}).get("pattern", "") if meta else ""
+    return kind is not str or re.match(pattern, value) is not None
 
 
 def _table(inner: Any, value: Any, key: str) -> dict[str, Any]:  # noqa: ANN401 (any type, any TOML value)
