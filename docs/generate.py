@@ -77,8 +77,8 @@ prompt_version = "2026-11-23"  # A label that goes with every result and call; c
 input.path = "../sample_data/invoices.jsonl"  # A file, a folder (with its subfolders; names that begin with `.` or `_`
   are left out) or a glob. Files end in `.jsonl`, `.ndjson`, `.csv`, `.tsv` (each also `.gz` or `.zst`) or
   `.parquet`. Tables of text begin with a header; all their values are text, and quotes are as in RFC 4180. CSV without
-  a comma in its header, but with semicolons, is separated by these. Local, or `s3://`, `gs://`, `az://`, `abfss://`. Folders named `year=2024` give their rows a column `year`, as text, where the
-  file has none of that name.
+  a comma in its header, but with semicolons, is separated by these. Local, or `s3://`, `gs://`, `az://`, `abfss://`.
+  Folders named `year=2024` give their rows a column `year`, as text, where the file has none of that name.
 input.id = "id"  # The column that names a row in results, `pipeline show` and errors: a string or a whole number. A row
   without one, named `row 7 (no id)`, or with that of an earlier row is a `bad_row`. Empty: rows are named by position,
   from 0.

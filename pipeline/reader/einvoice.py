@@ -6,6 +6,7 @@ numbers (BT) stand beside the paths. Paths are of local names, below the root. P
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from pipeline.reader.read import Unreadable
@@ -32,6 +33,7 @@ def _cii_party(who: str, path: str) -> dict[str, tuple[str, tuple[str, ...]]]:
     address = f"{path}/PostalTradeAddress"
     return {
         f"{who}_name": ("text", (f"{path}/Name",)),
+        f"{who}_trade_name": ("text", (f"{path}/SpecifiedLegalOrganization/TradingBusinessName",)),
         f"{who}_vat_id": ("text", (f"{path}/SpecifiedTaxRegistration/ID@VA",)),
         f"{who}_street": ("text", (f"{address}/LineOne",)),
         f"{who}_postcode": ("text", (f"{address}/PostcodeCode",)),
@@ -54,6 +56,7 @@ CII: Terms = {
         (f"{_SETTLEMENT}/SpecifiedTradeSettlementPaymentMeans/PayeePartyCreditorFinancialAccount/IBANID",),
     ),  # BT-84
     "order_number": ("text", (f"{_AGREEMENT}/BuyerOrderReferencedDocument/IssuerAssignedID|ID",)),  # BT-13
+    "line_total": ("amount", (f"{_SUMS}/LineTotalAmount",)),  # BT-106
     "net": ("amount", (f"{_SUMS}/TaxBasisTotalAmount",)),  # BT-109
     "tax": ("amount", (f"{_SUMS}/TaxTotalAmount",)),  # BT-110
     "gross": ("amount", (f"{_SUMS}/GrandTotalAmount",)),  # BT-112
@@ -88,6 +91,7 @@ def _ubl_party(who: str, path: str) -> dict[str, tuple[str, tuple[str, ...]]]:
     address = f"{path}/PostalAddress"
     return {
         f"{who}_name": ("text", (f"{path}/PartyLegalEntity/RegistrationName", f"{path}/PartyName/Name")),
+        f"{who}_trade_name": ("text", (f"{path}/PartyName/Name",)),
         f"{who}_vat_id": ("text", (f"{path}/PartyTaxScheme:VAT/CompanyID",)),
         f"{who}_street": ("text", (f"{address}/StreetName",)),
         f"{who}_postcode": ("text", (f"{address}/PostalZone",)),
@@ -107,6 +111,7 @@ UBL: Terms = {
     **_ubl_party("buyer", "AccountingCustomerParty/Party"),
     "seller_iban": ("iban", ("PaymentMeans/PayeeFinancialAccount/ID",)),
     "order_number": ("text", ("OrderReference/ID",)),
+    "line_total": ("amount", ("LegalMonetaryTotal/LineExtensionAmount",)),
     "net": ("amount", ("LegalMonetaryTotal/TaxExclusiveAmount",)),
     "tax": ("amount", ("TaxTotal/TaxAmount",)),
     "gross": ("amount", ("LegalMonetaryTotal/TaxInclusiveAmount",)),
@@ -157,7 +162,7 @@ def facts_of(xml: bytes) -> dict[str, Any] | None:
 
 def _line(node: Node, terms: Terms) -> dict[str, str]:
     facts = _facts(node, terms)
-    if facts.pop("price_base", "1").rstrip("0").rstrip(".") not in {"1", ""}:
+    if Decimal(facts.pop("price_base", "1")) != 1:
         facts.pop("unit_price", None)  # of a hundred, or a ton: not of one
     return facts
 
