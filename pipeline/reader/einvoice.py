@@ -6,6 +6,7 @@ numbers (BT) stand beside the paths. Paths are of local names, below the root. P
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from pipeline.reader.read import Unreadable
@@ -161,7 +162,7 @@ def facts_of(xml: bytes) -> dict[str, Any] | None:
 
 def _line(node: Node, terms: Terms) -> dict[str, str]:
     facts = _facts(node, terms)
-    if facts.pop("price_base", "1").rstrip("0").rstrip(".") not in {"1", ""}:
+    if Decimal(facts.pop("price_base", "1")) != 1:
         facts.pop("unit_price", None)  # of a hundred, or a ton: not of one
     return facts
 
