@@ -4,7 +4,7 @@ Every request that would be sent is counted, 16 at a time. Where a provider has 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import cast
@@ -14,12 +14,14 @@ from msgspec.structs import replace
 
 from pipeline.commands.estimate.estimator import Counts
 from pipeline.commands.estimate.measure import requests_to_send
+from pipeline.engine.ask import FileGone
+from pipeline.engine.lanes.files import FileLoader, holds_files
 from pipeline.errors import CallFailed, JobError, Kind
 from pipeline.extraction.prepare import Prepared
 from pipeline.providers import CountingWire, wire_for
 from pipeline.providers.credentials.keys import credentials_for
 from pipeline.providers.transport.http import HttpTransport
-from pipeline.types import Request
+from pipeline.types import FilePart, Request
 
 AT_ONCE = 16
 TRIES = 8
@@ -35,8 +37,10 @@ class Counted(Struct, frozen=True):
     our_tokens: int
 
 
-def count_exactly(prepared: Prepared, environ: Mapping[str, str]) -> Counted | None:
-    """None where the provider has no endpoint that counts this model.
+def count_exactly(
+    prepared: Prepared, environ: Mapping[str, str], load: Callable[[FilePart], bytes] | None = None
+) -> Counted | None:
+    """None where the provider has no endpoint that counts this model. `load`: of requests that hold files.
 
     Raises:
         JobError: a key is missing, or the provider does not count.
@@ -44,7 +48,7 @@ def count_exactly(prepared: Prepared, environ: Mapping[str, str]) -> Counted | N
     wire = wire_for(prepared.job.model, prepared.shaped.shape, environ)
     if not getattr(wire, "count_url", ""):
         return None
-    return asyncio.run(_count_all(prepared, cast("CountingWire", wire), environ))
+    return asyncio.run(_count_all(prepared, cast("CountingWire", wire), environ, load))
 
 
 def counted_exactly(prepared: Prepared, counts: Counts, environ: Mapping[str, str]) -> tuple[Counts, str]:
@@ -58,12 +62,18 @@ def counted_exactly(prepared: Prepared, counts: Counts, environ: Mapping[str, st
     return replace(counts, provider_input_tokens=scaled), f"{told}, {found.our_tokens:,} by our own count"
 
 
-async def _count_all(prepared: Prepared, wire: CountingWire, environ: Mapping[str, str]) -> Counted:
+async def _count_all(
+    prepared: Prepared,
+    wire: CountingWire,
+    environ: Mapping[str, str],
+    load: Callable[[FilePart], bytes] | None,
+) -> Counted:
+    files = None if load is None else FileLoader(load)
     transport = HttpTransport(prepared.job.limits, credentials_for(prepared.job.model, environ), stream=False)
     requests = provider = ours = 0
     try:
         async for batch in _batches(requests_to_send(prepared)):
-            counts = await asyncio.gather(*(_count(transport, wire, request) for request in batch))
+            counts = await asyncio.gather(*(_count(transport, wire, request, files) for request in batch))
             requests += len(batch)
             provider += sum(counts)
             ours += sum(request.input_tokens for request in batch)
@@ -79,7 +89,13 @@ async def _batches(requests: Iterable[Request]) -> AsyncIterator[Sequence[Reques
         yield batch
 
 
-async def _count(transport: HttpTransport, wire: CountingWire, request: Request) -> int:
+async def _count(transport: HttpTransport, wire: CountingWire, request: Request, files: FileLoader | None) -> int:
+    if files is not None and holds_files(request):
+        try:
+            with await files.loaded(request) as loaded:
+                return await _count(transport, wire, loaded.request, None)
+        except FileGone as error:
+            raise JobError(f"estimate --exact: row {request.row}: {error}") from None
     for attempt in range(TRIES):
         try:
             return wire.counted(await transport.post_counting(wire, wire.count_body(request), datetime.now(UTC)))
