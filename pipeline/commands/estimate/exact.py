@@ -17,6 +17,8 @@ from msgspec.structs import replace
 from pipeline.catalog.providers import PROVIDERS
 from pipeline.commands.estimate.estimator import Counts
 from pipeline.commands.estimate.measure import requests_to_send
+from pipeline.engine.ask import FileGone
+from pipeline.engine.lanes.files import FileLoader, holds_files, loader_of
 from pipeline.errors import CallFailed, JobError, Kind
 from pipeline.extraction.prepare import Prepared
 from pipeline.providers import CountingWire, wire_for
@@ -80,13 +82,13 @@ def counted_exactly(prepared: Prepared, counts: Counts, environ: Mapping[str, st
 
 
 async def _count_all(prepared: Prepared, wire: CountingWire, environ: Mapping[str, str]) -> Counted:
-    model = prepared.job.model
+    model, files = prepared.job.model, loader_of(prepared)
     transport = HttpTransport(prepared.job.limits, credentials_for(model, environ), stream=False)
     pace = Pace(PROVIDERS[model.provider].counts_a_minute)
     requests = provider = ours = 0
     try:
         async for batch in _batches(requests_to_send(prepared)):
-            counts = await _all_of([_count(transport, wire, request, pace) for request in batch])
+            counts = await _all_of([_count(transport, wire, request, pace, files) for request in batch])
             requests += len(batch)
             provider += sum(counts)
             ours += sum(request.input_tokens for request in batch)
@@ -113,8 +115,16 @@ async def _batches(requests: Iterable[Request]) -> AsyncIterator[Sequence[Reques
         yield batch
 
 
-async def _count(transport: HttpTransport, wire: CountingWire, request: Request, pace: Pace) -> int:
+async def _count(
+    transport: HttpTransport, wire: CountingWire, request: Request, pace: Pace, files: FileLoader | None = None
+) -> int:
     """A rate limit that tells how long is waited out, by all, and is no try; it costs nothing either way."""
+    if files is not None and holds_files(request):
+        try:
+            with await files.loaded(request) as loaded:
+                return await _count(transport, wire, loaded.request, pace)
+        except FileGone as error:
+            raise JobError(f"estimate --exact: row {request.row}: {error}") from None
     failures = 0
     while True:
         await pace.turn()

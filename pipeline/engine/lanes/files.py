@@ -4,6 +4,7 @@ import asyncio
 from base64 import b64encode
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -103,6 +104,7 @@ class FileLoader:
     ) -> None:
         self._load = load
         self._by_address = by_address
+        self._threads = ThreadPoolExecutor(READ_AT_ONCE)  # few: each keeps memory of its own that it has had once
         self._reading = asyncio.Semaphore(READ_AT_ONCE)
         self.room = Room(most_bytes)
 
@@ -147,7 +149,7 @@ class FileLoader:
             raise FileGone(ErrorCode.BAD_ROW, f"{CHANGED}: {part.path}: {error.strerror}") from None
 
     async def _encoded(self, part: FilePart) -> bytes:
-        return await asyncio.to_thread(lambda: b64encode(self._load(part)))
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: b64encode(self._load(part)))
 
 
 def loader_of(prepared: Prepared) -> FileLoader | None:
