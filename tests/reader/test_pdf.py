@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 from small_pdfs import (
-    HELVETICA,
-    Pdf,
+    filled_form,
     form,
     gray_image,
     looping_tree,
@@ -179,25 +178,7 @@ def test_characters_beyond_the_first_plane_keep_their_places():
 
 @pytest.mark.parametrize("look", [True, False], ids=["with a look", "without"])
 def test_what_is_filled_into_a_form_is_read(look):
-    made = Pdf()
-    font = made.add(HELVETICA)
-    content = made.add("", text(50, 700, "Name:").encode())
-    seen = made.add(
-        f"/Type /XObject /Subtype /Form /BBox [0 0 100 20] /Resources << /Font << /F {font} 0 R >> >>",
-        b"/Tx BMC BT /F 10 Tf 2 5 Td (Anna Example) Tj ET EMC",
-    )
-    field = made.add(
-        "<< /Type /Annot /Subtype /Widget /FT /Tx /T (name) /V (Anna Example) /DA (/F 10 Tf 0 g) /F 4 "
-        f"/Rect [100 695 200 715] /P 5 0 R {f'/AP << /N {seen} 0 R >>' if look else ''} >>"
-    )
-    page = made.add(
-        f"<< /Type /Page /Parent 6 0 R /MediaBox [0 0 595 842] /Resources << /Font << /F {font} 0 R >> >> "
-        f"/Contents {content} 0 R /Annots [{field} 0 R] >>"
-    )
-    made.add(f"<< /Type /Pages /Count 1 /Kids [{page} 0 R] >>")
-    fields = f"/Fields [{field} 0 R] /DA (/F 10 Tf 0 g) /DR << /Font << /F {font} 0 R >> >>"
-    root = made.add(f"<< /Type /Catalog /Pages 6 0 R /AcroForm << {fields} >> >>")
-    assert told(made.made(root)) == "Name:  Anna Example"
+    assert told(filled_form(look=look)) == "Name:  Anna Example"
 
 
 def test_a_form_that_only_adobe_shows_is_refused():
