@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _LINES = 4  # of each side: fewer are no column
 _WORDS = 3  # of a line, on the middle
 _LETTERS = 0.75  # of what is written
-_FULL = 0.55  # of the column's width, that its middle line fills
+_FULL = 0.8  # of the column's width, that most lines reach: labels and their values are of any length
 _CANDIDATES = 6
 _GUTTER = 0.5  # of a line's height
 
@@ -110,5 +110,6 @@ def _is_prose(lines: "Sequence[Row]") -> bool:
     if sum(map(str.isalpha, written)) < _LETTERS * len(written):
         return False
     begin, end = min(line[0].x for line in lines), max(line[-1].right for line in lines)
-    filled = sorted(sum(word.right - word.x for word in line) for line in lines)[len(lines) // 2]
-    return filled > _FULL * (end - begin)
+    reached = sorted(line[-1].right - begin for line in lines)[len(lines) * 2 // 5]
+    labels = sum(line[-1].text.endswith(":") for line in lines)
+    return reached > _FULL * (end - begin) and labels * 2 < len(lines)

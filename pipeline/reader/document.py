@@ -36,7 +36,7 @@ def opened(data: bytes, password: str | None) -> Iterator["Document"]:
     _check_beginning(data)
     document = Document(_load(data, password))
     try:
-        _check_whole(document.handle, data)
+        _check_whole(data)
         yield document
     finally:
         document.close()
@@ -84,11 +84,9 @@ def _password_told(password: str | None) -> str:
     return "it needs one: put it in a variable, and the variable's name in documents.password_env"
 
 
-def _check_whole(handle: Any, data: bytes) -> None:  # noqa: ANN401
+def _check_whole(data: bytes) -> None:
     """A PDF that was cut off may open all the same, with less in it: objects come after its last mark of an end."""
-    end = data.rfind(b"%%EOF")
-    is_sloppy = end < 0 and pdfium.FPDF_DocumentHasValidCrossReferenceTable(handle)
-    if not is_sloppy and end < max(data.rfind(b"endobj"), data.rfind(b" 0 obj")):
+    if data.rfind(b"%%EOF") < max(data.rfind(b"endobj"), data.rfind(b" 0 obj")):
         raise Unreadable(DAMAGED, "its end is missing: it is cut off; get it again", media_type=PDF)
 
 

@@ -1,6 +1,7 @@
 """What a model gets of a file: all of it as it is, some pages cut out, or one page drawn."""
 
 import hashlib
+import os
 from importlib import import_module
 from typing import Any
 
@@ -9,13 +10,41 @@ from pipeline.reader.read import CHANGED, ReadOptions, Unreadable
 from pipeline.reader.source import take
 from pipeline.types import FilePart
 
+
+class _Kept:
+    """The file that was asked for last: pages of one document are asked for one after the other."""
+
+    def __init__(self) -> None:
+        self._known: tuple[object, ...] = ()
+        self._source = ("", b"")
+
+    def source(self, path: str, max_bytes: int) -> tuple[str, bytes]:
+        """Digest and bytes of the file at `path`, as it is now. Raises Unreadable."""
+        known = (path, *_identity(path))
+        if known != self._known:
+            self._known, self._source = (), ("", b"")  # let go of first: there may be no memory for two
+            data = take(path, max_bytes)
+            self._known, self._source = known, (hashlib.sha256(data).hexdigest(), data)
+        return self._source
+
+
+def _identity(path: str) -> tuple[object, ...]:
+    """What of a file changes when it does."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 (a name need not be UTF-8)
+    except OSError:
+        return (object(),)  # like nothing else: who reads it says why
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+_kept = _Kept()
 PDF, MAIL = "application/pdf", "message/rfc822"
 
 
 def load(path: str, part: FilePart, options: ReadOptions, *, with_text: bool) -> bytes:
     """The bytes of `part`, whose source is at `path`. Raises Unreadable."""
-    data = take(path, options.max_bytes)
-    if hashlib.sha256(data).hexdigest() != part.digest:
+    digest, data = _kept.source(path, options.max_bytes)
+    if digest != part.digest:
         raise Unreadable(CHANGED, "it is not the file any more that was read before: run again")
     kind = kind_of(data, part.name)
     if kind == MAIL:

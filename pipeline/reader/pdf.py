@@ -23,7 +23,7 @@ _BULLETS = {  # where Symbol and Wingdings have them, in the private use area
 }  # fmt: skip
 _BULLET = re.compile("[" + "".join(_BULLETS) + "]")
 _BAD = re.compile("[\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\xad]")
+_UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u200b\u2060\ufeff\ufffe\uffff]")
 
 
 def read_pdf(data: bytes, name: str, options: ReadOptions) -> Read:
@@ -82,7 +82,7 @@ def _told(page: Any, box: Box, drawn: Drawn, words: PageWords) -> Page:  # noqa:
         height_pt=pdfium.FPDF_GetPageHeightF(page),
         shapes=drawn.shapes,
     )
-    return Page(unicodedata.normalize("NFC", _CONTROL.sub("", raw)), facts)
+    return Page(unicodedata.normalize("NFC", _UNSEEN.sub("", raw)), facts)
 
 
 def _length(directions: list[Direction]) -> int:

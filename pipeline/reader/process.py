@@ -34,8 +34,7 @@ class Process:
         self.files = 0
         self._bounds = bounds
         self._ready = False
-        self._place: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `end`)
-        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        self._place, self._said = _unnamed_file(), _unnamed_file()
         self._process = subprocess.Popen(  # noqa: S603 (ourselves)
             [*program, str(self._place.fileno())],
             stdin=subprocess.PIPE,
@@ -132,6 +131,13 @@ class Process:
     def _where(self) -> str:
         page, pages = read_place(self._place.fileno())
         return f" on page {page} of {pages}" if page else ""
+
+
+def _unnamed_file() -> IO[bytes]:
+    """A file for two processes, in memory where the system has such: a full disk stops no reader."""
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create("reader"), "w+b", buffering=0)  # noqa: PTH123 (closed by `end`)
+    return tempfile.TemporaryFile()
 
 
 def _signal_name(number: int) -> str:

@@ -141,6 +141,40 @@ def with_attachments(content, *files):
     return made.made(root)
 
 
+def filled_form(*, look, pages=1):
+    """Pages with a field that says Anna Example; without a `look` of its own it is for a program to draw."""
+    made = Pdf()
+    font = made.add(HELVETICA)
+    content = made.add("", text(50, 700, "Name:").encode())
+    seen = made.add(
+        f"/Type /XObject /Subtype /Form /BBox [0 0 100 20] /Resources << /Font << /F {font} 0 R >> >>",
+        b"/Tx BMC BT /F 10 Tf 2 5 Td (Anna Example) Tj ET EMC",
+    )
+    tree = len(made.objects) + 2 * pages + 1
+    numbers, fields = [], []
+    for _ in range(pages):
+        fields.append(
+            made.add(
+                f"<< /Type /Annot /Subtype /Widget /FT /Tx /T (name{len(fields)}) /V (Anna Example) "
+                f"/DA (/F 10 Tf 0 g) /F 4 /Rect [100 695 200 715] {f'/AP << /N {seen} 0 R >>' if look else ''} >>"
+            )
+        )
+        numbers.append(
+            made.add(
+                f"<< /Type /Page /Parent {tree} 0 R /MediaBox [0 0 595 842] /Resources << /Font << /F {font} 0 R >> >> "
+                f"/Contents {content} 0 R /Annots [{fields[-1]} 0 R] >>"
+            )
+        )
+    made.add(f"<< /Type /Pages /Count {pages} /Kids [{' '.join(f'{number} 0 R' for number in numbers)}] >>")
+    named = f"/Fields [{' '.join(f'{field} 0 R' for field in fields)}]"
+    return made.made(
+        made.add(
+            f"<< /Type /Catalog /Pages {tree} 0 R "
+            f"/AcroForm << {named} /DA (/F 10 Tf 0 g) /DR << /Font << /F {font} 0 R >> >> >> >>"
+        )
+    )
+
+
 def unicode_font(table):
     """A font whose codes stand for other characters: `table` of code → text."""
 

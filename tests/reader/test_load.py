@@ -6,18 +6,23 @@ import pytest
 from small_pdfs import pdf, text
 
 from pipeline.reader import load as loading
-from pipeline.reader.read import ReadOptions
+from pipeline.reader.read import CHANGED, OUT_OF_REACH, ReadOptions, Unreadable
 from pipeline.types import FilePart
 
 
 @pytest.fixture
 def loaded(tmp_path):
+    path = tmp_path / "source"
+
     def load(data, **more):
-        path = tmp_path / "source"
         path.write_bytes(data)
+        return again(data, **more)
+
+    def again(data, **more):
         part = FilePart("any", hashlib.sha256(data).hexdigest(), "document", 0, path=str(path), **more)
         return loading.load(str(path), part, ReadOptions(), with_text=False)
 
+    load.path, load.again = path, again
     return load
 
 
@@ -26,6 +31,26 @@ def test_a_pdf_goes_as_it_is_or_cut_or_drawn(loaded):
     assert loaded(data) == loaded(data, first=1, last=2) == data
     assert loaded(data, first=2, last=2).startswith(b"%PDF-")
     assert loaded(data, first=2, last=2, px=100).startswith(b"\x89PNG")
+
+
+def test_pages_of_one_file_are_taken_from_it_once(loaded, monkeypatch):
+    taken, real = [], loading.take
+    monkeypatch.setattr(loading, "_kept", loading._Kept())
+    monkeypatch.setattr(loading, "take", lambda *told: taken.append(told) or real(*told))
+    path, data, other = loaded.path, pdf("", ""), pdf(text(50, 700, "x"), "")
+    path.write_bytes(data)
+    for first in (1, 2, 1):
+        loaded.again(data, first=first, last=first)
+    assert len(taken) == 1
+
+    path.write_bytes(other)
+    with pytest.raises(Unreadable) as error:
+        loaded.again(data)
+    assert (error.value.reason, len(taken)) == (CHANGED, 2)
+    path.unlink()
+    with pytest.raises(Unreadable) as error:
+        loaded.again(data)
+    assert error.value.reason == OUT_OF_REACH
 
 
 def test_a_part_of_a_mail_is_taken_out_of_it_first(loaded, monkeypatch):

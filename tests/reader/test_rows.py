@@ -1,3 +1,5 @@
+from itertools import chain
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,6 +112,38 @@ def test_labels_and_their_values_stay_together():
         )
     ]
     assert all(line.endswith("X") for line in text_of(words(*form)).split("\n"))
+
+
+LABELS = [
+    "Name and place of the buyer", "Date of order", "Place of any later delivery", "Terms of payment",
+    "Mode of the transport", "Name of who packed it all",
+]  # fmt: skip
+
+
+def spread(x, y, told):
+    placed = []
+    for word in told.split():
+        placed.append((x, y, word))
+        x += 5 * len(word) + 4
+    return placed
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [LABELS, [f"{label[:17]}:" for label in LABELS], [label.split()[0] for label in LABELS]],
+    ids=["of any length", "with a colon", "of one word"],
+)
+def test_labels_and_long_values_stay_together(labels):
+    rows = [
+        spread(50, 700 - 14 * n, label) + spread(250, 700 - 14 * n, f"{PROSE} {PROSE}")
+        for n, label in enumerate(labels)
+    ]
+    assert [line.partition("  ")[0] for line in text_of(words(*chain(*rows))).split("\n")] == labels
+
+
+def test_amounts_written_with_blanks_are_no_prose():
+    rows = [spread(50, 700 - 14 * n, PROSE) + spread(350, 700 - 14 * n, f"1 23{n} 567 EUR") for n in range(6)]
+    assert all(line.endswith("567 EUR") for line in text_of(words(*chain(*rows))).split("\n"))
 
 
 PLACED = st.lists(
