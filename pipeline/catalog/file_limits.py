@@ -1,13 +1,13 @@
 """What each model takes of files: PDFs, images, how many and how large. Data of 2026-11-30, pure.
 
-OpenAI: developers.openai.com, "File inputs" and "Images and vision", read 2026-10: 50 MB of files in all, no number
-of pages is published (it was 100 once). Azure: learn.microsoft.com, "Responses API"; its chat completions answer a file
+OpenAI: developers.openai.com, "File inputs" and "Images and vision", read 2026-10: 50 MB of files in all, no number of
+pages is published (it was 100 once). Azure: learn.microsoft.com, "Responses API"; its chat completions answer a file
 with "This model does not support file content types". Anthropic: platform.claude.com, "PDF support", "Images and
 vision", read 2026-10: 32 MB, 600 pages, 100 where the window is below a million tokens; beyond 20 images of a request
 2,000 pixels an edge are the most. Bedrock: docs.aws.amazon.com, "Converse", and botocore 1.44: 5 documents of 4.5 MB,
-which Claude 4 and Nova are free of; a Claude sees a PDF's pages there only with citations, which a schema excludes,
-which nothing is known of beside a forced tool, and which our wire never asks for; other makers' models get its text;
-Nova takes documents by Converse alone.
+which Claude 4 and Nova are free of. A Claude sees the pages of a PDF there only with citations; a schema excludes
+these, of a forced tool beside them nothing is known, and our wire never asks for them. Other makers' models get its
+text, and Nova takes documents by Converse alone.
 Google: ai.google.dev, "Document processing", read 2026-10: 20 MB inline on one page, 100 on another; 1,000 pages.
 
 Where two figures are published the smaller one stands, and where none is, one that is safe everywhere.

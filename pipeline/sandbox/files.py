@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from functools import cached_property
 from typing import Any
 
 from msgspec import Struct
@@ -27,8 +28,11 @@ class Files:
     """The files of one request to one model."""
 
     def __init__(self, provider: Any, name: str, read: PageReader) -> None:  # noqa: ANN401 (a literal of settings)
-        self._model = Model(provider=provider, name=name, max_output_tokens=1)
-        self._read = read
+        self._provider, self._name, self._read = provider, name, read
+
+    @cached_property
+    def _model(self) -> Model:
+        return Model(provider=self._provider, name=self._name, max_output_tokens=1)
 
     @property
     def text_alone(self) -> bool:

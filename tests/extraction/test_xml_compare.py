@@ -21,7 +21,8 @@ FACTS = {
     "line_total": "496.00", "tax": "75.04", "gross": "571.04", "payable": "470.00",
     "taxes": [{"rate": "7.00", "net": "160.00", "tax": "11.20"}, {"rate": "19.00", "net": "336.00", "tax": "63.84"}],
     "lines": [
-        {"description": "Design (hours)", "quantity": "1.0", "unit_price": "160.0000", "net": "160.00", "tax_rate": "7.0"},
+        {"description": "Design (hours)", "quantity": "1.0", "unit_price": "160.0000", "net": "160.00",
+         "tax_rate": "7.0"},
         {"description": "Balloons", "quantity": "400.0", "unit_price": "0.8400", "net": "336.00", "tax_rate": "19.0"},
     ],
 }  # fmt: skip

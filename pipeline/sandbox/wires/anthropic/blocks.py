@@ -35,8 +35,7 @@ class Blocks:
     """The blocks of one request. `refuse` makes the host's error of some words."""
 
     def __init__(self, model: str, files: Files, refuse: Refuse, bounds: Bounds = Bounds()) -> None:  # noqa: B008 (frozen)
-        self._files, self._refuse, self._bounds = files, refuse, bounds
-        self._most = 600 if limits_of(model).context_tokens >= MILLION else 100
+        self._model, self._files, self._refuse, self._bounds = model, files, refuse, bounds
         self._pictures: list[tuple[str, Picture]] = []
         self._pages = 0
         self._cites: set[bool] = set()
@@ -66,18 +65,23 @@ class Blocks:
     def check(self) -> None:
         """What holds for all files of a request together. Raises Refused."""
         images = len(self._pictures)
-        if self._pages > self._most:
-            self._fail(f"A maximum of {self._most} PDF pages may be provided.")
-        if self._pages + images > self._most:
-            self._fail(f"Too much media: {self._pages} document pages + {images} images > {self._most}")
-        many = images > MANY_IMAGES
+        if not images and not self._pages:
+            return
+        most = 600 if limits_of(self._model).context_tokens >= MILLION else 100
+        if self._pages > most:
+            self._fail(f"A maximum of {most} PDF pages may be provided.")
+        if self._pages + images > most:
+            self._fail(f"Too much media: {self._pages} document pages + {images} images > {most}")
+        if len(self._cites) > 1:
+            self._fail("citations: must be enabled for all documents of a request, or for none")
+        self._check_sizes(many=images > MANY_IMAGES)
+
+    def _check_sizes(self, *, many: bool) -> None:
         most, of_many = (MOST_PX_OF_MANY, " for many-image requests") if many else (MOST_PX, "")
         for place, picture in self._pictures:
             if max(picture.width, picture.height) > most:
                 words = "At least one of the image dimensions exceed max allowed size"
                 self._fail(f"{place}: {words}{of_many}: {most} pixels")
-        if len(self._cites) > 1:
-            self._fail("citations: must be enabled for all documents of a request, or for none")
 
     def _text(self, block: Mapping[str, Any], place: str) -> str:
         self._only(block, TEXT_FIELDS, place)

@@ -6,9 +6,10 @@ Nova its pages; other makers' models its text.
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, NoReturn
 
-from pipeline.catalog.names import bare_model, family_name
+from pipeline.catalog.names import family_name
 from pipeline.reader.read import PASSWORD, Unreadable
 from pipeline.sandbox.exchange import Message
 from pipeline.sandbox.files import Files, Seen, from_base64
@@ -33,10 +34,13 @@ class Blocks:
 
     def __init__(self, model: str, files: Files, *, documents: bool = True) -> None:
         self._files, self._takes_documents = files, documents
-        self._name = family_name(model)
-        self._model = bare_model(model)
+        self._model = model
         self._documents = self._images = 0
         self.cites = False  # whether citations are asked for; once all messages were judged
+
+    @cached_property
+    def _name(self) -> str:
+        return family_name(self._model)
 
     def message(self, role: str, content: object, where: str) -> Message:
         """Raises Refused; what reading a PDF raises."""
