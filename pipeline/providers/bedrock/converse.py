@@ -20,7 +20,7 @@ from pipeline.providers.bedrock.models import bare_id, choice_for, is_claude, ta
 from pipeline.providers.bedrock.stream import BedrockAssembler, converse_assembler
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.damage import DAMAGED, damage_of
-from pipeline.providers.files import IMAGES, PDF, Block, Blocks, Body, filled, gap, refused, turn_blocks
+from pipeline.providers.files import GAP, IMAGES, PDF, Block, Blocks, Body, filled, gap, refused, turn_blocks
 from pipeline.providers.json import called_with, count, dumped, items, mapping, parsed, string, told_count
 from pipeline.providers.parameters import CONVERSE, ending, sampling
 from pipeline.providers.usage import usage_from
@@ -133,12 +133,10 @@ class ConverseWire:
 def messages_json(request: Request, marks: Sequence[Mapping[str, Any]] = ()) -> bytes:
     """`marks` stand behind the turns that all requests have. No two documents have one name: that is refused."""
     turns: list[dict[str, Any]] = [{"role": turn.role, "content": turn_blocks(turn, BLOCKS)} for turn in request.turns]
-    documents = [block["document"] for turn in turns for block in turn["content"] if "document" in block]
-    if len(documents) > 1:
-        _tell_apart(documents)
     if request.shared_turns:
         turns[request.shared_turns - 1]["content"] += marks
-    return orjson.dumps(turns)
+    encoded = orjson.dumps(turns)
+    return orjson.dumps(_told_apart(turns)) if GAP in encoded else encoded
 
 
 def _file(part: FilePart) -> Block:
@@ -152,13 +150,14 @@ def _file(part: FilePart) -> Block:
 BLOCKS = Blocks(_file, lambda text: {"text": text}, BESIDE)
 
 
-def _tell_apart(documents: Sequence[Block]) -> None:
+def _told_apart(turns: list[Block]) -> list[Block]:
     seen: Counter[str] = Counter()
-    for document in documents:
+    for document in (block["document"] for turn in turns for block in turn["content"] if "document" in block):
         name = document["name"]
         seen[name.lower()] += 1
         if seen[name.lower()] > 1:
             document["name"] = f"{name} ({seen[name.lower()]})"
+    return turns
 
 
 def document_name(name: str) -> str:
