@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from pipeline.commands.report.rows import Shown, ShownAnswer, ShownRow
 from pipeline.commands.report.words import escape, milliseconds, short
+from pipeline.reader.read import PAGE_BREAK
 
 Again = Callable[[str], str]
 
@@ -34,8 +35,8 @@ def _row(row: ShownRow, again: Again) -> str:
     note = row.error or mended or ", ".join(row.marks) or short((row.text or "").strip().replace("\n", " "))
     cost = row.cost_usd or ""
     sides = []
-    if row.text is not None:
-        sides.append(f"<div><h3>Source</h3><pre>{escape(row.text)}</pre></div>")
+    if row.text is not None or row.link is not None:
+        sides.append(_source(row))
     if row.record is not None:
         sides.append(f"<div><h3>Record</h3><pre>{escape(row.record)}</pre></div>")
     if row.error is not None:
@@ -48,6 +49,7 @@ def _row(row: ShownRow, again: Again) -> str:
         left = f"{row.answers_left_out:,} earlier answers, see {_whole(row, again)}"
         sides.append(f'<p class="quiet">{escape(left)}</p>')
     facts = [f"{row.calls} calls", f"{row.chunks} chunks", *row.marks]
+    facts += _of_file(row)
     facts += [] if row.latency_ms is None else [milliseconds(row.latency_ms)]
     return (
         f'<details class="row" data-kinds="{escape(" ".join(sorted(kinds)))}"><summary>'
@@ -56,6 +58,23 @@ def _row(row: ShownRow, again: Again) -> str:
         f'<span class="note">{escape(short(note))}</span><span class="cost quiet">{cost}</span></summary>'
         f'<p class="quiet">{escape(" · ".join(facts))}</p><div class="beside">{"".join(sides)}</div></details>\n'
     )
+
+
+def _source(row: ShownRow) -> str:
+    """A text by its pages; of a file that went as it is, where it lies."""
+    link = f'<p><a href="{escape(row.link)}">{escape(row.id)}</a></p>' if row.link else ""
+    pages = (row.text or "").split(PAGE_BREAK)
+    heads = [f'<p class="quiet">page {number}</p>' if len(pages) > 1 else "" for number in range(1, len(pages) + 1)]
+    shown = [f"{head}<pre>{escape(page)}</pre>" for head, page in zip(heads, pages, strict=True) if page or head]
+    return f"<div><h3>Source</h3>{link}{''.join(shown)}</div>"
+
+
+def _of_file(row: ShownRow) -> list[str]:
+    if row.document is None:
+        return []
+    pages = row.document["pages"]
+    counted = [] if pages is None else [f"{pages:,} page{'' if pages == 1 else 's'}"]
+    return [row.document["media_type"], *counted, *([f"went as {mode}"] if (mode := row.document["mode"]) else [])]
 
 
 def _answer(answer: ShownAnswer, whole: str) -> str:

@@ -4,7 +4,7 @@ Bounded, so that the file opens on any machine: results.parquet has all of them.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +32,7 @@ COLUMNS = (
     "row", "id", "status", "record", "error_code", "error", "repaired", "conflicts", "chunks", "calls", "cost_usd",
     "latency_ms", "answer_from",
 )  # fmt: skip
+FILE_COLUMNS = ("document", "xml_conflicts")  # in jobs over documents
 
 
 class ShownAnswer(Struct, frozen=True):
@@ -56,6 +57,8 @@ class ShownRow(Struct, frozen=True):
     cost_usd: str | None
     latency_ms: int | None
     text: str | None = None
+    document: Mapping[str, Any] | None = None  # of a row that is a file: media_type, pages, mode, digest
+    link: str | None = None  # to the file, where it is one of a folder on this machine
     answers: tuple[ShownAnswer, ...] = ()
     answers_left_out: int = 0
     mended: tuple[str, ...] = ()  # what was wrong with the answers that were repaired
@@ -77,8 +80,21 @@ def shown_rows(folder: Path, manifest: Manifest) -> Shown:
         texts, why = {}, f"the input cannot be read any more: {error}"
     asked = [row.row for row in rows if row.status == "failed" or "repaired" in row.marks]
     heard = heard_for(folder, manifest.job, asked)
-    whole = (_heard(replace(row, text=texts.get(row.row)), heard.get(row.row, [])) for row in rows)
+    link = _links(manifest.job)
+    whole = (_heard(replace(row, text=texts.get(row.row), link=link(row)), heard.get(row.row, [])) for row in rows)
     return Shown(tuple(whole), manifest.rows.total, why)
+
+
+def _links(job: Mapping[str, Any]) -> Callable[[ShownRow], str | None]:
+    """Where a row's file is, where its id is its path below a local folder."""
+    path = Path(job["input"]["path"])
+    folder = path if path.is_dir() else path.parent
+
+    def link(row: ShownRow) -> str | None:
+        file = folder / row.id
+        return file.as_uri() if row.document is not None and file.is_file() else None
+
+    return link
 
 
 def _heard(row: ShownRow, heard: Sequence[Heard]) -> ShownRow:
@@ -109,7 +125,7 @@ def _chosen(folder: Path) -> list[ShownRow]:
             continue
         last = line["row"]
         kind = line["status"]
-        if kind == "ok" and (line["repaired"] or line["conflicts"]):
+        if kind == "ok" and (line["repaired"] or line["conflicts"] or line.get("xml_conflicts")):
             kind = "noted"
         code = line["error_code"] or ""
         if left[kind] <= 0 or (code and of_code.get(code, 0) >= MOST_OF_CODE):
@@ -125,7 +141,8 @@ def _lines(folder: Path) -> Iterator[dict[str, Any]]:
     """Rows of results.parquet; a batch in which nothing can be wanted any more is not turned into objects."""
     wanted_ok = MOST_OK
     with pq.ParquetFile(folder / RESULTS) as file:
-        for batch in file.iter_batches(2048, columns=list(COLUMNS)):
+        columns = [*COLUMNS, *(name for name in FILE_COLUMNS if name in file.schema_arrow.names)]
+        for batch in file.iter_batches(2048, columns=columns):
             if wanted_ok > 0:
                 wanted_ok -= batch.num_rows
                 yield from batch.to_pylist()
@@ -133,6 +150,9 @@ def _lines(folder: Path) -> Iterator[dict[str, Any]]:
             repaired = pc.fill_null(batch["repaired"], False)
             conflicts = pc.greater(pc.fill_null(pc.list_value_length(batch["conflicts"]), 0), 0)
             wanted = pc.or_(pc.not_equal(batch["status"], "ok"), pc.or_(repaired, conflicts))
+            if "xml_conflicts" in columns:
+                differ = pc.greater(pc.fill_null(pc.list_value_length(batch["xml_conflicts"]), 0), 0)
+                wanted = pc.or_(wanted, differ)
             yield from batch.filter(wanted).to_pylist()
 
 
@@ -140,6 +160,7 @@ def _shown(line: Mapping[str, Any]) -> ShownRow:
     record = line["record"]
     marks = ["repaired"] if line["repaired"] else []
     marks += [f"conflict: {name}" for name in line["conflicts"] or ()]
+    marks += [f"XML differs: {name}" for name in line.get("xml_conflicts") or ()]
     marks += [line["answer_from"]] if line["answer_from"] in {"duplicate", "ledger", "previous"} else []
     return ShownRow(
         row=line["row"],
@@ -153,6 +174,7 @@ def _shown(line: Mapping[str, Any]) -> ShownRow:
         calls=line["calls"] or 0,
         cost_usd=None if line["cost_usd"] is None else usd(line["cost_usd"]),
         latency_ms=line["latency_ms"],
+        document=line.get("document"),
     )
 
 
