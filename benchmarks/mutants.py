@@ -63,11 +63,12 @@ class Mutant:
     end: int
     old: str
     new: str
+    within: str  # the line that it begins in
 
     @property
     def key(self) -> str:
         """Of the list of those that are allowed: it outlives other lines."""
-        return f"{self.file}: {' '.join(self.old.split())} => {' '.join(self.new.split())}"
+        return f"{self.file}: {' '.join(self.old.split())} => {' '.join(self.new.split())} in: {self.within}"
 
 
 def mutants_of(file: Path) -> Iterator[Mutant]:
@@ -85,7 +86,8 @@ def mutants_of(file: Path) -> Iterator[Mutant]:
             start = starts[node.lineno - 1] + node.col_offset
             end = starts[node.end_lineno - 1] + node.end_col_offset
             name = file.relative_to(REPO).as_posix()
-            yield Mutant(name, node.lineno, what, start, end, source[start:end].decode(), new)
+            within = source.splitlines()[node.lineno - 1].decode().strip()
+            yield Mutant(name, node.lineno, what, start, end, source[start:end].decode(), new, within)
 
 
 def _told(tree: ast.AST) -> set[int]:

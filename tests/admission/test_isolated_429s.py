@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from pipeline.admission.dimensions.mirrors import Hold, SlidingMinute
+from pipeline.admission.dimensions.mirrors import WINDOW_S, Hold, SlidingMinute
 from pipeline.admission.governor import Governor, LimitRules, Need, Used, Wait
 from pipeline.admission.report import CallEnd, Report
 from pipeline.catalog.providers import PROVIDERS
@@ -155,3 +155,16 @@ def test_a_full_minute_refused_beside_others_takes_a_little_off_the_limit_and_no
     minute.observe(0.0, Hold(1.0, 0.0, used=5.0), 1.0)
     assert minute.nearly_full(1.0)
     assert minute.granted(100.0) >= 90.0
+
+
+def test_a_call_waits_where_its_tokens_may_turn_out_to_be_a_few_more_than_the_minute_has_left():
+    """Requests are counted to the last one; of tokens two percent of the limit, and of those in flight, are doubt."""
+    minute = SlidingMinute(1000.0)
+    minute.take(900.0, 0.0)
+    assert minute.wait_s(80.0, 0.0, 1.0) == 0.0  # 80 and their doubt of 20
+    assert minute.wait_s(81.0, 0.0, 1.0) == pytest.approx(WINDOW_S - 1.0)
+    assert minute.wait_s(80.0, 100.0, 1.0) == pytest.approx(WINDOW_S - 1.0)  # of those in flight 2 may be more
+    requests = SlidingMinute(10.0)
+    for _ in range(9):
+        requests.take(1.0, 0.0)
+    assert requests.wait_s(1.0, 9.0, 1.0) == 0.0
