@@ -259,6 +259,12 @@ def test_readers_that_cannot_start_are_the_users_to_mend(file):
         readers.read_many([(file("one.txt", "text"), "")])
 
 
+def test_a_terminals_ctrl_c_is_not_for_readers(readers, file):
+    readers.read(file("one.txt", "text"))
+    (process,) = readers._alive
+    assert os.getsid(process.pid) == process.pid
+
+
 def test_a_missing_package_is_named(file, tmp_path, monkeypatch):
     (tmp_path / "pypdfium2_raw.py").write_text("raise ModuleNotFoundError('no such package')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
