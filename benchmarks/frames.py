@@ -94,29 +94,14 @@ def write(path, schema, line, count):
             writer.write_batch(pa.RecordBatch.from_pylist(lines, schema), row_group_size=ROW_GROUP_ROWS)
 
 
-def costs_by_pyarrow(folder, key):
-    from pipeline.commands.costs import costs
+def costs_by(library):
+    def told(folder, key):
+        from pipeline.commands import costs
 
-    return costs(folder, key, "last", hash_tenants=True)
+        costs.find_spec = lambda _: library
+        return costs.costs(folder, key, "last", hash_tenants=True)
 
-
-def costs_by_polars(folder, key):
-    """The same entries by a query that polars streams."""
-    import polars as pl
-
-    from pipeline.commands.costs import KEYS, _entries
-
-    column = KEYS[key]
-    calls = pl.scan_parquet(folder / "calls.parquet")
-    if key == "day":
-        calls = calls.with_columns(day=pl.col("sent_at").dt.strftime("%Y-%m-%d"))
-    sums = [pl.col(name).sum() for name in (*TOKENS, "cost_usd")]
-    found = calls.group_by(column).agg(pl.len(), *sums).collect(engine="streaming")
-    groups = (
-        (one[column], one["len"], one["cost_usd"] or Decimal(0), [one[name] for name in TOKENS])
-        for one in found.iter_rows(named=True)
-    )
-    return _entries(key, groups, {})
+    return told
 
 
 def export_by_pyarrow(folder, form):
@@ -138,7 +123,7 @@ def export_by_polars(folder, form):
 
 
 WAYS = {
-    "costs": {"pyarrow": costs_by_pyarrow, "polars": costs_by_polars},
+    "costs": {"pyarrow": costs_by(None), "polars": costs_by("polars")},
     "export": {"pyarrow": export_by_pyarrow, "polars": export_by_polars},
 }
 

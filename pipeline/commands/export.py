@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import JobError
 from pipeline.job.folder import RESULTS, UNFINISHED
+from pipeline.output.read import readable
 
 ACTS = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a cell begins with that a spreadsheet acts on
 LINES_WRITTEN_AT_ONCE = 2048
@@ -29,20 +30,26 @@ def export(folder: Path, form: str, out: TextIO, *, raw: bool) -> int:
     """Write all rows to `out`; returns how many. `raw`: CSV texts as they are.
 
     Raises:
-        JobError: the folder holds no results.
+        JobError: the folder holds no results, or they cannot be read.
     """
     path = folder / RESULTS
     if not path.is_file():
         raise JobError(f"{folder}: no {RESULTS} here. Run a job with this output first")
-    with pq.ParquetFile(path) as file:
-        write = _csv(file.schema_arrow, out, raw=raw) if form == "csv" else _jsonl(out)
-        rows = 0
-        for batch in file.iter_batches(LINES_WRITTEN_AT_ONCE):
-            columns = [_values(batch.column(name)) for name in batch.schema.names]
-            for line in zip(*columns, strict=True):
-                write(dict(zip(batch.schema.names, line, strict=True)))
-                rows += 1
+    with readable(path):
+        schema = pq.read_schema(path)
+    write = _csv(schema, out, raw=raw) if form == "csv" else _jsonl(out)
+    rows = 0
+    for batch in _batches(path):
+        columns = [_values(batch.column(name)) for name in batch.schema.names]
+        for line in zip(*columns, strict=True):
+            write(dict(zip(batch.schema.names, line, strict=True)))
+            rows += 1
     return rows
+
+
+def _batches(path: Path) -> Iterator[pa.RecordBatch]:
+    with readable(path), pq.ParquetFile(path) as file:
+        yield from file.iter_batches(LINES_WRITTEN_AT_ONCE)
 
 
 @contextlib.contextmanager

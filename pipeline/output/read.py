@@ -1,6 +1,7 @@
 """An output folder read back: how its last run ended, its rows as instances of the schema, and as tables."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
@@ -77,14 +78,19 @@ class Result:
         return self._manifest.cost_usd
 
     def table(self) -> pa.Table:
-        """results.parquet."""
-        return pq.read_table(self.output / RESULTS)
+        """results.parquet.
+
+        Raises:
+            JobError: it cannot be read.
+        """
+        with readable(self.output / RESULTS):
+            return pq.read_table(self.output / RESULTS)
 
     def frame(self) -> Any:  # noqa: ANN401 (polars is not ours to require)
         """The same as a polars.DataFrame.
 
         Raises:
-            JobError: polars is not installed.
+            JobError: polars is not installed, or as `table`.
         """
         try:
             polars = import_module("polars")
@@ -96,7 +102,7 @@ class Result:
         """The same as a pandas.DataFrame.
 
         Raises:
-            JobError: pandas is not installed.
+            JobError: pandas is not installed, or as `table`.
         """
         try:
             import_module("pandas")
@@ -145,6 +151,19 @@ def _rows(model: type[BaseModel], row_id: str, problem: str | None, columns: lis
         yield ResultRow(row_id, outcome.status, read_back(model, record), None, None)
     if not outcome.records:
         yield ResultRow(row_id, outcome.status, None, outcome.error_code, outcome.error)
+
+
+@contextmanager
+def readable(path: Path, *others: type[Exception]) -> Iterator[None]:
+    """What is raised as a published file is read, `others` too, as a JobError that says how to have it whole again."""
+    try:
+        yield
+    except (OSError, pa.ArrowException, *others) as error:
+        told = " ".join(str(error).split()).rstrip(" .")
+        raise JobError(
+            f"{path}: cannot be read: {told}. Copy it again; or run the job once more: it is written anew from the "
+            f"ledger, at no cost"
+        ) from None
 
 
 def results_of(folder: Path) -> Result:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.commands import costs as module
 from pipeline.commands.costs import KEYS, costs
+from pipeline.errors import JobError
 from pipeline.output.calls import CALL_SCHEMA
 from pipeline.types import TOKENS
 
@@ -68,3 +69,22 @@ def test_costs_of_a_ledger_import_no_polars():
     code = "import pipeline.commands.costs, sys; print('polars' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("library", ["polars", None])
+@pytest.mark.parametrize("content", [b"", b"garbage", b"PAR1" + bytes(100) + b"PAR1"])
+def test_a_damaged_file_is_told_with_how_to_have_it_again(tmp_path, monkeypatch, library, content):
+    (tmp_path / "calls.parquet").write_bytes(content)
+    monkeypatch.setattr(module, "find_spec", lambda name: library)
+    with pytest.raises(JobError, match=r"calls.parquet: cannot be read: .* run the job once more"):
+        costs(tmp_path, "day", "last")
+
+
+def test_a_folder_with_signs_of_a_pattern_in_its_name_is_read(tmp_path):
+    folder = tmp_path / "night [1] *"
+    folder.mkdir()
+    pq.write_table(
+        pa.Table.from_pylist([{"model": "m", "cost_usd": Decimal(1)}], CALL_SCHEMA), folder / "calls.parquet"
+    )
+    (entry,) = costs(folder, "model", "last")
+    assert (entry["model"], entry["calls"], entry["cost_usd"]) == ("m", 1, "1.0000000000")

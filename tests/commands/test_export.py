@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.commands.export import ACTS, export, whole_file
+from pipeline.errors import JobError
 
 RECORD = pa.struct(
     [
@@ -176,3 +177,13 @@ def test_the_verb_writes_a_file_or_standard_output(job, server):
     job.pipeline("export", job.out, "--format", "jsonl", "--to", target, code=0)
     assert json.loads(target.read_text())["id"] == "a"
     assert "cannot be written" in job.pipeline("export", job.out, "--to", job.folder / "no" / "x.csv", code=2).err
+
+
+def test_a_damaged_file_is_told_with_how_to_have_it_again(folder):
+    """From its first byte, and from where a page is broken: what can be read ends at once, with what to do."""
+    path = folder / "results.parquet"
+    whole = path.read_bytes()
+    for damaged in (b"garbage", whole[:40] + bytes(200) + whole[240:]):
+        path.write_bytes(damaged)
+        with pytest.raises(JobError, match=r"results.parquet: cannot be read: .* run the job once more"):
+            exported(folder, "csv")
