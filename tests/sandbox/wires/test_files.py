@@ -393,3 +393,36 @@ def test_google_refuses(name, wire):
     error = orjson.loads(body)["error"]
     assert (status, error["status"]) == (400, "INVALID_ARGUMENT")
     assert words in error["message"], error["message"]
+
+
+@pytest.mark.parametrize(
+    ("bound", "part", "words"),
+    [
+        ("MOST_FILE_BYTES", chat_part(PAGE, PNG), "may have 1 bytes in all"),
+        ("MOST_FILE_BYTES", chat_part(BILL), "may have 1 bytes in all"),
+        ("MOST_IMAGES", chat_part(PAGE, PNG), "Too many images. The maximum is 1."),
+    ],
+)
+def test_openai_counts_all_files_of_a_request(monkeypatch, bound, part, words):
+    monkeypatch.setattr(f"pipeline.sandbox.wires.openai.parts.{bound}", 1)
+    status, body = posted("chat", [part, part])
+    assert (status, words in orjson.loads(body)["error"]["message"]) == (400, True)
+
+
+def test_the_cached_part_of_a_prompt_has_no_files_of_the_question():
+    """What is marked before them is written and read as ever; they come on top."""
+
+    async def use(client):
+        body = WIRES["anthropic"].body([claude_part(BILL)])
+        mark = {"cache_control": {"type": "ephemeral"}}
+        body["system"] = [{"type": "text", "text": "Read with care. " * 400, **mark}]
+        found = []
+        for _ in range(2):
+            headers = {"x-api-key": "key", "anthropic-version": "2023-06-01"}
+            async with client.session.post(f"{client.url}/v1/messages", json=body, headers=headers) as got:
+                found.append((await got.json())["usage"])
+        return found
+
+    first, again = with_client(use)
+    assert first["cache_creation_input_tokens"] == again["cache_read_input_tokens"] > 1024
+    assert first["input_tokens"] == again["input_tokens"] > 2 * 1600
