@@ -31,3 +31,4 @@ class Plan(Struct, frozen=True):
     reading_system: str = ""  # the system prompt of that reading: what to look for
     summary_tokens: int = 0  # the cap of the running summary that goes with each chunk; 0: none does
     examples: Examples = Examples()
+    input_most: int = 0  # tokens of input that the model refuses, with room to spare; 0: not known

@@ -14,9 +14,10 @@ from pipeline.catalog.apis import api_advice
 from pipeline.catalog.known_as import known_as
 from pipeline.catalog.model_settings import settings_advice
 from pipeline.catalog.prices import how_to_price, required_rate
+from pipeline.catalog.providers import PROVIDERS
 from pipeline.catalog.reasoning import reasoning_advice
 from pipeline.catalog.sampling import Advice
-from pipeline.catalog.windows import limits_of
+from pipeline.catalog.windows import ModelLimits, limits_of
 from pipeline.documents.chunks import Counter, available_tokens
 from pipeline.documents.sources.source import Source
 from pipeline.documents.tokens import counter_for
@@ -212,8 +213,15 @@ def _plan(
         reading_system=f"{job.extract.system}\n\n{planning.READ}\n{schema_text}".strip(),
         summary_tokens=summary_tokens,
         examples=examples,
+        input_most=_input_most(job, limits),
     )
     return plan, limits.context_tokens
+
+
+def _input_most(job: Job, limits: ModelLimits) -> int:
+    """0 where it is not sure which model it is. Of two published windows the smaller one is listed: hence the room."""
+    sure = limits.known and (bool(job.prices.as_model) or not PROVIDERS[job.model.provider].own_names)
+    return limits.context_tokens * 5 // 4 if sure else 0
 
 
 def _taken_by(examples: Examples) -> str:
