@@ -17,9 +17,10 @@ from pipeline.catalog.file_limits import FileLimits, file_limits
 from pipeline.catalog.known_as import known_as
 from pipeline.catalog.model_settings import settings_advice
 from pipeline.catalog.prices import how_to_price, required_rate
+from pipeline.catalog.providers import PROVIDERS
 from pipeline.catalog.reasoning import reasoning_advice
 from pipeline.catalog.sampling import Advice
-from pipeline.catalog.windows import limits_of
+from pipeline.catalog.windows import ModelLimits, limits_of
 from pipeline.documents.chunks import Counter, available_tokens, chunk
 from pipeline.documents.page_chunks import MOST_PAGES, PageBounds, chunk_pages
 from pipeline.documents.pages import Rules
@@ -249,6 +250,7 @@ def _plan(
         examples=examples,
         page_bounds=_page_bounds(job, file_limits(job.model, shaped.shape.mode), job.chunks.max_tokens or room),
         page_plan=(job.documents.pages_per_call, job.documents.overlap_pages),
+        input_most=_input_most(job, limits),
     )
     return plan, limits.context_tokens
 
@@ -267,6 +269,12 @@ def _page_bounds(job: Job, limits: FileLimits, tokens: int) -> PageBounds:
         tokens,
         max(1, limits.request_bytes * 3 // 4 - REQUEST_REST_BYTES),
     )
+
+
+def _input_most(job: Job, limits: ModelLimits) -> int:
+    """0 where it is not sure which model it is. Of two published windows the smaller one is listed: hence the room."""
+    sure = limits.known and (bool(job.prices.as_model) or not PROVIDERS[job.model.provider].own_names)
+    return limits.context_tokens * 5 // 4 if sure else 0
 
 
 def _taken_by(examples: Examples) -> str:

@@ -43,7 +43,7 @@ def extract_request(plan: Plan, row: Row, chunk: Chunk, summary: str = "") -> Re
         turns=(*plan.examples.turns, turn),
         max_output_tokens=plan.max_output_tokens,
         input_tokens=plan.fixed_tokens + chunk.tokens + (others + len(summary)) // 3,
-        input_tokens_ceiling=plan.fixed_bytes + _ceiling(turn),
+        input_tokens_ceiling=_ceiling(plan, plan.fixed_bytes, turn),
         tenant=row.tenant,
         shared_turns=len(plan.examples.turns),
         file_tokens=_file_tokens(turn),
@@ -73,7 +73,7 @@ def normalising_request(plan: Plan, request: Request, reading: str, reading_toke
         key=request_key(plan, turns, request.max_output_tokens),
         turns=(*plan.examples.turns, *turns),
         input_tokens=plan.fixed_tokens + reading_tokens,
-        input_tokens_ceiling=plan.fixed_bytes + _ceiling(*turns),
+        input_tokens_ceiling=_ceiling(plan, plan.fixed_bytes, *turns),
         file_tokens=0,
     )
 
@@ -92,7 +92,6 @@ def summary_request(plan: Plan, request: Request, summary: str, chunk: Chunk) ->
 
 def _free(plan: Plan, request: Request, system: str, turns: tuple[Turn, ...], cap: int) -> Request:
     """A question in plain words."""
-    size = _utf8_bytes(system) + _ceiling(*turns)
     return replace(
         request,
         key=request_key(plan, (Turn("system", text_parts(system)), *turns), cap),
@@ -100,7 +99,7 @@ def _free(plan: Plan, request: Request, system: str, turns: tuple[Turn, ...], ca
         turns=turns,
         max_output_tokens=cap,
         input_tokens=request.input_tokens - plan.examples.tokens + len(system) // 4,
-        input_tokens_ceiling=FRAME_BYTES + size,
+        input_tokens_ceiling=_ceiling(plan, FRAME_BYTES + _utf8_bytes(system), *turns),
         file_tokens=_file_tokens(*turns),
         free_text=True,
         shared_turns=0,
@@ -116,7 +115,7 @@ def repair_request(plan: Plan, request: Request, turns: tuple[Turn, ...], added_
         purpose=Purpose.REPAIR,
         turns=turns,
         input_tokens=request.input_tokens + added_tokens,
-        input_tokens_ceiling=plan.fixed_bytes + _ceiling(*own),
+        input_tokens_ceiling=_ceiling(plan, plan.fixed_bytes, *own),
         file_tokens=_file_tokens(*own),
     )
 
@@ -136,13 +135,18 @@ def _own(request: Request) -> tuple[Turn, ...]:
     return request.turns[request.shared_turns :]
 
 
-def _ceiling(*turns: Turn) -> int:
-    """Tokens that these can be billed as at the most: no tokenizer makes more of a text than its bytes."""
-    return sum(
+def _ceiling(plan: Plan, fixed: int, *turns: Turn) -> int:
+    """Tokens that these, beside what is `fixed`, can be billed as at the most.
+
+    No tokenizer makes more of a text than its bytes. Files whose rule is not known may add up to more than any model
+    takes: what it refuses for its length is not billed.
+    """
+    most = fixed + sum(
         _utf8_bytes(part.text) if isinstance(part, TextPart) else part.tokens_ceiling
         for turn in turns
         for part in turn.parts
     )
+    return min(most, plan.input_most) if plan.input_most and _file_tokens(*turns) else most
 
 
 def _file_tokens(*turns: Turn) -> int:

@@ -308,6 +308,22 @@ def test_a_file_is_part_of_what_is_found_again(other):
     assert keys(PAGE) == keys(replace(PAGE, name="scan.png", tokens_ceiling=9))
 
 
+def test_files_are_not_reserved_beyond_what_the_model_refuses():
+    """Twenty pages whose rule is not known, of 73,800 tokens each. A text is reserved by its bytes, as ever."""
+    plan = planned(input_most=160_000)
+    pages = tuple(replace(PAGE, tokens_ceiling=73_800, first=n, last=n) for n in range(1, 21))
+    asked = extract_request(plan, row(""), Chunk(0, 0, 0, pages, 20_000))
+    again = repair_request(plan, asked, (*asked.turns, Turn("assistant", text_parts("{}"))), 10)
+    free = [reading_request(plan, asked), summary_request(plan, asked, "", Chunk(0, 0, 0, pages, 20_000))]
+    assert {one.input_tokens_ceiling for one in (asked, again, *free)} == {160_000}
+    unknown = extract_request(planned(), row(""), Chunk(0, 0, 0, pages, 20_000))
+    assert unknown.input_tokens_ceiling > 20 * 73_800
+    text = "x" * 400_000
+    assert request(plan, text).input_tokens_ceiling == request(planned(), text).input_tokens_ceiling > 400_000
+    one = extract_request(plan, row(""), Chunk(0, 0, 0, pages[:1], 1000))
+    assert 73_800 < one.input_tokens_ceiling < 75_000
+
+
 def test_what_files_are_expected_to_cost_is_told_of_each_request_that_has_them():
     """A repair asks them again; the second of two steps has notes in their place."""
     plan = planned(two_step=True)

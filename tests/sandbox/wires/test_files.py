@@ -31,6 +31,7 @@ from pipeline.sandbox.exchange import tokens_of
 
 WORDS = "Total 42.17 EUR"
 BILL = pdf(text(72, 700, WORDS), text(72, 700, "Thank you"))
+OWNED = pdf(text(72, 700, WORDS), user="")  # anybody may read it
 LOCKED, EMPTY, BROKEN = pdf(text(72, 700, WORDS), user="secret"), b"", b"%PDF-1.7 and no more"
 PAGE = png(640, 900, WORDS)
 
@@ -80,6 +81,12 @@ def test_a_pdf_is_billed_by_its_pages_and_where_it_is_so_by_its_text(name):
     words = tokens_of(f"{WORDS}\n\nThank you") if pdf_text_billed(model) else 0
     pages = 0 if name == "converse" else 2 * pdf_page_tokens(model, 595, 842).expected
     assert usage(name, [wire.part(BILL)]) - usage(name, []) == pages + words
+
+
+def test_what_anybody_may_read_is_read_where_the_provider_does():
+    for name in ("chat", "gemini"):
+        status, body = posted(name, [WIRES[name].part(OWNED)])
+        assert (status, WORDS in told(body)[0]) == (200, True)
 
 
 def test_a_claude_on_converse_sees_pages_only_with_citations():
@@ -247,6 +254,7 @@ CLAUDE_REFUSALS = {
     "pdf empty": ([claude_part(EMPTY)], "document.source.base64.data: PDF cannot be empty"),
     "pdf broken": ([claude_part(BROKEN)], "The PDF specified was not valid."),
     "pdf locked": ([claude_part(LOCKED)], "The PDF specified is password protected."),
+    "pdf locked by its owner alone": ([claude_part(OWNED)], "The PDF specified is password protected."),
     "pdf no pdf": ([claude_part(PAGE)], "The PDF specified was not valid."),
     "media type does not match": (
         [sourced(PICTURE, media_type="image/jpeg")],
@@ -385,3 +393,36 @@ def test_google_refuses(name, wire):
     error = orjson.loads(body)["error"]
     assert (status, error["status"]) == (400, "INVALID_ARGUMENT")
     assert words in error["message"], error["message"]
+
+
+@pytest.mark.parametrize(
+    ("bound", "part", "words"),
+    [
+        ("MOST_FILE_BYTES", chat_part(PAGE, PNG), "may have 1 bytes in all"),
+        ("MOST_FILE_BYTES", chat_part(BILL), "may have 1 bytes in all"),
+        ("MOST_IMAGES", chat_part(PAGE, PNG), "Too many images. The maximum is 1."),
+    ],
+)
+def test_openai_counts_all_files_of_a_request(monkeypatch, bound, part, words):
+    monkeypatch.setattr(f"pipeline.sandbox.wires.openai.parts.{bound}", 1)
+    status, body = posted("chat", [part, part])
+    assert (status, words in orjson.loads(body)["error"]["message"]) == (400, True)
+
+
+def test_the_cached_part_of_a_prompt_has_no_files_of_the_question():
+    """What is marked before them is written and read as ever; they come on top."""
+
+    async def use(client):
+        body = WIRES["anthropic"].body([claude_part(BILL)])
+        mark = {"cache_control": {"type": "ephemeral"}}
+        body["system"] = [{"type": "text", "text": "Read with care. " * 400, **mark}]
+        found = []
+        for _ in range(2):
+            headers = {"x-api-key": "key", "anthropic-version": "2023-06-01"}
+            async with client.session.post(f"{client.url}/v1/messages", json=body, headers=headers) as got:
+                found.append((await got.json())["usage"])
+        return found
+
+    first, again = with_client(use)
+    assert first["cache_creation_input_tokens"] == again["cache_read_input_tokens"] > 1024
+    assert first["input_tokens"] == again["input_tokens"] > 2 * 1600

@@ -3,13 +3,14 @@
 Pure, but for `read`. The same blocks go to Bedrock's InvokeModel, which puts the words into an error of its own.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from msgspec import Struct
 
 from pipeline.catalog.windows import limits_of
-from pipeline.reader.read import PASSWORD, Unreadable
+from pipeline.reader.read import Unreadable
 from pipeline.sandbox.exchange import Message, Refused
 from pipeline.sandbox.files import PDF, Files, Seen, from_base64
 from pipeline.sandbox.pictures import GIF, JPEG, PNG, WEBP, Picture, picture_of
@@ -20,6 +21,7 @@ IMAGES = f"'{JPEG}', '{PNG}', '{GIF}' or '{WEBP}'"
 IMAGE_TYPES = {JPEG, PNG, GIF, WEBP}
 MOST_PX, MANY_IMAGES, MOST_PX_OF_MANY = 8000, 20, 2000
 MILLION = 1_000_000
+ENCRYPTED = re.compile(rb"/Encrypt(?:\s+\d+\s+\d+\s+R|\s*<<)")  # with no password to open it, too
 TEXT_FIELDS = {"type", "text", "cache_control", "citations"}
 IMAGE_FIELDS = {"type", "source", "cache_control", "transformations"}
 DOCUMENT_FIELDS = {"type", "source", "cache_control", "citations", "title", "context"}
@@ -132,11 +134,12 @@ class Blocks:
         at = f"{at}.base64.data"
         if not data:
             self._fail(f"{at}: PDF cannot be empty")
+        if ENCRYPTED.search(data):
+            self._fail(f"{at}: The PDF specified is password protected.")
         try:
             seen = self._files.pdf(data)
-        except Unreadable as why:
-            locked = why.reason == PASSWORD
-            self._fail(f"{at}: The PDF specified {'is password protected' if locked else 'was not valid'}.")
+        except Unreadable:
+            self._fail(f"{at}: The PDF specified was not valid.")
         self._pages += seen.pages
         return seen
 

@@ -126,7 +126,9 @@ class Parts:
         try:
             return self._files.pdf(data)
         except Unreadable as why:
-            raise refusal(400, f"The file at '{at}' cannot be read as a PDF: {why}.", at, "invalid_file") from None
+            raise refusal(
+                400, f"The file at '{at}' cannot be read as a PDF: {why.reason}.", at, "invalid_file"
+            ) from None
 
     def _count(self, size: int, at: str, *, images: int = 0) -> None:
         self._bytes, self._images = self._bytes + size, self._images + images
