@@ -13,6 +13,7 @@ WORDS = {
     Kind.DAMAGED: "provider_error",
     Kind.TIMEOUT: "timeout",
     Kind.CONNECTION: "timeout",
+    Kind.NOT_PROCESSED: "invalid_request",
 }
 
 
