@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from raw_server import answering
 
+from pipeline.providers.files import Pieces
 from pipeline.providers.transport import pool as client_module
-from pipeline.providers.transport.connection import Raw, Times
+from pipeline.providers.transport.connection import Connection, Raw, Times
 from pipeline.providers.transport.pool import Client, Stale, Unsent, head_of
 from pipeline.providers.transport.trust import MOST
 
@@ -382,3 +383,32 @@ def test_a_server_has_to_prove_who_it_is(certificate, trusted, monkeypatch):
             assert far.requests == 0
     finally:
         client_module._context.cache_clear()
+
+
+def test_a_large_body_goes_over_tls_no_faster_than_the_line_takes_it(certificate, monkeypatch):
+    """Else all of it would be in memory twice: as it is, and encrypted."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    client_module._context.cache_clear()
+    most, far, pour = [0], Far(FINE), Connection.pour
+
+    async def noted(connection, pieces):
+        def written():
+            for piece in pieces:
+                yield piece
+                most[0] = max(most[0], connection._transport.get_write_buffer_size())
+
+        await pour(connection, written())
+
+    monkeypatch.setattr(Connection, "pour", noted)
+
+    async def use(client, url):
+        return await client.post(url, {}, Pieces([b"[", b"\xff" * 8_000_000, b"]"]))
+
+    try:
+        raw = asyncio.run(with_server(far, use, context=context))
+    finally:
+        client_module._context.cache_clear()
+    assert (raw.body, far.requests) == (b"ok", 1)
+    assert most[0] < 1_000_000
