@@ -154,10 +154,11 @@ class FileLoader:
 
 def loader_of(prepared: Prepared) -> FileLoader | None:
     """Of a job whose rows are files; the local sandbox, which sees nothing, is given the text of what is drawn."""
-    source = prepared.source
+    source, job = prepared.source, prepared.job
     if not source.documents:
         return None
-    return FileLoader(partial(source.load, with_text=prepared.job.model.provider == SANDBOX))
+    load = partial(source.load, with_text=job.model.provider == SANDBOX)
+    return FileLoader(load, most_bytes=MOST_BYTES // job.limits.workers)
 
 
 def holds_files(request: Request) -> bool:
