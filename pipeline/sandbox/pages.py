@@ -1,10 +1,15 @@
-"""The sandbox's readers of PDFs: the pipeline's own, in processes of their own. To be called from a thread."""
+"""The sandbox's readers of PDFs: the pipeline's own, in processes of their own, asked from a thread."""
 
+import asyncio
 import tempfile
 import threading
 from typing import TYPE_CHECKING
 
+import orjson
+
+from pipeline.errors import JobError
 from pipeline.reader.read import Read, ReadOptions
+from pipeline.sandbox.exchange import NotReadHere, PageReader, Question, Received, Refused, Wire
 
 if TYPE_CHECKING:
     from pipeline.reader.pool import Readers
@@ -39,3 +44,16 @@ class PdfReaders:
             if self._readers is None:
                 self._readers = Readers(MOST)
             return self._readers
+
+
+async def parsed(wire: Wire, received: Received, read: PageReader) -> Question:
+    """What is asked; in a thread where there is a file to be read. Raises Refused."""
+    try:
+        return wire.parse(received)
+    except NotReadHere:
+        pass
+    try:
+        return await asyncio.to_thread(wire.parse, received, read)
+    except JobError as error:  # no reader is installed: nothing that any provider would say
+        told = {"message": str(error)}
+        raise Refused(400, orjson.dumps({"error": told, **told})) from None

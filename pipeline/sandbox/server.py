@@ -18,22 +18,10 @@ from msgspec.structs import replace
 from pipeline.errors import JobError
 from pipeline.job.settings import Sandbox
 from pipeline.sandbox.counters import Counters
-from pipeline.sandbox.exchange import (
-    Answer,
-    Ending,
-    NotReadHere,
-    Question,
-    Received,
-    Refused,
-    Rules,
-    Stamp,
-    Wire,
-    cut,
-    tokens_of,
-)
+from pipeline.sandbox.exchange import Answer, Ending, Question, Received, Refused, Rules, Stamp, Wire, cut, tokens_of
 from pipeline.sandbox.faults import Drawn, Fault, Faults, spoiled
 from pipeline.sandbox.listings import PATHS, listed
-from pipeline.sandbox.pages import PdfReaders
+from pipeline.sandbox.pages import PdfReaders, parsed
 from pipeline.sandbox.prefixes import Prefixes
 from pipeline.sandbox.quota import Quota
 from pipeline.sandbox.wires.table import WIRES
@@ -92,7 +80,7 @@ class Provider:
     async def _admitted(self, wire: Wire, request: web.Request, received: Received, stamp: Stamp) -> web.StreamResponse:
         began_s = time.monotonic()
         wire.authorise(received)
-        question = await self._parsed(wire, received)
+        question = await parsed(wire, received, self._readers)
         if question.count_only:
             return web.Response(body=wire.counted(question), content_type=JSON_TYPE)
         reserved = question.prompt_tokens + (question.cap_tokens or 0)
@@ -112,17 +100,6 @@ class Provider:
             return await self._played(request, call)
         finally:
             quota.settle(reserved, call.used_tokens, time.monotonic())
-
-    async def _parsed(self, wire: Wire, received: Received) -> Question:
-        """In a thread where there is a file to be read: that is done in another process."""
-        try:
-            return wire.parse(received)
-        except NotReadHere:
-            try:
-                return await asyncio.to_thread(wire.parse, received, self._readers)
-            except JobError as error:  # no reader is installed: nothing that any provider would say
-                told = {"message": str(error)}
-                raise Refused(400, orjson.dumps({"error": told, **told})) from None
 
     def close(self) -> None:
         self._readers.close()
