@@ -85,7 +85,10 @@ _PARTY: dict[tuple[str, str], str] = {
     ("country", "country"): "country country_code land landercode pays code_pays pais paese",
 }
 _LINE: dict[tuple[str, ...], str] = {
-    ("name", "description"): "description name item product item_name product_name designation bezeichnung beschreibung"
+    (
+        "words",
+        "description",
+    ): "description name item product item_name product_name designation bezeichnung beschreibung"
     " artikel artikelbezeichnung libelle descripcion concepto descrizione descricao omschrijving beskrivning opis",
     (
         "quantity",

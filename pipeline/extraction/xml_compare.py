@@ -35,7 +35,8 @@ CREDIT_WORDS = re.compile("credit|gutschrift|avoir|abono|accredito|storno|kredit
 INVOICE_WORDS = re.compile("invoice|rechnung|facture|factura|fattura|fatura|factuur|faktura")
 SYMBOLS = {"€": "EUR", "£": "GBP"}
 HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-OTHER = re.compile(r"[^a-z0-9]+")
+OTHER = re.compile(r"[\W_]+")
+STROKES = str.maketrans("łøđ", "lod")  # which Unicode does not take apart
 UMLAUTS = re.compile("([aou])e")
 LONGEST_NAME = 60
 MARKED = re.compile(r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})")
@@ -145,7 +146,7 @@ def _names(key: str, field: Schema) -> Iterator[str]:
 
 
 def _folded(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", text.casefold())
+    plain = unicodedata.normalize("NFKD", text.casefold().translate(STROKES))
     return "".join(char for char in plain if not unicodedata.combining(char))
 
 
@@ -202,8 +203,21 @@ def _same_name(value: object, said: str, place: _Place) -> bool | None:
     del place
     if not isinstance(value, str):
         return None
-    ours, theirs = set(OTHER.split(_folded(value))) - {""}, set(OTHER.split(_folded(said))) - {""}
-    return None if not ours or not theirs else ours <= theirs or theirs <= ours
+    ours, theirs = _words(value), _words(said)
+    return ours <= theirs or theirs <= ours if ours and theirs else None
+
+
+def _same_words(value: object, said: str, place: _Place) -> bool | None:
+    """What was sold is worded freely: half of the words of the shorter are enough."""
+    del place
+    if not isinstance(value, str):
+        return None
+    ours, theirs = _words(value), _words(said)
+    return 2 * len(ours & theirs) >= min(len(ours), len(theirs)) if ours and theirs else None
+
+
+def _words(text: str) -> set[str]:
+    return set(OTHER.split(_folded(text))) - {""}
 
 
 def _same_id(value: object, said: str, place: _Place) -> bool | None:
@@ -238,7 +252,7 @@ def _same_kind(value: object, said: str, place: _Place) -> bool | None:
 SAME_BY_KIND = {
     "amount": _same_amount, "tax": _same_amount, "price": _same_price, "quantity": _same_quantity, "rate": _same_rate,
     "date": _same_date, "name": _same_name, "id": _same_id, "currency": _same_code, "country": _same_country,
-    "kind": _same_kind,
+    "kind": _same_kind, "words": _same_words,
 }  # fmt: skip
 
 

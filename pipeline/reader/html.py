@@ -12,6 +12,7 @@ from pipeline.reader.plain import decoded
 from pipeline.reader.read import DAMAGED, Read, ReadOptions, Unreadable
 
 MAX_DEPTH = 5000
+MOST_UNCLOSED = 1000  # for each of them the parser looks through all that follows
 CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{1,40})""", re.IGNORECASE)
 VOID = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
@@ -105,8 +106,11 @@ def visible_text(html: str) -> str:
     """Begins with the page's title, where that is not its first line anyway.
 
     Raises:
-        Unreadable: elements are nested deeper than MAX_DEPTH.
+        Unreadable: elements are nested deeper than MAX_DEPTH, or more than MOST_UNCLOSED tags never end.
     """
+    ends = (("<!--", "-->"), ("<![CDATA[", "]]>"), ("<", ">"))
+    if sum(html.count(begins, html.rfind(end) + 1) for begins, end in ends) > MOST_UNCLOSED:
+        raise Unreadable(DAMAGED, f"more than {MOST_UNCLOSED} of its tags and comments never end")
     reader = _Visible()
     reader.feed(html)
     reader.close()

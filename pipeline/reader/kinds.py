@@ -83,7 +83,7 @@ ZIP_PARTS = (
 )  # fmt: skip
 PDF_MARK, PDF_WITHIN = b"%PDF-", 1024
 HTML_START = re.compile(
-    r"\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--.{0,2000}?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
+    r"\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--(?>.{0,2000}?-->)\s*+)*+<(?:!doctype\s+html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
 )
 HTML_TAGS = re.compile(r"<(?:p|div|table|span|br|h[1-6]|ul|body|meta|title|center|font|b)\b[^<>]*>", re.IGNORECASE)

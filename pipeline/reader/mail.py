@@ -17,7 +17,7 @@ from pipeline.reader.clean import page_of
 from pipeline.reader.einvoice import facts_of
 from pipeline.reader.html import visible_text
 from pipeline.reader.kinds import kind_of, read_bytes
-from pipeline.reader.media_types import MAIL, XML
+from pipeline.reader.media_types import MAIL, PDF, XML
 from pipeline.reader.plain import decoded
 from pipeline.reader.read import (
     DAMAGED,
@@ -59,6 +59,7 @@ def read_mail(data: bytes, name: str, options: ReadOptions) -> Read:
     """
     found = _Mail(options)
     found.take_mail(_parsed(data), data, name, 0)
+    found.leave_out_witnesses()
     return Read(MAIL, sha256(data).hexdigest(), len(data), found.pieces(), tuple(found.embedded))
 
 
@@ -66,6 +67,7 @@ def piece_bytes(data: bytes, number: int, options: ReadOptions) -> bytes:
     """The bytes of one piece of a mail, as `read_mail` numbers them, from 0."""
     found = _Mail(options)
     found.take_mail(_parsed(data), data, "", 0)
+    found.leave_out_witnesses()
     return found.taken[number].data
 
 
@@ -93,6 +95,12 @@ class _Mail:
         piece = replace(self.taken[place].piece, pages=(page_of(text),))
         self.taken[place] = Taken(piece, data)
         self._written = self._written or bool(said.texts)
+
+    def leave_out_witnesses(self) -> None:
+        """The XML beside a PDF says the same in four times as many tokens; by itself it is the document."""
+        if any(taken.piece.media_type == PDF for taken in self.taken):
+            xml = {embedded.xml for embedded in self.embedded}
+            self.taken = [taken for taken in self.taken if taken.data not in xml]
 
     def pieces(self) -> tuple[Piece, ...]:
         """All of them, with what could not be read at the end of the first.

@@ -70,6 +70,13 @@ def test_old_pages_that_never_close_a_font_are_read():
     assert visible_text("<font>a" * 20_000) == "a" * 20_000
 
 
+@pytest.mark.parametrize("part", ["<!--", "<!-- > ", "<a ", "<a b='", "</", "<!", "<?", "<![CDATA[ >"])
+def test_tags_that_never_end_are_refused_at_once(part):
+    with pytest.raises(Unreadable, match="never end") as caught:
+        visible_text(part * 100_000)
+    assert caught.value.reason == DAMAGED
+
+
 def test_nesting_without_end_is_refused():
     with pytest.raises(Unreadable, match="nested more than") as caught:
         visible_text("<div>" * 20_000)

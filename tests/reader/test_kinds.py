@@ -73,6 +73,7 @@ def refused(data, name="file", **options):
         (b"\xef\xbb\xbf  <html><p>x", "a", m.HTML),
         ("<html><p>x".encode("utf-16"), "a", m.HTML),
         (b"<!-- saved from url -->\n<html>", "a", m.HTML),
+        (b"<!-- -->" * 5000 + b"x", "a", m.PLAIN),  # told at once
         (b"<p>no head</p>", "a.html", m.HTML),
         (b"<div>x</div>", "a", m.HTML),
         (b"# Title\n", "a.md", m.MARKDOWN),

@@ -1,5 +1,7 @@
 """Mails: what is written first, then the attachments in order; what cannot be read is told."""
 
+import sys
+import types
 from email.message import EmailMessage
 
 import pytest
@@ -7,8 +9,10 @@ from office_files import docx, mail, paragraph
 from pictures import png
 
 from pipeline.reader import media_types as m
+from pipeline.reader.clean import page_of
 from pipeline.reader.kinds import read_bytes
 from pipeline.reader.mail import MAX_DEPTH, piece_bytes
+from pipeline.reader.one_piece import one_piece
 from pipeline.reader.read import (
     DAMAGED,
     NOT_A_PDF,
@@ -192,6 +196,21 @@ def test_the_encoding_of_a_part_counts():
 def test_a_file_name_is_no_path():
     found = read(mail("Hi", ("../../etc/x.txt", "text/plain", b"a"), ("C:\\y.txt", "text/plain", b"b")))
     assert [piece.name for piece in found.pieces[1:]] == ["x.txt", "y.txt"]
+
+
+def test_xml_beside_a_pdf_is_a_witness_alone(monkeypatch):
+    def read_pdf(data, name, options):
+        return one_piece(data, name, m.PDF, (page_of("Invoice"),))
+
+    module = types.ModuleType("pipeline.reader.pdf")
+    module.read_pdf = read_pdf
+    monkeypatch.setitem(sys.modules, "pipeline.reader.pdf", module)
+    pdf, xml = ("a.pdf", m.PDF, b"%PDF-1.7"), ("x.xml", "text/xml", E_INVOICE)
+    both = mail("Hi", xml, pdf)
+    assert [piece.name for piece in read(both).pieces] == ["a.eml", "a.pdf"]
+    assert [one.name for one in read(both).embedded] == ["x.xml"]
+    assert piece_bytes(both.as_bytes(), 1, ReadOptions()) == b"%PDF-1.7"
+    assert [piece.name for piece in read(mail("Hi", xml)).pieces] == ["a.eml", "x.xml"]
 
 
 @pytest.mark.parametrize(("wanted", "count"), [(True, 1), (False, 0)])
