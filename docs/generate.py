@@ -167,6 +167,8 @@ model.api_version = "2025-04-01-preview"  # Only for `azure`. Without one: the e
 model.transport = "sdk"  # `http`: the connection that comes with this package. `sdk`: the provider's official package
   carries the same body, at more CPU a call, for what only it can reach; its own retries are off.
 model.project = "acme-extraction"  # Only for `vertex`: the Google Cloud project.
+model.lane = "batch"  # `live`: calls answered at once. `batch`: the provider's batch API, at its price. `auto`: batch
+  while the deadline allows it, the rest live. Answers are found again whatever lane they came by.
 model.caching = "off"  # `auto`: the part that all requests share (system prompt, schema, tool) is marked for the
   provider to keep where that pays (`check` says so): by Anthropic, and for Claude and Nova on Bedrock. `on`: always.
   OpenAI and Gemini keep it by themselves.
@@ -193,6 +195,21 @@ documents.password_env = "PDF_PASSWORD"  # The variable that holds the password 
   `bad_row`.
 documents.max_pages = 1000  # A file with more is a `bad_row`.
 documents.max_mb = 50  # Likewise, megabytes.
+[batch]  # The provider's batch API, where `model.lane` asks for it: answers within a day, at half the price.
+batch.deadline_h = 24.0  # Hours from the first submission by which all rows are to be done; fractions are taken, and a
+  resume does not extend it.
+batch.after_deadline = "wait"  # `live`: what is known not to be billed is asked live, at the live price, in time for
+  the deadline. `wait`: it stays pending.
+batch.max_rows = 5000  # Of one batch: smaller ones lose less where one goes wrong.
+batch.poll_s = 60  # The longest time between two looks. 0: by schedule, from 15 s growing to 5 minutes.
+batch.repair = "live"  # Where second questions go. `auto`: live while they are few or time is short, else a batch.
+batch.orphan = "ask"  # Of Anthropic alone, where the answer to a submission was lost and no such batch is found there.
+  `resubmit`, or `ask`: park, and say so.
+batch.keep_remote_files = true  # Do not delete our files at the provider once all is collected.
+batch.role_arn = "arn:aws:iam::000000000000:role/batch"  # Bedrock: the role that reads and writes the bucket.
+batch.s3_url = "s3://bucket/batches"  # Bedrock: where its files go.
+batch.gcs_url = "gs://bucket/batches"  # Vertex: where its files go.
+batch.deployment = "gpt-4o-mini-batch"  # Azure: a deployment of the kind Global-Batch or DataZone-Batch.
 [limits]  # How fast, how long, how often.
 limits.concurrency = 16  # The ceiling on calls in flight. Limits, a budget or a provider in trouble make it fewer.
 limits.requests_per_minute = 500  # Only to stay below what the account allows. 0: not known, and learned from the

@@ -21,6 +21,7 @@ from pipeline.job.given import refusal
 from pipeline.job.instructor import refused
 from pipeline.job.settings import (
     REMOTE,
+    Batch,
     Budget,
     Chunks,
     Documents,
@@ -44,6 +45,7 @@ SECTIONS: dict[str, type] = {
     "model": Model,
     "chunks": Chunks,
     "documents": Documents,
+    "batch": Batch,
     "limits": Limits,
     "budget": Budget,
     "prices": Prices,

@@ -74,12 +74,29 @@ class Model(Struct, frozen=True, kw_only=True):
     project: str = ""
     betas: tuple[str, ...] = ()
     caching: Literal["auto", "on", "off"] = "auto"  # of the part that all requests share
+    lane: Literal["live", "batch", "auto"] = "live"  # batch: the provider's batch API, at its price
 
 
 class Chunks(Struct, frozen=True, kw_only=True):
     max_tokens: Count = 0  # 0: what the context window leaves
     overlap_tokens: Count = 0
     context: Literal["none", "rolling"] = "none"
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """The provider's batch API, where model.lane asks for it."""
+
+    deadline_h: PositiveSpan = 24.0  # from the first submission; a resume does not extend it
+    after_deadline: Literal["live", "wait"] = "live"
+    max_rows: Positive = 5000  # of one batch
+    poll_s: Span = 0.0  # 0: by schedule; else the longest time between two looks
+    repair: Literal["auto", "batch", "live"] = "auto"  # where second questions go
+    orphan: Literal["resubmit", "ask"] = "resubmit"  # Anthropic, which keeps no name of ours
+    keep_remote_files: bool = False
+    role_arn: str = ""  # bedrock
+    s3_url: str = ""  # bedrock
+    gcs_url: str = ""  # vertex
+    deployment: str = ""  # azure: a Global-Batch deployment
 
 
 class Documents(Struct, frozen=True, kw_only=True):
@@ -162,6 +179,7 @@ class Job(Struct, frozen=True, kw_only=True):
     model: Model
     chunks: Chunks = field(default_factory=Chunks)
     documents: Documents = field(default_factory=Documents)
+    batch: Batch = field(default_factory=Batch)
     limits: Limits = field(default_factory=Limits)
     budget: Budget = field(default_factory=Budget)
     prices: Prices = field(default_factory=Prices)

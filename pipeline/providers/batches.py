@@ -1,0 +1,135 @@
+"""The seam to providers' batch APIs: what is asked of one, and what its answers mean. Pure.
+
+A batch is a file of lines, each one request with a name of ours. A `BatchWire` maps one vendor's dialect both ways, as
+a `Wire` does for live calls; bodies of lines are the live wire's own, and what comes back for a line is read by it.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from msgspec import Struct
+
+from pipeline.providers.credentials.secret import Secret
+from pipeline.types import HttpAnswer
+
+
+class RemoteState(StrEnum):
+    """Where a batch stands at the provider, over all vendors' words for it."""
+
+    RUNNING = "running"  # also while it is validated, finalised, or nobody knows the word
+    CANCELLING = "cancelling"  # lines may still be answered, and billed
+    ENDED = "ended"  # by itself, by its age, or cancelled: what was billed can be fetched
+    FAILED = "failed"  # as a whole: no line was billed
+
+
+class Fate(StrEnum):
+    """What became of a line, as its provider tells it."""
+
+    ANSWERED = "answered"  # billed
+    REFUSED = "refused"  # an error of its own, not billed
+    EXPIRED = "expired"  # not billed
+    CANCELLED = "cancelled"  # not billed
+
+
+class BatchLimits(Struct, frozen=True):
+    """What one batch may hold. `life_s`: after which a provider ends it by itself; 0: never."""
+
+    rows: int
+    size_bytes: int
+    least_rows: int = 1
+    life_s: float = 86_400.0
+    keeps_nonce: bool = True  # a lost batch can be found by the name that we gave it
+    tells_progress: bool = True
+
+
+class BatchAsk(Struct, frozen=True):
+    """One HTTP request about a batch. With `lines`, the batch's lines stand between `head` and `tail`."""
+
+    method: str
+    url: str
+    content_type: str = ""
+    head: bytes = b""
+    lines: bool = False
+    between: bytes = b"\n"
+    tail: bytes = b""
+    headers: Mapping[str, str] = {}  # beside those of `BatchWire.headers`
+
+
+class RemoteBatch(Struct, frozen=True):
+    """A batch as its provider tells of it."""
+
+    id: str
+    state: RemoteState
+    status: str  # in the provider's own word
+    rows: int | None = None
+    done: int | None = None  # of them, answered or not; None: it does not say
+    results: tuple[str, ...] = ()  # what `BatchWire.results` fetches
+    nonce: str = ""  # the name that we gave it; "": it keeps none
+    file_ref: str = ""
+    created_s: float | None = None  # since the epoch
+    error_code: str = ""
+    error: str = ""
+    full: bool = False  # refused for now: too many tokens are waiting there already
+    waiting_tokens_most: int | None = None  # how many may wait there, where it says so
+
+
+class BatchLine(Struct, frozen=True):
+    """What came back for one line. `answer` is for the live wire's `reply`, which may find that it is none."""
+
+    name: str  # ours
+    fate: Fate
+    answer: HttpAnswer | None = None
+    error_code: str = ""
+    error: str = ""
+
+
+class BatchWire(Protocol):
+    """One vendor's batch API. Pure. What reads an answer raises CallFailed where it is an error, typed as of calls."""
+
+    limits: BatchLimits
+
+    def headers(self, secret: Secret, now: datetime) -> dict[str, str]:
+        """Of every request but for Content-Type."""
+        ...
+
+    def line(self, name: str, body: bytes) -> bytes:
+        """A line of the artifact, without its end; `body` is the live wire's of the request, not streamed."""
+        ...
+
+    def upload(self, nonce: str) -> BatchAsk | None:
+        """None: there is no file step, and `create` carries the lines."""
+        ...
+
+    def uploaded(self, answer: HttpAnswer) -> str:
+        """The file's name there."""
+        ...
+
+    def create(self, nonce: str, file_ref: str) -> BatchAsk: ...
+
+    def created(self, answer: HttpAnswer) -> RemoteBatch: ...
+
+    def look(self, batch_id: str) -> BatchAsk: ...
+
+    def looked(self, answer: HttpAnswer) -> RemoteBatch: ...
+
+    def cancel(self, batch_id: str) -> BatchAsk: ...
+
+    def listing(self, page: str = "") -> BatchAsk: ...
+
+    def listed(self, answer: HttpAnswer) -> tuple[tuple[RemoteBatch, ...], str]:
+        """Batches, the latest first where the provider sorts them, and the next page's name; "" for the last."""
+        ...
+
+    def results(self, batch: RemoteBatch) -> tuple[BatchAsk, ...]:
+        """All files of an ended batch: of answers, and of errors."""
+        ...
+
+    def read(self, line: bytes) -> BatchLine | None:
+        """One line of a result file; None for one that is none: blank, cut off, or not ours."""
+        ...
+
+    def removal(self, batch: RemoteBatch) -> tuple[BatchAsk, ...]:
+        """What deletes our files there, once all is collected."""
+        ...
