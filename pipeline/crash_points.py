@@ -15,6 +15,14 @@ POINTS = (
     "answer-received",  # and not yet handed to the ledger
     "committing",  # inside a transaction of the writer
     "committed",  # and nobody told
+    "batch-planned",  # durable, and nothing of it has left
+    "batch-uploaded",  # there, and not yet on record
+    "batch-submitting",  # on record, and not yet asked for
+    "batch-created",  # there, and its id not yet on record
+    "batch-submitted",
+    "batch-cancelling",
+    "line-collected",  # its call, answer and fate are on their way to the disk
+    "batch-collected",  # all are there, and the batch not yet marked so
     "outcome-known",  # its answers are durable
     "outcome-durable",
     "publishing",

@@ -271,6 +271,8 @@ class AttemptCode(StrEnum):
     QUOTA = "quota"
     MODEL_UNAVAILABLE = "model_unavailable"
     LOST = "lost"  # the process died while the call was in flight
+    BATCH_EXPIRED = "batch_expired"  # a line that its batch left unanswered, and unbilled
+    BATCH_CANCELLED = "batch_cancelled"  # likewise, as the batch was called off
     HEDGED = "hedged"  # called off: another call for the same request answered first
 
 
@@ -294,6 +296,7 @@ class ParkReason(StrEnum):
     BUDGET = "budget"
     DISK_FULL = "disk_full"
     MACHINE = "machine"  # it gave no memory, no thread, or no file to write
+    WAITING = "waiting"  # batches are at the provider, and nobody waits for them here
     INTERRUPTED = "interrupted"
 
 

@@ -30,17 +30,31 @@ class Account(Struct):
     spent_usd: Decimal = ZERO
     reserved_usd: Decimal = ZERO
     at_risk_usd: Decimal = ZERO
+    held_usd: Decimal = ZERO  # lines of batches that are out, at their worst
 
     def affords(self, usd: Decimal) -> bool:
         if self.most_usd is None:
             return True
-        return self.spent_usd + self.reserved_usd + self.at_risk_usd + usd <= self.most_usd
+        return self.spent_usd + self.reserved_usd + self.at_risk_usd + self.held_usd + usd <= self.most_usd
 
     def room(self, usd: Decimal) -> BudgetRoom:
         if self.affords(usd):
             return BudgetRoom.NOW
-        ever = self.most_usd is None or self.spent_usd + self.at_risk_usd + usd <= self.most_usd
+        gone = self.spent_usd + self.at_risk_usd + self.held_usd  # what is held is free again in hours, not now
+        ever = self.most_usd is None or gone + usd <= self.most_usd
         return BudgetRoom.LATER if ever and self.reserved_usd else BudgetRoom.NEVER
+
+    def hold(self, usd: Decimal) -> None:
+        """Of a line that goes out."""
+        self.held_usd += usd
+
+    def let_go(self, held_usd: Decimal, used_usd: Decimal | None) -> None:
+        """The line's fate is known, with what it cost; None: it stays at risk."""
+        self.held_usd -= held_usd
+        if used_usd is None:
+            self.at_risk_usd += held_usd
+        else:
+            self.spent_usd += used_usd
 
     def reserve(self, usd: Decimal) -> None:
         self.reserved_usd += usd
@@ -82,7 +96,7 @@ class Spending(Struct):
         self._alerted &= {None}
         for tenant, account in list(self.tenants.items()):
             account.spent_usd = account.at_risk_usd = ZERO
-            if not account.reserved_usd:
+            if not account.reserved_usd and not account.held_usd:
                 del self.tenants[tenant]
         for tenant, usd in spent_by_tenant.items():
             self.tenant(tenant).spent_usd = usd
@@ -101,6 +115,21 @@ class Spending(Struct):
         self.run.settle(reserved_usd, used_usd)
         if tenant is not None and self.tenant_most_usd is not None:
             self.tenant(tenant).settle(reserved_usd, used_usd)
+
+    def hold(self, tenant: str | None, usd: Decimal) -> None:
+        self.run.hold(usd)
+        if tenant is not None and self.tenant_most_usd is not None:
+            self.tenant(tenant).hold(usd)
+
+    def let_go(self, tenant: str | None, held_usd: Decimal, used_usd: Decimal | None) -> None:
+        self.run.let_go(held_usd, used_usd)
+        if tenant is not None and self.tenant_most_usd is not None:
+            self.tenant(tenant).let_go(held_usd, used_usd)
+
+    def affords(self, tenant: str | None, usd: Decimal) -> bool:
+        """Whether run and tenant have room for a line, at its worst."""
+        capped = tenant is not None and self.tenant_most_usd is not None
+        return self.run.affords(usd) and (not capped or self.tenant(tenant or "").affords(usd))
 
     def alert(self) -> Alert | None:
         """An alert that is due; each is told once, a tenant's once a day. To be asked again until there is none."""

@@ -52,6 +52,7 @@ class _Command(Struct, frozen=True):
     as_json: bool
     yes_rerun: bool = False  # not repeated by itself: the job that goes on is no longer a changed one
     fresh: bool = False
+    wait: bool = True
     where: str | None = None
 
     def again(self, verb: str, *, extra: str = "") -> str:
@@ -70,6 +71,9 @@ class _Command(Struct, frozen=True):
 @YES
 @YES_RERUN
 @click.option("--fresh", is_flag=True, help="Start over in a new ledger; the old one is kept beside it.")
+@click.option(
+    "--no-wait", is_flag=True, help="End (exit code 5) once batches are submitted; the next run collects them."
+)
 @json_option
 @errors_to_exit_code
 def run(job_file: Path, log_format: str, **flags: Any) -> None:  # noqa: ANN401 (click's way)
@@ -85,6 +89,7 @@ def run(job_file: Path, log_format: str, **flags: Any) -> None:  # noqa: ANN401 
 
     speak(log_format)
     own = {name: flags.pop(name) for name in ("yes", "yes_rerun", "fresh", "as_json")}
+    own["wait"] = not flags.pop("no_wait")
     _run(_Command("run", job_file, flags, **own), Selection())
 
 
@@ -130,7 +135,9 @@ def _run(command: _Command, selection: "Selection") -> None:
         cost_usd, agreed = _consent(prepared, selection, command)
         host = Host(signals=True, progress=True, own=True)
         ended = run_job(
-            RunCommand(prepared, command.verb, selection, os.environ, command.fresh, lost, cost_usd, agreed, host)
+            RunCommand(
+                prepared, command.verb, selection, os.environ, command.fresh, lost, cost_usd, agreed, command.wait, host
+            )
         )
         _tell_end(ended, prepared, command)
     elif in_json() or command.as_json:

@@ -32,6 +32,10 @@ class Abandoned(Exception):
     """Another chunk of this row failed, so that this request, not yet sent, would be wasted."""
 
 
+class Deferred(Exception):
+    """The answer comes with a batch: the row is left for the pass after it."""
+
+
 class RowLife(Struct):
     """What the requests of one row share."""
 

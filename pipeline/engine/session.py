@@ -22,6 +22,7 @@ from pipeline.admission.governor import Governor, LimitRules, rules_of
 from pipeline.admission.needs import Needs
 from pipeline.admission.queue import Admission
 from pipeline.console import in_json, say
+from pipeline.engine.ask import Lane
 from pipeline.engine.call import Caller
 from pipeline.engine.executors import Executor, RunIssues
 from pipeline.engine.executors.local import LocalExecutor
@@ -80,6 +81,7 @@ class RunCommand(Struct, frozen=True):
     accept_loss: bool = False
     band_usd: Band[Decimal] | None = None
     agreed: bool = False  # to paying again for rows of an earlier job, all of them
+    wait: bool = True  # for batches at the provider; else it ends once they are submitted
     host: Host = Host()
 
 
@@ -97,6 +99,7 @@ class _Parts(Struct, frozen=True):
 
     loop: asyncio.AbstractEventLoop
     governor: Governor
+    needs: Needs
     admission: Admission
     alarm: Alarm
     route: _Route
@@ -190,10 +193,11 @@ class Session:
             say("notice", lost_text(lost))
         loop = asyncio.get_running_loop()
         governor = Governor(self._rules(route.caching))
-        admission = Admission(governor, Needs(prepared.rate, governor), loop.time, self._job.limits.outage_s)
+        needs = Needs(prepared.rate, governor)
+        admission = Admission(governor, needs, loop.time, self._job.limits.outage_s)
         admission.on_untold = partial(say, "warning", NO_USAGE)
         alarm = Alarm(self._job.name, self._job.budget.alert_command)
-        self._parts = parts = _Parts(loop, governor, admission, alarm, route)
+        self._parts = parts = _Parts(loop, governor, needs, admission, alarm, route)
         if self._outside:
             admission.stop(ParkReason.INTERRUPTED, self._outside)
         self._publisher.begun(self._tally.total)
@@ -244,7 +248,7 @@ class Session:
         """Who carries the rows: this process, or several."""
         prepared, ledger, environ = self._prepared, self._ledger, self._command.environ
         admission, route = parts.admission, parts.route
-        if self._job.limits.workers > 1:
+        if self._job.limits.workers > 1 and not self._batched:
             where = Where(route.model, route.sandbox_url, environ, self._telemetry.wanted)
             yield ProcessExecutor(prepared, ledger, admission, self._tally, where)
             return
@@ -253,10 +257,29 @@ class Session:
             standard = standard_wire(route.model, prepared.shaped.shape, environ, route.sandbox_url)
             carrier = Carrier(route.wire, transport, prepared.counter, standard, loader_of(prepared))
             lane = LiveLane(self._job.limits, prepared.rate, ledger, admission, carrier, self._tally)
+            if self._batched:
+                async with self._in_waves(parts, lane) as waves:
+                    yield waves
+                return
             extraction = Extraction(prepared, Caller(ledger, lane), self._column)
             yield LocalExecutor(prepared, ledger, extraction, admission, self._tally)
         finally:
             await transport.aclose()
+
+    @property
+    def _batched(self) -> bool:
+        """Whether requests go by the provider's batch API; and while some of them are there."""
+        return self._job.model.lane != "live" or bool(self._ledger.open_batches())
+
+    @contextlib.asynccontextmanager
+    async def _in_waves(self, parts: _Parts, live: Lane) -> AsyncIterator[Executor]:
+        from pipeline.engine.batches.setup import Run, Way, in_waves  # noqa: PLC0415 (few jobs have batches)
+
+        route = parts.route
+        way = Way(route.model, route.sandbox_url, self._command.environ, live, self._command.wait)
+        lent = Run(self._ledger, self._tally, parts.admission, parts.governor, parts.needs)
+        async with in_waves(self._prepared, self._column, way, lent) as waves:
+            yield waves
 
     async def _work(self, parts: _Parts, executor: Executor, signals: contextlib.ExitStack) -> None:
         host, job = self._command.host, self._job

@@ -19,9 +19,10 @@ from typing import Self
 from pipeline.crash_points import crash_point
 from pipeline.errors import LedgerError, LedgerUnreadable
 from pipeline.job.folder import BALLAST, LEDGER, TURNS
-from pipeline.ledger import nights, queries, records, schema
+from pipeline.ledger import batches, nights, queries, records, schema
+from pipeline.ledger.batches import BatchItem, BatchRecord
 from pipeline.ledger.files import connect, keep_beside, preallocate, rescue, unreadable, unusable
-from pipeline.ledger.head import NAMED, WITHDRAWN, HeadFile, advance, gained, require_whole
+from pipeline.ledger.head import NAMED, WITHDRAWN, Head, HeadFile, advance, gained, require_whole
 from pipeline.ledger.key_filter import Keys
 from pipeline.ledger.lock import FolderLock, require_local, who
 from pipeline.ledger.queries import ContentEnd, ends, last_hashes
@@ -251,6 +252,57 @@ class Ledger:
             statements.append((_ANSWER, records.answer_values(key, reply, self.run, self.session)))
         return self._w.put_durably(*statements, gain=gained(call, answered=answered))
 
+    # ── batches ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def plan_batch(self, batch: BatchRecord, items: Sequence[BatchItem]) -> "asyncio.Future[None]":
+        """A batch and its lines on record, before anything of it leaves."""
+        return self._w.put_durably(*batches.planned(batch, items), gain=Head(named=len(items)))
+
+    def change_batch(self, nonce: str, **fields: object) -> "asyncio.Future[None]":
+        """What has become known of a batch."""
+        return self._w.put_durably(batches.changed(nonce, **fields))
+
+    def withdraw_batch(self, nonce: str, lines: int, error: str) -> "asyncio.Future[None]":
+        """No line of it was billed."""
+        return self._w.put_durably(*batches.withdrawn(nonce, error), gain=Head(named=-lines))
+
+    def settle_line(
+        self, call: Call, fate: str, run: int, key: bytes | None = None, reply: Answer | None = None
+    ) -> "asyncio.Future[None]":
+        """The end of a line: its call, its answer if it has one, and its fate, in one transaction.
+
+        `run`: of its batch, on whose books it is.
+        """
+        values = records.call_values(call, run, self.session)
+        statements: list[batches.Statement] = [(_CALL, (*values, key, call.send.pages))]
+        answered = key is not None and reply is not None
+        if key is not None and reply is not None:
+            if self._added is not None:
+                self._added.add(key)
+            statements.append((_ANSWER, records.answer_values(key, reply, run, self.session)))
+        code = None if call.error_code is None else str(call.error_code)
+        statements += batches.settled(call.send.request_id, fate, code, call.error)
+        return self._w.put_durably(*statements, gain=gained(call, answered=answered))
+
+    def open_batches(self) -> list[BatchRecord]:
+        return batches.open_batches(self._reader)
+
+    def items_of(self, nonce: str) -> dict[str, BatchItem]:
+        return batches.items_of(self._reader, nonce)
+
+    def last_item(self, key: bytes) -> BatchItem | None:
+        return batches.last_item(self._reader, key)
+
+    def batch_deadline_us(self) -> int | None:
+        return batches.deadline_us(self._reader, self.run)
+
+    def held_units(self) -> int:
+        """What lines of this run that are out may cost at the most."""
+        return batches.held_units(self._reader, self.run)
+
+    def held_today_units(self) -> dict[str, int]:
+        return batches.held_units_by_tenant(self._reader, _midnight_us())
+
     def conclude(self, outcome: Outcome, paid_as: Sequence[bytes] = ()) -> "asyncio.Future[None]":
         """Record where a row's content ended; done when that would survive a power cut.
 
@@ -303,8 +355,7 @@ class Ledger:
 
     def spent_today_units(self) -> dict[str, int]:
         """What each tenant has cost since midnight (UTC), over all runs of this ledger, with what is at risk."""
-        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        return queries.spent_units_by_tenant(self._reader, int(midnight.timestamp() * 1e6))
+        return queries.spent_units_by_tenant(self._reader, _midnight_us())
 
     def remembered(self, key: str) -> str | None:
         return queries.remembered(self._reader, key)
@@ -313,6 +364,11 @@ class Ledger:
         """Keep a small fact for later runs; the writer has stopped or not yet started."""
         with unreadable(self.path):
             queries.remember(self._db, key, value)
+
+
+def _midnight_us() -> int:
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return int(midnight.timestamp() * 1e6)
 
 
 def _now_us() -> int:

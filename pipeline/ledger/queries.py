@@ -22,7 +22,7 @@ from pipeline.ledger.records import (
     document_from,
     outcome_from,
 )
-from pipeline.ledger.schema import knows_files
+from pipeline.ledger.schema import knows_batches, knows_files
 from pipeline.types import TOKENS, ErrorCode, Outcome, Status, Usage
 
 LEAST_ANSWERED, MOST_ANSWERED = 10, 4000  # calls from which to speak of the rest
@@ -240,10 +240,16 @@ def call_sums(db: Connection, run: int) -> CallSums:
 
 
 def calls_of_run(db: Connection, run: int, batch: int) -> Iterator[list[tuple[Any, ...]]]:
-    """CALL_COLUMNS of the run's calls, in order, so many at once; only those of rows that the input still has."""
+    """(*CALL_COLUMNS, batch_id) of the run's calls, in order, so many at once; of rows that the input still has.
+
+    `batch_id`: the provider's name of the batch that a call was a line of; None of a live call.
+    """
+    batch, join = "NULL", ""
+    if knows_batches(db):
+        batch, join = "b.remote_id", "LEFT JOIN batches b ON b.batch = c.batch"
     cursor = db.execute(
-        f"SELECT {_listed('{}', CALL_COLUMNS)} FROM calls WHERE run = ? AND row <= (SELECT MAX(row) FROM rows) "  # noqa: S608 (own names)
-        "ORDER BY call",
+        f"SELECT {_listed('c.{}', CALL_COLUMNS)}, {batch} FROM calls c {join} WHERE c.run = ? "  # noqa: S608 (own names)
+        "AND c.row <= (SELECT MAX(row) FROM rows) ORDER BY c.call",
         (run,),
     )
     while fetched := cursor.fetchmany(batch):

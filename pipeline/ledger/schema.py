@@ -152,7 +152,49 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE calls ADD COLUMN pages TEXT;             -- of a file, that went along: "1-20, 25"; null: none
     ALTER TABLE outcomes ADD COLUMN xml_conflicts TEXT;  -- a JSON list: fields that an e-invoice's XML contradicts
     """,
+    """
+    CREATE TABLE batches (             -- at a provider's batch API
+        batch INTEGER PRIMARY KEY,
+        nonce TEXT NOT NULL UNIQUE,    -- our name for it
+        run INTEGER NOT NULL,
+        session INTEGER NOT NULL,
+        provider TEXT NOT NULL,
+        account TEXT NOT NULL,         -- a digest of where it is and whose it is
+        model TEXT NOT NULL,
+        state TEXT NOT NULL,
+        rows INTEGER NOT NULL,
+        size_bytes INTEGER NOT NULL,
+        created_us INTEGER NOT NULL,
+        deadline_us INTEGER NOT NULL,
+        file_ref TEXT NOT NULL,
+        remote_id TEXT NOT NULL,
+        status TEXT NOT NULL,          -- in the provider's own word
+        done INTEGER,
+        submitted_us INTEGER,
+        cancel_us INTEGER,
+        error TEXT
+    );
+    CREATE TABLE batch_items (         -- lines of batches, and what became of them
+        name TEXT PRIMARY KEY,         -- the call's request_id
+        batch INTEGER NOT NULL,
+        key BLOB NOT NULL,
+        row INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        chunk INTEGER NOT NULL,
+        purpose TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        tenant TEXT,
+        at_risk_units INTEGER NOT NULL,
+        fate TEXT NOT NULL,
+        error_code TEXT,
+        error TEXT
+    ) WITHOUT ROWID;
+    CREATE INDEX batch_items_key ON batch_items(key);
+    CREATE INDEX batch_items_batch ON batch_items(batch);
+    ALTER TABLE calls ADD COLUMN batch INTEGER;  -- of a line; null: a live call
+    """,
 )
+BATCHES_KNOWN = 6  # from which on there are batches
 FILES_KNOWN = 5  # the version from which rows tell of their files
 ANSWERS_LINKED = 3  # the version from which calls name their answers
 
@@ -160,6 +202,11 @@ ANSWERS_LINKED = 3  # the version from which calls name their answers
 def knows_files(db: sqlite3.Connection) -> bool:
     """Whether the file is of a format that tells of the files that rows are."""
     return int(db.execute("PRAGMA user_version").fetchone()[0]) >= FILES_KNOWN
+
+
+def knows_batches(db: sqlite3.Connection) -> bool:
+    """Whether the file is of a format that has batches."""
+    return int(db.execute("PRAGMA user_version").fetchone()[0]) >= BATCHES_KNOWN
 
 
 def migrate(db: sqlite3.Connection, path: str) -> None:

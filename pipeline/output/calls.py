@@ -37,6 +37,8 @@ CALL_SCHEMA = pa.schema(
         ("feature", pa.string()),
         ("tenant_hash", pa.string()),
         ("prompt_version", pa.string()),
+        ("lane", pa.string()),  # live or batch
+        ("batch_id", pa.string()),
     ]
 )
 
@@ -51,7 +53,8 @@ def call_batches(db: Connection, run: int, view: View, totals: OutputTotals) -> 
         "prompt_version": pa.scalar(view.prompt_version),
     }
     for fetched in queries.calls_of_run(db, run, ROW_GROUP_ROWS):
-        columns = dict(zip(records.CALL_COLUMNS, zip(*fetched, strict=True), strict=True))
+        columns = dict(zip((*records.CALL_COLUMNS, "batch_id"), zip(*fetched, strict=True), strict=True))
+        batched = [one is not None for one in columns["batch_id"]]
         totals.calls += len(fetched)
         totals.repairs += sum(
             purpose == "repair" and attempt == 1
@@ -68,5 +71,7 @@ def call_batches(db: Connection, run: int, view: View, totals: OutputTotals) -> 
             "sent_at": columns["sent_us"],
             "cost_usd": cost_column(columns["cost_units"]),
             "tenant_hash": [tenant_hash(tenant) for tenant in columns["tenant"]],
+            "lane": ["batch" if one else "live" for one in batched],
+            "wait_ms": [None if one else ms for one, ms in zip(batched, columns["wait_ms"], strict=True)],
         }
         yield batch_of(values, CALL_SCHEMA)

@@ -58,7 +58,7 @@ def ended_before(manifest: Manifest) -> Ended:
 def exit_code(ended: Ended) -> int:
     """The contract's exit codes; a remote output that has not everything is resumable."""
     if ended.park is not None:
-        return {ParkReason.BUDGET: 3, ParkReason.INTERRUPTED: 130}.get(ended.park, 4)
+        return {ParkReason.BUDGET: 3, ParkReason.WAITING: 5, ParkReason.INTERRUPTED: 130}.get(ended.park, 4)
     rows = ended.manifest.rows
     if rows.pending or ended.unsaved is not None:
         return 4

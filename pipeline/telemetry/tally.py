@@ -41,6 +41,11 @@ class Tally(Struct):
         else:
             self.failed[str(outcome.error_code)] += 1
 
+    def start_pass(self) -> None:
+        """All rows are gone over again, and counted again where they ended."""
+        self.ok = 0
+        self.failed.clear()
+
     @property
     def done(self) -> int:
         return self.ok + self.failed.total()

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from pipeline.admission.gate import Gate, TenantOverBudget
 from pipeline.admission.stop import Stopped
 from pipeline.crash_points import crash_point
+from pipeline.engine.ask import Deferred
 from pipeline.engine.executors import RunIssues
 from pipeline.engine.executors.doubts import Doubts
 from pipeline.engine.feed import Batch, RowTask, Selection, Share, feed
@@ -63,6 +64,10 @@ class LocalExecutor:
         self._tally = tally
         self._share = share
         self._doubts = Doubts()
+
+    @property
+    def tally(self) -> Tally:
+        return self._tally
 
     def widen(self, calls: int) -> None:
         self.window.widen(calls)
@@ -131,7 +136,7 @@ class LocalExecutor:
             for known in self._doubts.known((outcome, self._paid_as(work, outcome))):
                 await self._conclude(*known)
             self._prepared.source.release(work.row)
-        except Stopped:
+        except (Stopped, Deferred):
             pass  # stays pending
         except TenantOverBudget as error:
             self.issues.over_budget.setdefault(error.tenant, str(error))

@@ -1,0 +1,418 @@
+"""Batches at the provider: submitted once, looked at, called off in time, and collected line by line.
+
+Before each step that may cost there is a durable record, and after it another. A submission whose answer was lost is
+looked for before anything is submitted again; a batch that is there is taken up, whoever submitted it.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pipeline.admission.gate import Gate
+from pipeline.console import say
+from pipeline.crash_points import crash_point
+from pipeline.engine.batches.lane import BATCHES, BatchMoney, Refused
+from pipeline.engine.batches.remote import Remote
+from pipeline.engine.batches.schedule import look_after_s
+from pipeline.errors import CallFailed, Kind
+from pipeline.extraction.policy import KIND_CODES, STOP_CODES, Policy, decide
+from pipeline.ledger.batches import (
+    CANCELLING,
+    COLLECTED,
+    LINE_MISSING,
+    LINE_OPEN,
+    OUT,
+    PLANNED,
+    SUBMITTING,
+    UNKNOWN,
+    UPLOADED,
+    WITHDRAWN,
+    BatchItem,
+    BatchRecord,
+)
+from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.records import Call
+from pipeline.money import Rate, cost_usd, to_units
+from pipeline.providers import Wire
+from pipeline.providers.batches import BatchLine, Fate, RemoteBatch, RemoteState
+from pipeline.telemetry.tally import Tally
+from pipeline.types import Answer, AttemptCode, ParkReason, PartialUsage, Usage
+
+ABSENT_GAP_S = 120.0  # between two listings that must both lack a batch before it is submitted again
+ABSENT_GAP_NAMELESS_S = 600.0  # where a provider keeps no name of ours
+TIMEOUT_S = 150.0  # within which a lost submission may have been taken
+SKEW_S = 300.0
+GRACE_S = 600.0  # a batch that is not found so soon after its submission is not there yet
+MOST_PAGES = 50  # of a listing
+FULL_S, FULL_MOST_S = 30.0, 600.0
+BATCHES_FAILED = 3  # in a row, after which the lane is given up
+FATE_CODES = {
+    Fate.EXPIRED: AttemptCode.BATCH_EXPIRED,
+    Fate.CANCELLED: AttemptCode.BATCH_CANCELLED,
+    Fate.REFUSED: AttemptCode.PROVIDER_ERROR,
+}
+
+
+class Books(Struct, frozen=True):
+    """Where what a line cost is written. `rate` None: the model has no price; it is the batch API's own."""
+
+    ledger: Ledger
+    money: BatchMoney
+    tally: Tally
+    rate: Rate | None
+
+
+class Desk:
+    """All batches of a ledger that are open, over one provider."""
+
+    def __init__(self, remote: Remote, wire: Wire, books: Books, gate: Gate[Any], *, poll_s: float, keep: bool) -> None:
+        """`wire` reads what a line holds. `keep`: files stay at the provider once all is collected."""
+        self._remote = remote
+        self._wire = wire
+        self._books = books
+        self._gate = gate
+        self._poll_s = poll_s
+        self._keep = keep
+        self._folder = books.ledger.path.parent / BATCHES
+        self.open: dict[str, BatchRecord] = {}
+        self.on_refused: Callable[[bytes, Refused], None] = lambda key, refused: None  # noqa: ARG005 (nobody)
+        self.failed_in_a_row = 0
+        self.full = 0  # times that too much was waiting there already
+
+    # ── submitting ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def submit(self, batch: BatchRecord) -> None:
+        """Upload and create, each asked for once; what is left in doubt is looked for later.
+
+        Raises:
+            Stopped: the provider refuses all that would follow.
+        """
+        self.open[batch.nonce] = batch
+        artifact = self._folder / f"{batch.nonce}.jsonl"
+        try:
+            if (upload := self._remote.wire.upload(batch.nonce)) is not None and not batch.file_ref:
+                file_ref = self._remote.wire.uploaded(await self._remote.ask(upload, artifact))
+                crash_point("batch-uploaded")
+                batch = await self._changed(batch, state=UPLOADED, file_ref=file_ref)
+            batch = await self._changed(batch, state=SUBMITTING, submitted_us=_now_us())
+            crash_point("batch-submitting")
+            ask = self._remote.wire.create(batch.nonce, batch.file_ref)
+            made = self._remote.wire.created(await self._remote.ask(ask, artifact))
+        except CallFailed as failure:
+            await self._not_submitted(batch, failure)
+            return
+        crash_point("batch-created")
+        await self._taken(batch, made)
+
+    async def _taken(self, batch: BatchRecord, made: RemoteBatch) -> None:
+        if made.full:
+            await self._queue_full(batch, made.error)
+            return
+        batch = await self._changed(batch, state=OUT, remote_id=made.id, status=made.status)
+        crash_point("batch-submitted")
+        say("notice", f"batch {made.id}: {batch.rows:,} requests submitted")
+
+    async def _not_submitted(self, batch: BatchRecord, failure: CallFailed) -> None:
+        """A definite no is no batch; anything else may be one."""
+        if batch.state != SUBMITTING:  # nothing but a file can be there
+            if failure.fate_unknown or failure.kind in {Kind.OVERLOADED, Kind.NO_ANSWER, Kind.THROTTLED}:
+                return  # tried again when it is looked at
+            await self._given_up(batch, failure)
+        elif not failure.sent:
+            await self._changed(batch, state=UPLOADED)
+        elif (
+            failure.fate_unknown or failure.status is None or failure.status >= 500 or failure.status in {200, 408, 409}
+        ):
+            await self._changed(batch, state=UNKNOWN, error=str(failure))
+            say("warning", f"batch {batch.nonce}: its submission had no clear answer ({failure}); it is looked for")
+        elif failure.kind is Kind.THROTTLED:
+            await self._queue_full(batch, str(failure))
+        else:
+            await self._given_up(batch, failure)
+
+    async def _given_up(self, batch: BatchRecord, failure: CallFailed) -> None:
+        await self._withdraw(batch, str(failure))
+        decision = decide(failure, 1, Policy(max_attempts=1), 0.0)
+        park = decision.park or ParkReason.REFUSED_BY_PROVIDER
+        self._gate.stop(park, f"the batch API refuses a batch: {failure}")
+
+    async def _queue_full(self, batch: BatchRecord, words: str) -> None:
+        self.full += 1
+        await self._withdraw(batch, words)
+        say("notice", f"batch {batch.nonce}: too much is waiting at the provider already: {words}")
+
+    async def _withdraw(self, batch: BatchRecord, words: str) -> None:
+        """None of its lines was billed, and each may be asked again."""
+        items = self._books.ledger.items_of(batch.nonce).values()
+        still = [item for item in items if item.fate == LINE_OPEN]
+        await self._books.ledger.withdraw_batch(batch.nonce, len(still), words)
+        for item in still:
+            self._books.money.let_go(item, Decimal(0))
+        self._forget(batch)
+
+    # ── what was left open before ───────────────────────────────────────────────────────────────────────────────
+
+    async def take_up(self, account: str) -> None:
+        """What earlier sessions have left: taken up where it stands. Nothing that may be out is submitted again."""
+        for batch in self._books.ledger.open_batches():
+            if batch.account != account:
+                say("warning", f"batch {batch.remote_id or batch.nonce} was submitted with another key, place or model: "
+                    "it is left alone here. The job as it was collects it")  # fmt: skip
+                continue
+            self.open[batch.nonce] = batch
+            if batch.state == SUBMITTING:
+                self.open[batch.nonce] = await self._changed(batch, state=UNKNOWN)
+            elif batch.state in {PLANNED, UPLOADED} and not self._artifact(batch).exists():
+                await self._withdraw(batch, "its file is gone")
+
+    # ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def look(self) -> None:
+        """One look at each open batch, and whatever follows from it."""
+        for batch in list(self.open.values()):
+            match batch.state:
+                case "planned" | "uploaded":
+                    await self.submit(batch)
+                case "unknown":
+                    await self._searched(batch)
+                case _:
+                    await self._looked(batch)
+
+    def look_after_s(self) -> float:
+        """Until the next look that is due."""
+        now_s = time.time()
+        ages = [now_s - (batch.submitted_us or batch.created_us) / 1e6 for batch in self.open.values()]
+        return min((look_after_s(age_s, self._poll_s) for age_s in ages), default=0.0)
+
+    async def _looked(self, batch: BatchRecord) -> None:
+        try:
+            seen = self._remote.wire.looked(await self._remote.ask(self._remote.wire.look(batch.remote_id)))
+        except CallFailed as failure:
+            await self._unseen(batch, failure)
+            return
+        if (seen.status, seen.done) != (batch.status, batch.done):
+            batch = await self._changed(batch, status=seen.status, done=seen.done)
+        if seen.state is RemoteState.FAILED:
+            await self._failed(batch, seen)
+        elif seen.state is RemoteState.ENDED:
+            await self._collect(batch, seen)
+
+    async def _unseen(self, batch: BatchRecord, failure: CallFailed) -> None:
+        """A batch that is out is never submitted again because nobody sees it."""
+        if failure.kind in {Kind.AUTH, Kind.QUOTA}:
+            self._gate.stop(ParkReason.AUTH, f"batch {batch.remote_id} cannot be looked at: {failure}")
+        elif failure.status == 404 and time.time() - (batch.submitted_us or 0) / 1e6 > GRACE_S:
+            say("warning", f"batch {batch.remote_id} is not found at the provider: {failure}")
+
+    async def _failed(self, batch: BatchRecord, seen: RemoteBatch) -> None:
+        if seen.full:
+            await self._queue_full(batch, seen.error)
+            return
+        self.failed_in_a_row += 1
+        await self._withdraw(batch, seen.error or seen.status)
+        say("warning", f"batch {batch.remote_id} failed as a whole, and nothing of it is billed: {seen.error}")
+        if self.failed_in_a_row >= BATCHES_FAILED:
+            told = f"{BATCHES_FAILED} batches in a row failed as a whole, the last for: {seen.error or seen.status}"
+            self._gate.stop(ParkReason.REFUSED_BY_PROVIDER, told)
+
+    async def _searched(self, batch: BatchRecord) -> None:
+        """A submission without an answer: is it there? Only two whole listings that lack it say that it is not."""
+        try:
+            found = await self._found(batch)
+        except CallFailed as failure:
+            say("notice", f"batch {batch.nonce}: the listing of batches did not answer ({failure}); asked again later")
+            return
+        if found is not None:
+            await self._taken(batch, found)
+            return
+        gap_s = ABSENT_GAP_S if self._remote.wire.limits.keeps_nonce else ABSENT_GAP_NAMELESS_S
+        first_us = batch.cancel_us  # of a batch that is not known to be there: when it was first missed
+        if first_us is None:
+            await self._changed(batch, cancel_us=_now_us())
+        elif _now_us() - first_us >= gap_s * 1e6:
+            say("notice", f"batch {batch.nonce} is not at the provider; it is submitted again")
+            await self._changed(batch, state=UPLOADED, cancel_us=None)
+
+    async def _found(self, batch: BatchRecord) -> RemoteBatch | None:
+        wire, page = self._remote.wire, ""
+        since_s = (batch.submitted_us or batch.created_us) / 1e6 - SKEW_S
+        known = {one.remote_id for one in self.open.values() if one.remote_id}
+        for _ in range(MOST_PAGES):
+            batches, page = wire.listed(await self._remote.ask(wire.listing(page)))
+            for one in batches:
+                if one.id not in known and self._is_it(batch, one, since_s):
+                    return one
+            if not page or all(one.created_s is not None and one.created_s < since_s for one in batches):
+                return None
+        raise CallFailed(Kind.NO_ANSWER, f"the listing has more than {MOST_PAGES} pages")
+
+    def _is_it(self, batch: BatchRecord, one: RemoteBatch, since_s: float) -> bool:
+        if one.nonce:
+            return one.nonce == batch.nonce
+        if one.file_ref and batch.file_ref:
+            return one.file_ref == batch.file_ref
+        if self._remote.wire.limits.keeps_nonce or one.created_s is None:
+            return False
+        last_s = (batch.submitted_us or 0) / 1e6 + TIMEOUT_S + SKEW_S
+        return since_s <= one.created_s <= last_s and one.rows == batch.rows
+
+    # ── calling off ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def cancel(self) -> None:
+        """Call off all that is out; what was answered by then is billed, and collected."""
+        for batch in [one for one in self.open.values() if one.state == OUT]:
+            changed = await self._changed(batch, state=CANCELLING, cancel_us=_now_us())
+            crash_point("batch-cancelling")
+            with contextlib.suppress(CallFailed):  # it may have ended meanwhile: the next look tells
+                await self._remote.ask(self._remote.wire.cancel(changed.remote_id))
+
+    # ── collecting ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _collect(self, batch: BatchRecord, seen: RemoteBatch) -> None:
+        """Every line that has come to its fate; those that the files lack are looked for once more."""
+        items = self._books.ledger.items_of(batch.nonce)
+        left = {name: item for name, item in items.items() if item.fate == LINE_OPEN}
+        for _ in range(2):
+            try:
+                await self._read_all(batch, seen, left)
+            except CallFailed as failure:
+                say("notice", f"batch {batch.remote_id}: its results did not come whole ({failure}); asked again later")
+                return
+            if not left:
+                break
+        durable = [self._settle(batch, item, _missing(item)) for item in left.values()]
+        if durable:
+            await asyncio.gather(*durable)
+            say("warning", f"batch {batch.remote_id}: {len(durable):,} lines have no result; they may have been billed")
+        crash_point("batch-collected")
+        await self._changed(batch, state=COLLECTED, done=batch.rows)
+        self.failed_in_a_row = 0
+        if not self._keep:
+            for ask in self._remote.wire.removal(seen):
+                with contextlib.suppress(CallFailed):
+                    await self._remote.ask(ask)
+        self._forget(batch)
+
+    async def _read_all(self, batch: BatchRecord, seen: RemoteBatch, left: dict[str, BatchItem]) -> None:
+        """Settle what the result files tell; what is settled is taken out of `left`."""
+        for number, ask in enumerate(self._remote.wire.results(seen)):
+            path = self._folder / f"{batch.nonce}.results{number}"
+            answer = await self._remote.fetch(ask, path)
+            if answer.status != 200:
+                raise CallFailed(Kind.NO_ANSWER, f"HTTP {answer.status}", status=answer.status)
+            try:
+                await self._settle_all(batch, path, left)
+            finally:
+                path.unlink(missing_ok=True)
+
+    async def _settle_all(self, batch: BatchRecord, path: Path, left: dict[str, BatchItem]) -> None:
+        secret = await self._remote.secret()
+        waiting: list[asyncio.Future[None]] = []
+        for line in _lines(path):
+            told = self._remote.wire.read(secret.redacted(line))
+            item = None if told is None else left.pop(told.name, None)
+            if told is None or item is None:  # not ours, or told twice: the first counts
+                continue
+            waiting.append(self._settle(batch, item, told))
+            crash_point("line-collected")
+            if len(waiting) >= 256:
+                await asyncio.gather(*waiting)
+                waiting.clear()
+        await asyncio.gather(*waiting)
+
+    def _settle(self, batch: BatchRecord, item: BatchItem, line: BatchLine) -> "asyncio.Future[None]":
+        call, reply, fate = self._read(batch, item, line)
+        used = None if call.at_risk_units else Decimal(call.cost_units or 0).scaleb(-10)
+        self._books.money.let_go(item, used)
+        self._books.tally.called(call)
+        if call.error_code is not None and reply is None:
+            self.on_refused(item.key, Refused(call.error_code, call.error or ""))
+        key = item.key if reply is not None else None
+        return self._books.ledger.settle_line(call, fate, batch.run, key, reply)
+
+    def _read(self, batch: BatchRecord, item: BatchItem, line: BatchLine) -> tuple[Call, Answer | None, str]:
+        """The line as a call on the books, its answer if it has one, and its fate."""
+        send = item.send(batch.submitted_us or batch.created_us)
+        status = None if line.answer is None else line.answer.status
+        if line.fate not in {Fate.ANSWERED, Fate.REFUSED} or line.answer is None:
+            at_risk = item.at_risk_units if line.fate == LINE_MISSING else 0
+            code = AttemptCode.LOST if at_risk else FATE_CODES.get(line.fate, AttemptCode.PROVIDER_ERROR)
+            call = Call(
+                send, None, 0, Usage(), None if at_risk else 0, at_risk, http_status=status, error_code=code,
+                error=line.error or line.error_code or None,
+            )  # fmt: skip
+            return call, None, str(line.fate)
+        try:
+            reply = self._wire.reply(line.answer)
+        except CallFailed as failure:
+            return self._refused(send, item, failure, line), None, str(Fate.REFUSED)
+        cost, at_risk = self._cost(reply.usage, item)
+        call = Call(
+            send, None, 0, reply.usage, cost, at_risk, http_status=status,
+            provider_request_id=reply.provider_request_id, model_version=reply.model_version,
+            error_code=STOP_CODES.get(reply.stop), finish_reason=reply.finish_reason,
+        )  # fmt: skip
+        return call, reply, str(Fate.ANSWERED)
+
+    def _refused(self, send: Any, item: BatchItem, failure: CallFailed, line: BatchLine) -> Call:  # noqa: ANN401
+        """A line that brought no answer; one that came with 200 may have been billed."""
+        usage = failure.usage or Usage()
+        cost, at_risk = self._cost(usage, item) if failure.usage is not None else (0, 0)
+        if failure.usage is None and line.fate is Fate.ANSWERED:
+            cost, at_risk = None, item.at_risk_units
+        return Call(
+            send, None, 0, usage, cost, at_risk, http_status=failure.status,
+            provider_request_id=failure.provider_request_id, model_version=failure.model_version,
+            error_code=KIND_CODES[failure.kind], error=failure.message, finish_reason=failure.finish_reason,
+        )  # fmt: skip
+
+    def _cost(self, usage: Usage, item: BatchItem) -> tuple[int | None, int]:
+        """(cost, at risk) in units; what is not told of usage is at risk, and not free."""
+        if isinstance(usage, PartialUsage):
+            return None, item.at_risk_units
+        if self._books.rate is None:
+            return None, 0
+        return to_units(cost_usd(usage, self._books.rate)), 0
+
+    # ── small things ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _changed(self, batch: BatchRecord, **fields: Any) -> BatchRecord:  # noqa: ANN401
+        await self._books.ledger.change_batch(batch.nonce, **fields)
+        changed = replace(batch, **fields)
+        if changed.state in {COLLECTED, WITHDRAWN}:
+            self.open.pop(batch.nonce, None)
+        else:
+            self.open[batch.nonce] = changed
+        return changed
+
+    def _forget(self, batch: BatchRecord) -> None:
+        self.open.pop(batch.nonce, None)
+        self._artifact(batch).unlink(missing_ok=True)
+
+    def _artifact(self, batch: BatchRecord) -> Path:
+        return self._folder / f"{batch.nonce}.jsonl"
+
+
+def _in_doubt(failure: CallFailed) -> bool:
+    """Whether a submission that failed so may have been taken all the same."""
+    return failure.fate_unknown or failure.status is None or failure.status >= 500 or failure.status in {200, 408, 409}
+
+
+def _missing(item: BatchItem) -> BatchLine:
+    return BatchLine(item.name, LINE_MISSING, error="the batch ended without a result for this line")  # type: ignore[arg-type]
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from file
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,269 @@
+"""The batch lane: a request becomes a line of a batch, and its row is left for the pass after the answer.
+
+Lines are written as they come; a batch and its lines are on the ledger, with what they may cost, before it leaves.
+"""
+
+import asyncio
+import math
+import os
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from msgspec import Struct, field
+
+from pipeline.admission.budget import Spending
+from pipeline.admission.gate import Gate, TenantOverBudget
+from pipeline.admission.needs import Needs
+from pipeline.crash_points import crash_point
+from pipeline.engine.ask import Deferred, Delivered, Lane, RowFailed, RowLife, TooLong
+from pipeline.engine.lanes.files import FileLoader, holds_files
+from pipeline.ledger.batches import LINE_OPEN, PLANNED, BatchItem, BatchRecord
+from pipeline.ledger.ledger import Ledger
+from pipeline.money import UNITS_PER_USD, dollars, from_units, to_units
+from pipeline.providers import Wire
+from pipeline.providers.batches import BatchLimits, BatchWire
+from pipeline.types import AttemptCode, ErrorCode, ParkReason, Purpose, Request
+
+FILLED = 0.95  # of what a provider lets into a batch
+FEW_REPAIRS = 100  # of a pass, that go live where batch.repair = "auto"
+COMES_BACK = "comes back"
+OVER_BUDGET = "the next call could cost more than what is left of budget.max_usd"
+BATCHES = "batches"  # the folder of artifacts, beside the ledger
+
+
+class Refused(Struct, frozen=True):
+    """What a line of this session was refused for."""
+
+    code: AttemptCode
+    error: str
+
+
+class Terms(Struct, frozen=True):
+    """What the lane of a run goes by."""
+
+    provider: str
+    account: str
+    model: str
+    share: Decimal  # of the price
+    max_rows: int
+    max_attempts: int
+    repair: str
+    deadline_h: float
+
+
+class _Draft(Struct):
+    """A batch that is being written."""
+
+    nonce: str
+    path: Path
+    file: BinaryIO
+    items: list[BatchItem] = field(default_factory=list)
+    size_bytes: int = 0
+
+
+class Ways(Struct, frozen=True):
+    """How requests leave. `live`: for what is not to wait. `submit`: takes each batch that is on record."""
+
+    wire: Wire  # of a line's body
+    batches: BatchWire
+    live: Lane
+    submit: Callable[[BatchRecord], Awaitable[None]]
+    files: FileLoader | None = None
+
+
+class BatchLane:
+    """A `Lane`."""
+
+    def __init__(self, terms: Terms, ways: Ways, ledger: Ledger, gate: Gate[Any], money: "BatchMoney") -> None:
+        self.terms = terms
+        self._ways = ways
+        self._ledger = ledger
+        self._gate = gate
+        self._money = money
+        self._folder = ledger.path.parent / BATCHES
+        self._writing = asyncio.Lock()
+        self._draft: _Draft | None = None
+        self._drafted: set[bytes] = set()
+        self.refused: dict[bytes, Refused] = {}  # by key, of this session's batches
+        self.live_only = False
+        self.planned = 0  # of this pass
+        self.short_of_money = 0  # likewise: lines that fit once others have come back
+        self._repairs = 0
+        self.most_rows = terms.max_rows
+
+    @property
+    def limits(self) -> BatchLimits:
+        return self._ways.batches.limits
+
+    def start_pass(self) -> None:
+        self.planned = self.short_of_money = self._repairs = 0
+
+    async def answer(self, request: Request, life: RowLife) -> Delivered:
+        """As `Lane.answer`; or Deferred."""
+        if request.key in self._drafted:
+            raise Deferred
+        last = self._ledger.last_item(request.key)
+        if last is not None and last.fate == LINE_OPEN:
+            raise Deferred
+        if (refused := self.refused.get(request.key)) is not None:
+            self._tell(refused, 0 if last is None else last.attempt)
+        if self.live_only or self._goes_live(request):
+            return await self._ways.live.answer(request, life)
+        await self._gate.pause(0)  # raises Stopped
+        await self._plan(request, 1 if last is None else last.attempt + 1)
+        raise Deferred
+
+    async def flush(self) -> None:
+        """The end of a pass: what is written goes on record, and out."""
+        async with self._writing:
+            await self._close()
+
+    def discard(self) -> None:
+        """A pass that was cut off: what is not on record was never planned."""
+        if self._draft is not None:
+            self._draft.file.close()
+            self._draft.path.unlink(missing_ok=True)
+            for item in self._draft.items:
+                self._money.let_go(item, Decimal(0))
+            self._draft = None
+        self._drafted.clear()
+
+    def _goes_live(self, request: Request) -> bool:
+        if request.purpose is not Purpose.REPAIR or self.terms.repair == "batch":
+            return False
+        self._repairs += 1
+        return self.terms.repair == "live" or self._repairs <= FEW_REPAIRS
+
+    def _tell(self, refused: Refused, attempts: int) -> None:
+        """What the row is to know of a line that was refused; nothing where asking again may help."""
+        if refused.code is AttemptCode.CONTEXT_EXCEEDED:
+            raise TooLong(refused.error)
+        if refused.code in {AttemptCode.INVALID_REQUEST, AttemptCode.BLOCKED}:
+            raise RowFailed(ErrorCode(str(refused.code)), refused.error)
+        if attempts >= self.terms.max_attempts:
+            known = {str(one) for one in ErrorCode}
+            code = ErrorCode(str(refused.code)) if str(refused.code) in known else ErrorCode.PROVIDER_ERROR
+            raise RowFailed(code, refused.error)
+
+    async def _plan(self, request: Request, attempt: int) -> None:
+        usd = self._money.worst_usd(request, self.terms.share)
+        if (why := self._money.short(request.tenant, usd)) is not None:
+            await self._without_money(why)
+        self._money.hold(request.tenant, usd)
+        self._drafted.add(request.key)
+        try:
+            body = await self._body(request)
+            async with self._writing:
+                await self._write(request, attempt, usd, body)
+        except BaseException:
+            self._drafted.discard(request.key)
+            raise
+
+    async def _without_money(self, why: str | TenantOverBudget) -> None:
+        if isinstance(why, TenantOverBudget):
+            raise why
+        if why == COMES_BACK:
+            self.short_of_money += 1
+            raise Deferred
+        self._gate.stop(ParkReason.BUDGET, why)
+        await self._gate.pause(0)
+
+    async def _body(self, request: Request) -> bytes:
+        if self._ways.files is None or not holds_files(request):
+            return bytes(self._ways.wire.body(request))
+        with await self._ways.files.loaded(request) as loaded:
+            return bytes(self._ways.wire.body(loaded.request))
+
+    async def _write(self, request: Request, attempt: int, usd: Decimal, body: bytes) -> None:
+        draft = self._draft
+        if draft is not None and self._full(draft, len(body)):
+            await self._close()
+            draft = None
+        if draft is None:
+            draft = self._draft = self._begun()
+        name = f"{draft.nonce}-{len(draft.items)}"
+        line = self._ways.batches.line(name, body) + b"\n"
+        draft.file.write(line)
+        draft.size_bytes += len(line)
+        item = BatchItem(
+            name=name,
+            key=request.key,
+            row=request.row,
+            id=request.row_id,
+            chunk=request.chunk,
+            purpose=str(request.purpose),
+            attempt=attempt,
+            tenant=request.tenant,
+            at_risk_units=to_units(usd),
+        )
+        draft.items.append(item)
+        self.planned += 1
+
+    def _full(self, draft: _Draft, more: int) -> bool:
+        limits = self.limits
+        rows = min(self.most_rows, int(limits.rows * FILLED))
+        return len(draft.items) >= rows or draft.size_bytes + more > limits.size_bytes * FILLED
+
+    def _begun(self) -> _Draft:
+        self._folder.mkdir(exist_ok=True)
+        nonce = secrets.token_hex(8)
+        path = self._folder / f"{nonce}.jsonl"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        return _Draft(nonce, path, os.fdopen(descriptor, "wb"))
+
+    async def _close(self) -> None:
+        draft, self._draft = self._draft, None
+        if draft is None:
+            return
+        await asyncio.to_thread(_synced, draft.file)
+        now_us = time.time_ns() // 1000
+        deadline_us = self._ledger.batch_deadline_us() or now_us + round(self.terms.deadline_h * 3600e6)
+        record = BatchRecord(
+            draft.nonce, self._ledger.run, self._ledger.session, self.terms.provider, self.terms.account,
+            self.terms.model, PLANNED, len(draft.items), draft.size_bytes, now_us, deadline_us,
+        )  # fmt: skip
+        await self._ledger.plan_batch(record, draft.items)
+        crash_point("batch-planned")
+        self._drafted.difference_update(item.key for item in draft.items)
+        await self._ways.submit(record)
+
+
+class BatchMoney:
+    """What lines may cost at the most, held until their fate is known."""
+
+    def __init__(self, needs: Needs, spending: Spending) -> None:
+        self._needs = needs
+        self._spending = spending
+
+    def worst_usd(self, request: Request, share: Decimal) -> Decimal:
+        """In whole units of the ledger, rounded up."""
+        return from_units(math.ceil(self._needs.of(request).usd * share * UNITS_PER_USD))
+
+    def short(self, tenant: str | None, usd: Decimal) -> str | TenantOverBudget | None:
+        """Why a line has no room: COMES_BACK, where lines that are out may make some; None: it has."""
+        money = self._spending
+        if tenant is not None and money.tenant_most_usd is not None and not money.tenant(tenant).affords(usd):
+            if money.tenant(tenant).held_usd:
+                return COMES_BACK
+            told = f"the next line of tenant {tenant!r} could cost {dollars(usd)}"
+            return TenantOverBudget(tenant, f"{told}, more than budget.tenant_max_usd_per_day leaves")
+        if money.run.affords(usd):
+            return None
+        return COMES_BACK if money.run.held_usd else OVER_BUDGET
+
+    def hold(self, tenant: str | None, usd: Decimal) -> None:
+        self._spending.hold(tenant, usd)
+
+    def let_go(self, item: BatchItem, used_usd: Decimal | None) -> None:
+        """Its fate is known, with what it cost; None: that is not known."""
+        self._spending.let_go(item.tenant, from_units(item.at_risk_units), used_usd)
+
+
+def _synced(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()

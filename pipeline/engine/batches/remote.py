@@ -1,0 +1,122 @@
+"""What is asked of a provider's batch API, carried out: one attempt each, files streamed both ways."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import aiohttp
+
+from pipeline.errors import CallFailed, Kind
+from pipeline.providers import Credentials
+from pipeline.providers.batches import BatchAsk, BatchWire
+from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.hints import shortened
+from pipeline.providers.transport.connection import Raw
+from pipeline.providers.transport.received import told
+from pipeline.types import HttpAnswer
+
+CONNECT_S = 30.0
+ANSWER_S = 120.0  # of silence
+PIECE_BYTES = 256 * 1024
+MOST_BYTES = 32 * 1024 * 1024  # of an answer that is no file
+
+
+class Remote:
+    """One provider. Nothing is tried twice here: who asks knows whether that may cost."""
+
+    def __init__(self, wire: BatchWire, credentials: Credentials) -> None:
+        self.wire = wire
+        self._credentials = credentials
+        self._session: aiohttp.ClientSession | None = None
+
+    async def ask(self, ask: BatchAsk, artifact: Path | None = None) -> HttpAnswer:
+        """One request and its answer, whatever its status.
+
+        Raises:
+            CallFailed: no whole answer came.
+        """
+        secret = await self._credentials.secret()
+        try:
+            async with self._opened(ask, secret, artifact) as response:
+                body = await response.content.read(MOST_BYTES)
+                return self._told(response, body, secret)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _failed(error, secret) from error
+
+    async def fetch(self, ask: BatchAsk, to: Path) -> HttpAnswer:
+        """A file, written to `to`; the answer's body is empty where it is one.
+
+        Raises:
+            CallFailed: it did not come whole.
+        """
+        secret = await self._credentials.secret()
+        try:
+            async with self._opened(ask, secret, None) as response:
+                if response.status != 200:
+                    return self._told(response, await response.content.read(MOST_BYTES), secret)
+                with await asyncio.to_thread(to.open, "wb") as file:
+                    async for piece in response.content.iter_chunked(PIECE_BYTES):
+                        await asyncio.to_thread(file.write, piece)
+                return self._told(response, b"", secret)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _failed(error, secret) from error
+
+    async def secret(self) -> Secret:
+        """What is to be taken out of lines."""
+        return await self._credentials.secret()
+
+    async def aclose(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+        await self._credentials.aclose()
+
+    def _opened(self, ask: BatchAsk, secret: Secret, artifact: Path | None) -> "aiohttp.client._RequestContextManager":
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=ANSWER_S)
+            self._session = aiohttp.ClientSession(timeout=timeout, trust_env=True)
+        headers = {**self.wire.headers(secret, datetime.now(UTC)), **ask.headers}
+        if ask.content_type:
+            headers["Content-Type"] = ask.content_type
+        data: bytes | AsyncIterator[bytes] | None = ask.head or None
+        if ask.lines and artifact is not None:
+            headers["Content-Length"] = str(_size(ask, artifact))
+            data = _body(ask, artifact)
+        return self._session.request(ask.method, ask.url, headers=headers, data=data, allow_redirects=False)
+
+    def _told(self, response: aiohttp.ClientResponse, body: bytes, secret: Secret) -> HttpAnswer:
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return told(Raw(response.status, headers, body), {}, secret, None)
+
+
+async def _body(ask: BatchAsk, artifact: Path) -> AsyncIterator[bytes]:
+    """The lines of the artifact with what the provider wants around and between them."""
+    yield ask.head
+    with await asyncio.to_thread(artifact.open, "rb") as file:
+        first = True
+        while lines := await asyncio.to_thread(_some_lines, file):
+            joined = ask.between.join(lines)
+            yield joined if first else ask.between + joined
+            first = False
+    yield ask.tail
+
+
+def _some_lines(file: BinaryIO) -> list[bytes]:
+    return [line.rstrip(b"\n") for line in file.readlines(PIECE_BYTES)]
+
+
+def _size(ask: BatchAsk, artifact: Path) -> int:
+    """The artifact ends every line with a newline; the body has `between` only between lines."""
+    with artifact.open("rb") as file:
+        lines = sum(piece.count(b"\n") for piece in iter(lambda: file.read(PIECE_BYTES), b""))
+    size = artifact.stat().st_size - lines
+    return len(ask.head) + size + max(0, lines - 1) * len(ask.between) + len(ask.tail)
+
+
+def _failed(error: Exception, secret: Secret) -> CallFailed:
+    words = shortened(secret.unsaid(f"{type(error).__name__}: {error}"))
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return CallFailed(Kind.CONNECTION, f"no connection: {words}", sent=False)
+    kind = Kind.TIMEOUT if isinstance(error, TimeoutError) else Kind.CONNECTION
+    return CallFailed(kind, f"the batch API did not answer: {words}")

@@ -1,0 +1,163 @@
+"""A run in waves, put together: the lane, the desk, and who carries the rows of each pass."""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from decimal import Decimal
+from hashlib import blake2b
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pipeline.admission.governor import Governor
+from pipeline.admission.needs import Needs
+from pipeline.admission.queue import Admission
+from pipeline.catalog.prices import batch_share
+from pipeline.engine.ask import Lane
+from pipeline.engine.batches.desk import Books, Desk
+from pipeline.engine.batches.lane import BatchLane, BatchMoney, Terms, Ways
+from pipeline.engine.batches.remote import Remote
+from pipeline.engine.batches.waves import WaveExecutor, Waves
+from pipeline.engine.call import Caller
+from pipeline.engine.executors import Executor
+from pipeline.engine.executors.local import LocalExecutor
+from pipeline.engine.lanes.files import loader_of
+from pipeline.engine.row import Extraction
+from pipeline.errors import JobError
+from pipeline.extraction.prepare import Prepared
+from pipeline.job.settings import Job, Model
+from pipeline.ledger.ledger import Ledger
+from pipeline.money import Rate, from_units
+from pipeline.providers import wire_for
+from pipeline.providers.batches import batch_wire_for
+from pipeline.providers.credentials.keys import credentials_for
+from pipeline.schema.arrow import RecordColumn
+from pipeline.telemetry.tally import Tally
+
+HALF = Decimal("0.5")
+LEAST_ROWS, LEAST_H = 200, 2.0  # below which `auto` goes live
+
+
+class Way(Struct, frozen=True):
+    """The way to the model: as the session has it. `live`: the lane for what is not to wait."""
+
+    model: Model
+    sandbox_url: str
+    environ: Mapping[str, str]
+    live: Lane
+    wait: bool
+
+
+class Run(Struct, frozen=True):
+    """What a session lends to its waves."""
+
+    ledger: Ledger
+    tally: Tally
+    admission: Admission
+    governor: Governor
+    needs: Needs
+
+
+@contextlib.asynccontextmanager
+async def in_waves(prepared: Prepared, column: RecordColumn, way: Way, run: Run) -> AsyncIterator[Executor]:
+    """Who carries the rows.
+
+    Raises:
+        JobError: the provider has no batch API that is spoken here, or the job lacks something for it.
+    """
+    job, shape = prepared.job, prepared.shaped.shape
+    model = replace(way.model, stream=False)
+    wire = wire_for(model, shape, way.environ, base_url=way.sandbox_url)
+    batches = batch_wire_for(model, wire, job.batch, way.environ, base_url=way.sandbox_url)
+    if batches is None:
+        raise JobError(f"{job.file}: model.lane = {job.model.lane!r}: {NONE.format(provider=job.model.provider)}")
+    remote = Remote(batches, credentials_for(job.model, way.environ))
+    try:
+        account = _account(batches.listing().url, (await remote.secret()).value)
+        money = BatchMoney(run.needs, run.governor.money)
+        _hold_what_is_out(job, run)
+        share = share_of(job)
+        books = Books(run.ledger, money, run.tally, _rate(prepared.expected_rate, share))
+        poll_s, keep = job.batch.poll_s, job.batch.keep_remote_files
+        desk = Desk(remote, wire, books, run.admission, poll_s=poll_s, keep=keep)
+        ways = Ways(wire, batches, way.live, desk.submit, loader_of(prepared))
+        lane = BatchLane(_terms(job, account, share), ways, run.ledger, run.admission, money)
+        lane.live_only = not goes_by_batch(prepared)
+        desk.on_refused = lane.refused.__setitem__
+
+        def one_pass() -> LocalExecutor:
+            extraction = Extraction(prepared, Caller(run.ledger, lane), column)
+            return LocalExecutor(prepared, run.ledger, extraction, run.admission, run.tally)
+
+        yield WaveExecutor(Waves(job, account, way.wait), lane, desk, run.admission, one_pass)
+    finally:
+        await remote.aclose()
+
+
+NONE = "{provider} has no batch API that is spoken here. Set model.lane = 'live', or use openai, azure, anthropic or gemini"
+
+
+def share_of(job: Job) -> Decimal:
+    """What the batch API takes of the price; the sandbox rehearses the usual half."""
+    found = batch_share(job.model.provider, job.model.name, job.prices)
+    return found if found is not None else HALF
+
+
+def goes_by_batch(prepared: Prepared) -> bool:
+    """Whether new requests do: as the job says, or (`auto`) where it is worth it and there is time."""
+    job = prepared.job
+    if job.model.lane != "auto":
+        return job.model.lane == "batch"
+    known = batch_share(job.model.provider, job.model.name, job.prices) is not None
+    return known and job.batch.deadline_h >= LEAST_H and prepared.source.count_rows() >= LEAST_ROWS
+
+
+def _terms(job: Job, account: str, share: Decimal) -> Terms:
+    return Terms(
+        provider=job.model.provider,
+        account=account,
+        model=job.model.name,
+        share=share,
+        max_rows=job.batch.max_rows,
+        max_attempts=job.limits.max_attempts,
+        repair=job.batch.repair,
+        deadline_h=job.batch.deadline_h,
+    )
+
+
+def _rate(rate: Rate | None, share: Decimal) -> Rate | None:
+    """The batch API's own prices: a line is billed by its lane, whatever tier its answer names."""
+    if rate is None:
+        return None
+    tiers = tuple(
+        replace(
+            tier,
+            input=tier.input * share,
+            cached_input=tier.cached_input * share,
+            cache_write=tier.cache_write * share,
+            output=tier.output * share,
+        )
+        for tier in rate.tiers
+    )
+    return replace(
+        rate,
+        input=rate.input * share,
+        cached_input=rate.cached_input * share,
+        cache_write=rate.cache_write * share,
+        output=rate.output * share,
+        tiers=tiers,
+        services=(),
+    )
+
+
+def _hold_what_is_out(job: Job, run: Run) -> None:
+    """What earlier sessions have at the provider still counts."""
+    money = run.governor.money
+    money.run.held_usd = from_units(run.ledger.held_units())
+    if job.budget.tenant_max_usd_per_day is not None:
+        for tenant, units in run.ledger.held_today_units().items():
+            money.tenant(tenant).held_usd = from_units(units)
+
+
+def _account(url: str, secret: str) -> str:
+    """Where batches are, and whose they are, without telling."""
+    return blake2b(f"{url.partition('?')[0]}\x00{secret}".encode(), digest_size=16).hexdigest()

@@ -1,0 +1,131 @@
+"""Rows in waves: a pass over all of them, the batches that it planned, and when these are back the next pass.
+
+A pass takes answers from the ledger, plans what has none, and leaves those rows; repairs, raised caps and smaller
+chunks are further waves by themselves. In time before the deadline what is out is called off, and the rest is asked live.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+
+from pipeline.admission.gate import Gate
+from pipeline.admission.stop import Stopped
+from pipeline.console import say
+from pipeline.engine.batches.desk import FULL_MOST_S, FULL_S, Desk
+from pipeline.engine.batches.lane import BatchLane
+from pipeline.engine.batches.schedule import DeadlinePlan, deadline_plan
+from pipeline.engine.executors import RunIssues
+from pipeline.engine.executors.local import LocalExecutor
+from pipeline.engine.feed import Selection
+from pipeline.job.settings import Job
+from pipeline.telemetry.tally import Tally
+from pipeline.types import ParkReason
+
+SHORTEST_S = 0.02
+
+
+class Waves(Struct, frozen=True):
+    """What a run in waves goes by. `wait` false: it ends once everything is submitted."""
+
+    job: Job
+    account: str
+    wait: bool = True
+
+
+class WaveExecutor:
+    """An `Executor`. `one_pass` makes who carries the rows of a pass."""
+
+    def __init__(
+        self, waves: Waves, lane: BatchLane, desk: Desk, gate: Gate[Any], one_pass: Callable[[], LocalExecutor]
+    ) -> None:
+        self._waves = waves
+        self._lane = lane
+        self._desk = desk
+        self._gate = gate
+        self._one_pass = one_pass
+        self._pass = one_pass()
+        self._tally: Tally = self._pass.tally
+        self.issues: RunIssues = self._pass.issues
+
+    def widen(self, calls: int) -> None:
+        self._pass.widen(calls)
+
+    async def work(self, selection: Selection) -> None:
+        """As `Executor.work`."""
+        try:
+            await self._desk.take_up(self._waves.account)
+            while await self._wave(selection):
+                self._pass = self._one_pass()
+                self._pass.issues = self.issues
+        except Stopped:
+            pass
+        finally:
+            self._lane.discard()
+
+    async def _wave(self, selection: Selection) -> bool:
+        """One pass, and the wait for what it planned; whether another one is due."""
+        self._lane.start_pass()
+        self._tally.start_pass()
+        await self._pass.work(selection)
+        if self._gate.stopped is not None or self.issues.input is not None or self.issues.bug is not None:
+            return False
+        await self._lane.flush()
+        if not self._desk.open:
+            return await self._next_without_batches()
+        if not self._waves.wait:
+            self._gate.stop(ParkReason.WAITING, _told(self._desk))
+            return False
+        await self._until_back()
+        return True
+
+    async def _next_without_batches(self) -> bool:
+        """Nothing is out: what is left had no room at the provider, or is done."""
+        if not self._lane.planned:
+            return False
+        self._lane.most_rows = max(1, self._lane.most_rows // 2)  # what was refused as too much goes in smaller pieces
+        await self._gate.pause(min(FULL_MOST_S, FULL_S * 2 ** (self._desk.full - 1)))
+        return True
+
+    async def _until_back(self) -> None:
+        """Until no batch is out, or the deadline has passed."""
+        called_off = False
+        while self._desk.open:
+            plan = self._deadline()
+            now_s = time.time()
+            if not called_off and now_s >= plan.cancel_s:
+                called_off = True
+                await self._call_off()
+            if now_s >= plan.deadline_s:
+                self._gate.stop(ParkReason.WAITING, f"the deadline has passed, and {_told(self._desk)}")
+            await self._gate.pause(max(SHORTEST_S, min(self._desk.look_after_s(), _until(plan, now_s, called_off))))
+            await self._desk.look()
+
+    async def _call_off(self) -> None:
+        live = self._waves.job.batch.after_deadline == "live"
+        rest = "what is left is asked live" if live else "what is left stays pending"
+        say("notice", f"the deadline is near: batches that are out are called off, and {rest}")
+        self._lane.live_only = live
+        await self._desk.cancel()
+
+    def _deadline(self) -> DeadlinePlan:
+        job, batches = self._waves.job, list(self._desk.open.values())
+        first_us = min(batch.submitted_us or batch.created_us for batch in batches)
+        return deadline_plan(
+            min(batch.deadline_us for batch in batches) / 1e6,
+            first_us / 1e6,
+            sum(batch.rows for batch in batches),
+            provider=job.model.provider,
+            per_minute=job.limits.requests_per_minute,
+            concurrency=job.limits.concurrency,
+        )
+
+
+def _until(plan: DeadlinePlan, now_s: float, called_off: bool) -> float:  # noqa: FBT001 (a fact)
+    return max(0.0, (plan.deadline_s if called_off else plan.cancel_s) - now_s)
+
+
+def _told(desk: Desk) -> str:
+    rows = sum(batch.rows for batch in desk.open.values())
+    return f"{len(desk.open):,} batches with {rows:,} requests are at the provider; the same command collects them"
