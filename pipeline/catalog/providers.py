@@ -30,6 +30,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     invoke_wire: str = ""  # where model.api = "invoke" speaks another dialect
     responses_wire: str = ""  # likewise, "responses"
     environment: Mapping[str, tuple[str, ...]] = {}  # key of [model] → variables that fill it when it is empty
+    batch_wire: str = ""  # module:class of its batch API; "": none that we speak
     listing: str = ""  # module:class of what `check --online` asks, at no cost
     carrier: str  # the module with its SDK's `carrier`
     extra: str  # of this package, that installs the SDK
@@ -65,6 +66,7 @@ ENTRIES = (
     Entry(
         name="openai",
         wire="pipeline.providers.openai.wire:OpenAIWire",
+        batch_wire="pipeline.providers.openai.batches:OpenAIBatches",
         listing="pipeline.providers.openai.listing:OpenAIListing",
         responses_wire="pipeline.providers.openai.responses:ResponsesWire",
         carrier="pipeline.providers.transport.sdk_openai",
@@ -195,6 +197,7 @@ ENTRIES = (
     Entry(
         name="sandbox",
         wire="pipeline.providers.openai.wire:OpenAIWire",
+        batch_wire="pipeline.providers.openai.batches:OpenAIBatches",
         listing="pipeline.providers.openai.listing:OpenAIListing",
         responses_wire="pipeline.providers.openai.responses:ResponsesWire",
         carrier="pipeline.providers.transport.sdk_openai",

@@ -7,11 +7,17 @@ a `Wire` does for live calls; bodies of lines are the live wire's own, and what 
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from importlib import import_module
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from pipeline.catalog.providers import PROVIDERS
+from pipeline.job.settings import Batch, Model
+from pipeline.providers import Wire, settled
 from pipeline.providers.credentials.secret import Secret
+from pipeline.providers.files import Body
 from pipeline.types import HttpAnswer
 
 
@@ -71,8 +77,10 @@ class RemoteBatch(Struct, frozen=True):
     created_s: float | None = None  # since the epoch
     error_code: str = ""
     error: str = ""
-    full: bool = False  # refused for now: too many tokens are waiting there already
+    full: bool = False  # refused for now: too much is waiting there already; `id` is "" where none was made
     waiting_tokens_most: int | None = None  # how many may wait there, where it says so
+    retry_after_s: float | None = None  # of a full queue, where it says so
+    wrong_lines: tuple[int, ...] = ()  # from 1: those that it failed for, where it says so
 
 
 class BatchLine(Struct, frozen=True):
@@ -94,8 +102,8 @@ class BatchWire(Protocol):
         """Of every request but for Content-Type."""
         ...
 
-    def line(self, name: str, body: bytes) -> bytes:
-        """A line of the artifact, without its end; `body` is the live wire's of the request, not streamed."""
+    def line(self, name: str, body: Body) -> bytes:
+        """A line of the artifact, without its end; `body` is that of the wire of `line_model`, for the request."""
         ...
 
     def upload(self, nonce: str) -> BatchAsk | None:
@@ -106,9 +114,19 @@ class BatchWire(Protocol):
         """The file's name there."""
         ...
 
+    def file_look(self, file_ref: str) -> BatchAsk | None:
+        """What tells whether a file can be used by now; None: it can, once it is uploaded."""
+        ...
+
+    def file_ready(self, answer: HttpAnswer) -> bool:
+        """False also for one that is not seen there yet. Raises CallFailed where it never will be."""
+        ...
+
     def create(self, nonce: str, file_ref: str) -> BatchAsk: ...
 
-    def created(self, answer: HttpAnswer) -> RemoteBatch: ...
+    def created(self, answer: HttpAnswer) -> RemoteBatch:
+        """The batch, or one that is `full`. CallFailed with `fate_unknown`: there may be one, and nobody can say."""
+        ...
 
     def look(self, batch_id: str) -> BatchAsk: ...
 
@@ -133,3 +151,27 @@ class BatchWire(Protocol):
     def removal(self, batch: RemoteBatch) -> tuple[BatchAsk, ...]:
         """What deletes our files there, once all is collected."""
         ...
+
+
+def line_model(model: Model) -> Model:
+    """[model] as the lines of a batch ask it: whole answers, and no service tier: a batch has its own price."""
+    return replace(model, stream=False, service_tier="default")
+
+
+def batch_wire_for(
+    model: Model, wire: Wire, batch: Batch, environ: Mapping[str, str], base_url: str = ""
+) -> BatchWire | None:
+    """The batch API of a job's provider, where the live wire has its endpoint; None where it has none that we speak.
+
+    Both `model` and the model that `wire` was made of are as `line_model` has them.
+
+    Raises:
+        JobError: it lacks something that the job does not say.
+    """
+    if model.stream:
+        raise ValueError("the lines of a batch are not streamed: take the model of line_model")
+    module, _, kind = PROVIDERS[model.provider].batch_wire.partition(":")
+    if not module:
+        return None
+    made: BatchWire = getattr(import_module(module), kind)(settled(model, environ, base_url), wire, batch)
+    return made
