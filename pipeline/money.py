@@ -6,6 +6,7 @@ from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from typing import Generic, NamedTuple, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.types import Usage
 
@@ -57,6 +58,16 @@ def cost_usd(usage: Usage, rate: Rate) -> Decimal:
         + usage.output_tokens * prices.output
     )
     return (total / MTOK).quantize(QUANTUM, ROUND_HALF_EVEN)
+
+
+def at_share(rate: Rate, share: Decimal) -> Rate:
+    """The prices of the batch lane: a share of all classes, whatever service tier an answer names."""
+
+    def cut(prices: TierPrices) -> dict[str, Decimal]:
+        return {name: getattr(prices, name) * share for name in TierPrices.__struct_fields__}
+
+    tiers = tuple(replace(tier, **cut(tier)) for tier in rate.tiers)
+    return replace(rate, **cut(rate), tiers=tiers, services=(), asked="")
 
 
 def rate_at(rate: Rate, service: str) -> Rate:

@@ -14,10 +14,11 @@ from pipeline.catalog.names import bare_model, listed_name
 from pipeline.catalog.providers import PROVIDERS
 from pipeline.catalog.tiers import FACTORS
 from pipeline.errors import JobError
-from pipeline.job.settings import Prices
+from pipeline.job.settings import Model, Prices
 from pipeline.money import Rate, Tier, TierPrices
 
 BATCH_USAGE = 1_000_000
+REHEARSED_SHARE = Decimal("0.5")
 OWN = "the job file's [prices]"
 OPEN_WEIGHTS = re.compile(r"gpt-oss")  # `openai/gpt-oss-120b` is the weights' name, and runs on anybody's server
 OPENROUTER, FREE = "openrouter", ":free"
@@ -253,6 +254,12 @@ def _at(price: Any, tokens: int) -> Decimal | None:  # noqa: ANN401 (a number or
 
 def _starts(price: Any) -> list[int]:  # noqa: ANN401 (a number or tiers)
     return [] if price is None or isinstance(price, Decimal) else [tier.start for tier in price.tiers]
+
+
+def lane_share(model: Model, prices: Prices) -> Decimal:
+    """What a line of a batch is billed at; the usual half where nothing is known, as in the sandbox."""
+    found = batch_share(model.provider, model.name, prices)
+    return REHEARSED_SHARE if found is None else found
 
 
 def batch_share(provider: str, model: str, prices: Prices) -> Decimal | None:

@@ -15,6 +15,7 @@ from pipeline.ledger.files import Connection, reading
 from pipeline.ledger.lock import held
 from pipeline.ledger.said import failed_rows
 from pipeline.money import from_units
+from pipeline.output.batches import batches_told
 from pipeline.output.manifest import RUNNING, Manifest, read_run
 from pipeline.telemetry.causes import Cause, causes_of
 from pipeline.telemetry.snapshot import read_live
@@ -34,6 +35,7 @@ def status(folder: Path) -> dict[str, Any]:
             causes = [cause.as_json() for cause in causes_in(folder)] if manifest.rows.failed else []
             return {**_brief(manifest), "causes": causes, "held_by": holder, "now": None}
         live = _live(db, manifest.rows.total)
+        live["batches"] = list(batches_told(path, _last_run(db)))
     state, reason = ("running", None) if holder else ("interrupted", "the process died; run the same command again")
     now = read_live(folder) if holder else None
     return {**_brief(manifest), **live, "state": state, "reason": reason, "held_by": holder, "now": now}
@@ -92,6 +94,7 @@ def _brief(manifest: Manifest) -> dict[str, Any]:
         "name": manifest.job["name"],
         **{name: plain[name] for name in (*names, "started_at", "ended_at", "seconds")},
         "session": plain.get("session"),
+        "batches": plain.get("batches", []),
     }
 
 

@@ -4,7 +4,7 @@ A line is on record before its batch is sent, holds what it may cost at the most
 and is settled once: its call, its answer and its fate are one transaction.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -145,6 +145,32 @@ def last_item(db: Connection, key: bytes) -> BatchItem | None:
         (key,),
     ).fetchone()
     return None if found is None else BatchItem(*found)
+
+
+def reserved_units(db: Connection, nonce: str) -> int:
+    """What the lines of a batch whose fate is not known may cost at the most."""
+    sql = (
+        "SELECT COALESCE(SUM(i.at_risk_units), 0) FROM batch_items i JOIN batches b USING (batch) "
+        "WHERE b.nonce = ? AND i.fate = 'out'"
+    )
+    return int(db.execute(sql, (nonce,)).fetchone()[0])
+
+
+def unsettled(db: Connection) -> Iterator[str]:
+    """What is wrong between lines and calls: each line with a fate is one call, and costs nothing beyond."""
+    lines = db.execute(
+        "SELECT i.name, i.fate, COUNT(c.call), SUM(c.batch IS i.batch) FROM batch_items i "
+        "LEFT JOIN calls c ON c.request_id = i.name GROUP BY i.name"
+    )
+    for name, fate, calls, linked in lines:
+        wanted = 0 if fate in {LINE_OPEN, LINE_WITHDRAWN} else 1
+        if calls != wanted or (wanted and linked != 1):
+            yield f"line {name} is {fate}, and has {calls} calls"
+    strays = db.execute(
+        "SELECT request_id FROM calls WHERE batch IS NOT NULL AND request_id NOT IN (SELECT name FROM batch_items)"
+    )
+    for (name,) in strays:
+        yield f"call {name} is of a batch that has no such line"
 
 
 def held_units(db: Connection, run: int) -> int:

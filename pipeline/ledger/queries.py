@@ -244,11 +244,11 @@ def calls_of_run(db: Connection, run: int, batch: int) -> Iterator[list[tuple[An
 
     `batch_id`: the provider's name of the batch that a call was a line of; None of a live call.
     """
-    batch, join = "NULL", ""
+    batch_id, join = "NULL", ""
     if knows_batches(db):
-        batch, join = "b.remote_id", "LEFT JOIN batches b ON b.batch = c.batch"
+        batch_id, join = "b.remote_id", "LEFT JOIN batches b ON b.batch = c.batch"
     cursor = db.execute(
-        f"SELECT {_listed('c.{}', CALL_COLUMNS)}, {batch} FROM calls c {join} WHERE c.run = ? "  # noqa: S608 (own names)
+        f"SELECT {_listed('c.{}', CALL_COLUMNS)}, {batch_id} FROM calls c {join} WHERE c.run = ? "  # noqa: S608 (own names)
         "AND c.row <= (SELECT MAX(row) FROM rows) ORDER BY c.call",
         (run,),
     )

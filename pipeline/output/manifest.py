@@ -18,7 +18,7 @@ from pipeline.types import TOKENS, Usage
 
 RUNNING = "running"
 TABLES = ("budget", "extract", "input", "limits", "model", "output", "prices")  # of the job, in every version
-KNOWN_AT_THE_END = ("waited_share", "events", "advice", "caching", "session")
+KNOWN_AT_THE_END = ("waited_share", "events", "advice", "caching", "session", "batches")
 
 
 class RowCounts(Struct, frozen=True):
@@ -94,6 +94,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     caching: CacheUse | None = None
     previous: dict[str, int] = field(default_factory=dict)  # pending rows that show an earlier record, by its day
     previous_unfit: int = 0  # pending rows whose earlier record does not fit the schema as it is now
+    batches: tuple[dict[str, Any], ...] = ()  # at a provider's batch API, of this run or still out
     session: SessionFigures | None = None  # None: written before there was such a thing
 
     @property
@@ -111,7 +112,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
         plain: dict[str, Any] = {**to_builtins(self), "cost_usd": self.cost_text}
         if self.session is not None:
             plain["session"]["cost_usd"] = self.session.cost_text
-        left_out = {name for name in ("previous", "previous_unfit") if not plain[name]}
+        left_out = {name for name in ("previous", "previous_unfit", "batches") if not plain[name]}
         left_out |= set(KNOWN_AT_THE_END) if self.state == RUNNING else set()
         return {name: value for name, value in plain.items() if name not in left_out}
 

@@ -24,6 +24,7 @@ from pipeline.ledger.ledger import Ledger
 from pipeline.money import from_units
 from pipeline.output import write as results
 from pipeline.output.advice import sizing_of
+from pipeline.output.batches import batches_told
 from pipeline.output.manifest import (
     CacheUse,
     Manifest,
@@ -134,7 +135,8 @@ class Publisher:
 
     def _published(self, end: SessionEnd) -> Ended:
         totals = self._files()
-        self._ledger.remember(end.limits_key, json.dumps(end.learned))
+        ledger = self._ledger
+        ledger.remember(end.limits_key, json.dumps(end.learned))
         park, message = end.stopped, end.message
         if park is None and end.over_budget:
             park, message = ParkReason.BUDGET, "; ".join(end.over_budget)
@@ -154,6 +156,7 @@ class Publisher:
             events=tuple(map(dict, end.events)),
             advice=() if advised is None else (advised.told,),
             caching=self._cached(end.caching, totals),
+            batches=tuple(batches_told(ledger.path, ledger.run)),
             session=self._session_figures(totals),
         )
         self._write(manifest)

@@ -163,8 +163,8 @@ class Desk:
         """What earlier sessions have left: taken up where it stands. Nothing that may be out is submitted again."""
         for batch in self._books.ledger.open_batches():
             if batch.account != account:
-                say("warning", f"batch {batch.remote_id or batch.nonce} was submitted with another key, place or model: "
-                    "it is left alone here. The job as it was collects it")  # fmt: skip
+                told = f"batch {batch.remote_id or batch.nonce} was submitted with another key or at another place"
+                say("warning", f"{told}: it is left alone here, and the job as it was collects it")
                 continue
             self.open[batch.nonce] = batch
             if batch.state == SUBMITTING:

@@ -6,12 +6,11 @@ from decimal import Decimal
 from hashlib import blake2b
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from pipeline.admission.governor import Governor
 from pipeline.admission.needs import Needs
 from pipeline.admission.queue import Admission
-from pipeline.catalog.prices import batch_share
+from pipeline.catalog.prices import batch_share, lane_share
 from pipeline.engine.ask import Lane
 from pipeline.engine.batches.desk import Books, Desk
 from pipeline.engine.batches.lane import BatchLane, BatchMoney, Terms, Ways
@@ -26,14 +25,13 @@ from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared
 from pipeline.job.settings import Job, Model
 from pipeline.ledger.ledger import Ledger
-from pipeline.money import Rate, from_units
+from pipeline.money import at_share, from_units
 from pipeline.providers import wire_for
-from pipeline.providers.batches import batch_wire_for
+from pipeline.providers.batches import batch_wire_for, line_model
 from pipeline.providers.credentials.keys import credentials_for
 from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.tally import Tally
 
-HALF = Decimal("0.5")
 LEAST_ROWS, LEAST_H = 200, 2.0  # below which `auto` goes live
 
 
@@ -65,7 +63,7 @@ async def in_waves(prepared: Prepared, column: RecordColumn, way: Way, run: Run)
         JobError: the provider has no batch API that is spoken here, or the job lacks something for it.
     """
     job, shape = prepared.job, prepared.shaped.shape
-    model = replace(way.model, stream=False)
+    model = line_model(way.model)
     wire = wire_for(model, shape, way.environ, base_url=way.sandbox_url)
     batches = batch_wire_for(model, wire, job.batch, way.environ, base_url=way.sandbox_url)
     if batches is None:
@@ -75,8 +73,8 @@ async def in_waves(prepared: Prepared, column: RecordColumn, way: Way, run: Run)
         account = _account(batches.listing().url, (await remote.secret()).value)
         money = BatchMoney(run.needs, run.governor.money)
         _hold_what_is_out(job, run)
-        share = share_of(job)
-        books = Books(run.ledger, money, run.tally, _rate(prepared.expected_rate, share))
+        share = lane_share(job.model, job.prices)
+        books = Books(run.ledger, money, run.tally, None if prepared.rate is None else at_share(prepared.rate, share))
         poll_s, keep = job.batch.poll_s, job.batch.keep_remote_files
         desk = Desk(remote, wire, books, run.admission, poll_s=poll_s, keep=keep)
         ways = Ways(wire, batches, way.live, desk.submit, loader_of(prepared))
@@ -93,13 +91,7 @@ async def in_waves(prepared: Prepared, column: RecordColumn, way: Way, run: Run)
         await remote.aclose()
 
 
-NONE = "{provider} has no batch API that is spoken here. Set model.lane = 'live', or use openai, azure, anthropic or gemini"
-
-
-def share_of(job: Job) -> Decimal:
-    """What the batch API takes of the price; the sandbox rehearses the usual half."""
-    found = batch_share(job.model.provider, job.model.name, job.prices)
-    return found if found is not None else HALF
+NONE = "{provider} has no batch API that is spoken here. Set model.lane = 'live'"
 
 
 def goes_by_batch(prepared: Prepared) -> bool:
@@ -121,31 +113,6 @@ def _terms(job: Job, account: str, share: Decimal) -> Terms:
         max_attempts=job.limits.max_attempts,
         repair=job.batch.repair,
         deadline_h=job.batch.deadline_h,
-    )
-
-
-def _rate(rate: Rate | None, share: Decimal) -> Rate | None:
-    """The batch API's own prices: a line is billed by its lane, whatever tier its answer names."""
-    if rate is None:
-        return None
-    tiers = tuple(
-        replace(
-            tier,
-            input=tier.input * share,
-            cached_input=tier.cached_input * share,
-            cache_write=tier.cache_write * share,
-            output=tier.output * share,
-        )
-        for tier in rate.tiers
-    )
-    return replace(
-        rate,
-        input=rate.input * share,
-        cached_input=rate.cached_input * share,
-        cache_write=rate.cache_write * share,
-        output=rate.output * share,
-        tiers=tiers,
-        services=(),
     )
 
 

@@ -1,7 +1,7 @@
 """Rows in waves: a pass over all of them, the batches that it planned, and when these are back the next pass.
 
 A pass takes answers from the ledger, plans what has none, and leaves those rows; repairs, raised caps and smaller
-chunks are further waves by themselves. In time before the deadline what is out is called off, and the rest is asked live.
+chunks are further waves by themselves. In time before the deadline what is out is called off, and asked live.
 """
 
 import time
