@@ -88,6 +88,7 @@ ENTRIES = (
         wire="pipeline.providers.openai.azure:AzureWire",
         responses_wire="pipeline.providers.openai.azure:AzureResponsesWire",
         environment={"base_url": ("AZURE_OPENAI_ENDPOINT",), "api_version": ("OPENAI_API_VERSION",)},
+        batch_wire="pipeline.providers.openai.azure_batches:AzureBatches",
         listing="pipeline.providers.openai.azure_listing:AzureListing",
         carrier="pipeline.providers.transport.sdk_openai",
         extra="azure",

@@ -26,6 +26,18 @@ NO_PDF = ': set model.api = "responses", or documents.read = "image"'
 SUFFIX = re.compile(r"/openai(?:/v1)?$")
 
 
+def place_of(model: Model) -> tuple[str, str]:
+    """What all paths of a resource stand behind, and the query that all have.
+
+    Raises:
+        JobError: nobody says which resource.
+    """
+    endpoint = SUFFIX.sub("", require(model.base_url, "base_url", model).rstrip("/")) + "/openai"
+    version = model.api_version
+    query = f"api-version={quote(version)}" if version and version != "v1" else ""
+    return endpoint if DATED.match(version) else f"{endpoint}/v1", query
+
+
 class AtAzure(OpenAIWire):
     """`model.base_url` is the resource's endpoint: https://NAME.openai.azure.com, or what a gateway puts before it."""
 
@@ -37,12 +49,9 @@ class AtAzure(OpenAIWire):
         return {"api-key": secret.value, "Content-Type": "application/json"}
 
     def _url(self, model: Model) -> str:
-        endpoint = SUFFIX.sub("", require(model.base_url, "base_url", model).rstrip("/")) + "/openai"
-        version = model.api_version
-        if DATED.match(version):
-            return f"{endpoint}{self._dated(model)}?api-version={quote(version)}"
-        query = f"?api-version={quote(version)}" if version and version != "v1" else ""
-        return f"{endpoint}/v1{self.path}{query}"
+        base, query = place_of(model)
+        path = self._dated(model) if DATED.match(model.api_version) else self.path
+        return f"{base}{path}" + (f"?{query}" if query else "")
 
     def _end_user(self, model: Model) -> str:
         """The dated endpoints know the older word."""

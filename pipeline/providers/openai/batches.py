@@ -48,7 +48,7 @@ class OpenAIBatches:
 
     def __init__(self, model: Model, wire: OpenAIWire, batch: Batch) -> None:  # noqa: ARG002 (Azure's needs all)
         self._wire = wire
-        self._base, self._query = wire.url.removesuffix(wire.path), ""
+        self._base, self._query = self._place(model)
         self._endpoint = self._asked_at(wire.path)
         self._middle = b',"method":"POST","url":' + orjson.dumps(self._endpoint) + b',"body":'
 
@@ -77,7 +77,7 @@ class OpenAIBatches:
         )
 
     def uploaded(self, answer: HttpAnswer) -> str:
-        return _id(_told(answer), answer, "no file in the answer")
+        return _id(told_in(answer), answer, "no file in the answer")
 
     def file_look(self, file_ref: str) -> BatchAsk | None:  # noqa: ARG002 (Azure's takes a while)
         return None
@@ -109,21 +109,21 @@ class OpenAIBatches:
         return self.looked(answer)
 
     def look(self, batch_id: str) -> BatchAsk:
-        return BatchAsk("GET", self._at(f"/batches/{_quoted(batch_id)}"))
+        return BatchAsk("GET", self._at(f"/batches/{quoted(batch_id)}"))
 
     def looked(self, answer: HttpAnswer) -> RemoteBatch:
-        told = _told(answer)
+        told = told_in(answer)
         _id(told, answer, "no batch in the answer")
         return _batch(told)
 
     def cancel(self, batch_id: str) -> BatchAsk:
-        return BatchAsk("POST", self._at(f"/batches/{_quoted(batch_id)}/cancel"))
+        return BatchAsk("POST", self._at(f"/batches/{quoted(batch_id)}/cancel"))
 
     def listing(self, page: str = "") -> BatchAsk:
-        return BatchAsk("GET", self._at("/batches", f"limit={PAGE}" + (f"&after={_quoted(page)}" if page else "")))
+        return BatchAsk("GET", self._at("/batches", f"limit={PAGE}" + (f"&after={quoted(page)}" if page else "")))
 
     def listed(self, answer: HttpAnswer) -> tuple[tuple[RemoteBatch, ...], str]:
-        told = _told(answer)
+        told = told_in(answer)
         if not isinstance(told.get("data"), list):
             raise unread(answer, "no list of batches in the answer")
         found = tuple(_batch(one) for one in items(told["data"]) if string(one.get("id")))
@@ -131,7 +131,7 @@ class OpenAIBatches:
         return found, last if told.get("has_more") is True else ""
 
     def results(self, batch: RemoteBatch) -> tuple[BatchAsk, ...]:
-        return tuple(BatchAsk("GET", self._at(f"/files/{_quoted(name)}/content")) for name in batch.results)
+        return tuple(BatchAsk("GET", self._at(f"/files/{quoted(name)}/content")) for name in batch.results)
 
     def read(self, line: bytes) -> BatchLine | None:
         told = mapping(parsed(line))
@@ -140,7 +140,11 @@ class OpenAIBatches:
 
     def removal(self, batch: RemoteBatch) -> tuple[BatchAsk, ...]:
         names = (batch.file_ref, *batch.results)
-        return tuple(BatchAsk("DELETE", self._at(f"/files/{_quoted(name)}")) for name in names if name)
+        return tuple(BatchAsk("DELETE", self._at(f"/files/{quoted(name)}")) for name in names if name)
+
+    def _place(self, model: Model) -> tuple[str, str]:  # noqa: ARG002 (Azure's depends on it)
+        """What all paths stand behind, and the query that all have."""
+        return self._wire.url.removesuffix(self._wire.path), ""
 
     def _asked_at(self, path: str) -> str:
         """The endpoint that all lines of a batch go to, in the words of the API."""
@@ -151,7 +155,12 @@ class OpenAIBatches:
         return f"{self._base}{path}" + (f"?{asked}" if asked else "")
 
 
-def _told(answer: HttpAnswer) -> Mapping[str, Any]:
+def told_in(answer: HttpAnswer) -> Mapping[str, Any]:
+    """The body of a good answer.
+
+    Raises:
+        CallFailed: it is none.
+    """
     body = parsed(answer.body)
     if answer.status >= 300 or (isinstance(body, dict) and is_error(body)):
         raise of_no_model(failure_of(answer, body))
@@ -229,5 +238,5 @@ def _part(boundary: str, name: str) -> str:
     return f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"'
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
     return quote(name, safe="")
