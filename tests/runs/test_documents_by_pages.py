@@ -1,4 +1,4 @@
-"""A file of many pages in several calls: every page goes, is told with its call, and goes again in less when refused."""
+"""A file of many pages in several calls: every page goes, is told with its call, and goes in less when refused."""
 
 import json
 
