@@ -84,7 +84,7 @@ def test_a_file_that_was_renamed_moved_or_touched_costs_nothing(paid, server):
     (paid.inbox / "photo.png").rename(paid.inbox / "photo.pdf")  # its bytes say what it is
     paid.run()
     assert server.sent == 0
-    assert sorted(row["id"] for row in paid.results()) == ["b/three.pdf", "b/letter.txt", "b/renamed.pdf", "photo.pdf"]
+    assert sorted(row["id"] for row in paid.results()) == ["b/letter.txt", "b/renamed.pdf", "b/three.pdf", "photo.pdf"]
     assert {row["status"] for row in paid.results()} == {"ok"}
     paid.reconcile()
 
