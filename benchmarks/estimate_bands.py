@@ -26,7 +26,7 @@ from common import REPO, job_file
 from msgspec.structs import replace
 
 from pipeline.commands.estimate.estimator import Counts, History, Seen, Terms, estimate
-from pipeline.commands.estimate.measure import overhead_of
+from pipeline.commands.estimate.measure import Piece, overhead_of
 from pipeline.commands.estimate.pilot import spread
 from pipeline.extraction import requests as planning
 from pipeline.extraction.prepare import Prepared, prepare
@@ -35,7 +35,7 @@ from pipeline.job.file import load
 from pipeline.job.settings import Prices
 from pipeline.money import cost_usd
 from pipeline.providers import wire_for
-from pipeline.sandbox.exchange import tokens_of
+from pipeline.sandbox.exchange import no_reader, tokens_of
 from pipeline.sandbox.rules import rules
 from pipeline.sandbox.wires.openai.requests import question_of
 from pipeline.schema.answer_size import answer_tokens
@@ -132,13 +132,14 @@ def pool_of(prepared: Prepared, count: int, seed: int = 1) -> list[Document]:
         request = planning.extract_request(
             plan, Row(number, str(number), text_parts(text), None, {}), Chunk(0, 0, len(text), text_parts(text), tokens)
         )
-        first = question_of(wire.body(request))
+        first = question_of(wire.body(request), no_reader)
         answer = orjson.dumps(rules.extract(first.document, schema)).decode()
         again = planning.repair_request(plan, request, repair_turns(request.turns, answer, PROBLEM), 0)
         mended = orjson.dumps(rules.repair(first.document, schema, PROBLEM[0])).decode()
         used = Usage(input_tokens=first.prompt_tokens, output_tokens=tokens_of(answer))
-        repaired = Usage(input_tokens=question_of(wire.body(again)).prompt_tokens, output_tokens=tokens_of(mended))
-        documents.append(Document(question.tokens(0, tokens), len(text), used, repaired))
+        asked = question_of(wire.body(again), no_reader)
+        repaired = Usage(input_tokens=asked.prompt_tokens, output_tokens=tokens_of(mended))
+        documents.append(Document(question.tokens(0, Piece(tokens)), len(text), used, repaired))
     return documents
 
 

@@ -11,6 +11,9 @@ from importlib.util import module_from_spec, spec_from_file_location
 import pytest
 from places import REPO
 
+from pipeline.reader.kinds import read_bytes
+from pipeline.reader.read import ReadOptions
+
 FOLDER = REPO / "sample_data" / "invoices_pdf"
 EXPECTED = FOLDER.with_name("invoices_pdf_expected.jsonl")
 MAKERS = ("reportlab", "pypdf", "pillow", "cryptography")
@@ -88,6 +91,18 @@ def test_pages_print_what_the_truth_says(name):
     assert TRUTH[name]["record"]["invoice_number"] in text
     assert all(line["description"] in text for line in TRUTH[name]["record"]["lines"])
     assert SPELLED.get(name, "") in text
+
+
+@pytest.mark.parametrize("name", [name for name in sorted(TRUTH) if TRUTH[name]["record"] and name not in SCANS])
+def test_what_the_truth_says_lies_on_the_page(name):
+    """What lies beside a page's box is in the file, and nobody who looks at the page sees it."""
+    pytest.importorskip("pypdfium2_raw")
+    record = TRUTH[name]["record"]
+    read = read_bytes(FILES[name].read_bytes(), name, ReadOptions())
+    seen = "".join(page.text for piece in read.pieces for page in piece.pages).replace(" ", "")
+    said = [record["supplier"], record["invoice_number"], *(line["description"] for line in record["lines"])]
+    assert [words for words in said if words.replace(" ", "") not in seen] == []
+    assert record["issued_on"][:4] in seen
 
 
 def test_the_locked_file_opens_with_its_password():

@@ -24,7 +24,8 @@ class PdfSheet:
 
     def __init__(self, language="en", *, size=A4, invisible=False, turned=False, rotate=0):
         self._bytes = io.BytesIO()
-        self._canvas = Canvas(self._bytes, pagesize=size, invariant=1, pageCompression=1)
+        turned_back = size[::-1] if rotate % 180 else size  # reportlab turns the page's box with /Rotate; ours stays
+        self._canvas = Canvas(self._bytes, pagesize=turned_back, invariant=1, pageCompression=1)
         self._canvas.setProducer("")
         self._fonts = ("Helvetica", "Helvetica-Bold")
         if language == "ja":

@@ -86,7 +86,7 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
     if plan.examples.turns:
         count, tokens = len(plan.examples.turns) // 2, plan.examples.tokens
         yield Finding("examples", "ok", f"{count:,}, with {tokens:,} of these tokens, before each document")
-    rows, findings = _input(prepared.source)
+    rows, findings = _input(prepared.source, prepared.job.documents.read)
     yield from findings
     yield _window(prepared)
     if api_of(job.model) == RESPONSES:
@@ -140,7 +140,7 @@ def _priced(job: Job) -> bool:
     return own or job.model.provider in BY_CONTRACT
 
 
-def _input(source: Source) -> tuple[int, list[Finding]]:
+def _input(source: Source, read: str) -> tuple[int, list[Finding]]:
     """How many rows can be used, and of those that cannot how many and why; every row is read for it."""
     rows = bad = 0
     modes: Counter[str] = Counter()
@@ -164,7 +164,7 @@ def _input(source: Source) -> tuple[int, list[Finding]]:
         return rows, [Finding("input", "problem", str(error))]
     told = f"{rows:,} rows in {len(source.files)} files"
     if source.documents:
-        told = _told_files(rows, modes, reasons)
+        told = _told_files(rows, modes, reasons, read)
     notes = [Finding("input", "ok", note) for note in source.notes()]
     if not bad:
         return rows, [Finding("input", "ok" if rows else "warning", told), *notes]
@@ -176,9 +176,10 @@ def _input(source: Source) -> tuple[int, list[Finding]]:
     return rows - bad, findings
 
 
-def _told_files(rows: int, modes: Counter[str], reasons: Counter[str]) -> str:
+def _told_files(rows: int, modes: Counter[str], reasons: Counter[str], read: str) -> str:
     """As in `412 files: 380 text, 27 native (scans), 5 bad (3 password, 2 damaged)`."""
-    words = {"text": "text", "native": "native (scans)", "image": "image (pages drawn)"}
+    native = "native (scans)" if read == "auto" else "native"  # else what has a text layer goes so too
+    words = {"text": "text", "native": native, "image": "image (pages drawn)"}
     told = [f"{modes[mode]:,} {word}" for mode, word in words.items() if modes[mode]]
     if reasons:
         each = ", ".join(f"{count:,} {why}" for why, count in reasons.most_common())

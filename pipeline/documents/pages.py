@@ -3,14 +3,16 @@
 Decided by page, from facts about the page; a file goes one way, a mail's parts each their own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.catalog.file_limits import FileLimits
 from pipeline.catalog.page_tokens import PageTokens, image_tokens, pdf_page_tokens, pdf_text_billed
 from pipeline.documents.chunks import rough_tokens
 from pipeline.job.settings import Documents, Model
+from pipeline.reader.ocr import EXTRA
 from pipeline.reader.read import (
     BAD_TEXT,
     EMPTY,
@@ -27,7 +29,8 @@ from pipeline.reader.read import (
 from pipeline.types import FilePart, Part, Parts, TextPart, text_parts
 
 PDF, PNG = "application/pdf", "image/png"
-TEXT, NATIVE, IMAGE = "text", "native", "image"
+TEXT, NATIVE, IMAGE, AUTO = "text", "native", "image", "auto"
+OCR_PX = 2000  # longest edge of a page that OCR looks at; it makes larger ones smaller itself
 FEW_CHARS = 25  # a page with fewer has a stamp or a page number, not its text
 LOGO_SHARE, FEW_SHAPES = 0.1, 10  # a page with no text and more than this has something on it
 SCAN_SHARE = 0.6  # of a page that pictures cover: a logo is none
@@ -58,6 +61,8 @@ class Sorted(Struct, frozen=True):
 def sort_of(facts: PageFacts) -> str:
     """`blank`, `scan`, `garbage`, `suspect` (perhaps garbage) or `text`."""
     chars = facts.chars + facts.hidden_chars
+    if facts.by_ocr:
+        return "text" if chars else "blank"  # as far as anybody here can tell
     if chars < FEW_CHARS and (facts.image_share >= SCAN_SHARE or facts.shapes >= DRAWN_SHAPES):
         return "scan"
     if chars == 0:
@@ -67,6 +72,47 @@ def sort_of(facts: PageFacts) -> str:
     if facts.letters > WORDY_LETTERS and facts.digits == 0:
         return "suspect"
     return "text"
+
+
+def pages_for_ocr(read: Read, path: str, rules: Rules) -> list[FilePart]:
+    """The pages that go as text or not at all, and have none that is sound: as pictures, for OCR to look at."""
+    return [
+        FilePart(PNG, read.digest, NAME, 0, 0, place, place, OCR_PX, path, number)
+        for number, piece in enumerate(read.pieces)
+        if _only_as_text(piece, rules)
+        for place, page in enumerate(piece.pages, 1)
+        if sort_of(page.facts) in {"scan", "garbage"}
+    ]
+
+
+def may_need_ocr(rules: Rules) -> bool:
+    """Whether some file of the job might."""
+    read, limits = rules.settings.read, rules.limits
+    return read == TEXT or (read == AUTO and (not limits.images or not (limits.pdf or PNG in limits.images)))
+
+
+def _only_as_text(piece: Piece, rules: Rules) -> bool:
+    """Whether a piece that could be drawn goes as text whatever is on it: that is asked for, or the model is blind."""
+    read, limits = rules.settings.read, rules.limits
+    if piece.media_type.startswith("image/"):
+        return read == TEXT or (read == AUTO and not limits.images)
+    blind = not limits.pdf and PNG not in limits.images
+    return piece.media_type == PDF and (read == TEXT or (read == AUTO and blind))
+
+
+def with_seen(read: Read, seen: Mapping[tuple[int, int], Page]) -> Read:
+    """The same with what OCR made of pages, each by its piece, from 0, and its place in it, from 1."""
+    pieces = []
+    for number, piece in enumerate(read.pieces):
+        pages = (_as_seen(page, seen.get((number, place))) for place, page in enumerate(piece.pages, 1))
+        pieces.append(replace(piece, pages=tuple(pages)))
+    return replace(read, pieces=tuple(pieces))
+
+
+def _as_seen(page: Page, seen: Page | None) -> Page:
+    if seen is None:
+        return page
+    return Page(seen.text, replace(seen.facts, width_pt=page.facts.width_pt, height_pt=page.facts.height_pt))
 
 
 def made_ready(read: Read, path: str, rules: Rules) -> Sorted:
@@ -80,7 +126,7 @@ def made_ready(read: Read, path: str, rules: Rules) -> Sorted:
     if mode == TEXT:
         text = PAGE_BREAK.join(_text(number, piece) for number, piece in enumerate(read.pieces))
         if not text.replace(PAGE_BREAK, "").strip():
-            raise Unreadable(EMPTY, "it has no text on any page")
+            raise _nothing(read)
         return Sorted(TEXT, text_parts(text))
     parts: list[Part] = []
     for number, (piece, way) in enumerate(zip(read.pieces, ways, strict=True)):
@@ -89,6 +135,12 @@ def made_ready(read: Read, path: str, rules: Rules) -> Sorted:
         else:
             parts += _pages(read, number, way, path, rules)
     return Sorted(mode, tuple(parts))
+
+
+def _nothing(read: Read) -> Unreadable:
+    if any(page.facts.by_ocr for piece in read.pieces for page in piece.pages):
+        return Unreadable(ONLY_SCANS, f"OCR finds no text on any page. {BY_MODEL}")
+    return Unreadable(EMPTY, "it has no text on any page")
 
 
 def _text(number: int, piece: Piece) -> str:
@@ -101,10 +153,10 @@ def _way(piece: Piece, rules: Rules) -> str:
     read, sorts = rules.settings.read, [sort_of(page.facts) for page in piece.pages]
     unread = {sort for sort in sorts if sort not in {"text", "blank"}}
     if piece.media_type.startswith("image/"):
-        return _image_way(piece, rules)
+        return TEXT if all(page.facts.by_ocr for page in piece.pages) else _image_way(piece, rules)
     if piece.media_type != PDF:
         return _only_text(sorts)
-    if read == TEXT or (read == "auto" and not unread):
+    if read == TEXT or (read == AUTO and not unread):
         return _only_text(sorts)
     native, drawn = rules.limits.pdf, PNG in rules.limits.images
     if read == NATIVE and not native:
@@ -128,7 +180,9 @@ def _only_text(sorts: Sequence[str]) -> str:
     return TEXT
 
 
-WAYS_OUT = "Ask a model that reads PDFs or images, with documents.read = 'auto'"
+BY_MODEL = "Ask a model that reads PDFs or images, with documents.read = 'auto'"
+BY_OCR = f"have pages read here by OCR, with documents.read = 'auto' or 'text': {EXTRA}"
+WAYS_OUT = f"{BY_MODEL}; or {BY_OCR}"
 
 
 def _numbers(sorts: Sequence[str], wanted: str) -> str:
@@ -143,7 +197,7 @@ def _image_way(piece: Piece, rules: Rules) -> str:
     if read == TEXT:
         raise Unreadable(ONLY_SCANS, f"it is {piece.media_type}, and documents.read = 'text'. {WAYS_OUT}")
     if not limits.images:
-        raise Unreadable(ONLY_SCANS, f"it is {piece.media_type}: {limits.why_no_images}")
+        raise Unreadable(ONLY_SCANS, f"it is {piece.media_type}: {limits.why_no_images}; or {BY_OCR}")
     fits = max(piece.width_px, piece.height_px) <= limits.image_px
     if read != IMAGE and piece.media_type in limits.images and fits and len(piece.pages) == 1:
         return NATIVE

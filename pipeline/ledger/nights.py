@@ -144,8 +144,9 @@ def rows_to_publish(db: Connection, run: int) -> Iterator[tuple[Any, ...]]:
     """
     names = ", ".join(f"o.{name}" for name in OUTCOME_COLUMNS)
     shared, join = _shared(db, run)
+    file, xml = ("r.document", "o.xml_conflicts") if knows_files(db) else ("NULL", "NULL")
     return db.execute(
-        f"SELECT r.row, r.id, r.problem, r.document, {names}, o.xml_conflicts, {_BEFORE}, {shared}, {EARLIER} "  # noqa: S608 (own names)
+        f"SELECT r.row, r.id, r.problem, {file}, {names}, {xml}, {_BEFORE}, {shared}, {EARLIER} "  # noqa: S608 (own names)
         f"FROM rows r LEFT JOIN outcomes o ON o.doc = r.doc {join} ORDER BY r.row"
     )
 

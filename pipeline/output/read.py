@@ -126,7 +126,7 @@ def _entries(db: Connection) -> Iterator[tuple[str, str | None, list[Any], bytes
     if last is None or not nights.remembers(db):
         yield from ((row_id, problem, columns, None) for _, row_id, problem, *columns in rows_with_outcomes(db))
         return
-    for _, row_id, problem, *columns, _, _, earlier in nights.rows_to_publish(db, last[0]):
+    for _, row_id, problem, _, *columns, _, _, _, earlier in nights.rows_to_publish(db, last[0]):
         yield row_id, problem, columns, earlier
 
 

@@ -25,13 +25,16 @@ from pipeline.reader.messages import (
     Loaded,
     Missing,
     NotRead,
+    OcrAsk,
     ReadAsk,
     Ready,
     WasRead,
+    WasSeen,
     ask_of,
     frame,
     start_of,
 )
+from pipeline.reader.ocr import page_seen
 from pipeline.reader.progress import listen, write_place
 from pipeline.reader.read import CRASHED, ReadOptions, Unreadable
 from pipeline.reader.source import take
@@ -93,8 +96,11 @@ class _Allowance:
         self._bounds = bounds
         self._place = place
 
-    def begin(self) -> None:
+    def begin(self, *, ocr: bool = False) -> None:
         self._used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+        if ocr:
+            self._used += self._bounds.ocr_s
+            _set_limit(resource.RLIMIT_AS, self._bounds.ocr_memory_bytes)  # for good: its models stay
         self._pages = 0
         self._allow()
         write_place(self._place, 0, 0)
@@ -116,6 +122,9 @@ def _answers(ask: Ask, options: ReadOptions, allowance: _Allowance) -> Iterator[
         for path, name in ask.files:
             allowance.begin()
             yield _answer(partial(_read, os.fsdecode(path), name, options))
+    elif isinstance(ask, OcrAsk):
+        allowance.begin(ocr=True)
+        yield _answer(lambda: WasSeen(page_seen(load(os.fsdecode(ask.path), ask.part, options, with_text=False))))
     else:
         allowance.begin()
         yield _answer(lambda: Loaded(load(os.fsdecode(ask.path), ask.part, options, with_text=ask.with_text)))

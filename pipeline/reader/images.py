@@ -173,7 +173,8 @@ def _opened(data: bytes, what: str) -> "Image.Image":
     try:
         from PIL import Image  # noqa: PLC0415 (of an extra)
 
-        _register()
+        if data[4:8] == b"ftyp":  # HEIC and AVIF
+            _register()
     except ImportError:
         raise Unreadable(UNSUPPORTED, f"{what} needs the extra: {EXTRA}") from None
     try:

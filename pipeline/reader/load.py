@@ -43,7 +43,7 @@ PDF, MAIL = "application/pdf", "message/rfc822"
 
 def load(path: str, part: FilePart, options: ReadOptions, *, with_text: bool) -> bytes:
     """The bytes of `part`, whose source is at `path`. Raises Unreadable."""
-    digest, data = _kept.source(path, options.max_bytes)
+    digest, data = _as_it_is_now(path, options)
     if digest != part.digest:
         raise Unreadable(CHANGED, "it is not the file any more that was read before: run again")
     kind = kind_of(data, part.name)
@@ -51,6 +51,14 @@ def load(path: str, part: FilePart, options: ReadOptions, *, with_text: bool) ->
         data = _module("mail").piece_bytes(data, part.piece, options)
         kind = kind_of(data, part.name)
     return _shown(data, kind, part, options, with_text=with_text)
+
+
+def _as_it_is_now(path: str, options: ReadOptions) -> tuple[str, bytes]:
+    """Digest and bytes of a file that could be read before: whatever stands against it now has come since."""
+    try:
+        return _kept.source(path, options.max_bytes)
+    except Unreadable as why:
+        raise why if why.reason == CHANGED else Unreadable(CHANGED, f"it was read, and now: {why}") from None
 
 
 def _shown(data: bytes, kind: str, part: FilePart, options: ReadOptions, *, with_text: bool) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from pipeline.reader.read import Read, ReadOptions, Unreadable
+from pipeline.reader.read import Page, Read, ReadOptions, Unreadable
 from pipeline.types import FilePart
 
 HEAD_BYTES = 8
@@ -21,6 +21,8 @@ class Bounds(Struct, frozen=True):
     page_s: float = 0.5  # more of both for each page
     files: int = 500  # after which a reader is replaced
     start_s: float = 60.0  # until a new reader is ready
+    ocr_s: float = 180.0  # more of both for a page that is read by OCR: 15 as a rule, on a busy machine ten times that
+    ocr_memory_bytes: int = 4_000_000_000  # of address space from the first such page on: 2 as a rule
 
 
 class Start(Struct, frozen=True, array_like=True):
@@ -44,7 +46,14 @@ class LoadAsk(Struct, frozen=True, array_like=True, tag="load"):
     with_text: bool
 
 
-Ask = ReadAsk | LoadAsk
+class OcrAsk(Struct, frozen=True, array_like=True, tag="ocr"):
+    """A page to read off its picture, which is what a model would get of `part`: one answer."""
+
+    path: bytes
+    part: FilePart
+
+
+Ask = ReadAsk | LoadAsk | OcrAsk
 
 
 class Ready(Struct, frozen=True, array_like=True, tag="ready"):
@@ -57,6 +66,10 @@ class WasRead(Struct, frozen=True, array_like=True, tag="was_read"):
 
 class Loaded(Struct, frozen=True, array_like=True, tag="loaded"):
     content: bytes
+
+
+class WasSeen(Struct, frozen=True, array_like=True, tag="was_seen"):
+    page: Page
 
 
 class NotRead(Struct, frozen=True, array_like=True, tag="not_read"):
@@ -82,7 +95,7 @@ class Missing(Struct, frozen=True, array_like=True, tag="missing"):
     told: str
 
 
-Answer = Ready | WasRead | Loaded | NotRead | Missing
+Answer = Ready | WasRead | Loaded | WasSeen | NotRead | Missing
 
 _encode = msgspec.msgpack.Encoder().encode
 start_of = msgspec.msgpack.Decoder(Start).decode

@@ -1,11 +1,27 @@
 """Pictures → text with RapidOCR, of the extra `ocr`: models in the wheel, no network, some 12 CPU seconds a page."""
 
 from functools import cache
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, Final
 
-from pipeline.reader.read import ONLY_SCANS, Unreadable
+from msgspec.structs import replace
+
+from pipeline.reader.clean import page_of
+from pipeline.reader.read import ONLY_SCANS, Page, Unreadable
 
 EXTRA = "pip install 'ledger-pipeline[ocr]'"
+THREADS: Final = 2  # the same on every machine: with its address space bounded, one for each of many cores is too much
+
+
+def installed() -> bool:
+    """Whether pictures can be read here. Nothing is imported for it."""
+    return all(find_spec(name) is not None for name in ("rapidocr", "onnxruntime"))
+
+
+def page_seen(png: bytes) -> Page:
+    """The page that a picture is of. Its size is not known. Raises Unreadable."""
+    page = page_of(text_of_picture(png))
+    return replace(page, facts=replace(page.facts, by_ocr=True))
 
 
 def text_of_picture(png: bytes) -> str:
@@ -46,4 +62,5 @@ def _engine() -> Any:  # noqa: ANN401 (it has no types)
         from rapidocr import RapidOCR  # noqa: PLC0415 (of an extra)
     except ImportError:
         raise Unreadable(ONLY_SCANS, f"reading pictures needs the extra: {EXTRA}") from None
-    return RapidOCR(params={"Global.log_level": "critical"})  # it tells of its models on every start
+    threads = {f"EngineConfig.onnxruntime.{kind}_op_num_threads": THREADS for kind in ("intra", "inter")}
+    return RapidOCR(params={"Global.log_level": "critical", **threads})  # it tells of its models on every start

@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import LifoQueue
 from typing import Final, Self
 
-from pipeline.reader.messages import Answer, Ask, Bounds, LoadAsk, Loaded, NotRead, ReadAsk, WasRead
+from pipeline.reader.messages import Answer, Ask, Bounds, LoadAsk, Loaded, NotRead, OcrAsk, ReadAsk, WasRead, WasSeen
 from pipeline.reader.process import PROGRAM, Lost, Process
-from pipeline.reader.read import CRASHED, Read, ReadOptions, Unreadable
+from pipeline.reader.read import CRASHED, Page, Read, ReadOptions, Unreadable
 from pipeline.text import repaired
 from pipeline.types import FilePart
 
@@ -77,6 +77,16 @@ class Readers:
         if isinstance(answer, Loaded):
             return answer.content
         raise _unreadable(answer)
+
+    def see_many(self, parts: Sequence[FilePart]) -> list[Page | Unreadable]:
+        """Each of `parts`, a page that is drawn, read by OCR: in order, over all processes; "" where it has no text."""
+        if len(parts) < 2:
+            return [self._seen(part) for part in parts]
+        return list(self._side_by_side().map(self._seen, parts))
+
+    def _seen(self, part: FilePart) -> Page | Unreadable:
+        answer = self._answer(OcrAsk(_path(part.path), part))
+        return answer.page if isinstance(answer, WasSeen) else _unreadable(answer)
 
     def close(self) -> None:
         """End the processes, whatever they are at: who waits for one gets a RuntimeError."""

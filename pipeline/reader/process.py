@@ -13,7 +13,7 @@ from signal import SIGXCPU, Signals
 from typing import IO
 
 from pipeline.errors import JobError
-from pipeline.reader.messages import HEAD_BYTES, Answer, Ask, Bounds, LoadAsk, Missing, Start, answer_of, frame
+from pipeline.reader.messages import HEAD_BYTES, Answer, Ask, Bounds, Missing, OcrAsk, ReadAsk, Start, answer_of, frame
 from pipeline.reader.progress import read_place
 from pipeline.reader.read import ReadOptions
 from pipeline.text import duration
@@ -59,8 +59,9 @@ class Process:
         if not self._ready:
             self._begin()
         self._send(question)
-        for _ in range(1 if isinstance(question, LoadAsk) else len(question.files)):
-            answer = self._answer(self._bounds.wall_s)
+        wall_s = self._bounds.wall_s + (self._bounds.ocr_s if isinstance(question, OcrAsk) else 0)
+        for _ in range(len(question.files) if isinstance(question, ReadAsk) else 1):
+            answer = self._answer(wall_s)
             self.files += 1
             if isinstance(answer, Missing):
                 raise JobError(answer.told)

@@ -29,6 +29,7 @@ class PageFacts(Struct, frozen=True, array_like=True):
     width_pt: float = 0.0  # as it is shown, turned by /Rotate; points of 1/72 inch. 0: it has no such size
     height_pt: float = 0.0
     shapes: int = 0  # lines, curves and shadings that are drawn: with no text and no picture, the page is not blank
+    by_ocr: bool = False  # what is known of its characters was read off its picture
 
 
 class Page(Struct, frozen=True, array_like=True):

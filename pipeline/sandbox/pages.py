@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import orjson
 
 from pipeline.errors import JobError
-from pipeline.reader.read import Read, ReadOptions
+from pipeline.reader.read import NOT_A_PDF, Read, ReadOptions, Unreadable
 from pipeline.sandbox.exchange import NotReadHere, PageReader, Question, Received, Refused, Wire
 
 if TYPE_CHECKING:
     from pipeline.reader.pool import Readers
 
+PDF = "application/pdf"
 MOST = ReadOptions(max_pages=3000, max_bytes=64 * 1024 * 1024, embedded_xml=False)
 
 
@@ -29,7 +30,10 @@ class PdfReaders:
         with tempfile.NamedTemporaryFile(suffix=".pdf") as file:
             file.write(data)
             file.flush()
-            return self._started().read(file.name, "document.pdf")
+            read = self._started().read(file.name, "document.pdf")
+        if read.media_type != PDF:
+            raise Unreadable(NOT_A_PDF, f"it is {read.media_type}")
+        return read
 
     def close(self) -> None:
         with self._lock:

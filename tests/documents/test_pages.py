@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.catalog.file_limits import FileLimits
-from pipeline.documents.pages import Rules, drawn_px, made_ready, sort_of
+from pipeline.documents.pages import Rules, drawn_px, made_ready, may_need_ocr, pages_for_ocr, sort_of, with_seen
 from pipeline.job.settings import Documents, Model
 from pipeline.reader.read import Page, PageFacts, Piece, Read, Unreadable
 from pipeline.types import FilePart, TextPart
@@ -116,7 +116,7 @@ def test_a_picture_goes_as_it_is_or_is_drawn_where_it_cannot():
     (drawn,) = ready(photo, replace(SEES, images=frozenset({"image/png"}))).parts
     assert (drawn.media_type, drawn.first, drawn.px) == ("image/png", 1, 1300)
     assert ready(photo, replace(SEES, image_px=1000)).mode == "image"
-    assert why(photo, BLIND) == "only scans, and no way to read them: it is image/jpeg: it sees nothing"
+    assert why(photo, BLIND).startswith("only scans, and no way to read them: it is image/jpeg: it sees nothing; or")
     assert why(photo, read="text").startswith("only scans, and no way to read them")
 
 
@@ -151,3 +151,56 @@ def test_a_page_is_billed_for_its_picture_and_its_text_at_the_most():
 )
 def test_a_page_is_drawn_by_its_longest_edge(width, height, expected):
     assert drawn_px(width, height, 1300) == expected
+
+
+def asked(found, limits=BLIND, **settings):
+    rules = Rules(Documents(**settings), MODEL, limits)
+    parts = pages_for_ocr(found, "/in/a.pdf", rules)
+    assert not parts or may_need_ocr(rules)
+    return [(part.piece, part.first, part.last, part.px, part.media_type) for part in parts]
+
+
+def photo(*facts):
+    return Piece("a.tif", "image/tiff", "d2", tuple(Page("", one) for one in facts), 1200, 1600)
+
+
+def test_ocr_looks_at_pages_that_go_as_text_and_have_none():
+    mixed = pdf(WORDS, SCAN, BLANK, GARBAGE, SUSPECT)
+    of_two = [(0, 2, 2, 2000, "image/png"), (0, 4, 4, 2000, "image/png")]
+    assert asked(mixed) == asked(mixed, read="text") == asked(mixed, SEES, read="text") == of_two
+    mail = replace(mixed, pieces=(Piece("m", "message/rfc822", "d", (Page("words", WORDS),)), photo(SCAN, SCAN)))
+    assert [one[:2] for one in asked(mail)] == [(1, 1), (1, 2)]
+
+
+def test_ocr_looks_at_nothing_that_the_model_sees_or_that_is_asked_for_otherwise():
+    for limits in (SEES, DRAWS):
+        assert asked(pdf(SCAN), limits) == []
+        assert asked(replace(pdf(), pieces=(photo(SCAN),)), limits) == []
+    for read in ("native", "image"):
+        assert asked(pdf(SCAN), BLIND, read=read) == []
+        assert asked(replace(pdf(), pieces=(photo(SCAN),)), BLIND, read=read) == []
+    assert asked(pdf(WORDS, BLANK)) == []
+    assert not may_need_ocr(Rules(Documents(), MODEL, SEES))
+
+
+def test_what_ocr_has_read_goes_as_text():
+    said = {(0, 2): Page("read off", PageFacts(chars=7, letters=7, by_ocr=True))}
+    found = with_seen(pdf(WORDS, SCAN), said)
+    assert ready(found, BLIND).parts == (TextPart("page 1\fread off"),)
+    assert (found.pieces[0].pages[1].facts.width_pt, ready(found, read="text").mode) == (595, "text")
+    picture = with_seen(replace(pdf(), pieces=(photo(SCAN),)), {(0, 1): said[0, 2]})
+    assert ready(picture, BLIND).parts == ready(picture, read="text").parts == (TextPart("read off"),)
+
+
+def test_a_page_on_which_ocr_finds_nothing_is_blank():
+    empty = {(0, 1): Page("", PageFacts(by_ocr=True))}
+    assert ready(with_seen(pdf(SCAN, WORDS), empty), BLIND).parts == (TextPart("\fpage 2"),)
+    assert why(with_seen(pdf(SCAN), empty), BLIND).startswith(
+        "only scans, and no way to read them: OCR finds no text on any page. Ask a model"
+    )
+
+
+def test_the_extra_is_named_as_a_way_out():
+    for told in (why(pdf(SCAN), BLIND), why(pdf(GARBAGE), BLIND), why(replace(pdf(), pieces=(photo(SCAN),)), BLIND)):
+        assert "pip install 'ledger-pipeline[ocr]'" in told
+    assert "ledger-pipeline[ocr]" in why(replace(pdf(), pieces=(photo(SCAN),)), read="text")

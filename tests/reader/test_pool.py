@@ -212,6 +212,58 @@ def test_a_file_that_burns_cpu_time_is_given_up(file, program):
     assert str(error.value).startswith(f"{CRASHED}: took more CPU time than a file is given on page 1 of 1")
 
 
+@pytest.fixture
+def sees(tmp_path):
+    """A reader to which every page looks like what `page_seen` says."""
+
+    def made(body):
+        script = tmp_path / "seeing.py"
+        script.write_text(
+            "import resource, signal, sys, time\n"
+            "from pipeline.reader import child\n"
+            "from pipeline.reader.clean import page_of\n"
+            "def page_seen(png):\n"
+            + "".join(f"    {line}\n" for line in body.strip().splitlines())
+            + "child.page_seen = page_seen\n"
+            "child.main(int(sys.argv[1]))\n"
+        )
+        return (sys.executable, "-P", str(script))
+
+    return made
+
+
+BURN = "while time.process_time() < 2: pass\nreturn page_of('done')"
+
+
+def test_pages_that_are_read_by_ocr_are_answered_in_order(file, sees):
+    data = pdf(text(50, 700, "one"), text(50, 700, "two"))
+    path = file("two.pdf", data)
+    looks = sees("import struct\nreturn page_of(str(struct.unpack('>II', png[16:24])))")
+    parts = [part(path, data, first=page, last=page, px=px) for page, px in ((1, 100), (2, 200), (1, 300), (9, 100))]
+    with Readers(ReadOptions(), program=looks) as readers:
+        *pages, missing = readers.see_many(parts)
+        assert [max(map(int, page.text.strip("()").split(", "))) for page in pages] == [100, 200, 300]
+        assert isinstance(missing, Unreadable)
+        assert readers.see_many(parts[:1])[0] == pages[0]
+        assert told(readers.read(path)) == "one"  # and it goes on reading
+
+
+def test_a_page_that_is_read_by_ocr_has_time_and_memory_of_its_own(file, sees):
+    path, data = file("one.pdf", pdf(text(50, 700, "x"))), pdf(text(50, 700, "x"))
+    (page,) = (part(path, data, first=1, last=1, px=50),)
+    bounds = Bounds(cpu_s=1, page_s=0, ocr_s=60)
+    with Readers(ReadOptions(), program=sees(BURN), bounds=bounds) as readers:
+        assert readers.see_many([page])[0].text == "done"
+    with Readers(ReadOptions(), program=sees(BURN), bounds=Bounds(cpu_s=0.5, page_s=0, ocr_s=0)) as readers:
+        assert str(readers.see_many([page])[0]).startswith(f"{CRASHED}: took more CPU time than a file is given")
+    bounds = Bounds(wall_s=0.2, ocr_s=0.1)
+    with Readers(ReadOptions(), program=sees("signal.pause()"), bounds=bounds) as readers:
+        assert str(readers.see_many([page])[0]) == f"{CRASHED}: took longer than 0.3 s; it was tried twice"
+    greedy = sees("bytearray(2_000_000_000)\nreturn page_of(str(resource.getrlimit(resource.RLIMIT_AS)[0]))")
+    with Readers(ReadOptions(), program=greedy) as readers:
+        assert readers.see_many([page])[0].text == "4000000000"
+
+
 def test_a_file_that_takes_too_much_memory_is_told(file, program):
     greedy = program("if name == 'bad': bytearray(2_000_000_000)")
     with Readers(ReadOptions(), program=greedy) as readers:

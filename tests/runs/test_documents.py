@@ -5,6 +5,7 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from places import REPO
 from scripted_server import Scripted
 
 
@@ -152,3 +153,33 @@ def test_words_beside_tables_are_no_rows(job, server, inbox):
     job.run()
     assert [line["id"] for line in job.results()] == ["r1"]
     assert "document" not in job.table().schema.names
+
+
+@pytest.fixture
+def scan(job, server):
+    server.script = named
+    (job.folder / "inbox").mkdir()
+    (job.folder / "inbox" / "16-scan.pdf").write_bytes((REPO / "sample_data/invoices_pdf/16-scan.pdf").read_bytes())
+    return job.write(server.url, input={"path": "inbox", "id": ""}, documents={"read": "text"})
+
+
+def test_a_scan_goes_by_ocr_where_text_is_asked_for(scan, server):
+    """In a process of its own, as it is in a user's shell: what is read, and counted, once."""
+    pytest.importorskip("rapidocr")
+    scan.process("run", scan.file, code=0)
+    (row,) = scan.results()
+    ((_, body, _),) = server.requests
+    assert (row["document"]["mode"], row["document"]["pages"], row["record"]["name"]) == (
+        "text", 1, body["messages"][-1]["content"].partition("<<")[2].partition("\n")[0],
+    )  # fmt: skip
+    assert "250.80" in body["messages"][-1]["content"]
+
+
+def test_without_the_extra_a_scan_says_how_to_have_it_read(scan, server, monkeypatch):
+    for module in ("filed", "seen"):
+        monkeypatch.setattr(f"pipeline.documents.sources.{module}.installed", lambda: False)
+    scan.run(code=1)
+    (row,) = scan.results()
+    assert (row["error_code"], server.sent) == ("bad_row", 0)
+    assert row["error"].startswith("only scans, and no way to read them: page 1 of 1 is without text")
+    assert "pip install 'ledger-pipeline[ocr]'" in row["error"]

@@ -71,7 +71,7 @@ def native(monkeypatch):
         return replace(request, turns=(*request.turns[:-1], turn))
 
     monkeypatch.setattr(requests, "extract_request", with_file)
-    monkeypatch.setattr(session, "Carrier", lambda *parts: Carrier(*parts, FileLoader(lambda _: FILE)))
+    monkeypatch.setattr(session, "Carrier", lambda *parts: Carrier(*parts[:4], FileLoader(lambda _: FILE)))
 
 
 def told(data):

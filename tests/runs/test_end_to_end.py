@@ -1,22 +1,11 @@
 """Every provider, and every way of working, through the command line, against the sandbox as a user would start it."""
 
 import json
-import subprocess
-import sys
-import urllib.request
-from contextlib import contextmanager
 
 import pytest
+from sandbox_process import KEYS, counters, sandbox
 from scripted_server import Scripted
 
-KEYS = {
-    "OPENAI_API_KEY": "sk-end-to-end-key",
-    "AZURE_OPENAI_API_KEY": "azure-end-to-end-key",
-    "ANTHROPIC_API_KEY": "sk-ant-end-to-end-key",
-    "GEMINI_API_KEY": "gemini-end-to-end-key",
-    "AWS_BEARER_TOKEN_BEDROCK": "bedrock-end-to-end-token",
-    "VERTEX_KEY": "vertex-end-to-end-key",
-}
 PROVIDERS = {
     "openai": {"provider": "openai", "name": "gpt-4o-mini"},
     "responses": {"provider": "openai", "name": "gpt-4o-mini", "api": "responses"},
@@ -40,18 +29,6 @@ TEXTS = [
 ]
 
 
-@contextmanager
-def sandbox(*flags):
-    command = [sys.executable, "-m", "pipeline", "sandbox", "--port", "0", *flags]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        yield json.loads(process.stdout.readline())["url"]
-    finally:
-        process.terminate()
-        process.wait()
-        process.stdout.close()
-
-
 @pytest.fixture(scope="module")
 def url():
     with sandbox() as found:
@@ -62,11 +39,6 @@ def url():
 def job(job):
     job.env.update(KEYS)
     return job
-
-
-def counters(url):
-    with urllib.request.urlopen(url + "/_sandbox/counters") as answer:
-        return json.load(answer)
 
 
 def base_url(url, provider):

@@ -1,7 +1,7 @@
 """`estimate --exact`: input tokens as the provider itself counts them, through its counting endpoint. Costs nothing.
 
-Every request that would be sent is counted, 16 at a time and no faster than the endpoint takes them. Where a provider
-has no such endpoint, our own count stands.
+Every request that would be sent is counted, 16 at a time and no faster than the endpoint takes them; of those with
+files a few of each size (`samples.py`). Where a provider has no such endpoint, our own count stands.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from pipeline.catalog.providers import PROVIDERS
 from pipeline.commands.estimate.estimator import Counts
 from pipeline.commands.estimate.measure import requests_to_send
+from pipeline.commands.estimate.samples import ASKED, FileSamples
 from pipeline.engine.ask import FileGone
 from pipeline.engine.lanes.files import FileLoader, holds_files, loader_of
 from pipeline.errors import CallFailed, JobError, Kind
@@ -38,6 +39,8 @@ class Counted(Struct, frozen=True):
     requests: int
     provider_tokens: int
     our_tokens: int
+    with_files: int = 0  # of the requests
+    files_asked: int = 0  # of these: the tokens of the others go by theirs
 
 
 class Pace:
@@ -78,23 +81,37 @@ def counted_exactly(prepared: Prepared, counts: Counts, environ: Mapping[str, st
         return counts, f"{prepared.job.model.provider} counts no tokens of its own: ours ({ours}) stand"
     scaled = counts.free_input_tokens + found.provider_tokens
     told = f"input counted by the provider: {found.provider_tokens:,} tokens in {found.requests:,} requests"
-    return replace(counts, provider_input_tokens=scaled), f"{told}, {found.our_tokens:,} by our own count"
+    told += f", {found.our_tokens:,} by our own count{_sampled(found)}"
+    return replace(counts, provider_input_tokens=scaled), told
+
+
+def _sampled(found: Counted) -> str:
+    if found.files_asked == found.with_files:
+        return ""
+    asked = f"of {found.with_files:,} requests with files {found.files_asked:,} were asked about"
+    return f"; {asked}, {ASKED} at the most of each form and size, and the others go by them"
 
 
 async def _count_all(prepared: Prepared, wire: CountingWire, environ: Mapping[str, str]) -> Counted:
     model, files = prepared.job.model, loader_of(prepared)
     transport = HttpTransport(prepared.job.limits, credentials_for(model, environ), stream=False)
-    pace = Pace(PROVIDERS[model.provider].counts_a_minute)
+    pace, samples = Pace(PROVIDERS[model.provider].counts_a_minute), FileSamples()
     requests = provider = ours = 0
+    counted: dict[bytes, int] = {}
     try:
         async for batch in _batches(requests_to_send(prepared)):
-            counts = await _all_of([_count(transport, wire, request, pace, files) for request in batch])
             requests += len(batch)
-            provider += sum(counts)
             ours += sum(request.input_tokens for request in batch)
+            for request in filter(holds_files, batch):
+                samples.add(request)
+            texts = [request for request in batch if not holds_files(request)]
+            provider += sum(await _all_of([_count(transport, wire, request, pace) for request in texts]))
+        async for batch in _batches(samples.chosen):
+            found = await _all_of([_count(transport, wire, request, pace, files) for request in batch])
+            counted.update(zip((request.key for request in batch), found, strict=True))
     finally:
         await transport.aclose()
-    return Counted(requests, provider, ours)
+    return Counted(requests, provider + samples.all_tokens(counted), ours, samples.requests, len(counted))
 
 
 async def _all_of(counting: Iterable[Coroutine[Any, Any, int]]) -> list[int]:

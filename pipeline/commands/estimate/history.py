@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct, field
 
 from pipeline.commands.estimate.estimator import History, Seen
-from pipeline.commands.estimate.measure import ROWS_MEASURED_AT_ONCE, RequestOverhead, other_text, overhead_of
+from pipeline.commands.estimate.measure import ROWS_MEASURED_AT_ONCE, RequestOverhead, other_text, overhead_of, piece_of
 from pipeline.extraction.hashes import content_key
 from pipeline.extraction.prepare import Prepared
 from pipeline.ledger.files import Connection, reading
@@ -90,4 +90,4 @@ def _own_tokens(prepared: Prepared, questions: Sequence[_Question]) -> Mapping[t
 
 def _tokens(prepared: Prepared, question: RequestOverhead, row: Row) -> Iterable[float]:
     others = prepared.counter.count(other_text(prepared.plan, row))
-    return (question.tokens(others, piece.tokens) for piece in prepared.chunks_of(row, exact=True))
+    return (question.tokens(others, piece_of(chunk)) for chunk in prepared.chunks_of(row, exact=True))

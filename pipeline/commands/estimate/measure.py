@@ -16,7 +16,7 @@ from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.template import TEXT, Template, render
 from pipeline.ledger.files import Connection, reading
 from pipeline.ledger.queries import ends
-from pipeline.types import Request, Row, Status, files_of
+from pipeline.types import Chunk, Request, Row, Status, files_of
 
 ROWS_MEASURED_AT_ONCE = 256
 
@@ -26,10 +26,21 @@ class RequestOverhead(Struct, frozen=True):
 
     plan: Plan
     fixed_tokens: int
-    texts: int  # how often the prompt holds the chunk
+    texts: int  # how often the prompt holds the chunk's text
 
-    def tokens(self, others: int, chunk_tokens: int) -> int:
-        return self.fixed_tokens + others + self.texts * chunk_tokens
+    def tokens(self, others: int, piece: "Piece") -> int:
+        return self.fixed_tokens + others + self.texts * piece.text_tokens + piece.file_tokens
+
+
+class Piece(Struct, frozen=True):
+    """A chunk by its sizes. Files go along once, however often the prompt holds the text beside them."""
+
+    text_tokens: int
+    file_tokens: int = 0
+
+    @property
+    def tokens(self) -> int:
+        return self.text_tokens + self.file_tokens
 
 
 def overhead_of(prepared: Prepared) -> RequestOverhead:
@@ -53,7 +64,7 @@ def measure(prepared: Prepared, *, failed_only: bool = False, all_rows: bool = F
     )
     for counts in counted(cutting, texts):
         for others, pieces in counts:
-            _add(sums, question, others, pieces)
+            _add(sums, question, others, [Piece(tokens) for tokens in pieces])
     return sums
 
 
@@ -64,7 +75,12 @@ def _without_files(prepared: Prepared, question: RequestOverhead, sums: Counts, 
             yield row
             continue
         others = prepared.counter.count(other_text(question.plan, row))
-        _add(sums, question, others, [piece.tokens for piece in prepared.chunks_of(row, exact=True)])
+        _add(sums, question, others, [piece_of(chunk) for chunk in prepared.chunks_of(row, exact=True)])
+
+
+def piece_of(chunk: Chunk) -> Piece:
+    files = sum(file.tokens for file in files_of(chunk.parts))
+    return Piece(chunk.tokens - files, files)
 
 
 def requests_to_send(prepared: Prepared) -> Iterator[Request]:
@@ -125,10 +141,10 @@ def _to_send(
     return [row for index, (row, _) in wanted.items() if index not in repeated]
 
 
-def _add(sums: Counts, question: RequestOverhead, others: int, pieces: Sequence[int]) -> None:
+def _add(sums: Counts, question: RequestOverhead, others: int, pieces: Sequence[Piece]) -> None:
     plan = question.plan
-    for number, piece in enumerate(pieces):
-        tokens = question.tokens(others, piece)
+    for number, one in enumerate(pieces):
+        tokens, piece = question.tokens(others, one), one.tokens
         sums.requests += 1
         sums.input_tokens += tokens
         sums.document_tokens += piece

@@ -6,12 +6,16 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from pipeline.documents.pages import Rules, Sorted, made_ready
+from pipeline.documents.pages import Rules, Sorted, made_ready, may_need_ocr
 from pipeline.documents.sources.readings import Readings
+from pipeline.documents.sources.seen import seen_too
 from pipeline.documents.sources.spool import Placed, Spool
+from pipeline.reader.ocr import installed
 from pipeline.reader.pool import Readers
 from pipeline.reader.read import Read, ReadOptions, Unreadable
 from pipeline.types import Document, FilePart, Row, text_parts
+
+SLOW_ROWS = 16  # at a time where each may take seconds: the first ones are asked about while others are read
 
 
 class FiledRows:
@@ -31,10 +35,15 @@ class FiledRows:
         self._readings = Readings()
         self._end = weakref.finalize(self, _ended, self._readers, self._readings, self.spool)  # whoever forgets it
 
+    def most_rows(self, wanted: int) -> int:
+        """How many rows to read before any of them is worked on."""
+        return min(wanted, SLOW_ROWS) if may_need_ocr(self._rules) and installed() else wanted
+
     def completed(self, rows: Sequence[Row], placed: Mapping[int, Placed | Unreadable]) -> list[Row]:
         """The rows, those with a place in `placed` (by index) with their files read; in the order given."""
         wanted = [one for row in rows if row.problem is None and isinstance(one := placed.get(row.index), Placed)]
-        found = iter(self._read(wanted))
+        read = self._read(wanted)
+        found = iter(seen_too(wanted, read, self._rules, self._readers, self._readings))
         return [self._completed(row, placed.get(row.index), found) for row in rows]
 
     def _read(self, files: Sequence[Placed]) -> list[Read | Unreadable]:

@@ -166,6 +166,8 @@ class Source:
         """
         seen_kinds = kinds.Kinds(() if self._records.typed else self._spec.keep)
         maker = RowMaker(self._spec, self._prompt_columns, self._optional)
+        if self.documents and self._rules is not None:
+            size = self._filed.most_rows(size)
         with closing(SeenIds()) as seen_ids:
             batch = _Batch()
             for index, (file, place, record, line) in enumerate(self._records.of(self._columns)):

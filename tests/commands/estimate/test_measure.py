@@ -2,6 +2,7 @@
 
 import json
 
+import inbox
 import pytest
 
 from pipeline.extraction.overhead import compact
@@ -32,3 +33,19 @@ def test_input_tokens_are_those_of_the_very_bodies_sent(job):
     bodies = [json.loads(wire.body(request)) for request in requests_to_send(prepared)]
     sent = sum(_by_tiktoken(body, prepared.counter) for body in bodies)
     assert measure(prepared).input_tokens == pytest.approx(sent, rel=0.01)
+
+
+def test_files_go_along_once_however_often_the_prompt_holds_the_text_beside_them(job):
+    from pipeline.commands.estimate.measure import measure
+    from pipeline.extraction.prepare import prepare
+    from pipeline.job.file import load
+
+    def counted(prompt):
+        written = inbox.write(
+            job, "", {"a.pdf": inbox.pages(2)}, documents={"read": "image"}, extract={"prompt": prompt}
+        )
+        return measure(prepare(load(written.file, [], None)))
+
+    once, twice = counted("{text}"), counted("{text}{text}")
+    assert once.document_tokens > 2 * 8500
+    assert twice.input_tokens == once.input_tokens

@@ -1,0 +1,33 @@
+"""The sandbox as a user would start it, and keys of every provider for it."""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from contextlib import contextmanager
+
+KEYS = {
+    "OPENAI_API_KEY": "sk-end-to-end-key",
+    "AZURE_OPENAI_API_KEY": "azure-end-to-end-key",
+    "ANTHROPIC_API_KEY": "sk-ant-end-to-end-key",
+    "GEMINI_API_KEY": "gemini-end-to-end-key",
+    "AWS_BEARER_TOKEN_BEDROCK": "bedrock-end-to-end-token",
+    "VERTEX_KEY": "vertex-end-to-end-key",
+}
+
+
+@contextmanager
+def sandbox(*flags):
+    command = [sys.executable, "-m", "pipeline", "sandbox", "--port", "0", *flags]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        yield json.loads(process.stdout.readline())["url"]
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+def counters(url):
+    with urllib.request.urlopen(url + "/_sandbox/counters") as answer:
+        return json.load(answer)
