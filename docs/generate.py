@@ -283,6 +283,9 @@ sandbox.invalid_output = 0.05  # An answer that does not fit the schema.
 sandbox.truncated = 0.01  # An answer cut off at the cap.
 sandbox.refused = 0.01  # A refusal.
 sandbox.disconnect = 0.01  # The connection cut in the middle of the answer.
+sandbox.batch_s = 60  # How long a batch takes. [More of batches](providers/sandbox.md#batches).
+sandbox.batch_expired = 0.05  # Of a batch's lines: never run, as after a day.
+sandbox.batch_refused = 0.02  # Of a batch's lines: an error of their own, not billed.
 """
 
 

@@ -25,6 +25,9 @@ from pipeline.cli.options import errors_to_exit_code
 @click.option("--truncated", type=click.FloatRange(0, 1), default=0.0, help="Share of answers cut off at the cap.")
 @click.option("--refused", type=click.FloatRange(0, 1), default=0.0, help="Share of refusals.")
 @click.option("--disconnect", type=click.FloatRange(0, 1), default=0.0, help="Share of connections cut in the middle.")
+@click.option("--batch-s", type=click.FloatRange(min=0), default=2.0, show_default=True, help="How long a batch takes.")
+@click.option("--batch-expired", type=click.FloatRange(0, 1), default=0.0, help="Share of a batch's lines not run.")
+@click.option("--batch-refused", type=click.FloatRange(0, 1), default=0.0, help="Share of a batch's lines with errors.")
 @errors_to_exit_code
 def sandbox(port: int, **settings: Any) -> None:  # noqa: ANN401 (click passes what it parsed)
     """A local provider that answers by rules, to rehearse a job for free.

@@ -167,6 +167,9 @@ class Sandbox(Struct, frozen=True, kw_only=True):
     truncated: Share = 0.0
     refused: Share = 0.0
     disconnect: Share = 0.0
+    batch_s: Span = 2.0  # how long a batch takes
+    batch_expired: Share = 0.0  # of a batch's lines
+    batch_refused: Share = 0.0
 
 
 class Job(Struct, frozen=True, kw_only=True):

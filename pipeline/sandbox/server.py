@@ -17,9 +17,14 @@ from msgspec.structs import replace
 
 from pipeline.errors import JobError
 from pipeline.job.settings import Sandbox
-from pipeline.sandbox.counters import Counters
-from pipeline.sandbox.exchange import Answer, Ending, Question, Received, Refused, Rules, Stamp, Wire, cut, tokens_of
-from pipeline.sandbox.faults import Drawn, Fault, Faults, spoiled
+from pipeline.sandbox.answers import answered
+from pipeline.sandbox.batches.desk import Desk
+from pipeline.sandbox.batches.faults import Lines
+from pipeline.sandbox.batches.routes import add_routes
+from pipeline.sandbox.batches.work import Work
+from pipeline.sandbox.counters import Counters, content_digest
+from pipeline.sandbox.exchange import Answer, Question, Received, Refused, Rules, Stamp, Wire
+from pipeline.sandbox.faults import Drawn, Fault, Faults
 from pipeline.sandbox.listings import PATHS, listed
 from pipeline.sandbox.pages import PdfReaders, parsed
 from pipeline.sandbox.prefixes import Prefixes
@@ -31,7 +36,6 @@ HOLD_S = 300.0  # the longest that a TIMEOUT waits for its client to go away
 LOOK_S = 0.05
 LEAVE_S = 0.2  # what is still under way when the server stops gets this long
 BACKLOG = 1024
-REFUSAL = "I'm sorry, but I can't help with that."
 JSON_TYPE = "application/json"
 
 
@@ -40,6 +44,7 @@ class Call(Struct):
 
     wire: Wire
     question: Question
+    body: bytes
     digest: bytes
     drawn: Drawn
     stamp: Stamp
@@ -56,6 +61,7 @@ class Provider:
         self._faults = Faults(config)
         self._readers = PdfReaders()
         self.counters = Counters()
+        self.desk = self._new_desk()
         self.reset()
 
     def reset(self) -> None:
@@ -67,6 +73,14 @@ class Provider:
         self._quota = Quota(
             self._config.requests_per_minute, self._config.tokens_per_minute, time.monotonic(), self._config.burst_s
         )
+        self.desk.close()
+        self.desk = self._new_desk()
+
+    def _new_desk(self) -> Desk:
+        config = self._config
+        lines = Lines(expired=config.batch_expired, refused=config.batch_refused)
+        work = Work(self._rules, self._readers, self._drawn)
+        return Desk(work, self.counters, seed=config.seed, length_s=config.batch_s, lines=lines)
 
     async def handle(self, wire: Wire, request: web.Request) -> web.StreamResponse:
         stamp = Stamp(f"req_{self.counters.began():024x}")
@@ -92,16 +106,22 @@ class Provider:
             stamp = replace(stamp, levels=levels, retry_after_s=denial.retry_after_s)
             return self._refused(wire, wire.throttled(question, denial, denial.retry_after_s), stamp)
         digest = blake2b(received.body, digest_size=16).digest()
-        drawn = self._faults.draw(digest, self._seen[digest])
-        self._seen[digest] += 1
+        drawn = self._drawn(digest)
         self.counters.faults[drawn.fault] += 1
-        call = Call(wire, question, digest, drawn, Stamp(f"req_{drawn.tag}", levels), began_s)
+        call = Call(wire, question, received.body, digest, drawn, Stamp(f"req_{drawn.tag}", levels), began_s)
         try:
             return await self._played(request, call)
         finally:
             quota.settle(reserved, call.used_tokens, time.monotonic())
 
+    def _drawn(self, digest: bytes) -> Drawn:
+        """The next lot of the request with this digest."""
+        drawn = self._faults.draw(digest, self._seen[digest])
+        self._seen[digest] += 1
+        return drawn
+
     def close(self) -> None:
+        self.desk.close()
         self._readers.close()
 
     async def _played(self, request: web.Request, call: Call) -> web.StreamResponse:
@@ -159,35 +179,13 @@ class Provider:
         return _cut_off(request, response)
 
     def _answer(self, call: Call) -> Answer:
-        question, fault = call.question, call.drawn.fault
-        if fault is Fault.REFUSED:
-            text, ending = REFUSAL, Ending.REFUSED
-        else:
-            text, ending = self._text(question, call.drawn), Ending.DONE
-        tokens, cap = tokens_of(text), question.cap_tokens
-        if cap is not None and tokens > cap and ending is Ending.DONE:
-            text, tokens, ending = cut(text, cap), cap, Ending.TRUNCATED
-        elif fault is Fault.TRUNCATED:
-            text, ending = text[: len(text) // 2], Ending.TRUNCATED
-            tokens = cap or tokens_of(text)
-        read, written = self._prefixes.use(question.prefix, time.monotonic())
-        return Answer(call.drawn.tag, text, ending, question.prompt_tokens, tokens, int(time.time()), read, written)
-
-    def _text(self, question: Question, drawn: Drawn) -> str:
-        if question.schema is None:
-            return self._rules.read(question.document, question.cap_tokens)
-        if question.errors is not None:
-            record = self._rules.repair(question.document, question.schema, question.errors)
-        else:
-            record = self._rules.extract(question.document, question.schema)
-        if drawn.fault is Fault.INVALID_OUTPUT:
-            return spoiled(record, question.schema, drawn.variant)
-        return orjson.dumps(record).decode()
+        times = {"now_s": time.monotonic(), "unix_s": time.time()}
+        return answered(self._rules, self._prefixes, call.question, call.drawn, **times)
 
     def _bill(self, call: Call, answer: Answer) -> None:
         call.used_tokens = answer.prompt_tokens + answer.completion_tokens
-        document = blake2b(call.question.document.encode(), digest_size=16).digest()
-        self.counters.billed(answer, document, call.digest)
+        self.counters.billed(answer, call.question.document, content_digest(call.question.model, call.body))
+        self.counters.sent(call.digest)
 
     def _headers(self, call: Call, content_type: str) -> dict[str, str]:
         stamp = replace(call.stamp, processing_ms=round((time.monotonic() - call.began_s) * 1000))
@@ -213,13 +211,14 @@ def _cut_off(request: web.Request, response: web.StreamResponse) -> web.StreamRe
 
 
 def application(config: Sandbox, rules: Rules) -> web.Application:
-    """The wires, their listings, `GET /_sandbox/counters` and `POST /_sandbox/reset`.
+    """The wires, their listings and batches, and `/_sandbox/…`: `counters`, `reset`, `clock`, `faults`.
 
     Raises:
         JobError: the shares of the faults cannot be.
     """
     provider = Provider(config, rules)
     app = web.Application(client_max_size=MAX_BODY_BYTES)
+    add_routes(app, lambda: provider.desk)
     for wire in WIRES:
         for path in wire.paths:
             app.router.add_post(path, _handler(provider, wire))
@@ -232,6 +231,7 @@ def application(config: Sandbox, rules: Rules) -> web.Application:
     app.on_cleanup.append(close)
 
     async def counters(_: web.Request) -> web.Response:
+        await provider.desk.settle_all()
         return web.Response(body=orjson.dumps(provider.counters.as_dict()), content_type=JSON_TYPE)
 
     async def reset(_: web.Request) -> web.Response:

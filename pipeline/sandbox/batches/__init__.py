@@ -1,0 +1,1 @@
+"""The providers' batch APIs, on a clock that can be turned. What it knows is in memory and in a temporary folder."""

@@ -1,0 +1,108 @@
+"""Batches asked of the sandbox over real HTTP, on a clock that a test turns: nothing here waits."""
+
+import json
+from contextlib import asynccontextmanager
+
+import aiohttp
+from sandbox_client import STUB, ask, client_of
+
+from pipeline.job.settings import Sandbox
+
+LENGTH_S = 1000.0  # of a batch: no test lives long enough for one to end by itself
+DAY_S = 86_400
+LOST = "lost"
+
+
+def line(name, text="a document", url="/v1/chat/completions", **changes):
+    return {"custom_id": name, "method": "POST", "url": url, "body": ask(text, **changes)}
+
+
+def jsonl(lines):
+    return b"".join((one if isinstance(one, bytes) else json.dumps(one).encode()) + b"\n" for one in lines)
+
+
+def parsed(text):
+    return [json.loads(one) for one in text.splitlines()]
+
+
+class Batches:
+    """Of one provider, with its headers."""
+
+    def __init__(self, client, headers, root=""):
+        self.client, self.headers, self.root = client, headers, root
+
+    async def ask(self, method, path, **more):
+        """(status, body), or LOST where the connection was cut."""
+        headers = {**self.headers, **more.pop("headers", {})}
+        url = path if path.startswith("http") else self.client.url + self.root + path
+        try:
+            async with self.client.session.request(method, url, headers=headers, **more) as answer:
+                text = await answer.text()
+                kind = answer.content_type
+                return answer.status, json.loads(text) if kind == "application/json" else text
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError, aiohttp.ClientOSError):
+            return LOST, None
+
+    async def good(self, method, path, **more):
+        status, body = await self.ask(method, path, **more)
+        assert status == 200, body
+        return body
+
+    async def turn(self, advance_s):
+        return await self._ours("clock", {"advance_s": advance_s})
+
+    async def faults(self, **wanted):
+        return await self._ours("faults", wanted)
+
+    async def _ours(self, what, body):
+        async with self.client.session.post(f"{self.client.url}/_sandbox/{what}", json=body) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.json()
+
+    async def counters(self):
+        return await self.client.counters()
+
+
+class OpenAIFiles(Batches):
+    async def upload(self, lines, name="lines.jsonl"):
+        form = aiohttp.FormData()
+        form.add_field("purpose", "batch")
+        form.add_field("file", lines if isinstance(lines, bytes) else jsonl(lines), filename=name)
+        return await self.ask("POST", "/files", data=form)
+
+    async def create(self, lines, **more):
+        """(status, batch)."""
+        status, file = await self.upload(lines)
+        assert status == 200, file
+        wanted = {"input_file_id": file["id"], "endpoint": "/v1/chat/completions", "completion_window": "24h", **more}
+        return await self.ask("POST", "/batches", json=wanted)
+
+    async def created(self, lines, **more):
+        status, batch = await self.create(lines, **more)
+        assert status == 200, batch
+        return batch["id"]
+
+    async def look(self, batch_id):
+        return await self.good("GET", f"/batches/{batch_id}")
+
+    async def results(self, batch):
+        """(answers, errors) as text; None where there is no such file."""
+        found = []
+        for name in ("output_file_id", "error_file_id"):
+            file_id = batch[name]
+            found.append(await self.good("GET", f"/files/{file_id}/content") if file_id else None)
+        return found
+
+    async def ended(self, lines, advance_s=LENGTH_S):
+        """A batch that was created and whose time has passed: (batch, answers, errors)."""
+        batch_id = await self.created(lines)
+        await self.turn(advance_s)
+        batch = await self.look(batch_id)
+        return batch, *(await self.results(batch))
+
+
+@asynccontextmanager
+async def openai_of(rules=STUB, key="sk-any", root="/v1", **config):
+    headers = {"Authorization": f"Bearer {key}"} if root == "/v1" else {"api-key": key}
+    async with client_of(Sandbox(**{"batch_s": LENGTH_S, **config}), rules) as client:
+        yield OpenAIFiles(client, headers, root)
