@@ -48,6 +48,7 @@ class BatchRecord(Struct, frozen=True):
     done: int | None = None
     submitted_us: int | None = None
     cancel_us: int | None = None
+    missed_us: int | None = None  # when it was first not found, of one whose submission had no answer
     error: str | None = None
 
 
@@ -67,12 +68,20 @@ class BatchItem(Struct, frozen=True):
     error_code: str | None = None
     error: str | None = None
 
-    def send(self, sent_us: int) -> Send:
+    def send(self, sent_us: int, batch_id: str) -> Send:
         """As a call is named on the books."""
         return Send(
-            self.name, self.row, self.id, self.chunk, Purpose(self.purpose), self.attempt, sent_us,
-            self.at_risk_units, self.tenant,
-        )  # fmt: skip
+            request_id=self.name,
+            row=self.row,
+            id=self.id,
+            chunk=self.chunk,
+            purpose=Purpose(self.purpose),
+            attempt=self.attempt,
+            sent_us=sent_us,
+            at_risk_units=self.at_risk_units,
+            tenant=self.tenant,
+            batch_id=batch_id,
+        )
 
 
 COLUMNS = tuple(BatchRecord.__struct_fields__)

@@ -41,6 +41,7 @@ class Send(Struct, frozen=True):
     at_risk_units: int
     tenant: str | None
     pages: str | None = None  # of a file, that go along
+    batch_id: str | None = None  # of the batch that it is a line of
 
 
 class Call(Struct, frozen=True):

@@ -172,6 +172,7 @@ MIGRATIONS: tuple[str, ...] = (
         done INTEGER,
         submitted_us INTEGER,
         cancel_us INTEGER,
+        missed_us INTEGER,
         error TEXT
     );
     CREATE TABLE batch_items (         -- lines of batches, and what became of them

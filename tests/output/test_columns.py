@@ -47,7 +47,7 @@ def test_a_call_is_told_in_the_columns_that_it_is_published_in():
 
 def test_the_columns_of_calls_are_the_ledgers_and_the_jobs():
     published = {OTHERWISE.get(name, name) for name in CALL_COLUMNS} - UNPUBLISHED
-    assert set(CALL_SCHEMA.names) == published | OF_THE_JOB | {"retry_count"}
+    assert set(CALL_SCHEMA.names) == published | OF_THE_JOB | {"retry_count", "lane", "batch_id"}
 
 
 @pytest.mark.parametrize(

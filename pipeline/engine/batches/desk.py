@@ -4,29 +4,26 @@ Before each step that may cost there is a durable record, and after it another. 
 looked for before anything is submitted again; a batch that is there is taken up, whoever submitted it.
 """
 
-import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.admission.gate import Gate
 from pipeline.console import say
 from pipeline.crash_points import crash_point
-from pipeline.engine.batches.lane import BATCHES, BatchMoney, Refused
+from pipeline.engine.batches.collect import Collector
+from pipeline.engine.batches.lane import BATCHES
 from pipeline.engine.batches.remote import Remote
 from pipeline.engine.batches.schedule import look_after_s
 from pipeline.errors import CallFailed, Kind
-from pipeline.extraction.policy import KIND_CODES, STOP_CODES, Policy, decide
+from pipeline.extraction.policy import Policy, decide
 from pipeline.ledger.batches import (
     CANCELLING,
     COLLECTED,
-    LINE_MISSING,
     LINE_OPEN,
     OUT,
     PLANNED,
@@ -34,16 +31,10 @@ from pipeline.ledger.batches import (
     UNKNOWN,
     UPLOADED,
     WITHDRAWN,
-    BatchItem,
     BatchRecord,
 )
-from pipeline.ledger.ledger import Ledger
-from pipeline.ledger.records import Call
-from pipeline.money import Rate, cost_usd, to_units
-from pipeline.providers import Wire
-from pipeline.providers.batches import BatchLine, Fate, RemoteBatch, RemoteState
-from pipeline.telemetry.tally import Tally
-from pipeline.types import Answer, AttemptCode, ParkReason, PartialUsage, Usage
+from pipeline.providers.batches import RemoteBatch, RemoteState
+from pipeline.types import ParkReason
 
 ABSENT_GAP_S = 120.0  # between two listings that must both lack a batch before it is submitted again
 ABSENT_GAP_NAMELESS_S = 600.0  # where a provider keeps no name of ours
@@ -51,38 +42,28 @@ TIMEOUT_S = 150.0  # within which a lost submission may have been taken
 SKEW_S = 300.0
 GRACE_S = 600.0  # a batch that is not found so soon after its submission is not there yet
 MOST_PAGES = 50  # of a listing
+PASSING = {Kind.CONNECTION, Kind.TIMEOUT, Kind.OVERLOADED, Kind.NO_ANSWER, Kind.THROTTLED, Kind.DAMAGED}
 FULL_S, FULL_MOST_S = 30.0, 600.0
 BATCHES_FAILED = 3  # in a row, after which the lane is given up
-FATE_CODES = {
-    Fate.EXPIRED: AttemptCode.BATCH_EXPIRED,
-    Fate.CANCELLED: AttemptCode.BATCH_CANCELLED,
-    Fate.REFUSED: AttemptCode.PROVIDER_ERROR,
-}
-
-
-class Books(Struct, frozen=True):
-    """Where what a line cost is written. `rate` None: the model has no price; it is the batch API's own."""
-
-    ledger: Ledger
-    money: BatchMoney
-    tally: Tally
-    rate: Rate | None
 
 
 class Desk:
     """All batches of a ledger that are open, over one provider."""
 
-    def __init__(self, remote: Remote, wire: Wire, books: Books, gate: Gate[Any], *, poll_s: float, keep: bool) -> None:
-        """`wire` reads what a line holds. `keep`: files stay at the provider once all is collected."""
+    def __init__(
+        self, remote: Remote, collector: Collector, gate: Gate[Any], *, poll_s: float, outage_s: float, keep: bool
+    ) -> None:
+        """`keep`: files stay at the provider once all is collected."""
         self._remote = remote
-        self._wire = wire
-        self._books = books
+        self._collector = collector
+        self._books = books = collector.books
         self._gate = gate
+        self._outage_s = outage_s
+        self._down_since_s: float | None = None
         self._poll_s = poll_s
         self._keep = keep
         self._folder = books.ledger.path.parent / BATCHES
         self.open: dict[str, BatchRecord] = {}
-        self.on_refused: Callable[[bytes, Refused], None] = lambda key, refused: None  # noqa: ARG005 (nobody)
         self.failed_in_a_row = 0
         self.full = 0  # times that too much was waiting there already
 
@@ -109,6 +90,7 @@ class Desk:
             await self._not_submitted(batch, failure)
             return
         crash_point("batch-created")
+        self._down_since_s = None
         await self._taken(batch, made)
 
     async def _taken(self, batch: BatchRecord, made: RemoteBatch) -> None:
@@ -121,12 +103,13 @@ class Desk:
 
     async def _not_submitted(self, batch: BatchRecord, failure: CallFailed) -> None:
         """A definite no is no batch; anything else may be one."""
-        if batch.state != SUBMITTING:  # nothing but a file can be there
-            if failure.fate_unknown or failure.kind in {Kind.OVERLOADED, Kind.NO_ANSWER, Kind.THROTTLED}:
-                return  # tried again when it is looked at
-            await self._given_up(batch, failure)
-        elif not failure.sent:
-            await self._changed(batch, state=UPLOADED)
+        if batch.state != SUBMITTING or not failure.sent:  # nothing but a file can be there
+            if batch.state == SUBMITTING:
+                await self._changed(batch, state=UPLOADED)
+            if failure.kind in PASSING:
+                self._down(failure)  # tried again when it is looked at
+            else:
+                await self._given_up(batch, failure)
         elif (
             failure.fate_unknown or failure.status is None or failure.status >= 500 or failure.status in {200, 408, 409}
         ):
@@ -136,6 +119,14 @@ class Desk:
             await self._queue_full(batch, str(failure))
         else:
             await self._given_up(batch, failure)
+
+    def _down(self, failure: CallFailed) -> None:
+        now_s = time.monotonic()
+        if self._down_since_s is None:
+            self._down_since_s = now_s
+            say("notice", f"the batch API does not answer: {failure}; asked again")
+        elif now_s - self._down_since_s >= self._outage_s:
+            self._gate.stop(ParkReason.OUTAGE, f"the batch API has been down for {self._outage_s:g} s: {failure}")
 
     async def _given_up(self, batch: BatchRecord, failure: CallFailed) -> None:
         await self._withdraw(batch, str(failure))
@@ -197,6 +188,7 @@ class Desk:
         except CallFailed as failure:
             await self._unseen(batch, failure)
             return
+        self._down_since_s = None
         if (seen.status, seen.done) != (batch.status, batch.done):
             batch = await self._changed(batch, status=seen.status, done=seen.done)
         if seen.state is RemoteState.FAILED:
@@ -208,6 +200,8 @@ class Desk:
         """A batch that is out is never submitted again because nobody sees it."""
         if failure.kind in {Kind.AUTH, Kind.QUOTA}:
             self._gate.stop(ParkReason.AUTH, f"batch {batch.remote_id} cannot be looked at: {failure}")
+        elif failure.kind in PASSING:
+            self._down(failure)
         elif failure.status == 404 and time.time() - (batch.submitted_us or 0) / 1e6 > GRACE_S:
             say("warning", f"batch {batch.remote_id} is not found at the provider: {failure}")
 
@@ -233,12 +227,11 @@ class Desk:
             await self._taken(batch, found)
             return
         gap_s = ABSENT_GAP_S if self._remote.wire.limits.keeps_nonce else ABSENT_GAP_NAMELESS_S
-        first_us = batch.cancel_us  # of a batch that is not known to be there: when it was first missed
-        if first_us is None:
-            await self._changed(batch, cancel_us=_now_us())
-        elif _now_us() - first_us >= gap_s * 1e6:
+        if batch.missed_us is None:
+            await self._changed(batch, missed_us=_now_us())
+        elif _now_us() - batch.missed_us >= gap_s * 1e6:
             say("notice", f"batch {batch.nonce} is not at the provider; it is submitted again")
-            await self._changed(batch, state=UPLOADED, cancel_us=None)
+            await self._changed(batch, state=UPLOADED, missed_us=None)
 
     async def _found(self, batch: BatchRecord) -> RemoteBatch | None:
         wire, page = self._remote.wire, ""
@@ -273,24 +266,16 @@ class Desk:
             with contextlib.suppress(CallFailed):  # it may have ended meanwhile: the next look tells
                 await self._remote.ask(self._remote.wire.cancel(changed.remote_id))
 
-    # ── collecting ──────────────────────────────────────────────────────────────────────────────────────────────
+    # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _collect(self, batch: BatchRecord, seen: RemoteBatch) -> None:
-        """Every line that has come to its fate; those that the files lack are looked for once more."""
-        items = self._books.ledger.items_of(batch.nonce)
-        left = {name: item for name, item in items.items() if item.fate == LINE_OPEN}
-        for _ in range(2):
-            try:
-                await self._read_all(batch, seen, left)
-            except CallFailed as failure:
-                say("notice", f"batch {batch.remote_id}: its results did not come whole ({failure}); asked again later")
-                return
-            if not left:
-                break
-        durable = [self._settle(batch, item, _missing(item)) for item in left.values()]
-        if durable:
-            await asyncio.gather(*durable)
-            say("warning", f"batch {batch.remote_id}: {len(durable):,} lines have no result; they may have been billed")
+        try:
+            lost = await self._collector.collect(batch, seen)
+        except CallFailed as failure:
+            say("notice", f"batch {batch.remote_id}: its results did not come whole ({failure}); asked again later")
+            return
+        if lost:
+            say("warning", f"batch {batch.remote_id}: {lost:,} lines have no result; they may have been billed")
         crash_point("batch-collected")
         await self._changed(batch, state=COLLECTED, done=batch.rows)
         self.failed_in_a_row = 0
@@ -299,87 +284,6 @@ class Desk:
                 with contextlib.suppress(CallFailed):
                     await self._remote.ask(ask)
         self._forget(batch)
-
-    async def _read_all(self, batch: BatchRecord, seen: RemoteBatch, left: dict[str, BatchItem]) -> None:
-        """Settle what the result files tell; what is settled is taken out of `left`."""
-        for number, ask in enumerate(self._remote.wire.results(seen)):
-            path = self._folder / f"{batch.nonce}.results{number}"
-            answer = await self._remote.fetch(ask, path)
-            if answer.status != 200:
-                raise CallFailed(Kind.NO_ANSWER, f"HTTP {answer.status}", status=answer.status)
-            try:
-                await self._settle_all(batch, path, left)
-            finally:
-                path.unlink(missing_ok=True)
-
-    async def _settle_all(self, batch: BatchRecord, path: Path, left: dict[str, BatchItem]) -> None:
-        secret = await self._remote.secret()
-        waiting: list[asyncio.Future[None]] = []
-        for line in _lines(path):
-            told = self._remote.wire.read(secret.redacted(line))
-            item = None if told is None else left.pop(told.name, None)
-            if told is None or item is None:  # not ours, or told twice: the first counts
-                continue
-            waiting.append(self._settle(batch, item, told))
-            crash_point("line-collected")
-            if len(waiting) >= 256:
-                await asyncio.gather(*waiting)
-                waiting.clear()
-        await asyncio.gather(*waiting)
-
-    def _settle(self, batch: BatchRecord, item: BatchItem, line: BatchLine) -> "asyncio.Future[None]":
-        call, reply, fate = self._read(batch, item, line)
-        used = None if call.at_risk_units else Decimal(call.cost_units or 0).scaleb(-10)
-        self._books.money.let_go(item, used)
-        self._books.tally.called(call)
-        if call.error_code is not None and reply is None:
-            self.on_refused(item.key, Refused(call.error_code, call.error or ""))
-        key = item.key if reply is not None else None
-        return self._books.ledger.settle_line(call, fate, batch.run, key, reply)
-
-    def _read(self, batch: BatchRecord, item: BatchItem, line: BatchLine) -> tuple[Call, Answer | None, str]:
-        """The line as a call on the books, its answer if it has one, and its fate."""
-        send = item.send(batch.submitted_us or batch.created_us)
-        status = None if line.answer is None else line.answer.status
-        if line.fate not in {Fate.ANSWERED, Fate.REFUSED} or line.answer is None:
-            at_risk = item.at_risk_units if line.fate == LINE_MISSING else 0
-            code = AttemptCode.LOST if at_risk else FATE_CODES.get(line.fate, AttemptCode.PROVIDER_ERROR)
-            call = Call(
-                send, None, 0, Usage(), None if at_risk else 0, at_risk, http_status=status, error_code=code,
-                error=line.error or line.error_code or None,
-            )  # fmt: skip
-            return call, None, str(line.fate)
-        try:
-            reply = self._wire.reply(line.answer)
-        except CallFailed as failure:
-            return self._refused(send, item, failure, line), None, str(Fate.REFUSED)
-        cost, at_risk = self._cost(reply.usage, item)
-        call = Call(
-            send, None, 0, reply.usage, cost, at_risk, http_status=status,
-            provider_request_id=reply.provider_request_id, model_version=reply.model_version,
-            error_code=STOP_CODES.get(reply.stop), finish_reason=reply.finish_reason,
-        )  # fmt: skip
-        return call, reply, str(Fate.ANSWERED)
-
-    def _refused(self, send: Any, item: BatchItem, failure: CallFailed, line: BatchLine) -> Call:  # noqa: ANN401
-        """A line that brought no answer; one that came with 200 may have been billed."""
-        usage = failure.usage or Usage()
-        cost, at_risk = self._cost(usage, item) if failure.usage is not None else (0, 0)
-        if failure.usage is None and line.fate is Fate.ANSWERED:
-            cost, at_risk = None, item.at_risk_units
-        return Call(
-            send, None, 0, usage, cost, at_risk, http_status=failure.status,
-            provider_request_id=failure.provider_request_id, model_version=failure.model_version,
-            error_code=KIND_CODES[failure.kind], error=failure.message, finish_reason=failure.finish_reason,
-        )  # fmt: skip
-
-    def _cost(self, usage: Usage, item: BatchItem) -> tuple[int | None, int]:
-        """(cost, at risk) in units; what is not told of usage is at risk, and not free."""
-        if isinstance(usage, PartialUsage):
-            return None, item.at_risk_units
-        if self._books.rate is None:
-            return None, 0
-        return to_units(cost_usd(usage, self._books.rate)), 0
 
     # ── small things ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -403,15 +307,6 @@ class Desk:
 def _in_doubt(failure: CallFailed) -> bool:
     """Whether a submission that failed so may have been taken all the same."""
     return failure.fate_unknown or failure.status is None or failure.status >= 500 or failure.status in {200, 408, 409}
-
-
-def _missing(item: BatchItem) -> BatchLine:
-    return BatchLine(item.name, LINE_MISSING, error="the batch ended without a result for this line")  # type: ignore[arg-type]
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        yield from file
 
 
 def _now_us() -> int:

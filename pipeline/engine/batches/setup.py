@@ -12,7 +12,8 @@ from pipeline.admission.needs import Needs
 from pipeline.admission.queue import Admission
 from pipeline.catalog.prices import batch_share, lane_share
 from pipeline.engine.ask import Lane
-from pipeline.engine.batches.desk import Books, Desk
+from pipeline.engine.batches.collect import Books, Collector
+from pipeline.engine.batches.desk import Desk
 from pipeline.engine.batches.lane import BatchLane, BatchMoney, Terms, Ways
 from pipeline.engine.batches.remote import Remote
 from pipeline.engine.batches.waves import WaveExecutor, Waves
@@ -75,12 +76,13 @@ async def in_waves(prepared: Prepared, column: RecordColumn, way: Way, run: Run)
         _hold_what_is_out(job, run)
         share = lane_share(job.model, job.prices)
         books = Books(run.ledger, money, run.tally, None if prepared.rate is None else at_share(prepared.rate, share))
+        collector = Collector(remote, wire, books)
         poll_s, keep = job.batch.poll_s, job.batch.keep_remote_files
-        desk = Desk(remote, wire, books, run.admission, poll_s=poll_s, keep=keep)
+        desk = Desk(remote, collector, run.admission, poll_s=poll_s, outage_s=job.limits.outage_s, keep=keep)
         ways = Ways(wire, batches, way.live, desk.submit, loader_of(prepared))
         lane = BatchLane(_terms(job, account, share), ways, run.ledger, run.admission, money)
         lane.live_only = not goes_by_batch(prepared)
-        desk.on_refused = lane.refused.__setitem__
+        collector.on_refused = lane.refused.__setitem__
 
         def one_pass() -> LocalExecutor:
             extraction = Extraction(prepared, Caller(run.ledger, lane), column)

@@ -1,0 +1,150 @@
+"""Result files of an ended batch → calls, answers and fates on the ledger, line by line, each once."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+from pipeline.crash_points import crash_point
+from pipeline.engine.batches.lane import BATCHES, BatchMoney, Refused
+from pipeline.engine.batches.remote import Remote
+from pipeline.errors import CallFailed, Kind
+from pipeline.extraction.policy import KIND_CODES, STOP_CODES
+from pipeline.ledger.batches import LINE_MISSING, LINE_OPEN, BatchItem, BatchRecord
+from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.records import Call, Send
+from pipeline.money import Rate, cost_usd, from_units, to_units
+from pipeline.providers import Wire
+from pipeline.providers.batches import BatchLine, Fate, RemoteBatch
+from pipeline.telemetry.tally import Tally
+from pipeline.types import Answer, AttemptCode, PartialUsage, Usage
+
+NO_RESULT = "the batch ended without a result for this line, which may have been billed"
+AT_ONCE = 256  # lines on their way to the disk
+FATE_CODES = {
+    Fate.EXPIRED: AttemptCode.BATCH_EXPIRED,
+    Fate.CANCELLED: AttemptCode.BATCH_CANCELLED,
+    Fate.REFUSED: AttemptCode.PROVIDER_ERROR,
+}
+
+
+class Books(Struct, frozen=True):
+    """Where what a line cost is written. `rate` None: the model has no price; it is the batch API's own."""
+
+    ledger: Ledger
+    money: BatchMoney
+    tally: Tally
+    rate: Rate | None
+
+
+class Collector:
+    """`wire` reads what a line holds."""
+
+    def __init__(self, remote: Remote, wire: Wire, books: Books) -> None:
+        self._remote = remote
+        self._wire = wire
+        self._books = self.books = books
+        self._folder = books.ledger.path.parent / BATCHES
+        self.on_refused: Callable[[bytes, Refused], None] = lambda key, refused: None  # noqa: ARG005 (nobody)
+
+    async def collect(self, batch: BatchRecord, seen: RemoteBatch) -> int:
+        """Settle every line whose fate is not known yet; returns how many the files lack, which stay at risk.
+
+        Raises:
+            CallFailed: the files did not come whole. What came is settled.
+        """
+        items = self._books.ledger.items_of(batch.nonce)
+        left = {name: item for name, item in items.items() if item.fate == LINE_OPEN}
+        for _ in range(2):  # those that are not there are looked for once more
+            await self._read_all(batch, seen, left)
+            if not left:
+                break
+        await asyncio.gather(*(self._settle(batch, item, None) for item in left.values()))
+        return len(left)
+
+    async def _read_all(self, batch: BatchRecord, seen: RemoteBatch, left: dict[str, BatchItem]) -> None:
+        """Settle what the result files tell; what is settled is taken out of `left`."""
+        for number, ask in enumerate(self._remote.wire.results(seen)):
+            path = self._folder / f"{batch.nonce}.results{number}"
+            answer = await self._remote.fetch(ask, path)
+            if answer.status != 200:
+                raise CallFailed(Kind.NO_ANSWER, f"HTTP {answer.status}", status=answer.status)
+            try:
+                await self._settle_all(batch, path, left)
+            finally:
+                path.unlink(missing_ok=True)
+
+    async def _settle_all(self, batch: BatchRecord, path: Path, left: dict[str, BatchItem]) -> None:
+        secret = await self._remote.secret()
+        waiting: list[asyncio.Future[None]] = []
+        for line in _lines(path):
+            told = self._remote.wire.read(secret.redacted(line))
+            item = None if told is None else left.pop(told.name, None)
+            if told is None or item is None:  # not ours, or told twice: the first counts
+                continue
+            waiting.append(self._settle(batch, item, told))
+            crash_point("line-collected")
+            if len(waiting) >= AT_ONCE:
+                await asyncio.gather(*waiting)
+                waiting.clear()
+        await asyncio.gather(*waiting)
+
+    def _settle(self, batch: BatchRecord, item: BatchItem, line: BatchLine | None) -> "asyncio.Future[None]":
+        """`line` None: the batch ended without a result for it."""
+        call, reply, fate = self._lost(batch, item) if line is None else self._read(batch, item, line)
+        used = None if call.at_risk_units else from_units(call.cost_units or 0)
+        self._books.money.let_go(item, used)
+        self._books.tally.called(call)
+        if call.error_code is not None and reply is None:
+            self.on_refused(item.key, Refused(call.error_code, call.error or ""))
+        key = item.key if reply is not None else None
+        return self._books.ledger.settle_line(call, fate, batch.run, key, reply)
+
+    def _lost(self, batch: BatchRecord, item: BatchItem) -> tuple[Call, None, str]:
+        send = item.send(batch.submitted_us or batch.created_us, batch.remote_id)
+        call = Call(send, None, 0, Usage(), None, item.at_risk_units, error_code=AttemptCode.LOST, error=NO_RESULT)
+        return call, None, LINE_MISSING
+
+    def _read(self, batch: BatchRecord, item: BatchItem, line: BatchLine) -> tuple[Call, Answer | None, str]:
+        """The line as a call on the books, its answer if it has one, and its fate."""
+        send = item.send(batch.submitted_us or batch.created_us, batch.remote_id)
+        if line.answer is None:
+            code, words = FATE_CODES.get(line.fate, AttemptCode.PROVIDER_ERROR), line.error or line.error_code or None
+            return Call(send, None, 0, Usage(), 0, error_code=code, error=words), None, str(line.fate)
+        try:
+            reply = self._wire.reply(line.answer)
+        except CallFailed as failure:
+            return self._refused(send, item, failure, line), None, str(Fate.REFUSED)
+        cost, at_risk = self._cost(reply.usage, item)
+        call = Call(
+            send, None, 0, reply.usage, cost, at_risk, http_status=line.answer.status,
+            provider_request_id=reply.provider_request_id, model_version=reply.model_version,
+            error_code=STOP_CODES.get(reply.stop), finish_reason=reply.finish_reason,
+        )  # fmt: skip
+        return call, reply, str(Fate.ANSWERED)
+
+    def _refused(self, send: Send, item: BatchItem, failure: CallFailed, line: BatchLine) -> Call:
+        """A line that brought no answer; one that came with 200 may have been billed."""
+        usage = failure.usage or Usage()
+        cost, at_risk = self._cost(usage, item) if failure.usage is not None else (0, 0)
+        if failure.usage is None and line.fate is Fate.ANSWERED:
+            cost, at_risk = None, item.at_risk_units
+        return Call(
+            send, None, 0, usage, cost, at_risk, http_status=failure.status,
+            provider_request_id=failure.provider_request_id, model_version=failure.model_version,
+            error_code=KIND_CODES[failure.kind], error=failure.message, finish_reason=failure.finish_reason,
+        )  # fmt: skip
+
+    def _cost(self, usage: Usage, item: BatchItem) -> tuple[int | None, int]:
+        """(cost, at risk) in units; what is not told of usage is at risk, and not free."""
+        if isinstance(usage, PartialUsage):
+            return None, item.at_risk_units
+        if self._books.rate is None:
+            return None, 0
+        return to_units(cost_usd(usage, self._books.rate)), 0
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from file
