@@ -105,6 +105,11 @@ class ContentEnd(Struct, frozen=True):
     session: int
     error_code: str | None
 
+    @property
+    def of_its_file(self) -> bool:
+        """Whether it says nothing of the content: its file could not be had when it was to be sent."""
+        return self.error_code == ErrorCode.BAD_ROW
+
 
 class RowsByEnd(Struct, frozen=True):
     """The current run's rows that came to an end; a row that cannot be used ended as `bad_row`."""

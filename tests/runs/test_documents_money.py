@@ -34,6 +34,15 @@ def test_the_cap_holds_a_picture_of_a_kilobyte_that_is_billed_as_70_000_tokens(j
     assert (server.sent, paid_twice(server)) == (12, [])
 
 
+def test_a_provider_that_bills_more_than_its_rule_is_believed_from_then_on(job, server):
+    """The cap leaves room for a call by the rule, and less than the next one costs: it must not leave."""
+    server.script = lambda *_: Scripted(usage=(70_000, 20))
+    write(job, server.url, PICTURES, prices=OWN, limits={"concurrency": 1})
+    cap = Decimal("0.18")  # gpt-4o-mini's picture is 25,501 tokens at the most
+    job.run("--max-usd", f"{cap:f}", code=3)
+    assert (server.sent, job.reconcile()["reason"]) == (2, "budget")
+
+
 def test_a_text_row_does_not_teach_what_a_scan_is_reserved_at(job, server):
     """Texts are counted as we do; pictures are billed at a hundred times what is expected of them."""
     server.script = lambda _document, _nth, body: Scripted(usage=(70_000 if sent_files(body) else 60, 20))

@@ -132,7 +132,7 @@ def _to_send(
             sums.bad_rows += 1
             continue
         end = ended.get(doc)
-        if (end is None) if not failed_only else (end is not None and end.status == Status.FAILED):
+        if (end is None or end.of_its_file) if not failed_only else (end is not None and end.status == Status.FAILED):
             wanted[row.index] = row, doc.hex()
         else:
             sums.done_rows += 1
