@@ -145,6 +145,7 @@ def _batch(reading: _Reading, rows: Sequence[Row], selection: Selection, share: 
             continue
         end = ended.get(doc)
         if chosen(row, end, selection):
+            prepared.source.keep(row.parts)
             batch.todo.append(task_of(prepared, row, doc, end, exact=prepared.exact))
         elif end is None:
             batch.left_pending += 1

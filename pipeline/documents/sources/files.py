@@ -5,7 +5,9 @@ The same rules hold on a disk and in a bucket. Hidden files, and those that begi
 
 import fnmatch
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 
 import orjson
@@ -13,8 +15,9 @@ import pyarrow as pa
 from msgspec import Struct
 from pyarrow import fs as pafs
 
-from pipeline.documents.sources.filesystems import FilePlace, is_link, parent, place
+from pipeline.documents.sources.filesystems import FilePlace, Places, is_link, parent, place
 from pipeline.errors import JobError
+from pipeline.job.settings import REMOTE
 from pipeline.text import nearest
 
 ENDINGS = {
@@ -43,6 +46,7 @@ KNOWN_ENDINGS = (
 MAGIC = frozenset("*?[")
 EDGE_BYTES = 64 * 1024  # of both ends of a file that its fingerprint covers
 DIGEST_BYTES = 16
+STATS_AT_ONCE, ASKED_AT_ONCE = 1024, 16
 
 
 class File(Struct, frozen=True):
@@ -94,10 +98,35 @@ def fingerprint(files: Sequence[File], named: Iterable[str] = ()) -> str:
     return digest.hexdigest()
 
 
-def stat_of(table: File, name: str) -> str:
-    """Size and time of change of a file that a local table names; "" where there is none, or it is elsewhere."""
-    if not isinstance(table.fs, pafs.LocalFileSystem) or "://" in name:
-        return ""
+class Stats:
+    """What changes of files that tables name when they do. A bucket is asked about many of them at once."""
+
+    def __init__(self) -> None:
+        self._places = Places("the URL")
+
+    def of(self, named: Iterable[tuple[File, str]]) -> Iterator[str]:
+        """Size and time of change of each, in order; "" where there is none, or it is not told."""
+        waiting = iter(named)
+        with ThreadPoolExecutor(ASKED_AT_ONCE, "stats") as threads:
+            while batch := list(islice(waiting, STATS_AT_ONCE)):
+                far = iter(threads.map(self._far, [one for one in batch if _is_far(*one)]))
+                yield from (next(far) if _is_far(*one) else _near(*one) for one in batch)
+
+    def _far(self, named: tuple[File, str]) -> str:
+        table, name = named
+        try:
+            fs, path = self._places.of(name) if "://" in name else (table.fs, f"{parent(table.path)}/{name}")
+            found = fs.get_file_info(path)
+        except (OSError, pa.ArrowException, JobError):  # who reads it says why
+            return ""
+        return f"{found.size} {found.mtime_ns}"
+
+
+def _is_far(table: File, name: str) -> bool:
+    return name.startswith(REMOTE) or ("://" not in name and not isinstance(table.fs, pafs.LocalFileSystem))
+
+
+def _near(table: File, name: str) -> str:
     try:
         found = Path(table.path).parent.joinpath(name).stat()
     except (OSError, ValueError):

@@ -7,6 +7,7 @@ A row that cannot be used is yielded with its `problem`; a file that cannot be r
 from collections.abc import Container, Iterator, Sequence
 from contextlib import closing
 from functools import cached_property
+from itertools import tee
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -16,13 +17,13 @@ from msgspec.structs import replace
 from pipeline.documents.sources import checks as checking
 from pipeline.documents.sources import column_types as kinds
 from pipeline.documents.sources import jsonl
-from pipeline.documents.sources.files import DOCUMENT, File, fingerprint, stat_of
+from pipeline.documents.sources.files import DOCUMENT, File, Stats, fingerprint
 from pipeline.documents.sources.kept import KeptColumns
 from pipeline.documents.sources.records import Records
 from pipeline.documents.sources.rows import RowMaker, SeenIds, duplicate, located
 from pipeline.job.settings import Input
 from pipeline.reader.read import Unreadable
-from pipeline.types import FilePart, Row, text_parts
+from pipeline.types import FilePart, Parts, Row, text_parts
 
 if TYPE_CHECKING:
     from pipeline.documents.pages import Rules
@@ -75,6 +76,11 @@ class Source:
             raise TypeError("rows that are files are read by rules")
         return FiledRows(self._rules)
 
+    @property
+    def _reading(self) -> "FiledRows | None":
+        """What reads files, where it has begun."""
+        return self.__dict__.get("_filed")
+
     @cached_property
     def documents(self) -> bool:
         """Whether rows are files, or name or hold one."""
@@ -88,10 +94,15 @@ class Source:
         """
         return self._filed.load(part, with_text=with_text)
 
+    def keep(self, parts: Parts) -> None:
+        """Files of rows that are worked on after their batch, until `release`; the others go when the next is read."""
+        if (filed := self._reading) is not None:
+            filed.keep(parts)
+
     def release(self, row: Row) -> None:
         """The row has ended: what was fetched for it can go."""
-        if row.document is not None and "_filed" in self.__dict__:
-            self._filed.release(row)
+        if row.document is not None and (filed := self._reading) is not None:
+            filed.release(row)
 
     def close(self) -> None:
         """End the reading of files; it starts again where it is asked for."""
@@ -122,9 +133,13 @@ class Source:
 
     def _named_files(self) -> Iterator[str]:
         column = self._spec.document
-        for file, _, record, _ in self._records.of((column,)):
-            if isinstance(record, dict) and isinstance(name := record.get(column), str):
-                yield f"{name}\x00{stat_of(file, name)}"
+        named = (
+            (file, name)
+            for file, _, record, _ in self._records.of((column,))
+            if isinstance(record, dict) and isinstance(name := record.get(column), str)
+        )
+        ours, theirs = tee(named)
+        return (f"{name}\x00{told}" for (_, name), told in zip(ours, Stats().of(theirs), strict=True))
 
     def check(self) -> None:
         """Find what is wrong with the input as a whole, before anything is sent.
@@ -179,10 +194,10 @@ class Source:
                     batch.files[index] = self._placed(file, record)
                     batch.chars += file.size if file.format == DOCUMENT else 0
                 if len(batch.rows) >= size or batch.chars >= BATCH_CHARS:
-                    yield self._finished(batch, seen_ids)
+                    yield from self._lent(batch, seen_ids)
                     batch = _Batch()
             if batch.rows:
-                yield self._finished(batch, seen_ids)
+                yield from self._lent(batch, seen_ids)
         self._kept.kinds = seen_kinds
 
     def _placed(self, file: File, record: dict[str, Any]) -> "Placed | Unreadable":
@@ -194,6 +209,16 @@ class Source:
             return spool.of_cell(record.get(self._spec.document), file)
         except Unreadable as error:
             return error
+
+    def _lent(self, batch: "_Batch", seen_ids: SeenIds) -> Iterator[list[Row]]:
+        """The batch; once its reader comes back, or leaves, what was fetched for it goes."""
+        rows = self._finished(batch, seen_ids)
+        try:
+            yield rows
+        finally:
+            if batch.files and (filed := self._reading) is not None:
+                for row in rows:
+                    filed.release(row, kept_too=False)
 
     def _finished(self, batch: "_Batch", seen_ids: SeenIds) -> list[Row]:
         """The batch's rows, with duplicate ids marked, their files read, and every problem located."""

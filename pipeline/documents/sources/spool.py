@@ -11,10 +11,10 @@ from msgspec import Struct
 from pyarrow import fs as pafs
 
 from pipeline.documents.sources.files import File
-from pipeline.documents.sources.filesystems import place
+from pipeline.documents.sources.filesystems import Places
 from pipeline.errors import JobError
 from pipeline.job.settings import REMOTE
-from pipeline.reader.read import TOO_LARGE, Unreadable
+from pipeline.reader.read import OUT_OF_REACH, TOO_LARGE, Unreadable
 
 COPIED_BYTES = 1024 * 1024
 NOT_THERE, NOT_ALLOWED, NO_FILE = "no such file", "not allowed", "no file"
@@ -35,6 +35,8 @@ class Spool:
         self._most_bytes = most_bytes
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._numbers = count()
+        self._places = Places("the URL")
+        self._kept_on: set[str] = set()
 
     def of_file(self, file: File) -> Placed:
         """A file of the input itself.
@@ -70,15 +72,22 @@ class Spool:
         """Whether it is a copy of ours."""
         return self._folder is not None and path.startswith(self._folder.name + os.sep)
 
-    def release(self, path: str) -> None:
-        """Delete it if it is a copy."""
+    def keep(self, path: str) -> None:
+        """A copy that outlives the batch it was made for."""
         if self.holds(path):
+            self._kept_on.add(path)
+
+    def release(self, path: str, *, kept_too: bool = True) -> None:
+        """Delete it if it is a copy. `kept_too`: also where it was to be kept."""
+        if self.holds(path) and (kept_too or path not in self._kept_on):
+            self._kept_on.discard(path)
             Path(path).unlink(missing_ok=True)
 
     def close(self) -> None:
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
+            self._kept_on.clear()
 
     def _beside(self, value: str, table: File) -> Placed:
         folder = table.path.rpartition("/")[0]
@@ -96,28 +105,38 @@ class Spool:
 
     def _of_url(self, url: str) -> Placed:
         try:
-            where = place(url)
+            fs, path = self._places.of(url)
         except JobError as error:
-            raise Unreadable(NOT_THERE, str(error)) from None
-        return Placed(self._fetched(where.fs, where.path, None), url.rpartition("/")[2])
+            raise Unreadable(OUT_OF_REACH, str(error)[:300]) from None
+        return Placed(self._fetched(fs, path, None), url.rpartition("/")[2])
 
     def _fetched(self, fs: pafs.FileSystem, path: str, size: int | None) -> str:
         try:
-            if size is None:
-                info = fs.get_file_info(path)
-                if info.type != pafs.FileType.File:
-                    raise Unreadable(NOT_THERE, path)
-                size = info.size or 0
-            if size > self._most_bytes:
-                told = f"{size / 1e6:.1f} MB of at most {self._most_bytes / 1e6:g} (documents.max_mb)"
-                raise Unreadable(TOO_LARGE, told)
-            target = self._new()
-            with fs.open_input_stream(path) as stream, Path(target).open("wb") as copy:
-                while piece := stream.read(COPIED_BYTES):
-                    copy.write(piece)
+            self._require_small(_size(fs, path) if size is None else size)
+            stream = fs.open_input_stream(path)
+        except FileNotFoundError:
+            raise Unreadable(NOT_THERE, path) from None
         except (OSError, pa.ArrowException) as error:
-            raise Unreadable(NOT_THERE, f"cannot be fetched: {error}"[:300]) from None
+            raise _out_of_reach(path, error) from None
+        target = self._new()
+        try:
+            with stream:
+                self._copy(stream, target)
+        except Unreadable:
+            self.release(target)
+            raise
         return target
+
+    def _copy(self, stream: pa.NativeFile, target: str) -> None:
+        """What fails on this machine, as a full disk, ends the run, and no row."""
+        with Path(target).open("wb") as copy:
+            while piece := _piece(stream):
+                copy.write(piece)
+
+    def _require_small(self, size: int) -> None:
+        if size > self._most_bytes:
+            told = f"{size / 1e6:.1f} MB, where documents.max_mb allows {self._most_bytes / 1e6:g}; it was not fetched"
+            raise Unreadable(TOO_LARGE, told)
 
     def _kept(self, data: bytes) -> str:
         target = self._new()
@@ -128,6 +147,24 @@ class Spool:
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="pipeline-documents-")
         return f"{self._folder.name}{os.sep}{next(self._numbers)}"
+
+
+def _size(fs: pafs.FileSystem, path: str) -> int:
+    info = fs.get_file_info(path)
+    if info.type != pafs.FileType.File:
+        raise Unreadable(NOT_THERE, path)
+    return info.size or 0
+
+
+def _piece(stream: pa.NativeFile) -> bytes:
+    try:
+        return bytes(stream.read(COPIED_BYTES))
+    except (OSError, pa.ArrowException) as error:
+        raise _out_of_reach("it broke off", error) from None
+
+
+def _out_of_reach(what: str, error: Exception) -> Unreadable:
+    return Unreadable(OUT_OF_REACH, f"{what}: {error}"[:300])
 
 
 def _below(path: str, folder: str) -> bool:
