@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Iterable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -111,23 +112,45 @@ class Spool:
             if size > self._most_bytes:
                 told = f"{size / 1e6:.1f} MB of at most {self._most_bytes / 1e6:g} (documents.max_mb)"
                 raise Unreadable(TOO_LARGE, told)
-            target = self._new()
-            with fs.open_input_stream(path) as stream, Path(target).open("wb") as copy:
-                while piece := stream.read(COPIED_BYTES):
-                    copy.write(piece)
+            stream = fs.open_input_stream(path)
         except (OSError, pa.ArrowException) as error:
-            raise Unreadable(NOT_THERE, f"cannot be fetched: {error}"[:300]) from None
-        return target
+            raise _not_fetched(error) from None
+        with stream:
+            return self._copied(_pieces(stream))
 
     def _kept(self, data: bytes) -> str:
+        return self._copied([data])
+
+    def _copied(self, pieces: Iterable[bytes]) -> str:
+        """Raises OSError, with the folder in it, where there is no room: that is no row's fault."""
         target = self._new()
-        Path(target).write_bytes(data)
+        try:
+            with Path(target).open("wb", buffering=0) as copy:
+                for piece in pieces:
+                    left = memoryview(piece)
+                    while left:
+                        left = left[copy.write(left) :]
+        except OSError as error:
+            told = f"{error.strerror} for a copy of a document. Set TMPDIR to a folder with more"
+            raise OSError(error.errno, told, tempfile.gettempdir()) from None
         return target
 
     def _new(self) -> str:
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="pipeline-documents-")
         return f"{self._folder.name}{os.sep}{next(self._numbers)}"
+
+
+def _pieces(stream: pa.NativeFile) -> Iterator[bytes]:
+    try:
+        while piece := stream.read(COPIED_BYTES):
+            yield piece
+    except (OSError, pa.ArrowException) as error:
+        raise _not_fetched(error) from None
+
+
+def _not_fetched(error: Exception) -> Unreadable:
+    return Unreadable(NOT_THERE, f"cannot be fetched: {error}"[:300])
 
 
 def _below(path: str, folder: str) -> bool:
