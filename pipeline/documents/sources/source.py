@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from pipeline.documents.sources import checks as checking
 from pipeline.documents.sources import column_types as kinds
 from pipeline.documents.sources import jsonl
-from pipeline.documents.sources.files import DOCUMENT, File, Stats, fingerprint
+from pipeline.documents.sources.files import DOCUMENT, File, Stats, fingerprint, left_out
 from pipeline.documents.sources.kept import KeptColumns
 from pipeline.documents.sources.records import Records
 from pipeline.documents.sources.rows import RowMaker, SeenIds, duplicate, located
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pipeline.documents.sources.filed import FiledRows
     from pipeline.documents.sources.spool import Placed
 
+SHOWN_FILES = 5
 BATCH_CHARS = 16 * 1024 * 1024  # of text after which a batch ends early
 
 
@@ -150,14 +151,22 @@ class Source:
         required = [name for name in self._prompt_columns if name not in self._optional]
         needed = checking.needed_columns(self._spec, required)
         records = self._records
-        checking.check_parquet(records.of_format("parquet"), needed, self._spec)
-        checking.check_tables(records.tables, needed, self._spec)
-        checking.check_jsonl(records.of_format("jsonl"), needed, records.max_line_bytes)
-        checking.check_documents(records.of_format(DOCUMENT), needed)
+        filed = records.of_format(DOCUMENT)
+        of_tables = checking.without_columns_of_files(needed) if filed else needed
+        checking.check_parquet(records.of_format("parquet"), of_tables, self._spec)
+        checking.check_tables(records.tables, of_tables, self._spec)
+        checking.check_jsonl(records.of_format("jsonl"), of_tables, records.max_line_bytes)
+        checking.check_documents(filed, needed)
 
     def notes(self) -> list[str]:
-        """What is read in another way than a file's name says."""
-        return [note for _, table in self._records.tables if (note := table.note) is not None]
+        """What is read in another way than a file's name says; and what is not, of a folder whose files are rows."""
+        notes = [note for _, table in self._records.tables if (note := table.note) is not None]
+        filed = self._records.of_format(DOCUMENT)
+        if filed and (others := left_out(self._spec.path, self._records.files)):
+            named = ", ".join(map(repr, others[:SHOWN_FILES])) + (", …" if len(others) > SHOWN_FILES else "")
+            told = "as their names end like no document's, or words lie beside tables"
+            notes.append(f"{len(others):,} files are left out, {told}: {named}")
+        return notes
 
     def size_bytes(self) -> int | None:
         """How much there is to read, where that bounds the text: not in files that are compressed, as Parquet is."""
@@ -190,7 +199,8 @@ class Source:
                     seen_kinds.observe(record)
                 row, own_id = maker.make(index, record, line, filed=file.format == DOCUMENT)
                 batch.add(row, (file, place), own_id)
-                if self.documents and not isinstance(record, str) and (wanted is None or index in wanted):
+                filed = file.format == DOCUMENT or bool(self._spec.document)  # a table beside documents has texts
+                if filed and not isinstance(record, str) and (wanted is None or index in wanted):
                     batch.files[index] = self._placed(file, record)
                     batch.chars += file.size if file.format == DOCUMENT else 0
                 if len(batch.rows) >= size or batch.chars >= BATCH_CHARS:

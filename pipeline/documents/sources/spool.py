@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Iterable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -118,20 +119,8 @@ class Spool:
             raise Unreadable(NOT_THERE, path) from None
         except (OSError, pa.ArrowException) as error:
             raise _out_of_reach(path, error) from None
-        target = self._new()
-        try:
-            with stream:
-                self._copy(stream, target)
-        except Unreadable:
-            self.release(target)
-            raise
-        return target
-
-    def _copy(self, stream: pa.NativeFile, target: str) -> None:
-        """What fails on this machine, as a full disk, ends the run, and no row."""
-        with Path(target).open("wb") as copy:
-            while piece := _piece(stream):
-                copy.write(piece)
+        with stream:
+            return self._copied(_pieces(stream))
 
     def _require_small(self, size: int) -> None:
         if size > self._most_bytes:
@@ -139,8 +128,20 @@ class Spool:
             raise Unreadable(TOO_LARGE, told)
 
     def _kept(self, data: bytes) -> str:
+        return self._copied([data])
+
+    def _copied(self, pieces: Iterable[bytes]) -> str:
+        """Raises OSError, with the folder in it, where there is no room: that is no row's fault."""
         target = self._new()
-        Path(target).write_bytes(data)
+        try:
+            with Path(target).open("wb", buffering=0) as copy:
+                for piece in pieces:
+                    left = memoryview(piece)
+                    while left:
+                        left = left[copy.write(left) :]
+        except OSError as error:
+            told = f"{error.strerror} for a copy of a document. Set TMPDIR to a folder with more"
+            raise OSError(error.errno, told, tempfile.gettempdir()) from None
         return target
 
     def _new(self) -> str:
@@ -156,9 +157,10 @@ def _size(fs: pafs.FileSystem, path: str) -> int:
     return info.size or 0
 
 
-def _piece(stream: pa.NativeFile) -> bytes:
+def _pieces(stream: pa.NativeFile) -> Iterator[bytes]:
     try:
-        return bytes(stream.read(COPIED_BYTES))
+        while piece := stream.read(COPIED_BYTES):
+            yield piece
     except (OSError, pa.ArrowException) as error:
         raise _out_of_reach("it broke off", error) from None
 
