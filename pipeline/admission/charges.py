@@ -22,7 +22,7 @@ class Need(Struct, frozen=True):
     usd: Decimal
     expected_output_tokens: int | None = None
     tenant: str | None = None
-    files: bool = False  # whether its input has some
+    file_ceiling: int = 0  # of an input with files: tokens that it was thought to be billed as at the most
 
 
 class Used(Struct, frozen=True):

@@ -30,12 +30,12 @@ class Needs:
             output_tokens=request.max_output_tokens,
             usd=usd,
             tenant=request.tenant,
-            files=request.file_tokens > 0,
+            file_ceiling=request.input_tokens_ceiling if request.file_tokens else 0,
         )
 
     def observe(self, need: Need, input_tokens: int, reported_tokens: int) -> None:
         """What the provider counted for an input that we had counted, of a call that needed so much."""
-        self._scale.observe(input_tokens, reported_tokens, files=need.files)
+        self._scale.observe(input_tokens, reported_tokens, need.file_ceiling)
 
     def served_at(self, service: str) -> None:
         """An answer was billed at this tier, unasked: others may be, and a dearer one is reserved for from now on."""

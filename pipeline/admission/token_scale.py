@@ -50,15 +50,19 @@ class Ratio(Struct):
 class TokenScale(Struct):
     """The mean ratio paces. The highest reserves, of text alone: one text is counted much like another.
 
-    What a picture is billed as says nothing of the next one: a file is reserved at its ceiling, whatever was seen.
+    What a picture is billed as says nothing of the next one: a file is reserved at its ceiling, whatever was seen
+    below it. One that was billed above it says that the ceiling is none.
     """
 
     text: Ratio = field(default_factory=Ratio)
     files: Ratio = field(default_factory=Ratio)
+    beyond: float = 1.0  # the most that a request with files was billed over its ceiling, with SAFETY on top
 
-    def observe(self, input_tokens: int, reported_tokens: int, *, files: bool = False) -> None:
-        """`files`: of a request that had some."""
-        (self.files if files else self.text).observe(input_tokens, reported_tokens)
+    def observe(self, input_tokens: int, reported_tokens: int, file_ceiling: int = 0) -> None:
+        """`file_ceiling`: of a request with files, tokens."""
+        (self.files if file_ceiling else self.text).observe(input_tokens, reported_tokens)
+        if 0 < file_ceiling < reported_tokens:
+            self.beyond = max(self.beyond, reported_tokens / file_ceiling * SAFETY)
 
     def expected(self, request: Sized) -> int:
         ratio = self.files if request.file_tokens else self.text
@@ -66,7 +70,9 @@ class TokenScale(Struct):
 
     def ceiling(self, request: Sized) -> int:
         """What the input can be billed for at the most: its bytes, until the provider's own counts are known."""
-        if request.file_tokens or self.text.seen == 0:
+        if request.file_tokens:
+            return int(request.input_tokens_ceiling * self.beyond)
+        if self.text.seen == 0:
             return request.input_tokens_ceiling
         return int(request.input_tokens * self.text.highest * SAFETY) + 16
 

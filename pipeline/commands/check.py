@@ -35,7 +35,7 @@ from pipeline.providers import settled, wire_for
 from pipeline.providers.credentials.keys import credentials_for
 from pipeline.providers.instructor.installed import require_client
 from pipeline.schema.arrow import RecordColumn
-from pipeline.telemetry.causes import causes_of
+from pipeline.telemetry.causes import Cause, causes_of
 from pipeline.text import nearest
 from pipeline.types import ErrorCode
 
@@ -172,8 +172,16 @@ def _input(source: Source, read: str) -> tuple[int, list[Finding]]:
         *notes,
         Finding("input", "warning", f"{told}; {bad:,} of them cannot be used, and will fail as bad_row"),
     ]
-    findings += [Finding("input", "warning", f"{cause.rows:,} as {cause.error}") for cause in causes]
+    findings += [Finding("input", "warning", _told_cause(cause, named=source.documents)) for cause in causes]
+    if untold := bad - sum(cause.rows for cause in causes):
+        findings.append(Finding("input", "warning", f"{untold:,} more for other reasons, as results will say"))
     return rows - bad, findings
+
+
+def _told_cause(cause: Cause, *, named: bool) -> str:
+    """`named`: the reason does not say where the row stands, as that of a table's does."""
+    told = f"{cause.rows:,} as {cause.error}"
+    return f"{told} ({'as ' if cause.rows > 1 else ''}{cause.id!r})" if named else told
 
 
 def _told_files(rows: int, modes: Counter[str], reasons: Counter[str], read: str) -> str:

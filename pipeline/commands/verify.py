@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,7 +18,9 @@ from msgspec import Struct, convert
 from msgspec.structs import asdict
 
 from pipeline.catalog.prices import lane_share, rate_for
+from pipeline.commands.published import Published
 from pipeline.commands.same_value import same
+from pipeline.commands.verify_documents import documents_unlike, strange_pages
 from pipeline.errors import JobError, LedgerUnreadable
 from pipeline.job.folder import CALLS, LEDGER, RESULTS, RUN
 from pipeline.job.settings import Model, Prices
@@ -29,10 +30,8 @@ from pipeline.ledger.files import reading
 from pipeline.ledger.head import missing, missing_text
 from pipeline.ledger.schema import knows_batches
 from pipeline.money import at_share, cost_usd, from_units, to_units
-from pipeline.output.manifest import Manifest, read_run
+from pipeline.output.manifest import read_run
 from pipeline.types import TOKENS, AnswerFrom, ErrorCode, Usage
-
-LINES_CHECKED_AT_ONCE = 8192
 
 
 class Check(Struct, frozen=True):
@@ -40,19 +39,6 @@ class Check(Struct, frozen=True):
 
     name: str
     problem: str | None
-
-
-class _Folder(Struct, frozen=True):
-    path: Path
-    manifest: Manifest
-
-    def batches(self, name: str, *columns: str) -> Iterator[dict[str, list[Any]]]:
-        with pq.ParquetFile(self.path / name, page_checksum_verification=True) as file:
-            for batch in file.iter_batches(LINES_CHECKED_AT_ONCE, columns=list(columns), use_threads=False):
-                yield batch.to_pydict()
-
-    def column(self, name: str, *columns: str) -> pa.Table:
-        return pq.read_table(self.path / name, columns=list(columns), page_checksum_verification=True)
 
 
 def verify(folder: Path) -> list[Check]:
@@ -66,7 +52,7 @@ def verify(folder: Path) -> list[Check]:
     absent += [] if (folder / LEDGER).exists() else [LEDGER]
     if manifest is None or absent:
         raise JobError(f"{folder}: holds no published run ({', '.join(absent) or RUN + ' cannot be read'})")
-    found = _Folder(folder, manifest)
+    found = Published(folder, manifest)
     done: list[Check] = []
     for name, check in CHECKS.items():
         try:
@@ -81,7 +67,7 @@ def verify(folder: Path) -> list[Check]:
     return done
 
 
-def _counts(found: _Folder) -> Iterator[str]:
+def _counts(found: Published) -> Iterator[str]:
     rows = found.manifest.rows
     if rows.total != rows.ok + rows.failed + rows.pending:
         yield f"run.json: {asdict(rows)}"
@@ -101,7 +87,7 @@ def _counts(found: _Folder) -> Iterator[str]:
         yield f"{RESULTS}: {dict(states)}, run.json: {asdict(rows)}"
 
 
-def _one_place(found: _Folder) -> Iterator[str]:
+def _one_place(found: Published) -> Iterator[str]:
     codes = {str(code) for code in ErrorCode}
     names = ("row", "status", "record", "error_code", "answer_from")
     for batch in found.batches(RESULTS, *names):
@@ -113,7 +99,7 @@ def _one_place(found: _Folder) -> Iterator[str]:
                 yield f"{RESULTS}: row {row} is {status} with error_code {code!r}"
 
 
-def _sums(found: _Folder) -> Iterator[str]:
+def _sums(found: Published) -> Iterator[str]:
     manifest = found.manifest
     for name in (RESULTS, CALLS):
         table = found.column(name, *TOKENS, "cost_usd")
@@ -126,7 +112,7 @@ def _sums(found: _Folder) -> Iterator[str]:
             yield f"cost_usd: {name} sums to {cost}, run.json says {manifest.cost_text}"
 
 
-def _totals(found: _Folder) -> Iterator[str]:
+def _totals(found: Published) -> Iterator[str]:
     """Over all runs, by the ledger. A file of an older program has no such column."""
     if "cost_total_usd" not in pq.read_schema(found.path / RESULTS).names:
         return
@@ -141,7 +127,7 @@ def _totals(found: _Folder) -> Iterator[str]:
                 yield f"{RESULTS}: row {row} cost {told} in all runs, and {tonight} in this one"
 
 
-def _row_totals(found: _Folder) -> Iterator[tuple[int, str | None, Decimal | None, Decimal | None]]:
+def _row_totals(found: Published) -> Iterator[tuple[int, str | None, Decimal | None, Decimal | None]]:
     """(row, answer_from, cost_total_usd, cost_usd), the lines of one row together."""
     names = ("row", "answer_from", "cost_total_usd", "cost_usd")
     lines = (line for batch in found.batches(RESULTS, *names) for line in zip(*batch.values(), strict=True))
@@ -151,7 +137,7 @@ def _row_totals(found: _Folder) -> Iterator[tuple[int, str | None, Decimal | Non
         yield row, of_row[0][1], sum(total) if total else None, sum(tonight) if tonight else None
 
 
-def _calls_of_rows(found: _Folder) -> Iterator[str]:
+def _calls_of_rows(found: Published) -> Iterator[str]:
     calls = pq.read_metadata(found.path / CALLS).num_rows
     if calls != found.manifest.calls:
         yield f"{CALLS}: {calls} rows, run.json says {found.manifest.calls}"
@@ -176,7 +162,7 @@ def _known(left: pa.ChunkedArray, right: pa.ChunkedArray) -> tuple[pa.ChunkedArr
     return left, right
 
 
-def _prices(found: _Folder) -> Iterator[str]:
+def _prices(found: Published) -> Iterator[str]:
     job = found.manifest.job
     model, prices = job["model"], convert(job["prices"], Prices)
     rate = rate_for(model["provider"], model["name"], prices, model.get("base_url", ""))
@@ -200,25 +186,25 @@ def _model(model: Mapping[str, Any]) -> Model:
     return convert(model, Model, strict=False)
 
 
-def _lines(found: _Folder) -> Iterator[str]:
+def _lines(found: Published) -> Iterator[str]:
     with reading(found.path / LEDGER) as db:
         if knows_batches(db):
             yield from (f"{LEDGER}: {wrong}" for wrong in unsettled(db))
 
 
-def _end(found: _Folder) -> Iterator[str]:
+def _end(found: Published) -> Iterator[str]:
     lost = missing(found.path / LEDGER)
     if lost is not None:
         yield missing_text(found.path / LEDGER, lost)
 
 
-def _checksums(found: _Folder) -> Iterator[str]:
+def _checksums(found: Published) -> Iterator[str]:
     with reading(found.path / LEDGER) as db:
         for table, key in audit.damaged(db):
             yield f"{LEDGER}: a record of {table} is damaged: {key!r}"
 
 
-def _ledger(found: _Folder) -> Iterator[str]:
+def _ledger(found: Published) -> Iterator[str]:
     with reading(found.path / LEDGER) as db:
         ledger = audit.row_ends(db)
         last = None
@@ -234,7 +220,7 @@ def _ledger(found: _Folder) -> Iterator[str]:
                     yield f"{RESULTS}: row {row} is {(row_id, status, code)}, the ledger says {kept}"
 
 
-def _codes(found: _Folder) -> Iterator[str]:
+def _codes(found: Published) -> Iterator[str]:
     codes: Counter[str] = Counter()
     last = None
     for batch in found.batches(RESULTS, "row", "error_code"):
@@ -246,7 +232,7 @@ def _codes(found: _Folder) -> Iterator[str]:
         yield f"run.json: failed_by_code is {found.manifest.failed_by_code}, {RESULTS} has {dict(codes)}"
 
 
-def _calls(found: _Folder) -> Iterator[str]:
+def _calls(found: Published) -> Iterator[str]:
     """Call by call, in the order of the ledger."""
     names = ("request_id", "row", "attempt", "error_code", *TOKENS)
     with reading(found.path / LEDGER) as db:
@@ -263,7 +249,7 @@ def _calls(found: _Folder) -> Iterator[str]:
             yield f"{CALLS}: the ledger has calls of this run that are not in it"
 
 
-def _records(found: _Folder) -> Iterator[str]:
+def _records(found: Published) -> Iterator[str]:
     """Each record is the ledger's: found by the row's content, turned into the column's type, and equal."""
     with reading(found.path / LEDGER) as db:
         kept = audit.row_records(db)
@@ -283,7 +269,7 @@ def _records(found: _Folder) -> Iterator[str]:
                     yield f"{RESULTS}: the record of row {row} is not the ledger's"
 
 
-def _session(found: _Folder) -> Iterator[str]:
+def _session(found: Published) -> Iterator[str]:
     manifest = found.manifest
     with reading(found.path / LEDGER) as db:
         last = audit.last_session(db)
@@ -295,7 +281,7 @@ def _session(found: _Folder) -> Iterator[str]:
         yield "run.json: the input's fingerprint is not that of the ledger's last run"
 
 
-CHECKS: dict[str, Callable[[_Folder], Iterator[str]]] = {
+CHECKS: dict[str, Callable[[Published], Iterator[str]]] = {
     "every row is there once, in order, and counted": _counts,
     "every row ends in exactly one place": _one_place,
     "failures by code are counted right": _codes,
@@ -308,6 +294,8 @@ CHECKS: dict[str, Callable[[_Folder], Iterator[str]]] = {
     "results.parquet says what the ledger says": _ledger,
     "every record is the ledger's": _records,
     "calls.parquet says what the ledger says": _calls,
+    "what is said of documents is the ledger's": documents_unlike,
+    "every call's pages are of its row's file": strange_pages,
     "what rows cost in all runs is the ledger's": _totals,
     "run.json is of the ledger's last run": _session,
 }

@@ -9,9 +9,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.documents.chunks import Counter, chunk, rough_tokens
+from pipeline.job.settings import MOST_PAGES
 from pipeline.types import Chunk, FilePart, Part, Parts, TextPart
 
-MOST_PAGES = 20  # of a call, where the job names no number
 PDF = "application/pdf"
 
 

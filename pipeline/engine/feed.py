@@ -145,6 +145,7 @@ def _batch(reading: _Reading, rows: Sequence[Row], selection: Selection, share: 
             continue
         end = ended.get(doc)
         if chosen(row, end, selection):
+            prepared.source.keep(row.parts)
             batch.todo.append(task_of(prepared, row, doc, end, exact=prepared.exact))
         elif end is None:
             batch.left_pending += 1
@@ -157,7 +158,8 @@ def _batch(reading: _Reading, rows: Sequence[Row], selection: Selection, share: 
 
 def task_of(prepared: Prepared, row: Row, doc: bytes, end: ContentEnd | None, *, exact: bool) -> RowTask:
     """A row that is to be done, cut; `exact` as of `chunk`. `end` is how its content ended before, if it did."""
-    return RowTask(row, doc, prepared.chunks_of(row, exact=exact), end.session if end else 0)
+    stale = 0 if end is None or end.of_its_file else end.session
+    return RowTask(row, doc, prepared.chunks_of(row, exact=exact), stale)
 
 
 def chosen(row: Row, end: ContentEnd | None, selection: Selection) -> bool:
@@ -165,5 +167,5 @@ def chosen(row: Row, end: ContentEnd | None, selection: Selection) -> bool:
     if selection.only_rows is not None and row.index not in selection.only_rows:
         return False
     if not selection.failed:
-        return end is None
+        return end is None or end.of_its_file
     return end is not None and end.status == Status.FAILED and selection.error_code in {None, end.error_code}

@@ -40,7 +40,8 @@ _HEAD: dict[tuple[str, ...], str] = {
     " factuurdatum fakturadatum data_wystawienia",
     ("date", "issued_on", "delivered_on"): "date datum fecha data document_date belegdatum",
     ("date", "due_on"): "due_on due_date due payment_due payment_due_date pay_by payable_by falligkeit falligkeitsdatum"
-    " fallig_am zahlbar_bis date_echeance date_d_echeance echeance fecha_vencimiento fecha_de_vencimiento vencimiento"
+    " fallig fallig_am fallig_bis zahlbar_bis zahlbar_am date_echeance date_d_echeance echeance"
+    " fecha_vencimiento fecha_de_vencimiento vencimiento"
     " data_scadenza scadenza data_de_vencimento vencimento vervaldatum forfallodatum termin_platnosci",
     ("date", "delivered_on"): "delivered_on delivery_date date_of_delivery supply_date lieferdatum leistungsdatum"
     " date_livraison date_de_livraison fecha_entrega fecha_de_entrega data_consegna leverdatum leveransdatum",
@@ -50,7 +51,8 @@ _HEAD: dict[tuple[str, ...], str] = {
         "amount",
         "net",
     ): "net net_total total_net net_amount amount_net total_before_tax total_excl_tax total_excluding_tax"
-    " total_without_tax netto nettobetrag netto_betrag nettosumme gesamt_netto netto_gesamt total_ht montant_ht ht"
+    " total_without_tax netto nettobetrag netto_betrag nettosumme gesamt_netto netto_gesamt gesamtbetrag_netto"
+    " summe_netto rechnungsbetrag_netto total_netto total_ht montant_ht ht"
     " base_imponible total_sin_iva imponibile totale_imponibile totale_netto totaal_excl totaal_exclusief_btw",
     ("amount", "net", "line_total"): "subtotal sub_total zwischensumme sous_total subtotale subtotaal",
     (
@@ -60,7 +62,8 @@ _HEAD: dict[tuple[str, ...], str] = {
     " mwst_betrag steuer steuerbetrag umsatzsteuer ust ust_betrag mehrwertsteuer tva montant_tva total_tva iva"
     " importe_iva total_iva cuota_iva imposta totale_iva btw btw_bedrag moms momsbelopp",
     ("amount", "gross"): "gross gross_total total_gross gross_amount amount_gross total_incl_tax total_including_tax"
-    " total_with_tax grand_total brutto bruttobetrag bruttosumme gesamt_brutto brutto_gesamt total_ttc montant_ttc ttc"
+    " total_with_tax grand_total brutto bruttobetrag bruttosumme gesamt_brutto brutto_gesamt gesamtbetrag_brutto"
+    " summe_brutto rechnungsbetrag_brutto total_brutto total_ttc montant_ttc ttc"
     " total_con_iva totaal_incl totaal_inclusief_btw",
     ("amount", "gross", "payable", "net"): "total total_amount amount invoice_total invoice_amount total_price summe"
     " gesamt gesamtbetrag gesamtsumme rechnungsbetrag endbetrag montant montant_total importe importe_total totale"

@@ -22,7 +22,7 @@ from pipeline.catalog.reasoning import reasoning_advice
 from pipeline.catalog.sampling import Advice
 from pipeline.catalog.windows import ModelLimits, limits_of
 from pipeline.documents.chunks import Counter, available_tokens, chunk
-from pipeline.documents.page_chunks import MOST_PAGES, PageBounds, chunk_pages
+from pipeline.documents.page_chunks import PageBounds, chunk_pages
 from pipeline.documents.pages import Rules
 from pipeline.documents.sources.source import Source
 from pipeline.documents.tokens import counter_for
@@ -34,7 +34,7 @@ from pipeline.extraction.hashes import outcome_salt, request_hash
 from pipeline.extraction.plan import Examples, Plan
 from pipeline.extraction.template import TEXT, Template, parse_template
 from pipeline.job.folder import LEDGER
-from pipeline.job.settings import Job
+from pipeline.job.settings import MOST_PAGES, Job
 from pipeline.money import Rate
 from pipeline.providers.wire_check import wire_problems
 from pipeline.schema import shape as schemas
@@ -147,13 +147,16 @@ def _password(job: Job) -> str | None:
     """Of protected files.
 
     Raises:
-        JobError: the variable that is to hold it is not set.
+        JobError: the variable that is to hold it is not set, or empty.
     """
     name = job.documents.password_env
     if not name:
         return None
-    if (found := os.environ.get(name)) is None:
-        told = f"documents.password_env = {name!r}: this variable is not set. Set it, or leave it out"
+    if not (found := os.environ.get(name)):
+        is_so = "not set" if found is None else "empty"
+        told = (
+            f"documents.password_env = {name!r}: this variable is {is_so}. Set it, or leave documents.password_env out"
+        )
         raise JobError(f"{job.file}: {told}")
     return found
 

@@ -7,11 +7,13 @@ is taken. Which is which is told by their order, and by the cap that the request
 import math
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 NUMBER = re.compile(r"(?<![\w.,-])\d{1,3}(?:,\d{3})+(?![\w-]|[.,]\d)|(?<![\w.,-])\d{3,9}(?![\w-]|[.,]\d)")
 LEAST = 500  # no model or limit takes as little; what is smaller is a status, or something else
 MARGIN = 0.95  # of what is left: the next request is counted by another tokenizer once more
 PAGES = re.compile(r"\b(?:pages?|images?)\b", re.IGNORECASE)
+A_MOST = re.compile(r"\b(?:maximum|max|limit|at most|up to|no more than)\b", re.IGNORECASE)
 SENTENCE = re.compile(r"[.;](?=\s|$)")
 # No index (messages.4), no status, no page's own number, and no other unit's.
 COUNT = re.compile(
@@ -47,9 +49,12 @@ def told_pages(message: str) -> int | None:
     """The most pages (or images of pages) that a refusal says are taken at once; None where it does not tell.
 
     "The document contains 1204 pages which exceeds the supported page limit of 1000." tells 1000. Of two numbers the
-    smaller is the most: what was asked was more.
+    smaller is the most: what was asked was more. "Too many images (7). The maximum is 2." says it in the next sentence.
     """
-    said = (sentence for sentence in SENTENCE.split(message) if PAGES.search(sentence))
+    sentences = ["", *SENTENCE.split(message)]
+    said = (
+        one for before, one in pairwise(sentences) if PAGES.search(one) or (PAGES.search(before) and A_MOST.search(one))
+    )
     counts = [int(found.replace(",", "")) for sentence in said for found in COUNT.findall(sentence)]
     return min((count for count in counts if count), default=None)
 

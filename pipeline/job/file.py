@@ -20,6 +20,8 @@ from pipeline.errors import JobError
 from pipeline.job.given import refusal
 from pipeline.job.instructor import refused
 from pipeline.job.settings import (
+    MOST_PAGES,
+    MOST_PX,
     REMOTE,
     Batch,
     Budget,
@@ -251,9 +253,12 @@ def _documents(documents: Documents) -> list[str]:
     wrong = []
     if not VARIABLE.fullmatch(documents.password_env):
         wrong.append("documents.password_env should be the name of a variable, such as PDF_PASSWORD, not the password")
-    if documents.pages_per_call and documents.overlap_pages * 2 > documents.pages_per_call:
+    if documents.overlap_pages * 2 > (most := documents.pages_per_call or MOST_PAGES):
         told = f"at most half of documents.pages_per_call = {documents.pages_per_call}"
+        told += "" if documents.pages_per_call else f", which is {most} at the most"
         wrong.append(f"documents.overlap_pages = {documents.overlap_pages} should be {told}")
+    if documents.image_px > MOST_PX:
+        wrong.append(f"documents.image_px = {documents.image_px} should be at most {MOST_PX}")
     return wrong
 
 

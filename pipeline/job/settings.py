@@ -99,11 +99,15 @@ class Batch(Struct, frozen=True, kw_only=True):
     deployment: str = ""  # azure: a Global-Batch deployment
 
 
+MOST_PAGES = 20  # of a call, where the job names no number
+MOST_PX = 10_000  # of a drawn page's longer edge: more no model takes, and it is more than a reader has memory for
+
+
 class Documents(Struct, frozen=True, kw_only=True):
     """How files are read, and what of them goes to the model."""
 
     read: Literal["auto", "text", "native", "image"] = "auto"
-    pages_per_call: Count = 0  # 0: as many as provider, window and size allow, 20 at the most
+    pages_per_call: Count = 0  # 0: as many as provider, window and size allow, MOST_PAGES at the most
     overlap_pages: Count = 0
     image_px: Positive = 1300  # longest edge of a drawn page
     embedded_xml: Literal["compare", "ignore"] = "compare"

@@ -9,7 +9,7 @@ from msgspec import Struct
 from pipeline.ledger import nights
 from pipeline.ledger.files import Connection
 from pipeline.ledger.records import ANSWER_COLUMNS, CALL_COLUMNS, OUTCOME_COLUMNS
-from pipeline.ledger.schema import checksum_of
+from pipeline.ledger.schema import checksum_of, knows_files
 
 CHECKED = {"outcomes": OUTCOME_COLUMNS, "answers": ANSWER_COLUMNS, "calls": CALL_COLUMNS}
 
@@ -60,6 +60,32 @@ def last_calls(db: Connection, columns: Sequence[str]) -> Iterator[tuple[Any, ..
     return db.execute(
         f"SELECT {', '.join(columns)}, cost_units FROM calls WHERE run = (SELECT MAX(run) FROM runs) "  # noqa: S608 (own names)
         "AND row <= (SELECT MAX(row) FROM rows) ORDER BY call"
+    )
+
+
+def has_files(db: Connection) -> bool:
+    """Whether of some row it is known which file it is."""
+    if not knows_files(db):
+        return False
+    (found,) = db.execute("SELECT EXISTS (SELECT 1 FROM rows WHERE document IS NOT NULL)").fetchone()
+    return bool(found)
+
+
+def row_files(db: Connection) -> Iterator[tuple[int, str | None, str | None]]:
+    """(row, what is known of its file, fields that its XML contradicts), both as JSON, of all rows, in order."""
+    return db.execute(
+        "SELECT r.row, r.document, o.xml_conflicts FROM rows r LEFT JOIN outcomes o ON o.doc = r.doc ORDER BY r.row"
+    )
+
+
+def page_calls(db: Connection) -> Iterator[tuple[str, int, str, str | None]]:
+    """(request id, row, pages, what is known of the row's file, as JSON) of the last run's calls that carried some."""
+    if not knows_files(db):
+        return iter(())
+    return db.execute(
+        "SELECT c.request_id, c.row, c.pages, r.document FROM calls c LEFT JOIN rows r ON r.row = c.row "
+        "WHERE c.run = (SELECT MAX(run) FROM runs) AND c.row <= (SELECT MAX(row) FROM rows) AND c.pages IS NOT NULL "
+        "ORDER BY c.call"
     )
 
 

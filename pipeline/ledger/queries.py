@@ -105,6 +105,11 @@ class ContentEnd(Struct, frozen=True):
     session: int
     error_code: str | None
 
+    @property
+    def of_its_file(self) -> bool:
+        """Whether it says nothing of the content: its file could not be had when it was to be sent."""
+        return self.error_code == ErrorCode.BAD_ROW
+
 
 class RowsByEnd(Struct, frozen=True):
     """The current run's rows that came to an end; a row that cannot be used ended as `bad_row`."""
@@ -178,6 +183,7 @@ class AnsweredCall(Struct, frozen=True):
     purpose: str
     latency_ms: int | None
     doc: bytes | None
+    files: bool  # whether some went along
     usage: Usage
 
 
@@ -198,16 +204,17 @@ def most_answers(db: Connection) -> int:
 
 def last_answered(db: Connection, request_hash: bytes, most: int, *, well: bool = False) -> list[AnsweredCall]:
     """The last so many calls that were answered under this form of question, in order; `well`: and had no error."""
+    files = "c.pages IS NOT NULL" if knows_files(db) else "0"
     sql = (
-        f"SELECT c.run, c.row, c.chunk, c.purpose, c.latency_ms, r.doc, {_listed('c.{}')} FROM calls c "  # noqa: S608 (own names)
+        f"SELECT c.run, c.row, c.chunk, c.purpose, c.latency_ms, r.doc, {files}, {_listed('c.{}')} FROM calls c "  # noqa: S608 (own names)
         "JOIN runs USING (run) LEFT JOIN rows r ON r.row = c.row AND c.run = (SELECT MAX(run) FROM runs) "
         f"WHERE runs.request_hash = ? AND c.http_status = 200 {'AND c.error_code IS NULL ' if well else ''}"
         "AND c.output_tokens > 0 ORDER BY c.call DESC LIMIT ?"
     )
     found = db.execute(sql, (request_hash, most)).fetchall()
     return [
-        AnsweredCall(run, row, chunk, purpose, latency_ms, doc, Usage(*tokens))
-        for run, row, chunk, purpose, latency_ms, doc, *tokens in reversed(found)
+        AnsweredCall(run, row, chunk, purpose, latency_ms, doc, bool(went), Usage(*tokens))
+        for run, row, chunk, purpose, latency_ms, doc, went, *tokens in reversed(found)
     ]
 
 

@@ -13,7 +13,7 @@ from pipeline.job.settings import Job
 from pipeline.ledger.ledger import Ledger
 from pipeline.output.manifest import Manifest, read_run
 from pipeline.schema.arrow import RecordColumn
-from pipeline.types import RESULT_COLUMNS
+from pipeline.types import RESULT_COLUMNS, ErrorCode
 
 PUBLISHED = (RESULTS, CALLS, RUN)
 WRITTEN = (*PUBLISHED, LEDGER + HEAD, LOCK, BALLAST, TURNS, LIVE)  # the ledger tells by itself what it is
@@ -48,6 +48,8 @@ def finished(prepared: Prepared, ledger: Ledger) -> Manifest | None:
         return None
     if not ledger.is_last(plan.request_hash, plan.outcome_salt, prepared.source.fingerprint()):
         return None
+    if prepared.source.documents and ErrorCode.BAD_ROW in manifest.failed_by_code:
+        return None  # what stood against a file may be gone, though it looks the same: a password, who may read it
     same = manifest.job == json.loads(json.dumps(prepared.job.as_dict()))
     whole = all((ledger.path.parent / name).is_file() for name in (RESULTS, CALLS))
     return manifest if same and whole and _of_today(prepared, ledger.path.parent / RESULTS) else None

@@ -265,9 +265,19 @@ def _of_files(lines: Sequence[_Line], schema: pa.Schema, values: Mapping[str, An
     found: dict[str, Any] = {"document": told, "xml_conflicts": conflicts}
     for name in FOUND:
         if name in schema.names:
-            own = values[name].to_pylist()
-            found[name] = [kept if one is None else one[name] for one, kept in zip(told, own, strict=True)]
+            own, kind = values[name].to_pylist(), schema.field(name).type
+            found[name] = [
+                _as(kind, one[name]) if one is not None and kept is None else kept
+                for one, kept in zip(told, own, strict=True)
+            ]
     return found
+
+
+def _as(kind: pa.DataType, value: str | int | None) -> str | int | None:
+    """What reading tells, in a column that may be of a table beside; nothing where that has no place for it."""
+    if value is None or pa.types.is_string(kind):
+        return None if value is None else str(value)
+    return value if isinstance(value, int) and (pa.types.is_integer(kind) or pa.types.is_floating(kind)) else None
 
 
 def _records(lines: Sequence[_Line], view: View, totals: OutputTotals) -> pa.StructArray:

@@ -10,7 +10,7 @@ import re
 from pipeline.errors import Kind
 
 TOO_MANY = re.compile(  # fewer pages may help
-    r"maximum of [\d,]+ (?:pdf )?(?:pages|images|documents)|\bpage limit\b|number of pages"
+    r"(?:maximum|limit) (?:of|is) [\d,]+ (?:pdf )?(?:pages|images|documents)|\bpage limit\b|number of pages"
     r"|too many (?:pages|images|documents|files)|(?:more than|at most|up to) [\d,]+ (?:pdf )?(?:pages|images|documents)"
     r"|files bytes are too large|total (?:size of )?(?:the )?(?:files?|documents?|images?)\b.{0,40}(?:exceed|too large)"
     r"|many-image requests|(?:document|pdf|file)s? (?:is|are) too large",

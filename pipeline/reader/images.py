@@ -4,6 +4,7 @@ Formats: PNG (W3C, third edition, 2025), JPEG (ITU T.81), GIF89a, WebP (RFC 9649
 """
 
 import io
+import re
 import struct
 import zlib
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +24,7 @@ POINTS = 72 / 96  # of a pixel
 PNG_MARK = b"\x89PNG\r\n\x1a\n"
 FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15 of JPEG, without tables
 ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers of JPEG that nothing follows
+OBJECT = re.compile(r"<[\w.]+ object at 0x[0-9a-f]+>")  # in what a decoder says: another one each time
 CUT_OFF = "it is cut off; fetch it again"
 
 Size = tuple[int, int]
@@ -191,4 +193,5 @@ def _register() -> None:
 
 
 def _broken(error: Any) -> Unreadable:  # noqa: ANN401 (whatever a decoder raises)
-    return Unreadable(DAMAGED, f"it cannot be decoded: {str(error)[:200]}")
+    told = OBJECT.sub("it", str(error))[:200]
+    return Unreadable(DAMAGED, f"it cannot be decoded: {told}")

@@ -13,8 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import LifoQueue
 from typing import Final, Self
 
+from msgspec.structs import replace
+
+from pipeline.errors import JobError
 from pipeline.reader.messages import Answer, Ask, Bounds, LoadAsk, Loaded, NotRead, OcrAsk, ReadAsk, WasRead, WasSeen
-from pipeline.reader.process import PROGRAM, Lost, Process
+from pipeline.reader.process import PROGRAM, Lost, NotStarted, Process
 from pipeline.reader.read import CRASHED, Page, Read, ReadOptions, Unreadable
 from pipeline.text import repaired
 from pipeline.types import FilePart
@@ -73,7 +76,8 @@ class Readers:
         With `with_text` a drawn page's text layer goes along in the PNG (iTXt, keyword `text`). Raises Unreadable:
         CHANGED where the source is not the file of `part.digest` any more.
         """
-        answer = self._answer(LoadAsk(_path(part.path), part, with_text))
+        bare = replace(part, path="")  # which may be no UTF-8, and goes as bytes
+        answer = self._answer(LoadAsk(_path(part.path), bare, with_text))
         if isinstance(answer, Loaded):
             return answer.content
         raise _unreadable(answer)
@@ -136,10 +140,16 @@ class Readers:
             return self._again(ask)
 
     def _again(self, ask: Ask) -> Answer:
-        """The answer to a question about one file, over which a process was lost: from a fresh one, or none."""
+        """The answer to a question about one file, over which a process was lost: from a fresh one, or none.
+
+        Raises:
+            JobError: the fresh one does not even start.
+        """
         try:
             with self._process(fresh=True) as process:
                 return next(process.ask(ask))
+        except NotStarted as lost:
+            raise JobError(f"no process to read documents in can be started: {lost}; it was tried twice") from lost
         except Lost as lost:
             return NotRead(CRASHED, f"{lost}; it was tried twice", "", "", 0)
 

@@ -27,6 +27,10 @@ class Lost(Exception):
     """A reader died, or was taken for lost, over a file. The message says of what, and on which page."""
 
 
+class NotStarted(Lost):
+    """It was lost before it was at any file."""
+
+
 class Process:
     """A reader: a process that is asked one thing at a time. `files` counts what it has answered."""
 
@@ -54,7 +58,7 @@ class Process:
     def ask(self, question: Ask) -> Iterator[Answer]:
         """The answers, one for each file, as they come.
 
-        Raises Lost at the file that it dies over, JobError where it cannot work at all.
+        Raises Lost at the file that it dies over, NotStarted before any, JobError where something is not installed.
         """
         if not self._ready:
             self._begin()
@@ -84,7 +88,7 @@ class Process:
         try:
             self._answer(self._bounds.start_s)
         except Lost as lost:
-            raise JobError(f"no process to read documents in can be started: {self._last_words() or lost}") from lost
+            raise NotStarted(self._last_words() or str(lost)) from lost
         self._ready = True
 
     def _last_words(self) -> str:

@@ -1,5 +1,6 @@
 """A file's bytes, taken once and whole; nothing is read of what is no file, or too large."""
 
+import contextlib
 import os
 import stat
 from io import FileIO
@@ -26,6 +27,7 @@ def take(path: str, max_bytes: int) -> bytes:
     except IsADirectoryError as error:
         raise Unreadable(UNSUPPORTED, "it is a folder, and no file") from error
     except OSError as error:
+        _refuse_other(path)  # a socket cannot even be opened
         raise Unreadable(OUT_OF_REACH, (error.strerror or str(error)).lower()) from error
     if len(content) != before.st_size or not _same(before, after) or not _same(before, named):
         raise Unreadable(CHANGED, "something else writes to it: run again when it is whole")
@@ -37,10 +39,19 @@ def _opened(path: str) -> FileIO:
     return FileIO(path, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK | os.O_NOCTTY))
 
 
-def _refuse(found: os.stat_result, max_bytes: int) -> None:
+def _refuse_other(path: str) -> None:
+    with contextlib.suppress(OSError):
+        _refuse_no_file(os.stat(path))  # noqa: PTH116 (the same)
+
+
+def _refuse_no_file(found: os.stat_result) -> None:
     for is_such, what in _NO_FILES:
         if is_such(found.st_mode):
             raise Unreadable(UNSUPPORTED, f"it is {what}, and no file")
+
+
+def _refuse(found: os.stat_result, max_bytes: int) -> None:
+    _refuse_no_file(found)
     if found.st_size == 0:
         raise Unreadable(EMPTY, "it has 0 bytes")
     if found.st_size > max_bytes:

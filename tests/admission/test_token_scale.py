@@ -53,16 +53,28 @@ def test_what_is_reserved_never_becomes_less(observed, tokens):
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 10**6), st.integers(1, 10**7)), max_size=20))
 def test_text_and_files_teach_nothing_of_each_other(observed):
-    """And a file is reserved at its ceiling, whatever was seen before it."""
+    """And a file is reserved at its ceiling, whatever was seen before it that was not above its own."""
     scale, texts, files = TokenScale(), TokenScale(), TokenScale()
     for of_file, counted, reported in observed:
-        scale.observe(counted, reported, files=of_file)
-        (files if of_file else texts).observe(counted, reported, files=of_file)
+        ceiling = max(counted, reported) if of_file else 0
+        scale.observe(counted, reported, ceiling)
+        (files if of_file else texts).observe(counted, reported, ceiling)
     text, scan = Sized(1000), Sized(1000, 900, 70_000)
     assert scale.expected(text) == texts.expected(text)
     assert scale.ceiling(text) == texts.ceiling(text)
     assert scale.expected(scan) == files.expected(scan)
     assert scale.ceiling(scan) == scale.blind_ceiling(scan) == 70_000
+
+
+@given(st.lists(st.tuples(st.integers(1, 10**6), st.integers(1, 10**7)), max_size=20), st.integers(1, 10**6))
+def test_where_files_are_billed_above_their_ceilings_these_are_raised_for_good(observed, ceiling):
+    scale, ceilings = TokenScale(), []
+    for most, reported in observed:
+        scale.observe(most, reported, most)
+        ceilings.append(scale.ceiling(Sized(1000, 900, ceiling)))
+        assert ceilings[-1] >= max(ceiling, int(ceiling * reported / most))
+    assert all(later >= earlier for earlier, later in pairwise(ceilings))
+    assert scale.ceiling(Sized(1000)) == 9000
 
 
 @pytest.mark.parametrize(

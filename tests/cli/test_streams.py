@@ -11,10 +11,10 @@ WAYS = {
     "cp1252": {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"},
     "C": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii:strict", "PYTHONCOERCECLOCALE": "0"},
 }
-VERBS = [
-    ("check",), ("status", "--json"), ("show", NAME, "--answers"), ("report",), ("costs", "--by", "tenant"),
-    ("export",), ("retry",), ("show", "nobody"),
-]  # fmt: skip
+VERBS = {  # a process each, so each but once: they say the same by the same way
+    "cp1252": [("check",), ("show", NAME, "--answers"), ("costs", "--by", "tenant"), ("retry",)],
+    "C": [("status", "--json"), ("show", "nobody"), ("report",), ("export",)],
+}
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def night(job, server):
 @pytest.mark.parametrize("way", WAYS)
 def test_no_verb_ends_in_a_traceback(night, way):
     """With the exit code that it has anywhere; JSON is JSON, and is read in UTF-8."""
-    for verb, *more in VERBS:
+    for verb, *more in VERBS[way]:
         words = [verb, night.file, *more]
         code = night.pipeline(*words).returncode
         process = night.start(*words, errors="replace", env={**night.env, **WAYS[way]})

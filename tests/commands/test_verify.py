@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from job_folder import JobFolder
+from places import REPO
 from scripted_server import Scripted, serving
 
 from pipeline.commands.verify import CHECKS, verify
@@ -32,6 +33,49 @@ def whole(tmp_path_factory):
         job.write(server.url, rows=rows, limits={"concurrency": 1}).run(code=1)
     assert all(check.problem is None for check in verify(job.out))
     return job.out
+
+
+BILL = """
+from decimal import Decimal
+from pydantic import BaseModel
+
+
+class Bill(BaseModel):
+    invoice_number: str
+    gross_total: Decimal
+"""
+
+
+@pytest.fixture(scope="module")
+def of_files(tmp_path_factory):
+    """A text, and three invoices that go as files: one of two pages in two calls, two whose XML says something else."""
+    pytest.importorskip("pypdfium2_raw")
+    job, samples = JobFolder(tmp_path_factory.mktemp("of_files")), REPO / "sample_data" / "invoices_pdf"
+    (job.folder / "inbox").mkdir()
+    (job.folder / "inbox" / "a.txt").write_text("a letter")
+    for name in ("08-two-pages.pdf", "14-zugferd.pdf", "15-xml-differs.pdf"):
+        shutil.copy(samples / name, job.folder / "inbox")
+    (job.folder / "bill.py").write_text(BILL)
+    with serving() as server:
+        server.script = lambda document, nth, body: Scripted(
+            text=json.dumps({"invoice_number": "1", "gross_total": "9"})
+        )
+        job.write(
+            server.url,
+            input={"path": "inbox", "id": ""},
+            extract={"schema": "bill.py:Bill"},
+            documents={"read": "native", "pages_per_call": 1},
+        ).run()
+    assert all(check.problem is None for check in verify(job.out))
+    results = {row["id"]: row for row in job.results()}
+    assert [results[name]["calls"] for name in ("08-two-pages.pdf", "a.txt")] == [2, 1]
+    assert results["15-xml-differs.pdf"]["xml_conflicts"]
+    return job.out
+
+
+@pytest.fixture
+def folder_of_files(of_files, tmp_path):
+    return Path(shutil.copytree(of_files, tmp_path / "copy"))
 
 
 @pytest.fixture
@@ -125,6 +169,28 @@ TAMPERED = {
         lambda f: changed(f, "calls.parquet", column("request_id", 0, "another")),
         lambda f: sql(f, "DELETE FROM calls WHERE rowid = 1"),
     ],
+    "what is said of documents is the ledger's": [
+        lambda f: changed(f, "results.parquet", column("document", 1, lambda told: {**told, "pages": 7})),
+        lambda f: changed(f, "results.parquet", column("document", 1, lambda told: {**told, "digest": "0" * 64})),
+        lambda f: changed(f, "results.parquet", column("document", 3, lambda told: {**told, "mode": "native"})),
+        lambda f: changed(f, "results.parquet", column("document", 0, None)),
+        lambda f: changed(f, "results.parquet", lambda table: table.drop_columns("document")),
+        lambda f: changed(f, "results.parquet", column("xml_conflicts", 2, [])),
+        lambda f: changed(f, "results.parquet", column("xml_conflicts", 0, ["supplier"])),
+        lambda f: changed(f, "results.parquet", lambda table: table.drop_columns("xml_conflicts")),
+        lambda f: sql(f, "UPDATE rows SET document = json_set(document, '$.media_type', 'image/png') WHERE row = 1"),
+        lambda f: sql(f, "UPDATE rows SET document = NULL WHERE row = 3"),
+        lambda f: sql(f, "UPDATE outcomes SET xml_conflicts = NULL WHERE xml_conflicts IS NOT NULL"),
+    ],
+    "every call's pages are of its row's file": [
+        lambda f: sql(f, "UPDATE calls SET pages = '3' WHERE pages = '2'"),
+        lambda f: sql(f, "UPDATE calls SET pages = '1-3' WHERE pages = '2'"),
+        lambda f: sql(f, "UPDATE calls SET pages = '1, part 2: 4' WHERE pages = '2'"),
+        lambda f: sql(f, "UPDATE calls SET pages = '0' WHERE pages = '2'"),
+        lambda f: sql(f, "UPDATE calls SET pages = 'some' WHERE pages = '2'"),
+        lambda f: sql(f, "UPDATE calls SET pages = '1' WHERE row = 3"),
+        lambda f: sql(f, "UPDATE calls SET pages = 'image/png' WHERE row = 3"),
+    ],
     "what rows cost in all runs is the ledger's": [
         lambda f: changed(f, "results.parquet", column("cost_total_usd", 0, lambda usd: usd + Decimal("0.0000000001"))),
         lambda f: changed(f, "results.parquet", column("cost_total_usd", 0, None)),
@@ -141,8 +207,10 @@ TAMPERED = {
 @pytest.mark.parametrize(
     ("name", "number"), [(name, number) for name, changes in TAMPERED.items() for number in range(len(changes))]
 )
-def test_what_was_tampered_with_is_named(folder, name, number):
+def test_what_was_tampered_with_is_named(request, name, number):
     """By its own check and by no other before it."""
+    of_files = "documents" in name or "pages" in name
+    folder = request.getfixturevalue("folder_of_files" if of_files else "folder")
     TAMPERED[name][number](folder)
     (broken,) = [check for check in verify(folder) if check.problem is not None]
     assert broken.name == name, broken

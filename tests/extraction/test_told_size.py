@@ -140,6 +140,9 @@ PAGE_FORMS = (
     "messages.0.content: at most {m} images are allowed; got {a} images. The request was 31457280 bytes of 32 MB",
     "You can upload up to {m} pages and 32MB of total content",
     "maximum number of pages ({m}) exceeded",
+    "Too many images in request ({a}). The maximum is {m}.",
+    "Invalid 'messages[0].content': too many images. Expected an array with maximum length {m}, but got {a} instead.",
+    "The PDF has {a} pages; the limit is {m} pages",
     "ValidationException: The model returned errors: messages.0.content.12.pdf: A maximum of {m} PDF pages may be",
 )
 

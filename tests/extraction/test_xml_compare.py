@@ -264,3 +264,24 @@ JSON = st.recursive(
 @given(st.dictionaries(st.sampled_from(list(ENGLISH)), JSON))
 def test_no_value_whatsoever_is_an_error(record):
     assert {path.partition("[")[0] for path in compare(record)} <= set(record)
+
+
+class German(BaseModel):
+    rechnungsnummer: str
+    rechnungsdatum: date
+    faellig_am: date
+    waehrung: str
+    gesamtbetrag_netto: Decimal
+    summe_brutto: Decimal
+    zahlbetrag: Decimal
+
+
+def test_german_names_say_what_they_mean():
+    record = {
+        "rechnungsnummer": "RE-2026/507", "rechnungsdatum": "2026-11-30", "faellig_am": "2026-12-14",
+        "waehrung": "EUR", "gesamtbetrag_netto": "496.00", "summe_brutto": "571.04", "zahlbetrag": "470.00",
+    }  # fmt: skip
+    assert compare(record, German) == ()
+    assert compare(record, German, net="1.00", gross="2.00", payable="3.00", currency="CHF", due_on="2027-01-01") == (
+        "faellig_am", "waehrung", "gesamtbetrag_netto", "summe_brutto", "zahlbetrag",
+    )  # fmt: skip

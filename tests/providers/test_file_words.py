@@ -15,6 +15,7 @@ SAID = {  # words, and what they mean whoever says them
     "A maximum of 600 PDF pages may be provided.": FEWER,
     "The document contains 1204 pages which exceeds the supported page limit of 1000.": FEWER,
     "You can't include more than 5 documents in a request.": FEWER,
+    "The PDF has 120 pages; the limit is 100 pages": FEWER,
     "The request's total referenced files bytes are too large to be read": FEWER,
     "At least one of the image dimensions exceed max allowed size for many-image requests: 2000 pixels": FEWER,
     f"{AT}: Could not process PDF": AGAIN,

@@ -50,7 +50,7 @@ def test_pages_of_one_file_are_taken_from_it_once(loaded, monkeypatch):
     path.unlink()
     with pytest.raises(Unreadable) as error:
         loaded.again(data)
-    assert error.value.reason == OUT_OF_REACH
+    assert str(error.value) == f"{CHANGED}: it was read, and now: {OUT_OF_REACH}: no such file or directory"
 
 
 def test_a_part_of_a_mail_is_taken_out_of_it_first(loaded, monkeypatch):

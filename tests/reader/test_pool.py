@@ -417,3 +417,29 @@ def test_the_program_runs_as_it_is_installed(file):
     path = file("one.pdf", pdf("", ""))
     done = subprocess.run([sys.executable, "-c", words, path], env=clean, cwd=ROOT, capture_output=True, check=True)
     assert (done.stdout, time.monotonic() - began < 30) == (b"2\n", True)
+
+
+def test_a_reader_that_is_killed_before_it_is_ready_is_started_again(tmp_path, file):
+    """As by a machine that is short of memory for a moment."""
+    script = tmp_path / "reader.py"
+    script.write_text(
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from pipeline.reader import child\n"
+        f"seen = Path({str(tmp_path / 'seen')!r})\n"
+        "if not seen.exists():\n"
+        "    seen.touch()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "child.main(int(sys.argv[1]))\n"
+    )
+    with Readers(ReadOptions(), program=(sys.executable, "-P", str(script))) as readers:
+        assert told(readers.read(file("a.txt", "a text"))) == "a text"
+
+
+def test_a_name_that_is_no_utf_8_is_read_and_loaded(tmp_path, readers):
+    path = str(tmp_path / os.fsdecode(b"a\xff.pdf"))
+    content = pdf(text(50, 700, "Hello"))
+    Path(path).write_bytes(content)
+    part = FilePart("application/pdf", hashlib.sha256(content).hexdigest(), "document", 1, 1, 0, 0, 0, path, 0, 1)
+    assert readers.read(path).digest == part.digest
+    assert readers.load(part) == content

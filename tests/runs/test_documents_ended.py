@@ -10,6 +10,7 @@ from job_folder import LASTING
 from pdf_makers import image_page
 from pictures import png
 from scripted_server import Scripted
+from small_pdfs import pdf, text
 
 from pipeline.commands.verify import verify
 
@@ -94,6 +95,35 @@ def test_a_file_that_changes_before_it_is_sent_again_is_no_file_of_this_run(job,
     job.run()
     assert job.reconcile()["rows"]["ok"] == 1
     assert wrong(job) == []
+
+
+def test_a_twin_of_a_file_that_went_away_is_asked_for_itself(job, server):
+    """And its answer is the other row's too: their content was the same."""
+    (job.folder / "inbox").mkdir()
+
+    def script(_document, nth, _body):
+        (job.folder / "inbox" / "a.pdf").unlink(missing_ok=True)
+        return Scripted(status=429, headers={"retry-after": "0"}) if nth == 1 else None
+
+    server.script = script
+    files = {"a.pdf": pages(1), "b.pdf": pages(1)}
+    write(job, server.url, files, documents={"read": "native"}, limits={"concurrency": 1}).run(code=None)
+    assert {row["id"]: row["status"] for row in job.results()}["b.pdf"] == "ok"
+    assert sum(server.paid.values()) == 1
+    assert wrong(job) == []
+
+
+def test_what_stood_against_a_file_is_looked_at_again_though_the_folder_looks_the_same(job, server):
+    """A password in its variable, who may read it: the next run finds out, and sends that file alone."""
+    files = {"locked.pdf": pdf(text(50, 700, "Invoice of Acorn, 5.00"), user="secret"), "b.txt": "a letter"}
+    job.env["PASSWORD_OF_FILES"] = "wrong"
+    write(job, server.url, files, documents={"password_env": "PASSWORD_OF_FILES"}).run(code=1)
+    assert (server.sent, job.manifest()["failed_by_code"]) == (1, {"bad_row": 1})
+    assert "nothing to do" in job.run(code=1).err
+    job.env["PASSWORD_OF_FILES"] = "secret"
+    job.run()
+    assert (server.sent, job.reconcile()["rows"]["ok"]) == (2, 2)
+    assert "nothing to do" in job.run().err
 
 
 # ── a crash ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -34,6 +34,15 @@ def test_the_cap_holds_a_picture_of_a_kilobyte_that_is_billed_as_70_000_tokens(j
     assert (server.sent, paid_twice(server)) == (12, [])
 
 
+def test_a_provider_that_bills_more_than_its_rule_is_believed_from_then_on(job, server):
+    """The cap leaves room for a call by the rule, and less than the next one costs: it must not leave."""
+    server.script = lambda *_: Scripted(usage=(70_000, 20))
+    write(job, server.url, PICTURES, prices=OWN, limits={"concurrency": 1})
+    cap = Decimal("0.18")  # gpt-4o-mini's picture is 25,501 tokens at the most
+    job.run("--max-usd", f"{cap:f}", code=3)
+    assert (server.sent, job.reconcile()["reason"]) == (2, "budget")
+
+
 def test_a_text_row_does_not_teach_what_a_scan_is_reserved_at(job, server):
     """Texts are counted as we do; pictures are billed at a hundred times what is expected of them."""
     server.script = lambda _document, _nth, body: Scripted(usage=(70_000 if sent_files(body) else 60, 20))
@@ -45,6 +54,26 @@ def test_a_text_row_does_not_teach_what_a_scan_is_reserved_at(job, server):
     job.run("--max-usd", f"{cap:f}", code=3)
     assert Decimal(job.reconcile()["cost_usd"]) <= cap
     assert {row["status"] for row in job.results() if row["id"].startswith("a")} == {"ok"}
+
+
+@pytest.mark.parametrize("before", [("a",), ("a", "b")], ids=["texts", "texts and scans"])
+def test_what_texts_cost_does_not_estimate_scans(job, server, before):
+    """An answer to a text is as long as the text here, and one to a scan short, however much its picture costs."""
+    script = lambda _document, _nth, body: Scripted(  # noqa: E731
+        usage=(36_930, 60) if sent_files(body) else (len(json.dumps(body)) // 4, len(json.dumps(body)) // 12)
+    )
+    server.script = script
+    texts = {f"a{n}.txt": "Invoice line, 5.00 EUR\n" * (10 + 5 * n) for n in range(20)}
+    scans = {f"{sort}{n}.pdf": image_page(60 + n, 80 + ord(sort)) for n in range(6) for sort in "bc"}
+    files = texts | {name: data for name, data in scans.items() if name[0] in before}
+    write(job, server.url, files, documents={"read": "image"}).run()
+    write(job, server.url, scans)
+    write(job, server.url, {}, documents={"read": "image"})
+    told = json.loads(job.pipeline("estimate", job.file, "--json", code=0).out)
+    due = 12 if before == ("a",) else 6
+    assert told["requests"] == due
+    assert told["input_tokens"]["low"] <= 36_930 * due <= told["input_tokens"]["high"]
+    assert told["output_tokens"]["low"] <= 60 * due <= told["output_tokens"]["high"]
 
 
 @pytest.mark.parametrize("read", ["native", "image"])

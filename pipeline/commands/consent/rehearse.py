@@ -156,6 +156,13 @@ class SomeRows(Source):
     def _filed(self) -> "FiledRows":
         return self._whole._filed  # noqa: SLF001 (the same rows, read once)
 
+    @property
+    def _reading(self) -> "FiledRows | None":
+        return self._whole._reading  # noqa: SLF001 (the same)
+
+    def close(self) -> None:
+        self._whole.close()
+
     def batches(self, size: int = ROWS_MEASURED_AT_ONCE, wanted: Container[int] | None = None) -> Iterator[list[Row]]:
         """As of the whole input, in as many batches."""
         for rows in self._whole.batches(size, wanted):

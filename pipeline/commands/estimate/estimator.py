@@ -23,6 +23,7 @@ COPIED = (0.5, 1.5)  # of a document's tokens that its answer repeats: expected,
 LATENCY_S = 1.0  # to the first token, before any was seen
 TOKENS_PER_S = 60.0  # of one answer, before any was seen
 SLACK_OWN, SLACK_OTHER = 0.01, 0.03  # least half width of a band: by answers to this input, or to another
+LEAST_SEEN = 3  # for a line and its error
 SHOWN = Decimal("0.000001")
 
 
@@ -41,6 +42,7 @@ class Counts(Struct):
     free_input_tokens: int = 0  # of these, in input_tokens too
     free_output_tokens: int = 0
     provider_input_tokens: int | None = None  # the same as input_tokens, as the provider counts it
+    file_requests: int = 0  # of requests, those with files
 
     @property
     def own_mean(self) -> float:
@@ -55,6 +57,7 @@ class Seen(Struct, frozen=True):
     first: Usage
     again: Usage
     agains: int
+    files: bool = False  # whether some went along
 
 
 class History(Struct, frozen=True):
@@ -63,6 +66,19 @@ class History(Struct, frozen=True):
     seen: tuple[Seen, ...]
     own: bool
     latency_s: float | None
+
+    def like(self, counts: Counts) -> "History | None":
+        """What it tells of questions with files, or without, if such are to be sent: neither says what others cost.
+
+        None where of one sort it has too few.
+        """
+        files, texts = counts.file_requests > 0, counts.requests > counts.file_requests
+        with_files = sum(one.files for one in self.seen)
+        if (files and with_files < LEAST_SEEN) or (texts and len(self.seen) - with_files < LEAST_SEEN):
+            return None
+        if files == texts:
+            return self
+        return History(tuple(one for one in self.seen if one.files == files), self.own, self.latency_s)
 
     @property
     def cached_share(self) -> float:
@@ -131,6 +147,7 @@ class _Amounts(Struct, frozen=True):
 
 def estimate(counts: Counts, terms: Terms, history: History | None) -> EstimateBands:
     """The dry-run's figures, of what is still to be sent."""
+    history = None if history is None else history.like(counts)
     amounts = _by_shape(counts, terms) if history is None else _by_history(counts, terms, history)
     inputs, outputs, repairs = (band.each(round) for band in (amounts.inputs, amounts.outputs, amounts.repairs))
     cost = _cost(counts, terms, amounts)

@@ -81,11 +81,11 @@ def counted_exactly(prepared: Prepared, counts: Counts, environ: Mapping[str, st
         return counts, f"{prepared.job.model.provider} counts no tokens of its own: ours ({ours}) stand"
     scaled = counts.free_input_tokens + found.provider_tokens
     told = f"input counted by the provider: {found.provider_tokens:,} tokens in {found.requests:,} requests"
-    told += f", {found.our_tokens:,} by our own count{_sampled(found)}"
+    told += f", {found.our_tokens:,} by our own count{_asked_about(found)}"
     return replace(counts, provider_input_tokens=scaled), told
 
 
-def _sampled(found: Counted) -> str:
+def _asked_about(found: Counted) -> str:
     if found.files_asked == found.with_files:
         return ""
     asked = f"of {found.with_files:,} requests with files {found.files_asked:,} were asked about"
@@ -99,11 +99,9 @@ async def _count_all(prepared: Prepared, wire: CountingWire, environ: Mapping[st
     requests = provider = ours = 0
     counted: dict[bytes, int] = {}
     try:
-        async for batch in _batches(requests_to_send(prepared)):
+        async for batch in _batches(_sampled_of(prepared, samples)):
             requests += len(batch)
             ours += sum(request.input_tokens for request in batch)
-            for request in filter(holds_files, batch):
-                samples.add(request)
             texts = [request for request in batch if not holds_files(request)]
             provider += sum(await _all_of([_count(transport, wire, request, pace) for request in texts]))
         async for batch in _batches(samples.chosen):
@@ -112,6 +110,15 @@ async def _count_all(prepared: Prepared, wire: CountingWire, environ: Mapping[st
     finally:
         await transport.aclose()
     return Counted(requests, provider + samples.all_tokens(counted), ours, samples.requests, len(counted))
+
+
+def _sampled_of(prepared: Prepared, samples: FileSamples) -> Iterator[Request]:
+    """All requests; the files of those that will be asked about are kept."""
+    for request in requests_to_send(prepared):
+        if holds_files(request) and samples.add(request):
+            for turn in request.turns:
+                prepared.source.keep(turn.parts)
+        yield request
 
 
 async def _all_of(counting: Iterable[Coroutine[Any, Any, int]]) -> list[int]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pipeline.commands.estimate.estimator import History, Seen
 from pipeline.commands.estimate.measure import ROWS_MEASURED_AT_ONCE, RequestOverhead, other_text, overhead_of, piece_of
@@ -18,6 +19,7 @@ class _Question(Struct):
 
     doc: bytes | None  # the row's content, where it is a row of the last run
     chunk: int
+    files: bool = False
     usages: list[tuple[str, Usage]] = field(default_factory=list)  # with the purpose
 
 
@@ -53,6 +55,7 @@ def _questions(db: Connection, request_hash: bytes) -> tuple[list[_Question], li
     latencies: list[int] = []
     for call in last_answered(db, request_hash, MOST_ANSWERED):
         question = found.setdefault((call.run, call.row, call.chunk), _Question(call.doc, call.chunk))
+        question.files = question.files or call.files
         question.usages.append((call.purpose, call.usage))
         if call.latency_ms is not None:
             latencies.append(call.latency_ms)
@@ -65,11 +68,11 @@ def _seen(question: _Question, own_tokens: float, *, plain: bool) -> Seen:
     again: list[Usage] = []
     for place, (purpose, usage) in enumerate(question.usages):
         (again if purpose == Purpose.REPAIR or (plain and place > 0) else first).append(usage)
-    return Seen(own_tokens, sum(first, Usage()), sum(again, Usage()), len(again))
+    return Seen(own_tokens, sum(first, Usage()), sum(again, Usage()), len(again), question.files)
 
 
 def _as_reported(seen: Sequence[Seen]) -> Iterable[Seen]:
-    return (Seen(one.first.input_tokens, one.first, one.again, one.agains) for one in seen)
+    return (replace(one, own_tokens=one.first.input_tokens) for one in seen)
 
 
 def _own_tokens(prepared: Prepared, questions: Sequence[_Question]) -> Mapping[tuple[bytes, int], float]:

@@ -79,8 +79,9 @@ def _without_files(prepared: Prepared, question: RequestOverhead, sums: Counts, 
 
 
 def piece_of(chunk: Chunk) -> Piece:
-    files = sum(file.tokens for file in files_of(chunk.parts))
-    return Piece(chunk.tokens - files, files)
+    files = files_of(chunk.parts)
+    known = sum(file.tokens for file in files)
+    return Piece(chunk.tokens - known, max(known, len(files)))
 
 
 def requests_to_send(prepared: Prepared) -> Iterator[Request]:
@@ -132,7 +133,7 @@ def _to_send(
             sums.bad_rows += 1
             continue
         end = ended.get(doc)
-        if (end is None) if not failed_only else (end is not None and end.status == Status.FAILED):
+        if (end is None or end.of_its_file) if not failed_only else (end is not None and end.status == Status.FAILED):
             wanted[row.index] = row, doc.hex()
         else:
             sums.done_rows += 1
@@ -146,6 +147,7 @@ def _add(sums: Counts, question: RequestOverhead, others: int, pieces: Sequence[
     for number, one in enumerate(pieces):
         tokens, piece = question.tokens(others, one), one.tokens
         sums.requests += 1
+        sums.file_requests += one.file_tokens > 0
         sums.input_tokens += tokens
         sums.document_tokens += piece
         if plan.two_step:  # the reading is about as long as what was read, and is what the second step reads

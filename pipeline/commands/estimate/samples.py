@@ -30,12 +30,14 @@ class FileSamples:
         self._classes: dict[Class, _Of] = {}
         self._held: dict[bytes, Request] = {}
 
-    def add(self, request: Request) -> None:
+    def add(self, request: Request) -> bool:
+        """Whether it is chosen, as far as is known yet."""
         self.requests += 1
         of = self._classes.setdefault(class_of(request), _Of())
         of.tokens += request.input_tokens
         if request.key not in self._held:
             self._keep(of, request)
+        return request.key in self._held
 
     def _keep(self, of: _Of, request: Request) -> None:
         insort(of.kept, (request.key, request.row))

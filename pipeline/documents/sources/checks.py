@@ -92,6 +92,11 @@ def check_documents(files: Sequence[File], needed: Mapping[str, str]) -> None:
         require_reader(pdf.url)
 
 
+def without_columns_of_files(needed: Mapping[str, str]) -> dict[str, str]:
+    """What a table beside documents has to have: of the columns kept, it may lack those that only files have."""
+    return {name: key for name, key in needed.items() if key != "input.keep" or name not in FILE_TYPES}
+
+
 def require_reader(what: str) -> None:
     """PDFs are read by a package that not every installation has.
 
@@ -103,8 +108,11 @@ def require_reader(what: str) -> None:
 
 
 def with_file_types(kept: pa.Schema) -> pa.Schema:
-    """The kept columns, those of a file with the types that they have."""
-    return pa.schema([(field.name, FILE_TYPES.get(field.name, field.type)) for field in kept])
+    """The kept columns, those of a file with the types that they have, where tables beside them have no other."""
+    null = pa.null()
+    return pa.schema(
+        [(field.name, FILE_TYPES.get(field.name, null) if field.type == null else field.type) for field in kept]
+    )
 
 
 def check_tables(tables: Sequence[tuple[File, Table]], needed: Mapping[str, str], spec: Input) -> None:

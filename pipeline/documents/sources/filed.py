@@ -13,7 +13,7 @@ from pipeline.documents.sources.spool import Placed, Spool
 from pipeline.reader.ocr import installed
 from pipeline.reader.pool import Readers
 from pipeline.reader.read import Read, ReadOptions, Unreadable
-from pipeline.types import Document, FilePart, Row, text_parts
+from pipeline.types import Document, FilePart, Parts, Row, files_of, text_parts
 
 SLOW_ROWS = 16  # at a time where each may take seconds: the first ones are asked about while others are read
 
@@ -68,10 +68,15 @@ class FiledRows:
         """
         return self._readers.load(part, with_text=with_text)
 
-    def release(self, row: Row) -> None:
-        """The row has ended: what was fetched for it can go."""
-        for path in {part.path for part in row.parts if isinstance(part, FilePart)}:
-            self.spool.release(path)
+    def keep(self, parts: Parts) -> None:
+        """These are needed after the batch that they came in."""
+        for part in files_of(parts):
+            self.spool.keep(part.path)
+
+    def release(self, row: Row, *, kept_too: bool = True) -> None:
+        """What was fetched for a row can go."""
+        for path in {part.path for part in files_of(row.parts)}:
+            self.spool.release(path, kept_too=kept_too)
 
     def close(self) -> None:
         self._end()

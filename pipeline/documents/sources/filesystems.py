@@ -31,8 +31,10 @@ class FilePlace(Struct, frozen=True):
         return self.url_head + path.removeprefix(self.path_head)
 
 
-def place(path: str) -> FilePlace:
+def place(path: str, called: str = "input.path") -> FilePlace:
     """The place that `path` names: an absolute local path, or an s3://, gs://, az:// or abfss:// URL.
+
+    `called`: what errors call it.
 
     Raises:
         JobError: the URL is incomplete or holds credentials, or its bucket does not answer.
@@ -42,9 +44,9 @@ def place(path: str) -> FilePlace:
         return FilePlace(pafs.LocalFileSystem(), path)
     bucket = rest.partition("/")[0]
     if not bucket:
-        raise JobError(f"input.path = {path!r} names no bucket: write {scheme}://BUCKET/KEY")
+        raise JobError(f"{called} = {path!r} names no bucket: write {scheme}://BUCKET/KEY")
     if "@" in bucket and scheme != "abfss":
-        raise JobError(f"input.path = '{scheme}://...': credentials in a URL are not read. Set them in the environment")
+        raise JobError(f"{called} = '{scheme}://...': credentials in a URL are not read. Set them in the environment")
     try:
         return _OPENERS[scheme](bucket, rest.rstrip("/"))
     except (OSError, pa.ArrowException) as error:
@@ -115,6 +117,21 @@ def _azure(account: str) -> pafs.FileSystem:
 
 
 _OPENERS = {"s3": _s3, "gs": _gs, "az": _az, "abfss": _abfss}
+
+
+class Places:
+    """Places of many URLs: each bucket is opened once, for that may ask where it is."""
+
+    def __init__(self, called: str) -> None:
+        """`called`: what errors call a URL."""
+        self._called = called
+        self._by_head: dict[str, FilePlace] = {}
+
+    def of(self, url: str) -> tuple[pafs.FileSystem, str]:
+        """As of `place`: a file system, and the path inside it."""
+        head = "/".join(url.split("/", 3)[:3])
+        where = self._by_head[head] = self._by_head.get(head) or place(head, self._called)
+        return where.fs, where.path_head + url.removeprefix(where.url_head)
 
 
 def is_link(found: FilePlace, path: str) -> bool:

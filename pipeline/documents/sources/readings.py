@@ -82,12 +82,19 @@ class Readings:
             return
         data = _ENCODED.encode(_kept(found))
         with self._lock:
-            if self._file is None:
-                self._file = tempfile.TemporaryFile(prefix="pipeline-readings-")  # noqa: SIM115 (until `close`)
-            self._file.seek(self._end)
-            self._file.write(data)
+            try:
+                self._write(data)
+            except OSError:  # no room: what is not kept is read anew
+                return
             self._places[key] = self._end, len(data)
             self._end += len(data)
+
+    def _write(self, data: bytes) -> None:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="pipeline-readings-", buffering=0)  # noqa: SIM115 (until `close`)
+        self._file.seek(self._end)
+        if self._file.write(data) != len(data):
+            raise OSError
 
     def close(self) -> None:
         with self._lock:

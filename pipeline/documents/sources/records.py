@@ -93,8 +93,11 @@ class Records:
         return Table(file, self.max_line_bytes)
 
     def own(self, file: File, columns: Sequence[str]) -> Sequence[str]:
-        """Of these columns those that a Parquet file has itself: not a folder's key, nor what it may lack."""
-        if not self._optional and not folder_keys(file):
+        """Of these columns those that a Parquet file has itself: not a folder's key, nor what it may lack.
+
+        Beside documents it may lack their columns.
+        """
+        if not self._optional and not folder_keys(file) and not self.of_format(DOCUMENT):
             return columns
         there = parquet.schema(file).names
         return [name for name in columns if name in there] or there[:1]

@@ -7,6 +7,7 @@ A row that cannot be used is yielded with its `problem`; a file that cannot be r
 from collections.abc import Container, Iterator, Sequence
 from contextlib import closing
 from functools import cached_property
+from itertools import tee
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -16,19 +17,20 @@ from msgspec.structs import replace
 from pipeline.documents.sources import checks as checking
 from pipeline.documents.sources import column_types as kinds
 from pipeline.documents.sources import jsonl
-from pipeline.documents.sources.files import DOCUMENT, File, fingerprint, stat_of
+from pipeline.documents.sources.files import DOCUMENT, File, Stats, fingerprint, left_out
 from pipeline.documents.sources.kept import KeptColumns
 from pipeline.documents.sources.records import Records
 from pipeline.documents.sources.rows import RowMaker, SeenIds, duplicate, located
 from pipeline.job.settings import Input
 from pipeline.reader.read import Unreadable
-from pipeline.types import FilePart, Row, text_parts
+from pipeline.types import FilePart, Parts, Row, text_parts
 
 if TYPE_CHECKING:
     from pipeline.documents.pages import Rules
     from pipeline.documents.sources.filed import FiledRows
     from pipeline.documents.sources.spool import Placed
 
+SHOWN_FILES = 5
 BATCH_CHARS = 16 * 1024 * 1024  # of text after which a batch ends early
 
 
@@ -75,6 +77,11 @@ class Source:
             raise TypeError("rows that are files are read by rules")
         return FiledRows(self._rules)
 
+    @property
+    def _reading(self) -> "FiledRows | None":
+        """What reads files, where it has begun."""
+        return self.__dict__.get("_filed")
+
     @cached_property
     def documents(self) -> bool:
         """Whether rows are files, or name or hold one."""
@@ -88,10 +95,15 @@ class Source:
         """
         return self._filed.load(part, with_text=with_text)
 
+    def keep(self, parts: Parts) -> None:
+        """Files of rows that are worked on after their batch, until `release`; the others go when the next is read."""
+        if (filed := self._reading) is not None:
+            filed.keep(parts)
+
     def release(self, row: Row) -> None:
         """The row has ended: what was fetched for it can go."""
-        if row.document is not None and "_filed" in self.__dict__:
-            self._filed.release(row)
+        if row.document is not None and (filed := self._reading) is not None:
+            filed.release(row)
 
     def close(self) -> None:
         """End the reading of files; it starts again where it is asked for."""
@@ -122,9 +134,13 @@ class Source:
 
     def _named_files(self) -> Iterator[str]:
         column = self._spec.document
-        for file, _, record, _ in self._records.of((column,)):
-            if isinstance(record, dict) and isinstance(name := record.get(column), str):
-                yield f"{name}\x00{stat_of(file, name)}"
+        named = (
+            (file, name)
+            for file, _, record, _ in self._records.of((column,))
+            if isinstance(record, dict) and isinstance(name := record.get(column), str)
+        )
+        ours, theirs = tee(named)
+        return (f"{name}\x00{told}" for (_, name), told in zip(ours, Stats().of(theirs), strict=True))
 
     def check(self) -> None:
         """Find what is wrong with the input as a whole, before anything is sent.
@@ -135,14 +151,22 @@ class Source:
         required = [name for name in self._prompt_columns if name not in self._optional]
         needed = checking.needed_columns(self._spec, required)
         records = self._records
-        checking.check_parquet(records.of_format("parquet"), needed, self._spec)
-        checking.check_tables(records.tables, needed, self._spec)
-        checking.check_jsonl(records.of_format("jsonl"), needed, records.max_line_bytes)
-        checking.check_documents(records.of_format(DOCUMENT), needed)
+        filed = records.of_format(DOCUMENT)
+        of_tables = checking.without_columns_of_files(needed) if filed else needed
+        checking.check_parquet(records.of_format("parquet"), of_tables, self._spec)
+        checking.check_tables(records.tables, of_tables, self._spec)
+        checking.check_jsonl(records.of_format("jsonl"), of_tables, records.max_line_bytes)
+        checking.check_documents(filed, needed)
 
     def notes(self) -> list[str]:
-        """What is read in another way than a file's name says."""
-        return [note for _, table in self._records.tables if (note := table.note) is not None]
+        """What is read in another way than a file's name says; and what is not, of a folder whose files are rows."""
+        notes = [note for _, table in self._records.tables if (note := table.note) is not None]
+        filed = self._records.of_format(DOCUMENT)
+        if filed and (others := left_out(self._spec.path, self._records.files)):
+            named = ", ".join(map(repr, others[:SHOWN_FILES])) + (", …" if len(others) > SHOWN_FILES else "")
+            told = "as their names end like no document's, or words lie beside tables"
+            notes.append(f"{len(others):,} files are left out, {told}: {named}")
+        return notes
 
     def size_bytes(self) -> int | None:
         """How much there is to read, where that bounds the text: not in files that are compressed, as Parquet is."""
@@ -175,14 +199,15 @@ class Source:
                     seen_kinds.observe(record)
                 row, own_id = maker.make(index, record, line, filed=file.format == DOCUMENT)
                 batch.add(row, (file, place), own_id)
-                if self.documents and not isinstance(record, str) and (wanted is None or index in wanted):
+                filed = file.format == DOCUMENT or bool(self._spec.document)  # a table beside documents has texts
+                if filed and not isinstance(record, str) and (wanted is None or index in wanted):
                     batch.files[index] = self._placed(file, record)
                     batch.chars += file.size if file.format == DOCUMENT else 0
                 if len(batch.rows) >= size or batch.chars >= BATCH_CHARS:
-                    yield self._finished(batch, seen_ids)
+                    yield from self._lent(batch, seen_ids)
                     batch = _Batch()
             if batch.rows:
-                yield self._finished(batch, seen_ids)
+                yield from self._lent(batch, seen_ids)
         self._kept.kinds = seen_kinds
 
     def _placed(self, file: File, record: dict[str, Any]) -> "Placed | Unreadable":
@@ -194,6 +219,16 @@ class Source:
             return spool.of_cell(record.get(self._spec.document), file)
         except Unreadable as error:
             return error
+
+    def _lent(self, batch: "_Batch", seen_ids: SeenIds) -> Iterator[list[Row]]:
+        """The batch; once its reader comes back, or leaves, what was fetched for it goes."""
+        rows = self._finished(batch, seen_ids)
+        try:
+            yield rows
+        finally:
+            if batch.files and (filed := self._reading) is not None:
+                for row in rows:
+                    filed.release(row, kept_too=False)
 
     def _finished(self, batch: "_Batch", seen_ids: SeenIds) -> list[Row]:
         """The batch's rows, with duplicate ids marked, their files read, and every problem located."""

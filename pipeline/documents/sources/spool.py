@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Iterable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,10 @@ from msgspec import Struct
 from pyarrow import fs as pafs
 
 from pipeline.documents.sources.files import File
-from pipeline.documents.sources.filesystems import place
+from pipeline.documents.sources.filesystems import Places
 from pipeline.errors import JobError
 from pipeline.job.settings import REMOTE
-from pipeline.reader.read import TOO_LARGE, Unreadable
+from pipeline.reader.read import OUT_OF_REACH, TOO_LARGE, Unreadable
 
 COPIED_BYTES = 1024 * 1024
 NOT_THERE, NOT_ALLOWED, NO_FILE = "no such file", "not allowed", "no file"
@@ -35,6 +36,8 @@ class Spool:
         self._most_bytes = most_bytes
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._numbers = count()
+        self._places = Places("the URL")
+        self._kept_on: set[str] = set()
 
     def of_file(self, file: File) -> Placed:
         """A file of the input itself.
@@ -70,15 +73,22 @@ class Spool:
         """Whether it is a copy of ours."""
         return self._folder is not None and path.startswith(self._folder.name + os.sep)
 
-    def release(self, path: str) -> None:
-        """Delete it if it is a copy."""
+    def keep(self, path: str) -> None:
+        """A copy that outlives the batch it was made for."""
         if self.holds(path):
+            self._kept_on.add(path)
+
+    def release(self, path: str, *, kept_too: bool = True) -> None:
+        """Delete it if it is a copy. `kept_too`: also where it was to be kept."""
+        if self.holds(path) and (kept_too or path not in self._kept_on):
+            self._kept_on.discard(path)
             Path(path).unlink(missing_ok=True)
 
     def close(self) -> None:
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
+            self._kept_on.clear()
 
     def _beside(self, value: str, table: File) -> Placed:
         folder = table.path.rpartition("/")[0]
@@ -96,38 +106,67 @@ class Spool:
 
     def _of_url(self, url: str) -> Placed:
         try:
-            where = place(url)
+            fs, path = self._places.of(url)
         except JobError as error:
-            raise Unreadable(NOT_THERE, str(error)) from None
-        return Placed(self._fetched(where.fs, where.path, None), url.rpartition("/")[2])
+            raise Unreadable(OUT_OF_REACH, str(error)[:300]) from None
+        return Placed(self._fetched(fs, path, None), url.rpartition("/")[2])
 
     def _fetched(self, fs: pafs.FileSystem, path: str, size: int | None) -> str:
         try:
-            if size is None:
-                info = fs.get_file_info(path)
-                if info.type != pafs.FileType.File:
-                    raise Unreadable(NOT_THERE, path)
-                size = info.size or 0
-            if size > self._most_bytes:
-                told = f"{size / 1e6:.1f} MB of at most {self._most_bytes / 1e6:g} (documents.max_mb)"
-                raise Unreadable(TOO_LARGE, told)
-            target = self._new()
-            with fs.open_input_stream(path) as stream, Path(target).open("wb") as copy:
-                while piece := stream.read(COPIED_BYTES):
-                    copy.write(piece)
+            self._require_small(_size(fs, path) if size is None else size)
+            stream = fs.open_input_stream(path)
+        except FileNotFoundError:
+            raise Unreadable(NOT_THERE, path) from None
         except (OSError, pa.ArrowException) as error:
-            raise Unreadable(NOT_THERE, f"cannot be fetched: {error}"[:300]) from None
-        return target
+            raise _out_of_reach(path, error) from None
+        with stream:
+            return self._copied(_pieces(stream))
+
+    def _require_small(self, size: int) -> None:
+        if size > self._most_bytes:
+            told = f"{size / 1e6:.1f} MB, where documents.max_mb allows {self._most_bytes / 1e6:g}; it was not fetched"
+            raise Unreadable(TOO_LARGE, told)
 
     def _kept(self, data: bytes) -> str:
+        return self._copied([data])
+
+    def _copied(self, pieces: Iterable[bytes]) -> str:
+        """Raises OSError, with the folder in it, where there is no room: that is no row's fault."""
         target = self._new()
-        Path(target).write_bytes(data)
+        try:
+            with Path(target).open("wb", buffering=0) as copy:
+                for piece in pieces:
+                    left = memoryview(piece)
+                    while left:
+                        left = left[copy.write(left) :]
+        except OSError as error:
+            told = f"{error.strerror} for a copy of a document. Set TMPDIR to a folder with more"
+            raise OSError(error.errno, told, tempfile.gettempdir()) from None
         return target
 
     def _new(self) -> str:
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="pipeline-documents-")
         return f"{self._folder.name}{os.sep}{next(self._numbers)}"
+
+
+def _size(fs: pafs.FileSystem, path: str) -> int:
+    info = fs.get_file_info(path)
+    if info.type != pafs.FileType.File:
+        raise Unreadable(NOT_THERE, path)
+    return info.size or 0
+
+
+def _pieces(stream: pa.NativeFile) -> Iterator[bytes]:
+    try:
+        while piece := stream.read(COPIED_BYTES):
+            yield piece
+    except (OSError, pa.ArrowException) as error:
+        raise _out_of_reach("it broke off", error) from None
+
+
+def _out_of_reach(what: str, error: Exception) -> Unreadable:
+    return Unreadable(OUT_OF_REACH, f"{what}: {error}"[:300])
 
 
 def _below(path: str, folder: str) -> bool:
