@@ -109,6 +109,7 @@ ENTRIES = (
     Entry(
         name="anthropic",
         wire="pipeline.providers.anthropic.wire:AnthropicWire",
+        batch_wire="pipeline.providers.anthropic.batches:AnthropicBatches",
         listing="pipeline.providers.anthropic.listing:AnthropicListing",
         carrier="pipeline.providers.transport.sdk_anthropic",
         extra="anthropic",

@@ -13,7 +13,8 @@ from urllib.parse import quote
 import orjson
 
 from pipeline.job.settings import Batch, Model
-from pipeline.providers.batch_words import moment_s, of_no_model, state_of, unread, waiting_most
+from pipeline.providers import batch_words
+from pipeline.providers.batch_words import moment_s, state_of, waiting_most
 from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, Fate, RemoteBatch, RemoteState
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.files import Body
@@ -56,8 +57,7 @@ class OpenAIBatches:
         return f"{type(self).__name__}({self._base})"
 
     def headers(self, secret: Secret, now: datetime) -> dict[str, str]:
-        told = self._wire.headers(b"", secret, now)
-        return {name: value for name, value in told.items() if name != "Content-Type"}
+        return batch_words.bare(self._wire.headers(b"", secret, now))
 
     def line(self, name: str, body: Body) -> bytes:
         return b'{"custom_id":' + orjson.dumps(name) + self._middle + bytes(body) + b"}"
@@ -77,7 +77,9 @@ class OpenAIBatches:
         )
 
     def uploaded(self, answer: HttpAnswer) -> str:
-        return _id(told_in(answer), answer, "no file in the answer")
+        if not (name := string(told_in(answer).get("id"))):
+            raise batch_words.unread(answer, "no file in the answer")
+        return name
 
     def file_look(self, file_ref: str) -> BatchAsk | None:  # noqa: ARG002 (Azure's takes a while)
         return None
@@ -112,9 +114,7 @@ class OpenAIBatches:
         return BatchAsk("GET", self._at(f"/batches/{quoted(batch_id)}"))
 
     def looked(self, answer: HttpAnswer) -> RemoteBatch:
-        told = told_in(answer)
-        _id(told, answer, "no batch in the answer")
-        return _batch(told)
+        return batch_words.batch_in(answer, _batch(told_in(answer)))
 
     def cancel(self, batch_id: str) -> BatchAsk:
         return BatchAsk("POST", self._at(f"/batches/{quoted(batch_id)}/cancel"))
@@ -123,12 +123,7 @@ class OpenAIBatches:
         return BatchAsk("GET", self._at("/batches", f"limit={PAGE}" + (f"&after={quoted(page)}" if page else "")))
 
     def listed(self, answer: HttpAnswer) -> tuple[tuple[RemoteBatch, ...], str]:
-        told = told_in(answer)
-        if not isinstance(told.get("data"), list):
-            raise unread(answer, "no list of batches in the answer")
-        found = tuple(_batch(one) for one in items(told["data"]) if string(one.get("id")))
-        last = string(told.get("last_id")) or (found[-1].id if found else "")
-        return found, last if told.get("has_more") is True else ""
+        return batch_words.page_in(answer, told_in(answer), _batch)
 
     def results(self, batch: RemoteBatch) -> tuple[BatchAsk, ...]:
         return tuple(BatchAsk("GET", self._at(f"/files/{quoted(name)}/content")) for name in batch.results)
@@ -156,23 +151,7 @@ class OpenAIBatches:
 
 
 def told_in(answer: HttpAnswer) -> Mapping[str, Any]:
-    """The body of a good answer.
-
-    Raises:
-        CallFailed: it is none.
-    """
-    body = parsed(answer.body)
-    if answer.status >= 300 or (isinstance(body, dict) and is_error(body)):
-        raise of_no_model(failure_of(answer, body))
-    if not isinstance(body, dict):
-        raise unread(answer, "the answer is not JSON")
-    return body
-
-
-def _id(told: Mapping[str, Any], answer: HttpAnswer, what: str) -> str:
-    if not (found := string(told.get("id"))):
-        raise unread(answer, what)
-    return found
+    return batch_words.told_in(answer, failure_of, is_error)
 
 
 def _batch(told: Mapping[str, Any]) -> RemoteBatch:
