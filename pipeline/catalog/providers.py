@@ -157,6 +157,7 @@ ENTRIES = (
     Entry(
         name="gemini",
         wire="pipeline.providers.gemini.wire:GeminiWire",
+        batch_wire="pipeline.providers.gemini.batches:GeminiBatches",
         listing="pipeline.providers.gemini.listing:GeminiListing",
         carrier="pipeline.providers.transport.sdk_google",
         extra="google",

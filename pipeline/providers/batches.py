@@ -72,6 +72,7 @@ class RemoteBatch(Struct, frozen=True):
     rows: int | None = None
     done: int | None = None  # of them, answered or not; None: it does not say
     results: tuple[str, ...] = ()  # what `BatchWire.results` fetches
+    inlined: tuple[bytes, ...] = ()  # lines that came with the batch itself, for `BatchWire.read`
     nonce: str = ""  # the name that we gave it; "": it keeps none
     file_ref: str = ""
     created_s: float | None = None  # since the epoch
@@ -111,7 +112,7 @@ class BatchWire(Protocol):
         ...
 
     def uploaded(self, answer: HttpAnswer) -> str:
-        """The file's name there."""
+        """The file's name there; "" where it has no other than ours, as when it has been there before."""
         ...
 
     def file_look(self, file_ref: str) -> BatchAsk | None:
