@@ -25,12 +25,16 @@ def state_of(word: str, states: Mapping[str, RemoteState]) -> RemoteState:
 
 def moment_s(value: object) -> float | None:
     """Seconds since the epoch, of a number of them or of an ISO time (of UTC, where it does not say)."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value) if 0 < value < MOST_S else None
-    if not isinstance(value, str):
+    if isinstance(value, str):
+        value = _of_iso(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
         return None
+    return float(value) if 0 < value < MOST_S else None
+
+
+def _of_iso(text: str) -> float | None:
     try:
-        found = datetime.fromisoformat(value)
+        found = datetime.fromisoformat(text)
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None

@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.catalog.providers import PROVIDERS
+from pipeline.errors import Kind
 from pipeline.job.settings import Batch, Model
 from pipeline.providers import Wire, settled
 from pipeline.providers.credentials.secret import Secret
@@ -78,6 +79,7 @@ class RemoteBatch(Struct, frozen=True):
     created_s: float | None = None  # since the epoch
     error_code: str = ""
     error: str = ""
+    kind: Kind | None = None  # of a failed one, where it says why: what a live call would have failed as
     full: bool = False  # refused for now: too much is waiting there already; `id` is "" where none was made
     waiting_tokens_most: int | None = None  # how many may wait there, where it says so
     retry_after_s: float | None = None  # of a full queue, where it says so

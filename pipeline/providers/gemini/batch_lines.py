@@ -58,12 +58,17 @@ def _answered(name: str, response: Mapping[str, Any]) -> BatchLine:
 
 
 def _refused(name: str, error: Mapping[str, Any]) -> BatchLine:
-    """A Status, whose code is google.rpc's, or that of HTTP with its name beside it."""
-    code = told_count(error.get("code")) or 0
-    word, status = CODES.get(code, (string(error.get("status")), code if 400 <= code < 600 else 0))
-    status = status or STATUSES.get(word, 500)
+    word, answer = as_live(error)
     words = shortened(string(error.get("message")))
     if word == CANCELLED:
         return BatchLine(name, Fate.CANCELLED, error_code=word, error=words)
+    return BatchLine(name, Fate.REFUSED, answer, word or str(answer.status), words)
+
+
+def as_live(error: Mapping[str, Any]) -> tuple[str, HttpAnswer]:
+    """The name of a Status, whose code is google.rpc's or that of HTTP, and what a live call is answered with."""
+    code = told_count(error.get("code")) or 0
+    word, status = CODES.get(code, (string(error.get("status")), code if 400 <= code < 600 else 0))
+    status = status or STATUSES.get(word, 500)
     body = {"error": {**error, "code": status, **({"status": word} if word else {})}}
-    return BatchLine(name, Fate.REFUSED, HttpAnswer(status, {}, encoded(body)), word or str(status), words)
+    return word, HttpAnswer(status, {}, encoded(body))

@@ -20,7 +20,7 @@ from pipeline.providers.batch_words import moment_s, state_of, unread
 from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, RemoteBatch, RemoteState
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.files import Body
-from pipeline.providers.gemini.batch_lines import line_in
+from pipeline.providers.gemini.batch_lines import as_live, line_in
 from pipeline.providers.gemini.errors import CURRENT_QUOTA, kind_of, status_in
 from pipeline.providers.gemini.listing import failure
 from pipeline.providers.gemini.response_schema import response_schema
@@ -199,6 +199,7 @@ def _batch(told: Mapping[str, Any]) -> RemoteBatch:
         created_s=moment_s(about.get("createTime")),
         error_code=code or (str(error["code"])[:40] if error.get("code") else ""),
         error=shortened(string(error.get("message"))),
+        kind=failure(as_live(error)[1]).kind if error and state is RemoteState.FAILED else None,
         full=state is RemoteState.FAILED and error.get("code") == FULL,
     )
 

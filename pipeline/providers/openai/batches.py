@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import orjson
 
+from pipeline.errors import Kind
 from pipeline.job.settings import Batch, Model
 from pipeline.providers import batch_words
 from pipeline.providers.batch_words import moment_s, state_of, waiting_most
@@ -35,7 +36,7 @@ FATES = {
     "batch_canceled": Fate.CANCELLED,
 }
 FULL = "token_limit_exceeded"  # more prompt tokens would wait than may, over all batches of a model
-FULL_WORDS = re.compile(rf"{FULL}|enqueued[ _]tokens?", re.IGNORECASE)
+FULL_WORDS = re.compile(r"token_?limit_?exceeded|enqueued[ _]tokens?", re.IGNORECASE)
 KEPT_S = 14 * 86_400  # an hour to 30 days; the least that Azure takes
 WINDOW = "24h"  # the only one there is
 PAGE = 100
@@ -165,6 +166,7 @@ def _batch(told: Mapping[str, Any]) -> RemoteBatch:
     errors = items(mapping(told.get("errors")).get("data"))
     codes = [string(one.get("code")) for one in errors]
     words = shortened("; ".join(_words(errors)))
+    full = state is RemoteState.FAILED and FULL_WORDS.search(f"{codes} {words}") is not None
     return RemoteBatch(
         string(told.get("id")),
         state,
@@ -177,10 +179,16 @@ def _batch(told: Mapping[str, Any]) -> RemoteBatch:
         created_s=moment_s(told.get("created_at")),
         error_code=next(filter(None, codes), ""),
         error=words,
-        full=state is RemoteState.FAILED and FULL in codes,
-        waiting_tokens_most=waiting_most(words) if FULL in codes else None,
+        kind=_kind(errors) if state is RemoteState.FAILED else None,
+        full=full,
+        waiting_tokens_most=waiting_most(words) if full else None,
         wrong_lines=tuple(sorted({number for one in errors if (number := count(one.get("line")))})),
     )
+
+
+def _kind(errors: list[Mapping[str, Any]]) -> Kind | None:
+    """By the first: the others are of more lines."""
+    return failure_of(HttpAnswer(400, {}, b""), {"error": errors[0]}).kind if errors else None
 
 
 def _words(errors: list[Mapping[str, Any]]) -> Iterator[str]:

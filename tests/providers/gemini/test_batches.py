@@ -278,6 +278,19 @@ def test_a_full_queue_and_an_empty_account(told, full):
     assert (found.id, found.state, found.full, found.retry_after_s) == ("", RemoteState.FAILED, True, 30.0)
 
 
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ({"code": 3, "message": "bad"}, Kind.INVALID_REQUEST),
+        ({"code": 5, "message": "models/x is not found"}, Kind.MODEL_UNAVAILABLE),
+        ({"code": 13, "message": "oh"}, Kind.OVERLOADED),
+    ],
+)
+def test_a_failed_batch_has_the_kind_of_a_live_failure(error, kind):
+    assert WIRE.looked(operation("BATCH_STATE_FAILED", error=error)).kind is kind
+    assert WIRE.looked(operation("BATCH_STATE_FAILED")).kind is None
+
+
 def test_a_full_queue_told_when_looked_at():
     assert WIRE.looked(operation("BATCH_STATE_FAILED", error={"code": 8, "message": "exhausted"})).full
 
