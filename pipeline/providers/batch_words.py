@@ -1,6 +1,7 @@
 """What providers' batch APIs have in common: states in any spelling, times in any form, good answers and bad. Pure."""
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from pipeline.errors import CallFailed, Kind
 from pipeline.providers.batches import RemoteBatch, RemoteState
 from pipeline.providers.hints import shortened
-from pipeline.providers.json import items, parsed, string
+from pipeline.providers.json import items, mapping, parsed, string
 from pipeline.types import HttpAnswer
 
 Told = Mapping[str, Any]
@@ -16,6 +17,11 @@ Told = Mapping[str, Any]
 NOT_LETTERS = re.compile(r"[^a-z]")
 MOST_S = 253_402_300_800  # the year 10000
 WAITING_MOST = re.compile(r"limit\W{1,3}([0-9][0-9,_.]{0,20})\s*(?:enqueued )?tokens?\b", re.IGNORECASE)
+
+
+def line_of(line: bytes) -> Told:
+    """The object of a line, empty where it is none; the first of a file may have a mark of its encoding before it."""
+    return mapping(parsed(line.removeprefix(BOM_UTF8)))
 
 
 def state_of(word: str, states: Mapping[str, RemoteState]) -> RemoteState:

@@ -79,3 +79,20 @@ def test_what_the_environment_says_counts(provider):
 def test_only_those_that_keep_our_name_are_sent_it(provider):
     _, wire = made(model(provider), batch=Batch(deployment="mine"), schema={"type": "object", "properties": {"a": {}}})
     assert (b"n0nce" in wire.create("n0nce", "files/f").head) is wire.limits.keeps_nonce
+
+
+@pytest.mark.parametrize(
+    ("provider", "line"),
+    [
+        ("openai", {"custom_id": "n-1", "response": {"status_code": 200, "body": {"id": "x"}}}),
+        ("azure", {"custom_id": "n-1", "response": {"status_code": 200, "body": {"id": "x"}}}),
+        ("anthropic", {"custom_id": "n-1", "result": {"type": "expired"}}),
+        ("gemini", {"key": "n-1", "response": {"candidates": []}}),
+    ],
+)
+@pytest.mark.parametrize(("before", "behind"), [(b"", b"\n"), (b"\xef\xbb\xbf", b""), (b" ", b"\r\n")])
+def test_what_may_stand_around_a_line(provider, line, before, behind):
+    """A line that was paid for is not lost for it."""
+    schema = {"type": "object", "properties": {"a": {}}}
+    _, wire = made(model(provider), batch=Batch(deployment="mine"), schema=schema)
+    assert wire.read(before + json.dumps(line).encode() + behind).name == "n-1"

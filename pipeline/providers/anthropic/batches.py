@@ -112,7 +112,7 @@ class AnthropicBatches:
         return tuple(BatchAsk("GET", self._of(name) + "/results") for name in batch.results)
 
     def read(self, line: bytes) -> BatchLine | None:
-        told = mapping(parsed(line))
+        told = batch_words.line_of(line)
         name = string(told.get("custom_id"))
         return _line(name, mapping(told["result"])) if name and "result" in told else None
 

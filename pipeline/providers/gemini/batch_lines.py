@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.providers.batch_words import line_of
 from pipeline.providers.batches import BatchLine, Fate
 from pipeline.providers.hints import shortened
-from pipeline.providers.json import encoded, mapping, parsed, string, told_count
+from pipeline.providers.json import encoded, mapping, string, told_count
 from pipeline.types import HttpAnswer
 
 CODES = {  # google.rpc.Code → its name, and what a live call is answered with
@@ -32,7 +33,7 @@ NAMES = ("key", "custom_id")  # the second is what others write into `metadata`
 
 
 def line_in(line: bytes) -> BatchLine | None:
-    told = mapping(parsed(line))
+    told = line_of(line)
     name = _name(told)
     if not name or not {"response", "error"} & told.keys():
         return None

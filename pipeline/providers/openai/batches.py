@@ -130,7 +130,7 @@ class OpenAIBatches:
         return tuple(BatchAsk("GET", self._at(f"/files/{quoted(name)}/content")) for name in batch.results)
 
     def read(self, line: bytes) -> BatchLine | None:
-        told = mapping(parsed(line))
+        told = batch_words.line_of(line)
         name = string(told.get("custom_id"))
         return _line(name, told) if name and ("response" in told or "error" in told) else None
 
