@@ -23,6 +23,7 @@ FILE_ENDINGS = {"py", "toml", "jsonl", "parquet", "json", "md"}
 PLACEHOLDERS = {
     "commands/VERB.py",
     "providers/NAME/wire.py",
+    "providers/NAME/batches.py",
     "providers/NAME/listing.py",
     "tests/A/test_b.py",
     "extraction/invoices",

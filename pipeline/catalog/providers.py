@@ -109,6 +109,7 @@ ENTRIES = (
     Entry(
         name="anthropic",
         wire="pipeline.providers.anthropic.wire:AnthropicWire",
+        batch_wire="pipeline.providers.anthropic.batches:AnthropicBatches",
         listing="pipeline.providers.anthropic.listing:AnthropicListing",
         carrier="pipeline.providers.transport.sdk_anthropic",
         extra="anthropic",
@@ -156,6 +157,7 @@ ENTRIES = (
     Entry(
         name="gemini",
         wire="pipeline.providers.gemini.wire:GeminiWire",
+        batch_wire="pipeline.providers.gemini.batches:GeminiBatches",
         listing="pipeline.providers.gemini.listing:GeminiListing",
         carrier="pipeline.providers.transport.sdk_google",
         extra="google",

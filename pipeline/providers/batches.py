@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.catalog.providers import PROVIDERS
+from pipeline.errors import Kind
 from pipeline.job.settings import Batch, Model
 from pipeline.providers import Wire, settled
 from pipeline.providers.credentials.secret import Secret
@@ -72,11 +73,13 @@ class RemoteBatch(Struct, frozen=True):
     rows: int | None = None
     done: int | None = None  # of them, answered or not; None: it does not say
     results: tuple[str, ...] = ()  # what `BatchWire.results` fetches
+    inlined: tuple[bytes, ...] = ()  # lines that came with the batch itself, for `BatchWire.read`
     nonce: str = ""  # the name that we gave it; "": it keeps none
     file_ref: str = ""
     created_s: float | None = None  # since the epoch
     error_code: str = ""
     error: str = ""
+    kind: Kind | None = None  # of a failed one, where it says why: what a live call would have failed as
     full: bool = False  # refused for now: too much is waiting there already; `id` is "" where none was made
     waiting_tokens_most: int | None = None  # how many may wait there, where it says so
     retry_after_s: float | None = None  # of a full queue, where it says so
@@ -111,7 +114,7 @@ class BatchWire(Protocol):
         ...
 
     def uploaded(self, answer: HttpAnswer) -> str:
-        """The file's name there."""
+        """The file's name there; "" where it has no other than ours, as when it has been there before."""
         ...
 
     def file_look(self, file_ref: str) -> BatchAsk | None:

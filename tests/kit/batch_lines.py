@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import strategies as st
 from places import RECORDINGS
 
@@ -25,6 +26,9 @@ JSON = st.recursive(
 
 
 def recording(vendor, name):
+    """One recorded exchange; they are not part of the repository."""
+    if not RECORDINGS.is_dir():
+        pytest.skip("the recorded answers are not part of the repository")
     return json.loads((RECORDINGS / vendor / f"{name}.json").read_text())
 
 

@@ -57,7 +57,7 @@ class GeminiWire:
         endpoint = self._endpoint(model)
         self.url = f"{endpoint}:streamGenerateContent?alt=sse" if model.stream else f"{endpoint}:generateContent"
         self.count_url = f"{endpoint}:countTokens"
-        self._shape = shape
+        self.shape = shape
         free = reasoned(sampling(model, GENERATE), model)
         self._start = b"{" + _members({**_safety(model), **self._tier(model), **model.extra})
         self._end = ending(model, '"labels":{"tenant":"%s"}')
@@ -120,8 +120,8 @@ class GeminiWire:
         found = self._systems.get((system, free_text))
         if found is None:
             text = repaired(system)
-            if self._shape.mode == "json_object" and not free_text:
-                schema = orjson.dumps(self._shape.schema).decode()
+            if self.shape.mode == "json_object" and not free_text:
+                schema = orjson.dumps(self.shape.schema).decode()
                 words = f"Answer with one JSON object of this JSON schema, and nothing else:\n{schema}"
                 text = f"{text}\n\n{words}".strip()
             found = text, _members({"systemInstruction": {"parts": [{"text": text}]}}) if text else b""

@@ -12,8 +12,10 @@ from urllib.parse import quote
 
 import orjson
 
+from pipeline.errors import Kind
 from pipeline.job.settings import Batch, Model
-from pipeline.providers.batch_words import moment_s, of_no_model, state_of, unread, waiting_most
+from pipeline.providers import batch_words
+from pipeline.providers.batch_words import moment_s, state_of, waiting_most
 from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, Fate, RemoteBatch, RemoteState
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.files import Body
@@ -34,7 +36,7 @@ FATES = {
     "batch_canceled": Fate.CANCELLED,
 }
 FULL = "token_limit_exceeded"  # more prompt tokens would wait than may, over all batches of a model
-FULL_WORDS = re.compile(rf"{FULL}|enqueued[ _]tokens?", re.IGNORECASE)
+FULL_WORDS = re.compile(r"token_?limit_?exceeded|enqueued[ _]tokens?", re.IGNORECASE)
 KEPT_S = 14 * 86_400  # an hour to 30 days; the least that Azure takes
 WINDOW = "24h"  # the only one there is
 PAGE = 100
@@ -56,8 +58,7 @@ class OpenAIBatches:
         return f"{type(self).__name__}({self._base})"
 
     def headers(self, secret: Secret, now: datetime) -> dict[str, str]:
-        told = self._wire.headers(b"", secret, now)
-        return {name: value for name, value in told.items() if name != "Content-Type"}
+        return batch_words.bare(self._wire.headers(b"", secret, now))
 
     def line(self, name: str, body: Body) -> bytes:
         return b'{"custom_id":' + orjson.dumps(name) + self._middle + bytes(body) + b"}"
@@ -77,7 +78,9 @@ class OpenAIBatches:
         )
 
     def uploaded(self, answer: HttpAnswer) -> str:
-        return _id(told_in(answer), answer, "no file in the answer")
+        if not (name := string(told_in(answer).get("id"))):
+            raise batch_words.unread(answer, "no file in the answer")
+        return name
 
     def file_look(self, file_ref: str) -> BatchAsk | None:  # noqa: ARG002 (Azure's takes a while)
         return None
@@ -112,9 +115,7 @@ class OpenAIBatches:
         return BatchAsk("GET", self._at(f"/batches/{quoted(batch_id)}"))
 
     def looked(self, answer: HttpAnswer) -> RemoteBatch:
-        told = told_in(answer)
-        _id(told, answer, "no batch in the answer")
-        return _batch(told)
+        return batch_words.batch_in(answer, _batch(told_in(answer)))
 
     def cancel(self, batch_id: str) -> BatchAsk:
         return BatchAsk("POST", self._at(f"/batches/{quoted(batch_id)}/cancel"))
@@ -123,18 +124,13 @@ class OpenAIBatches:
         return BatchAsk("GET", self._at("/batches", f"limit={PAGE}" + (f"&after={quoted(page)}" if page else "")))
 
     def listed(self, answer: HttpAnswer) -> tuple[tuple[RemoteBatch, ...], str]:
-        told = told_in(answer)
-        if not isinstance(told.get("data"), list):
-            raise unread(answer, "no list of batches in the answer")
-        found = tuple(_batch(one) for one in items(told["data"]) if string(one.get("id")))
-        last = string(told.get("last_id")) or (found[-1].id if found else "")
-        return found, last if told.get("has_more") is True else ""
+        return batch_words.page_in(answer, told_in(answer), _batch)
 
     def results(self, batch: RemoteBatch) -> tuple[BatchAsk, ...]:
         return tuple(BatchAsk("GET", self._at(f"/files/{quoted(name)}/content")) for name in batch.results)
 
     def read(self, line: bytes) -> BatchLine | None:
-        told = mapping(parsed(line))
+        told = batch_words.line_of(line)
         name = string(told.get("custom_id"))
         return _line(name, told) if name and ("response" in told or "error" in told) else None
 
@@ -156,23 +152,7 @@ class OpenAIBatches:
 
 
 def told_in(answer: HttpAnswer) -> Mapping[str, Any]:
-    """The body of a good answer.
-
-    Raises:
-        CallFailed: it is none.
-    """
-    body = parsed(answer.body)
-    if answer.status >= 300 or (isinstance(body, dict) and is_error(body)):
-        raise of_no_model(failure_of(answer, body))
-    if not isinstance(body, dict):
-        raise unread(answer, "the answer is not JSON")
-    return body
-
-
-def _id(told: Mapping[str, Any], answer: HttpAnswer, what: str) -> str:
-    if not (found := string(told.get("id"))):
-        raise unread(answer, what)
-    return found
+    return batch_words.told_in(answer, failure_of, is_error)
 
 
 def _batch(told: Mapping[str, Any]) -> RemoteBatch:
@@ -186,6 +166,7 @@ def _batch(told: Mapping[str, Any]) -> RemoteBatch:
     errors = items(mapping(told.get("errors")).get("data"))
     codes = [string(one.get("code")) for one in errors]
     words = shortened("; ".join(_words(errors)))
+    full = state is RemoteState.FAILED and FULL_WORDS.search(f"{codes} {words}") is not None
     return RemoteBatch(
         string(told.get("id")),
         state,
@@ -198,10 +179,16 @@ def _batch(told: Mapping[str, Any]) -> RemoteBatch:
         created_s=moment_s(told.get("created_at")),
         error_code=next(filter(None, codes), ""),
         error=words,
-        full=state is RemoteState.FAILED and FULL in codes,
-        waiting_tokens_most=waiting_most(words) if FULL in codes else None,
+        kind=_kind(errors) if state is RemoteState.FAILED else None,
+        full=full,
+        waiting_tokens_most=waiting_most(words) if full else None,
         wrong_lines=tuple(sorted({number for one in errors if (number := count(one.get("line")))})),
     )
+
+
+def _kind(errors: list[Mapping[str, Any]]) -> Kind | None:
+    """By the first: the others are of more lines."""
+    return failure_of(HttpAnswer(400, {}, b""), {"error": errors[0]}).kind if errors else None
 
 
 def _words(errors: list[Mapping[str, Any]]) -> Iterator[str]:

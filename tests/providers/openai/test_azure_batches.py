@@ -62,6 +62,11 @@ def test_a_line_names_the_batch_deployment(api, url):
     assert told["body"] == {**json.loads(body), "model": 'my "batch"'}
 
 
+def test_no_other_member_is_touched():
+    told = json.loads(WIRE.line("n-1", b'{"model":"gpt-4o-mini","tools":[{"model":"gpt-4o-mini"}]}'))
+    assert told["body"] == {"model": 'my "batch"', "tools": [{"model": "gpt-4o-mini"}]}
+
+
 @given(st.text(min_size=1), st.text(), st.dictionaries(st.text().filter(lambda key: key != "model"), JSON))
 def test_any_body_is_found_again_in_its_line(name, text, rest):
     body = {"model": "gpt-4o-mini", "text": text, **rest}

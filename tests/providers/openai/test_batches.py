@@ -196,10 +196,28 @@ def test_a_batch_that_its_lines_failed():
     assert not found.full
 
 
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("billing_hard_limit_reached", Kind.QUOTA),
+        ("model_not_found", Kind.MODEL_UNAVAILABLE),
+        ("invalid_json_line", Kind.INVALID_REQUEST),
+        ("server_error", Kind.INVALID_REQUEST),
+    ],
+)
+def test_a_failed_batch_has_the_kind_of_a_live_failure(code, kind):
+    errors = {"data": [{"code": code, "message": "no"}]}
+    assert WIRE.looked(batch(status="failed", errors=errors)).kind is kind
+    assert WIRE.looked(batch(status="expired", errors=errors)).kind is None
+    assert WIRE.looked(batch(status="failed")).kind is None
+
+
 def test_a_full_queue_told_when_looked_at():
     errors = {"data": [{"code": "token_limit_exceeded", "message": LIMIT, "line": None, "param": None}]}
     found = WIRE.looked(batch(status="failed", errors=errors))
     assert (found.full, found.waiting_tokens_most, found.wrong_lines) == (True, 90_000, ())
+    errors = {"data": [{"code": "TokenLimitExceeded", "message": "no"}]}
+    assert WIRE.looked(batch(status="Failed", errors=errors)).full
 
 
 @pytest.mark.parametrize("status", [400, 403, 429])
