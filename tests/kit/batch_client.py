@@ -17,6 +17,14 @@ def line(name, text="a document", url="/v1/chat/completions", **changes):
     return {"custom_id": name, "method": "POST", "url": url, "body": ask(text, **changes)}
 
 
+def message(name, text="a document", **changes):
+    turns = [{"role": "user", "content": text}]
+    return {
+        "custom_id": name,
+        "params": {"model": "claude-haiku-4-5", "max_tokens": 100, "messages": turns, **changes},
+    }
+
+
 def jsonl(lines):
     return b"".join((one if isinstance(one, bytes) else json.dumps(one).encode()) + b"\n" for one in lines)
 
@@ -99,6 +107,35 @@ class OpenAIFiles(Batches):
         await self.turn(advance_s)
         batch = await self.look(batch_id)
         return batch, *(await self.results(batch))
+
+
+class AnthropicBatches(Batches):
+    async def create(self, requests, **more):
+        body = requests if isinstance(requests, bytes) else json.dumps({"requests": requests}).encode()
+        return await self.ask("POST", "", data=body, headers={"Content-Type": "application/json"}, **more)
+
+    async def created(self, requests):
+        status, batch = await self.create(requests)
+        assert status == 200, batch
+        return batch["id"]
+
+    async def look(self, batch_id):
+        return await self.good("GET", f"/{batch_id}")
+
+    async def results(self, batch_id):
+        return await self.good("GET", f"/{batch_id}/results")
+
+    async def ended(self, requests, advance_s=LENGTH_S):
+        batch_id = await self.created(requests)
+        await self.turn(advance_s)
+        return await self.look(batch_id), await self.results(batch_id)
+
+
+@asynccontextmanager
+async def anthropic_of(rules=STUB, key="any", **config):
+    headers = {"x-api-key": key, "anthropic-version": "2023-06-01"}
+    async with client_of(Sandbox(**{"batch_s": LENGTH_S, **config}), rules) as client:
+        yield AnthropicBatches(client, headers, "/v1/messages/batches")
 
 
 @asynccontextmanager

@@ -50,8 +50,10 @@ class Desk:
             self._thread = ThreadPoolExecutor(1, "sandbox-batches")
         return await asyncio.get_running_loop().run_in_executor(self._thread, do, *args)
 
-    def opened(self, account: str, count: int, *, life_s: float, forfeits: bool = False, failed: bool = False) -> Batch:
-        """A new batch of `count` lines, with the faults that are set."""
+    def opened(
+        self, account: str, count: int, *, life_s: float, forfeits: bool = False, failed: bool | None = False
+    ) -> Batch:
+        """A new batch of `count` lines, with the faults that are set. `failed`: None where none ever does as a whole."""
         now_s, course = self.clock.now_s(), self.faults.course()
         lines = self._lines if self.faults.set.lines == Lines() else self.faults.set.lines
         plan = Plan(
@@ -60,7 +62,7 @@ class Desk:
             self.length_s,
             life_s,
             forfeits=forfeits,
-            failed=failed or bool(course.fails),
+            failed=failed is not None and (failed or bool(course.fails)),
             stuck=course.stuck,
             never_cancelled=course.cancel == "never",
         )
@@ -75,6 +77,9 @@ class Desk:
 
     def task(self, batch: Batch) -> Task:
         return self._tasks[batch.id]
+
+    def forget(self, batch: Batch) -> None:
+        del self.store.batches[batch.id], self._tasks[batch.id]
 
     async def settle(self, batch: Batch) -> None:
         """Have all fates written down that are due; those of a large batch go on while nobody waits."""

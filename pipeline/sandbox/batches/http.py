@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from hashlib import blake2b
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -13,7 +14,7 @@ from aiohttp import web
 from pipeline.sandbox.batches.desk import Desk
 from pipeline.sandbox.batches.dialect import Dialect
 from pipeline.sandbox.batches.faults import Operation
-from pipeline.sandbox.batches.lines import PIECE_BYTES
+from pipeline.sandbox.batches.lines import PIECE_BYTES, mapped
 from pipeline.sandbox.exchange import Received, Refused
 
 JSON_TYPE = "application/json"
@@ -92,6 +93,15 @@ async def spooled(chunks: Any, path: Path, most_bytes: int, too_large: Refused) 
                 raise too_large
             file.write(chunk)
     return size
+
+
+async def body_of(ask: Ask, most_bytes: int, too_large: Refused) -> mmap | bytes:
+    """The whole of a large body, without holding it in memory. Raises `too_large`."""
+    path = ask.desk.path()
+    await spooled(ask.request.content.iter_chunked(PIECE_BYTES), path, most_bytes, too_large)
+    found = mapped(path)
+    path.unlink()
+    return found
 
 
 async def streamed(ask: Ask, lines: Iterable[bytes], size: int, content_type: str) -> web.StreamResponse:

@@ -19,7 +19,7 @@ from pipeline.sandbox.batches.http import Ask, Handle, spooled, streamed, told
 from pipeline.sandbox.batches.lines import PIECE_BYTES, LineFile
 from pipeline.sandbox.batches.openai_lines import Problem, problems_of
 from pipeline.sandbox.batches.openai_shapes import batch_object, loose, status_of
-from pipeline.sandbox.batches.store import ENDS, Batch, Fate, StoredFile
+from pipeline.sandbox.batches.store import DAY_S, ENDS, Batch, Fate, StoredFile
 from pipeline.sandbox.batches.work import Task
 from pipeline.sandbox.exchange import Received, Refused
 from pipeline.sandbox.wires.openai import azure_errors
@@ -28,7 +28,6 @@ from pipeline.sandbox.wires.openai.errors import broken, refusal, throttled
 from pipeline.sandbox.wires.openai.responses import Responses
 from pipeline.sandbox.wires.openai.wire import OpenAI
 
-DAY_S = 86_400.0
 KEPT_S = 30 * DAY_S
 MOST_BYTES = 200 * 1000 * 1000
 ENDPOINTS = ("/v1/chat/completions", "/v1/responses")
@@ -62,6 +61,8 @@ class OpenAIBatches:
 
     def asked(self, batch: Batch, line: bytes) -> Asked:
         found = orjson.loads(line)
+        if found["body"].get("stream"):
+            raise refusal(400, "The parameter 'stream' is not supported in a batch.", "stream")
         wire = self.responses if found["url"].endswith("/responses") else self.wire
         return Asked(wire, Received("POST", wire.paths[-1], "", batch.told["headers"], orjson.dumps(found["body"])))
 
@@ -186,7 +187,7 @@ class OpenAIBatches:
         if self._file_status(file, ask.now_s) != "processed":
             raise refusal(400, "The input file is not processed yet.", "input_file_id", "invalid_request")
         if ask.word == "full":
-            limit = ask.desk.faults.set.batch.waiting_tokens
+            limit = ask.desk.faults.set.batches.waiting_tokens
             raise refusal(400, FULL.format(model=_model(file.lines), limit=f"{limit:,}"), code="token_limit_exceeded")
         return file
 
