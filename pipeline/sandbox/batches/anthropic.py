@@ -15,12 +15,11 @@ import orjson
 from aiohttp import web
 from msgspec import Raw, Struct
 
-from pipeline.sandbox.batches.desk import delivered
 from pipeline.sandbox.batches.dialect import Asked, Ran
 from pipeline.sandbox.batches.faults import Operation
 from pipeline.sandbox.batches.http import Ask, Handle, body_of, streamed, told
 from pipeline.sandbox.batches.lines import LineFile
-from pipeline.sandbox.batches.store import DAY_S, ENDS, Batch, Fate, Phase
+from pipeline.sandbox.batches.store import DAY_S, ENDS, Batch, Fate
 from pipeline.sandbox.batches.work import Task
 from pipeline.sandbox.exchange import Received, Refused
 from pipeline.sandbox.wires.anthropic.errors import broken, refusal, throttled
@@ -130,7 +129,7 @@ class AnthropicBatches:
         if batch.phase(ask.now_s) not in ENDS or ask.now_s >= batch.plan.created_s + KEPT_S:
             raise refusal(404, f"Message batch {batch.id} has no results.", "not_found_error")
         answers = ask.desk.task(batch).answers
-        return await streamed(ask, delivered(batch, answers), len(answers), "application/x-jsonl")
+        return await streamed(ask, batch.delivered(answers), len(answers), "application/x-jsonl")
 
     async def list_batches(self, ask: Ask) -> web.Response:
         found = list(ask.desk.store.latest(ask.account, ask.now_s))

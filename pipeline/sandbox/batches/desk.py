@@ -3,15 +3,13 @@
 import asyncio
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from random import Random
 from typing import TypeVar
 
 from pipeline.sandbox.batches.clock import Clock
 from pipeline.sandbox.batches.faults import Faults, Lines, Set
-from pipeline.sandbox.batches.lines import LineFile
 from pipeline.sandbox.batches.store import Batch, Plan, Store
 from pipeline.sandbox.batches.work import Done, Task, Work
 from pipeline.sandbox.counters import Counters
@@ -53,7 +51,7 @@ class Desk:
     def opened(
         self, account: str, count: int, *, life_s: float, forfeits: bool = False, failed: bool | None = False
     ) -> Batch:
-        """A new batch of `count` lines, with the faults that are set. `failed`: None where none ever does as a whole."""
+        """A new batch of `count` lines, as the faults are set. `failed`: None where none ever does as a whole."""
         now_s, course = self.clock.now_s(), self.faults.course()
         lines = self._lines if self.faults.set.lines == Lines() else self.faults.set.lines
         plan = Plan(
@@ -118,11 +116,3 @@ class Desk:
             self._thread.shutdown(wait=True)
         if self._folder is not None:
             self._folder.cleanup()
-
-
-def delivered(batch: Batch, lines: LineFile) -> Iterator[bytes]:
-    """A result file's lines, in the order that the batch has them in."""
-    order = list(range(len(lines)))
-    if batch.lines.shuffled:
-        Random(batch.seed).shuffle(order)
-    return lines.read(order)

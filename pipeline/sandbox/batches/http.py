@@ -86,7 +86,7 @@ def told(value: object, **headers: str) -> web.Response:
 async def spooled(chunks: Any, path: Path, most_bytes: int, too_large: Refused) -> int:  # noqa: ANN401 (an async iterable of bytes)
     """Write a body to a file; its size. Raises `too_large`."""
     size = 0
-    with path.open("wb") as file:
+    with path.open("ab") as file:
         async for chunk in chunks:
             size += len(chunk)
             if size > most_bytes:

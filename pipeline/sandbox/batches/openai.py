@@ -12,7 +12,7 @@ import orjson
 from aiohttp import web
 from msgspec.structs import replace
 
-from pipeline.sandbox.batches.desk import Desk, delivered
+from pipeline.sandbox.batches.desk import Desk
 from pipeline.sandbox.batches.dialect import Asked, Ran
 from pipeline.sandbox.batches.faults import Operation
 from pipeline.sandbox.batches.http import Ask, Handle, spooled, streamed, told
@@ -160,7 +160,7 @@ class OpenAIBatches:
             return await streamed(ask, file.lines.read(), len(file.lines), "application/octet-stream")
         if batch.course.gone:
             raise refusal(batch.course.gone, f"No such File object: {file.id}", "id")
-        return await streamed(ask, delivered(batch, file.lines), len(file.lines), "application/octet-stream")
+        return await streamed(ask, batch.delivered(file.lines), len(file.lines), "application/octet-stream")
 
     async def create(self, ask: Ask) -> web.Response:
         wanted = _object(await ask.request.read())

@@ -10,11 +10,12 @@ from pipeline.sandbox.batches.anthropic import AnthropicBatches
 from pipeline.sandbox.batches.clock import Turn
 from pipeline.sandbox.batches.desk import Desk
 from pipeline.sandbox.batches.faults import Set
+from pipeline.sandbox.batches.gemini import GeminiBatches
 from pipeline.sandbox.batches.http import route, told
 from pipeline.sandbox.batches.openai import AzureBatches, OpenAIBatches
 
 T = TypeVar("T")
-DIALECTS = (OpenAIBatches(), AzureBatches("/openai/v1"), AzureBatches("/openai"), AnthropicBatches())
+DIALECTS = (OpenAIBatches(), AzureBatches("/openai/v1"), AzureBatches("/openai"), AnthropicBatches(), GeminiBatches())
 
 
 def add_routes(app: web.Application, desk: Callable[[], Desk]) -> None:
