@@ -156,7 +156,7 @@ class Batch(Struct):
         """It has not ended before all of it is written down."""
         phase = self.plan.phase(now_s)
         if phase in ENDS and phase is not Phase.FAILED and self.settled < self.plan.count:
-            return Phase.FINALIZING if phase is Phase.COMPLETED else Phase.CANCELLING
+            return Phase.CANCELLING if phase is Phase.CANCELLED else Phase.FINALIZING
         return Phase.EXPIRED if phase is Phase.COMPLETED and self.fates[Fate.EXPIRED] else phase
 
     def settle(self, line: int, *, error: bool = False) -> Fate:
