@@ -61,8 +61,8 @@ def route(desk: Callable[[], Desk], dialect: Dialect, operation: Operation, hand
             if operation in COUNTED:
                 name = COUNTED[operation]
                 setattr(ask.desk.counters.batches, name, getattr(ask.desk.counters.batches, name) + 1)
-            if ask.word.isdigit():
-                raise dialect.refusal(int(ask.word), FAULT)
+            if ask.word.isdigit() or (operation == "content" and ask.word.endswith(" after")):  # a body has no way back
+                raise dialect.refusal(int(ask.word[:3]), FAULT)
             response = await handle(ask)
             if ask.word.endswith(" after"):
                 raise dialect.refusal(int(ask.word[:3]), FAULT)

@@ -1,16 +1,14 @@
-"""OpenAI's Files and Batches, and Azure's. Facts: recorded exchanges of 2026-08, the vendor's reference as of 2026-11.
+"""OpenAI's Files and Batches. Facts: recorded exchanges of 2026-08, the vendor's reference as of 2026-11.
 
 What is wrong with a line as such fails the whole batch when it is validated; what is wrong with its body is an error of
 that line.
 """
 
-import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 from aiohttp import web
-from msgspec.structs import replace
 
 from pipeline.sandbox.batches.desk import Desk
 from pipeline.sandbox.batches.dialect import Asked, Ran
@@ -18,12 +16,10 @@ from pipeline.sandbox.batches.faults import Operation
 from pipeline.sandbox.batches.http import Ask, Handle, spooled, streamed, told
 from pipeline.sandbox.batches.lines import PIECE_BYTES, LineFile
 from pipeline.sandbox.batches.openai_lines import Problem, problems_of
-from pipeline.sandbox.batches.openai_shapes import batch_object, loose, status_of
+from pipeline.sandbox.batches.openai_shapes import batch_object, status_of
 from pipeline.sandbox.batches.store import DAY_S, ENDS, Batch, Fate, StoredFile
 from pipeline.sandbox.batches.work import Task
 from pipeline.sandbox.exchange import Received, Refused
-from pipeline.sandbox.wires.openai import azure_errors
-from pipeline.sandbox.wires.openai.azure import Azure, AzureResponses
 from pipeline.sandbox.wires.openai.errors import broken, refusal, throttled
 from pipeline.sandbox.wires.openai.responses import Responses
 from pipeline.sandbox.wires.openai.wire import OpenAI
@@ -31,8 +27,6 @@ from pipeline.sandbox.wires.openai.wire import OpenAI
 KEPT_S = 30 * DAY_S
 MOST_BYTES = 200 * 1000 * 1000
 ENDPOINTS = ("/v1/chat/completions", "/v1/responses")
-PENDING_S = 0.1  # Azure's, until a file can be used
-AZURE_PATHS = {"azure": "/openai/v1/chat/completions", "azure responses": "/openai/v1/responses"}
 UNRUN = {
     Fate.EXPIRED: ("batch_expired", "This request could not be executed before the completion window expired."),
     Fate.CANCELLED: ("batch_cancelled", "This request was not executed: the batch was cancelled."),
@@ -244,33 +238,6 @@ class OpenAIBatches:
         task = ask.desk.task(batch)
         batch.told.update(output_lines=len(task.answers), error_lines=len(task.errors))
         return batch_object(batch, ask.now_s)
-
-
-class AzureBatches(OpenAIBatches):
-    """`root`: of its v1 endpoint, or of the dated versions. It ends no batch by itself."""
-
-    name = "azure"
-    endpoints = (*ENDPOINTS, "/chat/completions", "/responses")
-    life_s = math.inf
-    wire = Azure()
-    responses = AzureResponses()
-
-    def __init__(self, root: str) -> None:
-        self.root = root
-
-    def refusal(self, status: int, message: str) -> Refused:
-        return azure_errors.refusal(status, str(status), message)
-
-    def asked(self, batch: Batch, line: bytes) -> Asked:
-        asked = super().asked(batch, line)
-        return Asked(asked.wire, replace(asked.received, path=AZURE_PATHS[asked.wire.name]))
-
-    def _file_status(self, file: StoredFile, now_s: float) -> str:
-        return "processed" if now_s >= file.created_s + PENDING_S or file.purpose != "batch" else "pending"
-
-    def _batch(self, ask: Ask, batch: Batch) -> dict[str, Any]:
-        shape = super()._batch(ask, batch)
-        return loose(shape) if ask.desk.faults.set.azure_loose else shape
 
 
 def _chunks(part: Any) -> AsyncIterator[bytes]:  # noqa: ANN401 (aiohttp's)
