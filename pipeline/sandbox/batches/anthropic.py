@@ -34,7 +34,7 @@ KINDS = {401: "authentication_error", 403: "permission_error", 404: "not_found_e
 UNRUN = {Fate.EXPIRED: "expired", Fate.CANCELLED: "canceled"}
 
 
-class Wanted(Struct):
+class Wanted(Struct, forbid_unknown_fields=True):
     requests: list[Raw]
 
 

@@ -24,6 +24,7 @@ class AzureBatches(OpenAIBatches):
     name = "azure"
     endpoints = (*ENDPOINTS, "/chat/completions", "/responses")
     life_s = math.inf
+    most_lines = 100_000
     wire = Azure()
     responses = AzureResponses()
 

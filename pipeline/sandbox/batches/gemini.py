@@ -31,21 +31,23 @@ DONE = {"code": 400, "message": "The batch is done: it cannot be cancelled."}
 UNRUN = {"code": 1, "message": "The request was not run."}
 
 
-class Requests(Struct):
+class Requests(Struct, forbid_unknown_fields=True):
     requests: list[Raw] = []
 
 
-class Source(Struct, rename="camel"):
+class Source(Struct, rename="camel", forbid_unknown_fields=True):
     requests: Requests | None = None
     file_name: str = ""
 
 
-class Wanted(Struct, rename="camel"):
+class Wanted(Struct, rename="camel", forbid_unknown_fields=True):
     input_config: Source
     display_name: str = ""
+    model: str = ""
+    priority: int | str = 0
 
 
-class Body(Struct):
+class Body(Struct, forbid_unknown_fields=True):
     batch: Wanted
 
 

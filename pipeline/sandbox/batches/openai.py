@@ -15,7 +15,7 @@ from pipeline.sandbox.batches.dialect import Asked, Ran
 from pipeline.sandbox.batches.faults import Operation
 from pipeline.sandbox.batches.http import Ask, Handle, spooled, streamed, told
 from pipeline.sandbox.batches.lines import PIECE_BYTES, LineFile
-from pipeline.sandbox.batches.openai_lines import Problem, problems_of
+from pipeline.sandbox.batches.openai_lines import KEPT_S, MOST_LINES, Problem, check_wanted, kept_s, problems_of
 from pipeline.sandbox.batches.openai_shapes import batch_object, status_of
 from pipeline.sandbox.batches.store import DAY_S, ENDS, Batch, Fate, StoredFile
 from pipeline.sandbox.batches.work import Task
@@ -24,7 +24,6 @@ from pipeline.sandbox.wires.openai.errors import broken, refusal, throttled
 from pipeline.sandbox.wires.openai.responses import Responses
 from pipeline.sandbox.wires.openai.wire import OpenAI
 
-KEPT_S = 30 * DAY_S
 MOST_BYTES = 200 * 1000 * 1000
 ENDPOINTS = ("/v1/chat/completions", "/v1/responses")
 UNRUN = {
@@ -39,6 +38,7 @@ class OpenAIBatches:
     root = "/v1"
     endpoints: Sequence[str] = ENDPOINTS
     life_s = DAY_S
+    most_lines = MOST_LINES
     wire = OpenAI()
     responses = Responses()
 
@@ -102,9 +102,9 @@ class OpenAIBatches:
         if not name or fields.get("purpose") != "batch":
             raise refusal(400, "A file and the purpose 'batch' are required.", "purpose" if name else "file")
         await ask.desk.in_thread(lines.index)
-        kept_s = float(fields.get("expires_after[seconds]", KEPT_S))
+        ends_s = ask.now_s + kept_s(fields)
         file_id = f"file-{ask.desk.store.new_id(ask.now_s)[:22]}"
-        file = StoredFile(file_id, ask.account, name, "batch", ask.now_s, ask.now_s + kept_s, size, lines)
+        file = StoredFile(file_id, ask.account, name, "batch", ask.now_s, ends_s, size, lines)
         ask.desk.store.files[file_id] = file
         return told(self._file(file, ask.now_s))
 
@@ -159,7 +159,7 @@ class OpenAIBatches:
     async def create(self, ask: Ask) -> web.Response:
         wanted = _object(await ask.request.read())
         source = self._checked(ask, wanted)
-        problems = await ask.desk.in_thread(problems_of, source.lines, wanted["endpoint"])
+        problems = await ask.desk.in_thread(problems_of, source.lines, wanted["endpoint"], self.most_lines)
         batch = ask.desk.opened(ask.account, len(source.lines), life_s=self.life_s, failed=bool(problems))
         batch.id = f"batch_{batch.id[:32]}"
         batch.problems = [self._problem(one) for one in problems or self._set_problems(batch)]
@@ -171,10 +171,7 @@ class OpenAIBatches:
     def _checked(self, ask: Ask, wanted: Mapping[str, Any]) -> StoredFile:
         if wanted.get("endpoint") not in self.endpoints:
             raise refusal(400, f"Invalid value: {wanted.get('endpoint')!r} for endpoint.", "endpoint", "invalid_value")
-        if wanted.get("completion_window") != "24h":
-            raise refusal(400, "Invalid value for completion_window: it should be '24h'.", "completion_window")
-        if len(wanted.get("metadata") or {}) > 16:
-            raise refusal(400, "metadata has at most 16 pairs.", "metadata")
+        check_wanted(wanted)
         file = ask.desk.store.files.get(str(wanted.get("input_file_id")))
         if file is None or file.account != ask.account or file.purpose != "batch":
             raise refusal(400, "The input file does not exist.", "input_file_id", "invalid_request")
