@@ -17,6 +17,14 @@ def line(name, text="a document", url="/v1/chat/completions", **changes):
     return {"custom_id": name, "method": "POST", "url": url, "body": ask(text, **changes)}
 
 
+def message(name, text="a document", **changes):
+    turns = [{"role": "user", "content": text}]
+    return {
+        "custom_id": name,
+        "params": {"model": "claude-haiku-4-5", "max_tokens": 100, "messages": turns, **changes},
+    }
+
+
 def jsonl(lines):
     return b"".join((one if isinstance(one, bytes) else json.dumps(one).encode()) + b"\n" for one in lines)
 
@@ -99,6 +107,80 @@ class OpenAIFiles(Batches):
         await self.turn(advance_s)
         batch = await self.look(batch_id)
         return batch, *(await self.results(batch))
+
+
+class AnthropicBatches(Batches):
+    async def create(self, requests, **more):
+        body = requests if isinstance(requests, bytes) else json.dumps({"requests": requests}).encode()
+        return await self.ask("POST", "", data=body, headers={"Content-Type": "application/json"}, **more)
+
+    async def created(self, requests):
+        status, batch = await self.create(requests)
+        assert status == 200, batch
+        return batch["id"]
+
+    async def look(self, batch_id):
+        return await self.good("GET", f"/{batch_id}")
+
+    async def results(self, batch_id):
+        return await self.good("GET", f"/{batch_id}/results")
+
+    async def ended(self, requests, advance_s=LENGTH_S):
+        batch_id = await self.created(requests)
+        await self.turn(advance_s)
+        return await self.look(batch_id), await self.results(batch_id)
+
+
+class GeminiBatches(Batches):
+    model = "gemini-2.5-flash"
+
+    async def create(self, source, name="nonce-1"):
+        """`source`: requests inline, or the name of a file."""
+        config = {"fileName": source} if isinstance(source, str) else {"requests": {"requests": source}}
+        body = {"batch": {"displayName": name, "inputConfig": config}}
+        return await self.ask("POST", f"/models/{self.model}:batchGenerateContent", json=body)
+
+    async def created(self, source, name="nonce-1"):
+        status, batch = await self.create(source, name)
+        assert status == 200, batch
+        return batch["name"]
+
+    async def uploaded(self, lines, name="files/mine"):
+        start = {"X-Goog-Upload-Protocol": "resumable", "X-Goog-Upload-Command": "start"}
+        url = f"{self.client.url}/upload/v1beta/files"
+        headers = {**self.headers, **start}
+        async with self.client.session.post(url, json={"file": {"name": name}}, headers=headers) as answer:
+            assert answer.status == 200, await answer.text()
+            where = answer.headers["X-Goog-Upload-URL"]
+        last = {"X-Goog-Upload-Command": "upload, finalize", "X-Goog-Upload-Offset": "0"}
+        return (await self.good("POST", where, data=jsonl(lines), headers=last))["file"]
+
+    async def look(self, name):
+        return await self.good("GET", f"/{name}")
+
+    async def ended(self, source, advance_s=LENGTH_S):
+        name = await self.created(source)
+        await self.turn(advance_s)
+        return await self.look(name)
+
+
+def question(name, text="a document", *, inline=False, **config):
+    turns = [{"role": "user", "parts": [{"text": text}]}]
+    request = {"contents": turns, "generationConfig": {"maxOutputTokens": 100, **config}}
+    return {"request": request, "metadata": {"id": name}} if inline else {"key": name, "request": request}
+
+
+@asynccontextmanager
+async def gemini_of(rules=STUB, key="any", **config):
+    async with client_of(Sandbox(**{"batch_s": LENGTH_S, **config}), rules) as client:
+        yield GeminiBatches(client, {"x-goog-api-key": key}, "/v1beta")
+
+
+@asynccontextmanager
+async def anthropic_of(rules=STUB, key="any", **config):
+    headers = {"x-api-key": key, "anthropic-version": "2023-06-01"}
+    async with client_of(Sandbox(**{"batch_s": LENGTH_S, **config}), rules) as client:
+        yield AnthropicBatches(client, headers, "/v1/messages/batches")
 
 
 @asynccontextmanager

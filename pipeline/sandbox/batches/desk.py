@@ -3,15 +3,13 @@
 import asyncio
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from random import Random
 from typing import TypeVar
 
 from pipeline.sandbox.batches.clock import Clock
 from pipeline.sandbox.batches.faults import Faults, Lines, Set
-from pipeline.sandbox.batches.lines import LineFile
 from pipeline.sandbox.batches.store import Batch, Plan, Store
 from pipeline.sandbox.batches.work import Done, Task, Work
 from pipeline.sandbox.counters import Counters
@@ -50,8 +48,10 @@ class Desk:
             self._thread = ThreadPoolExecutor(1, "sandbox-batches")
         return await asyncio.get_running_loop().run_in_executor(self._thread, do, *args)
 
-    def opened(self, account: str, count: int, *, life_s: float, forfeits: bool = False, failed: bool = False) -> Batch:
-        """A new batch of `count` lines, with the faults that are set."""
+    def opened(
+        self, account: str, count: int, *, life_s: float, forfeits: bool = False, failed: bool | None = False
+    ) -> Batch:
+        """A new batch of `count` lines, as the faults are set. `failed`: None where none ever does as a whole."""
         now_s, course = self.clock.now_s(), self.faults.course()
         lines = self._lines if self.faults.set.lines == Lines() else self.faults.set.lines
         plan = Plan(
@@ -60,7 +60,7 @@ class Desk:
             self.length_s,
             life_s,
             forfeits=forfeits,
-            failed=failed or bool(course.fails),
+            failed=failed is not None and (failed or bool(course.fails)),
             stuck=course.stuck,
             never_cancelled=course.cancel == "never",
         )
@@ -75,6 +75,9 @@ class Desk:
 
     def task(self, batch: Batch) -> Task:
         return self._tasks[batch.id]
+
+    def forget(self, batch: Batch) -> None:
+        del self.store.batches[batch.id], self._tasks[batch.id]
 
     async def settle(self, batch: Batch) -> None:
         """Have all fates written down that are due; those of a large batch go on while nobody waits."""
@@ -113,11 +116,3 @@ class Desk:
             self._thread.shutdown(wait=True)
         if self._folder is not None:
             self._folder.cleanup()
-
-
-def delivered(batch: Batch, lines: LineFile) -> Iterator[bytes]:
-    """A result file's lines, in the order that the batch has them in."""
-    order = list(range(len(lines)))
-    if batch.lines.shuffled:
-        Random(batch.seed).shuffle(order)
-    return lines.read(order)

@@ -40,7 +40,9 @@ class Dialect(Protocol):
         """What names the line in its results."""
         ...
 
-    def asked(self, batch: Batch, line: bytes) -> Asked: ...
+    def asked(self, batch: Batch, line: bytes) -> Asked:
+        """Raises Refused for what is no call in a batch."""
+        ...
 
     def told(self, name: Any, ran: Ran) -> tuple[bool, Any]:  # noqa: ANN401
         """(whether it goes to the file of errors, where there is one; the line)."""

@@ -53,7 +53,7 @@ class Set(Struct, frozen=True, forbid_unknown_fields=True):
     """What `POST /_sandbox/faults` takes, instead of all that was set before."""
 
     on: dict[Operation, list[Word]] = field(default_factory=dict)  # what the next requests suffer, one word each
-    batch: Course = Course()
+    batches: Course = Course()
     lines: Lines = Lines()
     list_page: Times = 0  # the most that one page of a listing holds; 0: the provider's
     most_bytes: Times = 0  # beyond it a file or a batch is a 413; 0: the provider's
@@ -66,7 +66,7 @@ class Faults:
     def __init__(self, seed: int, wanted: Set) -> None:
         self._seed = seed
         self._left = {operation: deque(spelled(words)) for operation, words in wanted.on.items()}
-        self._times = wanted.batch.times
+        self._times = wanted.batches.times
         self.set = wanted
 
     def next(self, operation: Operation) -> str:
@@ -76,7 +76,7 @@ class Faults:
 
     def course(self) -> Course:
         """For a batch that is created now."""
-        wanted = self.set.batch
+        wanted = self.set.batches
         if not wanted.times:
             return wanted
         self._times -= 1

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from hashlib import blake2b
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -13,7 +14,7 @@ from aiohttp import web
 from pipeline.sandbox.batches.desk import Desk
 from pipeline.sandbox.batches.dialect import Dialect
 from pipeline.sandbox.batches.faults import Operation
-from pipeline.sandbox.batches.lines import PIECE_BYTES
+from pipeline.sandbox.batches.lines import PIECE_BYTES, mapped
 from pipeline.sandbox.exchange import Received, Refused
 
 JSON_TYPE = "application/json"
@@ -39,7 +40,8 @@ class Ask:
         path, _, query = request.raw_path.partition("?")
         self.received = Received(request.method, path, query, headers, b"")
         self.query = {name: values[0] for name, values in parse_qs(query).items()}
-        key = next((headers[name] for name in KEYS if name in headers), self.query.get("key", ""))
+        names = KEYS[1:] if path.startswith("/openai/") else KEYS  # a token of Azure's is another one every hour
+        key = next((headers[name] for name in names if name in headers), self.query.get("key", ""))
         self.account = blake2b(key.encode(), digest_size=8).hexdigest()
         self.now_s = desk.clock.now_s()
 
@@ -60,8 +62,8 @@ def route(desk: Callable[[], Desk], dialect: Dialect, operation: Operation, hand
             if operation in COUNTED:
                 name = COUNTED[operation]
                 setattr(ask.desk.counters.batches, name, getattr(ask.desk.counters.batches, name) + 1)
-            if ask.word.isdigit():
-                raise dialect.refusal(int(ask.word), FAULT)
+            if ask.word.isdigit() or (operation == "content" and ask.word.endswith(" after")):  # a body has no way back
+                raise dialect.refusal(int(ask.word[:3]), FAULT)
             response = await handle(ask)
             if ask.word.endswith(" after"):
                 raise dialect.refusal(int(ask.word[:3]), FAULT)
@@ -85,13 +87,22 @@ def told(value: object, **headers: str) -> web.Response:
 async def spooled(chunks: Any, path: Path, most_bytes: int, too_large: Refused) -> int:  # noqa: ANN401 (an async iterable of bytes)
     """Write a body to a file; its size. Raises `too_large`."""
     size = 0
-    with path.open("wb") as file:
+    with path.open("ab") as file:
         async for chunk in chunks:
             size += len(chunk)
             if size > most_bytes:
                 raise too_large
             file.write(chunk)
     return size
+
+
+async def body_of(ask: Ask, most_bytes: int, too_large: Refused) -> mmap | bytes:
+    """The whole of a large body, without holding it in memory. Raises `too_large`."""
+    path = ask.desk.path()
+    await spooled(ask.request.content.iter_chunked(PIECE_BYTES), path, most_bytes, too_large)
+    found = mapped(path)
+    path.unlink()
+    return found
 
 
 async def streamed(ask: Ask, lines: Iterable[bytes], size: int, content_type: str) -> web.StreamResponse:

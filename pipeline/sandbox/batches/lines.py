@@ -5,6 +5,8 @@ from array import array
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from msgspec import Raw
+
 PIECE_BYTES = 1 << 20
 
 
@@ -19,25 +21,26 @@ class LineFile:
     def __len__(self) -> int:
         return len(self._starts)
 
-    def append(self, lines: Iterable[bytes]) -> None:
+    def append(self, lines: Iterable[bytes | Raw]) -> None:
         with self.path.open("ab") as file:
             for line in lines:
-                file.write(line + b"\n")
-                self._found(line, len(line) + 1)
-
-    def _found(self, line: bytes, size_bytes: int) -> None:
-        self._starts.append(self.size_bytes)
-        self._sizes.append(len(line))
-        self.size_bytes += size_bytes
+                text = bytes(line)
+                file.write(text + b"\n")
+                self._found(len(text), len(text) + 1)
 
     def index(self) -> None:
         """Find the lines of a file that was written as bytes; blank ones are none."""
         with self.path.open("rb") as file:
             for line in file:
                 if line.strip():
-                    self._found(line.rstrip(b"\r\n"), len(line))
+                    self._found(len(line.rstrip(b"\r\n")), len(line))
                 else:
                     self.size_bytes += len(line)
+
+    def _found(self, text_bytes: int, size_bytes: int) -> None:
+        self._starts.append(self.size_bytes)
+        self._sizes.append(text_bytes)
+        self.size_bytes += size_bytes
 
     def read(self, numbers: Iterable[int] | None = None) -> Iterator[bytes]:
         """From 0; all in their order without `numbers`."""

@@ -1,39 +1,31 @@
-"""OpenAI's Files and Batches, and Azure's. Facts: recorded exchanges of 2026-08, the vendor's reference as of 2026-11.
+"""OpenAI's Files and Batches. Facts: recorded exchanges of 2026-08, the vendor's reference as of 2026-11.
 
 What is wrong with a line as such fails the whole batch when it is validated; what is wrong with its body is an error of
 that line.
 """
 
-import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 from aiohttp import web
-from msgspec.structs import replace
 
-from pipeline.sandbox.batches.desk import Desk, delivered
+from pipeline.sandbox.batches.desk import Desk
 from pipeline.sandbox.batches.dialect import Asked, Ran
 from pipeline.sandbox.batches.faults import Operation
 from pipeline.sandbox.batches.http import Ask, Handle, spooled, streamed, told
 from pipeline.sandbox.batches.lines import PIECE_BYTES, LineFile
-from pipeline.sandbox.batches.openai_lines import Problem, problems_of
-from pipeline.sandbox.batches.openai_shapes import batch_object, loose, status_of
-from pipeline.sandbox.batches.store import ENDS, Batch, Fate, StoredFile
+from pipeline.sandbox.batches.openai_lines import KEPT_S, MOST_LINES, Problem, check_wanted, kept_s, problems_of
+from pipeline.sandbox.batches.openai_shapes import batch_object, status_of
+from pipeline.sandbox.batches.store import DAY_S, ENDS, Batch, Fate, StoredFile
 from pipeline.sandbox.batches.work import Task
 from pipeline.sandbox.exchange import Received, Refused
-from pipeline.sandbox.wires.openai import azure_errors
-from pipeline.sandbox.wires.openai.azure import Azure, AzureResponses
 from pipeline.sandbox.wires.openai.errors import broken, refusal, throttled
 from pipeline.sandbox.wires.openai.responses import Responses
 from pipeline.sandbox.wires.openai.wire import OpenAI
 
-DAY_S = 86_400.0
-KEPT_S = 30 * DAY_S
 MOST_BYTES = 200 * 1000 * 1000
 ENDPOINTS = ("/v1/chat/completions", "/v1/responses")
-PENDING_S = 0.1  # Azure's, until a file can be used
-AZURE_PATHS = {"azure": "/openai/v1/chat/completions", "azure responses": "/openai/v1/responses"}
 UNRUN = {
     Fate.EXPIRED: ("batch_expired", "This request could not be executed before the completion window expired."),
     Fate.CANCELLED: ("batch_cancelled", "This request was not executed: the batch was cancelled."),
@@ -46,6 +38,7 @@ class OpenAIBatches:
     root = "/v1"
     endpoints: Sequence[str] = ENDPOINTS
     life_s = DAY_S
+    most_lines = MOST_LINES
     wire = OpenAI()
     responses = Responses()
 
@@ -62,6 +55,8 @@ class OpenAIBatches:
 
     def asked(self, batch: Batch, line: bytes) -> Asked:
         found = orjson.loads(line)
+        if found["body"].get("stream"):
+            raise refusal(400, "The parameter 'stream' is not supported in a batch.", "stream")
         wire = self.responses if found["url"].endswith("/responses") else self.wire
         return Asked(wire, Received("POST", wire.paths[-1], "", batch.told["headers"], orjson.dumps(found["body"])))
 
@@ -107,9 +102,9 @@ class OpenAIBatches:
         if not name or fields.get("purpose") != "batch":
             raise refusal(400, "A file and the purpose 'batch' are required.", "purpose" if name else "file")
         await ask.desk.in_thread(lines.index)
-        kept_s = float(fields.get("expires_after[seconds]", KEPT_S))
+        ends_s = ask.now_s + kept_s(fields)
         file_id = f"file-{ask.desk.store.new_id(ask.now_s)[:22]}"
-        file = StoredFile(file_id, ask.account, name, "batch", ask.now_s, ask.now_s + kept_s, size, lines)
+        file = StoredFile(file_id, ask.account, name, "batch", ask.now_s, ends_s, size, lines)
         ask.desk.store.files[file_id] = file
         return told(self._file(file, ask.now_s))
 
@@ -159,12 +154,12 @@ class OpenAIBatches:
             return await streamed(ask, file.lines.read(), len(file.lines), "application/octet-stream")
         if batch.course.gone:
             raise refusal(batch.course.gone, f"No such File object: {file.id}", "id")
-        return await streamed(ask, delivered(batch, file.lines), len(file.lines), "application/octet-stream")
+        return await streamed(ask, batch.delivered(file.lines), len(file.lines), "application/octet-stream")
 
     async def create(self, ask: Ask) -> web.Response:
         wanted = _object(await ask.request.read())
         source = self._checked(ask, wanted)
-        problems = await ask.desk.in_thread(problems_of, source.lines, wanted["endpoint"])
+        problems = await ask.desk.in_thread(problems_of, source.lines, wanted["endpoint"], self.most_lines)
         batch = ask.desk.opened(ask.account, len(source.lines), life_s=self.life_s, failed=bool(problems))
         batch.id = f"batch_{batch.id[:32]}"
         batch.problems = [self._problem(one) for one in problems or self._set_problems(batch)]
@@ -176,17 +171,14 @@ class OpenAIBatches:
     def _checked(self, ask: Ask, wanted: Mapping[str, Any]) -> StoredFile:
         if wanted.get("endpoint") not in self.endpoints:
             raise refusal(400, f"Invalid value: {wanted.get('endpoint')!r} for endpoint.", "endpoint", "invalid_value")
-        if wanted.get("completion_window") != "24h":
-            raise refusal(400, "Invalid value for completion_window: it should be '24h'.", "completion_window")
-        if len(wanted.get("metadata") or {}) > 16:
-            raise refusal(400, "metadata has at most 16 pairs.", "metadata")
+        check_wanted(wanted)
         file = ask.desk.store.files.get(str(wanted.get("input_file_id")))
         if file is None or file.account != ask.account or file.purpose != "batch":
             raise refusal(400, "The input file does not exist.", "input_file_id", "invalid_request")
         if self._file_status(file, ask.now_s) != "processed":
             raise refusal(400, "The input file is not processed yet.", "input_file_id", "invalid_request")
         if ask.word == "full":
-            limit = ask.desk.faults.set.batch.waiting_tokens
+            limit = ask.desk.faults.set.batches.waiting_tokens
             raise refusal(400, FULL.format(model=_model(file.lines), limit=f"{limit:,}"), code="token_limit_exceeded")
         return file
 
@@ -243,33 +235,6 @@ class OpenAIBatches:
         task = ask.desk.task(batch)
         batch.told.update(output_lines=len(task.answers), error_lines=len(task.errors))
         return batch_object(batch, ask.now_s)
-
-
-class AzureBatches(OpenAIBatches):
-    """`root`: of its v1 endpoint, or of the dated versions. It ends no batch by itself."""
-
-    name = "azure"
-    endpoints = (*ENDPOINTS, "/chat/completions", "/responses")
-    life_s = math.inf
-    wire = Azure()
-    responses = AzureResponses()
-
-    def __init__(self, root: str) -> None:
-        self.root = root
-
-    def refusal(self, status: int, message: str) -> Refused:
-        return azure_errors.refusal(status, str(status), message)
-
-    def asked(self, batch: Batch, line: bytes) -> Asked:
-        asked = super().asked(batch, line)
-        return Asked(asked.wire, replace(asked.received, path=AZURE_PATHS[asked.wire.name]))
-
-    def _file_status(self, file: StoredFile, now_s: float) -> str:
-        return "processed" if now_s >= file.created_s + PENDING_S or file.purpose != "batch" else "pending"
-
-    def _batch(self, ask: Ask, batch: Batch) -> dict[str, Any]:
-        shape = super()._batch(ask, batch)
-        return loose(shape) if ask.desk.faults.set.azure_loose else shape
 
 
 def _chunks(part: Any) -> AsyncIterator[bytes]:  # noqa: ANN401 (aiohttp's)

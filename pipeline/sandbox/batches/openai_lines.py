@@ -1,16 +1,22 @@
-"""What OpenAI checks of a batch's file before it runs a line. Pure but for reading it."""
+"""What OpenAI checks of an upload, of a batch, and of its file before it runs a line. Pure but for reading the file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 from msgspec import Struct
 
 from pipeline.sandbox.batches.lines import LineFile
+from pipeline.sandbox.batches.store import DAY_S
+from pipeline.sandbox.wires.openai.errors import refusal
 
 MOST_LINES = 50_000
 MOST_PROBLEMS = 100
 MISSING_MODEL = "missing-model"
+KEPT_S = 30 * DAY_S
+LEAST_KEPT_S = 3600.0
+KNOWN = {"input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after"}
+MOST_PAIRS, MOST_NAME, MOST_VALUE = 16, 64, 512  # of metadata
 NEEDED = ("custom_id", "method", "url", "body")
 
 
@@ -21,6 +27,31 @@ class Problem(Struct, frozen=True):
     message: str
     line: int | None = None
     param: str | None = None
+
+
+def kept_s(fields: Mapping[str, str]) -> float:
+    """How long an uploaded file is kept. Raises Refused."""
+    text = fields.get("expires_after[seconds]")
+    if text is None:
+        return KEPT_S
+    if not text.isdigit() or not LEAST_KEPT_S <= int(text) <= KEPT_S:
+        raise refusal(400, "expires_after.seconds should be between 3600 and 2592000.", "expires_after[seconds]")
+    return float(text)
+
+
+def check_wanted(wanted: Mapping[str, Any]) -> None:
+    """Of a batch to be created, all but its file and endpoint. Raises Refused."""
+    for name in wanted:
+        if name not in KNOWN:
+            raise refusal(400, f"Unknown parameter: '{name}'.", name, "unknown_parameter")
+    if wanted.get("completion_window") != "24h":
+        raise refusal(400, "Invalid value for completion_window: it should be '24h'.", "completion_window")
+    metadata = wanted.get("metadata") or {}
+    if not isinstance(metadata, dict) or len(metadata) > MOST_PAIRS:
+        raise refusal(400, f"metadata should be an object of at most {MOST_PAIRS} pairs.", "metadata")
+    for name, value in metadata.items():
+        if len(name) > MOST_NAME or not isinstance(value, str) or len(value) > MOST_VALUE:
+            raise refusal(400, f"Invalid metadata '{name[:MOST_NAME]}'.", "metadata")
 
 
 def problems_of(lines: LineFile, endpoint: str, most_lines: int = MOST_LINES) -> list[Problem]:

@@ -6,18 +6,22 @@ from typing import TypeVar
 import msgspec
 from aiohttp import web
 
+from pipeline.sandbox.batches.anthropic import AnthropicBatches
+from pipeline.sandbox.batches.azure import AzureBatches
 from pipeline.sandbox.batches.clock import Turn
 from pipeline.sandbox.batches.desk import Desk
 from pipeline.sandbox.batches.faults import Set
+from pipeline.sandbox.batches.gemini import GeminiBatches
 from pipeline.sandbox.batches.http import route, told
-from pipeline.sandbox.batches.openai import AzureBatches, OpenAIBatches
+from pipeline.sandbox.batches.openai import OpenAIBatches
 
 T = TypeVar("T")
+DIALECTS = (OpenAIBatches(), AzureBatches("/openai/v1"), AzureBatches("/openai"), AnthropicBatches(), GeminiBatches())
 
 
 def add_routes(app: web.Application, desk: Callable[[], Desk]) -> None:
     """Before those of the live wires, whose patterns take some of these paths too."""
-    for dialect in (OpenAIBatches(), AzureBatches("/openai/v1"), AzureBatches("/openai")):
+    for dialect in DIALECTS:
         for method, path, operation, handle in dialect.routes():
             app.router.add_route(method, path, route(desk, dialect, operation, handle))
 

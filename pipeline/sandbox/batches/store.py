@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from enum import StrEnum
 from hashlib import blake2b
+from random import Random
 from typing import Any
 
 from msgspec import Struct, field
@@ -155,7 +156,7 @@ class Batch(Struct):
         """It has not ended before all of it is written down."""
         phase = self.plan.phase(now_s)
         if phase in ENDS and phase is not Phase.FAILED and self.settled < self.plan.count:
-            return Phase.FINALIZING if phase is Phase.COMPLETED else Phase.CANCELLING
+            return Phase.CANCELLING if phase is Phase.CANCELLED else Phase.FINALIZING
         return Phase.EXPIRED if phase is Phase.COMPLETED and self.fates[Fate.EXPIRED] else phase
 
     def settle(self, line: int, *, error: bool = False) -> Fate:
@@ -167,6 +168,13 @@ class Batch(Struct):
         self.fates[fate] += 1
         self.errors += error
         return fate
+
+    def delivered(self, lines: LineFile) -> Iterator[bytes]:
+        """A result file's lines, in the order that the batch has them in."""
+        order = list(range(len(lines)))
+        if self.lines.shuffled:
+            Random(self.seed).shuffle(order)
+        return lines.read(order)
 
     def cancel(self, now_s: float) -> bool:
         """Whether it can still be cancelled; asked twice is asked once."""

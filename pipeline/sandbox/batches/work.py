@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from pipeline.errors import JobError
 from pipeline.sandbox.answers import answered
-from pipeline.sandbox.batches.dialect import Asked, Dialect, Ran
+from pipeline.sandbox.batches.dialect import Dialect, Ran
 from pipeline.sandbox.batches.faults import falls
 from pipeline.sandbox.batches.lines import LineFile
 from pipeline.sandbox.batches.store import Batch, Fate
@@ -76,18 +76,19 @@ class Work:
         fate, bill = batch.fate(number), None
         ran = Ran(fate, _tag(batch, number))
         if fate is Fate.ANSWERED:
-            ran, bill = self._ran(ran, dialect.asked(batch, line), now_s)
+            ran, bill = self._ran(ran, task, line, now_s)
         elif fate is Fate.REFUSED:
             ran = replace(ran, status=500, body=orjson.loads(dialect.refusal(500, "The line could not be run.").body))
         is_error, told = dialect.told(dialect.name_of(_named(task, number, line)), _spoiled(batch, number, ran))
         lines = list(_delivered(task, number, told))
         return Done(number, ran.status >= 400, bill, [] if is_error else lines, lines if is_error else [])
 
-    def _ran(self, ran: Ran, asked: Asked, now_s: float) -> tuple[Ran, Bill | None]:
-        wire, received = asked.wire, asked.received
-        drawn = self._draw(blake2b(received.body, digest_size=16).digest())
-        drawn = drawn if drawn.fault in OF_LINES else replace(drawn, fault=Fault.NONE)
+    def _ran(self, ran: Ran, task: Task, line: bytes, now_s: float) -> tuple[Ran, Bill | None]:
         try:
+            asked = task.dialect.asked(task.batch, line)
+            wire, received = asked.wire, asked.received
+            drawn = self._draw(blake2b(received.body, digest_size=16).digest())
+            drawn = drawn if drawn.fault in OF_LINES else replace(drawn, fault=Fault.NONE)
             question = replace(wire.parse(received, self._read), stream=False)
             if drawn.fault is Fault.SERVER_ERROR:
                 raise wire.broken(drawn.status)

@@ -2,8 +2,9 @@
 
 import asyncio
 
+import aiohttp
 import pytest
-from batch_client import DAY_S, LENGTH_S, LOST, line, openai_of, parsed
+from batch_client import DAY_S, LENGTH_S, LOST, jsonl, line, openai_of, parsed
 
 
 def on_openai(use, **config):
@@ -187,3 +188,59 @@ def test_a_lost_answer_of_a_create_leaves_a_batch_behind():
         return statuses, len((await batches.good("GET", "/batches"))["data"])
 
     assert on_openai(use) == ([LOST, 500, 500, 429, 400, 200], 3)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"completion_window": "12h"},
+        {"endpoint": "/v1/other"},
+        {"surprise": 1},
+        {"metadata": {"a": 1}},
+        {"metadata": {"a": "x" * 513}},
+        {"metadata": {str(number): "x" for number in range(17)}},
+        {"input_file_id": "file-none"},
+    ],
+    ids=str,
+)
+def test_a_batch_that_cannot_be_is_refused_at_once(more):
+    async def use(batches):
+        return (await batches.create(lines_of(1), **more))[0], (await batches.counters())["batches_created"]
+
+    assert on_openai(use) == (400, 0)
+
+
+def test_a_stream_is_an_error_of_its_line():
+    _, answers, errors = on_openai(lambda batches: batches.ended([line("a", stream=True)]))
+    assert answers is None
+    assert parsed(errors)[0]["response"]["status_code"] == 400
+
+
+def test_a_file_can_be_kept_for_less():
+    async def use(batches):
+        form = aiohttp.FormData()
+        for name, value in (("purpose", "batch"), ("expires_after[anchor]", "created_at")):
+            form.add_field(name, value)
+        form.add_field("expires_after[seconds]", "3600")
+        form.add_field("file", jsonl(lines_of(1)), filename="a.jsonl")
+        file = await batches.good("POST", "/files", data=form)
+        await batches.turn(3600)
+        return file["expires_at"] - file["created_at"], (await batches.ask("GET", f"/files/{file['id']}"))[0]
+
+    assert on_openai(use) == (3600, 404)
+
+
+def test_azure_takes_a_batch_by_any_token_and_its_own_paths():
+    async def main(root):
+        async with openai_of(root=root) as batches:
+            batches.headers = {"Authorization": "Bearer one"}
+            _, file = await batches.upload([line("a", url="/v1/chat/completions")])
+            await batches.turn(1)
+            wanted = {"input_file_id": file["id"], "endpoint": "/chat/completions", "completion_window": "24h"}
+            batch = await batches.good("POST", "/batches", json=wanted)
+            await batches.turn(40 * DAY_S)
+            batches.headers = {"Authorization": "Bearer two"}
+            return (await batches.look(batch["id"]))["status"], batch["expires_at"]
+
+    for root in ("/openai/v1", "/openai"):
+        assert asyncio.run(main(root)) == ("completed", None)

@@ -16,6 +16,7 @@ NAMES = {
     401: "UNAUTHENTICATED",
     403: "PERMISSION_DENIED",
     404: "NOT_FOUND",
+    409: "ALREADY_EXISTS",
     429: "RESOURCE_EXHAUSTED",
     500: "INTERNAL",
     503: "UNAVAILABLE",
@@ -28,7 +29,7 @@ QUOTAS = {  # lane → (metric, id)
 
 
 def refusal(http: int, message: str, *details: Mapping[str, Any]) -> Refused:
-    error: dict[str, Any] = {"code": http, "message": message, "status": NAMES[http]}
+    error: dict[str, Any] = {"code": http, "message": message, "status": NAMES.get(http, "UNKNOWN")}
     if details:
         error["details"] = details
     return Refused(http, orjson.dumps({"error": error}))
