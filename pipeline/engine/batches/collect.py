@@ -1,7 +1,7 @@
 """Result files of an ended batch → calls, answers and fates on the ledger, line by line, each once."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
@@ -65,20 +65,21 @@ class Collector:
 
     async def _read_all(self, batch: BatchRecord, seen: RemoteBatch, left: dict[str, BatchItem]) -> None:
         """Settle what the result files tell; what is settled is taken out of `left`."""
+        await self._settle_all(batch, seen.inlined, left)
         for number, ask in enumerate(self._remote.wire.results(seen)):
             path = self._folder / f"{batch.nonce}.results{number}"
             answer = await self._remote.fetch(ask, path)
             if answer.status != 200:
                 raise CallFailed(Kind.NO_ANSWER, f"HTTP {answer.status}", status=answer.status)
             try:
-                await self._settle_all(batch, path, left)
+                await self._settle_all(batch, _lines(path), left)
             finally:
                 path.unlink(missing_ok=True)
 
-    async def _settle_all(self, batch: BatchRecord, path: Path, left: dict[str, BatchItem]) -> None:
+    async def _settle_all(self, batch: BatchRecord, lines: Iterable[bytes], left: dict[str, BatchItem]) -> None:
         secret = await self._remote.secret()
         waiting: list[asyncio.Future[None]] = []
-        for line in _lines(path):
+        for line in lines:
             told = self._remote.wire.read(secret.redacted(line))
             item = None if told is None else left.pop(told.name, None)
             if told is None or item is None:  # not ours, or told twice: the first counts

@@ -16,7 +16,7 @@ from pipeline.admission.gate import Gate
 from pipeline.console import say
 from pipeline.crash_points import crash_point
 from pipeline.engine.batches.collect import Collector
-from pipeline.engine.batches.lane import BATCHES
+from pipeline.engine.batches.lane import BATCHES, Refused
 from pipeline.engine.batches.remote import Remote
 from pipeline.engine.batches.schedule import look_after_s
 from pipeline.errors import CallFailed, Kind
@@ -34,7 +34,7 @@ from pipeline.ledger.batches import (
     BatchRecord,
 )
 from pipeline.providers.batches import RemoteBatch, RemoteState
-from pipeline.types import ParkReason
+from pipeline.types import AttemptCode, ParkReason
 
 ABSENT_GAP_S = 120.0  # between two listings that must both lack a batch before it is submitted again
 ABSENT_GAP_NAMELESS_S = 600.0  # where a provider keeps no name of ours
@@ -43,6 +43,7 @@ SKEW_S = 300.0
 GRACE_S = 600.0  # a batch that is not found so soon after its submission is not there yet
 MOST_PAGES = 50  # of a listing
 PASSING = {Kind.CONNECTION, Kind.TIMEOUT, Kind.OVERLOADED, Kind.NO_ANSWER, Kind.THROTTLED, Kind.DAMAGED}
+FILE_LOOKS, FILE_LOOK_S = 60, 2.0
 FULL_S, FULL_MOST_S = 30.0, 600.0
 BATCHES_FAILED = 3  # in a row, after which the lane is given up
 
@@ -82,6 +83,7 @@ class Desk:
                 file_ref = self._remote.wire.uploaded(await self._remote.ask(upload, artifact))
                 crash_point("batch-uploaded")
                 batch = await self._changed(batch, state=UPLOADED, file_ref=file_ref)
+            await self._until_usable(batch)
             batch = await self._changed(batch, state=SUBMITTING, submitted_us=_now_us())
             crash_point("batch-submitting")
             ask = self._remote.wire.create(batch.nonce, batch.file_ref)
@@ -92,6 +94,19 @@ class Desk:
         crash_point("batch-created")
         self._down_since_s = None
         await self._taken(batch, made)
+
+    async def _until_usable(self, batch: BatchRecord) -> None:
+        """Some providers look at a file before it can be used.
+
+        Raises:
+            CallFailed: it never can, or not for a while.
+        """
+        for _ in range(FILE_LOOKS):
+            ask = self._remote.wire.file_look(batch.file_ref)
+            if ask is None or self._remote.wire.file_ready(await self._remote.ask(ask)):
+                return
+            await self._gate.pause(min(FILE_LOOK_S, self._poll_s or FILE_LOOK_S))
+        raise CallFailed(Kind.NO_ANSWER, f"its file is not ready after {FILE_LOOKS} looks")
 
     async def _taken(self, batch: BatchRecord, made: RemoteBatch) -> None:
         if made.full:
@@ -209,12 +224,21 @@ class Desk:
         if seen.full:
             await self._queue_full(batch, seen.error)
             return
+        self._tell_wrong_lines(batch, seen)
         self.failed_in_a_row += 1
         await self._withdraw(batch, seen.error or seen.status)
         say("warning", f"batch {batch.remote_id} failed as a whole, and nothing of it is billed: {seen.error}")
         if self.failed_in_a_row >= BATCHES_FAILED:
             told = f"{BATCHES_FAILED} batches in a row failed as a whole, the last for: {seen.error or seen.status}"
             self._gate.stop(ParkReason.REFUSED_BY_PROVIDER, told)
+
+    def _tell_wrong_lines(self, batch: BatchRecord, seen: RemoteBatch) -> None:
+        """What the provider names as wrong fails its rows; the others are asked again."""
+        items = self._books.ledger.items_of(batch.nonce) if seen.wrong_lines else {}
+        for number in seen.wrong_lines:
+            if (item := items.get(f"{batch.nonce}-{number - 1}")) is not None:
+                words = f"the batch API refuses this line: {seen.error}"
+                self._collector.on_refused(item.key, Refused(AttemptCode.INVALID_REQUEST, words))
 
     async def _searched(self, batch: BatchRecord) -> None:
         """A submission without an answer: is it there? Only two whole listings that lack it say that it is not."""
