@@ -35,7 +35,7 @@ from pipeline.job.file import load
 from pipeline.job.settings import Prices
 from pipeline.money import cost_usd
 from pipeline.providers import wire_for
-from pipeline.sandbox.exchange import tokens_of
+from pipeline.sandbox.exchange import no_reader, tokens_of
 from pipeline.sandbox.rules import rules
 from pipeline.sandbox.wires.openai.requests import question_of
 from pipeline.schema.answer_size import answer_tokens
@@ -132,12 +132,13 @@ def pool_of(prepared: Prepared, count: int, seed: int = 1) -> list[Document]:
         request = planning.extract_request(
             plan, Row(number, str(number), text_parts(text), None, {}), Chunk(0, 0, len(text), text_parts(text), tokens)
         )
-        first = question_of(wire.body(request))
+        first = question_of(wire.body(request), no_reader)
         answer = orjson.dumps(rules.extract(first.document, schema)).decode()
         again = planning.repair_request(plan, request, repair_turns(request.turns, answer, PROBLEM), 0)
         mended = orjson.dumps(rules.repair(first.document, schema, PROBLEM[0])).decode()
         used = Usage(input_tokens=first.prompt_tokens, output_tokens=tokens_of(answer))
-        repaired = Usage(input_tokens=question_of(wire.body(again)).prompt_tokens, output_tokens=tokens_of(mended))
+        second = question_of(wire.body(again), no_reader)
+        repaired = Usage(input_tokens=second.prompt_tokens, output_tokens=tokens_of(mended))
         documents.append(Document(question.tokens(0, tokens), len(text), used, repaired))
     return documents
 
