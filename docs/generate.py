@@ -186,8 +186,8 @@ documents.read = "auto"  # `text`: a file's own text. `native`: the file goes to
 documents.pages_per_call = 10  # Of a file that goes native or as images. 0: as many as provider, window and size allow,
   20 at the most.
 documents.overlap_pages = 1  # Pages that a call has in common with the one before: half of pages_per_call at most.
-documents.image_px = 1300  # Longest edge of a drawn page, in pixels, at most 10000: it decides what the picture of a page
-  costs.
+documents.image_px = 1300  # Longest edge of a drawn page, in pixels, at most 10000: it decides what the picture of a
+  page costs.
 documents.embedded_xml = "compare"  # The XML inside an e-invoice (ZUGFeRD, Factur-X, XRechnung). `compare`: the record
   is held against it, and fields that differ are named in `xml_conflicts`. `ignore`: it is not read.
 documents.password_env = "PDF_PASSWORD"  # The variable that holds the password of protected files. Empty: they are
