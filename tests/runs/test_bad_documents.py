@@ -188,3 +188,14 @@ def test_reasons_that_are_not_told_are_counted(job, inbox):
     assert "3 for other reasons, which results.parquet has" in told
     assert "3 for other reasons" in job.pipeline("status", job.file).out
     assert "3 more for other reasons, as results will say" in job.pipeline("check", job.file).out
+
+
+def test_what_is_not_known_of_a_file_is_null_and_what_mends_it_fits_its_kind(job, inbox):
+    (inbox / "cut.docx").write_bytes(b"PK\x03\x04" + bytes(40))
+    (inbox / "odd.md").write_bytes("\ue000 \ue001 \ufffd\ufffd a".encode())
+    job.run(code=1)
+    rows = by_id(job)
+    assert rows["cut.docx"]["document"].keys() == {"media_type", "pages", "mode", "digest"}
+    assert (rows["cut.docx"]["document"]["media_type"], rows["cut.docx"]["document"]["pages"]) == (None, None)
+    assert rows["odd.md"]["error"].startswith("unreadable text layer: page 1 of 1: ")
+    assert rows["odd.md"]["error"].endswith("Save it anew as UTF-8, or as PDF")
