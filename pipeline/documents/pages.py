@@ -40,6 +40,10 @@ WORDY_LETTERS = 200  # a page of so many and no digit at all may have a wrong ma
 DRAWN_BYTES_PER_PX = 0.35  # of a gray PNG: 0.03 for a page of text, near 1 for a noisy scan
 TEXT_MARGIN = 1.1  # of what a provider reads of a PDF's text over what we read
 NAME = "document"  # neutral: a model may see it
+BY_MODEL = "Ask a model that reads PDFs or images, with documents.read = 'auto'"
+BY_OCR = f"have pages read here by OCR, with documents.read = 'auto' or 'text': {EXTRA}"
+WAYS_OUT = f"{BY_MODEL}; or {BY_OCR}"
+SAVE_ANEW = "Save it anew as UTF-8, or as PDF"
 
 
 class Rules(Struct, frozen=True):
@@ -155,7 +159,7 @@ def _way(piece: Piece, rules: Rules) -> str:
     if piece.media_type.startswith("image/"):
         return TEXT if all(page.facts.by_ocr for page in piece.pages) else _image_way(piece, rules)
     if piece.media_type != PDF:
-        return _only_text(sorts)
+        return _only_text(sorts, SAVE_ANEW)
     if read == TEXT or (read == AUTO and not unread):
         return _only_text(sorts)
     native, drawn = rules.limits.pdf, PNG in rules.limits.images
@@ -170,19 +174,14 @@ def _way(piece: Piece, rules: Rules) -> str:
     return _only_text(sorts)
 
 
-def _only_text(sorts: Sequence[str]) -> str:
+def _only_text(sorts: Sequence[str], ways_out: str = WAYS_OUT) -> str:
     """Text, where no page stands against it."""
     if garbage := _numbers(sorts, "garbage"):
-        raise Unreadable(BAD_TEXT, f"{garbage} of {len(sorts)}: characters that are none. {WAYS_OUT}")
+        raise Unreadable(BAD_TEXT, f"{garbage} of {len(sorts)}: characters that are none. {ways_out}")
     if scans := _numbers(sorts, "scan"):
         verb = "are" if "," in scans else "is"
-        raise Unreadable(ONLY_SCANS, f"{scans} of {len(sorts)} {verb} without text. {WAYS_OUT}")
+        raise Unreadable(ONLY_SCANS, f"{scans} of {len(sorts)} {verb} without text. {ways_out}")
     return TEXT
-
-
-BY_MODEL = "Ask a model that reads PDFs or images, with documents.read = 'auto'"
-BY_OCR = f"have pages read here by OCR, with documents.read = 'auto' or 'text': {EXTRA}"
-WAYS_OUT = f"{BY_MODEL}; or {BY_OCR}"
 
 
 def _numbers(sorts: Sequence[str], wanted: str) -> str:

@@ -260,7 +260,7 @@ def _columns(lines: Sequence[_Line], view: View, keeper: "_Keeper", totals: Outp
 
 def _of_files(lines: Sequence[_Line], schema: pa.Schema, values: Mapping[str, Any]) -> dict[str, Any]:
     """What is known of the files that rows are, and the columns that are kept of it; a table's own stay."""
-    told = [None if line.document is None else asdict(line.document) for line in lines]
+    told = [None if line.document is None else _known(line.document) for line in lines]
     conflicts = [list(line.outcome.xml_conflicts) if line.outcome else [] for line in lines]
     found: dict[str, Any] = {"document": told, "xml_conflicts": conflicts}
     for name in FOUND:
@@ -271,6 +271,11 @@ def _of_files(lines: Sequence[_Line], schema: pa.Schema, values: Mapping[str, An
                 for one, kept in zip(told, own, strict=True)
             ]
     return found
+
+
+def _known(document: Document) -> dict[str, Any]:
+    """What is not known of a file that cannot be read is null."""
+    return {name: None if value == "" else value for name, value in asdict(document).items()}
 
 
 def _as(kind: pa.DataType, value: str | int | None) -> str | int | None:

@@ -1,6 +1,6 @@
 """What the verbs tell people, as text: the summary of a run, its status, an estimate, costs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,6 +33,7 @@ def summary(manifest: Manifest, folder: str, next_step: str, causes: Sequence[Ca
         ("repaired", f"{manifest.repaired_rows:,} rows, with {manifest.repairs:,} repair calls"),
         ("failed", failed or "none"),
         *(("", told) for told in map(_cause, (cause.as_json() for cause in causes))),
+        *(("", told) for told in _untold(rows.failed, [cause.rows for cause in causes])),
         ("calls", f"{manifest.calls:,}   {manifest.rate_limited:,} answered 429"),
         ("waited", waited_for(manifest.waited_share) or "for nothing"),
         ("tokens", _tokens(tokens)),
@@ -121,6 +122,12 @@ def _tokens(tokens: Usage) -> str:
     return f"{into} · {tokens.output_tokens:,} out ({tokens.reasoning_tokens:,} reasoning)"
 
 
+def _untold(failed: int, told: Sequence[int]) -> Iterator[str]:
+    """That there are more rows than those whose causes are told, if any are."""
+    if told and failed > sum(told):
+        yield f"{failed - sum(told):,} for other reasons, which results.parquet has"
+
+
 def status_text(found: dict[str, Any]) -> str:
     rows = found["rows"]
     failed = ", ".join(f"{count} {code}" for code, count in sorted(found["failed_by_code"].items()))
@@ -129,6 +136,7 @@ def status_text(found: dict[str, Any]) -> str:
         f"  rows      {rows['total']:,}   {rows['ok']:,} ok · {rows['failed']:,} failed · {rows['pending']:,} pending",
         f"  failed    {failed or 'none'}",
         *(f"            {_cause(cause)}" for cause in found["causes"]),
+        *(f"            {told}" for told in _untold(rows["failed"], [cause["rows"] for cause in found["causes"]])),
         f"  calls     {found['calls']:,}   {found['rate_limited']:,} answered 429",
         f"  cost      {'unknown' if found['cost_usd'] is None else '$' + found['cost_usd']}",
         f"  started   {found['started_at']}",

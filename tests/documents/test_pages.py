@@ -59,11 +59,13 @@ def why(found, limits=SEES, **settings):
         (GARBAGE, "garbage"),
         (SUSPECT, "suspect"),
         (replace(WORDS, bad_chars=9), "text"),
+        (replace(SCAN, chars=3, letters=3, by_ocr=True), "text"),
+        (replace(SCAN, by_ocr=True), "blank"),
     ],
     ids=[
         "text", "a logo", "text over a picture", "scan", "scan with a stamp", "scan with a text layer", "photo",
         "small mark", "blank", "page number", "drawn letters", "drawn letters and a number", "a frame", "garbage",
-        "no digit among many letters", "few bad characters",
+        "no digit among many letters", "few bad characters", "words that OCR read", "nothing that OCR could read",
     ],
 )  # fmt: skip
 def test_a_page_is_sorted_by_its_facts(facts, sort):

@@ -170,3 +170,32 @@ def test_an_input_that_is_no_file_is_told(job, server, inbox, path, told):
 def test_documents_that_no_table_names_are_told(job, server, inbox):
     job.write(server.url, input={"path": "inbox", "id": "", "document": "file"})
     assert "Leave input.document out: each file is a row" in job.run(code=2).err
+
+
+def test_reasons_that_are_not_told_are_counted(job, inbox):
+    """Eight are told; a folder of strangers has more."""
+    for ending, content in {
+        "zip.docx": b"PK\x05\x06" + bytes(18), "rtf.docx": b"{\\rtf1 a}", "none.pdf": b"", "html.pdf": b"<html>",
+        "nul.pdf": bytes(50), "text.pdf": b"plain words", "cut.png": b"\x89PNG\r\n\x1a\n", "blank.txt": b" ",
+        "odd.txt": bytes(range(256)), "cut.pdf": b"%PDF-1.4\n",
+    }.items():  # fmt: skip
+        (inbox / ending).write_bytes(content)
+    (inbox / "gone.pdf").symlink_to("nowhere.pdf")
+    told = job.run(code=1).err
+    failed = job.manifest()["rows"]["failed"]
+    shown = sum(" bad_row, as " in line for line in told.splitlines())
+    assert shown == 8 < failed == 11
+    assert "3 for other reasons, which results.parquet has" in told
+    assert "3 for other reasons" in job.pipeline("status", job.file).out
+    assert "3 more for other reasons, as results will say" in job.pipeline("check", job.file).out
+
+
+def test_what_is_not_known_of_a_file_is_null_and_what_mends_it_fits_its_kind(job, inbox):
+    (inbox / "cut.docx").write_bytes(b"PK\x03\x04" + bytes(40))
+    (inbox / "odd.md").write_bytes("\ue000 \ue001 \ufffd\ufffd a".encode())
+    job.run(code=1)
+    rows = by_id(job)
+    assert rows["cut.docx"]["document"].keys() == {"media_type", "pages", "mode", "digest"}
+    assert (rows["cut.docx"]["document"]["media_type"], rows["cut.docx"]["document"]["pages"]) == (None, None)
+    assert rows["odd.md"]["error"].startswith("unreadable text layer: page 1 of 1: ")
+    assert rows["odd.md"]["error"].endswith("Save it anew as UTF-8, or as PDF")
