@@ -17,6 +17,7 @@ from pipeline.catalog.reasoning import said_of
 from pipeline.catalog.sampling import temperature_advice
 from pipeline.catalog.tiers import BY_CONTRACT, FLEX
 from pipeline.catalog.windows import LIMITS, limits_of
+from pipeline.commands.lane import lane_findings
 from pipeline.commands.online import online as asked_online
 from pipeline.commands.strict import strictly
 from pipeline.documents.sources.source import Source
@@ -61,7 +62,7 @@ def check(job: Job, environ: Mapping[str, str], *, online: bool = False, strict:
     except JobError as error:
         findings.append(Finding("schema, prompt and input", "problem", str(error)))
     if prepared is not None:
-        findings.extend(_prepared(prepared))
+        findings.extend(_prepared(prepared, environ))
         findings.append(_try("budget and limits", lambda: _budget(prepared)))
         findings.append(_try("credentials", lambda: _credentials(prepared, environ)))
     findings += _client(job.model.provider)
@@ -71,7 +72,7 @@ def check(job: Job, environ: Mapping[str, str], *, online: bool = False, strict:
     return findings
 
 
-def _prepared(prepared: Prepared) -> Iterator[Finding]:
+def _prepared(prepared: Prepared, environ: Mapping[str, str]) -> Iterator[Finding]:
     job, plan = prepared.job, prepared.plan
     shape = prepared.shaped.shape
     strict = "enforced by the provider" if shape.strict else "not enforced by the provider: answers are checked here"
@@ -99,6 +100,10 @@ def _prepared(prepared: Prepared) -> Iterator[Finding]:
         yield Finding("model", "warning", advised.told)
     yield Finding("prompt caching", "ok", caching_for(job.model, overhead, rows, prepared.expected_rate).told)
     yield from _price(prepared)
+    try:
+        yield from lane_findings(prepared, rows, environ)
+    except JobError as error:
+        yield Finding("lane", "problem", str(error))
 
 
 def _settings(prepared: Prepared) -> Iterator[Finding]:

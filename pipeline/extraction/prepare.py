@@ -31,6 +31,7 @@ from pipeline.extraction import overhead
 from pipeline.extraction import requests as planning
 from pipeline.extraction.examples import examples_of
 from pipeline.extraction.hashes import outcome_salt, request_hash
+from pipeline.extraction.lanes import lane_problem
 from pipeline.extraction.plan import Examples, Plan
 from pipeline.extraction.template import TEXT, Template, parse_template
 from pipeline.job.folder import LEDGER
@@ -103,6 +104,8 @@ def prepare(job: Job) -> Prepared:
     Raises:
         JobError: the schema, the prompt, the model or the input cannot be used.
     """
+    if (problem := lane_problem(job)) is not None:
+        raise JobError(f"{job.file}: {problem}")
     if (advice := api_advice(job.model)) is not None and advice.sure:
         raise JobError(f"{job.file}: {advice.told}")
     model = schemas.load_model(job.extract.schema)

@@ -178,11 +178,26 @@ def estimate_text(report: dict[str, Any]) -> str:
         f"  output    {_expected(report['output_tokens'])} tokens",
         f"  cost      {money_line}",
         f"  time      about {duration(seconds['expected'])}, up to {duration(seconds['high'])}",
+        *_lane_lines(report["lanes"]),
         *(f"  advice    {text}" for text in report.get("advice", ())),
         "  because",
         *(f"    - {line}" for line in report["assumptions"]),
     ]
     return "\n".join(lines)
+
+
+def _lane_lines(lanes: Sequence[dict[str, Any]]) -> list[str]:
+    """The ways that the requests can go, where there is more than one."""
+    return [_lane_line(one) for one in lanes] if len(lanes) > 1 else []
+
+
+def _lane_line(one: dict[str, Any]) -> str:
+    cost, seconds = one["cost_usd"], one["seconds"]
+    usd = "unknown" if cost is None else f"${cost['expected']} (${cost['low']} to ${cost['high']})"
+    time = f"about {duration(seconds['expected'])}, up to {duration(seconds['high'])}"
+    if one["lane"] == "batch":
+        time = f"from {duration(seconds['low'])} to {duration(seconds['high'])}"
+    return f"  {one['lane']:<9} {usd}, {time}{'   <- this job' if one['chosen'] else ''}"
 
 
 def _expected(band: dict[str, Any]) -> str:

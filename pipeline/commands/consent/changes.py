@@ -167,7 +167,8 @@ def _weighed(prepared: Prepared, selection: Selection, why: str, consent: Consen
     if why == EARLIER and not due.again:
         why = ""
     if prepared.rate is not None and due.paid:
-        cost_usd = estimate(counts, terms_of(prepared), _history(prepared)).cost_usd
+        lane = estimate(counts, terms_of(prepared), _history(prepared)).chosen
+        cost_usd, consent = lane.cost_usd, replace(consent, by_batch=lane.lane == "batch")
     return weigh(due, why, cost_usd, consent)
 
 

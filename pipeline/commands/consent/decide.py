@@ -47,6 +47,7 @@ class Consent(Struct, frozen=True):
     capped: bool  # budget.max_usd is set
     above_usd: Decimal  # budget.confirm_above_usd
     model: str
+    by_batch: bool = False  # what is sent goes at the batch price
 
 
 class ConsentPrompt(Struct, frozen=True):
@@ -118,7 +119,8 @@ def _price(cost_usd: Band[Decimal] | None, consent: Consent) -> str:
     if cost_usd is None:
         return f"at a cost that is not known: there is no price for {consent.model}"
     low, expected, high = cost_usd.each(_usd)
-    return f"about ${expected} ({low} to {high})"
+    by = " by batch" if consent.by_batch else ""
+    return f"about ${expected} ({low} to {high}){by}"
 
 
 def _usd(amount: Decimal) -> str:

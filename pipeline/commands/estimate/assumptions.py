@@ -1,10 +1,9 @@
 """What an estimate rests on, one line for each. Pure."""
 
 from collections.abc import Iterator
-from decimal import Decimal
 
 from pipeline.job.settings import Limits
-from pipeline.money import Band, dollars
+from pipeline.money import Band
 
 
 def rows(bad: int, done: int, duplicates: int) -> Iterator[str]:
@@ -52,13 +51,6 @@ def cached(share: float | None) -> str:
 
 def free(count: int, output_tokens: int) -> str:
     return f"{count:,} more requests for readings or summaries, of {output_tokens:,} output tokens in all"
-
-
-def batch(cost: Band[Decimal] | None, share: Decimal | None) -> Iterator[str]:
-    if cost is not None and share is not None:
-        low, expected, high = cost.each(dollars)
-        price = "half price" if share == Decimal("0.5") else f"{share:.0%} of the price"
-        yield f"by the provider's batch API: {expected} ({low} to {high}), {price}, up to 24 h"
 
 
 def time(limits: Limits, max_output_tokens: int, *, cap_charged: bool) -> Iterator[str]:

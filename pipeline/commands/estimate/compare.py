@@ -7,12 +7,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.catalog.known_as import known_as
-from pipeline.catalog.prices import batch_share
+from pipeline.catalog.prices import batch_share, lane_share
 from pipeline.catalog.providers import profile_of
 from pipeline.catalog.reasoning import expected_by, expected_tokens, reasoning_advice
 from pipeline.commands.estimate.estimator import Counts, EstimateBands, History, Terms, estimate
+from pipeline.commands.estimate.lanes import FLEX, Ways
 from pipeline.commands.estimate.measure import measure
 from pipeline.errors import JobError
+from pipeline.extraction.lanes import live_because
 from pipeline.extraction.prepare import Prepared, prepare
 from pipeline.job.instructor import name_in, refused, split_model
 from pipeline.job.settings import Job, Prices, Provider
@@ -48,16 +50,32 @@ def terms_of(prepared: Prepared) -> Terms:
     """What an estimate of this job is made on."""
     job = prepared.job
     model, name = job.model, known_as(job.model, job.prices)
-    batched = model.service_tier == "default" and (model.provider not in {"openai", "sandbox"} or not model.base_url)
     return Terms(
         size=answer_tokens(prepared.shaped.shape.schema),
         max_output_tokens=model.max_output_tokens,
         limits=job.limits,
         rate=prepared.expected_rate,
-        batch_share=batch_share(model.provider, model.name, job.prices) if batched else job.prices.batch_share,
+        ways=_ways(prepared),
         reasoning_tokens=expected_tokens(model),
         reasoning_by=expected_by(model),
         cap_charged=profile_of(model.provider, name).settle == "none",
+    )
+
+
+def _ways(prepared: Prepared) -> Ways:
+    """How this job's requests go, and how else they could."""
+    job, rate = prepared.job, prepared.rate
+    model = job.model
+    chosen = "live" if live_because(job, prepared.source.count_rows) else "batch"
+    listed = model.provider not in {"openai", "sandbox"} or not model.base_url
+    share = batch_share(model.provider, model.name, job.prices) if listed else job.prices.batch_share
+    flex = None if rate is None or model.service_tier != "default" else dict(rate.services).get(FLEX)
+    return Ways(
+        chosen,
+        lane_share(model, job.prices) if chosen == "batch" else share,
+        rate if model.service_tier != "default" else None,
+        None if rate is None or flex is None or flex.output == rate.output else flex,
+        job.batch,
     )
 
 

@@ -13,6 +13,8 @@ from msgspec import Struct
 
 from pipeline.commands.estimate import assumptions as assuming
 from pipeline.commands.estimate.forecast import hits_of, times, together, total_of, within
+from pipeline.commands.estimate.lanes import LaneFigures, Ways, lanes_of, shown
+from pipeline.commands.estimate.lanes import told as told_of_lanes
 from pipeline.job.settings import Limits
 from pipeline.money import MTOK, Band, Rate, cost_usd, prices_at
 from pipeline.schema.answer_size import AnswerSize
@@ -24,7 +26,6 @@ LATENCY_S = 1.0  # to the first token, before any was seen
 TOKENS_PER_S = 60.0  # of one answer, before any was seen
 SLACK_OWN, SLACK_OTHER = 0.01, 0.03  # least half width of a band: by answers to this input, or to another
 LEAST_SEEN = 3  # for a line and its error
-SHOWN = Decimal("0.000001")
 
 
 class Counts(Struct):
@@ -97,7 +98,7 @@ class Terms(Struct, frozen=True, kw_only=True):
     max_output_tokens: int
     limits: Limits
     rate: Rate | None = None
-    batch_share: Decimal | None = None  # of the price, by the provider's batch API
+    ways: Ways = Ways()
     reasoning_tokens: float = 0.0  # of one answer, before any was seen; at the most its cap
     reasoning_by: str = ""  # where that is from
     cap_charged: bool = False  # whether limits are charged with max_output_tokens, whatever comes out
@@ -109,11 +110,28 @@ class EstimateBands(Struct, frozen=True):
     input_tokens: Band[int]  # with repairs; low, expected, high, as all of these
     output_tokens: Band[int]
     repairs: Band[int]
-    cost_usd: Band[Decimal] | None  # None: the model has no price
-    batch_cost_usd: Band[Decimal] | None  # None: no batch price is known
-    seconds: Band[float]
+    lanes: tuple[LaneFigures, ...]  # live first; one of them is the job's
     output_by: str  # history or shape
     assumptions: tuple[str, ...]
+
+    @property
+    def chosen(self) -> LaneFigures:
+        """As the job goes."""
+        return next(one for one in self.lanes if one.chosen)
+
+    @property
+    def cost_usd(self) -> Band[Decimal] | None:
+        """None: the model has no price."""
+        return self.chosen.cost_usd
+
+    @property
+    def batch_cost_usd(self) -> Band[Decimal] | None:
+        """None: no batch price is known."""
+        return next((one.cost_usd for one in self.lanes if one.lane == "batch"), None)
+
+    @property
+    def seconds(self) -> Band[float]:
+        return self.chosen.seconds
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values; money as strings."""
@@ -127,9 +145,11 @@ class EstimateBands(Struct, frozen=True):
             "repair_requests": self.repairs._asdict(),
             "input_tokens": self.input_tokens._asdict(),
             "output_tokens": self.output_tokens._asdict(),
-            "cost_usd": _shown(self.cost_usd),
-            "batch_cost_usd": _shown(self.batch_cost_usd),
+            "cost_usd": shown(self.cost_usd),
+            "batch_cost_usd": shown(self.batch_cost_usd),
             "seconds": self.seconds.each(lambda seconds: round(seconds, 1))._asdict(),
+            "lane": self.chosen.lane,
+            "lanes": [one.as_json() for one in self.lanes],
             "output_by": self.output_by,
             "assumptions": list(self.assumptions),
         }
@@ -151,8 +171,6 @@ def estimate(counts: Counts, terms: Terms, history: History | None) -> EstimateB
     amounts = _by_shape(counts, terms) if history is None else _by_history(counts, terms, history)
     inputs, outputs, repairs = (band.each(round) for band in (amounts.inputs, amounts.outputs, amounts.repairs))
     cost = _cost(counts, terms, amounts)
-    share = terms.batch_share
-    batch = None if cost is None or share is None else cost.each(lambda usd: usd * share)
     sent = counts.requests + counts.free_requests
     latency_s = history.latency_s if history else None
     seconds = Band(
@@ -161,15 +179,17 @@ def estimate(counts: Counts, terms: Terms, history: History | None) -> EstimateB
             for again, tokens, answer in zip(repairs, zip(inputs, outputs, strict=True), amounts.answer, strict=True)
         )
     )
+    lanes = lanes_of(terms.ways, terms.rate, cost, seconds)
+    by_batch = terms.ways.chosen == "batch"
     told = (
         *assuming.rows(counts.bad_rows, counts.done_rows, counts.duplicate_rows),
         assuming.requests(counts.requests, counts.fixed_tokens_per_request),
         *_told(counts, terms, amounts, history),
-        *assuming.batch(batch, share),
-        *assuming.time(terms.limits, terms.max_output_tokens, cap_charged=terms.cap_charged),
+        *told_of_lanes(terms.ways, lanes),
+        *([] if by_batch else assuming.time(terms.limits, terms.max_output_tokens, cap_charged=terms.cap_charged)),
     )
     by = "shape" if history is None else "history"
-    return EstimateBands(counts, inputs, outputs, repairs, cost, batch, seconds, by, told)
+    return EstimateBands(counts, inputs, outputs, repairs, tuple(lanes), by, told)
 
 
 def cost_of(input_tokens: int, output_tokens: int, requests: int, rate: Rate) -> Decimal:
@@ -281,7 +301,3 @@ def _told(counts: Counts, terms: Terms, amounts: _Amounts, history: History | No
     yield assuming.cached(None if history is None else history.cached_share)
     if counts.free_requests:
         yield assuming.free(counts.free_requests, counts.free_output_tokens)
-
-
-def _shown(usd: Band[Decimal] | None) -> dict[str, str] | None:
-    return None if usd is None else usd.each(lambda amount: str(amount.quantize(SHOWN)))._asdict()

@@ -12,6 +12,7 @@ from hashlib import blake2b
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.commands.estimate.estimator import Counts
 from pipeline.commands.estimate.measure import other_text, rows_to_send
@@ -81,10 +82,15 @@ def pilot(prepared: Prepared, rows: int, environ: Mapping[str, str], host: Host)
     chosen, on_record = choose(prepared, rows)
     if not chosen:
         return Piloted(0, on_record, Decimal(0) if prepared.rate is not None else None, None)
-    ended = run_job(RunCommand(prepared, REASON, Selection(only_rows=chosen), environ, host=host))
+    ended = run_job(RunCommand(_live(prepared), REASON, Selection(only_rows=chosen), environ, host=host))
     with reading(prepared.ledger_path) as db:
         done, units = last_session_work(db)
     return Piloted(done, on_record, from_units(units) if prepared.rate is not None else None, ended)
+
+
+def _live(prepared: Prepared) -> Prepared:
+    """A pilot is for the same evening: it goes live, and by batch its answers are found as any."""
+    return replace(prepared, job=replace(prepared.job, model=replace(prepared.job.model, lane="live")))
 
 
 def choose(prepared: Prepared, rows: int) -> tuple[frozenset[int], int]:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from pipeline.admission.governor import Governor
 from pipeline.admission.needs import Needs
 from pipeline.admission.queue import Admission
-from pipeline.catalog.prices import batch_share, lane_share
+from pipeline.catalog.prices import lane_share
 from pipeline.engine.ask import Lane
 from pipeline.engine.batches.collect import Books, Collector
 from pipeline.engine.batches.desk import Desk
@@ -23,6 +23,7 @@ from pipeline.engine.executors.local import LocalExecutor
 from pipeline.engine.lanes.files import loader_of
 from pipeline.engine.row import Extraction
 from pipeline.errors import JobError
+from pipeline.extraction.lanes import live_because
 from pipeline.extraction.prepare import Prepared
 from pipeline.job.settings import Job, Model
 from pipeline.ledger.ledger import Ledger
@@ -32,8 +33,6 @@ from pipeline.providers.batches import batch_wire_for, line_model
 from pipeline.providers.credentials.keys import credentials_for
 from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.tally import Tally
-
-LEAST_ROWS, LEAST_H = 200, 2.0  # below which `auto` goes live
 
 
 class Way(Struct, frozen=True):
@@ -98,11 +97,7 @@ NONE = "{provider} has no batch API that is spoken here. Set model.lane = 'live'
 
 def goes_by_batch(prepared: Prepared) -> bool:
     """Whether new requests do: as the job says, or (`auto`) where it is worth it and there is time."""
-    job = prepared.job
-    if job.model.lane != "auto":
-        return job.model.lane == "batch"
-    known = batch_share(job.model.provider, job.model.name, job.prices) is not None
-    return known and job.batch.deadline_h >= LEAST_H and prepared.source.count_rows() >= LEAST_ROWS
+    return not live_because(prepared.job, prepared.source.count_rows)
 
 
 def _terms(job: Job, account: str, share: Decimal) -> Terms:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pipeline.commands.estimate.estimator import Counts, History, Seen, Terms, cost_of, estimate
+from pipeline.commands.estimate.lanes import Ways
 from pipeline.job.settings import Limits
 from pipeline.money import Rate, Tier
 from pipeline.schema.answer_size import AnswerSize
@@ -29,6 +30,7 @@ COUNTS = Counts(
     document_tokens=900_000,
     fixed_tokens_per_request=100,
 )
+HALF = Ways(batch_share=Decimal("0.5"))
 NUMBERS = st.integers(0, 10**9)
 COUNTED = st.builds(Counts, *[NUMBERS] * 8, free_requests=NUMBERS, free_output_tokens=NUMBERS)
 SIZES = st.lists(st.floats(0, 1e6), min_size=3, max_size=3).map(lambda found: AnswerSize(*sorted(found)))
@@ -62,7 +64,7 @@ def seen(count, *, own=1000.0, inputs=1000, outputs=30, agains=0):
 @given(COUNTED, st.sampled_from([None, RATE, TIERED]), SIZES, st.none() | HISTORIES, LIMITS, st.booleans())
 def test_low_is_never_above_expected_nor_expected_above_high(counts, rate, size, history, limits, flag):
     """Whatever was counted, remembered or limited."""
-    on = terms(limits, rate, size, batch_share=Decimal("0.5"), reasoning_tokens=300.0 * flag, cap_charged=flag)
+    on = terms(limits, rate, size, ways=HALF, reasoning_tokens=300.0 * flag, cap_charged=flag)
     found = estimate(replace(counts, free_input_tokens=0), on, history)
     bands = [found.input_tokens, found.output_tokens, found.repairs, found.seconds]
     bands += [found.cost_usd, found.batch_cost_usd] if found.cost_usd else []
@@ -116,9 +118,9 @@ def test_cached_input_on_record_is_priced_as_cached():
 
 
 def test_the_batch_price_is_told_where_there_is_one():
-    found = estimate(COUNTS, terms(batch_share=Decimal("0.5")), None)
+    found = estimate(COUNTS, terms(ways=HALF), None)
     assert found.batch_cost_usd[1] == found.cost_usd[1] / 2
-    assert any("batch API" in line and "half price" in line for line in found.assumptions)
+    assert [one.lane for one in found.lanes] == ["live", "batch"]
     assert estimate(COUNTS, terms(), None).batch_cost_usd is None
 
 
