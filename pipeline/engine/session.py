@@ -287,7 +287,8 @@ class Session:
         host, job = self._command.host, self._job
         folder, band_usd = self._ledger.path.parent, self._command.band_usd
         batches = partial(_batches_of, self._ledger) if self._batched else None
-        watched = Watched(job.name, folder, parts.admission, parts.governor, self._tally, band_usd, batches)
+        call_off = getattr(executor, "call_off", None)  # of one that has batches
+        watched = Watched(job.name, folder, parts.admission, parts.governor, self._tally, band_usd, call_off, batches)
         display = display_for(sys.stderr if host.progress else None)
         watch = Watch(watched, self._telemetry, parts.alarm, display, executor.widen)
         self._tuned = watch.tuned

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -32,6 +32,7 @@ from pipeline.telemetry.tally import Tally
 
 LOOK_EVERY_S = 0.25
 LIVE_EVERY_S = 1.0
+ALL = "*"  # batches
 
 
 class Watched(Struct, frozen=True):
@@ -43,6 +44,7 @@ class Watched(Struct, frozen=True):
     governor: Governor
     tally: Tally
     band_usd: Band[Decimal] | None = None  # the estimate
+    call_off: Callable[[str], Awaitable[None]] | None = None
     batches: Callable[[], Sequence[Mapping[str, Any]]] | None = None  # as run.json has them; None: the job has none
 
 
@@ -66,6 +68,7 @@ class Watch:
         self._display = display
         self._widen = widen
         self._batches = run.batches
+        self._call_off = run.call_off
         self._out: BatchesOut | None = None
         self._inbox = Inbox(run.folder)
         self._pace = Pace()
@@ -82,13 +85,20 @@ class Watch:
                 while (alert := self._governor.alert()) is not None:
                     self._alarm.raise_alert(alert)
                 for wish in self._inbox.take():
-                    self._tune(wish)
+                    await self._carry_out(wish)
                 self._drift(begun_done)
                 self._show(begun_done)
         finally:
             with contextlib.suppress(OSError):
                 self._display.close()
             self._live.unlink(missing_ok=True)
+
+    async def _carry_out(self, wish: TuneRequest) -> None:
+        if wish.cancel is None:
+            self._tune(wish)
+        elif self._call_off is not None:
+            say("notice", f"batches are called off, by {wish.by}")
+            await self._call_off("" if wish.cancel == ALL else wish.cancel)
 
     def _new_day(self) -> None:
         if (today := datetime.now(UTC).date()) != self._day:
