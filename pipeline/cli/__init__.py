@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from pipeline import __version__
+from pipeline.cli.cancel import cancel
 from pipeline.cli.estimate import check, estimate
 from pipeline.cli.export import export
 from pipeline.cli.inspect import costs, show, status, verify
@@ -54,7 +55,7 @@ def main() -> None:
     speak("text")
 
 
-for _verb in (run, retry, estimate, check, status, show, verify, costs, export, report, tune, sandbox):
+for _verb in (run, retry, estimate, check, status, show, verify, costs, export, report, tune, cancel, sandbox):
     main.add_command(_verb)
 
 

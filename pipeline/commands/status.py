@@ -30,12 +30,12 @@ def status(folder: Path) -> dict[str, Any]:
     manifest, path = _last_manifest(folder), folder / LEDGER
     holder = held(folder)
     with reading(path) as db:
-        queries.last_run(db)  # one that is damaged says so, though run.json alone would do
+        batches = list(batches_told(path, _last_run(db)))  # a damaged one says so, though run.json alone would do
         if manifest.state != RUNNING:
             causes = [cause.as_json() for cause in causes_in(folder)] if manifest.rows.failed else []
-            return {**_brief(manifest), "causes": causes, "held_by": holder, "now": None}
+            return {**_brief(manifest), "batches": batches, "causes": causes, "held_by": holder, "now": None}
         live = _live(db, manifest.rows.total)
-        live["batches"] = list(batches_told(path, _last_run(db)))
+        live["batches"] = batches
     state, reason = ("running", None) if holder else ("interrupted", "the process died; run the same command again")
     now = read_live(folder) if holder else None
     return {**_brief(manifest), **live, "state": state, "reason": reason, "held_by": holder, "now": now}
@@ -94,7 +94,6 @@ def _brief(manifest: Manifest) -> dict[str, Any]:
         "name": manifest.job["name"],
         **{name: plain[name] for name in (*names, "started_at", "ended_at", "seconds")},
         "session": plain.get("session"),
-        "batches": plain.get("batches", []),
     }
 
 

@@ -52,6 +52,7 @@ def ask(folder: Path, wish: TuneRequest, patience_s: float = 10.0) -> bool:
                 "max_usd": None if wish.max_usd is None else str(wish.max_usd),
                 "by": wish.by,
                 "at": wish.at,
+                "cancel": wish.cancel,
             }
         )
     )

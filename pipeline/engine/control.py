@@ -1,4 +1,4 @@
-"""`pipeline tune`: a note in the output folder that the running session reads, carries out and takes away.
+"""`pipeline tune` and `cancel`: a note in the output folder that the running session reads, carries out and takes away.
 
 A note is a file of its own, written whole under a name that no other has; one that an earlier session left is not read.
 """
@@ -24,6 +24,7 @@ class TuneRequest(Struct, frozen=True):
     max_usd: Decimal | None
     by: str
     at: str
+    cancel: str | None = None  # a batch to be called off, by its id; "*": all
 
     def __str__(self) -> str:
         parts = [] if self.concurrency is None else [f"limits.concurrency = {self.concurrency}"]
@@ -68,6 +69,7 @@ def _read(note: Path) -> TuneRequest | None:
             None if usd is None else Decimal(usd),
             str(value["by"]),
             str(value["at"]),
+            None if value.get("cancel") is None else str(value["cancel"]),
         )
     except (OSError, ValueError, KeyError, TypeError, ArithmeticError):
         return None

@@ -42,6 +42,7 @@ from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.nights import agreed_key
 from pipeline.ledger.records import RunFacts
 from pipeline.money import Band, from_units
+from pipeline.output.batches import batches_told
 from pipeline.output.publish import Ended, Publisher, SessionEnd
 from pipeline.providers import Wire, standard_wire, wire_for
 from pipeline.providers.credentials.keys import credentials_for
@@ -49,6 +50,7 @@ from pipeline.providers.transport.choose import transport_for
 from pipeline.sandbox.embedded import embedded
 from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.alerts import Alarm
+from pipeline.telemetry.batches import leaving_words_of
 from pipeline.telemetry.display import display_for
 from pipeline.telemetry.observers import telemetry_for
 from pipeline.telemetry.summary import lost_text
@@ -284,11 +286,15 @@ class Session:
     async def _work(self, parts: _Parts, executor: Executor, signals: contextlib.ExitStack) -> None:
         host, job = self._command.host, self._job
         folder, band_usd = self._ledger.path.parent, self._command.band_usd
-        watched = Watched(job.name, folder, parts.admission, parts.governor, self._tally, band_usd)
+        batches = partial(_batches_of, self._ledger) if self._batched else None
+        call_off = getattr(executor, "call_off", None)  # of one that has batches
+        watched = Watched(job.name, folder, parts.admission, parts.governor, self._tally, band_usd, call_off, batches)
         display = display_for(sys.stderr if host.progress else None)
         watch = Watch(watched, self._telemetry, parts.alarm, display, executor.widen)
         self._tuned = watch.tuned
-        held = signals.enter_context(Signals(parts.admission, self._command.environ, ours=host.signals))
+        going_on = None if batches is None else lambda: leaving_words_of(batches())
+        mine = Signals(parts.admission, self._command.environ, ours=host.signals, going_on=going_on)
+        held = signals.enter_context(mine)
         watching = asyncio.create_task(watch.watching())
         try:
             await executor.work(self._command.selection)
@@ -313,3 +319,7 @@ class Session:
             events=(*parts.alarm.events, *self._tuned),
             caching=parts.route.caching,
         )
+
+
+def _batches_of(ledger: Ledger) -> list[dict[str, Any]]:
+    return list(batches_told(ledger.path, ledger.run))

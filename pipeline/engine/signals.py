@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -21,10 +21,19 @@ class Signals:
     `worked`: no row is worked on any more. From then on, the second signal does what it does to any program.
     """
 
-    def __init__(self, admission: Admission, environ: Mapping[str, str], *, ours: bool = True) -> None:
+    def __init__(
+        self,
+        admission: Admission,
+        environ: Mapping[str, str],
+        *,
+        ours: bool = True,
+        going_on: Callable[[], str] | None = None,
+    ) -> None:
+        """`going_on`: what goes on elsewhere although the run stops, in words; "": nothing does."""
         self.worked = False
         self._admission = admission
         self._numbers = SIGNALS if ours else ()
+        self._going_on = going_on
         self._drain_s = environ.get(DRAIN_VARIABLE)
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
@@ -45,6 +54,8 @@ class Signals:
             self._leave_them()
         elif self._admission.stopped is None:
             say("notice", "stopping: waiting for answers in flight (once more to cut them off)")
+            if self._going_on is not None and (told := self._going_on()):
+                say("notice", told)
             self._admission.stop(ParkReason.INTERRUPTED, "stopped by a signal")
             if self._drain_s:
                 self._loop.call_later(float(self._drain_s), self._cut)

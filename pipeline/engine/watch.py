@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +22,8 @@ from pipeline.engine.control import Inbox, TuneRequest
 from pipeline.job.folder import LIVE, UNFINISHED
 from pipeline.money import Band, from_units
 from pipeline.telemetry.alerts import Alarm
+from pipeline.telemetry.batches import BatchesOut
+from pipeline.telemetry.batches import batches_out as batches_out_of
 from pipeline.telemetry.display import Display
 from pipeline.telemetry.drift import drifted
 from pipeline.telemetry.observers import Observers
@@ -30,6 +32,7 @@ from pipeline.telemetry.tally import Tally
 
 LOOK_EVERY_S = 0.25
 LIVE_EVERY_S = 1.0
+ALL = "*"  # batches
 
 
 class Watched(Struct, frozen=True):
@@ -41,6 +44,8 @@ class Watched(Struct, frozen=True):
     governor: Governor
     tally: Tally
     band_usd: Band[Decimal] | None = None  # the estimate
+    call_off: Callable[[str], Awaitable[None]] | None = None
+    batches: Callable[[], Sequence[Mapping[str, Any]]] | None = None  # as run.json has them; None: the job has none
 
 
 class Watch:
@@ -62,6 +67,9 @@ class Watch:
         self._alarm = alarm
         self._display = display
         self._widen = widen
+        self._batches = run.batches
+        self._call_off = run.call_off
+        self._out: BatchesOut | None = None
         self._inbox = Inbox(run.folder)
         self._pace = Pace()
         self._day = datetime.now(UTC).date()
@@ -77,13 +85,20 @@ class Watch:
                 while (alert := self._governor.alert()) is not None:
                     self._alarm.raise_alert(alert)
                 for wish in self._inbox.take():
-                    self._tune(wish)
+                    await self._carry_out(wish)
                 self._drift(begun_done)
                 self._show(begun_done)
         finally:
             with contextlib.suppress(OSError):
                 self._display.close()
             self._live.unlink(missing_ok=True)
+
+    async def _carry_out(self, wish: TuneRequest) -> None:
+        if wish.cancel is None:
+            self._tune(wish)
+        elif self._call_off is not None:
+            say("notice", f"batches are called off, by {wish.by}")
+            await self._call_off("" if wish.cancel == ALL else wish.cancel)
 
     def _new_day(self) -> None:
         if (today := datetime.now(UTC).date()) != self._day:
@@ -115,7 +130,8 @@ class Watch:
     def _show(self, begun_done: int) -> None:
         now_s = time.monotonic()
         rows_per_s = self._pace.look(now_s, self._tally.done)
-        self._telemetry.looked(self._tally.total, self._admission.in_flight)
+        batches_out = 0 if self._out is None else self._out.batches
+        self._telemetry.looked(self._tally.total, self._admission.in_flight, batches_out)
         show = now_s - self._shown_s >= self._display.every_s
         live = now_s - self._lived_s >= LIVE_EVERY_S
         if not (show or live):
@@ -123,7 +139,10 @@ class Watch:
         waiting = self._admission.why_waiting
         limits = self._admission.snapshot()
         reading = reading_of(self._name, self._tally, begun_done, limits, waiting, rows_per_s)
-        reading = structs.replace(reading, opens_at=opening(limits.gate_until_s, now_s, datetime.now(UTC)))
+        if live and self._batches is not None:
+            self._out = batches_out_of(self._batches())
+        now = datetime.now(UTC)
+        reading = structs.replace(reading, opens_at=opening(limits.gate_until_s, now_s, now), out=self._out, now=now)
         if show:
             self._shown_s = now_s
             with contextlib.suppress(OSError):  # the terminal may be gone

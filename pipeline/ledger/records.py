@@ -43,6 +43,10 @@ class Send(Struct, frozen=True):
     pages: str | None = None  # of a file, that go along
     batch_id: str | None = None  # of the batch that it is a line of
 
+    @property
+    def lane(self) -> str:
+        return "live" if self.batch_id is None else "batch"
+
 
 class Call(Struct, frozen=True):
     """One HTTP attempt, when its fate is known (or known to be unknown: then `at_risk_units` > 0)."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # 60 ms, for terminals only
 
 PANEL_EVERY_S = 0.25
 LINE_EVERY_S = 10.0
+MOST_PASSED_OVER = 29  # looks at batches that have not moved: a line every 5 minutes
 BAR_CELLS = 30
 
 
@@ -52,12 +53,23 @@ class Nothing:
 
 
 class PlainLines:
-    """For logs."""
+    """For logs. While nothing but batches is waited for, a line where something has changed, and now and then."""
 
     every_s = LINE_EVERY_S
 
+    def __init__(self) -> None:
+        self._last: tuple[int, ...] = ()
+        self._passed_over = 0
+
     def show(self, reading: RunReading) -> None:
-        saying.write(line(reading) + "\n")
+        if self._says_something(reading):
+            saying.write(line(reading) + "\n")
+
+    def _says_something(self, reading: RunReading) -> bool:
+        seen = _moved(reading)
+        quiet = reading.out is not None and seen == self._last and self._passed_over < MOST_PASSED_OVER
+        self._last, self._passed_over = seen, self._passed_over + 1 if quiet else 0
+        return not quiet
 
     def close(self) -> None:
         """Nothing stands on the screen."""
@@ -124,6 +136,8 @@ def line(reading: RunReading) -> str:
         parts.append(f"closed until {reading.opens_at:%H:%M UTC}")
     if waited := waited_for(limits.waited_share):
         parts.append(f"waiting for {waited}")
+    if out := reading.out_words:
+        parts.append(out)
     return " · ".join(parts)
 
 
@@ -157,7 +171,15 @@ def panel_lines(reading: RunReading, width: int) -> list[str]:
         found.append(f"  closed  until {reading.opens_at:%Y-%m-%d %H:%M UTC}: a Retry-After")
     if waited := waited_for(limits.waited_share):
         found.append(f"  waits   {waited}")
+    if out := reading.out_words:
+        found.append(f"  batches {out}")
     return found
+
+
+def _moved(reading: RunReading) -> tuple[int, ...]:
+    """What makes a line worth writing while batches are out."""
+    out = reading.out
+    return (reading.done, reading.calls, *((out.batches, out.done) if out is not None else ()))
 
 
 def _spent(reading: RunReading) -> str:

@@ -36,6 +36,6 @@ def call_fields(call: Call, job: Job) -> dict[str, Any]:
         "feature": job.name,
         "tenant_hash": tenant_hash(send.tenant),
         "prompt_version": job.prompt_version,
-        "lane": "live" if send.batch_id is None else "batch",
+        "lane": send.lane,
         "batch_id": send.batch_id,
     }

@@ -24,7 +24,7 @@ class CallLines:
     def concluded(self, outcome: Outcome) -> None:
         """Outcomes are in results.parquet."""
 
-    def looked(self, rows_total: int, in_flight: int) -> None:
+    def looked(self, rows_total: int, in_flight: int, batches_out: int = 0) -> None:
         """Progress has lines of its own."""
 
     def ended(self, manifest: Manifest) -> None:

@@ -27,7 +27,7 @@ class Observer(Protocol):
 
     def concluded(self, outcome: Outcome) -> None: ...
 
-    def looked(self, rows_total: int, in_flight: int) -> None:
+    def looked(self, rows_total: int, in_flight: int, batches_out: int = 0) -> None:
         """Now and then, a few times a second at most."""
         ...
 
@@ -53,8 +53,8 @@ class Observers:
     def concluded(self, outcome: Outcome) -> None:
         self._tell(lambda observer: observer.concluded(outcome))
 
-    def looked(self, rows_total: int, in_flight: int) -> None:
-        self._tell(lambda observer: observer.looked(rows_total, in_flight))
+    def looked(self, rows_total: int, in_flight: int, batches_out: int = 0) -> None:
+        self._tell(lambda observer: observer.looked(rows_total, in_flight, batches_out))
 
     def ended(self, manifest: Manifest) -> None:
         self._tell(lambda observer: observer.ended(manifest))

@@ -24,6 +24,7 @@ from pipeline.catalog.providers import PROVIDERS
 from pipeline.job.settings import Job
 from pipeline.ledger.records import Call
 from pipeline.output.manifest import Manifest
+from pipeline.telemetry.batches import is_out
 from pipeline.types import Outcome
 
 SCOPE = "ledger-pipeline"
@@ -69,7 +70,7 @@ class OpenTelemetry:
         if call.error_code is not None:
             span.set_status(Status(StatusCode.ERROR, call.error_code))
         span.end(begin_ns + (call.latency_ms or 0) * 1_000_000)
-        of = {**self._common, **error, **_of_response(call)}
+        of = {**self._common, **error, **_of_response(call), "pipeline.lane": send.lane}
         if call.latency_ms is not None:
             self._duration_s.record(call.latency_ms / 1000, of)
         for kind, tokens in (("input", usage.input_tokens), ("output", usage.output_tokens)):
@@ -79,13 +80,16 @@ class OpenTelemetry:
     def concluded(self, outcome: Outcome) -> None:
         """Rows are counted on the run's span, at its end."""
 
-    def looked(self, rows_total: int, in_flight: int) -> None:
+    def looked(self, rows_total: int, in_flight: int, batches_out: int = 0) -> None:
         """Both providers export by themselves."""
 
     def ended(self, manifest: Manifest) -> None:
+        batches = {"pipeline.batches_out": sum(map(is_out, manifest.batches))} if manifest.batches else {}
         rows = {f"pipeline.rows.{name}": count for name, count in asdict(manifest.rows).items()}
         cost = {} if manifest.cost_usd is None else {"pipeline.cost_usd": float(manifest.cost_usd)}
-        self._run.set_attributes({**rows, **cost, "pipeline.state": manifest.state, "pipeline.calls": manifest.calls})
+        self._run.set_attributes(
+            {**rows, **cost, **batches, "pipeline.state": manifest.state, "pipeline.calls": manifest.calls}
+        )
         self._run.end()
         self._spans.force_flush(FLUSH_MS)
         self._spans.shutdown()
@@ -127,6 +131,8 @@ def _attributes(call: Call) -> dict[str, AttributeValue]:
         "pipeline.row": send.row,
         "pipeline.chunk": send.chunk,
         "pipeline.purpose": str(send.purpose),
+        "pipeline.lane": send.lane,
+        "pipeline.batch_id": send.batch_id,
         "pipeline.wait_ms": call.wait_ms,
         "pipeline.cost_usd": None if call.cost_units is None else call.cost_units / 1e10,
     }

@@ -13,6 +13,7 @@ from pipeline.job.settings import Job
 from pipeline.ledger.records import Call
 from pipeline.money import from_units
 from pipeline.output.manifest import Manifest
+from pipeline.telemetry.batches import is_out
 from pipeline.types import TOKENS, Outcome, Status
 
 EVERY_S = 5.0
@@ -31,7 +32,9 @@ class PrometheusFile:
         self._job = job.name
         self._written_s = 0.0
         self._state = "running"
-        self._rows_total = self._in_flight = 0
+        self._rows_total = self._in_flight = self._batches_out = 0
+        self._by_lane: Counter[str] = Counter()
+        self._units_by_lane: Counter[str] = Counter()
         self._ok = 0
         self._failed: Counter[str] = Counter()
         self._calls: Counter[str] = Counter()
@@ -46,6 +49,8 @@ class PrometheusFile:
         for name in TOKENS:
             self._tokens[name] += getattr(call.usage, name)
         self._usd_units += call.cost_units or 0
+        self._by_lane[call.send.lane] += 1
+        self._units_by_lane[call.send.lane] += call.cost_units or 0
         if call.latency_ms is not None:
             self._latency_sum_ms += call.latency_ms
             seconds = call.latency_ms / 1000
@@ -57,8 +62,8 @@ class PrometheusFile:
         else:
             self._failed[str(outcome.error_code)] += 1
 
-    def looked(self, rows_total: int, in_flight: int) -> None:
-        self._rows_total, self._in_flight = rows_total, in_flight
+    def looked(self, rows_total: int, in_flight: int, batches_out: int = 0) -> None:
+        self._rows_total, self._in_flight, self._batches_out = rows_total, in_flight, batches_out
         now_s = time.monotonic()
         if now_s - self._written_s >= EVERY_S:
             self._written_s = now_s
@@ -67,6 +72,7 @@ class PrometheusFile:
     def ended(self, manifest: Manifest) -> None:
         self._state, self._in_flight = manifest.state, 0
         self._rows_total = manifest.rows.total
+        self._batches_out = sum(map(is_out, manifest.batches))
         if self._state == "finished":
             self._last_finished_s = time.time()
         self._write()
@@ -87,6 +93,9 @@ class PrometheusFile:
             *self._family("calls_total", "counter", "HTTP attempts, by how they ended.", _by("outcome", self._calls)),
             *self._family("tokens_total", "counter", "Tokens over all attempts.", _by("type", self._tokens)),
             *self._family("cost_usd_total", "counter", "Cost over all attempts.", [({}, cost_usd)]),
+            *self._family("lane_calls_total", "counter", "Calls by lane, live or batch.", _by("lane", self._by_lane)),
+            *self._family("lane_cost_usd_total", "counter", "Cost by lane.", _usd_by("lane", self._units_by_lane)),
+            *self._family("batches_out", "gauge", "Batches at the provider.", [({}, self._batches_out)]),
             *self._family("calls_in_flight", "gauge", "Calls in flight.", [({}, self._in_flight)]),
             *self._family("run_state", "gauge", "1 for the state that the run is in.", states),
             *self._histogram(),
@@ -118,6 +127,10 @@ class PrometheusFile:
 
 def _by(label: str, counts: Mapping[str, int]) -> list[Sample]:
     return [({label: name}, count) for name, count in sorted(counts.items())]
+
+
+def _usd_by(label: str, units: Mapping[str, int]) -> list[Sample]:
+    return [({label: name}, f"{from_units(amount):.10f}") for name, amount in sorted(units.items())]
 
 
 def _escaped(value: str) -> str:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from pipeline.admission.governor import DimensionView, Snapshot
 from pipeline.job.folder import LIVE, read_text
 from pipeline.money import from_units
+from pipeline.telemetry.batches import BatchesOut, out_words
 from pipeline.telemetry.tally import Tally
 
 WINDOW_S = 60.0  # over which the pace is taken
@@ -69,6 +70,8 @@ class RunReading(Struct, frozen=True):
     why_waiting: str
     rows_per_s: float | None
     opens_at: datetime | None = None
+    out: BatchesOut | None = None
+    now: datetime | None = None  # of this look, where something is out
 
     @property
     def done(self) -> int:
@@ -79,6 +82,11 @@ class RunReading(Struct, frozen=True):
         if self.rows_per_s is None or self.done >= self.total:
             return None
         return (self.total - self.done) / self.rows_per_s
+
+    @property
+    def out_words(self) -> str:
+        """What is at the provider's batch API; "": nothing."""
+        return "" if self.out is None or self.now is None else out_words(self.out, self.now)
 
     @property
     def expected_usd(self) -> Decimal | None:
@@ -120,6 +128,7 @@ class RunReading(Struct, frozen=True):
             ],
             "waiting_for": self.why_waiting or None,
             "opens_at": None if self.opens_at is None else self.opens_at.isoformat(timespec="seconds"),
+            **({} if self.out is None else {"batches": self.out.as_json()}),
             "waited_share": {why: round(share, 3) for why, share in limits.waited_share.items()},
             "rows_per_s": None if self.rows_per_s is None else round(self.rows_per_s, 2),
             "seconds_left": None if self.left_s is None else round(self.left_s, 1),

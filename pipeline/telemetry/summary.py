@@ -1,7 +1,7 @@
 """What the verbs tell people, as text: the summary of a run, its status, an estimate, costs."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipeline.errors import CallFailed, Kind
@@ -9,6 +9,7 @@ from pipeline.job.folder import CALLS, RESULTS, RUN
 from pipeline.ledger.records import Send
 from pipeline.money import money
 from pipeline.output.manifest import Manifest
+from pipeline.telemetry.batches import lines_of
 from pipeline.telemetry.causes import Cause
 from pipeline.telemetry.snapshot import WORDS, waited_for
 from pipeline.text import duration, inert
@@ -22,7 +23,9 @@ DAY_LEAST_S = 3600.0  # a hint shorter than this is no day's
 MINUTE = "%Y-%m-%d %H:%M UTC"
 
 
-def summary(manifest: Manifest, folder: str, next_step: str, causes: Sequence[Cause] = ()) -> str:
+def summary(
+    manifest: Manifest, folder: str, next_step: str, causes: Sequence[Cause] = (), now: datetime | None = None
+) -> str:
     """The end of a run, from its manifest: every figure in it can be found in run.json. `causes`: why rows failed."""
     rows, tokens = manifest.rows, manifest.tokens
     failed = ", ".join(
@@ -47,6 +50,7 @@ def summary(manifest: Manifest, folder: str, next_step: str, causes: Sequence[Ca
         lines.append(("cache", f"{cached.hit_rate:.0%} of input tokens were read from the provider's cache{saved}"))
     if manifest.free_rows:
         lines.insert(2, ("free", f"{manifest.free_rows:,} rows answered by a duplicate or an earlier run, at no cost"))
+    lines += [("batches", told) for told in lines_of(manifest.batches, now or datetime.now(UTC))]
     lines[1:1] = [*_session_lines(manifest), *_previous_lines(manifest)]
     reason = f" ({manifest.reason})" if manifest.reason else ""
     lines += [("advice", text) for text in manifest.advice]
@@ -128,7 +132,7 @@ def _untold(failed: int, told: Sequence[int]) -> Iterator[str]:
         yield f"{failed - sum(told):,} for other reasons, which results.parquet has"
 
 
-def status_text(found: dict[str, Any]) -> str:
+def status_text(found: dict[str, Any], now_at: datetime | None = None) -> str:
     rows = found["rows"]
     failed = ", ".join(f"{count} {code}" for code, count in sorted(found["failed_by_code"].items()))
     lines = [
@@ -141,6 +145,8 @@ def status_text(found: dict[str, Any]) -> str:
         f"  cost      {'unknown' if found['cost_usd'] is None else '$' + found['cost_usd']}",
         f"  started   {found['started_at']}",
     ]
+    batches = lines_of(found["batches"], now_at or datetime.now(UTC))
+    lines += [f"  {'' if number else 'batches':<9} {told}" for number, told in enumerate(batches)]
     if (now := found.get("now")) is not None:
         lines += _now_lines(now)
     if found["held_by"]:

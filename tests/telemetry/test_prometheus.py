@@ -42,3 +42,14 @@ def test_a_file_that_the_exporter_would_not_read_is_an_error(job, server):
     """Its name ends in .prom."""
     job.write(server.url, rows=[{"id": "a", "text": "x"}], telemetry={"prometheus_file": "x.txt"})
     assert "should end in .prom" in job.run(code=2).err
+
+
+def test_calls_and_cost_are_told_by_lane_with_what_is_out(job):
+    """A line of a batch is a call of the batch lane."""
+    batch = {"model": {"provider": "sandbox", "lane": "batch"}, "batch": {"poll_s": 0.05}, "sandbox": {"batch_s": 0.1}}
+    rows = [{"id": f"r{n}", "text": f"document {n}"} for n in range(3)]
+    job.write("", rows=rows, telemetry={"prometheus_file": "x.prom"}, **batch).run()
+    manifest, found = job.reconcile(), samples((job.folder / "x.prom").read_text())
+    assert found['ledger_pipeline_lane_calls_total{job_name="job",lane="batch"}'] == manifest["calls"] == 3
+    assert found['ledger_pipeline_lane_cost_usd_total{job_name="job",lane="batch"}'] == float(manifest["cost_usd"])
+    assert found['ledger_pipeline_batches_out{job_name="job"}'] == 0

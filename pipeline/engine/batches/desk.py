@@ -282,9 +282,9 @@ class Desk:
 
     # ── calling off ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def cancel(self) -> None:
-        """Call off all that is out; what was answered by then is billed, and collected."""
-        for batch in [one for one in self.open.values() if one.state == OUT]:
+    async def cancel(self, only: str = "") -> None:
+        """Call off all that is out, or `only` one; what was answered by then is billed, and collected."""
+        for batch in [one for one in self.open.values() if one.state == OUT and only in {"", one.remote_id, one.nonce}]:
             changed = await self._changed(batch, state=CANCELLING, cancel_us=_now_us())
             crash_point("batch-cancelling")
             with contextlib.suppress(CallFailed):  # it may have ended meanwhile: the next look tells

@@ -70,7 +70,7 @@ async def in_waves(prepared: Prepared, column: RecordColumn, way: Way, run: Run)
         raise JobError(f"{job.file}: model.lane = {job.model.lane!r}: {NONE.format(provider=job.model.provider)}")
     remote = Remote(batches, credentials_for(job.model, way.environ))
     try:
-        account = _account(batches.listing().url, (await remote.secret()).value)
+        account = account_of(batches.listing().url, (await remote.secret()).value)
         money = BatchMoney(run.needs, run.governor.money)
         _hold_what_is_out(job, run)
         share = lane_share(job.model, job.prices)
@@ -122,6 +122,6 @@ def _hold_what_is_out(job: Job, run: Run) -> None:
             money.tenant(tenant).held_usd = from_units(units)
 
 
-def _account(url: str, secret: str) -> str:
+def account_of(url: str, secret: str) -> str:
     """Where batches are, and whose they are, without telling."""
     return blake2b(f"{url.partition('?')[0]}\x00{secret}".encode(), digest_size=16).hexdigest()

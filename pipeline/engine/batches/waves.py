@@ -4,6 +4,7 @@ A pass takes answers from the ledger, plans what has none, and leaves those rows
 chunks are further waves by themselves. In time before the deadline what is out is called off, and asked live.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -45,6 +46,7 @@ class WaveExecutor:
         self._desk = desk
         self._gate = gate
         self._one_pass = one_pass
+        self._looking = asyncio.Lock()
         self._pass = one_pass()
         self._tally: Tally = self._pass.tally
         self.issues: RunIssues = self._pass.issues
@@ -100,7 +102,15 @@ class WaveExecutor:
             if now_s >= plan.deadline_s:
                 self._gate.stop(ParkReason.WAITING, f"the deadline has passed, and {_told(self._desk)}")
             await self._gate.pause(max(SHORTEST_S, min(self._desk.look_after_s(), _until(plan, now_s, called_off))))
-            await self._desk.look()
+            async with self._looking:
+                await self._desk.look()
+
+    async def call_off(self, only: str) -> None:
+        """From outside. Where all is meant ("") the run ends: what is not answered would be asked again at once."""
+        async with self._looking:
+            await self._desk.cancel(only)
+        if not only:
+            self._gate.stop(ParkReason.INTERRUPTED, "its batches were called off; the same command collects them")
 
     async def _call_off(self) -> None:
         live = self._waves.job.batch.after_deadline == "live"

@@ -92,11 +92,8 @@ def test_a_model_with_a_flex_tier_shows_it(job):
 
 
 def test_a_question_before_much_is_spent_names_the_batch_price(job, server):
-    job.write(
-        server.url,
-        rows=[{"id": f"r{n}", "text": f"{n} word " * 50} for n in range(40)],
-        budget={"confirm_above_usd": 0.0001},
-    )
+    some = [{"id": f"r{n}", "text": f"{n} word " * 50} for n in range(40)]
+    job.write(server.url, rows=some, budget={"confirm_above_usd": 0.0001})
     asked = {lane: job.run("--set", f"model.lane={lane}", code=2).err for lane in ("live", "batch")}
     assert "by batch. budget.confirm_above_usd" in asked["batch"]
     assert "by batch" not in asked["live"]

@@ -1,0 +1,76 @@
+"""What a user sees of a run by batch: while it goes on, when it is stopped, afterwards, and how it is called off."""
+
+import json
+import signal
+
+import pytest
+from sandbox_process import counters, sandbox
+
+
+def things(count):
+    return [{"id": f"r{n}", "text": f"document {n}"} for n in range(count)]
+
+
+def by_batch(job, url="", rows=6, **sections):
+    model = {"provider": "sandbox", "name": "gpt-4o-mini", "lane": "batch", "base_url": url}
+    sections = {"batch": {"poll_s": 0.05}, "sandbox": {"batch_s": 0.1}, **sections}
+    return job.write(url, rows=things(rows), model=model, **sections)
+
+
+def status(job):
+    return job.pipeline("status", job.file, code=0).out
+
+
+def test_the_summary_and_status_tell_what_was_collected(job):
+    told = by_batch(job).run(code=0).err
+    assert "batches   1 batch collected, of 6 rows" in told
+    assert "batches   1 batch collected, of 6 rows" in status(job)
+
+
+def test_a_live_job_is_told_nothing_of_batches(job, server):
+    ended = job.write(server.url, rows=things(2)).run()
+    assert "batch" not in ended.out + ended.err + status(job)
+
+
+@pytest.fixture
+def slow():
+    """A sandbox whose batches take an hour."""
+    with sandbox("--batch-s", "3600") as url:
+        yield f"{url}/v1"
+
+
+def test_no_wait_leaves_them_out_and_status_says_what_is_reserved(job, slow):
+    told = by_batch(job, slow).run("--no-wait", code=5)
+    assert "out: 0 of 6 rows done" in told.err
+    shown = status(job)
+    assert "deadline in 23 h 59 min" in shown or "deadline in 24 h 0 min" in shown
+    assert "reserved" in shown
+
+
+def test_ctrl_c_says_that_they_go_on_and_what_is_reserved(job, slow):
+    by_batch(job, slow)
+    process = job.start("run", job.file)
+    for told in process.stderr:
+        if "submitted" in told:
+            process.send_signal(signal.SIGINT)
+            break
+    _, err = process.communicate(timeout=60)
+    assert "1 batch with 6 rows, $" in err
+    assert "reserved, go on at the provider; the same command collects them" in err
+    assert "out: 0 of 6 rows done" in err
+    assert counters(slow.removesuffix("/v1"))["batches_created"] == 1
+
+
+def test_a_run_that_goes_on_shows_them_in_status_and_json_lines(job, slow):
+    by_batch(job, slow)
+    process = job.start("run", job.file, "--log-format", "json")
+    for told in process.stderr:
+        if "submitted" in told:
+            break
+    live = job.out / ".live.json"
+    while True:
+        if live.exists() and "batches" in (seen := json.loads(live.read_text())):
+            break
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert (seen["batches"]["batches"], seen["batches"]["rows"]) == (1, 6)
