@@ -57,6 +57,12 @@ def replay_server(latency_s: float = 0.0) -> Iterator[str]:
         process.stdout.close()
 
 
+def peak_mb(process: int | str = "self") -> float:
+    """Of this process alone: ru_maxrss would begin with that of the process which started it."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
 def counters(url: str) -> dict:
     with urllib.request.urlopen(url + "/_sandbox/counters") as answer:
         return json.load(answer)

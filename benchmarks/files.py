@@ -9,10 +9,11 @@ their answers, within a bound, would wait for ever.
 import argparse
 import asyncio
 import json
-import resource
 import subprocess
 import sys
 import time
+
+from common import peak_mb
 
 from pipeline.documents.tokens import counter_for
 from pipeline.engine.lanes.carrier import Carrier
@@ -87,7 +88,7 @@ def main(calls, megabytes, provider):
             "calls": calls,
             "answered": told.count(400),
             "sent_mb": int(far.stdout.readline()) / 1e6,
-            "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+            "peak_mb": round(peak_mb()),
             "wall_s": round(time.perf_counter() - began, 2),
             "cpu_s": round(time.process_time() - cpu, 2),
         }

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from common import REPO, measured
+from common import REPO, measured, peak_mb
 
 from pipeline.output.calls import CALL_SCHEMA
 from pipeline.output.layout import COST, ROW_GROUP_ROWS
@@ -126,12 +126,6 @@ WAYS = {
     "costs": {"pyarrow": costs_by(None), "polars": costs_by("polars")},
     "export": {"pyarrow": export_by_pyarrow, "polars": export_by_polars},
 }
-
-
-def peak_mb():
-    """Of this program alone: ru_maxrss would begin with that of the process which started it."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
 
 
 def compared(folder, what, how):

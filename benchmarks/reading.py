@@ -15,6 +15,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from common import peak_mb
 from msgspec import Struct
 
 from pipeline.reader.pool import Readers
@@ -156,13 +157,8 @@ def _start(path: Path) -> None:
     with Readers(ReadOptions()) as readers:
         readers.read(str(path))
         wall = time.perf_counter() - began
-        peak = max(_peak_mb(process.pid) for process in readers._alive)  # noqa: SLF001
+        peak = max(peak_mb(process.pid) for process in readers._alive)  # noqa: SLF001
     print(f"a reader: first file after {wall:.2f} s, {_cpu() - before:.2f} s of CPU, {peak:.0f} MB")
-
-
-def _peak_mb(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
 
 
 def _pictures(good: list[tuple[Path, Read]]) -> None:

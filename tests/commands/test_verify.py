@@ -118,6 +118,11 @@ def moved(table):
 
 SEND = "request_id, session, row, id, chunk, purpose, attempt, sent_us"
 IN_FLIGHT = f"INSERT INTO sends SELECT {SEND}, 1, tenant FROM calls LIMIT 1"
+BATCH = "INSERT INTO batches VALUES (1, 'n', 1, 1, 'x', 'a', 'm', 'collected', 1, 1, 1, 1, '', 'b', '', 1, 1, 1, 1, '')"
+LINE = (
+    "INSERT INTO batch_items SELECT request_id, 1, x'00', row, id, chunk, purpose, attempt, NULL, 0, '{}', NULL, NULL "
+    "FROM calls LIMIT 1"
+)
 TAMPERED = {
     "every row is there once, in order, and counted": [
         lambda f: changed(f, "results.parquet", moved),
@@ -150,6 +155,11 @@ TAMPERED = {
             for row, step in ((0, 1), (1, -1))
             for name in ("results.parquet", "calls.parquet")
         ],
+    ],
+    "every line of a batch is one call": [
+        lambda f: (sql(f, BATCH), sql(f, LINE.format("out"))),
+        lambda f: (sql(f, BATCH), sql(f, LINE.format("answered"))),
+        lambda f: sql(f, "UPDATE calls SET batch = 1 WHERE rowid = 1"),
     ],
     "the ledger has all that was on record": [
         lambda f: sql(f, "DELETE FROM remembered WHERE key = 'head'"),

@@ -21,9 +21,11 @@ PLACES = (  # of an answer's counts, the first that tells one; what is billed be
 
 def as_chat(body: dict[str, Any]) -> dict[str, Any]:
     """The body as a chat completion; itself where it is one, or is nothing that is known."""
+    message = body.get("message")
+    if not isinstance(message, dict):
+        message = {"role": "assistant", "content": body.get("text")}
     if "choices" in body or not (isinstance(body.get("message"), dict) or isinstance(body.get("text"), str)):
         return body
-    message = body.get("message") or {"role": "assistant", "content": body["text"]}
     finish = string(body.get("finish_reason"))
     return {
         **{name: value for name, value in body.items() if name in TOLD},
