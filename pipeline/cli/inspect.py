@@ -94,7 +94,12 @@ def verify(place: str, as_json: bool) -> None:  # noqa: FBT001 (click's way)
 
 @click.command()
 @PLACE
-@click.option("--by", type=click.Choice(["tenant", "model", "day", "error_code"]), default="model", show_default=True)
+@click.option(
+    "--by",
+    type=click.Choice(["tenant", "model", "day", "error_code", "lane"]),
+    default="model",
+    show_default=True,
+)
 @click.option(
     "--run",
     "which",
@@ -115,12 +120,13 @@ def costs(
     hash_tenants: bool,  # noqa: FBT001 (click's way)
     as_json: bool,  # noqa: FBT001 (click's way)
 ) -> None:
-    """Cost and tokens of all runs, grouped by tenant, model, day or error_code; or our books against a provider's.
+    """Cost and tokens of all runs, by tenant, model, day, error_code or lane; or our books against a provider's.
 
     \b
     Examples:
       pipeline costs out/invoices --by tenant
       pipeline costs out/invoices --by error_code --json
+      pipeline costs out/invoices --by lane                what went live, and what by batch
       pipeline costs out/invoices --by model --run last    what run.json speaks of: tonight alone
       pipeline costs out/invoices --against usage.csv      exit code 1 when they disagree
     """  # noqa: D301

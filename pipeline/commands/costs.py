@@ -1,4 +1,4 @@
-"""`pipeline costs`: what was spent, by tenant, model, day or cause, in all runs of a folder or in the last one."""
+"""`pipeline costs`: what was spent, by tenant, model, day, cause or lane, in all runs of a folder or in the last."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
@@ -20,7 +20,7 @@ from pipeline.output.manifest import read_run
 from pipeline.output.read import readable
 from pipeline.types import TOKENS, tenant_hash
 
-KEYS = {"tenant": "tenant_hash", "model": "model", "day": "day", "error_code": "error_code"}
+KEYS = {"tenant": "tenant_hash", "model": "model", "day": "day", "error_code": "error_code", "lane": "lane"}
 SUMMED = ("cost_usd", *TOKENS)
 ALL, LAST = "all", "last"
 

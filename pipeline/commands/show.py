@@ -9,10 +9,12 @@ from typing import Any
 from msgspec.structs import asdict
 
 from pipeline.commands.answers import Heard, judge_of_run, judged
+from pipeline.commands.lines import add_lines
 from pipeline.errors import JobError
 from pipeline.extraction.judge import Judge
 from pipeline.job.folder import LEDGER
 from pipeline.ledger import nights, queries
+from pipeline.ledger.batches import lines_of_row
 from pipeline.ledger.files import Connection, reading
 from pipeline.ledger.records import CALL_COLUMNS, RowEntry
 from pipeline.ledger.said import answers_of, linked
@@ -44,7 +46,10 @@ def show(folder: Path, row_id: str, *, answers: bool = False) -> dict[str, Any]:
         last = queries.last_run(db)
         said = {entry.row: list(answers_of(db, [entry.row])) for entry in found}
         judge = _judge(folder) if any(said.values()) else None
-        rows = [_row(db, last[0] if last else 0, entry) for entry in found]
+        run = last[0] if last else 0
+        rows = [_row(db, run, entry) for entry in found]
+        for row in rows:
+            add_lines(row, lines_of_row(db, run, row["row"], row_id), read_run(folder))
         for row in rows:
             _add_answers(row, [judged(one, judge) for one in said[row["row"]]], whole=answers)
         shown = {"id": row_id, "rows": rows}

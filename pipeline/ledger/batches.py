@@ -209,3 +209,16 @@ def deadline_us(db: Connection, run: int) -> int | None:
 def fates(db: Connection, run: int) -> Iterable[tuple[str, int]]:
     sql = "SELECT i.fate, COUNT(*) FROM batch_items i JOIN batches b USING (batch) WHERE b.run = ? GROUP BY 1"
     return ((fate, count) for fate, count in db.execute(sql, (run,)))
+
+
+def lines_of_row(db: Connection, run: int, row: int, row_id: str) -> list[tuple[BatchRecord, BatchItem]]:
+    """A row's lines, the first first; of earlier runs those of its id."""
+    if not has_table(db, "batches"):
+        return []
+    names = ", ".join([*(f"b.{name}" for name in COLUMNS), *(f"i.{name}" for name in ITEM_COLUMNS)])
+    found = db.execute(
+        f"SELECT {names} FROM batch_items i JOIN batches b USING (batch) "  # noqa: S608 (own names)
+        "WHERE i.id = ? AND (b.run != ? OR i.row = ?) ORDER BY i.batch, i.chunk, i.attempt",
+        (row_id, run, row),
+    )
+    return [(BatchRecord(*one[: len(COLUMNS)]), BatchItem(*one[len(COLUMNS) :])) for one in found]

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from pipeline.ledger.files import Connection
 from pipeline.ledger.nights import remembers
+from pipeline.ledger.schema import knows_batches
 from pipeline.types import TOKENS, Usage
 
 # ── a session's own figures ─────────────────────────────────────────────────────────────────────────────────────────
@@ -76,13 +77,15 @@ _GROUPS = {
     "run": "run",
     "day": "strftime('%Y-%m-%d', sent_us / 1000000, 'unixepoch')",
     "error_code": "error_code",
+    "lane": "CASE WHEN batch IS NULL THEN 'live' ELSE 'batch' END",
 }
 
 
 def cost_groups(db: Connection, by: str, *, run: int | None) -> list[tuple[Any, ...]]:
-    """(key, calls, cost_units, *TOKENS) of the calls of one run, or of all; `by` tenant, run, day or error_code."""
+    """(key, calls, cost_units, *TOKENS) of the calls of one run, or all; `by` tenant, run, day, error_code or lane."""
+    key = "'live'" if by == "lane" and not knows_batches(db) else _GROUPS[by]
     sums = ", ".join(f"COALESCE(SUM({name}), 0)" for name in ("cost_units", *TOKENS))
-    sql = f"SELECT {_GROUPS[by]}, COUNT(*), {sums} FROM calls WHERE ? IS NULL OR run = ? GROUP BY 1"  # noqa: S608 (own words)
+    sql = f"SELECT {key}, COUNT(*), {sums} FROM calls WHERE ? IS NULL OR run = ? GROUP BY 1"  # noqa: S608 (own words)
     return db.execute(sql, (run, run)).fetchall()
 
 

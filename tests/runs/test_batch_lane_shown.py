@@ -2,6 +2,7 @@
 
 import json
 import signal
+from decimal import Decimal
 
 import pytest
 from sandbox_process import counters, sandbox
@@ -30,6 +31,43 @@ def test_the_summary_and_status_tell_what_was_collected(job):
 def test_a_live_job_is_told_nothing_of_batches(job, server):
     ended = job.write(server.url, rows=things(2)).run()
     assert "batch" not in ended.out + ended.err + status(job)
+
+
+def test_show_tells_lane_batch_fate_and_the_price_of_both_lanes(job):
+    by_batch(job).run()
+    (row,) = json.loads(job.pipeline("show", job.file, "r3", "--json", code=0).out)["rows"]
+    (call,), (line,) = row["calls"], row["batch_lines"]
+    assert (call["lane"], call["batch_id"], line["fate"]) == ("batch", line["batch_id"], "answered")
+    assert Decimal(call["cost_live_usd"]) == 2 * Decimal(call["cost_usd"]) > 0
+    assert (line["reserved_usd"], line["batch_state"]) == ("0.0000000000", "collected")
+
+
+def test_show_tells_of_a_line_that_is_out_what_is_held_for_it(job, slow):
+    by_batch(job, slow).run("--no-wait", code=5)
+    (row,) = json.loads(job.pipeline("show", job.file, "r3", "--json", code=0).out)["rows"]
+    assert (row["status"], row["calls"], row["batch_lines"][0]["fate"]) == ("pending", [], "out")
+    assert Decimal(row["batch_lines"][0]["reserved_usd"]) > 0
+
+
+@pytest.mark.parametrize("which", ["all", "last"])
+def test_costs_by_lane_are_those_of_the_calls(job, which):
+    by_batch(job, rows=3).run()
+    by_batch(job, rows=8).run("--set", "model.lane=live")
+    found = json.loads(job.pipeline("costs", job.out, "--by", "lane", "--run", which, "--json", code=0).out)["groups"]
+    calls = {one["lane"]: one["calls"] for one in found}
+    assert calls["live"] == 5
+    assert calls.get("batch") == (3 if which == "all" else None)
+
+
+def test_the_report_has_a_section_of_batches_and_none_without(job, server):
+    by_batch(job).run()
+    job.pipeline("report", job.out, code=0)
+    text, manifest = (job.out / "report.html").read_text(), job.manifest()
+    assert "<h2>Batches</h2>" in text
+    assert manifest["batches"][0]["batch_id"] in text
+    job.write(server.url, rows=things(2)).run("--fresh", "--yes-rerun")
+    job.pipeline("report", job.out, code=0)
+    assert "<h2>Batches</h2>" not in (job.out / "report.html").read_text()
 
 
 @pytest.fixture

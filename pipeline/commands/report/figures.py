@@ -58,6 +58,7 @@ class Figures(Struct, frozen=True):
     groups_left_out: Mapping[str, int]
     wasted_usd: Decimal  # on rows that failed
     failed_calls: Mapping[str, int]  # by error_code
+    usd_by_batch: Mapping[str, Decimal]
     conflicts: Sequence[tuple[str, int]]  # fields on which chunks disagreed, with the number of rows
 
 
@@ -67,7 +68,8 @@ def figures_of(folder: Path, names: Mapping[str | None, str] = NO_NAMES) -> Figu
         "sent_at", "error_code", "http_status", "model", "model_version", "tenant_hash", "input_tokens",
         "output_tokens", "cost_usd", "latency_ms", "wait_ms",
     ]  # fmt: skip
-    calls = pq.read_table(folder / CALLS, columns=columns)
+    known = set(pq.read_schema(folder / CALLS).names)  # `batch_id` is of late
+    calls = pq.read_table(folder / CALLS, columns=[*columns, *({"batch_id"} & known)])
     slice_s, slices = _slices(calls)
     by_tenant, tenants_left = _groups(calls, "tenant_hash", names)
     by_model, models_left = _groups(calls, "model_version")
@@ -83,6 +85,7 @@ def figures_of(folder: Path, names: Mapping[str | None, str] = NO_NAMES) -> Figu
         groups_left_out={"tenant": tenants_left, "model": models_left},
         wasted_usd=_wasted(folder),
         failed_calls={one["values"]: one["counts"] for one in sorted(codes, key=lambda one: -one["counts"])},
+        usd_by_batch=_by_batch(calls),
         conflicts=_conflicts(folder),
     )
 
@@ -145,6 +148,14 @@ def _groups(calls: pa.Table, column: str, names: Mapping[str | None, str] = NO_N
     ]
     groups.sort(key=lambda group: (-group.usd, -group.calls, group.name))
     return tuple(groups[:MOST_GROUPS]), max(0, len(groups) - MOST_GROUPS)
+
+
+def _by_batch(calls: pa.Table) -> Mapping[str, Decimal]:
+    """What the lines of each batch have cost so far."""
+    if "batch_id" not in calls.column_names:
+        return {}
+    lines = calls.group_by("batch_id").aggregate([("cost_usd", "sum")]).to_pylist()
+    return {line["batch_id"]: line["cost_usd_sum"] or Decimal(0) for line in lines if line["batch_id"] is not None}
 
 
 def _wasted(folder: Path) -> Decimal:

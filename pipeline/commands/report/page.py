@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from importlib.resources import files
 
 from pipeline.commands.report import charts
+from pipeline.commands.report.batches import batches_section
 from pipeline.commands.report.figures import Figures, Group, Spread, rows_by_status
 from pipeline.commands.report.page_rows import Again, rows_section
 from pipeline.commands.report.rows import Shown
@@ -43,6 +44,7 @@ def page(manifest: Manifest, figures: Figures, shown: Shown, again: Again) -> st
         _time(manifest, figures),
         _durations(figures),
         _money(figures),
+        batches_section(manifest, figures.usd_by_batch),
         _failures(manifest, shown, again),
         _conflicts(figures),
         rows_section(shown, again),
