@@ -9,10 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 from msgspec import Struct
-from msgspec.structs import asdict
 
 from pipeline.ledger import nights, records
 from pipeline.ledger.files import Connection
+from pipeline.output.file_columns import of_files
 from pipeline.output.layout import COST, ROW_GROUP_ROWS, OutputTotals, View, batch_of, cost_column
 from pipeline.output.spending import Spent, shares_of, spending, together
 from pipeline.schema.arrow import CANNOT
@@ -44,7 +44,6 @@ COLUMN_TYPES = {
     ),
     "xml_conflicts": pa.list_(pa.string()),
 }
-FOUND = ("pages", "media_type")  # kept columns of a file that only reading it tells
 
 
 DEFECT = (
@@ -254,35 +253,9 @@ def _columns(lines: Sequence[_Line], view: View, keeper: "_Keeper", totals: Outp
     totals.usd_units += sum(line.spent.usd_units for line in lines)
     values.update(keeper.columns([line.row for line in lines]))
     if view.documents:
-        values |= _of_files(lines, schema, values)
+        values |= of_files([line.document for line in lines], schema, values)
+        values["xml_conflicts"] = [list(outcome.xml_conflicts) if outcome else [] for outcome in done]
     return batch_of(values, schema)
-
-
-def _of_files(lines: Sequence[_Line], schema: pa.Schema, values: Mapping[str, Any]) -> dict[str, Any]:
-    """What is known of the files that rows are, and the columns that are kept of it; a table's own stay."""
-    told = [None if line.document is None else _known(line.document) for line in lines]
-    conflicts = [list(line.outcome.xml_conflicts) if line.outcome else [] for line in lines]
-    found: dict[str, Any] = {"document": told, "xml_conflicts": conflicts}
-    for name in FOUND:
-        if name in schema.names:
-            own, kind = values[name].to_pylist(), schema.field(name).type
-            found[name] = [
-                _as(kind, one[name]) if one is not None and kept is None else kept
-                for one, kept in zip(told, own, strict=True)
-            ]
-    return found
-
-
-def _known(document: Document) -> dict[str, Any]:
-    """What is not known of a file that cannot be read is null."""
-    return {name: None if value == "" else value for name, value in asdict(document).items()}
-
-
-def _as(kind: pa.DataType, value: str | int | None) -> str | int | None:
-    """What reading tells, in a column that may be of a table beside; nothing where that has no place for it."""
-    if value is None or pa.types.is_string(kind):
-        return None if value is None else str(value)
-    return value if isinstance(value, int) and (pa.types.is_integer(kind) or pa.types.is_floating(kind)) else None
 
 
 def _records(lines: Sequence[_Line], view: View, totals: OutputTotals) -> pa.StructArray:
