@@ -135,3 +135,12 @@ def test_cache_marks_do_not_make_it_another_content():
         return (await batches.counters())["billed_twice"]
 
     assert on_anthropic(use) == 1
+
+
+def test_what_is_asked_live_and_in_a_batch_is_billed_twice():
+    async def use(batches):
+        await batches.ended(requests_of(2))
+        await batches.good("POST", f"{batches.client.url}/v1/messages", json=requests_of(2)[1]["params"])
+        return (await batches.counters())["billed_twice"]
+
+    assert on_anthropic(use) == 1

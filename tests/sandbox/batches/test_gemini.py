@@ -151,3 +151,20 @@ def test_a_share_that_expires_is_the_whole_batch():
         return await batches.ended(questions(2, inline=True))
 
     assert state(on_gemini(use)) == "BATCH_STATE_EXPIRED"
+
+
+def test_what_is_asked_live_and_in_a_batch_is_billed_twice():
+    """Though the schema has another name in a batch."""
+    live = question(
+        "a", responseMimeType="application/json", responseJsonSchema={"type": "object", "properties": {}}, inline=True
+    )
+    asked = question(
+        "a", responseMimeType="application/json", responseSchema={"type": "OBJECT", "properties": {}}, inline=True
+    )
+
+    async def use(batches):
+        await batches.ended([asked])
+        await batches.good("POST", f"/models/{batches.model}:generateContent", json=live["request"])
+        return (await batches.counters())["billed_twice"]
+
+    assert on_gemini(use) == 1
