@@ -129,6 +129,7 @@ def _run(command: _Command, selection: "Selection") -> None:
     prepared = prepare(load(command.job_file, command.overrides))
     spare_pandas()
     require_affordable(prepared)
+    _warn_of_no_wait(prepared, command)
     lost = _agree_to_loss(prepared, command)
     ended = _nothing_to_retry(prepared, selection) if command.verb == "retry" else None
     if ended is None:
@@ -143,6 +144,16 @@ def _run(command: _Command, selection: "Selection") -> None:
     elif in_json() or command.as_json:
         _tell_end(ended, prepared, command)
     sys.exit(exit_code(ended))
+
+
+def _warn_of_no_wait(prepared: "Prepared", command: _Command) -> None:
+    """What --no-wait leaves out has to be there for the next run."""
+    model = prepared.job.model
+    if command.wait or model.provider != "sandbox" or model.base_url or model.lane == "live":
+        return
+    from pipeline.commands.lane import BUILT_IN
+
+    say("warning", BUILT_IN)
 
 
 def _nothing_to_retry(prepared: "Prepared", selection: "Selection") -> "Ended | None":

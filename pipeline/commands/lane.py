@@ -11,6 +11,10 @@ from pipeline.job.settings import Job
 from pipeline.providers import wire_for
 from pipeline.providers.batches import BatchLimits, batch_wire_for, line_model
 
+BUILT_IN = (
+    "the built-in sandbox ends with its run, and batches that are out end with it: after Ctrl-C or --no-wait nobody "
+    "can collect them, and --fresh starts over. To rehearse that, start `pipeline sandbox` and set model.base_url"
+)
 OFTEN_S = 1.0  # looks that are no closer are polite
 SHORT_H = 1.0
 REPAIRS = {
@@ -70,6 +74,8 @@ def _told(job: Job, rows: int, limits: BatchLimits) -> str:
 
 def _second_looks(job: Job, rows: int, limits: BatchLimits) -> Iterator[str]:
     model, batch = job.model, job.batch
+    if model.provider == "sandbox" and not model.base_url:
+        yield BUILT_IN
     if no_batch_price(job):
         told = f"no batch price is known for {model.name}: {share_words(lane_share(model, job.prices))} is counted"
         yield f"{told}, and the provider may not sell it so. prices.batch_share tells it; model.lane = 'auto' goes live"

@@ -1,10 +1,9 @@
 """`pipeline cancel`: what is out is called off once, and collected by the next run; nothing is paid twice."""
 
 import json
-import urllib.request
 
 import pytest
-from sandbox_process import counters, sandbox
+from sandbox_process import counters, sandbox, turn
 
 ROWS = [{"id": f"r{n}", "text": f"document {n}"} for n in range(7)]
 
@@ -30,12 +29,6 @@ def states(job):
 
 def status(job):
     return json.loads(job.pipeline("status", job.file, "--json", code=0).out)
-
-
-def turn(url, seconds):
-    body = json.dumps({"advance_s": seconds}).encode()
-    with urllib.request.urlopen(urllib.request.Request(f"{url}/_sandbox/clock", body, method="POST")):
-        pass
 
 
 def cancelled(job, *words, code=0):

@@ -63,6 +63,13 @@ def test_what_is_worth_a_second_look(job, sections, words):
     assert [words in told for told in warned] == [True]
 
 
+def test_the_sandbox_within_a_run_ends_with_it(job):
+    """One by itself goes on, as a provider does."""
+    built_in = {"provider": "sandbox", "lane": "batch", "base_url": ""}
+    assert "the built-in sandbox ends with its run" in lane(job, model=built_in)[1][1]
+    assert len(lane(job, model={**built_in, "base_url": URL})) == 1
+
+
 def test_an_own_batch_price_is_a_batch_price(job):
     own = {"input_usd_per_mtok": 1, "output_usd_per_mtok": 2, "batch_share": 0.4}
     ((level, told),) = lane(job, model={"name": "my-own-model"}, prices=own)

@@ -5,7 +5,7 @@ import signal
 from decimal import Decimal
 
 import pytest
-from sandbox_process import counters, sandbox
+from sandbox_process import counters, sandbox, turn
 
 
 def things(count):
@@ -112,3 +112,24 @@ def test_a_run_that_goes_on_shows_them_in_status_and_json_lines(job, slow):
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert (seen["batches"]["batches"], seen["batches"]["rows"]) == (1, 6)
+
+
+def test_a_later_run_that_does_not_wait_collects_what_has_come_back(job, slow):
+    """As cron starts it, over and over."""
+    by_batch(job, slow).run("--no-wait", code=5)
+    turn(slow.removesuffix("/v1"), 7200)
+    job.run("--no-wait", code=0)
+    assert job.reconcile()["rows"]["ok"] == 6
+    assert counters(slow.removesuffix("/v1"))["billed_twice"] == 0
+
+
+def test_runs_that_do_not_wait_keep_the_deadline_too(job, slow):
+    """The second finds it passed, and calls off; the third asks live for what was not billed."""
+    by_batch(job, slow, batch={"deadline_h": 0.000001}).run("--no-wait", code=5)
+    job.run("--no-wait", code=5)
+    assert [one["state"] for one in job.manifest()["batches"]] == ["cancelling"]
+    turn(slow.removesuffix("/v1"), 1800)
+    job.run("--no-wait", code=0)
+    assert {call["lane"] for call in job.calls() if call["error_code"] is None} == {"live"}
+    assert job.reconcile()["rows"]["ok"] == 6
+    assert counters(slow.removesuffix("/v1"))["billed_twice"] == 0

@@ -81,6 +81,7 @@ def test_opentelemetry_gets_a_span_for_every_call_and_the_sums(job, server, coll
     for call in calls:
         told = by_request[call["request_id"]]
         assert told["gen_ai.usage.input_tokens"] == call["input_tokens"]
+        assert told["pipeline.lane"] == call["lane"] == "live"
         assert told["gen_ai.usage.output_tokens"] == call["output_tokens"]
     usage = metrics_of(kept)["gen_ai.client.token.usage"].histogram.data_points
     sums = {value(next(a for a in point.attributes if a.key == "gen_ai.token.type")): point.sum for point in usage}

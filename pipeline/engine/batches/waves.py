@@ -21,6 +21,7 @@ from pipeline.engine.executors import RunIssues
 from pipeline.engine.executors.local import LocalExecutor
 from pipeline.engine.feed import Selection
 from pipeline.job.settings import Job
+from pipeline.telemetry.batches import counted
 from pipeline.telemetry.tally import Tally
 from pipeline.types import ParkReason
 
@@ -58,6 +59,8 @@ class WaveExecutor:
         """As `Executor.work`."""
         try:
             await self._desk.take_up(self._waves.account)
+            if not self._waves.wait:
+                await self._glance()
             while await self._wave(selection):
                 self._pass = self._one_pass()
                 self._pass.issues = self.issues
@@ -65,6 +68,13 @@ class WaveExecutor:
             pass
         finally:
             self._lane.discard()
+
+    async def _glance(self) -> None:
+        """A run that does not wait looks once at what earlier ones have left, and keeps their deadline."""
+        if self._desk.open and time.time() >= self._deadline().cancel_s:
+            await self._call_off()
+        async with self._looking:
+            await self._desk.look()
 
     async def _wave(self, selection: Selection) -> bool:
         """One pass, and the wait for what it planned; whether another one is due."""
@@ -138,4 +148,4 @@ def _until(plan: DeadlinePlan, now_s: float, called_off: bool) -> float:  # noqa
 
 def _told(desk: Desk) -> str:
     rows = sum(batch.rows for batch in desk.open.values())
-    return f"{len(desk.open):,} batches with {rows:,} requests are at the provider; the same command collects them"
+    return f"{counted(len(desk.open))} with {rows:,} requests at the provider: the same command collects them"

@@ -76,6 +76,14 @@ def test_the_headline_is_that_of_the_lane_that_the_job_takes(job):
     assert estimated(job, model__lane="auto")["lane"] == "live"  # a few rows
 
 
+def test_a_rehearsal_counts_the_usual_half(job):
+    """As its books do: nobody sells batches of the sandbox."""
+    job.write("", rows=[{"id": "a", "text": "one"}], model={"provider": "sandbox", "lane": "batch"})
+    live, batch = (Decimal(one["cost_usd"]["high"]) for one in estimated(job)["lanes"])
+    assert live == pytest.approx(2 * batch, abs=Decimal("2e-6"))
+    assert [one["lane"] for one in estimated(job, model__lane="live")["lanes"]] == ["live"]
+
+
 def test_both_lanes_are_lines_of_the_text(job):
     job.write("", rows=[{"id": "a", "text": "one"}], model={"lane": "batch"})
     text = job.pipeline("estimate", job.file, code=0).out
