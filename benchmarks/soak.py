@@ -88,10 +88,10 @@ def main(rows: int, kills: int, seed: int, between_s: list[float], workers: int)
 def nights_of_batches(count: int, seed: int) -> None:
     """Runs by batch, each killed once at a place of its own under a fault; both books are compared after each."""
     sys.path += [str(REPO / "tests" / folder) for folder in ("kit", "runs")]
-    from job_folder import JobFolder  # noqa: PLC0415 (a test's)
-    from test_batch_crashes import night  # noqa: PLC0415 (as above)
+    from job_folder import JobFolder
+    from test_batch_crashes import night
 
-    from pipeline.engine.batches import desk  # noqa: PLC0415 (as above)
+    from pipeline.engine.batches import desk
 
     desk.ABSENT_GAP_S = 0.3
     for number in range(seed, seed + count):
