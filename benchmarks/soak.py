@@ -85,6 +85,21 @@ def main(rows: int, kills: int, seed: int, between_s: list[float], workers: int)
     assert served["answered"] - answered <= lost + cut, "an answer was billed that we cannot name"
 
 
+def nights_of_batches(count: int, seed: int) -> None:
+    """Runs by batch, each killed once at a place of its own under a fault; both books are compared after each."""
+    sys.path += [str(REPO / "tests" / folder) for folder in ("kit", "runs")]
+    from job_folder import JobFolder
+    from test_batch_crashes import night
+
+    from pipeline.engine.batches import desk
+
+    desk.ABSENT_GAP_S = 0.3
+    for number in range(seed, seed + count):
+        with tempfile.TemporaryDirectory() as scratch:
+            night(JobFolder(Path(scratch)), number)
+        print(f"night {number}: killed, resumed, billed once", flush=True)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=2000)
@@ -92,5 +107,9 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--between", type=float, nargs=2, default=[1.0, 4.0], help="seconds until a kill")
     parser.add_argument("--workers", type=int, default=1, help="limits.workers; the run's own process is killed")
+    parser.add_argument("--batches", type=int, default=0, help="instead: so many runs by batch, each killed once")
     arguments = parser.parse_args()
-    main(arguments.rows, arguments.kills, arguments.seed, arguments.between, arguments.workers)
+    if arguments.batches:
+        nights_of_batches(arguments.batches, arguments.seed)
+    else:
+        main(arguments.rows, arguments.kills, arguments.seed, arguments.between, arguments.workers)

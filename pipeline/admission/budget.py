@@ -121,8 +121,10 @@ class Spending(Struct):
         if tenant is not None and self.tenant_most_usd is not None:
             self.tenant(tenant).hold(usd)
 
-    def let_go(self, tenant: str | None, held_usd: Decimal, used_usd: Decimal | None) -> None:
-        self.run.let_go(held_usd, used_usd)
+    def let_go(self, tenant: str | None, held_usd: Decimal, used_usd: Decimal | None, *, own: bool = True) -> None:
+        """`own` false: a line of another run, which has a cap of its own."""
+        if own:
+            self.run.let_go(held_usd, used_usd)
         if tenant is not None and self.tenant_most_usd is not None:
             self.tenant(tenant).let_go(held_usd, used_usd)
 

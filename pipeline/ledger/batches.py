@@ -21,6 +21,7 @@ PLANNED, UPLOADED, SUBMITTING, UNKNOWN, OUT, CANCELLING = (
     "planned", "uploaded", "submitting", "unknown", "out", "cancelling",
 )  # fmt: skip
 COLLECTED, WITHDRAWN = "collected", "withdrawn"  # withdrawn: no line of it was billed
+FOR_DEADLINE = "called off for the deadline"  # as `error`
 OPEN = (PLANNED, UPLOADED, SUBMITTING, UNKNOWN, OUT, CANCELLING)
 # of a line, beside those of `providers.batches.Fate`
 LINE_OPEN, LINE_MISSING, LINE_WITHDRAWN = "out", "missing", "withdrawn"
@@ -191,19 +192,25 @@ def held_units(db: Connection, run: int) -> int:
     return int(db.execute(sql, (run,)).fetchone()[0])
 
 
-def held_units_by_tenant(db: Connection, since_us: int) -> dict[str, int]:
-    """The same of each tenant, of batches planned since then, over all runs."""
+def held_units_by_tenant(db: Connection) -> dict[str, int]:
+    """The same of each tenant, over all runs."""
     sql = (
-        "SELECT i.tenant, SUM(i.at_risk_units) FROM batch_items i JOIN batches b USING (batch) "
-        "WHERE i.tenant IS NOT NULL AND i.fate = 'out' AND b.created_us >= ? GROUP BY i.tenant"
+        "SELECT i.tenant, SUM(i.at_risk_units) FROM batch_items i "
+        "WHERE i.tenant IS NOT NULL AND i.fate = 'out' GROUP BY i.tenant"
     )
-    return dict(db.execute(sql, (since_us,)))
+    return dict(db.execute(sql))
 
 
 def deadline_us(db: Connection, run: int) -> int | None:
     """Of a run, from its first batch on."""
     found = db.execute("SELECT MIN(deadline_us) FROM batches WHERE run = ?", (run,)).fetchone()
     return None if found is None else found[0]
+
+
+def called_off(db: Connection, run: int) -> bool:
+    """Whether batches of a run were, for its deadline and not by somebody."""
+    sql = "SELECT 1 FROM batches WHERE run = ? AND cancel_us IS NOT NULL AND error = ? LIMIT 1"
+    return db.execute(sql, (run, FOR_DEADLINE)).fetchone() is not None
 
 
 def fates(db: Connection, run: int) -> Iterable[tuple[str, int]]:

@@ -300,8 +300,13 @@ class Ledger:
         """What lines of this run that are out may cost at the most."""
         return batches.held_units(self._reader, self.run)
 
-    def held_today_units(self) -> dict[str, int]:
-        return batches.held_units_by_tenant(self._reader, _midnight_us())
+    def called_off(self) -> bool:
+        """Whether batches of this run were, for its deadline."""
+        return batches.called_off(self._reader, self.run)
+
+    def held_units_by_tenant(self) -> dict[str, int]:
+        """Over all runs and days: each is let go once its fate is known."""
+        return batches.held_units_by_tenant(self._reader)
 
     def conclude(self, outcome: Outcome, paid_as: Sequence[bytes] = ()) -> "asyncio.Future[None]":
         """Record where a row's content ended; done when that would survive a power cut.

@@ -22,6 +22,9 @@ from pipeline.types import Answer, AttemptCode, PartialUsage, Usage
 
 NO_RESULT = "the batch ended without a result for this line, which may have been billed"
 AT_ONCE = 256  # lines on their way to the disk
+SHORT_S = 60.0  # for which a batch may have ended, and some of its results not be there yet
+GONE_S = 600.0  # the same of files that are not found, after which they have aged out
+GONE = {404, 410}
 FATE_CODES = {
     Fate.EXPIRED: AttemptCode.BATCH_EXPIRED,
     Fate.CANCELLED: AttemptCode.BATCH_CANCELLED,
@@ -48,27 +51,31 @@ class Collector:
         self._folder = books.ledger.path.parent / BATCHES
         self.on_refused: Callable[[bytes, Refused], None] = lambda key, refused: None  # noqa: ARG005 (nobody)
 
-    async def collect(self, batch: BatchRecord, seen: RemoteBatch) -> int:
-        """Settle every line whose fate is not known yet; returns how many the files lack, which stay at risk.
+    async def collect(self, batch: BatchRecord, seen: RemoteBatch, age_s: float) -> int | None:
+        """Settle every line that has a result; `age_s`: since it was first seen to have ended.
+
+        Returns how many lines have none, and stay at risk; None: they may yet come.
 
         Raises:
             CallFailed: the files did not come whole. What came is settled.
         """
         items = self._books.ledger.items_of(batch.nonce)
         left = {name: item for name, item in items.items() if item.fate == LINE_OPEN}
-        for _ in range(2):  # those that are not there are looked for once more
-            await self._read_all(batch, seen, left)
-            if not left:
-                break
+        if left:
+            await self._read_all(batch, seen, left, age_s)
+        if left and age_s < SHORT_S:
+            return None
         await asyncio.gather(*(self._settle(batch, item, None) for item in left.values()))
         return len(left)
 
-    async def _read_all(self, batch: BatchRecord, seen: RemoteBatch, left: dict[str, BatchItem]) -> None:
+    async def _read_all(self, batch: BatchRecord, seen: RemoteBatch, left: dict[str, BatchItem], age_s: float) -> None:
         """Settle what the result files tell; what is settled is taken out of `left`."""
         await self._settle_all(batch, seen.inlined, left)
         for number, ask in enumerate(self._remote.wire.results(seen)):
             path = self._folder / f"{batch.nonce}.results{number}"
             answer = await self._remote.fetch(ask, path)
+            if answer.status in GONE and age_s >= GONE_S:
+                continue
             if answer.status != 200:
                 raise CallFailed(Kind.NO_ANSWER, f"HTTP {answer.status}", status=answer.status)
             try:
@@ -95,7 +102,7 @@ class Collector:
         """`line` None: the batch ended without a result for it."""
         call, reply, fate = self._lost(batch, item) if line is None else self._read(batch, item, line)
         used = None if call.at_risk_units else from_units(call.cost_units or 0)
-        self._books.money.let_go(item, used)
+        self._books.money.let_go(item, used, batch.run)
         self._books.tally.called(call)
         if call.error_code is not None and reply is None:
             self.on_refused(item.key, Refused(call.error_code, call.error or ""))

@@ -67,6 +67,7 @@ class Desk:
         self.open: dict[str, BatchRecord] = {}
         self.failed_in_a_row = 0
         self.full = 0  # times that too much was waiting there already
+        self._ended_s: dict[str, float] = {}  # by nonce: when a batch was first seen to have ended
 
     # ── submitting ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -125,9 +126,7 @@ class Desk:
                 self._down(failure)  # tried again when it is looked at
             else:
                 await self._given_up(batch, failure)
-        elif (
-            failure.fate_unknown or failure.status is None or failure.status >= 500 or failure.status in {200, 408, 409}
-        ):
+        elif _in_doubt(failure):
             await self._changed(batch, state=UNKNOWN, error=str(failure))
             say("warning", f"batch {batch.nonce}: its submission had no clear answer ({failure}); it is looked for")
         elif failure.kind is Kind.THROTTLED:
@@ -160,14 +159,22 @@ class Desk:
         still = [item for item in items if item.fate == LINE_OPEN]
         await self._books.ledger.withdraw_batch(batch.nonce, len(still), words)
         for item in still:
-            self._books.money.let_go(item, Decimal(0))
+            self._books.money.let_go(item, Decimal(0), batch.run)
         self._forget(batch)
 
     # ── what was left open before ───────────────────────────────────────────────────────────────────────────────
 
-    async def take_up(self, account: str) -> None:
-        """What earlier sessions have left: taken up where it stands. Nothing that may be out is submitted again."""
-        for batch in self._books.ledger.open_batches():
+    async def take_up(self, account: str, *, gone: bool = False) -> None:
+        """What earlier sessions have left: taken up where it stands. Nothing that may be out is submitted again.
+
+        `gone`: the sandbox that had it ended with its run, and nobody was billed.
+        """
+        open_before = self._books.ledger.open_batches()
+        self._sweep({batch.nonce for batch in open_before})
+        for batch in open_before:
+            if gone:
+                await self._withdraw(batch, "the sandbox that had it has ended")
+                continue
             if batch.account != account:
                 told = f"batch {batch.remote_id or batch.nonce} was submitted with another key or at another place"
                 say("warning", f"{told}: it is left alone here, and the job as it was collects it")
@@ -177,6 +184,19 @@ class Desk:
                 self.open[batch.nonce] = await self._changed(batch, state=UNKNOWN)
             elif batch.state in {PLANNED, UPLOADED} and not self._artifact(batch).exists():
                 await self._withdraw(batch, "its file is gone")
+        await self.look()
+
+    def _sweep(self, kept: set[str]) -> None:
+        """Files of batches that were never on record, or are done with: a session that died has left them."""
+        for path in self._folder.glob("*"):
+            if path.stem not in kept or path.suffix != ".jsonl":
+                path.unlink(missing_ok=True)
+
+    def late(self) -> bool:
+        """Whether the deadline of the run has passed, or batches are being called off for it."""
+        deadline_us = self._books.ledger.batch_deadline_us()
+        passed = deadline_us is not None and _now_us() >= deadline_us
+        return passed or self._books.ledger.called_off()
 
     # ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -210,6 +230,8 @@ class Desk:
             await self._failed(batch, seen)
         elif seen.state is RemoteState.ENDED:
             await self._collect(batch, seen)
+        elif batch.state == CANCELLING and seen.state is RemoteState.RUNNING:  # it was not told
+            await self._tell_off(batch)
 
     async def _unseen(self, batch: BatchRecord, failure: CallFailed) -> None:
         """A batch that is out is never submitted again because nobody sees it."""
@@ -282,21 +304,32 @@ class Desk:
 
     # ── calling off ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def cancel(self, only: str = "") -> None:
+    async def cancel(self, only: str = "", *, why: str | None = None) -> None:
         """Call off all that is out, or `only` one; what was answered by then is billed, and collected."""
-        for batch in [one for one in self.open.values() if one.state == OUT and only in {"", one.remote_id, one.nonce}]:
-            changed = await self._changed(batch, state=CANCELLING, cancel_us=_now_us())
+        wanted = [one for one in self.open.values() if only in {"", one.remote_id, one.nonce}]
+        for batch in [one for one in wanted if one.state in {PLANNED, UPLOADED}]:
+            await self._withdraw(batch, "it was called off before it was submitted")
+        for batch in [one for one in wanted if one.state == OUT]:
+            changed = await self._changed(batch, state=CANCELLING, cancel_us=_now_us(), error=why)
             crash_point("batch-cancelling")
-            with contextlib.suppress(CallFailed):  # it may have ended meanwhile: the next look tells
-                await self._remote.ask(self._remote.wire.cancel(changed.remote_id))
+            await self._tell_off(changed)
+
+    async def _tell_off(self, batch: BatchRecord) -> None:
+        with contextlib.suppress(CallFailed):  # it may have ended meanwhile: the next look tells
+            await self._remote.ask(self._remote.wire.cancel(batch.remote_id))
 
     # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _collect(self, batch: BatchRecord, seen: RemoteBatch) -> None:
+        now_s = time.monotonic()
+        age_s = now_s - self._ended_s.setdefault(batch.nonce, now_s)
         try:
-            lost = await self._collector.collect(batch, seen)
+            lost = await self._collector.collect(batch, seen, age_s)
         except CallFailed as failure:
             say("notice", f"batch {batch.remote_id}: its results did not come whole ({failure}); asked again later")
+            return
+        if lost is None:
+            say("notice", f"batch {batch.remote_id} has ended, and some of its results are not there yet")
             return
         if lost:
             say("warning", f"batch {batch.remote_id}: {lost:,} lines have no result; they may have been billed")

@@ -21,7 +21,7 @@ from pipeline.admission.needs import Needs
 from pipeline.crash_points import crash_point
 from pipeline.engine.ask import Deferred, Delivered, Lane, RowFailed, RowLife, TooLong
 from pipeline.engine.lanes.files import FileLoader, holds_files
-from pipeline.ledger.batches import LINE_OPEN, PLANNED, BatchItem, BatchRecord
+from pipeline.ledger.batches import LINE_OPEN, LINE_WITHDRAWN, PLANNED, BatchItem, BatchRecord
 from pipeline.ledger.ledger import Ledger
 from pipeline.money import UNITS_PER_USD, dollars, from_units, to_units
 from pipeline.providers import Wire
@@ -32,6 +32,7 @@ FILLED = 0.95  # of what a provider lets into a batch
 FEW_REPAIRS = 100  # of a pass, that go live where batch.repair = "auto"
 COMES_BACK = "comes back"
 OVER_BUDGET = "the next call could cost more than what is left of budget.max_usd"
+UNRUN = {AttemptCode.BATCH_EXPIRED, AttemptCode.BATCH_CANCELLED}
 BATCHES = "batches"  # the folder of artifacts, beside the ledger
 
 
@@ -90,7 +91,10 @@ class BatchLane:
         self._drafted: set[bytes] = set()
         self.refused: dict[bytes, Refused] = {}  # by key, of this session's batches
         self.live_only = False
+        self.resting = False  # nothing more is planned: it stays pending
         self.planned = 0  # of this pass
+        self.rested = 0  # likewise: requests that were not planned
+        self.elsewhere = 0  # likewise: requests whose line is out already
         self.short_of_money = 0  # likewise: lines that fit once others have come back
         self._repairs = 0
         self.most_rows = terms.max_rows
@@ -100,7 +104,7 @@ class BatchLane:
         return self._ways.batches.limits
 
     def start_pass(self) -> None:
-        self.planned = self.short_of_money = self._repairs = 0
+        self.planned = self.rested = self.elsewhere = self.short_of_money = self._repairs = 0
 
     async def answer(self, request: Request, life: RowLife) -> Delivered:
         """As `Lane.answer`; or Deferred."""
@@ -108,13 +112,17 @@ class BatchLane:
             raise Deferred
         last = self._ledger.last_item(request.key)
         if last is not None and last.fate == LINE_OPEN:
+            self.elsewhere += 1
             raise Deferred
         if (refused := self.refused.get(request.key)) is not None:
             self._tell(refused, 0 if last is None else last.attempt)
         if self.live_only or self._goes_live(request):
             return await self._ways.live.answer(request, life)
         await self._gate.pause(0)  # raises Stopped
-        await self._plan(request, 1 if last is None else last.attempt + 1)
+        if self.resting:
+            self.rested += 1
+            raise Deferred
+        await self._plan(request, _attempt_after(last))
         raise Deferred
 
     async def flush(self) -> None:
@@ -128,7 +136,7 @@ class BatchLane:
             self._draft.file.close()
             self._draft.path.unlink(missing_ok=True)
             for item in self._draft.items:
-                self._money.let_go(item, Decimal(0))
+                self._money.let_go(item, Decimal(0), self._ledger.run)
             self._draft = None
         self._drafted.clear()
 
@@ -144,6 +152,8 @@ class BatchLane:
             raise TooLong(refused.error)
         if refused.code in {AttemptCode.INVALID_REQUEST, AttemptCode.BLOCKED}:
             raise RowFailed(ErrorCode(str(refused.code)), refused.error)
+        if self.live_only and refused.code in UNRUN:  # nobody has tried it
+            return
         if attempts >= self.terms.max_attempts:
             known = {str(one) for one in ErrorCode}
             code = ErrorCode(str(refused.code)) if str(refused.code) in known else ErrorCode.PROVIDER_ERROR
@@ -161,6 +171,7 @@ class BatchLane:
                 await self._write(request, attempt, usd, body)
         except BaseException:
             self._drafted.discard(request.key)
+            self._money.free(request.tenant, usd)
             raise
 
     async def _without_money(self, why: str | TenantOverBudget) -> None:
@@ -235,9 +246,10 @@ class BatchLane:
 class BatchMoney:
     """What lines may cost at the most, held until their fate is known."""
 
-    def __init__(self, needs: Needs, spending: Spending) -> None:
+    def __init__(self, needs: Needs, spending: Spending, run: int) -> None:
         self._needs = needs
         self._spending = spending
+        self._run = run
 
     def worst_usd(self, request: Request, share: Decimal) -> Decimal:
         """In whole units of the ledger, rounded up."""
@@ -258,9 +270,20 @@ class BatchMoney:
     def hold(self, tenant: str | None, usd: Decimal) -> None:
         self._spending.hold(tenant, usd)
 
-    def let_go(self, item: BatchItem, used_usd: Decimal | None) -> None:
-        """Its fate is known, with what it cost; None: that is not known."""
-        self._spending.let_go(item.tenant, from_units(item.at_risk_units), used_usd)
+    def free(self, tenant: str | None, usd: Decimal) -> None:
+        """Of a line that was not written after all."""
+        self._spending.let_go(tenant, usd, Decimal(0))
+
+    def let_go(self, item: BatchItem, used_usd: Decimal | None, run: int) -> None:
+        """Its fate is known, with what it cost; None: that is not known. `run`: of its batch."""
+        self._spending.let_go(item.tenant, from_units(item.at_risk_units), used_usd, own=run == self._run)
+
+
+def _attempt_after(last: BatchItem | None) -> int:
+    """A line that was withdrawn was never tried."""
+    if last is None:
+        return 1
+    return last.attempt + (last.fate != LINE_WITHDRAWN)
 
 
 def _synced(file: BinaryIO) -> None:

@@ -1,6 +1,7 @@
 """What is asked of a provider's batch API, carried out: one attempt each, files streamed both ways."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,9 +40,11 @@ class Remote:
         """
         secret = await self._credentials.secret()
         try:
-            async with self._opened(ask, secret, artifact) as response:
-                body = await response.content.read(MOST_BYTES)
-                return self._told(response, body, secret)
+            with contextlib.ExitStack() as closing:  # an upload that breaks off leaves its generator where it stands
+                lines = closing.enter_context(artifact.open("rb")) if ask.lines and artifact is not None else None
+                async with self._opened(ask, secret, lines) as response:
+                    body = await response.content.read(MOST_BYTES)
+                    return self._told(response, body, secret)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _failed(error, secret) from error
 
@@ -72,7 +75,7 @@ class Remote:
             await self._session.close()
         await self._credentials.aclose()
 
-    def _opened(self, ask: BatchAsk, secret: Secret, artifact: Path | None) -> "aiohttp.client._RequestContextManager":
+    def _opened(self, ask: BatchAsk, secret: Secret, lines: BinaryIO | None) -> "aiohttp.client._RequestContextManager":
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=ANSWER_S)
             self._session = aiohttp.ClientSession(timeout=timeout, trust_env=True)
@@ -80,9 +83,9 @@ class Remote:
         if ask.content_type:
             headers["Content-Type"] = ask.content_type
         data: bytes | AsyncIterator[bytes] | None = ask.head or None
-        if ask.lines and artifact is not None:
-            headers["Content-Length"] = str(_size(ask, artifact))
-            data = _body(ask, artifact)
+        if lines is not None:
+            headers["Content-Length"] = str(_size(ask, lines))
+            data = _body(ask, lines)
         return self._session.request(ask.method, ask.url, headers=headers, data=data, allow_redirects=False)
 
     def _told(self, response: aiohttp.ClientResponse, body: bytes, secret: Secret) -> HttpAnswer:
@@ -90,15 +93,14 @@ class Remote:
         return told(Raw(response.status, headers, body), {}, secret, None)
 
 
-async def _body(ask: BatchAsk, artifact: Path) -> AsyncIterator[bytes]:
+async def _body(ask: BatchAsk, file: BinaryIO) -> AsyncIterator[bytes]:
     """The lines of the artifact with what the provider wants around and between them."""
     yield ask.head
-    with await asyncio.to_thread(artifact.open, "rb") as file:
-        first = True
-        while lines := await asyncio.to_thread(_some_lines, file):
-            joined = ask.between.join(lines)
-            yield joined if first else ask.between + joined
-            first = False
+    first = True
+    while lines := await asyncio.to_thread(_some_lines, file):
+        joined = ask.between.join(lines)
+        yield joined if first else ask.between + joined
+        first = False
     yield ask.tail
 
 
@@ -106,11 +108,11 @@ def _some_lines(file: BinaryIO) -> list[bytes]:
     return [line.rstrip(b"\n") for line in file.readlines(PIECE_BYTES)]
 
 
-def _size(ask: BatchAsk, artifact: Path) -> int:
+def _size(ask: BatchAsk, file: BinaryIO) -> int:
     """The artifact ends every line with a newline; the body has `between` only between lines."""
-    with artifact.open("rb") as file:
-        lines = sum(piece.count(b"\n") for piece in iter(lambda: file.read(PIECE_BYTES), b""))
-    size = artifact.stat().st_size - lines
+    lines = sum(piece.count(b"\n") for piece in iter(lambda: file.read(PIECE_BYTES), b""))
+    size = file.tell() - lines
+    file.seek(0)
     return len(ask.head) + size + max(0, lines - 1) * len(ask.between) + len(ask.tail)
 
 

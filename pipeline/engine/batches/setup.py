@@ -71,7 +71,7 @@ async def in_waves(prepared: Prepared, column: RecordColumn, way: Way, run: Run)
     remote = Remote(batches, credentials_for(job.model, way.environ))
     try:
         account = account_of(batches.listing().url, (await remote.secret()).value)
-        money = BatchMoney(run.needs, run.governor.money)
+        money = BatchMoney(run.needs, run.governor.money, run.ledger.run)
         _hold_what_is_out(job, run)
         share = lane_share(job.model, job.prices)
         books = Books(run.ledger, money, run.tally, None if prepared.rate is None else at_share(prepared.rate, share))
@@ -87,7 +87,7 @@ async def in_waves(prepared: Prepared, column: RecordColumn, way: Way, run: Run)
             extraction = Extraction(prepared, Caller(run.ledger, lane), column)
             return LocalExecutor(prepared, run.ledger, extraction, run.admission, run.tally)
 
-        yield WaveExecutor(Waves(job, account, way.wait), lane, desk, run.admission, one_pass)
+        yield WaveExecutor(Waves(job, account, way.wait, bool(way.sandbox_url)), lane, desk, run.admission, one_pass)
     finally:
         await remote.aclose()
 
@@ -118,7 +118,7 @@ def _hold_what_is_out(job: Job, run: Run) -> None:
     money = run.governor.money
     money.run.held_usd = from_units(run.ledger.held_units())
     if job.budget.tenant_max_usd_per_day is not None:
-        for tenant, units in run.ledger.held_today_units().items():
+        for tenant, units in run.ledger.held_units_by_tenant().items():
             money.tenant(tenant).held_usd = from_units(units)
 
 

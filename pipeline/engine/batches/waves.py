@@ -21,11 +21,15 @@ from pipeline.engine.executors import RunIssues
 from pipeline.engine.executors.local import LocalExecutor
 from pipeline.engine.feed import Selection
 from pipeline.job.settings import Job
+from pipeline.ledger.batches import FOR_DEADLINE
 from pipeline.telemetry.batches import counted
 from pipeline.telemetry.tally import Tally
 from pipeline.types import ParkReason
 
 SHORTEST_S = 0.02
+MOST_DOUBLINGS = 10
+PENDING = "the deadline has passed, and {n:,} requests stay pending. Set batch.after_deadline = 'live' to ask them live"
+ELSEWHERE = "{n:,} requests are in batches of another key or place: the job as it was collects them"
 
 
 class Waves(Struct, frozen=True):
@@ -34,6 +38,7 @@ class Waves(Struct, frozen=True):
     job: Job
     account: str
     wait: bool = True
+    passing: bool = False  # the provider ends with the run: a sandbox of its own
 
 
 class WaveExecutor:
@@ -58,9 +63,11 @@ class WaveExecutor:
     async def work(self, selection: Selection) -> None:
         """As `Executor.work`."""
         try:
-            await self._desk.take_up(self._waves.account)
+            await self._desk.take_up(self._waves.account, gone=self._waves.passing)
+            if self._desk.late():
+                self._take_no_more()
             if not self._waves.wait:
-                await self._glance()
+                await self._keep_deadline()
             while await self._wave(selection):
                 self._pass = self._one_pass()
                 self._pass.issues = self.issues
@@ -69,15 +76,16 @@ class WaveExecutor:
         finally:
             self._lane.discard()
 
-    async def _glance(self) -> None:
-        """A run that does not wait looks once at what earlier ones have left, and keeps their deadline."""
+    async def _keep_deadline(self) -> None:
+        """A run that does not wait keeps the deadline of what earlier ones have left."""
         if self._desk.open and time.time() >= self._deadline().cancel_s:
-            await self._call_off()
-        async with self._looking:
+            self._take_no_more()
+            await self._desk.cancel(why=FOR_DEADLINE)
             await self._desk.look()
 
     async def _wave(self, selection: Selection) -> bool:
         """One pass, and the wait for what it planned; whether another one is due."""
+        full_before = self._desk.full
         self._lane.start_pass()
         self._tally.start_pass()
         await self._pass.work(selection)
@@ -90,15 +98,28 @@ class WaveExecutor:
             self._gate.stop(ParkReason.WAITING, _told(self._desk))
             return False
         await self._until_back()
+        if self._desk.full > full_before:
+            await self._after_full()
         return True
 
     async def _next_without_batches(self) -> bool:
         """Nothing is out: what is left had no room at the provider, or is done."""
-        if not self._lane.planned:
+        if self._lane.rested:
+            self._gate.stop(ParkReason.WAITING, PENDING.format(n=self._lane.rested))
+        elif not self._lane.planned and self._lane.elsewhere:
+            self._gate.stop(ParkReason.WAITING, ELSEWHERE.format(n=self._lane.elsewhere))
+        if not self._lane.planned or self._gate.stopped is not None:
             return False
-        self._lane.most_rows = max(1, self._lane.most_rows // 2)  # what was refused as too much goes in smaller pieces
-        await self._gate.pause(min(FULL_MOST_S, FULL_S * 2 ** (self._desk.full - 1)))
+        await self._after_full()
         return True
+
+    async def _after_full(self) -> None:
+        """What was refused as too much goes in smaller pieces, and not at once; after the deadline not by batch."""
+        if self._desk.late():
+            self._take_no_more()
+            return
+        self._lane.most_rows = max(1, self._lane.most_rows // 2)
+        await self._gate.pause(min(FULL_MOST_S, FULL_S * 2 ** min(self._desk.full - 1, MOST_DOUBLINGS)))
 
     async def _until_back(self) -> None:
         """Until no batch is out, or the deadline has passed."""
@@ -108,7 +129,11 @@ class WaveExecutor:
             now_s = time.time()
             if not called_off and now_s >= plan.cancel_s:
                 called_off = True
-                await self._call_off()
+                self._take_no_more()
+            if called_off:
+                await self._desk.cancel(why=FOR_DEADLINE)  # also what has only now been found
+            if not self._desk.open:
+                return
             if now_s >= plan.deadline_s:
                 self._gate.stop(ParkReason.WAITING, f"the deadline has passed, and {_told(self._desk)}")
             await self._gate.pause(max(SHORTEST_S, min(self._desk.look_after_s(), _until(plan, now_s, called_off))))
@@ -122,12 +147,14 @@ class WaveExecutor:
         if not only:
             self._gate.stop(ParkReason.INTERRUPTED, "its batches were called off; the same command collects them")
 
-    async def _call_off(self) -> None:
+    def _take_no_more(self) -> None:
+        """No batch from here on."""
+        if self._lane.live_only or self._lane.resting:
+            return
         live = self._waves.job.batch.after_deadline == "live"
         rest = "what is left is asked live" if live else "what is left stays pending"
         say("notice", f"the deadline is near: batches that are out are called off, and {rest}")
-        self._lane.live_only = live
-        await self._desk.cancel()
+        self._lane.live_only, self._lane.resting = live, not live
 
     def _deadline(self) -> DeadlinePlan:
         job, batches = self._waves.job, list(self._desk.open.values())

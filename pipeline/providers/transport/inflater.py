@@ -3,6 +3,7 @@
 import zlib
 
 WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+HEAD_BYTES = 2  # of zlib's wrapping, RFC 1950
 
 
 class Inflater:
@@ -12,6 +13,7 @@ class Inflater:
         self._window = WINDOWS[encoding]
         self._stream = zlib.decompressobj(self._window)
         self._begun = False
+        self._head = b""  # too short yet to tell "deflate" with its wrapping from that without
 
     def feed(self, piece: bytes, most: int) -> bytes:
         """At most one byte more than `most`.
@@ -20,6 +22,11 @@ class Inflater:
             zlib.error: it is not packed so.
         """
         out = bytearray()
+        if not self._begun:
+            piece = self._head + piece
+            self._head = piece if len(piece) < HEAD_BYTES else b""
+            if self._head:
+                return b""
         while piece and len(out) <= most:
             if self._stream.eof:  # gzip files may follow one another
                 self._stream = zlib.decompressobj(self._window)
@@ -37,4 +44,4 @@ class Inflater:
 
     @property
     def whole(self) -> bool:
-        return self._stream.eof or not self._begun
+        return self._stream.eof or not (self._begun or self._head)
