@@ -233,7 +233,7 @@ def job_without_reader(job, server, writer):
 # ── the clock ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 WALL = re.compile(r"time\.time(_ns)?\(|datetime\.now\(|date\.today\(|utcnow\(")
-TOLD = {  # who looks at the clock on the wall: to say when something was, to sign, and for a Retry-After that is a date;
+TOLD = {  # who looks at the clock on the wall: to say when something was, to sign, for a Retry-After that is a date;
     # batches last hours, over runs: their deadline is a time of day
     "commands/cancel.py", "engine/batches/call_off.py", "engine/batches/desk.py", "engine/batches/lane.py",
     "engine/batches/remote.py", "engine/batches/waves.py", "telemetry/summary.py",

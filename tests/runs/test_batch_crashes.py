@@ -23,9 +23,9 @@ FAULTS = (
     {"lines": {"expired": 0.3}},
     {"lines": {"refused": 0.3}},
     {"lines": {"duplicated": 0.5, "foreign": 0.3, "shuffled": True}},
-    {"batch": {"fails": "validation", "times": 1}},
-    {"batch": {"unseen_looks": 2}},
-    {"batch": {"hide": ["output", "error"], "hide_looks": 2}},
+    {"batches": {"fails": "validation", "times": 1}},
+    {"batches": {"unseen_looks": 2}},
+    {"batches": {"hide": ["output", "error"], "hide_looks": 2}},
 )
 
 

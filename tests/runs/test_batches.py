@@ -144,15 +144,17 @@ def test_answers_without_usage_are_at_risk_and_not_free(job, provider):
     assert Decimal(manifest["cost_usd"]) + at_risk(job) >= billed_usd(provider)
 
 
-def test_a_batch_that_fails_as_a_whole_is_asked_again(job, provider):
-    provider.faults(batch={"fails": "validation", "fail_line": 2, "times": 1})
-    write(job, provider).run()
+def test_a_batch_that_fails_for_one_line_fails_its_row_and_asks_the_rest_again(job, provider):
+    """Nothing of such a batch is billed, and the line would fail the next one too."""
+    provider.faults(batches={"fails": "validation", "fail_line": 2, "times": 1})
+    write(job, provider).run(code=1)
     manifest = agrees(job, provider)
     assert states(manifest) == ["withdrawn", "collected"]
+    assert (manifest["rows"]["ok"], manifest["failed_by_code"]) == (len(ROWS) - 1, {"invalid_request": 1})
 
 
 def test_batches_that_all_fail_park_the_run_and_the_next_one_goes_on(job, provider):
-    provider.faults(batch={"fails": "validation"})
+    provider.faults(batches={"fails": "validation"})
     run = write(job, provider).run(code=None)
     assert run.returncode not in {0, 1}
     assert job.manifest()["rows"]["pending"] == len(ROWS)
@@ -161,7 +163,7 @@ def test_batches_that_all_fail_park_the_run_and_the_next_one_goes_on(job, provid
     assert agrees(job, provider)["rows"]["ok"] == len(ROWS)
 
 
-@pytest.mark.parametrize("faults", [{"on": {"create": ["full*2"]}}, {"batch": {"fails": "token_limit", "times": 2}}])
+@pytest.mark.parametrize("faults", [{"on": {"create": ["full*2"]}}, {"batches": {"fails": "token_limit", "times": 2}}])
 def test_a_full_queue_is_waited_for_and_met_with_less(job, provider, monkeypatch, faults):
     monkeypatch.setattr(waves, "FULL_S", 0.01)
     provider.faults(**faults)
@@ -227,14 +229,14 @@ def test_a_batch_on_a_later_page_is_found(job, provider, soon):
 
 
 def test_a_batch_that_is_listed_late_is_found_within_the_gap(job, provider, soon):
-    provider.faults(on={"create": ["lost"]}, batch={"listed_after_s": 0.15})
+    provider.faults(on={"create": ["lost"]}, batches={"listed_after_s": 0.15})
     write(job, provider).run()
     agrees(job, provider)
     assert provider.counters()["batches_created"] == 1
 
 
 def test_a_batch_that_is_not_seen_at_first_is_not_made_again(job, provider):
-    provider.faults(batch={"unseen_looks": 6})
+    provider.faults(batches={"unseen_looks": 6})
     write(job, provider).run()
     agrees(job, provider)
     assert provider.counters()["batches_created"] == 1
@@ -262,14 +264,14 @@ def test_what_costs_nothing_is_asked_again(job, provider, on):
 @pytest.mark.parametrize("hidden", [["output"], ["output", "error"]])
 def test_results_that_have_no_name_yet_are_waited_for(job, provider, hidden):
     """OpenAI tells the name of a file some looks after the end."""
-    provider.faults(batch={"hide": hidden, "hide_looks": 6})
+    provider.faults(batches={"hide": hidden, "hide_looks": 6})
     write(job, provider).run()
     assert agrees(job, provider)["rows"]["ok"] == len(ROWS)
 
 
 @pytest.mark.parametrize("status", [404, 410])
 def test_results_that_are_gone_were_billed_and_are_asked_again(job, provider, soon, status):
-    provider.faults(batch={"gone": status, "times": 1})
+    provider.faults(batches={"gone": status, "times": 1})
     write(job, provider).run()
     manifest = agrees(job, provider, missing=len(ROWS), twice=len(ROWS))
     assert manifest["rows"]["ok"] == len(ROWS)
@@ -375,7 +377,7 @@ def test_after_the_deadline_rows_may_wait(job):
 @pytest.mark.parametrize("cancel", ["race"])
 def test_a_batch_that_ends_as_it_is_called_off_is_collected(job, cancel):
     with providing(batch_s=30.0) as provider:
-        provider.faults(batch={"cancel": cancel})
+        provider.faults(batches={"cancel": cancel})
         write(job, provider, batch={"deadline_h": 2.0 / 3600}).run()
         agrees(job, provider)
         assert provider.counters()["lanes"]["live"]["lines"] == 0
@@ -383,7 +385,7 @@ def test_a_batch_that_ends_as_it_is_called_off_is_collected(job, cancel):
 
 def test_a_batch_that_is_never_cancelled_is_not_asked_live(job):
     with providing(batch_s=30.0) as provider:
-        provider.faults(batch={"cancel": "never", "stuck": True})
+        provider.faults(batches={"cancel": "never", "stuck": True})
         write(job, provider, batch={"deadline_h": 2.0 / 3600}).run(code=5)
         manifest = agrees(job, provider)
         assert manifest["rows"]["pending"] == len(ROWS)
