@@ -13,7 +13,7 @@ from pipeline.providers.batches import BatchLimits, batch_wire_for, line_model
 
 BUILT_IN = (
     "the built-in sandbox ends with its run, and batches that are out end with it: after Ctrl-C or --no-wait nobody "
-    "can collect them, and --fresh starts over. To rehearse that, start `pipeline sandbox` and set model.base_url"
+    "can collect them, and the next run submits anew. To rehearse that, start `pipeline sandbox` and set model.base_url"
 )
 OFTEN_S = 1.0  # looks that are no closer are polite
 SHORT_H = 1.0
