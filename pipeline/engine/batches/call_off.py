@@ -48,7 +48,7 @@ async def call_off(folder: Path, model: Model, batch: Batch, only: str, environ:
         raise JobError(NONE.format(provider=model.provider))
     remote = Remote(wire, credentials_for(model, environ))
     try:
-        account = account_of(wire.listing().url, (await remote.secret()).value)
+        account = account_of(wire.listing().url, await remote.secret())
         with Ledger(folder, "cancel") as ledger:
             ledger.start_writing(lambda: None)
             try:

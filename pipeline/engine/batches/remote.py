@@ -43,8 +43,7 @@ class Remote:
             with contextlib.ExitStack() as closing:  # an upload that breaks off leaves its generator where it stands
                 lines = closing.enter_context(artifact.open("rb")) if ask.lines and artifact is not None else None
                 async with self._opened(ask, secret, lines) as response:
-                    body = await response.content.read(MOST_BYTES)
-                    return self._told(response, body, secret)
+                    return self._told(response, await _whole(response), secret)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _failed(error, secret) from error
 
@@ -58,7 +57,7 @@ class Remote:
         try:
             async with self._opened(ask, secret, None) as response:
                 if response.status != 200:
-                    return self._told(response, await response.content.read(MOST_BYTES), secret)
+                    return self._told(response, await _whole(response), secret)
                 with await asyncio.to_thread(to.open, "wb") as file:
                     async for piece in response.content.iter_chunked(PIECE_BYTES):
                         await asyncio.to_thread(file.write, piece)
@@ -91,6 +90,21 @@ class Remote:
     def _told(self, response: aiohttp.ClientResponse, body: bytes, secret: Secret) -> HttpAnswer:
         headers = {name.lower(): value for name, value in response.headers.items()}
         return told(Raw(response.status, headers, body), {}, secret, None)
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    """All of an answer that is no file; `read(n)` would give what has come by then.
+
+    Raises:
+        CallFailed: it is larger than any such answer.
+    """
+    pieces, size = [], 0
+    async for piece in response.content.iter_chunked(PIECE_BYTES):
+        pieces.append(piece)
+        size += len(piece)
+        if size > MOST_BYTES:
+            raise CallFailed(Kind.DAMAGED, f"the batch API's answer is larger than {MOST_BYTES:,} bytes")
+    return b"".join(pieces)
 
 
 async def _body(ask: BatchAsk, file: BinaryIO) -> AsyncIterator[bytes]:

@@ -31,6 +31,7 @@ from pipeline.money import at_share, from_units
 from pipeline.providers import wire_for
 from pipeline.providers.batches import batch_wire_for, line_model
 from pipeline.providers.credentials.keys import credentials_for
+from pipeline.providers.credentials.secret import Secret
 from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.tally import Tally
 
@@ -70,7 +71,7 @@ async def in_waves(prepared: Prepared, column: RecordColumn, way: Way, run: Run)
         raise JobError(f"{job.file}: model.lane = {job.model.lane!r}: {NONE.format(provider=job.model.provider)}")
     remote = Remote(batches, credentials_for(job.model, way.environ))
     try:
-        account = account_of(batches.listing().url, (await remote.secret()).value)
+        account = account_of(batches.listing().url, await remote.secret())
         money = BatchMoney(run.needs, run.governor.money, run.ledger.run)
         _hold_what_is_out(job, run)
         share = lane_share(job.model, job.prices)
@@ -122,6 +123,7 @@ def _hold_what_is_out(job: Job, run: Run) -> None:
             money.tenant(tenant).held_usd = from_units(units)
 
 
-def account_of(url: str, secret: str) -> str:
-    """Where batches are, and whose they are, without telling."""
-    return blake2b(f"{url.partition('?')[0]}\x00{secret}".encode(), digest_size=16).hexdigest()
+def account_of(url: str, secret: Secret) -> str:
+    """Where batches are, and whose they are, without telling. A token that is renewed every hour tells nothing."""
+    whose = "" if secret.bearer else secret.value
+    return blake2b(f"{url.partition('?')[0]}\x00{whose}".encode(), digest_size=16).hexdigest()
