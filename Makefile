@@ -38,7 +38,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/pytest -q -n auto
+	$(BIN)/pytest -q -n auto --dist worksteal
 
 extras:
 	$(PYTHON) benchmarks/extras.py

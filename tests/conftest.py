@@ -1,5 +1,6 @@
 """Shared fixtures: a job in a temporary folder, a server that answers it, and no way out to the internet."""
 
+import gc
 import socket
 
 import examples  # noqa: F401 (loads the profile)
@@ -43,3 +44,10 @@ def job(tmp_path):
 def server():
     with serving() as running:
         yield running
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish():
+    """What collection has made stays to the end: no full collection of garbage need look at it again."""
+    gc.collect()
+    gc.freeze()
