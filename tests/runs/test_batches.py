@@ -430,3 +430,13 @@ def test_another_key_leaves_batches_alone_and_says_so(job, provider):
 def test_nothing_lies_about(job, provider):
     write(job, provider).run()
     assert not list((job.out / "batches").glob("*"))
+
+
+def test_a_rehearsal_in_the_same_folder_leaves_a_providers_batches_as_they_are(job, provider):
+    """The built-in sandbox's batches end with it; those of a provider are out, and billed."""
+    write(job, provider).run("--no-wait", code=5)
+    job.run("--set", "model.provider=sandbox", "--set", "model.base_url=", code=None)
+    job.run()
+    assert job.manifest()["rows"]["ok"] == len(ROWS)
+    served = provider.counters()
+    assert (served["batches_created"], served["batch_lines_billed"], served["billed_twice"]) == (1, len(ROWS), 0)

@@ -45,6 +45,7 @@ MOST_PAGES = 50  # of a listing
 PASSING = {Kind.CONNECTION, Kind.TIMEOUT, Kind.OVERLOADED, Kind.NO_ANSWER, Kind.THROTTLED, Kind.DAMAGED}
 FILE_LOOKS, FILE_LOOK_S = 60, 2.0
 FULL_S, FULL_MOST_S = 30.0, 600.0
+SANDBOX = "sandbox"
 BATCHES_FAILED = 3  # in a row, after which the lane is given up
 
 
@@ -167,12 +168,12 @@ class Desk:
     async def take_up(self, account: str, *, gone: bool = False) -> None:
         """What earlier sessions have left: taken up where it stands. Nothing that may be out is submitted again.
 
-        `gone`: the sandbox that had it ended with its run, and nobody was billed.
+        `gone`: the sandbox ends with its run: what it had is gone, and was billed to nobody. No other provider does.
         """
         open_before = self._books.ledger.open_batches()
         self._sweep({batch.nonce for batch in open_before})
         for batch in open_before:
-            if gone:
+            if gone and batch.provider == SANDBOX:
                 await self._withdraw(batch, "the sandbox that had it has ended")
                 continue
             if batch.account != account:
