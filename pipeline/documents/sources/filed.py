@@ -1,5 +1,6 @@
 """Rows that are files: read, many side by side, and made ready for the model, or `bad_row` with the reason."""
 
+import hashlib
 import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -67,6 +68,17 @@ class FiledRows:
             Unreadable: it is no longer what was read.
         """
         return self._readers.load(part, with_text=with_text)
+
+    def address_of(self, part: FilePart, data: bytes) -> str:
+        """Where the whole file lies at Google, if the model gets it as it lies there; else "".
+
+        `data`: what `load` gave. Pages that were cut out of it or drawn, and what had a password, lie nowhere.
+
+        Raises:
+            Unreadable: it is no longer what was read.
+        """
+        whole = hashlib.sha256(data).hexdigest() == part.digest
+        return self.spool.address_of(part.path) if whole else ""
 
     def keep(self, parts: Parts) -> None:
         """These are needed after the batch that they came in."""

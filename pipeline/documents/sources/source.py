@@ -95,6 +95,10 @@ class Source:
         """
         return self._filed.load(part, with_text=with_text)
 
+    def address_of(self, part: FilePart, data: bytes) -> str:
+        """As `FiledRows.address_of`."""
+        return self._filed.address_of(part, data)
+
     def keep(self, parts: Parts) -> None:
         """Files of rows that are worked on after their batch, until `release`; the others go when the next is read."""
         if (filed := self._reading) is not None:

@@ -15,9 +15,10 @@ from pipeline.documents.sources.files import File
 from pipeline.documents.sources.filesystems import Places
 from pipeline.errors import JobError
 from pipeline.job.settings import REMOTE
-from pipeline.reader.read import OUT_OF_REACH, TOO_LARGE, Unreadable
+from pipeline.reader.read import CHANGED, OUT_OF_REACH, TOO_LARGE, Unreadable
 
 COPIED_BYTES = 1024 * 1024
+GOOGLE = "gs://"
 NOT_THERE, NOT_ALLOWED, NO_FILE = "no such file", "not allowed", "no file"
 REFUSED = "documents are read from below the table's folder, or from s3://, gs:// and az://"
 
@@ -29,6 +30,18 @@ class Placed(Struct, frozen=True):
     name: str  # its base name, for people and for kinds that only a name tells
 
 
+class Origin(Struct, frozen=True):
+    """What a copy is of, and as it was then."""
+
+    fs: pafs.FileSystem
+    path: str
+    url: str
+    seen: tuple[int | None, int | None]  # bytes, and when it was written
+
+    def is_the_same(self) -> bool:
+        return _seen(self.fs.get_file_info(self.path)) == self.seen
+
+
 class Spool:
     """Copies of files that lie elsewhere, each for as long as its row is worked on."""
 
@@ -38,6 +51,7 @@ class Spool:
         self._numbers = count()
         self._places = Places("the URL")
         self._kept_on: set[str] = set()
+        self._at_google: dict[str, Origin] = {}  # by the copy's path
 
     def of_file(self, file: File) -> Placed:
         """A file of the input itself.
@@ -51,7 +65,7 @@ class Spool:
             if Path(file.path).is_symlink() and not _below(os.path.realpath(file.path), root):
                 raise Unreadable(NOT_ALLOWED, "it is a link that leads out of the folder")
             return Placed(file.path, name)
-        return Placed(self._fetched(file.fs, file.path, file.size), name)
+        return Placed(self._fetched(file.fs, file.path, file.url, file.size), name)
 
     def of_cell(self, value: Any, table: File) -> Placed:  # noqa: ANN401 (what a table holds)
         """What a table's column holds, or names.
@@ -73,6 +87,23 @@ class Spool:
         """Whether it is a copy of ours."""
         return self._folder is not None and path.startswith(self._folder.name + os.sep)
 
+    def address_of(self, path: str) -> str:
+        """The gs:// URL that a copy is of; "" where there is none.
+
+        Raises:
+            Unreadable: what lies there is another file by now.
+        """
+        origin = self._at_google.get(path)
+        if origin is None:
+            return ""
+        try:
+            same = origin.is_the_same()
+        except (OSError, pa.ArrowException) as error:
+            raise _out_of_reach(origin.url, error) from None
+        if not same:
+            raise Unreadable(CHANGED, "it is not the file any more that was read before: run again")
+        return origin.url
+
     def keep(self, path: str) -> None:
         """A copy that outlives the batch it was made for."""
         if self.holds(path):
@@ -82,6 +113,7 @@ class Spool:
         """Delete it if it is a copy. `kept_too`: also where it was to be kept."""
         if self.holds(path) and (kept_too or path not in self._kept_on):
             self._kept_on.discard(path)
+            self._at_google.pop(path, None)
             Path(path).unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -89,6 +121,7 @@ class Spool:
             self._folder.cleanup()
             self._folder = None
             self._kept_on.clear()
+            self._at_google.clear()
 
     def _beside(self, value: str, table: File) -> Placed:
         folder = table.path.rpartition("/")[0]
@@ -97,7 +130,8 @@ class Spool:
         path = f"{folder}/{value}"
         name = value.rpartition("/")[2]
         if not isinstance(table.fs, pafs.LocalFileSystem):
-            return Placed(self._fetched(table.fs, path, None), name)
+            url = f"{table.url.rpartition('/')[0]}/{value}"
+            return Placed(self._fetched(table.fs, path, url), name)
         if not Path(path).exists():
             raise Unreadable(NOT_THERE, f"{value[:80]!r}, seen from the table's folder")
         if not _below(os.path.realpath(path), folder):
@@ -109,18 +143,26 @@ class Spool:
             fs, path = self._places.of(url)
         except JobError as error:
             raise Unreadable(OUT_OF_REACH, str(error)[:300]) from None
-        return Placed(self._fetched(fs, path, None), url.rpartition("/")[2])
+        return Placed(self._fetched(fs, path, url), url.rpartition("/")[2])
 
-    def _fetched(self, fs: pafs.FileSystem, path: str, size: int | None) -> str:
+    def _fetched(self, fs: pafs.FileSystem, path: str, url: str, size: int | None = None) -> str:
+        """A copy. What lies at Google is looked at first, so that a change from here on is seen."""
+        seen = None
         try:
-            self._require_small(_size(fs, path) if size is None else size)
+            if size is None or url.startswith(GOOGLE):
+                seen = fs.get_file_info(path)
+                size = _size(seen)
+            self._require_small(size)
             stream = fs.open_input_stream(path)
         except FileNotFoundError:
             raise Unreadable(NOT_THERE, path) from None
         except (OSError, pa.ArrowException) as error:
             raise _out_of_reach(path, error) from None
         with stream:
-            return self._copied(_pieces(stream))
+            copy = self._copied(_pieces(stream))
+        if seen is not None and url.startswith(GOOGLE):
+            self._at_google[copy] = Origin(fs, path, url, _seen(seen))
+        return copy
 
     def _require_small(self, size: int) -> None:
         if size > self._most_bytes:
@@ -150,11 +192,14 @@ class Spool:
         return f"{self._folder.name}{os.sep}{next(self._numbers)}"
 
 
-def _size(fs: pafs.FileSystem, path: str) -> int:
-    info = fs.get_file_info(path)
+def _size(info: pafs.FileInfo) -> int:
     if info.type != pafs.FileType.File:
-        raise Unreadable(NOT_THERE, path)
+        raise Unreadable(NOT_THERE, info.path)
     return info.size or 0
+
+
+def _seen(info: pafs.FileInfo) -> tuple[int | None, int | None]:
+    return info.size, info.mtime_ns
 
 
 def _pieces(stream: pa.NativeFile) -> Iterator[bytes]:

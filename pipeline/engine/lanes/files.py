@@ -21,7 +21,7 @@ from pipeline.types import ErrorCode, FilePart, LoadedPart, Request, Turn, files
 
 MOST_BYTES = 128_000_000  # of base64
 READ_AT_ONCE = 2  # requests, beside what is in flight: as many as there are readers
-SANDBOX = "sandbox"
+SANDBOX, VERTEX = "sandbox", "vertex"
 GONE = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 
 
@@ -90,7 +90,7 @@ class Loaded:
 
 
 class FileLoader:
-    """`load` takes its time, and is called in threads. `by_address`: whether the wire names a file instead.
+    """`load` takes its time, and is called in threads, as is `address_of`: where the provider finds the file itself.
 
     Raises what `load` raises of the machine's: no memory, no thread.
     """
@@ -100,10 +100,10 @@ class FileLoader:
         load: Callable[[FilePart], bytes],
         *,
         most_bytes: int = MOST_BYTES,
-        by_address: Callable[[FilePart], bool] = lambda _: False,
+        address_of: Callable[[FilePart, bytes], str] = lambda _, __: "",
     ) -> None:
         self._load = load
-        self._by_address = by_address
+        self._address_of = address_of
         self._threads = ThreadPoolExecutor(READ_AT_ONCE)  # few: each keeps memory of its own that it has had once
         self._reading = asyncio.Semaphore(READ_AT_ONCE)
         self.room = Room(most_bytes)
@@ -132,24 +132,27 @@ class FileLoader:
         Raises:
             FileGone: bad_row: one of them cannot be read, or is another than it was.
         """
-        parts = {part for turn in request.turns for part in files_of(turn.parts) if not self._by_address(part)}
+        parts = {part for turn in request.turns for part in files_of(turn.parts)}
         async with self._reading:
             files = {part: await self._file(part) for part in parts}
-            size = sum(len(file.base64) for file in files.values())
+            size = sum(len(file.base64) for file in files.values() if isinstance(file, LoadedPart))
             await self.room.take(size)
         turns = tuple(_with_files(turn, files) for turn in request.turns)
         return Loaded(replace(request, turns=turns), size, self.room)
 
-    async def _file(self, part: FilePart) -> LoadedPart:
+    async def _file(self, part: FilePart) -> FilePart:
         try:
-            return LoadedPart(**asdict(part), base64=await self._encoded(part))
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._ready, part)
         except Unreadable as error:
             raise FileGone(ErrorCode.BAD_ROW, str(error)) from None
         except GONE as error:
             raise FileGone(ErrorCode.BAD_ROW, f"{CHANGED}: {part.path}: {error.strerror}") from None
 
-    async def _encoded(self, part: FilePart) -> bytes:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: b64encode(self._load(part)))
+    def _ready(self, part: FilePart) -> FilePart:
+        data = self._load(part)
+        if address := self._address_of(part, data):
+            return replace(part, path=address)
+        return LoadedPart(**asdict(part), base64=b64encode(data))
 
 
 def loader_of(prepared: Prepared) -> FileLoader | None:
@@ -158,7 +161,10 @@ def loader_of(prepared: Prepared) -> FileLoader | None:
     if not source.documents:
         return None
     load = partial(source.load, with_text=job.model.provider == SANDBOX)
-    return FileLoader(load, most_bytes=MOST_BYTES // job.limits.workers)
+    most_bytes = MOST_BYTES // job.limits.workers
+    if job.model.provider == VERTEX and not job.model.base_url:  # another host need not reach the bucket
+        return FileLoader(load, most_bytes=most_bytes, address_of=source.address_of)
+    return FileLoader(load, most_bytes=most_bytes)
 
 
 def holds_files(request: Request) -> bool:
@@ -175,6 +181,6 @@ def pages_of(request: Request) -> str:
     return ", ".join(told)
 
 
-def _with_files(turn: Turn, files: dict[FilePart, LoadedPart]) -> Turn:
+def _with_files(turn: Turn, files: dict[FilePart, FilePart]) -> Turn:
     parts = tuple(files.get(part, part) if isinstance(part, FilePart) else part for part in turn.parts)
     return replace(turn, parts=parts)

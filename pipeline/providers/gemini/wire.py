@@ -167,7 +167,7 @@ class VertexWire(GeminiWire):
 
 
 def _file(part: FilePart) -> Block:
-    """Inline, or by its address where it lies at Google already and goes as it is: nothing is moved then."""
+    """Inline, or by its address where it lies at Google and goes as it is: nothing is moved then."""
     if part.path.startswith(AT_GOOGLE) and not isinstance(part, LoadedPart):
         return {"fileData": {"mimeType": part.media_type, "fileUri": part.path}}
     return {"inlineData": {"mimeType": part.media_type, "data": gap(part)}}

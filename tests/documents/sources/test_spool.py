@@ -1,6 +1,7 @@
 """Copies of documents: no room for one is nobody's row, and is told with what mends it."""
 
 import errno
+import os
 
 import pytest
 from pyarrow import fs as pafs
@@ -8,6 +9,7 @@ from pyarrow import fs as pafs
 from pipeline.documents.sources.files import File
 from pipeline.documents.sources.spool import Spool
 from pipeline.errors import machine_words
+from pipeline.reader.read import Unreadable
 
 FULL = "/dev/full"
 TABLE = File(pafs.LocalFileSystem(), "/in/rows.parquet", "rows.parquet", "/in/rows.parquet", 1, 1, "parquet", None)
@@ -36,3 +38,42 @@ def test_no_room_for_what_is_fetched_is_no_missing_file(spool, tmp_path):
     remote = pafs.SubTreeFileSystem(str(tmp_path), pafs.LocalFileSystem())
     with pytest.raises(OSError, match="TMPDIR"):
         spool.of_file(File(remote, "a.pdf", "a.pdf", "s3://b/a.pdf", 5, 1, "document", None))
+
+
+@pytest.fixture
+def bucket(tmp_path):
+    """A bucket at Google with one file, and a spool that has a copy of it: both, and the copy's path."""
+    (tmp_path / "a.pdf").write_bytes(b"bytes")
+    fs = pafs.SubTreeFileSystem(str(tmp_path), pafs.LocalFileSystem())
+    made = Spool(1000)
+    yield tmp_path, made, made.of_file(File(fs, "a.pdf", "a.pdf", "gs://b/a.pdf", 5, 1, "document", None)).path
+    made.close()
+
+
+def test_a_copy_of_what_lies_at_google_knows_its_address_for_as_long_as_it_is_needed(bucket):
+    _, spool, copy = bucket
+    assert spool.address_of(copy) == "gs://b/a.pdf"
+    spool.release(copy)
+    assert spool.address_of(copy) == ""
+
+
+@pytest.mark.parametrize("change", ["longer", "gone", "written again"])
+def test_what_has_changed_at_google_is_not_sent_by_its_address(bucket, change):
+    folder, spool, copy = bucket
+    if change == "gone":
+        (folder / "a.pdf").unlink()
+    elif change == "longer":
+        (folder / "a.pdf").write_bytes(b"more bytes")
+    else:
+        os.utime(folder / "a.pdf", ns=(7, 7))
+    with pytest.raises(Unreadable, match="changed while it was read"):
+        spool.address_of(copy)
+
+
+def test_what_lies_elsewhere_has_no_address(tmp_path):
+    (tmp_path / "a.pdf").write_bytes(b"bytes")
+    fs = pafs.SubTreeFileSystem(str(tmp_path), pafs.LocalFileSystem())
+    spool = Spool(1000)
+    copy = spool.of_file(File(fs, "a.pdf", "a.pdf", "s3://b/a.pdf", 5, 1, "document", None)).path
+    assert spool.address_of(copy) == ""
+    spool.close()

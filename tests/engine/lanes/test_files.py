@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from base64 import b64decode
+from types import SimpleNamespace
 
 import pytest
 from documents_sent import PDF, part, request_of
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual_time import run as in_virtual_time
 
-from pipeline.engine.lanes.files import READ_AT_ONCE, FileLoader, Room, holds_files
+from pipeline.engine.lanes.files import READ_AT_ONCE, FileLoader, Room, holds_files, loader_of
+from pipeline.job.settings import Limits
 from pipeline.types import LoadedPart
 
 sizes = st.lists(st.integers(1, 150), min_size=1, max_size=12)
@@ -88,11 +90,12 @@ def test_what_has_left_is_gone():
     asyncio.run(main())
 
 
-def test_a_file_that_the_wire_names_is_not_read():
+def test_what_lies_at_the_provider_is_named_by_its_address_and_takes_no_memory():
     async def main():
-        request = request_of(part(PDF, path="gs://bucket/a.pdf"))
-        loaded = await FileLoader(lambda _: b"x", by_address=lambda file: file.path.startswith("gs:")).loaded(request)
-        assert loaded.request == request
+        loader = FileLoader(lambda _: b"x", address_of=lambda file, data: f"gs://b/{file.name}" if data == b"x" else "")
+        loaded = await loader.loaded(request_of(part(PDF, path="/copies/1", name="a.pdf")))
+        assert loaded.request == request_of(part(PDF, path="gs://b/a.pdf", name="a.pdf"))
+        assert loader.room.bytes == 0
 
     asyncio.run(main())
 
@@ -100,3 +103,15 @@ def test_a_file_that_the_wire_names_is_not_read():
 def test_a_request_is_known_to_hold_files():
     assert holds_files(request_of(part(PDF)))
     assert not holds_files(request_of())
+
+
+@pytest.mark.parametrize(
+    ("provider", "base_url", "named"),
+    [("vertex", "", True), ("vertex", "http://127.0.0.1:9", False), ("gemini", "", False)],
+)
+def test_only_google_itself_is_told_where_a_file_lies_in_its_storage(provider, base_url, named):
+    """Another host that speaks as Vertex does need not reach the bucket."""
+    job = SimpleNamespace(model=SimpleNamespace(provider=provider, base_url=base_url), limits=Limits())
+    source = SimpleNamespace(documents=True, load=lambda _, with_text: b"x", address_of=lambda *_: "gs://b/a.pdf")
+    sent = asyncio.run(loader_of(SimpleNamespace(job=job, source=source)).loaded(request_of(part(PDF)))).request
+    assert (sent == request_of(part(PDF, path="gs://b/a.pdf"))) == named
