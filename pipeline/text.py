@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Final
 
 COMPLAINT: Final = "That answer does not fit the schema:"  # begins what is said of an answer that has to be mended
+DOUBT: Final = "These values of that answer are not in the document:"  # the same of one that says too much
+WHERE: Final = "Where does each of these stand?"  # begins a question about lines of a document, which stand before it
 
 
 def repaired(text: str) -> str:

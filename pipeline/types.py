@@ -73,6 +73,29 @@ class Document(Struct, frozen=True):
     mode: str | None = None  # text, native or image
 
 
+class Reading(Struct, frozen=True):
+    """What was read of a row's file, beside what of it goes to the model: where its record is looked for."""
+
+    text: str  # its pages, a form feed between two
+    by_eye: tuple[int, ...] = ()  # pages, from 1, whose text OCR made, here or before it came
+    whole: bool = True  # whether every page has a sound text
+    paged: bool = True  # whether it has pages at all
+
+
+class Evidence(Struct, frozen=True, array_like=True):
+    """Where one value of a record stands. `start` and `end` are code points of the row's text, the end exclusive."""
+
+    path: str  # lines[2].amount
+    status: str  # of extraction.evidence
+    quote: str | None = None  # as printed
+    start: int | None = None
+    end: int | None = None
+    page: int | None = None  # from 1; of a text without pages None
+    chunk: int | None = None
+    places: int = 0  # where it might stand as well, this one included
+    source: str | None = None  # text, ocr or xml
+
+
 class Row(Struct, frozen=True):
     """One input row. `problem` is set when it cannot be used: it then ends as `bad_row`, and its text is empty."""
 
@@ -84,6 +107,7 @@ class Row(Struct, frozen=True):
     problem: str | None = None
     document: Document | None = None  # of a row that is a file
     witness: Mapping[str, Any] | None = None  # what the XML in an e-invoice says, to compare the record with
+    reading: Reading | None = None  # of a row that is a file, where evidence is wanted
 
     @property
     def text(self) -> str:
@@ -248,6 +272,7 @@ class ErrorCode(StrEnum):
     CONTEXT_EXCEEDED = "context_exceeded"
     TRUNCATED = "truncated"
     INVALID_OUTPUT = "invalid_output"
+    UNGROUNDED = "ungrounded"  # too little of its record stands in the document
     REFUSED = "refused"
     BLOCKED = "blocked"
     INVALID_REQUEST = "invalid_request"
@@ -312,6 +337,8 @@ class Outcome(Struct, frozen=True):
     repaired: bool = False
     conflicts: tuple[str, ...] = ()
     xml_conflicts: tuple[str, ...] = ()  # fields that the XML in an e-invoice contradicts
+    evidence: tuple[tuple[Evidence, ...], ...] | None = None  # of each record; None: it was not looked for
+    text: str | None = None  # the row's, where it is kept
     chunks: int = 1
     finish_reason: str | None = None
     model_version: str | None = None
@@ -325,6 +352,7 @@ def tenant_hash(tenant: str | None) -> str | None:
 
 
 TOKENS = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
+EVIDENCE_COLUMNS = ("evidence", "grounded_share", "ungrounded", "needs_review")  # where evidence is wanted
 FILE_COLUMNS = ("document", "xml_conflicts")  # of results.parquet, in jobs over documents
 RESULT_COLUMNS = (  # of results.parquet; `chunk` where merge = "none". The input's own come before `status`
     "row", "id", "chunk", "status", "record", "error_code", "error", "repaired", "conflicts", "chunks", "calls",

@@ -53,6 +53,7 @@ class Rules(Struct, frozen=True):
     model: Model
     limits: FileLimits
     password: str | None = None  # of protected files
+    evidence: bool = False  # records are looked for in what was read
 
 
 class Sorted(Struct, frozen=True):

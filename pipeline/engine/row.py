@@ -4,14 +4,12 @@ The order of a row's life stands here and nowhere else; each step is decided by 
 """
 
 import asyncio
-import json
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
-from pydantic import BaseModel
 
 from pipeline.admission.gate import TenantOverBudget
 from pipeline.admission.stop import Stopped
@@ -19,10 +17,12 @@ from pipeline.documents.chunks import chunk as cut
 from pipeline.documents.chunks import rough_tokens
 from pipeline.documents.page_chunks import halved, tokens_of
 from pipeline.engine.ask import Ask, RowFailed, RowLife, TooLong
+from pipeline.engine.evidence import grounding_of
 from pipeline.engine.feed import RowTask
+from pipeline.engine.row_end import ChunkAnswer, RowEnds
 from pipeline.extraction import requests as planning
+from pipeline.extraction.evidence.asked import SYSTEM
 from pipeline.extraction.judge import judge_of
-from pipeline.extraction.merge import Merged, merge
 from pipeline.extraction.policy import Next, Tried, after_reply, row_code
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.told_size import smaller_tokens, told_pages
@@ -30,6 +30,7 @@ from pipeline.extraction.usage import all_reasoning
 from pipeline.extraction.validate import Invalid, Valid, repair_turns
 from pipeline.ledger.records import StoredAnswer
 from pipeline.schema.arrow import RecordColumn
+from pipeline.text import COMPLAINT, DOUBT
 from pipeline.types import Answer, AnswerFrom, Chunk, ErrorCode, Outcome, Request, Row, Status, Stop, files_of
 
 MESSAGES = {
@@ -45,16 +46,6 @@ ALL_REASONING = "{:,} tokens of reasoning, no answer: lower model.reasoning or r
 PART_REASONING = ". {:,} tokens of it were reasoning: a lower model.reasoning leaves more"
 
 
-class ChunkAnswer(Struct, frozen=True):
-    """One chunk's answer, judged good."""
-
-    chunk: Chunk
-    record: BaseModel
-    record_json: str
-    reply: Answer
-    repaired: bool
-
-
 class Extraction:
     """What all rows of a run share on their way from text to record."""
 
@@ -62,8 +53,9 @@ class Extraction:
         self._prepared = prepared
         self._plan = prepared.plan
         self._ask = ask
-        self._column = column
         job = prepared.job
+        self._ends = RowEnds(prepared, column)
+        self._grounding = grounding_of(prepared, self._ends)
         self._judge = judge_of(
             prepared.model, prepared.shaped, column, job.model.provider, job.model.base_url, job.extract.mode
         )
@@ -78,8 +70,7 @@ class Extraction:
         state = _RowState(task, life, next_number=len(task.chunks))
         end: dict[str, Any]
         try:
-            end = self._merged(await self._every_chunk(state))
-            end = self._compared(task.row, end)
+            end = await self._end(state)
         except RowFailed as failure:
             end = {
                 "status": Status.FAILED,
@@ -93,8 +84,27 @@ class Extraction:
         by = next((source for source in AnswerFrom if source in life.sources), AnswerFrom.CALL)
         reused = tuple(sorted(life.reused_runs))
         return Outcome(
-            doc=task.doc, row=task.row.index, latency_ms=latency_ms, answer_from=by, reused_runs=reused, **end
+            doc=task.doc,
+            row=task.row.index,
+            latency_ms=latency_ms,
+            answer_from=by,
+            reused_runs=reused,
+            text=self._text_of(task.row),
+            **end,
         )
+
+    def _text_of(self, row: Row) -> str | None:
+        """Where it is to be kept."""
+        if not self._prepared.job.extract.keep_text:
+            return None
+        return row.text if row.reading is None else row.reading.text
+
+    async def _end(self, state: "_RowState") -> dict[str, Any]:
+        answers = await self._every_chunk(state)
+        end = self._ends.merged(answers)
+        if self._grounding is not None and end["status"] is Status.OK:
+            end = await self._grounding.grounded(state.row, answers, end, _Second(self, state))
+        return self._ends.compared(state.row, end)
 
     async def _every_chunk(self, state: "_RowState") -> list[ChunkAnswer]:
         """Side by side; one after the other where each chunk is to know of those before."""
@@ -173,7 +183,9 @@ class Extraction:
             try:
                 if not read:
                     request, read = await self._read(state, request), True
-                reply = await self._ask.ask(request, state.life, lambda answer: self._reusable(state, answer, part))
+                reply = await self._ask.ask(
+                    request, state.life, lambda answer: self._reusable(state, answer, part, chunk)
+                )
             except TooLong as error:
                 if tried.shrunk or tried.repaired:
                     raise RowFailed(ErrorCode.CONTEXT_EXCEEDED, str(error)) from None
@@ -181,9 +193,9 @@ class Extraction:
             verdict = self._judged(reply, part)
             step = after_reply(reply.stop, isinstance(verdict, Valid), _now(tried, verdict))
             if step.next is Next.ACCEPT and isinstance(verdict, Valid):
-                return [ChunkAnswer(chunk, verdict.record, verdict.record_json, reply, tried.repaired)]
+                return [ChunkAnswer(chunk, request, verdict.record, verdict.record_json, reply, tried.repaired)]
             if step.next is Next.REPAIR and isinstance(verdict, Invalid):
-                request, tried = self._repair(request, reply, verdict), replace(tried, repaired=True)
+                request, tried = self._repair(request, reply, verdict.errors), replace(tried, repaired=True)
                 continue
             if step.next is Next.RAISE_CAP and (raised := planning.raised_request(self._plan, request)) is not None:
                 request, tried = raised, replace(tried, raised_cap=True)
@@ -222,8 +234,31 @@ class Extraction:
         state.next_number += len(pieces)
         return await self._side_by_side(state, numbered, shrunk=True)
 
-    def _repair(self, request: Request, reply: Answer, verdict: Invalid) -> Request:
-        turns = repair_turns(request.turns, reply.text, verdict.errors)
+    async def ask_where(self, state: "_RowState", request: Request, question: str) -> str:
+        try:
+            asked = planning.evidence_request(self._plan, request, SYSTEM, question)
+            return (await self._free_text(asked, state)).text
+        except (TooLong, RowFailed):  # the record is as good without
+            return ""
+
+    async def repair_doubted(self, state: "_RowState", one: ChunkAnswer, doubts: Sequence[str]) -> ChunkAnswer | None:
+        if one.repaired:
+            return None
+        request = self._repair(one.request, one.reply, doubts, DOUBT)
+        part = self._merges and len(state.task.chunks) > 1
+        try:
+            reply = await self._ask.ask(
+                request, state.life, lambda answer: self._reusable(state, answer, part, one.chunk)
+            )
+        except TooLong:
+            return None
+        verdict = self._judged(reply, part)
+        if not isinstance(verdict, Valid):
+            return None
+        return ChunkAnswer(one.chunk, request, verdict.record, verdict.record_json, reply, repaired=True)
+
+    def _repair(self, request: Request, reply: Answer, errors: Sequence[str], complaint: str = COMPLAINT) -> Request:
+        turns = repair_turns(request.turns, reply.text, errors, complaint)
         added = sum(rough_tokens(turn.text) for turn in turns[len(request.turns) :])
         return planning.repair_request(self._plan, request, turns, added)
 
@@ -235,9 +270,14 @@ class Extraction:
         """The record in an answer that ended by itself, or what is wrong with it. `part`: of one that is merged."""
         return self._judge.verdict(reply.text, part=part) if reply.stop is Stop.DONE else None
 
-    def _reusable(self, state: "_RowState", answer: StoredAnswer, part: bool) -> bool:  # noqa: FBT001 (a fact)
+    def _reusable(self, state: "_RowState", answer: StoredAnswer, part: bool, chunk: Chunk) -> bool:  # noqa: FBT001 (a fact)
         """A retry asks again for what was bad when the row failed; everything else on record is taken as it is."""
-        return answer.session > state.stale_session or isinstance(self._judged(answer.reply, part), Valid)
+        if answer.session > state.stale_session:
+            return True
+        verdict = self._judged(answer.reply, part)
+        if not isinstance(verdict, Valid):
+            return False
+        return self._grounding is None or self._grounding.is_grounded(state.row, chunk, verdict.record_json)
 
     def _failed(self, code: ErrorCode, request: Request, reply: Answer, verdict: Valid | Invalid | None) -> RowFailed:
         if isinstance(verdict, Invalid):
@@ -249,42 +289,25 @@ class Extraction:
             text += PART_REASONING.format(reply.usage.reasoning_tokens)
         return RowFailed(code, text, reply=reply)
 
-    def _compared(self, row: Row, end: dict[str, Any]) -> dict[str, Any]:
-        """With the fields that the XML in an e-invoice contradicts."""
-        if row.witness is None or len(end.get("records", ())) != 1:
-            return end
-        from pipeline.extraction.xml_compare import conflicts  # noqa: PLC0415 (few jobs have e-invoices)
-
-        record = json.loads(end["records"][0])
-        return {**end, "xml_conflicts": conflicts(record, self._prepared.model.model_json_schema(), row.witness)}
-
-    def _merged(self, answers: Sequence[ChunkAnswer]) -> dict[str, Any]:
-        """How the row ended, as fields of its outcome."""
-        last = answers[-1].reply
-        ended = {
-            "status": Status.OK,
-            "chunks": len(answers),
-            "repaired": any(one.repaired for one in answers),
-            "finish_reason": last.finish_reason,
-            "model_version": last.model_version,
-        }
-        rule = self._prepared.job.extract.merge
-        if rule == "none" or len(answers) == 1:
-            return {**ended, "records": tuple(one.record_json for one in answers)}
-        of_files = any(files_of(one.chunk.parts) for one in answers)
-        overlapping = (self._plan.page_bounds.overlap_pages if of_files else self._plan.overlap_tokens) > 0
-        merged = merge(self._prepared.model, rule, [one.record for one in answers], overlapping=overlapping)
-        if isinstance(merged, Merged) and (problem := self._column.problem_of(merged.record_json)) is None:
-            return {**ended, "records": (merged.record_json,), "conflicts": merged.conflicts}
-        errors = merged.errors if isinstance(merged, Invalid) else (f"merged record: {problem}",)
-        failed = {"status": Status.FAILED, "error_code": ErrorCode.INVALID_OUTPUT, "error": "; ".join(errors)}
-        return {**ended, **failed}
-
 
 def _now(tried: Tried, verdict: Valid | Invalid | None) -> Tried:
     """A repair that cannot help is not asked for: as if it had been."""
     helpless = isinstance(verdict, Invalid) and not verdict.repairable
     return replace(tried, repaired=True) if helpless else tried
+
+
+class _Second:
+    """A row's second questions."""
+
+    def __init__(self, extraction: Extraction, state: "_RowState") -> None:
+        self._extraction = extraction
+        self._state = state
+
+    async def where(self, request: Request, question: str) -> str:
+        return await self._extraction.ask_where(self._state, request, question)
+
+    async def doubted(self, one: ChunkAnswer, doubts: Sequence[str]) -> ChunkAnswer | None:
+        return await self._extraction.repair_doubted(self._state, one, doubts)
 
 
 class _RowState(Struct):

@@ -57,9 +57,12 @@ def outcome_salt(request: bytes, job: Job, schema_source_hash: str) -> bytes:
     Not the output cap: an answer that came to its end under a lower one is as good, so that raising it leaves the rows
     that are ok alone and `retry` asks only those anew that it cut off.
     """
-    chunks = job.chunks
+    chunks, extract = job.chunks, job.extract
+    looked_for = [extract.evidence, extract.min_grounded, extract.keep_text]
+    evidence = {} if looked_for == ["off", 0.0, False] else {"evidence": looked_for}
     return _hash(
         {
+            **evidence,
             "request": request.hex(),
             "prompt": job.extract.prompt,
             "chunks": [chunks.max_tokens, chunks.overlap_tokens, chunks.context],

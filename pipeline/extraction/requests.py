@@ -90,6 +90,11 @@ def summary_request(plan: Plan, request: Request, summary: str, chunk: Chunk) ->
     return _free(plan, request, SUMMARISE.format(words=plan.summary_tokens // 2), turns, plan.summary_tokens)
 
 
+def evidence_request(plan: Plan, request: Request, system: str, question: str) -> Request:
+    """Where values stand that were not found, in plain words."""
+    return _free(plan, request, system, (Turn("user", text_parts(question)),), plan.max_output_tokens)
+
+
 def _free(plan: Plan, request: Request, system: str, turns: tuple[Turn, ...], cap: int) -> Request:
     """A question in plain words."""
     return replace(

@@ -130,10 +130,12 @@ def raised(error: BaseException) -> str:
     return f"{type(error).__name__}: {_short(text)}"
 
 
-def repair_turns(turns: Sequence[Turn], answer: str, errors: Sequence[str]) -> tuple[Turn, ...]:
+def repair_turns(
+    turns: Sequence[Turn], answer: str, errors: Sequence[str], complaint: str = COMPLAINT
+) -> tuple[Turn, ...]:
     """The same question, the answer it got, and what is wrong with that."""
     listed = "\n".join(f"- {error}" for error in errors)
-    ask = f"{COMPLAINT}\n{listed}\nAnswer again with the whole corrected JSON, and nothing else."
+    ask = f"{complaint}\n{listed}\nAnswer again with the whole corrected JSON, and nothing else."
     return (
         *turns,
         Turn("assistant", text_parts(answer[:MOST_ANSWER_CHARS] or "(no answer)")),

@@ -48,6 +48,9 @@ class Extract(Struct, frozen=True, kw_only=True):
     prompt_file: str = ""  # absolute, instead of the text
     system_file: str = ""
     examples: tuple[Example, ...] = ()
+    evidence: Literal["off", "align", "ask"] = "off"  # whether each value is looked for in the document
+    min_grounded: Share = 0.0  # the share of values that must be found there; 0: none
+    keep_text: bool = False  # the row's text as a column of the results
 
 
 class Model(Struct, frozen=True, kw_only=True):

@@ -27,6 +27,7 @@ from pipeline.ledger.key_filter import Keys
 from pipeline.ledger.lock import FolderLock, require_local, who
 from pipeline.ledger.queries import ContentEnd, ends, last_hashes
 from pipeline.ledger.records import Call, RowEntry, RunFacts, Send, StoredAnswer, lost_call
+from pipeline.ledger.schema import BESIDE
 from pipeline.ledger.writer import Writer
 from pipeline.types import Answer, Outcome
 
@@ -49,10 +50,10 @@ _RUN = _insert(
 )
 _OUTCOME = _insert(
     "outcomes",
-    (*records.OUTCOME_COLUMNS, "crc", "xml_conflicts"),
+    (*records.OUTCOME_COLUMNS, "crc", *BESIDE),
     # A success is final: the same content under the same job has nothing better to become.
     "ON CONFLICT(doc) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in (*records.OUTCOME_COLUMNS[1:], "crc", "xml_conflicts"))
+    + ", ".join(f"{name} = excluded.{name}" for name in (*records.OUTCOME_COLUMNS[1:], "crc", *BESIDE))
     + " WHERE outcomes.status != 'ok'",
 )
 
@@ -314,7 +315,7 @@ class Ledger:
         `paid_as`: the content under other jobs, whose answers the outcome was made of.
         """
         values = records.outcome_values(outcome, self.run, self.session)
-        statements = [(_OUTCOME, (*values, records.xml_conflicts_json(outcome)))]
+        statements = [(_OUTCOME, (*values, *records.beside_values(outcome)))]
         if paid_as:
             inherit = nights.INHERIT.format(marks=", ".join("?" * len(paid_as)))
             statements.append((inherit, (outcome.doc, *paid_as)))

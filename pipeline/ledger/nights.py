@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from pipeline.ledger.files import WIDE_CACHE, Connection
 from pipeline.ledger.records import CALL_COLUMNS, OUTCOME_COLUMNS
-from pipeline.ledger.schema import knows_files
+from pipeline.ledger.schema import beside_outcomes, knows_files
 
 SANDBOX = "sandbox"
 MEMORY_VERSION = 4  # of the ledger's format: older ones have no memory of nights
@@ -136,7 +136,7 @@ _BEFORE = "COALESCE((SELECT units + inherited FROM spent WHERE doc = r.doc), 0)"
 
 
 def rows_to_publish(db: Connection, run: int) -> Iterator[tuple[Any, ...]]:
-    """(row, id, problem, document, *OUTCOME_COLUMNS, xml_conflicts, before_units, shared_units, previous), in order.
+    """(row, id, problem, document, *OUTCOME_COLUMNS, *BESIDE, before_units, shared_units, previous), in order.
 
     `before_units`: what the row's content has cost in the runs before. `shared_units`: where other rows have the same
     content, what it has cost all of them in this run; else None. `previous`: of a row without an outcome, the content
@@ -144,9 +144,9 @@ def rows_to_publish(db: Connection, run: int) -> Iterator[tuple[Any, ...]]:
     """
     names = ", ".join(f"o.{name}" for name in OUTCOME_COLUMNS)
     shared, join = _shared(db, run)
-    file, xml = ("r.document", "o.xml_conflicts") if knows_files(db) else ("NULL", "NULL")
+    file, beside = "r.document" if knows_files(db) else "NULL", beside_outcomes(db, "o.")
     return db.execute(
-        f"SELECT r.row, r.id, r.problem, {file}, {names}, {xml}, {_BEFORE}, {shared}, {EARLIER} "  # noqa: S608 (own names)
+        f"SELECT r.row, r.id, r.problem, {file}, {names}, {beside}, {_BEFORE}, {shared}, {EARLIER} "  # noqa: S608 (own names)
         f"FROM rows r LEFT JOIN outcomes o ON o.doc = r.doc {join} ORDER BY r.row"
     )
 

@@ -22,7 +22,7 @@ from pipeline.ledger.records import (
     document_from,
     outcome_from,
 )
-from pipeline.ledger.schema import knows_batches, knows_files
+from pipeline.ledger.schema import beside_outcomes, knows_batches, knows_files
 from pipeline.types import TOKENS, ErrorCode, Outcome, Status, Usage
 
 LEAST_ANSWERED, MOST_ANSWERED = 10, 4000  # calls from which to speak of the rest
@@ -158,9 +158,11 @@ def first_ids(db: Connection, most: int) -> list[str]:
 
 
 def outcome_of(db: Connection, doc: bytes | None) -> Outcome | None:
-    names = ", ".join((*OUTCOME_COLUMNS, "xml_conflicts" if knows_files(db) else "NULL"))
+    names = ", ".join((*OUTCOME_COLUMNS, beside_outcomes(db)))
     values = db.execute(f"SELECT {names} FROM outcomes WHERE doc = ?", (doc,)).fetchone()  # noqa: S608 (own names)
-    return None if values is None else outcome_from(values[:-1], values[-1])
+    if values is None:
+        return None
+    return outcome_from(values[: len(OUTCOME_COLUMNS)], values[len(OUTCOME_COLUMNS) :])
 
 
 def rows_with_outcomes(db: Connection) -> Iterator[tuple[Any, ...]]:

@@ -1,16 +1,30 @@
 """The ledger's records as values, and their columns as SQLite takes them."""
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
 from msgspec import Struct, json, msgpack
 
 from pipeline.text import repaired
-from pipeline.types import Answer, AnswerFrom, AttemptCode, Document, ErrorCode, Outcome, Purpose, Status, Stop, Usage
+from pipeline.types import (
+    Answer,
+    AnswerFrom,
+    AttemptCode,
+    Document,
+    ErrorCode,
+    Evidence,
+    Outcome,
+    Purpose,
+    Status,
+    Stop,
+    Usage,
+)
 
 _PACKED = msgpack.Encoder().encode
+_EVIDENCE = msgpack.Decoder(tuple[tuple[Evidence, ...], ...]).decode
+ZLIB_LEVEL = 6
 
 OUTCOME_COLUMNS = (
     "doc", "run", "session", "row", "status", "records", "error_code", "error", "repaired", "conflicts", "chunks",
@@ -133,8 +147,9 @@ def outcome_values(outcome: Outcome, run: int, session: int) -> tuple[Any, ...]:
     )
 
 
-def outcome_from(values: Iterable[Any], xml_conflicts: str | None = None) -> Outcome:
-    """The outcome in a record of OUTCOME_COLUMNS, and what stands beside it."""
+def outcome_from(values: Iterable[Any], beside: Sequence[Any] = (None, None, None)) -> Outcome:
+    """The outcome in a record of OUTCOME_COLUMNS, and what stands beside it (`schema.BESIDE`)."""
+    xml_conflicts, evidence, text = beside
     (
         doc,
         _run,
@@ -162,6 +177,8 @@ def outcome_from(values: Iterable[Any], xml_conflicts: str | None = None) -> Out
         repaired=bool(repaired),
         conflicts=() if conflicts == "[]" else tuple(orjson.loads(conflicts)),
         xml_conflicts=() if xml_conflicts is None else tuple(orjson.loads(xml_conflicts)),
+        evidence=None if evidence is None else _EVIDENCE(zlib.decompress(evidence)),
+        text=None if text is None else zlib.decompress(text).decode("utf-8", "surrogatepass"),
         chunks=chunks,
         finish_reason=finish,
         model_version=version,
@@ -244,8 +261,14 @@ def document_from(told: str | None) -> Document | None:
     return None if told is None else json.decode(told, type=Document)
 
 
-def xml_conflicts_json(outcome: Outcome) -> str | None:
-    return _json(outcome.xml_conflicts) if outcome.xml_conflicts else None
+def beside_values(outcome: Outcome) -> tuple[Any, ...]:
+    """What stands beside an outcome's record, in the order of `schema.BESIDE`."""
+    found, text = outcome.evidence, outcome.text
+    return (
+        _json(outcome.xml_conflicts) if outcome.xml_conflicts else None,
+        None if found is None else zlib.compress(_PACKED(found), ZLIB_LEVEL),
+        None if text is None else zlib.compress(text.encode("utf-8", "surrogatepass"), ZLIB_LEVEL),
+    )
 
 
 def _json(texts: tuple[str, ...]) -> str:

@@ -194,7 +194,12 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX batch_items_batch ON batch_items(batch);
     ALTER TABLE calls ADD COLUMN batch INTEGER;  -- of a line; null: a live call
     """,
+    """
+    ALTER TABLE outcomes ADD COLUMN evidence BLOB;     -- where each value stands: zlib of MessagePack; null: not looked for
+    ALTER TABLE outcomes ADD COLUMN source_text BLOB;  -- the row's text, where it is kept: zlib of UTF-8
+    """,
 )
+BESIDE = {"xml_conflicts": 5, "evidence": 7, "source_text": 7}  # the version from which outcomes have it
 BATCHES_KNOWN = 6  # from which on there are batches
 FILES_KNOWN = 5  # the version from which rows tell of their files
 ANSWERS_LINKED = 3  # the version from which calls name their answers
@@ -203,6 +208,12 @@ ANSWERS_LINKED = 3  # the version from which calls name their answers
 def knows_files(db: sqlite3.Connection) -> bool:
     """Whether the file is of a format that tells of the files that rows are."""
     return int(db.execute("PRAGMA user_version").fetchone()[0]) >= FILES_KNOWN
+
+
+def beside_outcomes(db: sqlite3.Connection, table: str = "") -> str:
+    """What stands beside an outcome's record, as a list of columns for SQL: BESIDE, or null where the file is older."""
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    return ", ".join(f"{table}{name}" if version >= known else "NULL" for name, known in BESIDE.items())
 
 
 def knows_batches(db: sqlite3.Connection) -> bool:

@@ -51,6 +51,7 @@ class View(Struct, frozen=True):
     kept_schema: pa.Schema
     documents: bool = False  # rows are files
     compared: bool = False  # records are held against the XML of e-invoices
+    evidence: tuple[str, ...] = ()  # columns that there are because values are looked for in the document
     fits: Callable[[str], bool] = lambda record: True  # noqa: ARG005 (whether a record of before is one of the schema as it is now)
 
 

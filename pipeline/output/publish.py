@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from pipeline.crash_points import crash_point
 from pipeline.errors import LedgerError, machine_words, out_of_room
+from pipeline.extraction.evidence.share import columns_of
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.prompt_cache import Caching, saved_usd
 from pipeline.job.folder import RUN
@@ -178,6 +179,7 @@ class Publisher:
             kept_schema=kept_schema,
             documents=prepared.source.documents,
             compared=prepared.source.documents and job.documents.embedded_xml == "compare",
+            evidence=columns_of(job.extract),
             fits=partial(_fits, prepared.model, self._column),
         )
         crash_point("publishing")

@@ -12,6 +12,8 @@ from msgspec import Struct
 
 from pipeline.ledger import nights, records
 from pipeline.ledger.files import Connection
+from pipeline.output.evidence_columns import COLUMN_TYPES as EVIDENCE_TYPES
+from pipeline.output.evidence_columns import evidence_columns
 from pipeline.output.file_columns import of_files
 from pipeline.output.layout import COST, ROW_GROUP_ROWS, OutputTotals, View, batch_of, cost_column
 from pipeline.output.spending import Spent, shares_of, spending, together
@@ -85,11 +87,12 @@ class _Previous(Struct, frozen=True):
 
 def results_schema(view: View) -> pa.Schema:
     """The columns of results.parquet: the same on every run of a schema."""
-    types = {**COLUMN_TYPES, "record": view.record.type}
+    types = {**COLUMN_TYPES, **EVIDENCE_TYPES, "record": view.record.type}
     left_out = {name for name, wanted in (("chunk", view.per_chunk),) if not wanted}
     ours = [(name, types[name]) for name in RESULT_COLUMNS if name not in left_out]
-    of_files = {"document": view.documents, "xml_conflicts": view.compared}
-    ours += [(name, types[name]) for name, wanted in of_files.items() if wanted]
+    more = {"document": view.documents, "xml_conflicts": view.compared}
+    more |= dict.fromkeys(view.evidence, True)
+    ours += [(name, types[name]) for name, wanted in more.items() if wanted]
     place = [name for name, _ in ours].index("status")
     return pa.schema([*ours[:place], *view.kept_schema, *ours[place:]])
 
@@ -112,11 +115,13 @@ def _lines(db: Connection, run: int, view: View, totals: OutputTotals) -> Iterat
     spent_by_row = spending(db, run)
     upcoming = next(spent_by_row, None)
     days = nights.session_days(db)
-    for row, row_id, problem, file, *columns, xml, before, shared, earlier in nights.rows_to_publish(db, run):
+    for row, row_id, problem, file, *columns, xml, found, text, before, shared, earlier in nights.rows_to_publish(
+        db, run
+    ):
         while upcoming is not None and upcoming[0] < row:
             upcoming = next(spent_by_row, None)
         spent = upcoming[1] if upcoming is not None and upcoming[0] == row else {}
-        outcome = records.outcome_from(columns, xml) if columns[0] is not None else None
+        outcome = records.outcome_from(columns, (xml, found, text)) if columns[0] is not None else None
         by = _answer_from(row, run, columns[1], outcome, called=bool(spent))
         previous = None if earlier is None else _previous(db, earlier, view, days)
         if previous is not None and previous.records:
@@ -255,6 +260,8 @@ def _columns(lines: Sequence[_Line], view: View, keeper: "_Keeper", totals: Outp
     if view.documents:
         values |= of_files([line.document for line in lines], schema, values)
         values["xml_conflicts"] = [list(outcome.xml_conflicts) if outcome else [] for outcome in done]
+    if view.evidence:
+        values |= evidence_columns([(line.answered, line.chunk or 0) for line in lines])
     return batch_of(values, schema)
 
 

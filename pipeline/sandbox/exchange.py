@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from pipeline.reader.read import Read as FileRead
 from pipeline.sandbox.quota import Denial, Level
-from pipeline.text import COMPLAINT
+from pipeline.text import COMPLAINT, DOUBT
 
 MODEL_VERSION = "sandbox-rules-1"
 BYTES_PER_TOKEN = 4
@@ -104,7 +104,7 @@ def document_and_errors(turns: Sequence[tuple[str, str]]) -> tuple[str, str | No
     answers = [number for number, (role, _) in enumerate(turns) if role != "user"]
     said = [turns[start:end] for start, end in pairwise([0, *answers, len(turns)])]
     *before, last = [next((text for role, text in one if role == "user"), "") for one in said]
-    if before and last and (last.startswith(COMPLAINT) or not _is_object(turns[answers[-1]][1])):
+    if before and last and (last.startswith((COMPLAINT, DOUBT)) or not _is_object(turns[answers[-1]][1])):
         return before[-1], turns[-1][1]
     return last or next(filter(None, reversed(before)), turns[-1][1]), None
 

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from pipeline.documents.pages import Rules, Sorted, made_ready, may_need_ocr
+from pipeline.documents.reading import reading_of
 from pipeline.documents.sources.readings import Readings
 from pipeline.documents.sources.seen import seen_too
 from pipeline.documents.sources.spool import Placed, Spool
@@ -114,7 +115,10 @@ class FiledRows:
             self.spool.release(place.path)
         document = Document(read.media_type, read.digest, read.pages, ready.mode)
         values = _with_found(row.values, read.pages, read.media_type)
-        return replace(row, parts=ready.parts, values=values, document=document, witness=_witness(read))
+        reading = reading_of(read, ready) if self._rules.evidence else None
+        return replace(
+            row, parts=ready.parts, values=values, document=document, witness=_witness(read), reading=reading
+        )
 
 
 def _ended(*opened: Readers | Readings | Spool) -> None:

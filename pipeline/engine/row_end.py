@@ -1,0 +1,63 @@
+"""The good answers to a row's chunks → how the row ends."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+from pydantic import BaseModel
+
+from pipeline.extraction.merge import Merged, merge
+from pipeline.extraction.prepare import Prepared
+from pipeline.extraction.validate import Invalid
+from pipeline.schema.arrow import RecordColumn
+from pipeline.types import Answer, Chunk, ErrorCode, Request, Row, Status, files_of
+
+
+class ChunkAnswer(Struct, frozen=True):
+    """One chunk's answer, judged good, and the request that got it."""
+
+    chunk: Chunk
+    request: Request
+    record: BaseModel
+    record_json: str
+    reply: Answer
+    repaired: bool
+
+
+class RowEnds:
+    """How rows of a job end, as fields of their outcomes."""
+
+    def __init__(self, prepared: Prepared, column: RecordColumn) -> None:
+        self._prepared = prepared
+        self._column = column
+
+    def merged(self, answers: Sequence[ChunkAnswer]) -> dict[str, Any]:
+        last = answers[-1].reply
+        ended = {
+            "status": Status.OK,
+            "chunks": len(answers),
+            "repaired": any(one.repaired for one in answers),
+            "finish_reason": last.finish_reason,
+            "model_version": last.model_version,
+        }
+        rule, plan = self._prepared.job.extract.merge, self._prepared.plan
+        if rule == "none" or len(answers) == 1:
+            return {**ended, "records": tuple(one.record_json for one in answers)}
+        of_files = any(files_of(one.chunk.parts) for one in answers)
+        overlapping = (plan.page_bounds.overlap_pages if of_files else plan.overlap_tokens) > 0
+        merged = merge(self._prepared.model, rule, [one.record for one in answers], overlapping=overlapping)
+        if isinstance(merged, Merged) and (problem := self._column.problem_of(merged.record_json)) is None:
+            return {**ended, "records": (merged.record_json,), "conflicts": merged.conflicts}
+        errors = merged.errors if isinstance(merged, Invalid) else (f"merged record: {problem}",)
+        failed = {"status": Status.FAILED, "error_code": ErrorCode.INVALID_OUTPUT, "error": "; ".join(errors)}
+        return {**ended, **failed}
+
+    def compared(self, row: Row, end: dict[str, Any]) -> dict[str, Any]:
+        """With the fields that the XML in an e-invoice contradicts."""
+        if row.witness is None or len(end.get("records", ())) != 1:
+            return end
+        from pipeline.extraction.xml_compare import conflicts  # noqa: PLC0415 (few jobs have e-invoices)
+
+        record = json.loads(end["records"][0])
+        return {**end, "xml_conflicts": conflicts(record, self._prepared.model.model_json_schema(), row.witness)}
