@@ -4,7 +4,6 @@ Neither is right by itself: what differs is told, and nothing is changed.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
@@ -14,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.extraction.field_names import OTHER, folded, names_of, resolved
 from pipeline.extraction.invoice_names import (
     ADDRESSES,
     BUYER,
@@ -34,11 +34,6 @@ CREDITS = frozenset(
 CREDIT_WORDS = re.compile("credit|gutschrift|avoir|abono|accredito|storno|kredit")
 INVOICE_WORDS = re.compile("invoice|rechnung|facture|factura|fattura|fatura|factuur|faktura")
 SYMBOLS = {"€": "EUR", "£": "GBP"}
-HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-OTHER = re.compile(r"[\W_]+")
-STROKES = str.maketrans("łøđ", "lod")  # which Unicode does not take apart
-UMLAUTS = re.compile("([aou])e")
-LONGEST_NAME = 60
 MARKED = re.compile(r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})")
 MONEY = re.compile(r"[^\d.,+-]+")
 
@@ -69,12 +64,12 @@ def conflicts(record: Mapping[str, Any], schema: Schema, facts: Facts) -> tuple[
 
 
 def _in_object(record: Mapping[str, Any], schema: Schema, place: _Place) -> Iterator[str]:
-    for key, field in _resolved(schema, place).get("properties", {}).items():
+    for key, field in resolved(schema, place.definitions).get("properties", {}).items():
         value = record.get(key)
         if value in (None, "", []):
             continue
         inner = replace(place, path=f"{place.path}.{key}" if place.path else key)
-        for name in _names(key, field):
+        for name in names_of(key, field):
             if (found := _in_field(name, value, field, inner)) is not None:
                 yield from found
                 break
@@ -105,7 +100,7 @@ def _in_lines(lines: Sequence[Mapping[str, Any]], field: Schema, place: _Place) 
     told: Sequence[Facts] = place.facts.get("lines", ())
     if len(told) != len(lines):
         return []
-    items = _resolved(field, place).get("items", {})
+    items = resolved(field, place.definitions).get("items", {})
 
     def differing(number: int, facts: Facts) -> list[str]:
         at = replace(place, path=f"{place.path}[{number}]", names=LINE, facts=facts)
@@ -119,35 +114,6 @@ def _in_lines(lines: Sequence[Mapping[str, Any]], field: Schema, place: _Place) 
             return in_order
         left.remove(same)
     return []
-
-
-def _resolved(schema: Schema, place: _Place) -> Schema:
-    """What it refers to, and what it is where it is not null."""
-    for _ in range(8):
-        others = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
-        if "$ref" in schema:
-            schema = place.definitions.get(str(schema["$ref"]).rpartition("/")[2], {})
-        elif len(others) == 1:
-            schema = others[0]
-        elif len(schema.get("allOf", ())) == 1:
-            schema = schema["allOf"][0]
-        else:
-            break
-    return schema
-
-
-def _names(key: str, field: Schema) -> Iterator[str]:
-    """A field's name, title and description as the table has them: vendorName is vendor_name, Fällig fallig."""
-    for said in (key, field.get("title"), field.get("description")):
-        if isinstance(said, str) and len(said) <= LONGEST_NAME:
-            name = OTHER.sub("_", _folded(HUMPS.sub("_", said))).strip("_")
-            yield name
-            yield UMLAUTS.sub(r"\1", name)
-
-
-def _folded(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", text.casefold().translate(STROKES))
-    return "".join(char for char in plain if not unicodedata.combining(char))
 
 
 def _differs(meaning: Meaning, value: object, place: _Place) -> bool:
@@ -217,14 +183,14 @@ def _same_words(value: object, said: str, place: _Place) -> bool | None:
 
 
 def _words(text: str) -> set[str]:
-    return set(OTHER.split(_folded(text))) - {""}
+    return set(OTHER.split(folded(text))) - {""}
 
 
 def _same_id(value: object, said: str, place: _Place) -> bool | None:
     del place
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
-    ours, theirs = (OTHER.sub("", _folded(one)) for one in (str(value), said))
+    ours, theirs = (OTHER.sub("", folded(one)) for one in (str(value), said))
     return None if not ours or not theirs else ours == theirs
 
 
@@ -243,7 +209,7 @@ def _same_country(value: object, said: str, place: _Place) -> bool | None:
 
 def _same_kind(value: object, said: str, place: _Place) -> bool | None:
     del place
-    text = _folded(str(value))
+    text = folded(str(value))
     if CREDIT_WORDS.search(text):
         return said in CREDITS
     return said not in CREDITS if INVOICE_WORDS.search(text) else None

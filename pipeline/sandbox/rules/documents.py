@@ -6,8 +6,8 @@ from datetime import date
 from itertools import islice
 from typing import Any
 
-from pipeline.sandbox.rules import figures, words
 from pipeline.sandbox.rules.page import COLUMNS, Page
+from pipeline.values import figures, words
 
 HEAD_LINES = 10
 MOST = 30  # entries of one list

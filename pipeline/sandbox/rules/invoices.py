@@ -6,9 +6,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from pipeline.sandbox.rules import words
 from pipeline.sandbox.rules.page import Page
 from pipeline.sandbox.rules.totals import Solution, items_of, money, solved
+from pipeline.values import words
 
 NEAR_CHARS = 60  # how far before a date its word may stand
 TOLERANCE = Decimal("0.02")

@@ -10,8 +10,8 @@ from itertools import accumulate, islice
 
 from msgspec import Struct
 
-from pipeline.sandbox.rules import figures, words
-from pipeline.sandbox.rules.figures import Dated, Number
+from pipeline.values import figures, words
+from pipeline.values.figures import Dated, Number
 
 MAX_CHARS = 120_000
 TAIL_CHARS = 20_000

@@ -7,13 +7,13 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from pipeline.sandbox.rules import figures
 from pipeline.sandbox.rules.documents import FACTS
 from pipeline.sandbox.rules.invoices import invoice_of
 from pipeline.sandbox.rules.meanings import NAMES, ROOT, meaning_of
 from pipeline.sandbox.rules.page import Page
 from pipeline.sandbox.rules.schemas import Option, Shape, words_of
 from pipeline.sandbox.rules.values import AT_MIDNIGHT, FOUND, MAX_ENTRIES, NOTHING, fitted, least, least_array, likeness
+from pipeline.values import figures
 
 YES = frozenset({"yes", "true", "ja", "oui", "si", "sí", "y", "x"})
 MAX_TEXT_CHARS = 300

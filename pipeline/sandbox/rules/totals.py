@@ -8,15 +8,15 @@ from typing import Any
 
 from msgspec import Struct
 
-from pipeline.sandbox.rules import words
-from pipeline.sandbox.rules.figures import CODES, Number
 from pipeline.sandbox.rules.page import Page
+from pipeline.values import words
+from pipeline.values.figures import CODES, Number
+from pipeline.values.labels import kind_of
 
 TOLERANCE = 2  # cents: suppliers round
 COLUMNS = 3  # from the right, in which the amount of an item may stand
 MAX_OPTIONS = 6  # of one total; what a page has more of is a list, not totals
 ITEMS_FIT, ADDS_UP, GROSS_PRINTED, NET_PRINTED, TAX_CERTAIN = 16, 8, 4, 2, 1  # of a rank
-KINDS_BY_RANK = ("none", "item", "left", "gross", "incl", "net", "tax", "total")
 CENTS = Decimal("0.02")  # the same as TOLERANCE
 MAX_CHARS = 200
 MAX_NUMBERS = 8  # of a line that are tried as quantity and price
@@ -132,15 +132,8 @@ def _labelled(page: Page, number: int, money: Sequence[Number]) -> Iterator[tupl
         kinds.append(kind)
         here = [one for one in money if start < one.start < stop]
         if here or len(kinds) == len(labels):  # else the amount stands before its words
-            yield _kind(kinds), _cents((here or money)[-1])
+            yield kind_of(kinds), _cents((here or money)[-1])
             kinds = []
-
-
-def _kind(kinds: Sequence[str]) -> str:
-    """The one that counts of words in a row; `incl` is a gross total."""
-    tax = kinds[0] == "tax" and not {"none", "item", "incl"} & set(kinds)
-    found = "tax" if tax else min(kinds, key=KINDS_BY_RANK.index)
-    return "gross" if found == "incl" else found
 
 
 def _cents(number: Number) -> int:

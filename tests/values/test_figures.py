@@ -5,7 +5,7 @@ from datetime import date
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.sandbox.rules import figures
+from pipeline.values import figures
 
 
 @given(st.decimals(-999_999, 999_999, places=2), st.sampled_from([",", ".", " ", "'"]), st.sampled_from([".", ","]))

@@ -21,6 +21,7 @@ BEFORE = re.compile(  # a minus on either side of a currency
 )
 PART_OF_WORD = re.compile(r"[A-Za-zÀ-ž0-9_.,/:#]\Z")
 MARK_AFTER = re.compile(rf" ?(?:{CODES}|US\$|[€$£¥]|zł|kr\b|円|Euro\b|Fr\.)")
+TRAILING_MINUS = re.compile(r"-(?![\w-])")
 CENTS = re.compile(r"[0-9]([.,])[0-9][0-9](?![0-9]|[.,][0-9])")
 
 MONTHS = (
@@ -113,6 +114,27 @@ def _value(digits: str, mark: str) -> tuple[Decimal | None, int]:
     return Decimal(bare[:at].replace(other, "") + "." + bare[at + 1 :]), tail
 
 
+def readings(digits: str) -> tuple[Decimal, ...]:
+    """All that figures with their separators may mean, whatever the rest of a text is like: 1.234 is two numbers.
+
+    >>> readings("1.234,50"), readings("12,34,567.00"), readings("1,234")
+    ((Decimal('1234.50'),), (Decimal('1234567.00'),), (Decimal('1234'), Decimal('1.234')))
+    """
+    said = (_value(digits, mark)[0] for mark in (("", digits[-4]) if len(digits) > 4 else ("",)))
+    return tuple(dict.fromkeys(one for one in said if one is not None))
+
+
+def minus_at(text: str, start: int, end: int) -> tuple[int, int] | None:
+    """From where to where a number at these places stands with its minus or its brackets; None where it has none."""
+    before = BEFORE.search(text, max(0, start - BEFORE_CHARS), start)
+    if before is not None and (before["free"] or (before["minus"] and before[0] != before["minus"])):
+        return before.start(), end
+    if TRAILING_MINUS.match(text, end):
+        return start, end + 1
+    brackets = before is not None and text.endswith("(", 0, before.start()) and text.startswith(")", end)
+    return (before.start() - 1, end + 1) if before is not None and brackets else None
+
+
 def _digits_of(match: re.Match[str]) -> str:
     return match[0].translate(DIGIT_LIKE) if any(one.isdigit() for one in match[0]) else match[0]
 
@@ -123,14 +145,21 @@ class Dated(Struct, frozen=True):
     end: int
 
 
-def dates(text: str, *, dollars: bool) -> list[Dated]:
-    """All dates of a text. 03/04/2026 is read as the text's other dates are, or as people who pay in dollars do."""
+def dates(text: str, *, dollars: bool | None) -> list[Dated]:
+    """All dates of a text. 03/04/2026 is read as the text's other dates are, or as people who pay in dollars do.
+
+    With None for `dollars`, where no other date tells, both readings are given.
+    """
     matches = list(DATE.finditer(text))
     slashed = [(int(match["a"]), int(match["b"])) for match in matches if match["sep"] == "/" and match["a"].isdigit()]
     clear = [second > 12 for first, second in slashed if first <= 31 and max(first, second) > 12]
-    month_first = clear[0] if clear else dollars
-    found = (_dated(match, text[max(0, match.start() - MONTH_CHARS) : match.start()], month_first) for match in matches)
-    return [one for one in found if one is not None]
+    orders = (clear[0],) if clear else (False, True) if dollars is None and slashed else (bool(dollars),)
+    found = (
+        _dated(match, text[max(0, match.start() - MONTH_CHARS) : match.start()], month_first)
+        for match in matches
+        for month_first in orders
+    )
+    return list(dict.fromkeys(one for one in found if one is not None))
 
 
 def blanked(text: str, found: Sequence[Dated]) -> str:

@@ -1,0 +1,176 @@
+"""Where a value may stand in a text, by what it means. Pure."""
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from itertools import islice
+from typing import Any
+
+from pipeline.extraction.evidence.cleaned import plain
+from pipeline.extraction.evidence.index import NO_SPACES, WORD, Index, Span, digits_of
+from pipeline.extraction.evidence.leaves import Value
+from pipeline.values import figures, words
+
+MAX_PLACES = 2_000
+LARGEST = 40  # digits before or after the point
+FEW_DIGITS, FEW_SIGNS = 8, 5  # what is shorter stands in one piece
+MAX_LINES_APART = 6
+CODE = re.compile(r"[A-Z]{2,3}")
+MARKS: dict[str, list[str]] = {}
+for _mark, _code in words.MARKS.items():
+    MARKS.setdefault(_code, []).append(_mark)
+
+
+def places_of(value: Value, index: Index) -> list[Span]:
+    """In the order of the text. Of interrupted texts: `in_order`."""
+    return sorted(islice(FINDERS[value.kind](value.value, index), MAX_PLACES))
+
+
+def number_of(value: Any) -> Decimal | None:  # noqa: ANN401 (any JSON value)
+    """None for what is no number, or one that nobody prints."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        return None
+    if isinstance(value, int) and value.bit_length() > LARGEST * 3:
+        return None
+    with suppress(InvalidOperation, ValueError):
+        number = Decimal(str(value))
+        return number if number.is_finite() and abs(number.adjusted()) < LARGEST else None
+    return None
+
+
+def _numbers(value: Any, index: Index) -> Iterator[Span]:  # noqa: ANN401 (as above)
+    number = number_of(value)
+    if number is None:
+        return
+    size = abs(number)
+    spans = index.numbers.get(digits_of(format(size, "f")), ())
+    found = [span for start, end in spans if (span := _number_at(index.text, start, end, size)) is not None]
+    signed = [(span, figures.minus_at(index.text, *span)) for span in found]
+    alike = [(minus or span) for span, minus in signed if (minus is not None) == (number < 0)]
+    yield from alike or ([span for span, _ in signed] if number < 0 else [])
+
+
+def _number_at(text: str, start: int, end: int, size: Decimal) -> Span | None:
+    figure = text[start:end]
+    if (figure[0] == "0" and figure[1:2].isdigit()) or not _stands_alone(text, start, end):
+        return None
+    read = figures.readings(figure)
+    percent = 0 < size < 1 and text[end : end + 2].lstrip(" ")[:1] == "%"
+    return (start, end) if size in read or (percent and size * 100 in read) else None
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    """Whether figures are a number, and no part of a word, of an id, a date or a time."""
+    before, earlier = text[start - 1 : start], text[max(0, start - 2) : max(0, start - 1)]
+    after, later = text[end : end + 1], text[end + 1 : end + 2]
+    if before.isalnum() and before < NO_SPACES and not _has_code(text, start):
+        return False
+    if before == "_" or (before in "/-" and before and earlier.isalnum()) or (before == ":" and earlier.isdigit()):
+        return False
+    return not (after == "_" or (after and after in "/-:" and later.isdigit()) or (after.isalpha() and later.isdigit()))
+
+
+def _has_code(text: str, start: int) -> bool:
+    before = figures.BEFORE.search(text, max(0, start - figures.BEFORE_CHARS), start)
+    return before is not None and before["mark"] is not None
+
+
+def date_of(value: Any) -> date | None:  # noqa: ANN401 (as above)
+    if isinstance(value, date):
+        return value if type(value) is date else date(value.year, value.month, value.day)
+    with suppress(ValueError):
+        return date.fromisoformat(str(value)[:10])
+    return None
+
+
+def _dates(value: Any, index: Index) -> Iterator[Span]:  # noqa: ANN401 (as above)
+    day = date_of(value)
+    if day is None:
+        yield from _texts(value, index)
+        return
+    clock = str(value)[11:16]
+    for span in index.dates.get(day, ()):
+        if clock in {"", "00:00"} or clock in index.text[slice(*index.span_of_line(index.line(span[0])))]:
+            yield span
+    for number in index.words.by_word.get(f"{day:%Y%m%d}", ()):
+        yield index.words.starts[number], index.words.end(number)
+
+
+def _texts(value: Any, index: Index) -> Iterator[Span]:  # noqa: ANN401 (as above)
+    text = str(value)
+    if CODE.fullmatch(text):
+        return _codes(text, index)
+    wanted = "".join(WORD.findall(plain(text).lower()))
+    return _joined(wanted, text, index) if wanted else _signs(text.strip(), index)
+
+
+def _signs(text: str, index: Index) -> Iterator[Span]:
+    for match in re.finditer(re.escape(text), index.text) if text else ():
+        yield match.span()
+
+
+def _joined(wanted: str, text: str, index: Index) -> Iterator[Span]:
+    """By letters and digits only, and whole words; of few of them, none apart."""
+    words_of, joined = index.words, index.words.joined
+    few = len(wanted) < FEW_SIGNS or (
+        wanted.isdigit() and len(wanted) < FEW_DIGITS and not re.search(r"\s", text.strip())
+    )
+    begin = joined.find(wanted)
+    while begin >= 0:
+        span = words_of.at(begin, begin + len(wanted))
+        if span is not None and not (few and re.search(r"\s", index.text[slice(*span)])):
+            yield span
+        begin = joined.find(wanted, begin + 1)
+
+
+def _codes(code: str, index: Index) -> Iterator[Span]:
+    """Such as EUR and DE: in capitals; of currencies their other signs, too."""
+    for number in index.words.by_word.get(code.lower(), ()):
+        start, end = index.words.starts[number], index.words.end(number)
+        if index.text[start:end] == code:
+            yield start, end
+    for mark in MARKS.get(code, ()):
+        if WORD.fullmatch(mark):
+            yield from (
+                (index.words.starts[one], index.words.end(one))
+                for one in index.words.by_word.get(mark, ())
+                if index.text[index.words.starts[one] : index.words.end(one)] != code
+            )
+        else:
+            yield from _signs(mark, index)
+
+
+def _nowhere(value: Any, index: Index) -> Iterator[Span]:  # noqa: ANN401, ARG001 (as above)
+    return iter(())
+
+
+FINDERS: Mapping[str, Callable[[Any, Index], Iterator[Span]]] = {
+    "number": _numbers, "date": _dates, "text": _texts, "enum": _texts, "time": _texts, "bool": _nowhere,
+}  # fmt: skip
+
+
+def in_order(value: str, index: Index) -> list[Span]:
+    """Where all words of a text stand one after another with others between: wrapped beside other columns."""
+    wanted = WORD.findall(plain(value).lower())
+    by_word = index.words.by_word
+    if len(wanted) < 2 or any(word not in by_word for word in wanted):
+        return []
+    spans = (_walk(first, wanted, index) for first in islice(by_word[wanted[0]], MAX_PLACES // 10))
+    return [span for span in spans if span is not None]
+
+
+def _walk(first: int, wanted: Sequence[str], index: Index) -> Span | None:
+    at, numbers = first, index.words.by_word
+    furthest = first + 3 * len(wanted) + 12
+    for word in wanted[1:]:
+        places = numbers[word]
+        following = bisect_left(places, at + 1)
+        if following == len(places) or places[following] > furthest:
+            return None
+        at = places[following]
+    start, end = index.words.starts[first], index.words.end(at)
+    lines = index.line(end - 1) - index.line(start)
+    return (start, end) if lines <= min(MAX_LINES_APART, 2 * len(wanted)) else None

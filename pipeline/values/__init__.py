@@ -1,0 +1,1 @@
+"""What people print: numbers and dates in their spellings, and the words that stand before them. Pure."""
