@@ -119,6 +119,14 @@ extract.examples = [{text = "Invoice 7, total 3.00", record = {number = "7", tot
   `[[extract.examples]]`. A record is checked against the schema before anything is sent, by the names or the aliases
   of its fields, and said in the form that the provider is asked for. The prompt's other columns have to be `{column?}`.
   With `two_step` they go with the second step ([more](guides/prompts.md#examples)).
+extract.evidence = "align"  # Whether each value of a record is looked for in its document, and where it stands is told
+  in `evidence`. `align`: by meaning (numbers, dates, names, ids in any of their spellings), here, with no token spent.
+  `ask`: and for required values that are not found, one small call a row asks for the line, which is then looked at in
+  the same way ([more](guides/evidence.md)).
+extract.min_grounded = 0.8  # The share of a record's texts, numbers and dates that must be found in its document. A row
+  below it gets the one repair, with these values named, and then fails as `ungrounded`. More than 0 is as good as
+  `evidence = "align"`. A document without a text, such as a scan that goes as it is, is never below it.
+extract.keep_text  # A column `text` in the results: the row's text, which `evidence` counts its places in.
 [model]  # Who is asked. What changes an answer (provider, name, api, sampling, tier, `extra`, betas, output cap)
   is part of how it is found again: after a change of one of these the rows are asked anew.
 model.provider = "openai"  # Whose protocol is spoken. `openai` is for every server that speaks it too, with `base_url`.

@@ -19,31 +19,18 @@ from pipeline.documents.page_chunks import halved, tokens_of
 from pipeline.engine.ask import Ask, RowFailed, RowLife, TooLong
 from pipeline.engine.evidence import grounding_of
 from pipeline.engine.feed import RowTask
-from pipeline.engine.row_end import ChunkAnswer, RowEnds
+from pipeline.engine.row_end import ChunkAnswer, RowEnds, failed
 from pipeline.extraction import requests as planning
 from pipeline.extraction.evidence.asked import SYSTEM
 from pipeline.extraction.judge import judge_of
 from pipeline.extraction.policy import Next, Tried, after_reply, row_code
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.told_size import smaller_tokens, told_pages
-from pipeline.extraction.usage import all_reasoning
 from pipeline.extraction.validate import Invalid, Valid, repair_turns
 from pipeline.ledger.records import StoredAnswer
 from pipeline.schema.arrow import RecordColumn
 from pipeline.text import COMPLAINT, DOUBT
 from pipeline.types import Answer, AnswerFrom, Chunk, ErrorCode, Outcome, Request, Row, Status, Stop, files_of
-
-MESSAGES = {
-    ErrorCode.TRUNCATED: "the answer hit its cap of {cap} output tokens, and a higher cap did not help. "
-    "Raise model.max_output_tokens, or lower chunks.max_tokens",
-    ErrorCode.REFUSED: "the model declined: {text}",
-    ErrorCode.BLOCKED: "a content filter stopped the answer ({finish})",
-}
-
-
-ALL_REASONING = "{:,} tokens of reasoning, no answer: lower model.reasoning or raise model.max_output_tokens"
-
-PART_REASONING = ". {:,} tokens of it were reasoning: a lower model.reasoning leaves more"
 
 
 class Extraction:
@@ -126,7 +113,7 @@ class Extraction:
         except TooLong as error:  # its chunk may have fitted in halves, but the next one is not read without it
             raise RowFailed(ErrorCode.CONTEXT_EXCEEDED, f"the summary of a chunk: {error}") from None
         if reply.stop in {Stop.REFUSED, Stop.BLOCKED}:
-            raise self._failed(row_code(reply.stop), request, reply, None)
+            raise failed(row_code(reply.stop), request, reply, None)
         return reply.text.strip()  # one that its cap cut off is still a summary
 
     async def _read(self, state: "_RowState", request: Request) -> Request:
@@ -144,7 +131,7 @@ class Extraction:
             step = after_reply(reply.stop, False, tried)
             raised = planning.raised_request(self._plan, reading) if step.next is Next.RAISE_CAP else None
             if raised is None:
-                raise self._failed(step.code or ErrorCode.TRUNCATED, reading, reply, None)
+                raise failed(step.code or ErrorCode.TRUNCATED, reading, reply, None)
             reading, tried = raised, replace(tried, raised_cap=True)
 
     async def _free_text(self, request: Request, state: "_RowState") -> Answer:
@@ -200,7 +187,7 @@ class Extraction:
             if step.next is Next.RAISE_CAP and (raised := planning.raised_request(self._plan, request)) is not None:
                 request, tried = raised, replace(tried, raised_cap=True)
                 continue
-            raise self._failed(step.code or ErrorCode.TRUNCATED, request, reply, verdict)
+            raise failed(step.code or ErrorCode.TRUNCATED, request, reply, verdict)
 
     async def _smaller(self, state: "_RowState", request: Request, chunk: Chunk, error: TooLong) -> list[ChunkAnswer]:
         """The one retry of a chunk that was too long: in halves, or as small as the refusal says."""
@@ -278,16 +265,6 @@ class Extraction:
         if not isinstance(verdict, Valid):
             return False
         return self._grounding is None or self._grounding.is_grounded(state.row, chunk, verdict.record_json)
-
-    def _failed(self, code: ErrorCode, request: Request, reply: Answer, verdict: Valid | Invalid | None) -> RowFailed:
-        if isinstance(verdict, Invalid):
-            return RowFailed(code, "; ".join(verdict.errors), reply=reply)
-        if code is ErrorCode.TRUNCATED and (thought := all_reasoning(reply)):
-            return RowFailed(code, ALL_REASONING.format(thought), reply=reply)
-        text = MESSAGES[code].format(cap=request.max_output_tokens, text=reply.text[:300], finish=reply.finish_reason)
-        if code is ErrorCode.TRUNCATED and reply.usage.reasoning_tokens:
-            text += PART_REASONING.format(reply.usage.reasoning_tokens)
-        return RowFailed(code, text, reply=reply)
 
 
 def _now(tried: Tried, verdict: Valid | Invalid | None) -> Tried:

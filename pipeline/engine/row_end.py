@@ -1,4 +1,4 @@
-"""The good answers to a row's chunks → how the row ends."""
+"""The answers to a row's chunks → how the row ends."""
 
 import json
 from collections.abc import Sequence
@@ -7,11 +7,25 @@ from typing import Any
 from msgspec import Struct
 from pydantic import BaseModel
 
+from pipeline.engine.ask import RowFailed
 from pipeline.extraction.merge import Merged, merge
 from pipeline.extraction.prepare import Prepared
-from pipeline.extraction.validate import Invalid
+from pipeline.extraction.usage import all_reasoning
+from pipeline.extraction.validate import Invalid, Valid
 from pipeline.schema.arrow import RecordColumn
 from pipeline.types import Answer, Chunk, ErrorCode, Request, Row, Status, files_of
+
+MESSAGES = {
+    ErrorCode.TRUNCATED: "the answer hit its cap of {cap} output tokens, and a higher cap did not help. "
+    "Raise model.max_output_tokens, or lower chunks.max_tokens",
+    ErrorCode.REFUSED: "the model declined: {text}",
+    ErrorCode.BLOCKED: "a content filter stopped the answer ({finish})",
+}
+
+
+ALL_REASONING = "{:,} tokens of reasoning, no answer: lower model.reasoning or raise model.max_output_tokens"
+
+PART_REASONING = ". {:,} tokens of it were reasoning: a lower model.reasoning leaves more"
 
 
 class ChunkAnswer(Struct, frozen=True):
@@ -61,3 +75,15 @@ class RowEnds:
 
         record = json.loads(end["records"][0])
         return {**end, "xml_conflicts": conflicts(record, self._prepared.model.model_json_schema(), row.witness)}
+
+
+def failed(code: ErrorCode, request: Request, reply: Answer, verdict: Valid | Invalid | None) -> RowFailed:
+    """The end of a row whose chunk got no answer that counts, in words."""
+    if isinstance(verdict, Invalid):
+        return RowFailed(code, "; ".join(verdict.errors), reply=reply)
+    if code is ErrorCode.TRUNCATED and (thought := all_reasoning(reply)):
+        return RowFailed(code, ALL_REASONING.format(thought), reply=reply)
+    text = MESSAGES[code].format(cap=request.max_output_tokens, text=reply.text[:300], finish=reply.finish_reason)
+    if code is ErrorCode.TRUNCATED and reply.usage.reasoning_tokens:
+        text += PART_REASONING.format(reply.usage.reasoning_tokens)
+    return RowFailed(code, text, reply=reply)

@@ -29,8 +29,8 @@ from pipeline.documents.tokens import counter_for
 from pipeline.errors import JobError
 from pipeline.extraction import overhead
 from pipeline.extraction import requests as planning
-from pipeline.extraction.examples import examples_of
 from pipeline.extraction.evidence.share import columns_of, looked_in
+from pipeline.extraction.examples import examples_of
 from pipeline.extraction.hashes import outcome_salt, request_hash
 from pipeline.extraction.lanes import lane_problem
 from pipeline.extraction.plan import Examples, Plan
@@ -123,7 +123,8 @@ def prepare(job: Job) -> Prepared:
     source_hash = schemas.source_hash(model, job.extract.schema)
     examples = examples_of(job, model, shaped, template, counter)
     plan, window = _plan(job, shaped, template, counter, source_hash, examples)
-    rules = Rules(job.documents, job.model, file_limits(job.model, shaped.shape.mode), _password(job), looked_in(job.extract))
+    limits = file_limits(job.model, shaped.shape.mode)
+    rules = Rules(job.documents, job.model, limits, _password(job), looked_in(job.extract))
     source = Source(
         job.input,
         template.other_columns,

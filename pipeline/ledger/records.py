@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from msgspec import Struct, json, msgpack
 
+from pipeline.ledger.evidence import packed, unpacked
 from pipeline.text import repaired
 from pipeline.types import (
     Answer,
@@ -14,7 +15,6 @@ from pipeline.types import (
     AttemptCode,
     Document,
     ErrorCode,
-    Evidence,
     Outcome,
     Purpose,
     Status,
@@ -23,7 +23,6 @@ from pipeline.types import (
 )
 
 _PACKED = msgpack.Encoder().encode
-_EVIDENCE = msgpack.Decoder(tuple[tuple[Evidence, ...], ...]).decode
 ZLIB_LEVEL = 6
 
 OUTCOME_COLUMNS = (
@@ -177,7 +176,7 @@ def outcome_from(values: Iterable[Any], beside: Sequence[Any] = (None, None, Non
         repaired=bool(repaired),
         conflicts=() if conflicts == "[]" else tuple(orjson.loads(conflicts)),
         xml_conflicts=() if xml_conflicts is None else tuple(orjson.loads(xml_conflicts)),
-        evidence=None if evidence is None else _EVIDENCE(zlib.decompress(evidence)),
+        evidence=None if evidence is None else unpacked(evidence),
         text=None if text is None else zlib.decompress(text).decode("utf-8", "surrogatepass"),
         chunks=chunks,
         finish_reason=finish,
@@ -266,7 +265,7 @@ def beside_values(outcome: Outcome) -> tuple[Any, ...]:
     found, text = outcome.evidence, outcome.text
     return (
         _json(outcome.xml_conflicts) if outcome.xml_conflicts else None,
-        None if found is None else zlib.compress(_PACKED(found), ZLIB_LEVEL),
+        None if found is None else packed(found),
         None if text is None else zlib.compress(text.encode("utf-8", "surrogatepass"), ZLIB_LEVEL),
     )
 

@@ -195,7 +195,7 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE calls ADD COLUMN batch INTEGER;  -- of a line; null: a live call
     """,
     """
-    ALTER TABLE outcomes ADD COLUMN evidence BLOB;     -- where each value stands: zlib of MessagePack; null: not looked for
+    ALTER TABLE outcomes ADD COLUMN evidence BLOB;     -- where each value stands: zlib of MessagePack; else null
     ALTER TABLE outcomes ADD COLUMN source_text BLOB;  -- the row's text, where it is kept: zlib of UTF-8
     """,
 )

@@ -16,7 +16,7 @@ from pipeline.money import Band, Rate, worst_case_usd
 from pipeline.types import ErrorCode
 
 PARTS = {  # what can change an answer or an outcome, as the job file calls it
-    "extract": ("system", "prompt", "mode", "merge", "examples"),
+    "extract": ("system", "prompt", "mode", "merge", "examples", "evidence", "min_grounded", "keep_text"),
     "model": (
         *("provider", "name", "api", "betas", "temperature", "max_output_tokens", "top_p", "seed", "stop"),
         *("reasoning", "service_tier", "safety", "extra"),

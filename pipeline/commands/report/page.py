@@ -19,6 +19,7 @@ WHAT_TO_DO = {
     "bad_row": "Mend the input and run again: only the mended rows are sent.",
     "context_exceeded": "Lower chunks.max_tokens, or raise the limit that the error names.",
     "truncated": "Raise model.max_output_tokens, or lower chunks.max_tokens.",
+    "ungrounded": "Values are not in the document: see the answers; lower extract.min_grounded, or retry.",
     "invalid_output": "Loosen the schema or say more in its descriptions, then retry.",
     "refused": "Another prompt or another model.",
     "blocked": "The provider's filter settings, or another model.",

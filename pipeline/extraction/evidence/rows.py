@@ -35,7 +35,7 @@ class Found(Struct, frozen=True):
 
     @property
     def missing(self) -> tuple[Leaf, ...]:
-        return tuple(leaf for leaf in self.leaves if leaf.status == NOT_FOUND)
+        return tuple(leaf for leaf in self.leaves if leaf.status == NOT_FOUND and leaf.kind not in INFERRED_KINDS)
 
 
 class RowText:
@@ -47,7 +47,9 @@ class RowText:
         self._by_eye = () if reading is None else reading.by_eye
         self._paged = reading is not None and reading.paged
         self._partial = reading is not None and not reading.whole
-        self._pages = [0, *(place + 1 for place, char in enumerate(self.text) if char == PAGE_BREAK)] if reading else [0]
+        self._pages = (
+            [0, *(place + 1 for place, char in enumerate(self.text) if char == PAGE_BREAK)] if reading else [0]
+        )
         self._xml = "" if row.witness is None else "\n".join(_values_in(row.witness))
         self.stretches = [self._stretch(chunk) for chunk in chunks]
 
@@ -109,9 +111,7 @@ class RowText:
 def named(found: Found, words: str, words_start: int, lines: Mapping[int, int], asked: Sequence[Leaf]) -> Found:
     """With those of `asked` that do stand on the line that was named for them.
 
-    Args:
-        words: what was asked about; it begins at `words_start` of the row's text.
-        lines: of `lines_named`: number in `asked` → line of `words`.
+    `words` are what was asked about, from `words_start` of the row's text on; `lines` are those of `lines_named`.
     """
     spans = line_spans(words)
     shift = words_start - found.stretch.start

@@ -5,9 +5,11 @@ from itertools import accumulate
 from typing import Any
 
 from pipeline.sandbox.exchange import BYTES_PER_TOKEN, cut
+from pipeline.sandbox.rules.lines import named_lines
 from pipeline.sandbox.rules.page import Page
 from pipeline.sandbox.rules.records import Reading, Writer
 from pipeline.sandbox.rules.schemas import Builder, Shape
+from pipeline.text import WHERE
 
 READ_TOKENS = 2_000  # of free text, where nobody says how much
 READ_SHARE = 0.8  # of a cap
@@ -28,6 +30,8 @@ def repair(text: str, schema: Mapping[str, Any], errors: str) -> dict[str, Any]:
 
 def read(text: str, cap_tokens: int | None) -> str:
     """The document in plain lines, where no schema is asked for; never empty, and well within the cap."""
+    if WHERE in text:
+        return named_lines(text)
     room_tokens = READ_TOKENS if cap_tokens is None else max(1, int(cap_tokens * READ_SHARE))
     lines = [" ".join(row.split()) for row in Page(text).rows] or [NOTHING_TO_READ]
     ends = accumulate(len(line.encode()) + 1 for line in lines)
