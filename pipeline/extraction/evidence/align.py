@@ -1,18 +1,28 @@
 """A record against the text that it was made of: where each of its leaves stands there. No token is spent. Pure."""
 
-from collections.abc import Mapping
+import html
+import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 from msgspec import Struct
 
-from pipeline.extraction.evidence.find import places_of
+from pipeline.extraction.evidence.choose import chosen
+from pipeline.extraction.evidence.derive import Grounds
+from pipeline.extraction.evidence.find import MOST_BITS, in_order, number_of, places_of
 from pipeline.extraction.evidence.index import Index, Span
+from pipeline.extraction.evidence.items import Candidate
+from pipeline.extraction.evidence.labels import Phrases, phrases_of
 from pipeline.extraction.evidence.leaves import Field, Kind, Value, fields_of, values_in
 from pipeline.extraction.field_names import Schema
 
-Status = Literal["exact", "normalised", "fuzzy", "derived", "inferred", "quoted", "xml", "not_found", "unverifiable"]
+Status = Literal[
+    "exact", "normalised", "fuzzy", "derived", "inferred", "quoted", "xml", "not_found", "unverifiable"
+]  # fmt: skip
 Origin = Literal["text", "ocr", "xml"]
 MAX_QUOTE = 120
+ELEMENT = re.compile(r">([^<>]+)<")
 
 
 class Leaf(Struct, frozen=True):
@@ -36,8 +46,8 @@ class Leaf(Struct, frozen=True):
 class Source(Struct, frozen=True):
     """What a record was made of.
 
-    `ocr`: spans of the text that were read off pictures, in order. `partial`: there is more to the document than its
-    text, such as a page that the model saw as a picture. `xml`: the text, or the values, of an e-invoice's XML.
+    `ocr`: spans of the text that were read off pictures, or that nobody sees. `partial`: there is more to the document
+    than its text, such as a page that the model saw as a picture. `xml`: of an e-invoice that came with it.
     """
 
     text: str
@@ -50,11 +60,13 @@ class Prepared(Struct, frozen=True):
     """A schema made ready for its records, once per job."""
 
     fields: Mapping[str, Field]
+    phrases: Phrases
 
 
 def prepared(schema: Schema) -> Prepared:
-    """Args: schema: the user's model as `Original.schema` has it."""
-    return Prepared(fields_of(schema))
+    """`schema`: the user's model, as `Original.schema` has it."""
+    fields = fields_of(schema)
+    return Prepared(fields, phrases_of(fields))
 
 
 def align(ready: Prepared, record: Mapping[str, Any], source: Source) -> tuple[Leaf, ...]:
@@ -66,23 +78,90 @@ def align(ready: Prepared, record: Mapping[str, Any], source: Source) -> tuple[L
     ('normalised', '1.234,50', 11, 19)
     """
     index = Index(source.text)
-    return tuple(_leaf(value, index, source) for value in values_in(record, ready.fields))
+    values = list(values_in(record, ready.fields))
+    fuzzy: set[str] = set()
+    candidates = [Candidate(value, _spans(value, index, fuzzy)) for value in values]
+    places = chosen(candidates, ready.phrases, index)
+    rest = _Rest(values, places, index, source)
+    return tuple(
+        _placed(one, places[one.value.path], index, source, fuzzy=one.value.path in fuzzy)
+        if one.value.path in places
+        else rest.leaf(one)
+        for one in candidates
+    )
 
 
-def _leaf(value: Value, index: Index, source: Source) -> Leaf:
-    found = places_of(value, index)
-    if found:
-        start, end = index.cleaned.start(found[0][0]), index.cleaned.end(found[0][1])
-        same = source.text[start:end] == str(value.value)
-        return Leaf(
-            value.path,
-            value.kind,
-            value.value,
-            "exact" if same else "normalised",
-            source.text[start:end][:MAX_QUOTE],
-            start,
-            end,
-            len(found),
-            required=value.required,
-        )
-    return Leaf(value.path, value.kind, value.value, "not_found", required=value.required)
+def _spans(value: Value, index: Index, fuzzy: set[str]) -> Sequence[Span]:
+    spans = places_of(value, index)
+    if not spans and value.kind == "text":
+        spans = in_order(shown(value.value), index)
+        if spans:
+            fuzzy.add(value.path)
+    return spans
+
+
+def shown(value: Any) -> str:  # noqa: ANN401 (any JSON value)
+    """As text; of a number that Python refuses to write, nothing."""
+    return "" if isinstance(value, int) and value.bit_length() > MOST_BITS else str(value)
+
+
+def _placed(one: Candidate, span: Span, index: Index, source: Source, *, fuzzy: bool) -> Leaf:
+    value, said = one.value, shown(one.value.value)
+    start, end = index.cleaned.start(span[0]), index.cleaned.end(span[1])
+    begin = _exact(said, start, source.text)
+    status: Status = "fuzzy" if fuzzy else "normalised"
+    if begin is not None:
+        status, start, end = "exact", begin, begin + len(said)
+    origin: Origin = "ocr" if any(first < end and start < last for first, last in source.ocr) else "text"
+    if origin == "ocr" and status == "exact":
+        status = "normalised"
+    quote = source.text[start:end][:MAX_QUOTE]
+    return Leaf(
+        value.path, value.kind, value.value, status, quote, start, end, len(one.spans), origin, value.required
+    )  # fmt: skip
+
+
+def _exact(said: str, start: int, text: str) -> int | None:
+    """Where the value stands as it is spelt, if it does: signs around its letters and digits included."""
+    first = next((place for place, char in enumerate(said) if char.isalnum()), 0)
+    begin = start - first if text.startswith(said, max(0, start - first)) else start
+    return begin if begin >= 0 and said and text.startswith(said, begin) else None
+
+
+class _Rest:
+    """What was not found in the text as it is, or stands everywhere."""
+
+    def __init__(self, values: Sequence[Value], places: Mapping[str, Span], index: Index, source: Source) -> None:
+        self.grounds = Grounds(values, places, index)
+        self.index, self.source = index, source
+        self.blank = not source.text.strip()
+
+    def leaf(self, one: Candidate) -> Leaf:
+        value = one.value
+        follows, span = (False, None) if one.spans else self.grounds.derived(value)
+        status, origin = self._status(one, follows=follows)
+        leaf = Leaf(
+            value.path, value.kind, value.value, status, places=len(one.spans), source=origin, required=value.required
+        )  # fmt: skip
+        if span is None or status != "derived":
+            return leaf
+        start, end = self.index.cleaned.start(span[0]), self.index.cleaned.end(span[1])
+        quote = self.source.text[start:end][:MAX_QUOTE]
+        return Leaf(value.path, value.kind, value.value, status, quote, start, end, required=value.required)
+
+    def _status(self, one: Candidate, *, follows: bool) -> tuple[Status, Origin]:
+        if follows:
+            return "derived", "text"
+        if one.value.kind in {"bool", "enum"} or one.spans:
+            return ("unverifiable" if self.blank else "inferred"), "text"
+        if self.xml is not None and places_of(one.value, self.xml):
+            return "xml", "xml"
+        if self.blank or self.source.partial:
+            return "unverifiable", "text"
+        is_unit = one.value.kind == "number" and number_of(one.value.value) in {0, 1}  # said by saying nothing
+        return ("inferred" if is_unit else "not_found"), "text"
+
+    @cached_property
+    def xml(self) -> Index | None:
+        texts = ELEMENT.findall(self.source.xml) or [self.source.xml]
+        return Index(html.unescape("\n".join(texts))) if self.source.xml else None

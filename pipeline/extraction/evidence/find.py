@@ -15,7 +15,7 @@ from pipeline.extraction.evidence.leaves import Value
 from pipeline.values import figures, words
 
 MAX_PLACES = 2_000
-LARGEST = 40  # digits before or after the point
+LARGEST, MOST_BITS = 40, 128  # digits before or after the point; what is larger nobody prints
 FEW_DIGITS, FEW_SIGNS = 8, 5  # what is shorter stands in one piece
 MAX_LINES_APART = 6
 CODE = re.compile(r"[A-Z]{2,3}")
@@ -33,7 +33,7 @@ def number_of(value: Any) -> Decimal | None:  # noqa: ANN401 (any JSON value)
     """None for what is no number, or one that nobody prints."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         return None
-    if isinstance(value, int) and value.bit_length() > LARGEST * 3:
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
         return None
     with suppress(InvalidOperation, ValueError):
         number = Decimal(str(value))
@@ -100,7 +100,7 @@ def _dates(value: Any, index: Index) -> Iterator[Span]:  # noqa: ANN401 (as abov
 
 
 def _texts(value: Any, index: Index) -> Iterator[Span]:  # noqa: ANN401 (as above)
-    text = str(value)
+    text = "" if isinstance(value, int) else str(value)
     if CODE.fullmatch(text):
         return _codes(text, index)
     wanted = "".join(WORD.findall(plain(text).lower()))

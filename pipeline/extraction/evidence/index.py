@@ -46,6 +46,10 @@ class Words:
         before = last - 1
         return self.starts[first] + begin - self.begins[first], self.starts[before] + end - self.begins[before]
 
+    def first_from(self, place: int) -> int:
+        """The first word that begins at a place of the text, or behind it."""
+        return bisect_left(self.starts, place)
+
     def end(self, number: int) -> int:
         return self.starts[number] + len(self.words[number])
 

@@ -21,7 +21,7 @@ ANY_KEY = "*"
 
 
 class Field(Struct, frozen=True):
-    """What a schema says of a leaf: `said` are its title and description; `kind` is None where the value tells."""
+    """What a schema says of a leaf: `said` are its title and description; `kind` is None where its value tells."""
 
     name: str
     kind: Kind | None = None

@@ -1,0 +1,74 @@
+"""Of several places where a value may stand, one: beside its siblings, beside its words, or the first. Pure."""
+
+from collections.abc import Sequence
+
+from pipeline.extraction.evidence.find import CODE, MARKS
+from pipeline.extraction.evidence.index import Index, Span
+from pipeline.extraction.evidence.items import MANY, Candidate, chosen_in, is_small, items_in, lines_of
+from pipeline.extraction.evidence.labels import Labels, Phrases
+from pipeline.extraction.evidence.leaves import Value
+
+
+def chosen(candidates: Sequence[Candidate], phrases: Phrases, index: Index) -> dict[str, Span]:
+    """Path → place. What stands everywhere (quantities, codes, enums) is left out unless siblings or words place it."""
+    lists: dict[str, dict[str, list[Candidate]]] = {}
+    groups: dict[str, list[Candidate]] = {}
+    for one in candidates:
+        item = one.value.group[: one.value.group.rfind("]") + 1]
+        if item:
+            lists.setdefault(item[: item.rfind("[")], {}).setdefault(item, []).append(one)
+        else:
+            groups.setdefault(one.value.group, []).append(one)
+    labels = Labels(phrases, index)
+    out: dict[str, Span] = {}
+    for items in lists.values():
+        out |= _of_list(list(items.values()), index)
+    for group, members in groups.items():
+        out |= _of_object(members, labels, index, nested=bool(group))
+    return out
+
+
+def _of_list(items: Sequence[Sequence[Candidate]], index: Index) -> dict[str, Span]:
+    placed = items_in(items, lines_of(items, index), index)
+    out: dict[str, Span] = {}
+    for places in chosen_in([item for item in placed if item is not None], index):
+        out |= places
+    for item, place in zip(items, placed, strict=True):
+        line = 0 if place is None else place.line
+        for one in item:
+            if one.spans and one.value.path not in out and not _everywhere(one.value):
+                out[one.value.path] = min(one.spans, key=lambda span: abs(index.line(span[0]) - line))
+    return out
+
+
+def _of_object(members: Sequence[Candidate], labels: Labels, index: Index, *, nested: bool) -> dict[str, Span]:
+    """By the field's words; then, in an object within the record, near to its other values; then alone; then first."""
+    line = lines_of([members], index)[0] if nested else None
+    out: dict[str, Span] = {}
+    for one in members:
+        best: tuple[float, float, bool, int] | None = None
+        for span in one.spans[:MANY]:
+            away = 0 if line is None else abs(index.line(span[0]) - line)
+            rank = (_worded(one, span, labels), -away, _is_alone(span, index), -span[0])
+            if best is None or rank > best:
+                best, out[one.value.path] = rank, span
+        beside = line is not None and best is not None and best[1] == 0 and len(members) > 1
+        if best is not None and best[0] <= 0 and not beside and _everywhere(one.value):
+            del out[one.value.path]
+    return out
+
+
+def _worded(one: Candidate, span: Span, labels: Labels) -> float:
+    needed = len(one.spans) > 1 or _everywhere(one.value)
+    return round(labels.score(one.value.place, span), 2) if needed else 0.0
+
+
+def _everywhere(value: Value) -> bool:
+    code = value.kind == "text" and CODE.fullmatch(str(value.value)) is not None and value.value not in MARKS
+    return value.kind == "enum" or code or is_small(value)
+
+
+def _is_alone(span: Span, index: Index) -> bool:
+    """Whether it is no part of something longer, such as 20418 of SK-20418."""
+    around = index.text[max(0, span[0] - 1) : span[0]] + index.text[span[1] : span[1] + 1]
+    return not any(one in "-/._" for one in around)

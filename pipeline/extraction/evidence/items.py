@@ -1,0 +1,145 @@
+"""Which line of a text an item of a list is in, and which of several places in it each of its values. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from pipeline.extraction.evidence.find import number_of
+from pipeline.extraction.evidence.index import FIGURES, Index, Span
+from pipeline.extraction.evidence.leaves import Value
+
+MANY = 64  # lines that a value stands in, from which on it says nothing of where its item is
+NEAR = (1.0, 0.45, 0.2)  # what a value counts for the line it is in, the next, and the one after
+TEXT, LONG, SHORT = 2.0, 1.5, 0.5
+IN_ORDER, TAKEN = 1.25, 0.3
+BEFORE, AFTER = 4, 8  # lines around an item's own that may be its, too
+SMALL = 100
+
+
+class Candidate(Struct, frozen=True):
+    """A leaf and where it may stand."""
+
+    value: Value
+    spans: Sequence[Span]
+
+
+def is_small(value: Value) -> bool:
+    """An integer that stands everywhere: quantities, rates."""
+    number = number_of(value.value) if value.kind == "number" else None
+    return number is not None and abs(number) < SMALL and number == number.to_integral_value()
+
+
+def lines_of(items: Sequence[Sequence[Candidate]], index: Index) -> list[int | None]:
+    """For each item of a list the line where most of its values stand, in order where that can be."""
+    out: list[int | None] = []
+    taken: set[int] = set()
+    last = -1
+    for item in items:
+        scores = _scores(item, index)
+        best, found = 0.0, None
+        for line in sorted(scores):
+            score = scores[line] * (IN_ORDER if line > last else 1) * (TAKEN if line in taken else 1)
+            if score > best + 1e-9:
+                best, found = score, line
+        out.append(found)
+        if found is not None:
+            taken.add(found)
+            last = found
+    return out
+
+
+def _scores(item: Sequence[Candidate], index: Index) -> Mapping[int, float]:
+    scores: dict[int, float] = {}
+    for one in item:
+        lines = {index.line(start) for start, _ in one.spans}
+        if not lines or len(lines) > MANY:
+            continue
+        weight = (TEXT if one.value.kind == "text" else SHORT if is_small(one.value) else LONG) / len(lines)
+        reach: dict[int, float] = {}
+        for line in lines:
+            for away, near in enumerate(NEAR):
+                for there in {max(0, line - away), min(line + away, len(index.lines) - 1)}:
+                    reach[there] = max(reach.get(there, 0), near)
+        for line, near in reach.items():
+            scores[line] = scores.get(line, 0) + weight * near
+    return scores
+
+
+class Item(Struct, frozen=True):
+    """An item in its line, and the lines around it that belong to no other."""
+
+    candidates: Sequence[Candidate]
+    line: int
+    first: int
+    last: int
+    number: int  # from 1
+
+    def near(self, one: Candidate, index: Index) -> list[Span]:
+        """Its places in the nearest line that has any, in this item's lines."""
+        start, end = index.lines[self.first], index.span_of_line(self.last)[1]
+        within = [span for span in one.spans if start <= span[0] <= end]
+        nearest = min((self._away(span, index) for span in within), default=0)
+        return [span for span in within if self._away(span, index) == nearest]
+
+    def _away(self, span: Span, index: Index) -> float:
+        away = index.line(span[0]) - self.line
+        return away if away >= 0 else 0.5 - away
+
+
+def items_in(items: Sequence[Sequence[Candidate]], lines: Sequence[int | None], index: Index) -> list[Item | None]:
+    known = sorted({line for line in lines if line is not None})
+    out: list[Item | None] = []
+    for number, (item, line) in enumerate(zip(items, lines, strict=True), start=1):
+        if line is None:
+            out.append(None)
+            continue
+        place = known.index(line)
+        first = max(0, line - BEFORE, known[place - 1] + 1 if place else 0)
+        last = min(len(index.lines) - 1, line + AFTER, *(one - 1 for one in known[place + 1 : place + 2]))
+        out.append(Item(item, line, first, last, number))
+    return out
+
+
+def chosen_in(items: Sequence[Item], index: Index) -> list[dict[str, Span]]:
+    """For each item: path → the place of the value, of those that stand in its lines."""
+    options = [{one.value.path: item.near(one, index) for one in item.candidates} for item in items]
+    columns: dict[str, Counter[int]] = {}
+    for item, option in zip(items, options, strict=True):
+        for one in item.candidates:
+            spans = option[one.value.path]
+            for span in spans:
+                columns.setdefault(one.value.place, Counter())[_column(span, index)] += 2 if len(spans) == 1 else 1
+    return [_chosen(item, option, columns, index) for item, option in zip(items, options, strict=True)]
+
+
+def _chosen(
+    item: Item, options: Mapping[str, list[Span]], columns: Mapping[str, Counter[int]], index: Index
+) -> dict[str, Span]:
+    """Those with one place first; then by what column the field is in elsewhere, and in the order of the schema."""
+    out: dict[str, Span] = {}
+    for one in sorted(item.candidates, key=lambda one: (one.value.kind != "text", len(options[one.value.path]))):
+        spans = options[one.value.path]
+        if spans:
+            votes = columns[one.value.place]
+            out[one.value.path] = max(
+                spans,
+                key=lambda span: (
+                    not any(start < span[1] and span[0] < end for start, end in out.values()),
+                    not _is_position(span, item, index),
+                    votes[_column(span, index)],
+                    -span[0],
+                ),
+            )
+    return out
+
+
+def _column(span: Span, index: Index) -> int:
+    """How many numbers stand to the right of it in its line."""
+    return len(FIGURES.findall(index.text, span[1], index.span_of_line(index.line(span[0]))[1]))
+
+
+def _is_position(span: Span, item: Item, index: Index) -> bool:
+    """Whether it is the number of the item, at the beginning of its line."""
+    begin = index.lines[index.line(span[0])]
+    return not index.text[begin : span[0]].strip() and index.text[slice(*span)] == str(item.number)
