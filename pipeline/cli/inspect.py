@@ -67,10 +67,12 @@ def show(place: str, row_id: str, answers: bool, as_json: bool, **overrides: Any
     """  # noqa: D301
     from pipeline.commands.show import answers_text, without_answers
     from pipeline.commands.show import show as read_row
+    from pipeline.commands.show_evidence import evidence_text
 
     found = read_row(output_folder(place, overrides), row_id, answers=answers)
     text = json.dumps(without_answers(found), indent=2, ensure_ascii=False, default=str)
-    tell(found, f"{text}\n\n{answers_text(found)}" if answers else text, as_json=as_json)
+    told = [text, evidence_text(found), answers_text(found) if answers else ""]
+    tell(found, "\n\n".join(filter(None, told)), as_json=as_json)
 
 
 @click.command()

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from pipeline.errors import JobError, LedgerUnreadable
+from pipeline.extraction.evidence.asked import names_lines
 from pipeline.extraction.judge import Judge, judge_of
 from pipeline.extraction.validate import Invalid
 from pipeline.job.folder import LEDGER
@@ -44,7 +45,7 @@ def judge_of_run(job: Mapping[str, Any]) -> Judge | None:
 
 
 def judged(said: Said, judge: Judge | None) -> Heard:
-    if judge is None or said.text is None or said.stop != Stop.DONE:
+    if judge is None or said.text is None or said.stop != Stop.DONE or names_lines(said.text):
         return Heard(said, ())
     verdict = judge.verdict(said.text)
     return Heard(said, verdict.errors if isinstance(verdict, Invalid) else ())

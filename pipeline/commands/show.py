@@ -10,6 +10,7 @@ from msgspec.structs import asdict
 
 from pipeline.commands.answers import Heard, judge_of_run, judged
 from pipeline.commands.lines import add_lines
+from pipeline.commands.show_evidence import evidence_shown
 from pipeline.errors import JobError
 from pipeline.extraction.judge import Judge
 from pipeline.job.folder import LEDGER
@@ -97,9 +98,9 @@ def _answer_text(row: int, one: dict[str, Any]) -> str:
 
 
 def without_answers(found: dict[str, Any]) -> dict[str, Any]:
-    """The same without what `answers_text` tells."""
+    """The same without what `answers_text` and `evidence_text` tell."""
     rows = [
-        {**{name: value for name, value in row.items() if name != "answers"},
+        {**{name: value for name, value in row.items() if name not in {"answers", "evidence", "text"}},
          "calls": [{name: value for name, value in call.items() if name != "answer"} for call in row["calls"]]}
         for row in found["rows"]
     ]  # fmt: skip
@@ -122,6 +123,7 @@ def _row(db: Connection, run: int, entry: RowEntry) -> dict[str, Any]:
             "repaired": outcome.repaired,
             "conflicts": list(outcome.conflicts),
             **({"xml_conflicts": list(outcome.xml_conflicts)} if entry.document is not None else {}),
+            **evidence_shown(outcome),
             "chunks": outcome.chunks,
             "finish_reason": outcome.finish_reason,
             "model_version": outcome.model_version,

@@ -22,6 +22,7 @@ from pipeline.catalog.prices import lane_share, rate_for
 from pipeline.commands.published import Published
 from pipeline.commands.same_value import same
 from pipeline.commands.verify_documents import documents_unlike, strange_pages
+from pipeline.commands.verify_evidence import evidence_unlike
 from pipeline.errors import JobError, LedgerUnreadable
 from pipeline.job.folder import CALLS, LEDGER, RESULTS, RUN
 from pipeline.job.settings import Model, Prices
@@ -296,6 +297,7 @@ CHECKS: dict[str, Callable[[Published], Iterator[str]]] = {
     "every record is the ledger's": _records,
     "calls.parquet says what the ledger says": _calls,
     "what is said of documents is the ledger's": documents_unlike,
+    "values stand where results.parquet says": evidence_unlike,
     "every call's pages are of its row's file": strange_pages,
     "what rows cost in all runs is the ledger's": _totals,
     "run.json is of the ledger's last run": _session,

@@ -9,7 +9,7 @@ from msgspec import Struct
 from pipeline.ledger import nights
 from pipeline.ledger.files import Connection
 from pipeline.ledger.records import ANSWER_COLUMNS, CALL_COLUMNS, OUTCOME_COLUMNS
-from pipeline.ledger.schema import checksum_of, knows_files
+from pipeline.ledger.schema import beside_outcomes, checksum_of, knows_files
 
 CHECKED = {"outcomes": OUTCOME_COLUMNS, "answers": ANSWER_COLUMNS, "calls": CALL_COLUMNS}
 
@@ -76,6 +76,12 @@ def row_files(db: Connection) -> Iterator[tuple[int, str | None, str | None]]:
     return db.execute(
         "SELECT r.row, r.document, o.xml_conflicts FROM rows r LEFT JOIN outcomes o ON o.doc = r.doc ORDER BY r.row"
     )
+
+
+def row_evidence(db: Connection) -> Iterator[tuple[int, bytes | None]]:
+    """(row, evidence as it is kept) of all rows, in order."""
+    beside = beside_outcomes(db, "o.").split(", ")[1]
+    return db.execute(f"SELECT r.row, {beside} FROM rows r LEFT JOIN outcomes o ON o.doc = r.doc ORDER BY r.row")  # noqa: S608 (own names)
 
 
 def page_calls(db: Connection) -> Iterator[tuple[str, int, str, str | None]]:

@@ -63,7 +63,7 @@ def of_files(tmp_path_factory):
         job.write(
             server.url,
             input={"path": "inbox", "id": ""},
-            extract={"schema": "bill.py:Bill"},
+            extract={"schema": "bill.py:Bill", "evidence": "align", "keep_text": True},
             documents={"read": "native", "pages_per_call": 1},
         ).run()
     assert all(check.problem is None for check in verify(job.out))
@@ -192,6 +192,16 @@ TAMPERED = {
         lambda f: sql(f, "UPDATE rows SET document = NULL WHERE row = 3"),
         lambda f: sql(f, "UPDATE outcomes SET xml_conflicts = NULL WHERE xml_conflicts IS NOT NULL"),
     ],
+    "values stand where results.parquet says": [
+        lambda f: changed(f, "results.parquet", column("evidence", 1, lambda told: [{**told[0], "start": 1}, *told[1:]])),
+        lambda f: changed(f, "results.parquet", column("evidence", 1, lambda told: told[1:])),
+        lambda f: changed(f, "results.parquet", column("grounded_share", 1, 0.25)),
+        lambda f: changed(f, "results.parquet", column("grounded_share", 1, None)),
+        lambda f: changed(f, "results.parquet", column("ungrounded", 1, ["supplier"])),
+        lambda f: changed(f, "results.parquet", column("text", 1, "another")),
+        lambda f: sql(f, "UPDATE outcomes SET evidence = NULL WHERE row = 1"),
+        lambda f: sql(f, "UPDATE outcomes SET evidence = (SELECT evidence FROM outcomes WHERE row = 2) WHERE row = 1"),
+    ],
     "every call's pages are of its row's file": [
         lambda f: sql(f, "UPDATE calls SET pages = '3' WHERE pages = '2'"),
         lambda f: sql(f, "UPDATE calls SET pages = '1-3' WHERE pages = '2'"),
@@ -219,7 +229,7 @@ TAMPERED = {
 )
 def test_what_was_tampered_with_is_named(request, name, number):
     """By its own check and by no other before it."""
-    of_files = "documents" in name or "pages" in name
+    of_files = "documents" in name or "pages" in name or "values" in name
     folder = request.getfixturevalue("folder_of_files" if of_files else "folder")
     TAMPERED[name][number](folder)
     (broken,) = [check for check in verify(folder) if check.problem is not None]

@@ -194,7 +194,7 @@ def test_required_values_that_are_not_found_are_asked_for_once_and_looked_at(pre
     assert f"{WHERE}\n1. seller = Mill of the Blues\n\n" in said, "what is not required is not asked for"
     assert question.purpose is Purpose.EXTRACT
     seller = outcome.evidence[0][0]
-    assert (seller.status, seller.quote) == ("quoted", "of the Mill")
+    assert (seller.status, seller.quote) == ("quoted", "of the Mill, the")
     assert ODD_TEXT[seller.start : seller.end] == seller.quote
     assert ask.kinds == ["extract", "where"]
 

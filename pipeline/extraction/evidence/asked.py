@@ -23,6 +23,7 @@ FORM = (
     "or 0 where no line says it."
 )
 ANSWERED = re.compile(r"^\W*(\d{1,4})\s*[:.)=-]\s*(?:line\s*)?(\d{1,7})\b", re.MULTILINE | re.IGNORECASE)
+ONLY_LINES = re.compile(r"\s*\d{1,4}\s*:\s*\d{1,7}(?:\s+\d{1,4}\s*:\s*\d{1,7})*\s*")
 MOST_VALUES = 40  # that one question is about
 MOST_VALUE_CHARS = 200
 
@@ -44,6 +45,11 @@ def lines_named(answer: str, values: int, lines: int) -> Mapping[int, int]:
     """
     named = ((int(value) - 1, int(line) - 1) for value, line in ANSWERED.findall(answer))
     return {value: line for value, line in named if value in range(values) and line in range(lines)}
+
+
+def names_lines(answer: str) -> bool:
+    """Whether an answer is one to such a question: it has no other form, and no record has this one."""
+    return ONLY_LINES.fullmatch(answer) is not None
 
 
 def line_spans(text: str) -> list[tuple[int, int]]:
