@@ -1,7 +1,7 @@
 """Result files of an ended batch → calls, answers and fates on the ledger, line by line, each once."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
@@ -39,17 +39,17 @@ class Books(Struct, frozen=True):
     money: BatchMoney
     tally: Tally
     rate: Rate | None
+    refused: dict[bytes, Refused]  # by key: what lines of this session were refused for
 
 
 class Collector:
     """`wire` reads what a line holds."""
 
     def __init__(self, remote: Remote, wire: Wire, books: Books) -> None:
-        self._remote = remote
+        self.remote = remote
         self._wire = wire
-        self._books = self.books = books
+        self._books = books
         self._folder = books.ledger.path.parent / BATCHES
-        self.on_refused: Callable[[bytes, Refused], None] = lambda key, refused: None  # noqa: ARG005 (nobody)
 
     async def collect(self, batch: BatchRecord, seen: RemoteBatch, age_s: float) -> int | None:
         """Settle every line that has a result; `age_s`: since it was first seen to have ended.
@@ -71,9 +71,9 @@ class Collector:
     async def _read_all(self, batch: BatchRecord, seen: RemoteBatch, left: dict[str, BatchItem], age_s: float) -> None:
         """Settle what the result files tell; what is settled is taken out of `left`."""
         await self._settle_all(batch, seen.inlined, left)
-        for number, ask in enumerate(self._remote.wire.results(seen)):
+        for number, ask in enumerate(self.remote.wire.results(seen)):
             path = self._folder / f"{batch.nonce}.results{number}"
-            answer = await self._remote.fetch(ask, path)
+            answer = await self.remote.fetch(ask, path)
             if answer.status in GONE and age_s >= GONE_S:
                 continue
             if answer.status != 200:
@@ -84,10 +84,10 @@ class Collector:
                 path.unlink(missing_ok=True)
 
     async def _settle_all(self, batch: BatchRecord, lines: Iterable[bytes], left: dict[str, BatchItem]) -> None:
-        secret = await self._remote.secret()
+        secret = await self.remote.secret()
         waiting: list[asyncio.Future[None]] = []
         for line in lines:
-            told = self._remote.wire.read(secret.redacted(line))
+            told = self.remote.wire.read(secret.redacted(line))
             item = None if told is None else left.pop(told.name, None)
             if told is None or item is None:  # not ours, or told twice: the first counts
                 continue
@@ -105,7 +105,7 @@ class Collector:
         self._books.money.let_go(item, used, batch.run)
         self._books.tally.called(call)
         if call.error_code is not None and reply is None:
-            self.on_refused(item.key, Refused(call.error_code, call.error or ""))
+            self._books.refused[item.key] = Refused(call.error_code, call.error or "")
         key = item.key if reply is not None else None
         return self._books.ledger.settle_line(call, fate, batch.run, key, reply)
 
