@@ -144,7 +144,7 @@ class Desk:
         if seen.full:
             await self._submitter.queue_full(batch, seen.error)
             return
-        self._tell_wrong_lines(batch, seen)
+        await self._tell_wrong_lines(batch, seen)
         self.failed_in_a_row += 1
         await self._batches.withdraw(batch, seen.error or seen.status)
         say("warning", f"batch {batch.remote_id} failed as a whole, and nothing of it is billed: {seen.error}")
@@ -152,9 +152,9 @@ class Desk:
             told = f"{BATCHES_FAILED} batches in a row failed as a whole, the last for: {seen.error or seen.status}"
             self._gate.stop(ParkReason.REFUSED_BY_PROVIDER, told)
 
-    def _tell_wrong_lines(self, batch: BatchRecord, seen: RemoteBatch) -> None:
+    async def _tell_wrong_lines(self, batch: BatchRecord, seen: RemoteBatch) -> None:
         """What the provider names as wrong fails its rows; the others are asked again."""
-        items = self._batches.books.ledger.items_of(batch.nonce) if seen.wrong_lines else {}
+        items = await self._batches.books.ledger.items_of(batch.nonce) if seen.wrong_lines else {}
         for number in seen.wrong_lines:
             if (item := items.get(f"{batch.nonce}-{number - 1}")) is not None:
                 words = f"the batch API refuses this line: {seen.error}"

@@ -41,7 +41,7 @@ class OpenBatches:
 
     async def withdraw(self, batch: BatchRecord, words: str) -> None:
         """None of its lines was billed, and each may be asked again."""
-        items = self.books.ledger.items_of(batch.nonce).values()
+        items = (await self.books.ledger.items_of(batch.nonce)).values()
         still = [item for item in items if item.fate == LINE_OPEN]
         await self.books.ledger.withdraw_batch(batch.nonce, len(still), words)
         for item in still:

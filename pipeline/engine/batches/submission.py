@@ -11,7 +11,7 @@ from pipeline.admission.gate import Gate
 from pipeline.console import say
 from pipeline.crash_points import crash_point
 from pipeline.engine.batches.open_batches import PASSING, OpenBatches
-from pipeline.engine.batches.remote import Remote
+from pipeline.engine.batches.remote import Artifact, Remote
 from pipeline.errors import CallFailed, Kind
 from pipeline.extraction.policy import Policy, decide
 from pipeline.ledger.batches import OUT, SUBMITTING, UNKNOWN, UPLOADED, BatchRecord
@@ -43,7 +43,7 @@ class Submitter:
             Stopped: the provider refuses all that would follow.
         """
         self._batches.by_nonce[batch.nonce] = batch
-        artifact = self._batches.artifact(batch)
+        artifact = Artifact(self._batches.artifact(batch), batch.rows)
         try:
             if (upload := self._remote.wire.upload(batch.nonce)) is not None and not batch.file_ref:
                 file_ref = self._remote.wire.uploaded(await self._remote.ask(upload, artifact))
