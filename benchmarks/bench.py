@@ -21,6 +21,7 @@ PARTS = {  # name: what it shows, and its command
     "startup": ("help, and the first request", ["startup.py"]),
     "workers": ("more processes for one job", ["workers.py"]),
     "growth": ("as work grows", ["growth.py"]),
+    "batches": ("the batch lane as rows grow", ["batches.py"]),
 }
 
 

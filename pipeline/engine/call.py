@@ -54,6 +54,7 @@ class Caller:
         except BaseException as error:
             del self._open[request.key]
             promise.set_exception(Abandoned() if isinstance(error, asyncio.CancelledError) else error)
+            del promise  # it holds the error, and the error this frame: by batch a circle for each row
             raise
         delivered.durable.add_done_callback(lambda _: self._open.pop(request.key, None))
         life.sources.add(AnswerFrom.CALL)

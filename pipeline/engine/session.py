@@ -8,46 +8,33 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from pipeline.admission.first_calls import WRITES_CACHE, FirstCalls
 from pipeline.admission.governor import Governor, LimitRules, rules_of
 from pipeline.admission.needs import Needs
 from pipeline.admission.queue import Admission
 from pipeline.console import in_json, say
-from pipeline.engine.ask import Lane
-from pipeline.engine.call import Caller
 from pipeline.engine.executors import Executor, RunIssues
-from pipeline.engine.executors.local import LocalExecutor
-from pipeline.engine.executors.processes import ProcessExecutor, Where
 from pipeline.engine.feed import Selection
-from pipeline.engine.lanes.carrier import Carrier
-from pipeline.engine.lanes.files import loader_of
-from pipeline.engine.lanes.live import LiveLane
-from pipeline.engine.row import Extraction
+from pipeline.engine.route import Carriage, Lent, Route, batched, executor_for, route_for
 from pipeline.engine.signals import Signals
 from pipeline.engine.watch import Watch, Watched
 from pipeline.errors import machine_words
 from pipeline.extraction.prepare import Prepared
-from pipeline.extraction.prompt_cache import Caching, caching_for
-from pipeline.job.settings import Model
+from pipeline.extraction.prompt_cache import Caching
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.nights import agreed_key
 from pipeline.ledger.records import RunFacts
 from pipeline.money import Band, from_units
 from pipeline.output.batches import batches_told
 from pipeline.output.publish import Ended, Publisher, SessionEnd
-from pipeline.providers import Wire, standard_wire, wire_for
-from pipeline.providers.credentials.keys import credentials_for
-from pipeline.providers.transport.choose import transport_for
-from pipeline.sandbox.embedded import embedded
 from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.alerts import Alarm
 from pipeline.telemetry.batches import leaving_words_of
@@ -87,15 +74,6 @@ class RunCommand(Struct, frozen=True):
     host: Host = Host()
 
 
-class _Route(Struct, frozen=True):
-    """The way to the model: `model` as the wire wants it, `sandbox_url` of the embedded sandbox, or ""."""
-
-    wire: Wire
-    model: Model
-    caching: Caching
-    sandbox_url: str
-
-
 class _Parts(Struct, frozen=True):
     """What a session is made of once it has begun: all of it, or nothing."""
 
@@ -104,7 +82,7 @@ class _Parts(Struct, frozen=True):
     needs: Needs
     admission: Admission
     alarm: Alarm
-    route: _Route
+    route: Route
 
 
 class Session:
@@ -170,11 +148,13 @@ class Session:
 
     async def _work_and_end(self, signals: contextlib.ExitStack) -> None:
         """From taking up the ledger to its being closed for writing. From the first row on, signals are ours."""
-        async with self._route() as route:
+        async with route_for(self._prepared, self._command.environ, self._tally.total) as route:
             parts = self._begin(route)
             self._start_writing(parts)
             try:
-                async with self._executor(parts) as executor:
+                lent = Lent(self._ledger, self._tally, parts.admission, parts.governor, parts.needs)
+                how = Carriage(self._column, self._command.wait, self._telemetry.wanted)
+                async with executor_for(self._prepared, route, lent, how) as executor:
                     self._issues = executor.issues
                     await self._work(parts, executor, signals)
             finally:
@@ -182,7 +162,7 @@ class Session:
                 await self._ledger.stop_writing()
                 self._ledger.land()
 
-    def _begin(self, route: _Route) -> _Parts:
+    def _begin(self, route: Route) -> _Parts:
         prepared, ledger = self._prepared, self._ledger
         plan = prepared.plan
         facts = RunFacts(
@@ -231,62 +211,10 @@ class Session:
         model = self._job.model
         return f"limits:{model.provider}:{model.base_url}:{model.region}:{model.name}"
 
-    @contextlib.asynccontextmanager
-    async def _route(self) -> AsyncIterator[_Route]:
-        """The way to the provider; the embedded sandbox lives as long as the run."""
-        prepared, environ = self._prepared, self._command.environ
-        shape, asked = prepared.shaped.shape, self._job.model
-        caching = caching_for(asked, prepared.overhead_tokens, self._tally.total, prepared.expected_rate)
-        model = replace(asked, caching="on" if caching.marked else "off")
-        if model.provider == "sandbox" and not model.base_url:
-            async with embedded(self._job.sandbox) as url:
-                base_url = f"{url}/v1"
-                yield _Route(wire_for(model, shape, environ, base_url=base_url), model, caching, base_url)
-        else:
-            yield _Route(wire_for(model, shape, environ), model, caching, "")
-
-    @contextlib.asynccontextmanager
-    async def _executor(self, parts: _Parts) -> AsyncIterator[Executor]:
-        """Who carries the rows: this process, or several."""
-        prepared, ledger, environ = self._prepared, self._ledger, self._command.environ
-        admission, route = parts.admission, parts.route
-        if self._job.limits.workers > 1 and not self._batched:
-            where = Where(route.model, route.sandbox_url, environ, self._telemetry.wanted)
-            yield ProcessExecutor(prepared, ledger, admission, self._tally, where)
-            return
-        transport = transport_for(self._job, credentials_for(self._job.model, environ))
-        try:
-            standard = standard_wire(route.model, prepared.shaped.shape, environ, route.sandbox_url)
-            carrier = Carrier(route.wire, transport, prepared.counter, standard, loader_of(prepared))
-            lane = LiveLane(self._job.limits, prepared.rate, ledger, admission, carrier, self._tally)
-            if self._batched:
-                async with self._in_waves(parts, lane) as waves:
-                    yield waves
-                return
-            extraction = Extraction(prepared, Caller(ledger, lane), self._column)
-            yield LocalExecutor(prepared, ledger, extraction, admission, self._tally)
-        finally:
-            await transport.aclose()
-
-    @property
-    def _batched(self) -> bool:
-        """Whether requests go by the provider's batch API; and while some of them are there."""
-        return self._job.model.lane != "live" or bool(self._ledger.open_batches())
-
-    @contextlib.asynccontextmanager
-    async def _in_waves(self, parts: _Parts, live: Lane) -> AsyncIterator[Executor]:
-        from pipeline.engine.batches.setup import Run, Way, in_waves  # noqa: PLC0415 (few jobs have batches)
-
-        route = parts.route
-        way = Way(route.model, route.sandbox_url, self._command.environ, live, self._command.wait)
-        lent = Run(self._ledger, self._tally, parts.admission, parts.governor, parts.needs)
-        async with in_waves(self._prepared, self._column, way, lent) as waves:
-            yield waves
-
     async def _work(self, parts: _Parts, executor: Executor, signals: contextlib.ExitStack) -> None:
         host, job = self._command.host, self._job
         folder, band_usd = self._ledger.path.parent, self._command.band_usd
-        batches = partial(_batches_of, self._ledger) if self._batched else None
+        batches = partial(_batches_of, self._ledger) if batched(job, self._ledger) else None
         call_off = getattr(executor, "call_off", None)  # of one that has batches
         watched = Watched(job.name, folder, parts.admission, parts.governor, self._tally, band_usd, call_off, batches)
         display = display_for(sys.stderr if host.progress else None)

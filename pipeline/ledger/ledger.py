@@ -21,7 +21,7 @@ from pipeline.errors import LedgerError, LedgerUnreadable
 from pipeline.job.folder import BALLAST, LEDGER, TURNS
 from pipeline.ledger import batches, nights, queries, records, schema
 from pipeline.ledger.batches import BatchItem, BatchRecord
-from pipeline.ledger.files import connect, keep_beside, preallocate, rescue, unreadable, unusable
+from pipeline.ledger.files import connect, keep_beside, preallocate, reading, rescue, unreadable, unusable
 from pipeline.ledger.head import NAMED, WITHDRAWN, Head, HeadFile, advance, gained, require_whole
 from pipeline.ledger.key_filter import Keys
 from pipeline.ledger.lock import FolderLock, require_local, who
@@ -255,9 +255,10 @@ class Ledger:
 
     # ── batches ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def plan_batch(self, batch: BatchRecord, items: Sequence[BatchItem]) -> "asyncio.Future[None]":
+    async def plan_batch(self, batch: BatchRecord, items: Sequence[BatchItem]) -> None:
         """A batch and its lines on record, before anything of it leaves."""
-        return self._w.put_durably(*batches.planned(batch, items), gain=Head(named=len(items)))
+        statements = await asyncio.to_thread(batches.planned, batch, items)
+        await self._w.put_durably(*statements, gain=Head(named=len(items)))
 
     def change_batch(self, nonce: str, **fields: object) -> "asyncio.Future[None]":
         """What has become known of a batch."""
@@ -288,8 +289,14 @@ class Ledger:
     def open_batches(self) -> list[BatchRecord]:
         return batches.open_batches(self._reader)
 
-    def items_of(self, nonce: str) -> dict[str, BatchItem]:
-        return batches.items_of(self._reader, nonce)
+    async def items_of(self, nonce: str) -> dict[str, BatchItem]:
+        """By name. Read aside: there may be fifty thousand."""
+
+        def found() -> dict[str, BatchItem]:
+            with reading(self.path) as db:
+                return batches.items_of(db, nonce)
+
+        return await asyncio.to_thread(found)
 
     def last_item(self, key: bytes) -> BatchItem | None:
         return batches.last_item(self._reader, key)

@@ -4,7 +4,9 @@ The lane and the ledger are stand-ins that answer when and how the test says.
 """
 
 import asyncio
+import contextlib
 import gc
+import weakref
 from collections import Counter
 
 import pytest
@@ -12,7 +14,7 @@ from virtual_time import run as in_virtual_time
 
 from pipeline.admission.gate import TenantOverBudget
 from pipeline.admission.stop import Stopped
-from pipeline.engine.ask import Abandoned, Delivered, FileGone, RowFailed, RowLife, TooLong
+from pipeline.engine.ask import Abandoned, Deferred, Delivered, FileGone, RowFailed, RowLife, TooLong
 from pipeline.engine.call import Caller
 from pipeline.ledger.records import StoredAnswer
 from pipeline.types import Answer, AnswerFrom, ErrorCode, ParkReason, Purpose, Request, Stop, Turn, Usage, text_parts
@@ -301,3 +303,27 @@ def test_the_clock_is_the_loop_s():
         assert Bed().caller.now_s() == asyncio.get_running_loop().time()
 
     in_virtual_time(scenario())
+
+
+def test_a_request_that_is_left_for_later_leaves_no_circle_behind():
+    """By batch all rows of a pass are left so: circles wait for the garbage collector, and it stops the loop."""
+
+    class Later:
+        async def answer(self, *_asked):
+            raise Deferred
+
+    async def scenario():
+        caller = Caller(Books({}), Later())
+
+        def reusable(answer):
+            return True
+
+        with contextlib.suppress(Deferred):
+            await caller.ask(request_of("a"), RowLife(), reusable)
+        return weakref.ref(reusable)
+
+    gc.disable()
+    try:
+        assert in_virtual_time(scenario())() is None
+    finally:
+        gc.enable()

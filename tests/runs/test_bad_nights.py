@@ -236,7 +236,7 @@ WALL = re.compile(r"time\.time(_ns)?\(|datetime\.now\(|date\.today\(|utcnow\(")
 TOLD = {  # who looks at the clock on the wall: to say when something was, to sign, for a Retry-After that is a date;
     # batches last hours, over runs: their deadline is a time of day
     "commands/cancel.py", "engine/batches/call_off.py", "engine/batches/desk.py", "engine/batches/lane.py",
-    "engine/batches/remote.py", "engine/batches/waves.py", "telemetry/summary.py",
+    "engine/batches/remote.py", "engine/batches/submission.py", "engine/batches/waves.py", "telemetry/summary.py",
     "catalog/prices.py", "commands/estimate/exact.py", "commands/tune.py", "console.py", "engine/lanes/live.py",
     "engine/control.py", "engine/run.py", "engine/watch.py", "ledger/ledger.py", "ledger/lock.py",
     "providers/credentials/entra.py", "providers/credentials/google.py", "providers/hints.py",

@@ -48,5 +48,5 @@ def night(job, seed, rows=5):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_night_that_is_killed_is_billed_once(job, seed, monkeypatch):
-    monkeypatch.setattr("pipeline.engine.batches.desk.ABSENT_GAP_S", 0.3)
+    monkeypatch.setattr("pipeline.engine.batches.submission.ABSENT_GAP_S", 0.3)
     night(job, seed)

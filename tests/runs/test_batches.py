@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 from batch_server import PRICES, ROWS, agrees, extract, providing, write
 
-from pipeline.engine.batches import collect, desk, waves
+from pipeline.engine.batches import collect, submission, waves
 from pipeline.sandbox.exchange import Rules
 
 
@@ -187,7 +187,7 @@ def test_a_queue_that_stays_full_ends_at_the_deadline(job, provider, monkeypatch
 @pytest.fixture
 def soon(monkeypatch):
     """A search that does not take minutes."""
-    monkeypatch.setattr(desk, "ABSENT_GAP_S", 0.3)
+    monkeypatch.setattr(submission, "ABSENT_GAP_S", 0.3)
     monkeypatch.setattr(collect, "SHORT_S", 0.1)
     monkeypatch.setattr(collect, "GONE_S", 0.3)
 

@@ -1,7 +1,8 @@
 """Result files of an ended batch → calls, answers and fates on the ledger, line by line, each once."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from msgspec import Struct
@@ -21,7 +22,7 @@ from pipeline.telemetry.tally import Tally
 from pipeline.types import Answer, AttemptCode, PartialUsage, Usage
 
 NO_RESULT = "the batch ended without a result for this line, which may have been billed"
-AT_ONCE = 256  # lines on their way to the disk
+AT_ONCE = 128  # lines that are read, then booked, in one piece
 SHORT_S = 60.0  # for which a batch may have ended, and some of its results not be there yet
 GONE_S = 600.0  # the same of files that are not found, after which they have aged out
 GONE = {404, 410}
@@ -32,6 +33,9 @@ FATE_CODES = {
 }
 
 
+_End = tuple[BatchItem, Call, Answer | None, str]  # of a line: its call, its answer if it has one, and its fate
+
+
 class Books(Struct, frozen=True):
     """Where what a line cost is written. `rate` None: the model has no price; it is the batch API's own."""
 
@@ -39,17 +43,17 @@ class Books(Struct, frozen=True):
     money: BatchMoney
     tally: Tally
     rate: Rate | None
+    refused: dict[bytes, Refused]  # by key: what lines of this session were refused for
 
 
 class Collector:
     """`wire` reads what a line holds."""
 
     def __init__(self, remote: Remote, wire: Wire, books: Books) -> None:
-        self._remote = remote
+        self.remote = remote
         self._wire = wire
-        self._books = self.books = books
+        self._books = books
         self._folder = books.ledger.path.parent / BATCHES
-        self.on_refused: Callable[[bytes, Refused], None] = lambda key, refused: None  # noqa: ARG005 (nobody)
 
     async def collect(self, batch: BatchRecord, seen: RemoteBatch, age_s: float) -> int | None:
         """Settle every line that has a result; `age_s`: since it was first seen to have ended.
@@ -59,21 +63,23 @@ class Collector:
         Raises:
             CallFailed: the files did not come whole. What came is settled.
         """
-        items = self._books.ledger.items_of(batch.nonce)
+        items = await self._books.ledger.items_of(batch.nonce)
         left = {name: item for name, item in items.items() if item.fate == LINE_OPEN}
         if left:
             await self._read_all(batch, seen, left, age_s)
         if left and age_s < SHORT_S:
             return None
-        await asyncio.gather(*(self._settle(batch, item, None) for item in left.values()))
-        return len(left)
+        lost = [self._lost(batch, item) for item in left.values()]
+        for first in range(0, len(lost), AT_ONCE):
+            await self._settle(batch, lost[first : first + AT_ONCE])
+        return len(lost)
 
     async def _read_all(self, batch: BatchRecord, seen: RemoteBatch, left: dict[str, BatchItem], age_s: float) -> None:
         """Settle what the result files tell; what is settled is taken out of `left`."""
         await self._settle_all(batch, seen.inlined, left)
-        for number, ask in enumerate(self._remote.wire.results(seen)):
+        for number, ask in enumerate(self.remote.wire.results(seen)):
             path = self._folder / f"{batch.nonce}.results{number}"
-            answer = await self._remote.fetch(ask, path)
+            answer = await self.remote.fetch(ask, path)
             if answer.status in GONE and age_s >= GONE_S:
                 continue
             if answer.status != 200:
@@ -84,35 +90,42 @@ class Collector:
                 path.unlink(missing_ok=True)
 
     async def _settle_all(self, batch: BatchRecord, lines: Iterable[bytes], left: dict[str, BatchItem]) -> None:
-        secret = await self._remote.secret()
-        waiting: list[asyncio.Future[None]] = []
-        for line in lines:
-            told = self._remote.wire.read(secret.redacted(line))
-            item = None if told is None else left.pop(told.name, None)
-            if told is None or item is None:  # not ours, or told twice: the first counts
-                continue
-            waiting.append(self._settle(batch, item, told))
-            crash_point("line-collected")
-            if len(waiting) >= AT_ONCE:
-                await asyncio.gather(*waiting)
-                waiting.clear()
+        """Lines are read in a thread, some at a time; what they cost is booked on the loop."""
+        secret = await self.remote.secret()
+        coming = iter(lines)
+
+        def some() -> list[_End] | None:
+            taken = list(islice(coming, AT_ONCE))
+            return [end for line in taken if (end := self._end(batch, secret.redacted(line), left))] if taken else None
+
+        while (ends := await asyncio.to_thread(some)) is not None:
+            await self._settle(batch, ends)
+
+    async def _settle(self, batch: BatchRecord, ends: Iterable[_End]) -> None:
+        waiting = []
+        for item, call, reply, fate in ends:
+            used = None if call.at_risk_units else from_units(call.cost_units or 0)
+            self._books.money.let_go(item, used, batch.run)
+            self._books.tally.called(call)
+            if call.error_code is not None and reply is None:
+                self._books.refused[item.key] = Refused(call.error_code, call.error or "")
+            key = item.key if reply is not None else None
+            waiting.append(self._books.ledger.settle_line(call, fate, batch.run, key, reply))
+            if fate != LINE_MISSING:
+                crash_point("line-collected")
         await asyncio.gather(*waiting)
 
-    def _settle(self, batch: BatchRecord, item: BatchItem, line: BatchLine | None) -> "asyncio.Future[None]":
-        """`line` None: the batch ended without a result for it."""
-        call, reply, fate = self._lost(batch, item) if line is None else self._read(batch, item, line)
-        used = None if call.at_risk_units else from_units(call.cost_units or 0)
-        self._books.money.let_go(item, used, batch.run)
-        self._books.tally.called(call)
-        if call.error_code is not None and reply is None:
-            self.on_refused(item.key, Refused(call.error_code, call.error or ""))
-        key = item.key if reply is not None else None
-        return self._books.ledger.settle_line(call, fate, batch.run, key, reply)
+    def _end(self, batch: BatchRecord, line: bytes, left: dict[str, BatchItem]) -> _End | None:
+        """What a line of a result file settles; None: it is not ours, or told twice: the first counts."""
+        told = self.remote.wire.read(line)
+        item = None if told is None else left.pop(told.name, None)
+        return None if told is None or item is None else (item, *self._read(batch, item, told))
 
-    def _lost(self, batch: BatchRecord, item: BatchItem) -> tuple[Call, None, str]:
+    def _lost(self, batch: BatchRecord, item: BatchItem) -> _End:
+        """The batch ended without a result for it."""
         send = item.send(batch.submitted_us or batch.created_us, batch.remote_id)
         call = Call(send, None, 0, Usage(), None, item.at_risk_units, error_code=AttemptCode.LOST, error=NO_RESULT)
-        return call, None, LINE_MISSING
+        return item, call, None, LINE_MISSING
 
     def _read(self, batch: BatchRecord, item: BatchItem, line: BatchLine) -> tuple[Call, Answer | None, str]:
         """The line as a call on the books, its answer if it has one, and its fate."""

@@ -73,6 +73,7 @@ class Ways(Struct, frozen=True):
     batches: BatchWire
     live: Lane
     submit: Callable[[BatchRecord], Awaitable[None]]
+    refused: dict[bytes, Refused]  # by key, of this session's batches
     files: FileLoader | None = None
 
 
@@ -89,7 +90,6 @@ class BatchLane:
         self._writing = asyncio.Lock()
         self._draft: _Draft | None = None
         self._drafted: set[bytes] = set()
-        self.refused: dict[bytes, Refused] = {}  # by key, of this session's batches
         self.live_only = False
         self.resting = False  # nothing more is planned: it stays pending
         self.planned = 0  # of this pass
@@ -114,7 +114,7 @@ class BatchLane:
         if last is not None and last.fate == LINE_OPEN:
             self.elsewhere += 1
             raise Deferred
-        if (refused := self.refused.get(request.key)) is not None:
+        if (refused := self._ways.refused.get(request.key)) is not None:
             self._tell(refused, 0 if last is None else last.attempt)
         if self.live_only or self._goes_live(request):
             return await self._ways.live.answer(request, life)

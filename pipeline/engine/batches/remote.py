@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 import aiohttp
+from msgspec import Struct
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.providers import Credentials
@@ -24,6 +26,13 @@ PIECE_BYTES = 256 * 1024
 MOST_BYTES = 32 * 1024 * 1024  # of an answer that is no file
 
 
+class Artifact(Struct, frozen=True):
+    """The file of a batch's lines, each of which ends with a newline."""
+
+    path: Path
+    rows: int
+
+
 class Remote:
     """One provider. Nothing is tried twice here: who asks knows whether that may cost."""
 
@@ -32,7 +41,7 @@ class Remote:
         self._credentials = credentials
         self._session: aiohttp.ClientSession | None = None
 
-    async def ask(self, ask: BatchAsk, artifact: Path | None = None) -> HttpAnswer:
+    async def ask(self, ask: BatchAsk, artifact: Artifact | None = None) -> HttpAnswer:
         """One request and its answer, whatever its status.
 
         Raises:
@@ -41,8 +50,9 @@ class Remote:
         secret = await self._credentials.secret()
         try:
             with contextlib.ExitStack() as closing:  # an upload that breaks off leaves its generator where it stands
-                lines = closing.enter_context(artifact.open("rb")) if ask.lines and artifact is not None else None
-                async with self._opened(ask, secret, lines) as response:
+                file = closing.enter_context(artifact.path.open("rb")) if ask.lines and artifact is not None else None
+                rows = 0 if artifact is None else artifact.rows
+                async with self._opened(ask, secret, file, rows) as response:
                     return self._told(response, await _whole(response), secret)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _failed(error, secret) from error
@@ -55,7 +65,7 @@ class Remote:
         """
         secret = await self._credentials.secret()
         try:
-            async with self._opened(ask, secret, None) as response:
+            async with self._opened(ask, secret) as response:
                 if response.status != 200:
                     return self._told(response, await _whole(response), secret)
                 with await asyncio.to_thread(to.open, "wb") as file:
@@ -74,7 +84,9 @@ class Remote:
             await self._session.close()
         await self._credentials.aclose()
 
-    def _opened(self, ask: BatchAsk, secret: Secret, lines: BinaryIO | None) -> "aiohttp.client._RequestContextManager":
+    def _opened(
+        self, ask: BatchAsk, secret: Secret, file: BinaryIO | None = None, rows: int = 0
+    ) -> "aiohttp.client._RequestContextManager":
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=ANSWER_S)
             self._session = aiohttp.ClientSession(timeout=timeout, trust_env=True)
@@ -82,9 +94,9 @@ class Remote:
         if ask.content_type:
             headers["Content-Type"] = ask.content_type
         data: bytes | AsyncIterator[bytes] | None = ask.head or None
-        if lines is not None:
-            headers["Content-Length"] = str(_size(ask, lines))
-            data = _body(ask, lines)
+        if file is not None:
+            headers["Content-Length"] = str(_size(ask, os.fstat(file.fileno()).st_size, rows))
+            data = _body(ask, file)
         return self._session.request(ask.method, ask.url, headers=headers, data=data, allow_redirects=False)
 
     def _told(self, response: aiohttp.ClientResponse, body: bytes, secret: Secret) -> HttpAnswer:
@@ -122,12 +134,9 @@ def _some_lines(file: BinaryIO) -> list[bytes]:
     return [line.rstrip(b"\n") for line in file.readlines(PIECE_BYTES)]
 
 
-def _size(ask: BatchAsk, file: BinaryIO) -> int:
+def _size(ask: BatchAsk, artifact_bytes: int, rows: int) -> int:
     """The artifact ends every line with a newline; the body has `between` only between lines."""
-    lines = sum(piece.count(b"\n") for piece in iter(lambda: file.read(PIECE_BYTES), b""))
-    size = file.tell() - lines
-    file.seek(0)
-    return len(ask.head) + size + max(0, lines - 1) * len(ask.between) + len(ask.tail)
+    return len(ask.head) + artifact_bytes - rows + max(0, rows - 1) * len(ask.between) + len(ask.tail)
 
 
 def _failed(error: Exception, secret: Secret) -> CallFailed:

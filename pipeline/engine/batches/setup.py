@@ -7,33 +7,32 @@ from hashlib import blake2b
 
 from msgspec import Struct
 
-from pipeline.admission.governor import Governor
-from pipeline.admission.needs import Needs
 from pipeline.admission.queue import Admission
 from pipeline.catalog.prices import lane_share
 from pipeline.engine.ask import Lane
 from pipeline.engine.batches.collect import Books, Collector
 from pipeline.engine.batches.desk import Desk
 from pipeline.engine.batches.lane import BatchLane, BatchMoney, Terms, Ways
+from pipeline.engine.batches.open_batches import OpenBatches
 from pipeline.engine.batches.remote import Remote
+from pipeline.engine.batches.submission import Submitter
 from pipeline.engine.batches.waves import WaveExecutor, Waves
 from pipeline.engine.call import Caller
 from pipeline.engine.executors import Executor
 from pipeline.engine.executors.local import LocalExecutor
 from pipeline.engine.lanes.files import loader_of
+from pipeline.engine.route import Lent
 from pipeline.engine.row import Extraction
 from pipeline.errors import JobError
 from pipeline.extraction.lanes import live_because
 from pipeline.extraction.prepare import Prepared
 from pipeline.job.settings import Job, Model
-from pipeline.ledger.ledger import Ledger
 from pipeline.money import at_share, from_units
 from pipeline.providers import wire_for
 from pipeline.providers.batches import batch_wire_for, line_model
 from pipeline.providers.credentials.keys import credentials_for
 from pipeline.providers.credentials.secret import Secret
 from pipeline.schema.arrow import RecordColumn
-from pipeline.telemetry.tally import Tally
 
 
 class Way(Struct, frozen=True):
@@ -46,18 +45,8 @@ class Way(Struct, frozen=True):
     wait: bool
 
 
-class Run(Struct, frozen=True):
-    """What a session lends to its waves."""
-
-    ledger: Ledger
-    tally: Tally
-    admission: Admission
-    governor: Governor
-    needs: Needs
-
-
 @contextlib.asynccontextmanager
-async def in_waves(prepared: Prepared, column: RecordColumn, way: Way, run: Run) -> AsyncIterator[Executor]:
+async def in_waves(prepared: Prepared, column: RecordColumn, way: Way, run: Lent) -> AsyncIterator[Executor]:
     """Who carries the rows.
 
     Raises:
@@ -75,14 +64,12 @@ async def in_waves(prepared: Prepared, column: RecordColumn, way: Way, run: Run)
         money = BatchMoney(run.needs, run.governor.money, run.ledger.run)
         _hold_what_is_out(job, run)
         share = lane_share(job.model, job.prices)
-        books = Books(run.ledger, money, run.tally, None if prepared.rate is None else at_share(prepared.rate, share))
-        collector = Collector(remote, wire, books)
-        poll_s, keep = job.batch.poll_s, job.batch.keep_remote_files
-        desk = Desk(remote, collector, run.admission, poll_s=poll_s, outage_s=job.limits.outage_s, keep=keep)
-        ways = Ways(wire, batches, way.live, desk.submit, loader_of(prepared))
+        rate = None if prepared.rate is None else at_share(prepared.rate, share)
+        books = Books(run.ledger, money, run.tally, rate, {})
+        submitter, desk = _desk(job, Collector(remote, wire, books), books, run.admission)
+        ways = Ways(wire, batches, way.live, submitter.submit, books.refused, loader_of(prepared))
         lane = BatchLane(_terms(job, account, share), ways, run.ledger, run.admission, money)
         lane.live_only = not goes_by_batch(prepared)
-        collector.on_refused = lane.refused.__setitem__
 
         def one_pass() -> LocalExecutor:
             extraction = Extraction(prepared, Caller(run.ledger, lane), column)
@@ -94,6 +81,12 @@ async def in_waves(prepared: Prepared, column: RecordColumn, way: Way, run: Run)
 
 
 NONE = "{provider} has no batch API that is spoken here. Set model.lane = 'live'"
+
+
+def _desk(job: Job, collector: Collector, books: Books, gate: Admission) -> tuple[Submitter, Desk]:
+    held, poll_s = OpenBatches(books, gate, job.limits.outage_s), job.batch.poll_s
+    submitter = Submitter(collector.remote, held, gate, poll_s)
+    return submitter, Desk(submitter, collector, held, gate, poll_s, keep=job.batch.keep_remote_files)
 
 
 def goes_by_batch(prepared: Prepared) -> bool:
@@ -114,7 +107,7 @@ def _terms(job: Job, account: str, share: Decimal) -> Terms:
     )
 
 
-def _hold_what_is_out(job: Job, run: Run) -> None:
+def _hold_what_is_out(job: Job, run: Lent) -> None:
     """What earlier sessions have at the provider still counts."""
     money = run.governor.money
     money.run.held_usd = from_units(run.ledger.held_units())

@@ -14,7 +14,7 @@ from msgspec import Struct
 from pipeline.admission.gate import Gate
 from pipeline.admission.stop import Stopped
 from pipeline.console import say
-from pipeline.engine.batches.desk import FULL_MOST_S, FULL_S, Desk
+from pipeline.engine.batches.desk import Desk
 from pipeline.engine.batches.lane import BatchLane
 from pipeline.engine.batches.schedule import DeadlinePlan, deadline_plan
 from pipeline.engine.executors import RunIssues
@@ -27,6 +27,7 @@ from pipeline.telemetry.tally import Tally
 from pipeline.types import ParkReason
 
 SHORTEST_S = 0.02
+FULL_S, FULL_MOST_S = 30.0, 600.0  # that a full queue is left alone
 MOST_DOUBLINGS = 10
 PENDING = "the deadline has passed, and {n:,} requests stay pending. Set batch.after_deadline = 'live' to ask them live"
 ELSEWHERE = "{n:,} requests are in batches of another key or place: the job as it was collects them"

@@ -23,6 +23,8 @@ from pipeline.ledger.ledger import Ledger
 from pipeline.telemetry.tally import Tally
 from pipeline.types import Outcome, ParkReason
 
+AT_ONCE = 16  # rows that begin in one turn of the loop
+
 
 class Window(asyncio.Semaphore):
     """How many rows are worked on at once: twice as many as calls, so that none of these waits for a row."""
@@ -105,6 +107,8 @@ class LocalExecutor:
                     task = loop.create_task(self._row(work))
                     rows.add(task)
                     task.add_done_callback(rows.discard)
+                    if not len(rows) % AT_ONCE:
+                        await asyncio.sleep(0)  # those that find all on record are worked on where they begin
         except JobError as error:
             self.issues.input = error
             self._gate.stop(ParkReason.INTERRUPTED, str(error))

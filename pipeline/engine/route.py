@@ -1,0 +1,109 @@
+"""The way to the model, and who carries the rows over it: this process, several, or in waves where they go by batch."""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pipeline.admission.governor import Governor
+from pipeline.admission.needs import Needs
+from pipeline.admission.queue import Admission
+from pipeline.engine.ask import Lane
+from pipeline.engine.call import Caller
+from pipeline.engine.executors import Executor
+from pipeline.engine.executors.local import LocalExecutor
+from pipeline.engine.executors.processes import ProcessExecutor, Where
+from pipeline.engine.lanes.carrier import Carrier
+from pipeline.engine.lanes.files import loader_of
+from pipeline.engine.lanes.live import LiveLane
+from pipeline.engine.row import Extraction
+from pipeline.extraction.prepare import Prepared
+from pipeline.extraction.prompt_cache import Caching, caching_for
+from pipeline.job.settings import Job, Model
+from pipeline.ledger.ledger import Ledger
+from pipeline.providers import Wire, standard_wire, wire_for
+from pipeline.providers.credentials.keys import credentials_for
+from pipeline.providers.transport.choose import transport_for
+from pipeline.sandbox.embedded import embedded
+from pipeline.schema.arrow import RecordColumn
+from pipeline.telemetry.tally import Tally
+
+
+class Route(Struct, frozen=True):
+    """`model` as the wire wants it, `sandbox_url` of the embedded sandbox, or ""."""
+
+    wire: Wire
+    model: Model
+    caching: Caching
+    sandbox_url: str
+    environ: Mapping[str, str]
+
+
+class Lent(Struct, frozen=True):
+    """What a session lends to who carries its rows."""
+
+    ledger: Ledger
+    tally: Tally
+    admission: Admission
+    governor: Governor
+    needs: Needs
+
+
+class Carriage(Struct, frozen=True):
+    """How rows are carried. `wait`: for batches at the provider; `observed`: calls are told to observers."""
+
+    column: RecordColumn
+    wait: bool
+    observed: bool
+
+
+@contextlib.asynccontextmanager
+async def route_for(prepared: Prepared, environ: Mapping[str, str], rows: int) -> AsyncIterator[Route]:
+    """The way to the provider; the embedded sandbox lives as long as the run."""
+    job, shape = prepared.job, prepared.shaped.shape
+    caching = caching_for(job.model, prepared.overhead_tokens, rows, prepared.expected_rate)
+    model = replace(job.model, caching="on" if caching.marked else "off")
+    if model.provider == "sandbox" and not model.base_url:
+        async with embedded(job.sandbox) as url:
+            base_url = f"{url}/v1"
+            yield Route(wire_for(model, shape, environ, base_url=base_url), model, caching, base_url, environ)
+    else:
+        yield Route(wire_for(model, shape, environ), model, caching, "", environ)
+
+
+def batched(job: Job, ledger: Ledger) -> bool:
+    """Whether requests go by the provider's batch API; and while some of them are there."""
+    return job.model.lane != "live" or bool(ledger.open_batches())
+
+
+@contextlib.asynccontextmanager
+async def executor_for(prepared: Prepared, route: Route, lent: Lent, how: Carriage) -> AsyncIterator[Executor]:
+    """Who carries the rows."""
+    job, in_waves = prepared.job, batched(prepared.job, lent.ledger)
+    if job.limits.workers > 1 and not in_waves:
+        where = Where(route.model, route.sandbox_url, route.environ, how.observed)
+        yield ProcessExecutor(prepared, lent.ledger, lent.admission, lent.tally, where)
+        return
+    transport = transport_for(job, credentials_for(job.model, route.environ))
+    try:
+        standard = standard_wire(route.model, prepared.shaped.shape, route.environ, route.sandbox_url)
+        carrier = Carrier(route.wire, transport, prepared.counter, standard, loader_of(prepared))
+        live = LiveLane(job.limits, prepared.rate, lent.ledger, lent.admission, carrier, lent.tally)
+        if in_waves:
+            async with _in_waves(prepared, route, lent, how, live) as waves:
+                yield waves
+            return
+        extraction = Extraction(prepared, Caller(lent.ledger, live), how.column)
+        yield LocalExecutor(prepared, lent.ledger, extraction, lent.admission, lent.tally)
+    finally:
+        await transport.aclose()
+
+
+@contextlib.asynccontextmanager
+async def _in_waves(prepared: Prepared, route: Route, lent: Lent, how: Carriage, live: Lane) -> AsyncIterator[Executor]:
+    from pipeline.engine.batches.setup import Way, in_waves  # noqa: PLC0415 (few jobs have batches)
+
+    way = Way(route.model, route.sandbox_url, route.environ, live, how.wait)
+    async with in_waves(prepared, how.column, way, lent) as waves:
+        yield waves
