@@ -339,6 +339,8 @@ class Outcome(Struct, frozen=True):
     xml_conflicts: tuple[str, ...] = ()  # fields that the XML in an e-invoice contradicts
     evidence: tuple[tuple[Evidence, ...], ...] | None = None  # of each record; None: it was not looked for
     text: str | None = None  # the row's, where it is kept
+    model: str | None = None  # NAME of the model whose answer counted; None: the job's [model]
+    models_tried: tuple[str, ...] = ()  # all that were asked, as results call them; empty where the job has one
     chunks: int = 1
     finish_reason: str | None = None
     model_version: str | None = None
@@ -353,6 +355,7 @@ def tenant_hash(tenant: str | None) -> str | None:
 
 TOKENS = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
 EVIDENCE_COLUMNS = ("evidence", "grounded_share", "ungrounded", "needs_review")  # where evidence is wanted
+MODELS_COLUMNS = ("models_tried",)  # where a job has several
 FILE_COLUMNS = ("document", "xml_conflicts")  # of results.parquet, in jobs over documents
 RESULT_COLUMNS = (  # of results.parquet; `chunk` where merge = "none". The input's own come before `status`
     "row", "id", "chunk", "status", "record", "error_code", "error", "repaired", "conflicts", "chunks", "calls",

@@ -8,12 +8,17 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
+from msgspec import to_builtins
+
 from pipeline.catalog.apis import CONVERSE, RESPONSES, api_of, apis_of
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.template import as_text
 from pipeline.job.settings import Job
 from pipeline.types import AnswerShape, FilePart, Row, TextPart, Turn, files_of
 
+NOT_ASKED = frozenset(
+    {"base_url", "api_key_env", "stream", "transport", "caching", "lane", "flex_fallback", "send_tenant"}
+)
 KEY_VERSION = 1  # raise it when the meaning of a key changes: old answers are then not found, never misread
 
 
@@ -63,6 +68,7 @@ def outcome_salt(request: bytes, job: Job, schema_source_hash: str) -> bytes:
     return _hash(
         {
             **evidence,
+            **_several(job),
             "request": request.hex(),
             "prompt": job.extract.prompt,
             "chunks": [chunks.max_tokens, chunks.overlap_tokens, chunks.context],
@@ -72,10 +78,21 @@ def outcome_salt(request: bytes, job: Job, schema_source_hash: str) -> bytes:
     )
 
 
+def _several(job: Job) -> dict[str, Any]:
+    """The other models of a job, and which rows they get; nothing of a job with one."""
+    if not job.models:
+        return {}
+    asked = {
+        name: {key: value for key, value in to_builtins(one.model).items() if key not in NOT_ASKED}
+        for name, one in job.models.items()
+    }
+    return {"models": asked, "routes": to_builtins(job.routes), "fallbacks": to_builtins(job.fallbacks)}
+
+
 def content_key(plan: Plan, row: Row) -> bytes:
     """The content of a row under this job: equal rows have equal keys, wherever they stand."""
     digest = blake2b(row.text.encode("utf-8", "surrogatepass"), digest_size=16, key=plan.outcome_salt)
-    others = plan.template.other_columns
+    others = plan.template.other_columns + plan.key_columns
     for name in others:
         value = as_text(row.values.get(name)).encode("utf-8", "surrogatepass")
         digest.update(f"\x00{len(value)}\x00".encode() + value)

@@ -34,4 +34,5 @@ class Plan(Struct, frozen=True):
     examples: Examples = Examples()
     page_bounds: PageBounds = PageBounds()  # of calls about files
     page_plan: tuple[int, int] = (0, 0)  # documents.pages_per_call and overlap_pages, as the job has them
+    key_columns: tuple[str, ...] = ()  # beside those that the prompt names: what routes look at
     input_most: int = 0  # tokens of input that the model refuses, with room to spare; 0: not known

@@ -3,9 +3,8 @@
 What is wrong is found here, before a cent is spent, and said as one `JobError`.
 """
 
-import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -13,40 +12,34 @@ from msgspec.structs import replace
 from pydantic import BaseModel
 
 from pipeline.catalog.apis import api_advice
-from pipeline.catalog.file_limits import FileLimits, file_limits
+from pipeline.catalog.file_limits import AS_TEXT, file_limits
 from pipeline.catalog.known_as import known_as
 from pipeline.catalog.model_settings import settings_advice
 from pipeline.catalog.prices import how_to_price, required_rate
-from pipeline.catalog.providers import PROVIDERS
 from pipeline.catalog.reasoning import reasoning_advice
 from pipeline.catalog.sampling import Advice
-from pipeline.catalog.windows import ModelLimits, limits_of
-from pipeline.documents.chunks import Counter, available_tokens, chunk
-from pipeline.documents.page_chunks import PageBounds, chunk_pages
+from pipeline.documents.chunks import Counter, chunk
+from pipeline.documents.page_chunks import chunk_pages
 from pipeline.documents.pages import Rules
 from pipeline.documents.sources.source import Source
 from pipeline.documents.tokens import counter_for
 from pipeline.errors import JobError
 from pipeline.extraction import overhead
-from pipeline.extraction import requests as planning
 from pipeline.extraction.evidence.share import columns_of, looked_in
 from pipeline.extraction.examples import examples_of
-from pipeline.extraction.hashes import outcome_salt, request_hash
 from pipeline.extraction.lanes import lane_problem
-from pipeline.extraction.plan import Examples, Plan
+from pipeline.extraction.plan import Plan
+from pipeline.extraction.planned import plan_of
+from pipeline.extraction.routing import alone_with, route_columns, several_problem
 from pipeline.extraction.template import TEXT, Template, parse_template
 from pipeline.job.folder import LEDGER
-from pipeline.job.settings import MOST_PAGES, Job
+from pipeline.job.settings import Job
 from pipeline.money import Rate
 from pipeline.providers.wire_check import wire_problems
 from pipeline.schema import shape as schemas
 from pipeline.schema.record_json import writer_of
 from pipeline.schema.shape import Shaped
-from pipeline.types import FILE_COLUMNS, RESULT_COLUMNS, AnswerShape, Chunk, Row, files_of
-
-SUMMARY_TOKENS = 512  # the most that a running summary may have
-REQUEST_REST_BYTES = 100_000  # of a body beside its files: prompt, schema, parameters
-FRAME_TOKENS = 12  # role markers and reply priming of a system and a user message (3 + 3 + 3), and some slack
+from pipeline.types import FILE_COLUMNS, MODELS_COLUMNS, RESULT_COLUMNS, AnswerShape, Chunk, Row, files_of
 
 
 class Prepared(Struct, frozen=True):
@@ -62,6 +55,7 @@ class Prepared(Struct, frozen=True):
     rate: Rate | None
     window_tokens: int
     notes: tuple[str, ...]
+    models: "Mapping[str, Prepared]" = {}  # the same job with each of its other models, over the same source
 
     def chunks_of(self, row: Row, *, exact: bool) -> list[Chunk]:
         """A row's text or pages, cut; `exact` as of `chunk`."""
@@ -105,35 +99,88 @@ def prepare(job: Job) -> Prepared:
     Raises:
         JobError: the schema, the prompt, the model or the input cannot be used.
     """
-    if (problem := lane_problem(job)) is not None:
+    if (problem := lane_problem(job) or several_problem(job)) is not None:
         raise JobError(f"{job.file}: {problem}")
-    if (advice := api_advice(job.model)) is not None and advice.sure:
-        raise JobError(f"{job.file}: {advice.told}")
     model = schemas.load_model(job.extract.schema)
+    template = _template(job)
+    shape_mode = _shaped(job, model).shape.mode
+    limits = file_limits(job.model, shape_mode)
+    source = Source(
+        job.input,
+        (*template.other_columns, *(name for name in route_columns(job) if name not in template.columns)),
+        job.limit_rows,
+        optional=template.optional,
+        rules=Rules(job.documents, job.model, limits, _password(job), looked_in(job.extract)),
+    )
+    prepared = _with_model(job, model, template, source)
+    _check_keep(job, _own_columns(job, documents=source.documents))
+    source.check()
+    return prepared if not job.models else replace(prepared, models=_others(prepared))
+
+
+def _shaped(job: Job, model: type[BaseModel]) -> Shaped:
     shaped = schemas.shape_for(
         model, job.model.provider, job.extract.mode, model_name=job.model.name, api=job.model.api
     )
     if shaped.problems:
         raise JobError(f"{job.extract.schema}: " + "; ".join(shaped.problems))
+    return shaped
+
+
+def _own_columns(job: Job, *, documents: bool) -> tuple[str, ...]:
+    """All that results have by themselves."""
+    of_models = MODELS_COLUMNS if job.models else ()
+    return RESULT_COLUMNS + (FILE_COLUMNS if documents else ()) + columns_of(job.extract) + of_models
+
+
+def _others(prepared: Prepared) -> dict[str, Prepared]:
+    """The job with each of its other models.
+
+    Raises:
+        JobError: one of them cannot be used, or cannot take what rows go as.
+    """
+    job, source = prepared.job, prepared.source
+    found = {}
+    for name in job.models:
+        alone = alone_with(job, name)
+        try:
+            found[name] = _with_model(alone, prepared.model, prepared.plan.template, source)
+        except JobError as error:
+            raise JobError(f"[models.{name}]: {error}") from None
+        if source.documents and job.documents.read != "text":
+            _check_files(name, prepared, found[name])
+    return found
+
+
+def _check_files(name: str, main: Prepared, other: Prepared) -> None:
+    """A file goes one way, whoever is asked about it."""
+    ours, theirs = (file_limits(one.job.model, one.shaped.shape.mode) for one in (main, other))
+    if ours.pdf and not theirs.pdf:
+        raise JobError(
+            f"{main.job.file}: PDFs go to {main.job.model.name} as they are. [models.{name}]: {theirs.why_no_pdf}"
+        )
+    if ours.images - theirs.images:
+        kinds = ", ".join(sorted(ours.images - theirs.images))
+        told = theirs.why_no_images or f"{other.job.model.name} takes no {kinds}. {AS_TEXT}"
+        raise JobError(f"{main.job.file}: pictures go to {main.job.model.name} as they are. [models.{name}]: {told}")
+
+
+def _with_model(job: Job, model: type[BaseModel], template: Template, source: Source) -> Prepared:
+    """The job with its [model], over a source that may be shared.
+
+    Raises:
+        JobError: the model cannot be used as it is asked.
+    """
+    if (advice := api_advice(job.model)) is not None and advice.sure:
+        raise JobError(f"{job.file}: {advice.told}")
+    shaped = _shaped(job, model)
     if (advice := advice_on_reasoning(job, shaped)) is not None and advice.sure:
         raise JobError(f"{job.file}: {advice.told}")
     _check_model(job, shaped.shape)
-    template = _template(job)
     counter = counter_for(job.model.provider, known_as(job.model, job.prices))
     source_hash = schemas.source_hash(model, job.extract.schema)
     examples = examples_of(job, model, shaped, template, counter)
-    plan, window = _plan(job, shaped, template, counter, source_hash, examples)
-    limits = file_limits(job.model, shaped.shape.mode)
-    rules = Rules(job.documents, job.model, limits, _password(job), looked_in(job.extract))
-    source = Source(
-        job.input,
-        template.other_columns,
-        job.limit_rows,
-        optional=template.optional,
-        rules=rules,
-    )
-    _check_keep(job, RESULT_COLUMNS + (FILE_COLUMNS if source.documents else ()) + columns_of(job.extract))
-    source.check()
+    plan, window = plan_of(job, shaped, template, counter, source_hash, examples)
     return Prepared(
         job=job,
         model=model,
@@ -214,82 +261,6 @@ def _template(job: Job) -> Template:
             f'Write for example:  prompt = "Extract the record.\\n\\n{{text}}"'
         )
     return template
-
-
-def _plan(
-    job: Job, shaped: Shaped, template: Template, counter: Counter, source_hash: str, examples: Examples
-) -> tuple[Plan, int]:
-    schema_text = json.dumps(shaped.shape.schema, ensure_ascii=False, separators=(",", ":"))
-    literals = "".join(template.literals)
-    parts = (job.extract.system, literals, schema_text)
-    fixed_tokens = FRAME_TOKENS + sum(counter.count(part) for part in parts) + examples.tokens
-    fixed_bytes = planning.FRAME_BYTES + sum(len(part.encode()) for part in parts) + examples.bytes
-    limits = limits_of(known_as(job.model, job.prices))
-    try:
-        room = available_tokens(
-            limits.context_tokens, job.model.max_output_tokens, fixed_tokens, max_input_tokens=limits.max_input_tokens
-        )
-    except ValueError as error:
-        told = f"nothing is left of the context window for documents: {error}{_taken_by(examples)}"
-        raise JobError(f"{job.file}: {told}") from None
-    summary_tokens = min(SUMMARY_TOKENS, room // 8) if job.chunks.context == "rolling" else 0
-    room -= summary_tokens
-    if job.chunks.max_tokens > room:
-        raise JobError(
-            f"{job.file}: chunks.max_tokens = {job.chunks.max_tokens} is more than the {room} tokens that "
-            f"{job.model.name} leaves (window {limits.context_tokens}, output {job.model.max_output_tokens}, "
-            f"prompt and schema {fixed_tokens}){_taken_by(examples)}"
-        )
-    request = request_hash(job, shaped.shape)
-    plan = Plan(
-        system=job.extract.system,
-        template=template,
-        max_output_tokens=job.model.max_output_tokens,
-        output_ceiling_tokens=limits.max_output_tokens if limits.known else 2 * job.model.max_output_tokens,
-        fixed_tokens=fixed_tokens,
-        fixed_bytes=fixed_bytes,
-        chunk_tokens=job.chunks.max_tokens or room,
-        overlap_tokens=job.chunks.overlap_tokens,
-        request_hash=request,
-        outcome_salt=outcome_salt(request, job, source_hash),
-        two_step=job.extract.mode == "two_step",
-        reading_system=f"{job.extract.system}\n\n{planning.READ}\n{schema_text}".strip(),
-        summary_tokens=summary_tokens,
-        examples=examples,
-        page_bounds=_page_bounds(job, file_limits(job.model, shaped.shape.mode), job.chunks.max_tokens or room),
-        page_plan=(job.documents.pages_per_call, job.documents.overlap_pages),
-        input_most=_input_most(job, limits),
-    )
-    return plan, limits.context_tokens
-
-
-def _page_bounds(job: Job, limits: FileLimits, tokens: int) -> PageBounds:
-    """What one call takes of a file: what the job says, else as much as the provider and the window do."""
-    settings = job.documents
-    taken = [limits.pdf_pages if limits.pdf else 0, limits.max_images if limits.images else 0]
-    most = min((pages for pages in taken if pages), default=MOST_PAGES)
-    if settings.pages_per_call > most:
-        told = f"{job.model.name} takes {most} pages or images a request"
-        raise JobError(f"{job.file}: documents.pages_per_call = {settings.pages_per_call}: {told}")
-    return PageBounds(
-        settings.pages_per_call or min(MOST_PAGES, most),
-        settings.overlap_pages,
-        tokens,
-        max(1, limits.request_bytes * 3 // 4 - REQUEST_REST_BYTES),
-    )
-
-
-def _input_most(job: Job, limits: ModelLimits) -> int:
-    """0 where it is not sure which model it is. Of two published windows the smaller one is listed: hence the room."""
-    sure = limits.known and (bool(job.prices.as_model) or not PROVIDERS[job.model.provider].own_names)
-    return limits.context_tokens * 5 // 4 if sure else 0
-
-
-def _taken_by(examples: Examples) -> str:
-    """What of a window that is too small is the examples'."""
-    if not examples.turns:
-        return ""
-    return f". {len(examples.turns) // 2:,} [[extract.examples]] take {examples.tokens:,} of these: fewer would fit"
 
 
 def _check_keep(job: Job, taken: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,7 @@ from msgspec.structs import replace
 
 from pipeline.errors import JobError
 from pipeline.job.given import refusal
-from pipeline.job.instructor import refused
 from pipeline.job.settings import (
-    MOST_PAGES,
-    MOST_PX,
     REMOTE,
     Batch,
     Budget,
@@ -37,8 +34,10 @@ from pipeline.job.settings import (
     Sandbox,
     Telemetry,
 )
+from pipeline.job.several import MODELS, SEVERAL, several_of
 from pipeline.job.texts import drop_replaced, with_texts
 from pipeline.job.values import WrongValue, shown, typed
+from pipeline.job.within import told_within
 from pipeline.text import did_you_mean, nearest
 
 SECTIONS: dict[str, type] = {
@@ -57,8 +56,6 @@ SECTIONS: dict[str, type] = {
 }
 TOP_KEYS = ("name", "prompt_version")
 SECRET = re.compile(r"key|secret|password|token$", re.IGNORECASE)  # keys whose value no error shows
-VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)?")
-DEAREST_PER_MTOK = 1_000_000  # USD: a dollar a token; what is more is a slip, and no cost of it fits its column
 
 
 def load(path: str | Path, overrides: Sequence[tuple[str, Any]] = (), limit_rows: int | None = None) -> Job:
@@ -93,7 +90,7 @@ def resolve(table: Mapping[str, Any], file: Path, limit_rows: int | None = None)
     """
     if limit_rows is not None and limit_rows < 1:
         raise JobError(f"--limit {limit_rows}: should be 1 or more")
-    wrong, slips = _unknown(table, [*TOP_KEYS, *SECTIONS], where="")
+    wrong, slips = _unknown(table, [*TOP_KEYS, *SECTIONS, *SEVERAL], where="")
     meant = {name: value for name, value in slips.items() if name in SECTIONS and isinstance(value, Mapping)}
     top: dict[str, Any] = {}
     for key in (key for key in TOP_KEYS if key in table):
@@ -105,6 +102,7 @@ def resolve(table: Mapping[str, Any], file: Path, limit_rows: int | None = None)
     if isinstance(given.get("extract"), Mapping):
         given["extract"] = with_texts(given["extract"], file.parent, wrong)
     sections = {name: _section(kind, name, given.get(name, {}), wrong) for name, kind in SECTIONS.items()}
+    sections |= several_of(given, sections["limits"], _section, wrong)
     if wrong:
         raise JobError(f"{file}: {wrong[0]}" if len(wrong) == 1 else _listed(file, wrong))
     return _anchored(Job(**{"name": file.stem, **top}, **sections, file=str(file), limit_rows=limit_rows), file)
@@ -132,14 +130,17 @@ def _override(table: dict[str, Any], dotted: str, value: Any) -> None:  # noqa: 
             raise JobError(f"--set {dotted}: write SECTION.KEY=VALUE; sections are {', '.join(SECTIONS)}")
         table[section] = value
         return
-    if section not in SECTIONS:
+    if section not in SECTIONS and section != MODELS:
         raise JobError(f"--set {dotted}: no section [{section}].{_nearest(section, SECTIONS)}")
+    *above, last = key.split(".") if section == MODELS else [key]
     inner = table.setdefault(section, {})
+    for name in above:
+        inner = inner.setdefault(name, {}) if isinstance(inner, dict) else inner
     if isinstance(inner, dict):
-        inner[key] = value
+        inner[last] = value
 
 
-def _section(kind: type, name: str, values: object, wrong: list[str]) -> Any:  # noqa: ANN401 (one of SECTIONS)
+def _section(kind: type[Any], name: str, values: object, wrong: list[str]) -> Any:  # noqa: ANN401 (one of SECTIONS)
     """A section's settings; what is wrong with them is added to `wrong`, and then nothing comes of it."""
     if not isinstance(values, Mapping):
         wrong.append(f"{name} = {shown(values)} should be a section: write [{name}] and its keys below")
@@ -149,7 +150,7 @@ def _section(kind: type, name: str, values: object, wrong: list[str]) -> Any:  #
     known = {key: value for key, value in values.items() if key in fields}
     for key in (name for name, field in fields.items() if field.required):
         if (key not in known or known[key] == "") and key not in slips:
-            found.append(f"[{name}] needs {key}. Add:  {key} = {_example(name, key)}")
+            found.append(f"[{name}] needs {key}. Add:  {key} = {_example('model' if kind is Model else name, key)}")
     right: dict[str, Any] = {}
     for key, value in known.items():
         try:
@@ -158,7 +159,7 @@ def _section(kind: type, name: str, values: object, wrong: list[str]) -> Any:  #
             found += [] if value == "" and fields[key].required else [str(error)]
     section = kind(**right) if all(field.name in right for field in fields.values() if field.required) else None
     if section is not None and not (kind is Prices and found):  # a price that is wrong is not missing
-        found += WITHIN.get(name, _nothing)(section)
+        found += told_within(section)
     wrong += found
     return section
 
@@ -232,77 +233,6 @@ def absolute(path: str, folder: Path) -> str:
     if path.startswith(REMOTE):
         return path
     return os.path.normpath((folder / Path(path).expanduser()).absolute())
-
-
-def _extract(extract: Extract) -> list[str]:
-    _, colon, name = extract.schema.rpartition(":")
-    right = colon and name.isidentifier()
-    wrong = [] if right else [f"extract.schema = {extract.schema!r} should be FILE.py:Class or module:Class"]
-    blank = [number for number, one in enumerate(extract.examples, 1) if not one.text.strip()]
-    return wrong + [f"[[extract.examples]] number {number}: text is empty. Write a document" for number in blank[:3]]
-
-
-def _chunks(chunks: Chunks) -> list[str]:
-    if not chunks.max_tokens or chunks.overlap_tokens * 2 < chunks.max_tokens:
-        return []
-    told = f"less than half of chunks.max_tokens = {chunks.max_tokens}"
-    return [f"chunks.overlap_tokens = {chunks.overlap_tokens} should be {told}"]
-
-
-def _documents(documents: Documents) -> list[str]:
-    wrong = []
-    if not VARIABLE.fullmatch(documents.password_env):
-        wrong.append("documents.password_env should be the name of a variable, such as PDF_PASSWORD, not the password")
-    if documents.overlap_pages * 2 > (most := documents.pages_per_call or MOST_PAGES):
-        told = f"at most half of documents.pages_per_call = {documents.pages_per_call}"
-        told += "" if documents.pages_per_call else f", which is {most} at the most"
-        wrong.append(f"documents.overlap_pages = {documents.overlap_pages} should be {told}")
-    if documents.image_px > MOST_PX:
-        wrong.append(f"documents.image_px = {documents.image_px} should be at most {MOST_PX}")
-    return wrong
-
-
-def _model(model: Model) -> list[str]:
-    wrong = [told] if (told := refused(model.provider)) else []
-    if model.base_url and not model.base_url.startswith(("http://", "https://")):
-        wrong.append(f"model.base_url = {model.base_url!r} should start with http:// or https://")
-    if "@" in model.base_url.partition("://")[2].partition("/")[0]:
-        wrong.append("model.base_url should hold no user or password: it is written to run.json")
-    if not VARIABLE.fullmatch(model.api_key_env):
-        wrong.append("model.api_key_env should be the name of a variable, such as OPENAI_API_KEY, not the key")
-    return wrong
-
-
-def _prices(prices: Prices) -> list[str]:
-    both = (prices.input_usd_per_mtok is None) == (prices.output_usd_per_mtok is None)
-    wrong = [] if both else ["[prices] needs both input_usd_per_mtok and output_usd_per_mtok"]
-    for name in ("input", "output", "cached_input", "cache_write"):
-        key = f"{name}_usd_per_mtok"
-        if (getattr(prices, key) or 0) > DEAREST_PER_MTOK:
-            told = f"{getattr(prices, key)} should be at most {DEAREST_PER_MTOK:,}: it is USD for a million tokens"
-            wrong.append(f"prices.{key} = {told}")
-    return wrong
-
-
-def _telemetry(telemetry: Telemetry) -> list[str]:
-    path = telemetry.prometheus_file
-    if not path or path.endswith(".prom"):
-        return []
-    return [f"telemetry.prometheus_file = {path!r} should end in .prom: the node exporter reads no other file"]
-
-
-def _nothing(section: object) -> list[str]:  # noqa: ARG001 (as the others)
-    return []
-
-
-WITHIN: Mapping[str, Callable[[Any], list[str]]] = {  # what is wrong between right values of a section
-    "extract": _extract,
-    "chunks": _chunks,
-    "documents": _documents,
-    "model": _model,
-    "prices": _prices,
-    "telemetry": _telemetry,
-}
 
 
 def _example(section: str, key: str) -> str:

@@ -179,6 +179,42 @@ class Sandbox(Struct, frozen=True, kw_only=True):
     batch_refused: Share = 0.0
 
 
+Cause = Literal[
+    "invalid_output", "truncated", "refused", "blocked", "context_exceeded", "ungrounded",
+    "outage", "quota", "model_unavailable", "auth",
+]  # fmt: skip
+
+
+class NamedModel(Struct, frozen=True, kw_only=True):
+    """A model beside [model], with limits and prices of its own."""
+
+    model: Model
+    limits: Limits
+    prices: Prices
+
+
+class Where(Struct, frozen=True, kw_only=True):
+    """A column of the input, and the values of it that are meant."""
+
+    column: str
+    values: tuple[str, ...]
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """Rows that go to another model than [model] from the start: all that it says holds."""
+
+    model: str
+    min_input_tokens: Count = 0
+    where: Where | None = None
+
+
+class Fallback(Struct, frozen=True, kw_only=True):
+    """What rows go on to another model for: how they ended, or what would park the run."""
+
+    on: tuple[Cause, ...]
+    model: str
+
+
 class Job(Struct, frozen=True, kw_only=True):
     """A job as resolved: defaults filled in, paths absolute, overrides applied. Holds no secret."""
 
@@ -196,6 +232,9 @@ class Job(Struct, frozen=True, kw_only=True):
     output: Output
     telemetry: Telemetry = field(default_factory=Telemetry)
     sandbox: Sandbox = field(default_factory=Sandbox)
+    models: Mapping[str, NamedModel] = {}
+    routes: tuple[Route, ...] = ()  # the first that fits
+    fallbacks: tuple[Fallback, ...] = ()  # tried in order
     file: str = ""  # the job file, absolute
     limit_rows: int | None = None  # --limit
     output_url: str = ""  # of a remote output
@@ -217,5 +256,8 @@ class Job(Struct, frozen=True, kw_only=True):
         """The job as plain JSON values, for run.json and the ledger."""
         plain: dict[str, Any] = json.decode(json.encode(self))
         url = plain.pop("output_url")
+        for several in ("models", "routes", "fallbacks"):
+            if not plain[several]:
+                del plain[several]
         plain["output"] = {"path": url or self.output.path}
         return plain

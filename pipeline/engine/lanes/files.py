@@ -142,13 +142,16 @@ class FileLoader:
 
     async def _file(self, part: FilePart) -> FilePart:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._ready, part)
+            return await self._ready(part)
         except Unreadable as error:
             raise FileGone(ErrorCode.BAD_ROW, str(error)) from None
         except GONE as error:
             raise FileGone(ErrorCode.BAD_ROW, f"{CHANGED}: {part.path}: {error.strerror}") from None
 
-    def _ready(self, part: FilePart) -> FilePart:
+    async def _ready(self, part: FilePart) -> FilePart:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._made, part)
+
+    def _made(self, part: FilePart) -> FilePart:
         data = self._load(part)
         if address := self._address_of(part, data):
             return replace(part, path=address)

@@ -293,9 +293,9 @@ class Disk(FileLoader):
             raise found
         return found
 
-    async def _encoded(self, part):
+    async def _ready(self, part):
         await asyncio.sleep(1.0)
-        return b64encode(self.read(part))
+        return self._made(part)
 
 
 def with_files(disk, script=(), **limits):

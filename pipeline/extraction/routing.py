@@ -1,0 +1,110 @@
+"""Which of a job's models a row goes to: at first, and where it goes on when that does not do. Pure.
+
+A model is called by the NAME of its [models.NAME]; [model] itself is MAIN.
+"""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pipeline.documents.chunks import rough_tokens
+from pipeline.job.settings import Fallback, Job, Route
+from pipeline.job.several import as_named
+from pipeline.types import ErrorCode, FilePart, Outcome, ParkReason, Row, Status
+
+MAIN = ""
+OUTAGE = ParkReason.OUTAGE.value
+PARKING = frozenset({OUTAGE, "quota", "model_unavailable", "auth"})  # what would park the run
+AS_OUTAGE = frozenset({ErrorCode.PROVIDER_ERROR, ErrorCode.TIMEOUT})  # a row that a provider in trouble has failed
+
+
+class Step(Struct, frozen=True):
+    """Where a row is, or goes on: the model, and how many of the fallbacks are behind it."""
+
+    model: str = MAIN
+    passed: int = 0
+
+
+def shown_name(job: Job, model: str) -> str:
+    """As results and reports call it: [model] by its own name."""
+    return model or job.model.name
+
+
+def models_of(job: Job) -> tuple[str, ...]:
+    """All that a row may come to, [model] first."""
+    return MAIN, *job.models
+
+
+def document_tokens(row: Row) -> int:
+    """The same whatever else the job says, so that a row takes the same way every night: a rough count."""
+    return sum(part.tokens if isinstance(part, FilePart) else rough_tokens(part.text) for part in row.parts)
+
+
+def first_step(job: Job, row: Row) -> Step:
+    """The first route that fits, else [model]."""
+    if not job.routes:
+        return Step()
+    tokens = document_tokens(row)
+    return Step(next((route.model for route in job.routes if _fits(route, row, tokens)), MAIN))
+
+
+def _fits(route: Route, row: Row, tokens: int) -> bool:
+    if tokens < route.min_input_tokens:
+        return False
+    return route.where is None or as_named(row.values.get(route.where.column)) in route.where.values
+
+
+def next_step(job: Job, at: Step, cause: str, been: Iterable[str]) -> Step | None:
+    """The next fallback, in order, that takes rows for this cause and that the row has not been at."""
+    for number, fallback in enumerate(job.fallbacks[at.passed :], at.passed + 1):
+        if cause in fallback.on and fallback.model not in been:
+            return Step(fallback.model, number)
+    return None
+
+
+def cause_of(outcome: Outcome) -> str | None:
+    """What a row goes on for; None where it has ended well."""
+    if outcome.status is not Status.FAILED or outcome.error_code is None:
+        return None
+    return OUTAGE if outcome.error_code in AS_OUTAGE else outcome.error_code.value
+
+
+def diverts(job: Job, model: str) -> frozenset[str]:
+    """The causes for which a model's rows go on elsewhere, all of them: for others it parks the run.
+
+    Of a model that rows come to by a fallback only what stands behind that counts.
+    """
+    by = [number for number, fallback in enumerate(job.fallbacks, 1) if fallback.model == model]
+    behind = [*by, 0] if model == MAIN or any(route.model == model for route in job.routes) else by
+    return frozenset(
+        cause for cause in PARKING if all(_goes_on(job.fallbacks[passed:], cause, model) for passed in behind)
+    )
+
+
+def _goes_on(fallbacks: tuple[Fallback, ...], cause: str, model: str) -> bool:
+    return any(cause in one.on and one.model != model for one in fallbacks)
+
+
+def route_columns(job: Job) -> tuple[str, ...]:
+    """Columns of the input that routes look at."""
+    return tuple(dict.fromkeys(route.where.column for route in job.routes if route.where is not None))
+
+
+def alone_with(job: Job, model: str) -> Job:
+    """The job as one with this model alone."""
+    named = job.models[model]
+    return replace(job, model=named.model, limits=named.limits, prices=named.prices, models={}, routes=(), fallbacks=())
+
+
+def several_problem(job: Job) -> str | None:
+    """What a job with several models cannot have; None: nothing of it."""
+    if not job.models:
+        return None
+    if job.limits.workers > 1:
+        return f"limits.workers = {job.limits.workers} does not go with [models.NAME] yet: leave one of them out"
+    lanes = {"model": job.model.lane, **{f"models.{name}": one.model.lane for name, one in job.models.items()}}
+    for where, lane in lanes.items():
+        if lane != "live":
+            return f"{where}.lane = {lane!r} does not go with [models.NAME] yet: set it to 'live'"
+    return None

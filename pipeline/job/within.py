@@ -1,0 +1,86 @@
+"""What is wrong between the settings of one section, each of them right by itself. Pure."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pipeline.job.instructor import refused
+from pipeline.job.settings import MOST_PAGES, MOST_PX, Chunks, Documents, Extract, Model, Prices, Telemetry
+
+VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)?")
+DEAREST_PER_MTOK = 1_000_000  # USD: a dollar a token; what is more is a slip, and no cost of it fits its column
+
+
+def told_within(section: object) -> list[str]:
+    return WITHIN.get(type(section), _nothing)(section)
+
+
+def _extract(extract: Extract) -> list[str]:
+    _, colon, name = extract.schema.rpartition(":")
+    right = colon and name.isidentifier()
+    wrong = [] if right else [f"extract.schema = {extract.schema!r} should be FILE.py:Class or module:Class"]
+    blank = [number for number, one in enumerate(extract.examples, 1) if not one.text.strip()]
+    return wrong + [f"[[extract.examples]] number {number}: text is empty. Write a document" for number in blank[:3]]
+
+
+def _chunks(chunks: Chunks) -> list[str]:
+    if not chunks.max_tokens or chunks.overlap_tokens * 2 < chunks.max_tokens:
+        return []
+    told = f"less than half of chunks.max_tokens = {chunks.max_tokens}"
+    return [f"chunks.overlap_tokens = {chunks.overlap_tokens} should be {told}"]
+
+
+def _documents(documents: Documents) -> list[str]:
+    wrong = []
+    if not VARIABLE.fullmatch(documents.password_env):
+        wrong.append("documents.password_env should be the name of a variable, such as PDF_PASSWORD, not the password")
+    if documents.overlap_pages * 2 > (most := documents.pages_per_call or MOST_PAGES):
+        told = f"at most half of documents.pages_per_call = {documents.pages_per_call}"
+        told += "" if documents.pages_per_call else f", which is {most} at the most"
+        wrong.append(f"documents.overlap_pages = {documents.overlap_pages} should be {told}")
+    if documents.image_px > MOST_PX:
+        wrong.append(f"documents.image_px = {documents.image_px} should be at most {MOST_PX}")
+    return wrong
+
+
+def _model(model: Model) -> list[str]:
+    wrong = [told] if (told := refused(model.provider)) else []
+    if model.base_url and not model.base_url.startswith(("http://", "https://")):
+        wrong.append(f"model.base_url = {model.base_url!r} should start with http:// or https://")
+    if "@" in model.base_url.partition("://")[2].partition("/")[0]:
+        wrong.append("model.base_url should hold no user or password: it is written to run.json")
+    if not VARIABLE.fullmatch(model.api_key_env):
+        wrong.append("model.api_key_env should be the name of a variable, such as OPENAI_API_KEY, not the key")
+    return wrong
+
+
+def _prices(prices: Prices) -> list[str]:
+    both = (prices.input_usd_per_mtok is None) == (prices.output_usd_per_mtok is None)
+    wrong = [] if both else ["[prices] needs both input_usd_per_mtok and output_usd_per_mtok"]
+    for name in ("input", "output", "cached_input", "cache_write"):
+        key = f"{name}_usd_per_mtok"
+        if (getattr(prices, key) or 0) > DEAREST_PER_MTOK:
+            told = f"{getattr(prices, key)} should be at most {DEAREST_PER_MTOK:,}: it is USD for a million tokens"
+            wrong.append(f"prices.{key} = {told}")
+    return wrong
+
+
+def _telemetry(telemetry: Telemetry) -> list[str]:
+    path = telemetry.prometheus_file
+    if not path or path.endswith(".prom"):
+        return []
+    return [f"telemetry.prometheus_file = {path!r} should end in .prom: the node exporter reads no other file"]
+
+
+def _nothing(section: object) -> list[str]:  # noqa: ARG001 (as the others)
+    return []
+
+
+WITHIN: Mapping[type, Callable[[Any], list[str]]] = {
+    Extract: _extract,
+    Chunks: _chunks,
+    Documents: _documents,
+    Model: _model,
+    Prices: _prices,
+    Telemetry: _telemetry,
+}
