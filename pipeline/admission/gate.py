@@ -41,6 +41,14 @@ class NeverFits(Exception):
     """The request is larger than a limit ever allows."""
 
 
+class Diverted(Exception):
+    """The model is not asked now: rows that would wait for it go on to another. `cause`: what would park the run."""
+
+    def __init__(self, cause: str, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
 class TenantOverBudget(Exception):
     """The request's tenant has nothing left for today; the other tenants go on."""
 

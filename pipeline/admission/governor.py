@@ -46,11 +46,14 @@ __all__ = [
 class Governor:
     """All limits of one scope. Every method takes the time, on one clock that never goes back; nothing here waits."""
 
-    def __init__(self, rules: LimitRules) -> None:
+    def __init__(self, rules: LimitRules, money: Spending | None = None) -> None:
+        """`money`: of several scopes that spend from one budget; that of `rules` is then not looked at."""
         self.concurrency = rules.concurrency
         self.in_flight = 0
-        self.money = Spending(Account(rules.max_usd, rules.spent_usd), rules.tenant_max_usd_per_day, rules.alert_at)
-        self.money.start_day(rules.spent_by_tenant)
+        if money is None:
+            money = Spending(Account(rules.max_usd, rules.spent_usd), rules.tenant_max_usd_per_day, rules.alert_at)
+            money.start_day(rules.spent_by_tenant)
+        self.money = money
         self.waited_s: dict[str, float] = {}
         memory = read(rules.learned)
         self._dimensions = DimensionSet(rules, memory)
@@ -87,7 +90,7 @@ class Governor:
 
     def budget_spent(self, need: Need) -> bool:
         """Whether no settlement can make room for it any more."""
-        return self.in_flight == 0 and not self.affords(need.usd)
+        return self.in_flight == 0 and not self.money.run.reserved_usd and not self.affords(need.usd)
 
     def tenant_room(self, need: Need) -> BudgetRoom:
         """Whether the call fits what its tenant may spend today."""

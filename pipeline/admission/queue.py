@@ -16,6 +16,7 @@ from pipeline.admission.needs import Needs
 from pipeline.admission.report import NEVER_SENT, CallEnd, Report
 from pipeline.admission.stop import StopSwitch
 from pipeline.admission.tenants import TenantQueues
+from pipeline.admission.tickets import FOR_BUDGET
 from pipeline.admission.token_scale import Sized
 from pipeline.types import ParkReason
 
@@ -147,6 +148,12 @@ class Admission:
     def set_concurrency(self, calls: int) -> None:
         self._governor.set_concurrency(calls)
         self._pump()
+
+    def look(self, tenant: str | None) -> None:
+        """A call of this tenant has ended in another scope that spends from the same budget."""
+        self._aside.call_back(tenant)
+        if self.why_waiting == FOR_BUDGET.why or tenant is not None:
+            self._pump()
 
     def set_max_usd(self, usd: Decimal | None) -> None:
         """A run that has parked by its budget stays parked."""

@@ -6,34 +6,32 @@ Each check is a generator of what is wrong; the first finding ends the command w
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from msgspec import Struct, convert
+from msgspec import Struct
 from msgspec.structs import asdict
 
-from pipeline.catalog.prices import lane_share, rate_for
 from pipeline.commands.published import Published
 from pipeline.commands.same_value import same
 from pipeline.commands.verify_documents import documents_unlike, strange_pages
 from pipeline.commands.verify_evidence import evidence_unlike
+from pipeline.commands.verify_prices import costs_unlike
 from pipeline.errors import JobError, LedgerUnreadable
 from pipeline.job.folder import CALLS, LEDGER, RESULTS, RUN
-from pipeline.job.settings import Model, Prices
 from pipeline.ledger import audit
 from pipeline.ledger.batches import unsettled
 from pipeline.ledger.files import reading
 from pipeline.ledger.head import missing, missing_text
 from pipeline.ledger.schema import knows_batches
-from pipeline.money import at_share, cost_usd, from_units, to_units
+from pipeline.money import from_units, to_units
 from pipeline.output.manifest import read_run
-from pipeline.types import TOKENS, AnswerFrom, ErrorCode, Usage
+from pipeline.types import TOKENS, AnswerFrom, ErrorCode
 
 
 class Check(Struct, frozen=True):
@@ -164,30 +162,6 @@ def _known(left: pa.ChunkedArray, right: pa.ChunkedArray) -> tuple[pa.ChunkedArr
     return left, right
 
 
-def _prices(found: Published) -> Iterator[str]:
-    job = found.manifest.job
-    model, prices = job["model"], convert(job["prices"], Prices)
-    rate = rate_for(model["provider"], model["name"], prices, model.get("base_url", ""))
-    if rate is None or rate.source != found.manifest.price_table:
-        return  # priced by another table than this program's: nothing to compare with
-    by_batch = at_share(rate, lane_share(_model(model), prices))
-    lanes = ("lane",) if "lane" in pq.read_schema(found.path / CALLS).names else ()
-    for batch in found.batches(CALLS, "request_id", *TOKENS, "cost_usd", *lanes):
-        lane = batch.get("lane") or ["live"] * len(batch["cost_usd"])
-        for request_id, cost, lane_of_call, *tokens in zip(
-            batch["request_id"], batch["cost_usd"], lane, *(batch[name] for name in TOKENS), strict=True
-        ):
-            usage = Usage(*tokens)
-            if cost is None or cost == cost_usd(usage, by_batch if lane_of_call == "batch" else rate):
-                continue
-            if not any(cost == cost_usd(usage, other) for _, other in rate.services):
-                yield f"{CALLS}: {request_id} cost {cost}, its tokens cost {cost_usd(usage, rate)}"
-
-
-def _model(model: Mapping[str, Any]) -> Model:
-    return convert(model, Model, strict=False)
-
-
 def _lines(found: Published) -> Iterator[str]:
     with reading(found.path / LEDGER) as db:
         if knows_batches(db):
@@ -289,7 +263,7 @@ CHECKS: dict[str, Callable[[Published], Iterator[str]]] = {
     "failures by code are counted right": _codes,
     "tokens and cost sum to run.json": _sums,
     "every row's figures are the sum of its calls": _calls_of_rows,
-    "every call costs what its tokens cost": _prices,
+    "every call costs what its tokens cost": costs_unlike,
     "every line of a batch is one call": _lines,
     "the ledger has all that was on record": _end,
     "every record of the ledger is whole": _checksums,

@@ -2,10 +2,12 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.admission.gate import Gate
 from pipeline.admission.governor import Governor
 from pipeline.admission.needs import Needs
 from pipeline.admission.queue import Admission
@@ -72,6 +74,12 @@ async def route_for(prepared: Prepared, environ: Mapping[str, str], rows: int) -
         yield Route(wire_for(model, shape, environ), model, caching, "", environ)
 
 
+def limits_key(prepared: Prepared) -> str:
+    """Limits belong to an account at an endpoint, and to a model there."""
+    model = prepared.job.model
+    return f"limits:{model.provider}:{model.base_url}:{model.region}:{model.name}"
+
+
 def batched(job: Job, ledger: Ledger) -> bool:
     """Whether requests go by the provider's batch API; and while some of them are there."""
     return job.model.lane != "live" or bool(ledger.open_batches())
@@ -85,17 +93,33 @@ async def executor_for(prepared: Prepared, route: Route, lent: Lent, how: Carria
         where = Where(route.model, route.sandbox_url, route.environ, how.observed)
         yield ProcessExecutor(prepared, lent.ledger, lent.admission, lent.tally, where)
         return
-    transport = transport_for(job, credentials_for(job.model, route.environ))
-    try:
-        standard = standard_wire(route.model, prepared.shaped.shape, route.environ, route.sandbox_url)
-        carrier = Carrier(route.wire, transport, prepared.counter, standard, loader_of(prepared))
-        live = LiveLane(job.limits, prepared.rate, lent.ledger, lent.admission, carrier, lent.tally)
+    if prepared.models:
+        from pipeline.engine.several import several_models  # noqa: PLC0415 (few jobs have several)
+
+        async with several_models(prepared, route, lent, how) as several:
+            calls = job.limits.concurrency + sum(one.limits.concurrency for one in job.models.values())
+            yield LocalExecutor(prepared, lent.ledger, several, lent.admission, lent.tally, calls=calls)
+        return
+    async with live_lane(prepared, route, lent.ledger, lent.admission, lent.tally) as live:
         if in_waves:
             async with _in_waves(prepared, route, lent, how, live) as waves:
                 yield waves
             return
         extraction = Extraction(prepared, Caller(lent.ledger, live), how.column)
         yield LocalExecutor(prepared, lent.ledger, extraction, lent.admission, lent.tally)
+
+
+@contextlib.asynccontextmanager
+async def live_lane(
+    prepared: Prepared, route: Route, ledger: Ledger, gate: Gate[Any], tally: Tally, model: str | None = None
+) -> AsyncIterator[LiveLane]:
+    """Live calls over a route; `model`: NAME of the one that is asked, where it is not the job's [model]."""
+    job = prepared.job
+    transport = transport_for(job, credentials_for(job.model, route.environ))
+    try:
+        standard = standard_wire(route.model, prepared.shaped.shape, route.environ, route.sandbox_url)
+        carrier = Carrier(route.wire, transport, prepared.counter, standard, loader_of(prepared))
+        yield LiveLane(job.limits, prepared.rate, ledger, gate, carrier, tally, model=model)
     finally:
         await transport.aclose()
 

@@ -23,12 +23,13 @@ from pipeline.admission.queue import Admission
 from pipeline.console import in_json, say
 from pipeline.engine.executors import Executor, RunIssues
 from pipeline.engine.feed import Selection
-from pipeline.engine.route import Carriage, Lent, Route, batched, executor_for, route_for
+from pipeline.engine.route import Carriage, Lent, Route, batched, executor_for, limits_key, route_for
 from pipeline.engine.signals import Signals
 from pipeline.engine.watch import Watch, Watched
 from pipeline.errors import machine_words
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.prompt_cache import Caching
+from pipeline.extraction.routing import MAIN, patience_s
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.nights import agreed_key
 from pipeline.ledger.records import RunFacts
@@ -176,7 +177,7 @@ class Session:
         loop = asyncio.get_running_loop()
         governor = Governor(self._rules(route.caching))
         needs = Needs(prepared.rate, governor)
-        admission = Admission(governor, needs, loop.time, self._job.limits.outage_s)
+        admission = Admission(governor, needs, loop.time, patience_s(self._job, MAIN))
         admission.on_untold = partial(say, "warning", NO_USAGE)
         alarm = Alarm(self._job.name, self._job.budget.alert_command)
         self._parts = parts = _Parts(loop, governor, needs, admission, alarm, route)
@@ -207,9 +208,7 @@ class Session:
 
     @property
     def _limits_key(self) -> str:
-        """Limits belong to an account at an endpoint, and to a model there."""
-        model = self._job.model
-        return f"limits:{model.provider}:{model.base_url}:{model.region}:{model.name}"
+        return limits_key(self._prepared)
 
     async def _work(self, parts: _Parts, executor: Executor, signals: contextlib.ExitStack) -> None:
         host, job = self._command.host, self._job

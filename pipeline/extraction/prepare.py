@@ -225,6 +225,11 @@ def require_affordable(prepared: Prepared) -> None:
         JobError: the budget or a limit cannot be kept.
     """
     job = prepared.job
+    for name, one in prepared.models.items():
+        try:
+            require_affordable(one)
+        except JobError as error:
+            raise JobError(f"[models.{name}]: {error}") from None
     if prepared.rate is None and (job.budget.max_usd is not None or job.budget.tenant_max_usd_per_day is not None):
         raise JobError(
             f"{job.file}: budget.max_usd needs a price, and the price table has none for model {job.model.name!r}. "

@@ -3,6 +3,7 @@
 A model is called by the NAME of its [models.NAME]; [model] itself is MAIN.
 """
 
+import math
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -84,6 +85,12 @@ def diverts(job: Job, model: str) -> frozenset[str]:
 
 def _goes_on(fallbacks: tuple[Fallback, ...], cause: str, model: str) -> bool:
     return any(cause in one.on and one.model != model for one in fallbacks)
+
+
+def patience_s(job: Job, model: str) -> float:
+    """How long a model that is down is waited for: for ever where its rows go elsewhere meanwhile."""
+    limits = job.models[model].limits if model else job.limits
+    return math.inf if OUTAGE in diverts(job, model) else limits.outage_s
 
 
 def route_columns(job: Job) -> tuple[str, ...]:

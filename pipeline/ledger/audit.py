@@ -9,7 +9,7 @@ from msgspec import Struct
 from pipeline.ledger import nights
 from pipeline.ledger.files import Connection
 from pipeline.ledger.records import ANSWER_COLUMNS, CALL_COLUMNS, OUTCOME_COLUMNS
-from pipeline.ledger.schema import beside_outcomes, checksum_of, knows_files
+from pipeline.ledger.schema import beside_outcomes, checksum_of, knows_files, knows_models
 
 CHECKED = {"outcomes": OUTCOME_COLUMNS, "answers": ANSWER_COLUMNS, "calls": CALL_COLUMNS}
 
@@ -82,6 +82,15 @@ def row_evidence(db: Connection) -> Iterator[tuple[int, bytes | None]]:
     """(row, evidence as it is kept) of all rows, in order."""
     beside = beside_outcomes(db, "o.").split(", ")[1]
     return db.execute(f"SELECT r.row, {beside} FROM rows r LEFT JOIN outcomes o ON o.doc = r.doc ORDER BY r.row")  # noqa: S608 (own names)
+
+
+def asked_models(db: Connection) -> Iterator[str]:
+    """NAME of the model that was asked, "" for the job's [model], of the last run's calls, in order."""
+    found = db.execute(
+        f"SELECT {'model' if knows_models(db) else 'NULL'} FROM calls WHERE run = (SELECT MAX(run) FROM runs) "  # noqa: S608 (own names)
+        "AND row <= (SELECT MAX(row) FROM rows) ORDER BY call"
+    )
+    return (name or "" for (name,) in found)
 
 
 def page_calls(db: Connection) -> Iterator[tuple[str, int, str, str | None]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from pipeline.ledger.files import Connection, connect, unreadable
-from pipeline.ledger.records import ANSWER_COLUMNS, CALL_COLUMNS, SEND_COLUMNS
+from pipeline.ledger.records import ANSWER_COLUMNS, CALL_COLUMNS, LINK_COLUMNS, SEND_COLUMNS
 from pipeline.ledger.said import linked
 
 _SAME_RUNS = (
@@ -48,7 +48,7 @@ def fold_in(other: Path, into: Path) -> Folded:
 def _fold(db: Connection) -> Folded:
     new = f"request_id NOT IN (SELECT request_id FROM main.calls) AND run IN ({_SAME_RUNS})"  # noqa: S608 (own names)
     (units,) = db.execute(f"SELECT COALESCE(SUM(cost_units), 0) FROM other.calls WHERE {new}").fetchone()  # noqa: S608 (own names)
-    link = ("answer",) if linked(db) and linked(db, "other") else ()
+    link = LINK_COLUMNS if linked(db) and linked(db, "other") else ()
     calls, answers, sends = (
         ", ".join(columns) for columns in ((*CALL_COLUMNS, "crc", *link), (*ANSWER_COLUMNS, "crc"), SEND_COLUMNS)
     )

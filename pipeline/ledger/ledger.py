@@ -26,8 +26,7 @@ from pipeline.ledger.head import NAMED, WITHDRAWN, Head, HeadFile, advance, gain
 from pipeline.ledger.key_filter import Keys
 from pipeline.ledger.lock import FolderLock, require_local, who
 from pipeline.ledger.queries import ContentEnd, ends, last_hashes
-from pipeline.ledger.records import Call, RowEntry, RunFacts, Send, StoredAnswer, lost_call
-from pipeline.ledger.schema import BESIDE
+from pipeline.ledger.records import BESIDE, Call, RowEntry, RunFacts, Send, StoredAnswer, lost_call
 from pipeline.ledger.writer import Writer
 from pipeline.types import Answer, Outcome
 
@@ -42,7 +41,7 @@ def _insert(table: str, columns: Sequence[str], extra: str = "", verb: str = "IN
 
 _SEND = _insert("sends", records.SEND_COLUMNS)
 _SETTLE = "DELETE FROM sends WHERE request_id = ?"
-_CALL = _insert("calls", (*records.CALL_COLUMNS, "crc", "answer", "pages"))
+_CALL = _insert("calls", (*records.CALL_COLUMNS, "crc", *records.LINK_COLUMNS))
 _ANSWER = _insert("answers", (*records.ANSWER_COLUMNS, "crc"), verb="INSERT OR REPLACE")
 _ROW = _insert("rows", ("row", "id", "doc", "problem", "tenant", "earlier", "document"), verb="INSERT OR REPLACE")
 _RUN = _insert(
@@ -190,7 +189,9 @@ class Ledger:
     def _book_lost(self, run: int) -> list[Send]:
         lost = []
         for session, send in queries.in_flight(self._reader):
-            self._db.execute(_CALL, (*records.call_values(lost_call(send), run, session), None, None))
+            self._db.execute(
+                _CALL, (*records.call_values(lost_call(send), run, session), *records.link_values(send, None))
+            )
             lost.append(send)
         self._db.execute("DELETE FROM sends")
         return lost
@@ -243,7 +244,7 @@ class Ledger:
     def record(self, call: Call, key: bytes | None = None, reply: Answer | None = None) -> "asyncio.Future[None]":
         """Journal an attempt and its answer, if any; the future is done once it would survive a power cut."""
         statements = [
-            (_CALL, (*records.call_values(call, self.run, self.session), key, call.send.pages)),
+            (_CALL, (*records.call_values(call, self.run, self.session), *records.link_values(call.send, key))),
             (_SETTLE, (call.send.request_id,)),
         ]
         answered = key is not None and reply is not None
@@ -276,7 +277,7 @@ class Ledger:
         `run`: of its batch, on whose books it is.
         """
         values = records.call_values(call, run, self.session)
-        statements: list[batches.Statement] = [(_CALL, (*values, key, call.send.pages))]
+        statements: list[batches.Statement] = [(_CALL, (*values, *records.link_values(call.send, key)))]
         answered = key is not None and reply is not None
         if key is not None and reply is not None:
             if self._added is not None:

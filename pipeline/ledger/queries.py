@@ -22,7 +22,7 @@ from pipeline.ledger.records import (
     document_from,
     outcome_from,
 )
-from pipeline.ledger.schema import beside_outcomes, knows_batches, knows_files
+from pipeline.ledger.schema import beside_outcomes, knows_batches, knows_files, knows_models
 from pipeline.types import TOKENS, ErrorCode, Outcome, Status, Usage
 
 LEAST_ANSWERED, MOST_ANSWERED = 10, 4000  # calls from which to speak of the rest
@@ -249,15 +249,16 @@ def call_sums(db: Connection, run: int) -> CallSums:
 
 
 def calls_of_run(db: Connection, run: int, batch: int) -> Iterator[list[tuple[Any, ...]]]:
-    """(*CALL_COLUMNS, batch_id) of the run's calls, in order, so many at once; of rows that the input still has.
+    """(*CALL_COLUMNS, asked, batch_id) of the run's calls, in order, so many at once; of rows that the input still has.
 
+    `asked`: NAME of the model that was; None is the job's [model].
     `batch_id`: the provider's name of the batch that a call was a line of; None of a live call.
     """
-    batch_id, join = "NULL", ""
+    batch_id, join, asked = "NULL", "", "c.model" if knows_models(db) else "NULL"
     if knows_batches(db):
         batch_id, join = "b.remote_id", "LEFT JOIN batches b ON b.batch = c.batch"
     cursor = db.execute(
-        f"SELECT {_listed('c.{}', CALL_COLUMNS)}, {batch_id} FROM calls c {join} WHERE c.run = ? "  # noqa: S608 (own names)
+        f"SELECT {_listed('c.{}', CALL_COLUMNS)}, {asked}, {batch_id} FROM calls c {join} WHERE c.run = ? "  # noqa: S608 (own names)
         "AND c.row <= (SELECT MAX(row) FROM rows) ORDER BY c.call",
         (run,),
     )

@@ -29,6 +29,9 @@ OUTCOME_COLUMNS = (
     "doc", "run", "session", "row", "status", "records", "error_code", "error", "repaired", "conflicts", "chunks",
     "finish_reason", "model_version", "latency_ms", "answer_from",
 )  # fmt: skip
+BESIDE = {  # what stands beside an outcome's record, and the version of the file since when it does
+    "xml_conflicts": 5, "evidence": 7, "source_text": 7, "model": 7, "models_tried": 7,
+}  # fmt: skip
 ANSWER_COLUMNS = ("key", "run", "session", "text", "stop", "finish_reason", "model_version")
 CALL_COLUMNS = (
     "run", "session", "request_id", "provider_request_id", "row", "id", "chunk", "purpose", "attempt", "sent_us",
@@ -37,8 +40,9 @@ CALL_COLUMNS = (
     "latency_ms", "tenant",
 )  # fmt: skip
 SEND_COLUMNS = (
-    "request_id", "session", "row", "id", "chunk", "purpose", "attempt", "sent_us", "at_risk_units", "tenant",
+    "request_id", "session", "row", "id", "chunk", "purpose", "attempt", "sent_us", "at_risk_units", "tenant", "model",
 )  # fmt: skip
+LINK_COLUMNS = ("answer", "pages", "model")  # of a call, beside its record
 
 
 class Send(Struct, frozen=True):
@@ -53,6 +57,7 @@ class Send(Struct, frozen=True):
     sent_us: int
     at_risk_units: int
     tenant: str | None
+    model: str | None = None  # NAME of the model that is asked; None: the job's [model]
     pages: str | None = None  # of a file, that go along
     batch_id: str | None = None  # of the batch that it is a line of
 
@@ -146,9 +151,9 @@ def outcome_values(outcome: Outcome, run: int, session: int) -> tuple[Any, ...]:
     )
 
 
-def outcome_from(values: Iterable[Any], beside: Sequence[Any] = (None, None, None)) -> Outcome:
-    """The outcome in a record of OUTCOME_COLUMNS, and what stands beside it (`schema.BESIDE`)."""
-    xml_conflicts, evidence, text = beside
+def outcome_from(values: Iterable[Any], beside: Sequence[Any] = (None,) * len(BESIDE)) -> Outcome:
+    """The outcome in a record of OUTCOME_COLUMNS, and what stands beside it (BESIDE)."""
+    xml_conflicts, evidence, text, model, tried = beside
     (
         doc,
         _run,
@@ -177,6 +182,8 @@ def outcome_from(values: Iterable[Any], beside: Sequence[Any] = (None, None, Non
         conflicts=() if conflicts == "[]" else tuple(orjson.loads(conflicts)),
         xml_conflicts=() if xml_conflicts is None else tuple(orjson.loads(xml_conflicts)),
         evidence=None if evidence is None else unpacked(evidence),
+        model=model,
+        models_tried=() if tried is None else tuple(orjson.loads(tried)),
         text=None if text is None else zlib.decompress(text).decode("utf-8", "surrogatepass"),
         chunks=chunks,
         finish_reason=finish,
@@ -247,7 +254,13 @@ def send_values(send: Send, session: int) -> tuple[Any, ...]:
         send.sent_us,
         send.at_risk_units,
         send.tenant,
+        send.model,
     )
+
+
+def link_values(send: Send, key: bytes | None) -> tuple[Any, ...]:
+    """LINK_COLUMNS of a call; `key`: of what came back."""
+    return key, send.pages, send.model
 
 
 def row_values(entry: RowEntry) -> tuple[Any, ...]:
@@ -261,12 +274,14 @@ def document_from(told: str | None) -> Document | None:
 
 
 def beside_values(outcome: Outcome) -> tuple[Any, ...]:
-    """What stands beside an outcome's record, in the order of `schema.BESIDE`."""
+    """What stands beside an outcome's record, in the order of BESIDE."""
     found, text = outcome.evidence, outcome.text
     return (
         _json(outcome.xml_conflicts) if outcome.xml_conflicts else None,
         None if found is None else packed(found),
         None if text is None else zlib.compress(text.encode("utf-8", "surrogatepass"), ZLIB_LEVEL),
+        outcome.model,
+        _json(outcome.models_tried) if outcome.models_tried else None,
     )
 
 

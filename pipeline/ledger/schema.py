@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pipeline.errors import LedgerError
-from pipeline.ledger.records import crc
+from pipeline.ledger.records import BESIDE, crc
 
 VERSION_1 = {  # what its checksums are of; they were those of Python's `repr`
     "outcomes": "doc, run, session, row, status, records, error_code, error, repaired, conflicts, chunks, "
@@ -197,9 +197,13 @@ MIGRATIONS: tuple[str, ...] = (
     """
     ALTER TABLE outcomes ADD COLUMN evidence BLOB;     -- where each value stands: zlib of MessagePack; else null
     ALTER TABLE outcomes ADD COLUMN source_text BLOB;  -- the row's text, where it is kept: zlib of UTF-8
+    ALTER TABLE outcomes ADD COLUMN model TEXT;        -- NAME of the model that counted; null: the job's [model]
+    ALTER TABLE outcomes ADD COLUMN models_tried TEXT; -- a JSON list: all that were asked; null: the job has one
+    ALTER TABLE calls ADD COLUMN model TEXT;           -- NAME of the model that was asked; null: the job's [model]
+    ALTER TABLE sends ADD COLUMN model TEXT;
     """,
 )
-BESIDE = {"xml_conflicts": 5, "evidence": 7, "source_text": 7}  # the version from which outcomes have it
+MODELS_KNOWN = 7
 BATCHES_KNOWN = 6  # from which on there are batches
 FILES_KNOWN = 5  # the version from which rows tell of their files
 ANSWERS_LINKED = 3  # the version from which calls name their answers
@@ -214,6 +218,11 @@ def beside_outcomes(db: sqlite3.Connection, table: str = "") -> str:
     """What stands beside an outcome's record, as a list of columns for SQL: BESIDE, or null where the file is older."""
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
     return ", ".join(f"{table}{name}" if version >= known else "NULL" for name, known in BESIDE.items())
+
+
+def knows_models(db: sqlite3.Connection) -> bool:
+    """Whether the file is of a format whose calls tell which of a job's models was asked."""
+    return int(db.execute("PRAGMA user_version").fetchone()[0]) >= MODELS_KNOWN
 
 
 def knows_batches(db: sqlite3.Connection) -> bool:

@@ -1,7 +1,8 @@
 """The ledger's calls as calls.parquet: one row per HTTP attempt, with no prompt, document or key in it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 import pyarrow as pa
 
@@ -53,7 +54,7 @@ def call_batches(db: Connection, run: int, view: View, totals: OutputTotals) -> 
         "prompt_version": pa.scalar(view.prompt_version),
     }
     for fetched in queries.calls_of_run(db, run, ROW_GROUP_ROWS):
-        columns = dict(zip((*records.CALL_COLUMNS, "batch_id"), zip(*fetched, strict=True), strict=True))
+        columns = dict(zip((*records.CALL_COLUMNS, "asked", "batch_id"), zip(*fetched, strict=True), strict=True))
         batched = [one is not None for one in columns["batch_id"]]
         totals.calls += len(fetched)
         totals.repairs += sum(
@@ -67,6 +68,7 @@ def call_batches(db: Connection, run: int, view: View, totals: OutputTotals) -> 
         values = {
             **columns,
             **{name: pa.repeat(value, len(fetched)) for name, value in constant.items()},
+            **(_asked(columns, view, totals) if view.models else {}),
             "retry_count": [attempt - 1 for attempt in columns["attempt"]],
             "sent_at": columns["sent_us"],
             "cost_usd": cost_column(columns["cost_units"]),
@@ -75,3 +77,13 @@ def call_batches(db: Connection, run: int, view: View, totals: OutputTotals) -> 
             "wait_ms": [None if one else ms for one, ms in zip(batched, columns["wait_ms"], strict=True)],
         }
         yield batch_of(values, CALL_SCHEMA)
+
+
+def _asked(columns: Mapping[str, Sequence[Any]], view: View, totals: OutputTotals) -> dict[str, list[str]]:
+    """Provider and model of each call, in a job with several; they are counted by model."""
+    names = [name or "" for name in columns["asked"]]
+    totals.model_calls.update(names)
+    for name, units in zip(names, columns["cost_units"], strict=True):
+        totals.model_units[name] += units or 0
+    asked = [view.models.get(name, (view.provider, view.model)) for name in names]
+    return {"provider": [provider for provider, _ in asked], "model": [model for _, model in asked]}

@@ -51,6 +51,7 @@ class View(Struct, frozen=True):
     kept_schema: pa.Schema
     documents: bool = False  # rows are files
     compared: bool = False  # records are held against the XML of e-invoices
+    models: Mapping[str, tuple[str, str]] = {}  # NAME → provider and model, of those beside the job's [model]
     evidence: tuple[str, ...] = ()  # columns that there are because values are looked for in the document
     fits: Callable[[str], bool] = lambda record: True  # noqa: ARG005 (whether a record of before is one of the schema as it is now)
 
@@ -74,3 +75,6 @@ class OutputTotals(Struct):
     session_ends: Counter[Status] = field(default_factory=Counter)  # rows that it brought to an end itself
     previous: Counter[str] = field(default_factory=Counter)  # rows that show an earlier record, by its day
     previous_unfit: int = 0  # rows whose earlier record does not fit the schema as it is now
+    model_rows: Counter[str] = field(default_factory=Counter)  # by NAME of the model that counted, "" is [model]
+    model_calls: Counter[str] = field(default_factory=Counter)
+    model_units: Counter[str] = field(default_factory=Counter)

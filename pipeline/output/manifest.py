@@ -11,7 +11,9 @@ from msgspec.structs import replace
 
 from pipeline.catalog.prices import price_table_name
 from pipeline.extraction.prepare import Prepared
+from pipeline.extraction.routing import models_of, shown_name
 from pipeline.job.folder import RUN, read_text
+from pipeline.job.settings import Job
 from pipeline.money import from_units
 from pipeline.output.write import OutputTotals
 from pipeline.types import TOKENS, Usage
@@ -94,6 +96,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     caching: CacheUse | None = None
     previous: dict[str, int] = field(default_factory=dict)  # pending rows that show an earlier record, by its day
     previous_unfit: int = 0  # pending rows whose earlier record does not fit the schema as it is now
+    models: dict[str, dict[str, Any]] = field(default_factory=dict)  # of a job with several: rows, calls and cost_usd
     batches: tuple[dict[str, Any], ...] = ()  # at a provider's batch API, of this run or still out
     session: SessionFigures | None = None  # None: written before there was such a thing
 
@@ -112,7 +115,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
         plain: dict[str, Any] = {**to_builtins(self), "cost_usd": self.cost_text}
         if self.session is not None:
             plain["session"]["cost_usd"] = self.session.cost_text
-        left_out = {name for name in ("previous", "previous_unfit", "batches") if not plain[name]}
+        left_out = {name for name in ("previous", "previous_unfit", "models", "batches") if not plain[name]}
         left_out |= set(KNOWN_AT_THE_END) if self.state == RUNNING else set()
         return {name: value for name, value in plain.items() if name not in left_out}
 
@@ -136,6 +139,7 @@ def manifest_of(
         rate_limited=totals.rate_limited,
         previous=dict(sorted(totals.previous.items())),
         previous_unfit=totals.previous_unfit,
+        models=_models(prepared.job, totals),
         started_at=started.isoformat(timespec="milliseconds"),
         ended_at=ended.isoformat(timespec="milliseconds") if ended else None,
         seconds=round((ended - started).total_seconds(), 3) if ended else None,
@@ -144,6 +148,18 @@ def manifest_of(
         input_fingerprint=prepared.source.fingerprint(),
         price_table=prepared.rate.source if prepared.rate is not None else price_table_name(),
     )
+
+
+def _models(job: Job, totals: OutputTotals) -> dict[str, dict[str, Any]]:
+    """Figures by model, [model] first; of a job with one none."""
+    return {
+        shown_name(job, name): {
+            "rows": totals.model_rows[name],
+            "calls": totals.model_calls[name],
+            "cost_usd": f"{from_units(totals.model_units[name]):.10f}",
+        }
+        for name in (models_of(job) if job.models else ())
+    }
 
 
 def nothing_to_do(rows: RowCounts) -> str:

@@ -179,6 +179,7 @@ class Publisher:
             kept_schema=kept_schema,
             documents=prepared.source.documents,
             compared=prepared.source.documents and job.documents.embedded_xml == "compare",
+            models={name: (one.model.provider, one.model.name) for name, one in job.models.items()},
             evidence=columns_of(job.extract),
             fits=partial(_fits, prepared.model, self._column),
         )

@@ -12,9 +12,11 @@ from msgspec import Struct
 
 from pipeline.ledger import nights, records
 from pipeline.ledger.files import Connection
+from pipeline.ledger.records import BESIDE
 from pipeline.output.evidence_columns import COLUMN_TYPES as EVIDENCE_TYPES
 from pipeline.output.evidence_columns import evidence_columns
 from pipeline.output.file_columns import of_files
+from pipeline.output.keeper import Keeper
 from pipeline.output.layout import COST, ROW_GROUP_ROWS, OutputTotals, View, batch_of, cost_column
 from pipeline.output.spending import Spent, shares_of, spending, together
 from pipeline.schema.arrow import CANNOT
@@ -45,6 +47,7 @@ COLUMN_TYPES = {
         [("media_type", pa.string()), ("pages", pa.int32()), ("mode", pa.string()), ("digest", pa.string())]
     ),
     "xml_conflicts": pa.list_(pa.string()),
+    "models_tried": pa.list_(pa.string()),
 }
 
 
@@ -91,7 +94,7 @@ def results_schema(view: View) -> pa.Schema:
     left_out = {name for name, wanted in (("chunk", view.per_chunk),) if not wanted}
     ours = [(name, types[name]) for name in RESULT_COLUMNS if name not in left_out]
     more = {"document": view.documents, "xml_conflicts": view.compared}
-    more |= dict.fromkeys(view.evidence, True)
+    more |= dict.fromkeys(view.evidence, True) | {"models_tried": bool(view.models)}
     ours += [(name, types[name]) for name, wanted in more.items() if wanted]
     place = [name for name, _ in ours].index("status")
     return pa.schema([*ours[:place], *view.kept_schema, *ours[place:]])
@@ -101,7 +104,7 @@ def result_batches(
     db: Connection, run: int, view: View, kept: Iterator[pa.RecordBatch], totals: OutputTotals
 ) -> Iterator[pa.RecordBatch]:
     lines: list[_Line] = []
-    keeper = _Keeper(kept, view.kept_schema)
+    keeper = Keeper(kept, view.kept_schema)
     for line in _lines(db, run, view, totals):
         lines.append(line)
         if len(lines) >= ROW_GROUP_ROWS:
@@ -115,13 +118,12 @@ def _lines(db: Connection, run: int, view: View, totals: OutputTotals) -> Iterat
     spent_by_row = spending(db, run)
     upcoming = next(spent_by_row, None)
     days = nights.session_days(db)
-    for row, row_id, problem, file, *columns, xml, found, text, before, shared, earlier in nights.rows_to_publish(
-        db, run
-    ):
+    for row, row_id, problem, file, *found, before, shared, earlier in nights.rows_to_publish(db, run):
         while upcoming is not None and upcoming[0] < row:
             upcoming = next(spent_by_row, None)
         spent = upcoming[1] if upcoming is not None and upcoming[0] == row else {}
-        outcome = records.outcome_from(columns, (xml, found, text)) if columns[0] is not None else None
+        columns, beside = found[: -len(BESIDE)], found[-len(BESIDE) :]
+        outcome = records.outcome_from(columns, beside) if columns[0] is not None else None
         by = _answer_from(row, run, columns[1], outcome, called=bool(spent))
         previous = None if earlier is None else _previous(db, earlier, view, days)
         if previous is not None and previous.records:
@@ -221,14 +223,18 @@ def _count(totals: OutputTotals, lines: Sequence[_Line]) -> None:
     if first.error_code is not None:
         totals.failed_by_code[first.error_code] += 1
     totals.repaired += bool(first.answered and first.answered.repaired)
+    if first.answered:
+        totals.model_rows[first.answered.model or ""] += 1
     if first.answer_from is not None:
         totals.answer_from[first.answer_from] += 1
 
 
-def _columns(lines: Sequence[_Line], view: View, keeper: "_Keeper", totals: OutputTotals) -> pa.RecordBatch:
+def _columns(lines: Sequence[_Line], view: View, keeper: Keeper, totals: OutputTotals) -> pa.RecordBatch:
     schema = results_schema(view)
     records = _records(lines, view, totals)
     done = [line.outcome for line in lines]
+    own = view.provider, view.model
+    asked = [view.models.get(line.answered.model or "", own) if line.answered else None for line in lines]
     cost = [line.spent.usd_units if view.priced else None for line in lines]
     values: dict[str, Any] = {
         "row": [line.row for line in lines],
@@ -242,8 +248,8 @@ def _columns(lines: Sequence[_Line], view: View, keeper: "_Keeper", totals: Outp
         "conflicts": [list(outcome.conflicts) if outcome else [] for outcome in done],
         "chunks": [outcome.chunks if outcome else 0 for outcome in done],
         "calls": [line.spent.calls for line in lines],
-        "provider": [view.provider if line.answered else None for line in lines],
-        "model": [view.model if line.answered else None for line in lines],
+        "provider": [one and one[0] for one in asked],
+        "model": [one and one[1] for one in asked],
         "model_version": [outcome.model_version if outcome else None for outcome in done],
         "cost_usd": cost_column(cost),
         "finish_reason": [outcome.finish_reason if outcome else None for outcome in done],
@@ -260,6 +266,8 @@ def _columns(lines: Sequence[_Line], view: View, keeper: "_Keeper", totals: Outp
     if view.documents:
         values |= of_files([line.document for line in lines], schema, values)
         values["xml_conflicts"] = [list(outcome.xml_conflicts) if outcome else [] for outcome in done]
+    if view.models:
+        values["models_tried"] = [list(line.answered.models_tried) if line.answered else [] for line in lines]
     if view.evidence:
         values |= evidence_columns([(line.answered, line.chunk or 0) for line in lines])
     return batch_of(values, schema)
@@ -285,24 +293,3 @@ def _records(lines: Sequence[_Line], view: View, totals: OutputTotals) -> pa.Str
 def _prompt_versions(lines: Sequence[_Line], view: View) -> pa.Array:
     """Of the job as it is; not known of records of before."""
     return pa.array([None if line.answer_from is AnswerFrom.PREVIOUS else view.prompt_version for line in lines])
-
-
-class _Keeper:
-    """The kept columns, read beside the ledger's rows; every row is asked for in order, some more than once."""
-
-    def __init__(self, batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> None:
-        self._batches = batches
-        self._schema = schema
-        self._held = pa.Table.from_batches([], schema)
-        self._first = 0  # the row that the held table begins with
-
-    def columns(self, rows: Sequence[int]) -> dict[str, pa.Array]:
-        if not self._schema.names:
-            return {}
-        self._held = self._held.slice(rows[0] - self._first)
-        self._first = rows[0]
-        while self._first + self._held.num_rows <= rows[-1]:
-            batch = next(self._batches)
-            self._held = pa.concat_tables([self._held, pa.Table.from_batches([batch], self._schema)])
-        taken = self._held.take(pa.array([row - self._first for row in rows], pa.int64()))
-        return {name: taken.column(name).combine_chunks() for name in self._schema.names}

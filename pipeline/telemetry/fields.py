@@ -11,6 +11,7 @@ from pipeline.types import TOKENS, tenant_hash
 def call_fields(call: Call, job: Job) -> dict[str, Any]:
     """A call in the fields of calls.parquet."""
     send = call.send
+    model = job.models[send.model].model if send.model else job.model
     return {
         "request_id": send.request_id,
         "provider_request_id": call.provider_request_id,
@@ -20,10 +21,10 @@ def call_fields(call: Call, job: Job) -> dict[str, Any]:
         "purpose": str(send.purpose),
         "attempt": send.attempt,
         "retry_count": send.attempt - 1,
-        "provider": job.model.provider,
-        "model": job.model.name,
+        "provider": model.provider,
+        "model": model.name,
         "model_version": call.model_version,
-        "betas": list(job.model.betas),
+        "betas": list(model.betas),
         "http_status": call.http_status,
         "error_code": call.error_code,
         "finish_reason": call.finish_reason,
@@ -32,7 +33,7 @@ def call_fields(call: Call, job: Job) -> dict[str, Any]:
         "wait_ms": call.wait_ms,
         "ttft_ms": call.ttft_ms,
         "latency_ms": call.latency_ms,
-        "stream": job.model.stream,
+        "stream": model.stream,
         "feature": job.name,
         "tenant_hash": tenant_hash(send.tenant),
         "prompt_version": job.prompt_version,

@@ -193,7 +193,7 @@ TAMPERED = {
         lambda f: sql(f, "UPDATE outcomes SET xml_conflicts = NULL WHERE xml_conflicts IS NOT NULL"),
     ],
     "values stand where results.parquet says": [
-        lambda f: changed(f, "results.parquet", column("evidence", 1, lambda told: [{**told[0], "start": 1}, *told[1:]])),
+        lambda f: changed(f, "results.parquet", column("evidence", 1, lambda told: [told[0] | {"start": 1}, *told[1:]])),
         lambda f: changed(f, "results.parquet", column("evidence", 1, lambda told: told[1:])),
         lambda f: changed(f, "results.parquet", column("grounded_share", 1, 0.25)),
         lambda f: changed(f, "results.parquet", column("grounded_share", 1, None)),

@@ -11,6 +11,8 @@ HASHES = (b"r" * 16, b"d" * 16, "fingerprint")
 
 SINCE_VERSION_3 = """
 ALTER TABLE outcomes DROP COLUMN evidence; ALTER TABLE outcomes DROP COLUMN source_text;
+ALTER TABLE outcomes DROP COLUMN model; ALTER TABLE outcomes DROP COLUMN models_tried;
+ALTER TABLE calls DROP COLUMN model; ALTER TABLE sends DROP COLUMN model;
 ALTER TABLE calls DROP COLUMN batch; DROP TABLE batch_items; DROP TABLE batches;
 ALTER TABLE rows DROP COLUMN document; ALTER TABLE outcomes DROP COLUMN xml_conflicts;
 ALTER TABLE calls DROP COLUMN pages;

@@ -16,7 +16,7 @@ from pipeline.output.rows import COLUMN_TYPES, results_schema
 from pipeline.output.write import View
 from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.fields import call_fields
-from pipeline.types import FILE_COLUMNS, RESULT_COLUMNS, Purpose, Usage
+from pipeline.types import FILE_COLUMNS, MODELS_COLUMNS, RESULT_COLUMNS, Purpose, Usage
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 UNPUBLISHED = {"run", "session", "error", "at_risk_units"}  # of the ledger's columns
@@ -77,7 +77,7 @@ def test_the_results_have_the_columns_that_no_kept_one_may_be_called(per_chunk):
     before = 3 if per_chunk else 2
     ours = [name for name in RESULT_COLUMNS if per_chunk or name != "chunk"]
     assert results_schema(view).names == [*ours[:before], "customer", *ours[before:]]
-    assert {*COLUMN_TYPES, "record"} == {*RESULT_COLUMNS, *FILE_COLUMNS}
+    assert {*COLUMN_TYPES, "record"} == {*RESULT_COLUMNS, *FILE_COLUMNS, *MODELS_COLUMNS}
     of_files = replace(view, documents=True, compared=True)
     assert results_schema(of_files).names == [*ours[:before], "customer", *ours[before:], *FILE_COLUMNS]
 

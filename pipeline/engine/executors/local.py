@@ -4,7 +4,7 @@ import asyncio
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec.structs import replace
 
@@ -15,7 +15,6 @@ from pipeline.engine.ask import Deferred
 from pipeline.engine.executors import RunIssues
 from pipeline.engine.executors.doubts import Doubts
 from pipeline.engine.feed import Batch, RowTask, Selection, Share, feed
-from pipeline.engine.row import Extraction
 from pipeline.errors import JobError, LedgerError, machine_words
 from pipeline.extraction.hashes import content_key
 from pipeline.extraction.prepare import Prepared
@@ -44,19 +43,32 @@ def _rows_for(calls: int) -> int:
     return calls + max(16, calls)
 
 
-class LocalExecutor:
-    """An `Executor` in this process. `share`: of the rows, those that are this process's."""
+class Outcomes(Protocol):
+    """What carries one row to its end."""
 
-    def __init__(
+    async def outcome(self, task: RowTask) -> Outcome:
+        """As `Extraction.outcome`."""
+        ...
+
+
+class LocalExecutor:
+    """An `Executor` in this process. `share`: of the rows, those that are this process's.
+
+    `calls`: at once, where these are not the job's own `limits.concurrency`.
+    """
+
+    def __init__(  # noqa: PLR0913 (all that a session has)
         self,
         prepared: Prepared,
         ledger: Ledger,
-        extraction: Extraction,
+        extraction: Outcomes,
         gate: Gate[Any],
         tally: Tally,
         share: Share | None = None,
+        *,
+        calls: int = 0,
     ) -> None:
-        calls = prepared.job.limits.concurrency
+        calls = calls or prepared.job.limits.concurrency
         self.window = Window(-(-calls // (share.of if share else 1)))
         self.issues = RunIssues()
         self._prepared = prepared

@@ -46,11 +46,20 @@ CALL_ENDS = {
 
 
 class LiveLane:
-    """`rate` None: the model has no price."""
+    """`rate` None: the model has no price. `model`: NAME of the one that is asked, if not the job's [model]."""
 
-    def __init__(
-        self, limits: Limits, rate: Rate | None, ledger: Ledger, gate: Gate[Any], carrier: Carrier, tally: Tally
+    def __init__(  # noqa: PLR0913 (all that a call meets on its way)
+        self,
+        limits: Limits,
+        rate: Rate | None,
+        ledger: Ledger,
+        gate: Gate[Any],
+        carrier: Carrier,
+        tally: Tally,
+        *,
+        model: str | None = None,
     ) -> None:
+        self._model = model
         self._policy = Policy(max_attempts=limits.max_attempts, max_wait_s=limits.max_wait_s or None)
         self._rate = rate
         self._ledger = ledger
@@ -175,7 +184,7 @@ class LiveLane:
         request = attempt.request
         send = Send(
             next(self._ids), request.row, request.row_id, request.chunk, request.purpose, attempt.number,
-            time.time_ns() // 1000, to_units(attempt.ticket.usd), request.tenant, attempt.pages,
+            time.time_ns() // 1000, to_units(attempt.ticket.usd), request.tenant, self._model, attempt.pages,
         )  # fmt: skip
         try:
             await self._ledger.intend(send)

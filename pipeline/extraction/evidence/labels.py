@@ -1,4 +1,4 @@
-"""How well the words beside a place are those of a field: its name, title, description, and what others call it. Pure."""
+"""How well the words beside a place are those of a field: its name, title, description, and its other names. Pure."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,0 +1,147 @@
+"""A gate to a model whose rows have another to go to: what would park the run sends them there instead."""
+
+import asyncio
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from pipeline.admission.gate import Diverted
+from pipeline.admission.governor import Governor, Ticket
+from pipeline.admission.health import Health
+from pipeline.admission.queue import Admission, Turn
+from pipeline.admission.report import CallEnd, Report
+from pipeline.extraction.routing import OUTAGE
+from pipeline.types import ParkReason, Request
+
+
+class Group:
+    """The gates of a job's models: they spend from one budget, and the run ends for all of them or for none."""
+
+    def __init__(self, stop: Callable[[ParkReason, str], None]) -> None:
+        self.stop = stop
+        self.gates: list[DivertingGate] = []
+
+    def ended(self, ended: "DivertingGate", tenant: str | None) -> None:
+        """A call has: what it gives back of the budget others may wait for."""
+        for gate in self.gates:
+            if gate is not ended:
+                gate.admission.look(tenant)
+
+    def stopped(self, reason: ParkReason, message: str) -> None:
+        """The run ends early."""
+        for gate in self.gates:
+            gate.admission.stop(reason, message)
+
+
+class Ends(Struct, frozen=True):
+    """`causes`: for which of them rows go on elsewhere. `on_change`: told what there is to say to people."""
+
+    causes: frozenset[str]
+    on_change: Callable[[str], None]
+
+
+class DivertingGate:
+    """A `Gate` over an admission. Those who wait, or sleep, when the model goes down hear of it at once."""
+
+    def __init__(self, name: str, admission: Admission, governor: Governor, group: Group, ends: Ends) -> None:
+        self.name = name
+        self.admission = admission
+        self.governor = governor
+        self.health = Health()
+        self._group = group
+        self._ends = ends
+        self._turns: set[Turn] = set()
+        self._sleepers: set[asyncio.Future[None]] = set()
+        self._probe: Ticket | None = None
+        group.gates.append(self)
+
+    @property
+    def stopped(self) -> ParkReason | None:
+        return self.admission.stopped
+
+    @property
+    def waiting(self) -> int:
+        return self.admission.waiting
+
+    async def admit(self, request: Request, *, retry: bool) -> Ticket:
+        """As `Gate.admit`.
+
+        Raises:
+            Diverted: the model is down, and this is no probe.
+        """
+        health = self.health
+        if not health.lets_in(_now_s()):
+            raise Diverted(health.cause, health.told)
+        turn = self.admission.enqueue(request, retry=retry)
+        probes = health.taken()
+        if not probes:
+            self._turns.add(turn)
+        try:
+            ticket = await turn
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError | Diverted):
+                self.admission.leave(turn)
+            if probes:
+                health.given_back()
+            raise
+        finally:
+            self._turns.discard(turn)
+        if probes:
+            self._probe = ticket
+        return ticket
+
+    def finish(self, ticket: Ticket, report: Report) -> None:
+        self.admission.finish(ticket, report)
+        self._group.ended(self, ticket.need.tenant)
+        now_s, probed = _now_s(), ticket is self._probe
+        if probed:
+            self._probe = None
+        opened = probed or self.governor.open_since_s is not None
+        if report.end is CallEnd.OVERLOADED and opened and OUTAGE in self._ends.causes:
+            self._down(OUTAGE, "the provider is down", now_s)
+        elif probed and self.health.probing:  # else `stop` was said of it: a bad key, a quota
+            self._probed(report, now_s)
+
+    def _probed(self, report: Report, now_s: float) -> None:
+        if report.used is None or not report.used.sent or report.end is CallEnd.OVERLOADED:
+            self.health.given_back()
+        elif self.health.answered(now_s):
+            self._ends.on_change(f"{self.name} is well again: rows go to it")
+
+    async def pause(self, seconds: float) -> None:
+        """As `Gate.pause`. Raises Diverted."""
+        if self.health.cause and not self.health.lets_in(_now_s()):
+            raise Diverted(self.health.cause, self.health.told)
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        sleep = asyncio.ensure_future(self.admission.pause(seconds))
+        self._sleepers.add(woken)
+        try:
+            await asyncio.wait({sleep, woken}, return_when=asyncio.FIRST_COMPLETED)
+            if woken.done():
+                raise Diverted(self.health.cause, self.health.told)
+            sleep.result()
+        finally:
+            self._sleepers.discard(woken)
+            sleep.cancel()
+            woken.cancel()
+
+    def stop(self, reason: ParkReason, message: str) -> None:
+        """The end of the run, unless rows go on elsewhere for this."""
+        if reason.value in self._ends.causes:
+            self._down(reason.value, message, _now_s())
+        else:
+            self._group.stop(reason, message)
+
+    def _down(self, cause: str, told: str, now_s: float) -> None:
+        if self.health.failed(cause, told, now_s):
+            self._ends.on_change(f"{self.name}: {told}; rows go on elsewhere, and it is looked at again")
+        for turn in list(self._turns):
+            if not turn.done():
+                turn.set_exception(Diverted(cause, told))
+        for sleeper in self._sleepers:
+            if not sleeper.done():
+                sleeper.set_result(None)
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,135 @@
+"""A job's several models: a way to each, and each row's way among them.
+
+Each has a governor, limits and a price of its own; they spend from one budget, and write to one ledger.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Mapping
+from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pipeline.admission.first_calls import WRITES_CACHE, FirstCalls
+from pipeline.admission.gate import Diverted
+from pipeline.admission.governor import Governor, LimitRules, rules_of
+from pipeline.admission.needs import Needs
+from pipeline.admission.queue import Admission
+from pipeline.console import say
+from pipeline.engine.call import Caller
+from pipeline.engine.diverting import DivertingGate, Ends, Group
+from pipeline.engine.feed import RowTask
+from pipeline.engine.route import Carriage, Lent, Route, limits_key, live_lane, route_for
+from pipeline.engine.row import Extraction
+from pipeline.extraction.prepare import Prepared
+from pipeline.extraction.routing import (
+    MAIN,
+    Step,
+    cause_of,
+    diverts,
+    first_step,
+    models_of,
+    next_step,
+    patience_s,
+    shown_name,
+)
+from pipeline.job.settings import Job
+from pipeline.types import Outcome
+
+THREAD_CHARS = 20_000  # a text from this size on is cut for another model off the event loop
+
+
+class Station(Struct, frozen=True):
+    """One model: the job as one with it alone, the gate to it, and what carries a row there."""
+
+    prepared: Prepared
+    gate: DivertingGate
+    extraction: Extraction
+
+
+class Several:
+    """Carries each row to the model that it is for, and on to the next where that does not do."""
+
+    def __init__(self, job: Job, stations: Mapping[str, Station]) -> None:
+        self._job = job
+        self._stations = stations
+
+    async def outcome(self, task: RowTask) -> Outcome:
+        """Where the row ends; as of the last model that was asked, with all that were.
+
+        Raises:
+            As `Extraction.outcome`. Diverted: never, as each model's rows have a way on.
+        """
+        at, been, asked = first_step(self._job, task.row), list[str](), list[str]()
+        while True:
+            station = self._stations[at.model]
+            been.append(at.model)
+            found: Outcome | None = None
+            try:
+                found = await station.extraction.outcome(await self._task_at(at.model, task))
+                cause = cause_of(found)
+                asked.append(shown_name(self._job, at.model))
+            except Diverted as diverted:
+                cause = diverted.cause
+            step = None if cause is None else self._next(at, cause, been)
+            if step is None and found is not None:
+                return replace(found, model=at.model or None, models_tried=tuple(asked))
+            if step is None:
+                raise AssertionError(f"a row of {at.model!r} has no way on for {cause}")
+            at = step
+
+    def _next(self, at: Step, cause: str, been: list[str]) -> Step | None:
+        return next_step(self._job, at, cause, been)
+
+    async def _task_at(self, model: str, task: RowTask) -> RowTask:
+        """The row cut by this model's window. [model] has it so from the feed."""
+        if model == MAIN:
+            return task
+        prepared = self._stations[model].prepared
+        cut = partial(prepared.chunks_of, task.row, exact=prepared.exact)
+        chunks = await asyncio.to_thread(cut) if len(task.row.text) > THREAD_CHARS else cut()
+        return replace(task, chunks=chunks)
+
+
+@contextlib.asynccontextmanager
+async def several_models(prepared: Prepared, route: Route, lent: Lent, how: Carriage) -> AsyncIterator[Several]:
+    """The ways to all models, for as long as the session works on rows."""
+    job, group = prepared.job, Group(lent.admission.stop)
+    say_so = partial(say, "notice")
+    stations: dict[str, Station] = {}
+    async with contextlib.AsyncExitStack() as ways:
+        for name in models_of(job):
+            one = prepared.models[name] if name else prepared
+            ends = Ends(diverts(job, name), say_so)
+            if name:
+                way = await ways.enter_async_context(route_for(one, route.environ, 0))
+                governor = Governor(_rules(one, way, lent), lent.governor.money)
+                admission = Admission(
+                    governor, Needs(one.rate, governor), asyncio.get_running_loop().time, patience_s(job, name)
+                )
+                admission.on_stop = lent.admission.stop
+            else:
+                way, governor, admission = route, lent.governor, lent.admission
+                admission.on_stop = group.stopped
+            gate = DivertingGate(shown_name(job, name), admission, governor, group, ends)
+            live = await ways.enter_async_context(live_lane(one, way, lent.ledger, gate, lent.tally, name or None))
+            stations[name] = Station(one, gate, Extraction(one, Caller(lent.ledger, live), how.column))
+        try:
+            yield Several(job, stations)
+        finally:
+            for name, station in stations.items():
+                if name:
+                    lent.ledger.remember(limits_key(station.prepared), json.dumps(station.gate.governor.learned()))
+
+
+def _rules(prepared: Prepared, route: Route, lent: Lent) -> LimitRules:
+    remembered = lent.ledger.remembered(limits_key(prepared))
+    return rules_of(
+        prepared.job,
+        spent_usd=lent.governor.money.run.spent_usd,
+        spent_by_tenant={},
+        learned=None if remembered is None else json.loads(remembered),
+        first=WRITES_CACHE if route.caching.warm else FirstCalls(),
+    )

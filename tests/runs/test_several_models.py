@@ -1,0 +1,140 @@
+"""Jobs with more than one model: where rows go, what they cost, and what the books say of it."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from scripted_server import Scripted
+
+GOOD = {"name": "Blue Mill", "total": "1234.50"}
+STRONG = {"name": "gpt-4o", "max_output_tokens": 200}
+DOWN = Scripted(status=503, raw=b'{"error": {"message": "down"}}')
+NO_KEY = Scripted(status=401, raw=b'{"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}}')
+
+
+def by_model(**answers):
+    """Answers by the model that is asked, with `_` for `-`; a list is taken from."""
+
+    def script(document, nth, body):
+        found = answers[body["model"].replace("-", "_")]
+        found = found.pop(0) if isinstance(found, list) and len(found) > 1 else found
+        found = found[0] if isinstance(found, list) else found
+        return found if isinstance(found, Scripted) else Scripted(text=json.dumps(found))
+
+    return script
+
+
+@pytest.fixture
+def several(job, server):
+    """Writes a job with `[models.strong]`; `more`: its routes and fallbacks."""
+
+    def written(more, rows=1, strong=None, **sections):
+        model = {"provider": "openai", "base_url": server.url, **STRONG, **(strong or {})}
+        toml = "".join(f"{key} = {json.dumps(value)}\n" for key, value in model.items())
+        made = [
+            {"id": f"r{number}", "text": f"bill {number}", "language": "ja" if number % 2 else "en"}
+            for number in range(rows)
+        ]
+        job.write(server.url, rows=made, **sections)
+        job.file.write_text(f"{job.file.read_text()}\n[models.strong]\n{toml}\n{more}")
+        return job
+
+    return written
+
+
+def fallback(*causes):
+    return f'[[fallback]]\non = {json.dumps(causes)}\nmodel = "strong"\n'
+
+
+def test_a_row_that_one_model_gets_wrong_goes_on_to_the_next(several, job, server):
+    server.script = by_model(gpt_4o_mini=Scripted(text="no JSON"), gpt_4o=GOOD)
+    several(fallback("invalid_output")).run()
+    (row,) = job.results()
+    assert (row["status"], row["model"], row["models_tried"]) == ("ok", "gpt-4o", ["gpt-4o-mini", "strong"])
+    calls = job.calls()
+    assert [call["model"] for call in calls] == ["gpt-4o-mini", "gpt-4o-mini", "gpt-4o"]
+    assert [call["purpose"] for call in calls] == ["extract", "repair", "extract"]
+    assert row["cost_usd"] == sum(call["cost_usd"] for call in calls)
+    assert calls[2]["cost_usd"] > calls[0]["cost_usd"] * 10, "each at its own price"
+    assert job.manifest()["models"] == {
+        "gpt-4o-mini": {"rows": 0, "calls": 2, "cost_usd": str(calls[0]["cost_usd"] * 2)},
+        "strong": {"rows": 1, "calls": 1, "cost_usd": str(calls[2]["cost_usd"])},
+    }
+    job.reconcile()
+    job.pipeline("verify", job.out, code=0)
+    job.run()
+    assert server.sent == 3, "a second run pays nothing"
+
+
+def test_what_no_fallback_is_for_fails_as_ever(several, job, server):
+    server.script = by_model(gpt_4o_mini=Scripted(text="no JSON"), gpt_4o=GOOD)
+    several(fallback("refused")).run(code=1)
+    (row,) = job.results()
+    assert (row["error_code"], row["models_tried"]) == ("invalid_output", ["gpt-4o-mini"])
+
+
+def test_a_row_that_all_get_wrong_ends_with_the_last_ones_words(several, job, server):
+    server.script = by_model(gpt_4o_mini=Scripted(text="no JSON"), gpt_4o=Scripted(refusal="I would rather not."))
+    several(fallback("invalid_output", "refused")).run(code=1)
+    (row,) = job.results()
+    assert (row["error_code"], row["model"], row["models_tried"]) == ("refused", "gpt-4o", ["gpt-4o-mini", "strong"])
+
+
+def test_a_retry_begins_with_the_first_model_again(several, job, server):
+    server.script = by_model(gpt_4o_mini=Scripted(text="no JSON"), gpt_4o=Scripted(text="none either"))
+    several(fallback("invalid_output")).run(code=1)
+    assert server.sent == 4
+    server.script = by_model(gpt_4o_mini=GOOD)
+    job.pipeline("retry", job.file, code=0)
+    (row,) = job.results()
+    assert (row["status"], row["model"], row["models_tried"]) == ("ok", "gpt-4o-mini", ["gpt-4o-mini"])
+    job.pipeline("verify", job.out, code=0)
+
+
+@pytest.mark.parametrize(("answer", "cause"), [(DOWN, "outage"), (NO_KEY, "auth")])
+def test_rows_go_on_at_the_spare_while_the_first_is_down(several, job, server, answer, cause):
+    server.script = by_model(gpt_4o_mini=answer, gpt_4o=GOOD)
+    several(fallback(cause), rows=40, limits={"concurrency": 4}).run()
+    rows = job.results()
+    assert {row["status"] for row in rows} == {"ok"}
+    assert {row["model"] for row in rows} == {"gpt-4o"}
+    assert {call["cost_usd"] for call in job.calls() if call["model"] == "gpt-4o-mini"} <= {Decimal(0), None}
+    assert len([call for call in job.calls() if call["model"] == "gpt-4o-mini"]) < 20
+    job.pipeline("verify", job.out, code=0)
+
+
+def test_the_run_parks_where_the_spare_is_down_too(several, job, server):
+    server.script = by_model(gpt_4o_mini=NO_KEY, gpt_4o=NO_KEY)
+    several(fallback("auth"), rows=3).run(code=4)
+    assert job.manifest()["reason"] == "auth"
+    assert {row["status"] for row in job.results()} == {"pending"}
+
+
+def test_one_cap_is_over_all_models(several, job, server):
+    server.script = by_model(gpt_4o_mini=Scripted(text="no JSON"), gpt_4o=GOOD)
+    several(fallback("invalid_output"), rows=40, budget={"max_usd": 0.004}).run(code=3)
+    spent = sum(call["cost_usd"] for call in job.calls())
+    assert Decimal("0.001") < spent <= Decimal("0.004")
+    job.pipeline("verify", job.out, code=0)
+
+
+@pytest.mark.parametrize("route", ['where = {column = "language", in = ["ja"]}', "min_input_tokens = 200"])
+def test_rows_are_routed_before_anything_is_sent(several, job, server, route):
+    server.script = by_model(gpt_4o_mini=GOOD, gpt_4o=GOOD)
+    several(f'[[route]]\n{route}\nmodel = "strong"\n', rows=4)
+    if "min" in route:
+        lines = (job.folder / "in.jsonl").read_text().replace("bill 1", "bill " * 400).replace("bill 3", "long " * 400)
+        (job.folder / "in.jsonl").write_text(lines)
+    job.run()
+    assert [row["model"] for row in job.results()] == ["gpt-4o-mini", "gpt-4o"] * 2
+    assert [row["models_tried"] for row in job.results()] == [["gpt-4o-mini"], ["strong"]] * 2
+    assert server.sent == 4
+
+
+def test_equal_texts_of_different_routes_are_different_rows(several, job, server):
+    server.script = by_model(gpt_4o_mini=GOOD, gpt_4o=GOOD)
+    several('[[route]]\nwhere = {column = "language", in = ["ja"]}\nmodel = "strong"\n')
+    rows = [{"id": language, "text": "the same", "language": language} for language in ("en", "ja")]
+    (job.folder / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    job.run()
+    assert [row["model"] for row in job.results()] == ["gpt-4o-mini", "gpt-4o"]
