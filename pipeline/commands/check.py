@@ -17,6 +17,7 @@ from pipeline.catalog.reasoning import said_of
 from pipeline.catalog.sampling import temperature_advice
 from pipeline.catalog.tiers import BY_CONTRACT, FLEX
 from pipeline.catalog.windows import LIMITS, limits_of
+from pipeline.commands.check_models import models_found
 from pipeline.commands.lane import lane_findings
 from pipeline.commands.online import online as asked_online
 from pipeline.commands.strict import strictly
@@ -100,6 +101,7 @@ def _prepared(prepared: Prepared, environ: Mapping[str, str]) -> Iterator[Findin
         yield Finding("model", "warning", advised.told)
     yield Finding("prompt caching", "ok", caching_for(job.model, overhead, rows, prepared.expected_rate).told)
     yield from _price(prepared)
+    yield from models_found(prepared, environ)
     try:
         yield from lane_findings(prepared, rows, environ)
     except JobError as error:

@@ -91,7 +91,7 @@ class Session:
 
     def __init__(self, command: RunCommand, ledger: Ledger) -> None:
         self._command = command
-        self._prepared = prepared = command.prepared
+        self._prepared = prepared = _with_keys(command)
         self._job = prepared.job
         self._ledger = ledger
         self._column = RecordColumn(prepared.model)
@@ -101,7 +101,7 @@ class Session:
         self._issues = RunIssues()
         self._tuned: list[dict[str, Any]] = []
         self._parts: _Parts | None = None
-        self._publisher = Publisher(prepared, ledger, self._column, command.verb)
+        self._publisher = Publisher(command.prepared, ledger, self._column, command.verb)
 
     async def execute(self) -> Ended:
         """The whole session, from taking up the ledger to publishing.
@@ -246,6 +246,14 @@ class Session:
             events=(*parts.alarm.events, *self._tuned),
             caching=parts.route.caching,
         )
+
+
+def _with_keys(command: RunCommand) -> Prepared:
+    if not command.prepared.models:
+        return command.prepared
+    from pipeline.engine.several import with_keys  # noqa: PLC0415 (few jobs have several)
+
+    return with_keys(command.prepared, command.environ)
 
 
 def _batches_of(ledger: Ledger) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from pipeline.engine.diverting import DivertingGate, Ends, Group
 from pipeline.engine.feed import RowTask
 from pipeline.engine.route import Carriage, Lent, Route, limits_key, live_lane, route_for
 from pipeline.engine.row import Extraction
+from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.routing import (
     MAIN,
@@ -36,6 +37,7 @@ from pipeline.extraction.routing import (
     shown_name,
 )
 from pipeline.job.settings import Job
+from pipeline.providers.credentials.keys import credentials_for
 from pipeline.types import Outcome
 
 THREAD_CHARS = 20_000  # a text from this size on is cut for another model off the event loop
@@ -91,6 +93,31 @@ class Several:
         cut = partial(prepared.chunks_of, task.row, exact=prepared.exact)
         chunks = await asyncio.to_thread(cut) if len(task.row.text) > THREAD_CHARS else cut()
         return replace(task, chunks=chunks)
+
+
+def with_keys(prepared: Prepared, environ: Mapping[str, str]) -> Prepared:
+    """The job without the models that rows would only fall back to, and whose key is missing: that is said.
+
+    Raises:
+        JobError: a model that rows are routed to has no key; nothing was sent.
+    """
+    job = prepared.job
+    routed = {route.model for route in job.routes}
+    lacking = set()
+    for name, one in prepared.models.items():
+        try:
+            credentials_for(one.job.model, environ)
+        except JobError as error:
+            if name in routed:
+                raise JobError(f"[models.{name}]: {error}") from None
+            say("warning", f"[models.{name}]: {error}. Without it no row goes on to this model")
+            lacking.add(name)
+    if not lacking:
+        return prepared
+    left = {name: one for name, one in job.models.items() if name not in lacking}
+    fallbacks = tuple(one for one in job.fallbacks if one.model not in lacking)
+    models = {name: one for name, one in prepared.models.items() if name not in lacking}
+    return replace(prepared, job=replace(job, models=left, fallbacks=fallbacks), models=models)
 
 
 @contextlib.asynccontextmanager

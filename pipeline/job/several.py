@@ -27,6 +27,7 @@ def several_of(given: Mapping[str, Any], limits: Limits | None, section: Section
         tables = {}
     models = {name: _model(name, values, limits, section, wrong) for name, values in tables.items()}
     routes = [_route(number, one, models, wrong) for number, one in _listed(given, ROUTE, wrong)]
+    wrong += _shadowed([one for one in routes if one is not None])
     fallbacks = [_fallback(number, one, models, wrong) for number, one in _listed(given, FALLBACK, wrong)]
     names = [one.model for one in fallbacks if one is not None]
     wrong += [
@@ -59,7 +60,11 @@ def _model(name: str, values: object, limits: Limits | None, section: Section, w
     if model is None or prices is None or read is None or limits is None:
         return None
     base = replace(limits, requests_per_minute=0, input_tokens_per_minute=0, output_tokens_per_minute=0)
-    return NamedModel(model=model, limits=replace(base, **{key: getattr(read, key) for key in told}), prices=prices)
+    return NamedModel(
+        model=model,
+        limits=replace(base, **{key: getattr(read, key) for key in told if hasattr(read, key)}),
+        prices=prices,
+    )
 
 
 def _listed(given: Mapping[str, Any], name: str, wrong: list[str]) -> list[tuple[int, Mapping[str, Any]]]:
@@ -81,6 +86,23 @@ def _route(number: int, values: Mapping[str, Any], models: Mapping[str, Any], wr
     if not values.get("min_input_tokens") and "where" not in values:
         wrong.append(f'{where} says no rows: give min_input_tokens, or where = {{column = "language", in = ["ja"]}}')
     return Route(model=name, min_input_tokens=least, where=column) if len(wrong) == found else None
+
+
+def _shadowed(routes: list[Route]) -> list[str]:
+    """Routes that no row can come to, as an earlier one takes all that they would."""
+    found = []
+    for later, route in enumerate(routes):
+        for first, other in enumerate(routes[:later]):
+            wider = other.where is None or (
+                route.where is not None
+                and route.where.column == other.where.column
+                and set(route.where.values) <= set(other.where.values)
+            )
+            if wider and other.min_input_tokens <= route.min_input_tokens:
+                told = f"[[{ROUTE}]] number {later + 1} can never fit: number {first + 1} takes all of its rows"
+                found.append(f"{told}. Put it first, or leave it out")
+                break
+    return found
 
 
 def _where(values: object, where: str, wrong: list[str]) -> Where | None:

@@ -117,7 +117,7 @@ def moved(table):
 
 
 SEND = "request_id, session, row, id, chunk, purpose, attempt, sent_us"
-IN_FLIGHT = f"INSERT INTO sends SELECT {SEND}, 1, tenant FROM calls LIMIT 1"
+IN_FLIGHT = f"INSERT INTO sends SELECT {SEND}, 1, tenant, model FROM calls LIMIT 1"
 BATCH = "INSERT INTO batches VALUES (1, 'n', 1, 1, 'x', 'a', 'm', 'collected', 1, 1, 1, 1, '', 'b', '', 1, 1, 1, 1, '')"
 LINE = (
     "INSERT INTO batch_items SELECT request_id, 1, x'00', row, id, chunk, purpose, attempt, NULL, 0, '{}', NULL, NULL "
@@ -193,7 +193,7 @@ TAMPERED = {
         lambda f: sql(f, "UPDATE outcomes SET xml_conflicts = NULL WHERE xml_conflicts IS NOT NULL"),
     ],
     "values stand where results.parquet says": [
-        lambda f: changed(f, "results.parquet", column("evidence", 1, lambda told: [told[0] | {"start": 1}, *told[1:]])),
+        lambda f: changed(f, "results.parquet", column("evidence", 1, lambda told: [told[0] | {"end": 1}, told[1]])),
         lambda f: changed(f, "results.parquet", column("evidence", 1, lambda told: told[1:])),
         lambda f: changed(f, "results.parquet", column("grounded_share", 1, 0.25)),
         lambda f: changed(f, "results.parquet", column("grounded_share", 1, None)),
