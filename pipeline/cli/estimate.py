@@ -100,6 +100,8 @@ def _estimated(prepared: "Prepared", *, exact: bool) -> dict[str, Any]:
     whole = found.estimate.as_json()
     report = {"name": job.name, "provider": job.model.provider, "model": job.model.name, **whole}
     report["advice"] = list(found.advice)
+    if found.models:
+        report["models"] = list(found.models)
     report["assumptions"] = [*found.notes, *whole["assumptions"]]
     return report
 

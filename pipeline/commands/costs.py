@@ -1,6 +1,6 @@
 """`pipeline costs`: what was spent, by tenant, model, day, cause or lane, in all runs of a folder or in the last."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +14,7 @@ from pipeline.commands.tenants import names_of_tenants
 from pipeline.errors import JobError
 from pipeline.job.folder import CALLS, LEDGER
 from pipeline.ledger import night_figures, queries
-from pipeline.ledger.files import reading
+from pipeline.ledger.files import Connection, reading
 from pipeline.money import from_units
 from pipeline.output.manifest import read_run
 from pipeline.output.read import readable
@@ -51,16 +51,30 @@ def _on_ledger(folder: Path, by: str, run: str) -> Iterator[Group]:
     with reading(folder / LEDGER) as db:
         last = queries.last_run(db)
         only = last[0] if run == LAST and last is not None else None
-        found = night_figures.cost_groups(db, "run" if by == "model" else by, run=only)
-        models = night_figures.models_by_run(db, _last_model(folder)) if by == "model" else {}
+        found = night_figures.cost_groups(db, by, run=only)
+        name_of: Callable[[str], str | None]
+        name_of = _model_names(db, folder) if by == "model" else tenant_hash if by == "tenant" else _as_it_is
     for key, calls, units, *tokens in found:
-        named = models.get(key) if by == "model" else tenant_hash(key) if by == "tenant" else key
+        named = name_of(key)
         yield named, calls, from_units(units), tokens
 
 
-def _last_model(folder: Path) -> str | None:
+def _as_it_is(key: str | None) -> str | None:
+    return key
+
+
+def _model_names(db: Connection, folder: Path) -> Callable[[str], str | None]:
+    """What a run's [model], or one of its [models.NAME], is called at its provider; NAME where run.json has no such."""
     manifest = read_run(folder)
-    return None if manifest is None else manifest.job.get("model", {}).get("name")
+    job = {} if manifest is None else manifest.job
+    runs = night_figures.models_by_run(db, job.get("model", {}).get("name"))
+    others = {name: one["model"]["name"] for name, one in job.get("models", {}).items()}
+
+    def name_of(key: str) -> str | None:
+        run, _, name = key.partition(" ")
+        return others.get(name, name) if name else runs.get(int(run))
+
+    return name_of
 
 
 def _published(folder: Path, by: str) -> Iterator[Group]:

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from pipeline.ledger.files import Connection
 from pipeline.ledger.nights import remembers
-from pipeline.ledger.schema import knows_batches
+from pipeline.ledger.schema import knows_batches, knows_models
 from pipeline.types import TOKENS, Usage
 
 # ── a session's own figures ─────────────────────────────────────────────────────────────────────────────────────────
@@ -74,7 +74,7 @@ _GONE = (
 
 _GROUPS = {
     "tenant": "tenant",
-    "run": "run",
+    "model": "run || ' ' || COALESCE(model, '')",  # NAME; of the job's [model] nothing
     "day": "strftime('%Y-%m-%d', sent_us / 1000000, 'unixepoch')",
     "error_code": "error_code",
     "lane": "CASE WHEN batch IS NULL THEN 'live' ELSE 'batch' END",
@@ -82,8 +82,12 @@ _GROUPS = {
 
 
 def cost_groups(db: Connection, by: str, *, run: int | None) -> list[tuple[Any, ...]]:
-    """(key, calls, cost_units, *TOKENS) of the calls of one run, or all; `by` tenant, run, day, error_code or lane."""
+    """(key, calls, cost_units, *TOKENS) of the calls of one run, or all; `by` tenant, model, day, error_code or lane.
+
+    By model the key is the run, and NAME of the model where it is not the job's [model].
+    """
     key = "'live'" if by == "lane" and not knows_batches(db) else _GROUPS[by]
+    key = "run || ' '" if by == "model" and not knows_models(db) else key
     sums = ", ".join(f"COALESCE(SUM({name}), 0)" for name in ("cost_units", *TOKENS))
     sql = f"SELECT {key}, COUNT(*), {sums} FROM calls WHERE ? IS NULL OR run = ? GROUP BY 1"  # noqa: S608 (own words)
     return db.execute(sql, (run, run)).fetchall()

@@ -267,10 +267,15 @@ def _columns(lines: Sequence[_Line], view: View, keeper: Keeper, totals: OutputT
         values |= of_files([line.document for line in lines], schema, values)
         values["xml_conflicts"] = [list(outcome.xml_conflicts) if outcome else [] for outcome in done]
     if view.models:
-        values["models_tried"] = [list(line.answered.models_tried) if line.answered else [] for line in lines]
+        values["models_tried"] = [_tried(line, view) for line in lines]
     if view.evidence:
         values |= evidence_columns([(line.answered, line.chunk or 0) for line in lines])
     return batch_of(values, schema)
+
+
+def _tried(line: _Line, view: View) -> list[str]:
+    """All models that a row was at; [model] alone where its outcome does not say, as nothing was there to go on to."""
+    return list(line.answered.models_tried) or [view.model] if line.answered else []
 
 
 def _records(lines: Sequence[_Line], view: View, totals: OutputTotals) -> pa.StructArray:

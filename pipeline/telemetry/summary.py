@@ -185,6 +185,7 @@ def estimate_text(report: dict[str, Any]) -> str:
         f"  cost      {money_line}",
         f"  time      about {duration(seconds['expected'])}, up to {duration(seconds['high'])}",
         *_lane_lines(report["lanes"]),
+        *map(_model_line, report.get("models", ())),
         *(f"  advice    {text}" for text in report.get("advice", ())),
         "  because",
         *(f"    - {line}" for line in report["assumptions"]),
@@ -204,6 +205,13 @@ def _lane_line(one: dict[str, Any]) -> str:
     if one["lane"] == "batch":
         time = f"from {duration(seconds['low'])} to {duration(seconds['high'])}"
     return f"  {one['lane']:<9} {usd}, {time}{'   <- this job' if one['chosen'] else ''}"
+
+
+def _model_line(one: dict[str, Any]) -> str:
+    """Of a job with several models, what one of them is expected to be asked."""
+    cost = one["cost_usd"]
+    usd = "unknown" if cost is None else f"${cost['expected']} (${cost['low']} to ${cost['high']})"
+    return f"  {one['model']:<9} {one['rows']:,} rows ({one['share']:.0%}) by {one['by']}, {usd}"
 
 
 def _expected(band: dict[str, Any]) -> str:

@@ -138,3 +138,59 @@ def test_equal_texts_of_different_routes_are_different_rows(several, job, server
     (job.folder / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     job.run()
     assert [row["model"] for row in job.results()] == ["gpt-4o-mini", "gpt-4o"]
+
+
+def test_an_estimate_has_each_model_and_the_rows_that_go_on(several, job, server):
+    server.script = by_model(gpt_4o_mini=GOOD, gpt_4o=GOOD)
+    route = '[[route]]\nwhere = {column = "language", in = ["ja"]}\nmodel = "strong"\n'
+    several(route, rows=10)
+    found = json.loads(job.pipeline("estimate", job.file, "--json").out)
+    assert (found["rows"], found["requests"], server.sent) == (10, 10, 0)
+    main, strong = found["models"]
+    assert [(one["model"], one["by"], one["rows"]) for one in (main, strong)] == [
+        *(("gpt-4o-mini", "route", 5), ("strong", "route", 5)),
+    ]
+    both = Decimal(main["cost_usd"]["expected"]) + Decimal(strong["cost_usd"]["expected"])
+    assert abs(Decimal(found["cost_usd"]["expected"]) - both) < Decimal("0.000002")
+    several(fallback("invalid_output"), rows=10)
+    found = json.loads(job.pipeline("estimate", job.file, "--json").out)
+    assert [(one["by"], one["share"]) for one in found["models"]] == [("route", 1.0), ("fallback", 0.1)]
+    assert Decimal(found["models"][1]["cost_usd"]["low"]) == 0
+    assert "10% of rows go on to strong (assumed; invalid_output)" in found["assumptions"]
+    assert "strong    1 rows (10%) by fallback" in job.pipeline("estimate", job.file).out
+
+
+def test_check_tells_of_each_model_and_a_spare_without_a_key_is_a_warning(several, job, server):
+    server.script = by_model(gpt_4o_mini=GOOD, gpt_4o=GOOD)
+    several(fallback("invalid_output"), strong={"api_key_env": "SPARE_KEY"})
+    told = job.pipeline("check", job.file, code=0).out
+    assert "models.strong: openai gpt-4o, asked for as json_schema" in told
+    assert "SPARE_KEY" in told
+    assert "Without it no row goes on to this model" in told
+    assert "invalid_output: rows go on to strong" in told
+    ended = job.run()
+    assert "Without it no row goes on to this model" in ended.err
+    server.script = by_model(gpt_4o_mini=Scripted(text="no JSON"))
+    job.run("--fresh", code=1)
+    assert job.results()[0]["models_tried"] == ["gpt-4o-mini"]
+
+
+def test_a_model_that_rows_are_routed_to_needs_its_key(several, job, server):
+    route = '[[route]]\nmin_input_tokens = 1\nmodel = "strong"\n'
+    several(route, strong={"api_key_env": "SPARE_KEY"})
+    assert "SPARE_KEY" in job.pipeline("check", job.file, code=2).out
+    assert "[models.strong]" in job.run(code=2).err
+    assert server.sent == 0
+
+
+def test_a_price_is_missing_for_one_model_under_a_cap(several, job, server):
+    several(fallback("auth"), strong={"name": "nobody-knows-it"}, budget={"max_usd": 1.0})
+    assert "[models.strong]" in job.run(code=2).err
+    assert server.sent == 0
+
+
+def test_costs_are_told_by_model(several, job, server):
+    server.script = by_model(gpt_4o_mini=Scripted(text="no JSON"), gpt_4o=GOOD)
+    several(fallback("invalid_output")).run()
+    groups = json.loads(job.pipeline("costs", job.out, "--by", "model", "--json").out)["groups"]
+    assert {group["model"]: group["calls"] for group in groups} == {"gpt-4o-mini": 2, "gpt-4o": 1}

@@ -1,6 +1,7 @@
 """What a job will cost, from its whole input: counted, priced, and with what its ledger tells of answers so far."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from msgspec import Struct
 
@@ -18,6 +19,7 @@ class JobEstimate(Struct, frozen=True):
     estimate: EstimateBands
     notes: tuple[str, ...]
     advice: tuple[str, ...]
+    models: tuple[dict[str, Any], ...] = ()  # of a job with several: what each is expected to be asked
 
 
 def estimate_of(prepared: Prepared, environ: Mapping[str, str], *, exact: bool = False) -> JobEstimate:
@@ -26,6 +28,11 @@ def estimate_of(prepared: Prepared, environ: Mapping[str, str], *, exact: bool =
     Raises:
         JobError: the input cannot be read.
     """
+    if prepared.models:
+        from pipeline.commands.estimate.several import with_models  # noqa: PLC0415 (few jobs have several)
+
+        whole = with_models(prepared)
+        return JobEstimate(whole.bands, (), (), tuple(one.as_json() for one in whole.models))
     notes: tuple[str, ...] = ()
     counts = measure(prepared)
     if exact:
