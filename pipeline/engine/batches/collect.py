@@ -54,6 +54,7 @@ class Collector:
         self._wire = wire
         self._books = books
         self._folder = books.ledger.path.parent / BATCHES
+        self.unanswered = 0  # lines of this session that came back so
 
     async def collect(self, batch: BatchRecord, seen: RemoteBatch, age_s: float) -> int | None:
         """Settle every line that has a result; `age_s`: since it was first seen to have ended.
@@ -107,6 +108,7 @@ class Collector:
             used = None if call.at_risk_units else from_units(call.cost_units or 0)
             self._books.money.let_go(item, used, batch.run)
             self._books.tally.called(call)
+            self.unanswered += reply is None
             if call.error_code is not None and reply is None:
                 self._books.refused[item.key] = Refused(call.error_code, call.error or "")
             key = item.key if reply is not None else None

@@ -4,6 +4,7 @@ A batch that is there is taken up, whoever submitted it, and is never submitted 
 """
 
 import contextlib
+import math
 import time
 from typing import Any
 
@@ -68,6 +69,11 @@ class Desk:
         """Times that too much was waiting at the provider already."""
         return self._submitter.full
 
+    @property
+    def returned(self) -> int:
+        """Lines of this session that are to be asked again."""
+        return self._collector.unanswered + self._batches.withdrawn
+
     async def take_up(self, account: str, *, gone: bool = False) -> None:
         """What earlier sessions have left: taken up where it stands. Nothing that may be out is submitted again.
 
@@ -95,6 +101,12 @@ class Desk:
         deadline_us = self._batches.books.ledger.batch_deadline_us()
         passed = deadline_us is not None and _now_us() >= deadline_us
         return passed or self._batches.books.ledger.called_off()
+
+    def deadline_s(self) -> float:
+        """Of the run, or of what is out of earlier ones, whichever is first; endless before there is one."""
+        of_run = self._batches.books.ledger.batch_deadline_us()
+        told = [batch.deadline_us for batch in self.open.values()] + ([] if of_run is None else [of_run])
+        return min(told) / 1e6 if told else math.inf
 
     # ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────
 
