@@ -101,7 +101,7 @@ def nights_of_batches(count: int, seed: int) -> None:
 
 
 def nights_with_deadlines(count: int) -> None:
-    """Quick, slow, stuck and half expired batches, in virtual time: who was late, and what was had at half the price."""
+    """Quick, slow, stuck and half expired batches, in virtual time: who was late, and what went at half price."""
     sys.path.append(str(REPO / "tests" / "kit"))
     from batch_nights import kept_promises
 
