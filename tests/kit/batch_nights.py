@@ -17,6 +17,7 @@ from virtual_time import run
 
 from pipeline.admission.stop import StopSwitch
 from pipeline.engine.batches import desk, open_batches, submission, waves
+from pipeline.engine.batches.lane import Room
 from pipeline.engine.executors import RunIssues
 from pipeline.engine.feed import Selection
 from pipeline.ledger.batches import PLANNED, BatchRecord
@@ -162,7 +163,7 @@ class Rows:
         self._night, self._provider, self._gate, self._now_s = night, provider, gate, now_s
         self.live_only = self.resting = False
         self.planned = self.rested = self.elsewhere = 0
-        self.most_rows = night.batch_rows
+        self.room = Room(night.batch_rows, 10**9)
         self.issues, self.tally = RunIssues(), SimpleNamespace(start_pass=lambda: None)
         self.live = self.batches = 0
         self.submit = None
@@ -178,8 +179,8 @@ class Rows:
             self.live = len(left)
             return
         self.planned = len(left)
-        for first in range(0, len(left), self.most_rows):
-            await self._submit(left[first : first + self.most_rows])
+        for first in range(0, len(left), self.room.rows):
+            await self._submit(left[first : first + self.room.rows])
 
     async def _submit(self, rows):
         nonce, now_s = f"b{self.batches}", self._now_s()
@@ -262,9 +263,9 @@ def _executor(night, provider, gate, now_s):
     limits = SimpleNamespace(requests_per_minute=night.per_minute, concurrency=night.concurrency)
     job = SimpleNamespace(batch=batch, limits=limits, model=SimpleNamespace(provider="openai"))
     books = SimpleNamespace(ledger=Books(night), refused={})
-    held = open_batches.OpenBatches(books, gate, 600.0)
-    submitter = submission.Submitter(provider, held, gate, 0.0)
     rows = Rows(night, provider, gate, now_s)
+    held = open_batches.OpenBatches(books, gate, 600.0)
+    submitter = submission.Submitter(provider, held, gate, rows.room, 0.0)
     rows.submit = submitter.submit
     counter = desk.Desk(submitter, provider, held, gate, 0.0, keep=True)
     return waves.WaveExecutor(waves.Waves(job, ""), rows, counter, gate, lambda: rows), rows

@@ -8,7 +8,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from pipeline.crash_points import crash_point
-from pipeline.engine.batches.lane import BATCHES, BatchMoney, Refused
+from pipeline.engine.batches.lane import BATCHES, Refused
+from pipeline.engine.batches.money import BatchMoney
 from pipeline.engine.batches.remote import Remote
 from pipeline.errors import CallFailed, Kind
 from pipeline.extraction.policy import KIND_CODES, STOP_CODES

@@ -32,6 +32,7 @@ from pipeline.types import AttemptCode, ParkReason
 
 GRACE_S = 600.0  # a batch that is not found so soon after its submission is not there yet
 SANDBOX = "sandbox"
+REFUSED = 400
 BATCHES_FAILED = 3  # in a row, after which the lane is given up
 
 
@@ -185,8 +186,14 @@ class Desk:
             await self._tell_off(changed)
 
     async def _tell_off(self, batch: BatchRecord) -> None:
-        with contextlib.suppress(CallFailed):  # it may have ended meanwhile: the next look tells
-            await self._remote.ask(self._remote.wire.cancel(batch.remote_id))
+        """Where that fails, it may have ended meanwhile: the next look tells, and asks again where it has not."""
+        try:
+            answer = await self._remote.ask(self._remote.wire.cancel(batch.remote_id))
+            why = f"HTTP {answer.status}" if answer.status >= REFUSED else ""
+        except CallFailed as failure:
+            why = str(failure)
+        if why:
+            say("notice", f"batch {batch.remote_id} was not called off ({why}); it is looked at, and asked again")
 
     # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────
 

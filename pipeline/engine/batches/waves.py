@@ -95,7 +95,7 @@ class WaveExecutor:
             return False
         await self._lane.flush()
         if not self._desk.open:
-            return await self._next_without_batches()
+            return await self._next_without_batches(full_before)
         if not self._waves.wait:
             self._gate.stop(ParkReason.WAITING, _told(self._desk))
             return False
@@ -104,15 +104,16 @@ class WaveExecutor:
             await self._after_full()
         return True
 
-    async def _next_without_batches(self) -> bool:
-        """Nothing is out: what is left had no room at the provider, or is done."""
+    async def _next_without_batches(self, full_before: int) -> bool:
+        """Nothing is out: what is left had no room at the provider, was too much for one batch, or is done."""
         if self._lane.rested:
             self._gate.stop(ParkReason.WAITING, PENDING.format(n=self._lane.rested))
         elif not self._lane.planned and self._lane.elsewhere:
             self._gate.stop(ParkReason.WAITING, ELSEWHERE.format(n=self._lane.elsewhere))
         if not self._lane.planned or self._gate.stopped is not None:
             return False
-        await self._after_full()
+        if self._desk.full > full_before:
+            await self._after_full()
         return True
 
     async def _after_full(self) -> None:
@@ -121,7 +122,7 @@ class WaveExecutor:
         if left_s <= 0 or self._desk.late():
             self._take_no_more()
             return
-        self._lane.most_rows = max(1, self._lane.most_rows // 2)
+        self._lane.room.rows = max(1, self._lane.room.rows // 2)
         await self._gate.pause(min(left_s, FULL_MOST_S, FULL_S * 2 ** min(self._desk.full - 1, MOST_DOUBLINGS)))
 
     async def _until_back(self) -> None:
