@@ -91,9 +91,9 @@ def nights_of_batches(count: int, seed: int) -> None:
     from job_folder import JobFolder
     from test_batch_crashes import night
 
-    from pipeline.engine.batches import collect, submission
+    from pipeline.engine.batches import submission
 
-    submission.ABSENT_GAP_S, collect.SHORT_S = 0.3, 0.1
+    submission.ABSENT_GAP_S = 0.3
     for number in range(seed, seed + count):
         with tempfile.TemporaryDirectory() as scratch:
             night(JobFolder(Path(scratch)), number)

@@ -26,7 +26,7 @@ NO_RESULT = "the batch ended without a result for this line, which may have been
 AT_ONCE = 128  # lines that are read, then booked, in one piece
 SHORT_S = 60.0  # for which a batch may have ended, and some of its results not be there yet
 GONE_S = 600.0  # the same of files that are not found, after which they have aged out
-GONE = {404, 410}
+GONE, BARRED = {404, 410}, {401, 403}
 FATE_CODES = {
     Fate.EXPIRED: AttemptCode.BATCH_EXPIRED,
     Fate.CANCELLED: AttemptCode.BATCH_CANCELLED,
@@ -85,7 +85,8 @@ class Collector:
             if answer.status in GONE and age_s >= GONE_S:
                 continue
             if answer.status != 200:
-                raise CallFailed(Kind.NO_ANSWER, f"HTTP {answer.status}", status=answer.status)
+                kind = Kind.AUTH if answer.status in BARRED else Kind.NO_ANSWER
+                raise CallFailed(kind, f"HTTP {answer.status}", status=answer.status)
             try:
                 await self._settle_all(batch, _lines(path), left)
             finally:

@@ -203,6 +203,8 @@ class Desk:
         try:
             lost = await self._collector.collect(batch, seen, age_s)
         except CallFailed as failure:
+            if failure.kind is Kind.AUTH:
+                self._gate.stop(ParkReason.AUTH, f"results of batch {batch.remote_id} cannot be fetched: {failure}")
             say("notice", f"batch {batch.remote_id}: its results did not come whole ({failure}); asked again later")
             return
         if lost is None:
