@@ -70,6 +70,7 @@ def child(job, *, trace):
     from pipeline.engine.session import Host, RunCommand, Session
     from pipeline.extraction.prepare import prepare
     from pipeline.job.settings import Job
+    from pipeline.runtime import spare_pandas
 
     work, beats = Session._work, []  # noqa: SLF001 (where its loop runs)
 
@@ -82,6 +83,7 @@ def child(job, *, trace):
             beating.cancel()
 
     Session._work = beaten  # noqa: SLF001 (as above)
+    spare_pandas()
     began_s = time.perf_counter()
     ended = run_job(RunCommand(prepare(Job.load(job)), "run", Selection(), os.environ, host=Host(own=True)))
     figures = {"wall_s": time.perf_counter() - began_s, "peak_mb": peak_mb(), "park": ended.park}

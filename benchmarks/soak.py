@@ -100,6 +100,18 @@ def nights_of_batches(count: int, seed: int) -> None:
         print(f"night {number}: killed, resumed, billed once", flush=True)
 
 
+def nights_with_deadlines(count: int) -> None:
+    """Quick, slow, stuck and half expired batches, in virtual time: who was late, and what went at half price."""
+    sys.path.append(str(REPO / "tests" / "kit"))
+    from batch_nights import kept_promises
+
+    told = kept_promises(range(count))
+    share = told.batched / told.possible
+    print(f"{told.nights} nights with a deadline: {len(told.late)} late; {share:.1%} of what could be by batch was")
+    assert not told.late
+    assert share >= 0.9
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=2000)
@@ -108,8 +120,11 @@ if __name__ == "__main__":
     parser.add_argument("--between", type=float, nargs=2, default=[1.0, 4.0], help="seconds until a kill")
     parser.add_argument("--workers", type=int, default=1, help="limits.workers; the run's own process is killed")
     parser.add_argument("--batches", type=int, default=0, help="instead: so many runs by batch, each killed once")
+    parser.add_argument("--deadlines", type=int, default=0, help="instead: so many nights by batch in virtual time")
     arguments = parser.parse_args()
-    if arguments.batches:
+    if arguments.deadlines:
+        nights_with_deadlines(arguments.deadlines)
+    elif arguments.batches:
         nights_of_batches(arguments.batches, arguments.seed)
     else:
         main(arguments.rows, arguments.kills, arguments.seed, arguments.between, arguments.workers)

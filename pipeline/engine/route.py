@@ -11,6 +11,7 @@ from pipeline.admission.gate import Gate
 from pipeline.admission.governor import Governor
 from pipeline.admission.needs import Needs
 from pipeline.admission.queue import Admission
+from pipeline.console import say
 from pipeline.engine.ask import Lane
 from pipeline.engine.call import Caller
 from pipeline.engine.executors import Executor
@@ -20,6 +21,7 @@ from pipeline.engine.lanes.carrier import Carrier
 from pipeline.engine.lanes.files import loader_of
 from pipeline.engine.lanes.live import LiveLane
 from pipeline.engine.row import Extraction
+from pipeline.extraction.lanes import live_because, unspoken
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.prompt_cache import Caching, caching_for
 from pipeline.job.settings import Job, Model
@@ -29,6 +31,7 @@ from pipeline.providers.credentials.keys import credentials_for
 from pipeline.providers.transport.choose import transport_for
 from pipeline.sandbox.embedded import embedded
 from pipeline.schema.arrow import RecordColumn
+from pipeline.telemetry.batches import counted
 from pipeline.telemetry.tally import Tally
 
 
@@ -82,13 +85,17 @@ def limits_key(prepared: Prepared) -> str:
 
 def batched(job: Job, ledger: Ledger) -> bool:
     """Whether requests go by the provider's batch API; and while some of them are there."""
-    return job.model.lane != "live" or bool(ledger.open_batches())
+    return not unspoken(job) and (job.model.lane != "live" or bool(ledger.open_batches()))
 
 
 @contextlib.asynccontextmanager
 async def executor_for(prepared: Prepared, route: Route, lent: Lent, how: Carriage) -> AsyncIterator[Executor]:
     """Who carries the rows."""
     job, in_waves = prepared.job, batched(prepared.job, lent.ledger)
+    if job.model.lane == "auto" and (why := live_because(job, prepared.source.count_rows)):
+        say("notice", f"model.lane = 'auto': requests go live, as {why}")
+    if not in_waves and (left := lent.ledger.open_batches()):
+        say("warning", f"{counted(len(left))} of another job cannot be collected from here: {unspoken(job)}")
     if job.limits.workers > 1 and not in_waves:
         where = Where(route.model, route.sandbox_url, route.environ, how.observed)
         yield ProcessExecutor(prepared, lent.ledger, lent.admission, lent.tally, where)

@@ -87,6 +87,8 @@ class Watch:
                 for wish in self._inbox.take():
                     await self._carry_out(wish)
                 self._drift(begun_done)
+                if self._batches is not None and time.monotonic() - self._lived_s >= LIVE_EVERY_S:
+                    self._out = batches_out_of(await asyncio.to_thread(self._batches))  # it adds up all open lines
                 self._show(begun_done)
         finally:
             with contextlib.suppress(OSError):
@@ -139,8 +141,6 @@ class Watch:
         waiting = self._admission.why_waiting
         limits = self._admission.snapshot()
         reading = reading_of(self._name, self._tally, begun_done, limits, waiting, rows_per_s)
-        if live and self._batches is not None:
-            self._out = batches_out_of(self._batches())
         now = datetime.now(UTC)
         reading = structs.replace(reading, opens_at=opening(limits.gate_until_s, now_s, now), out=self._out, now=now)
         if show:

@@ -13,32 +13,46 @@ LEAST_ROWS, LEAST_H = 200, 2.0  # below which `auto` goes live
 
 
 def lane_problem(job: Job) -> str | None:
-    """Why model.lane = "batch" or "auto" cannot be had in this job, and what to write instead; None: it can."""
-    if job.model.lane == "live":
+    """Why model.lane = "batch" cannot be had in this job, and what to write instead; None: it can. `auto` goes live."""
+    if job.model.lane != "batch":
         return None
-    return next(_problems(job), None)
+    found = next(_problems(job), None)
+    return None if found is None else f"model.lane = 'batch': {found[0]}. {found[1]}set model.lane = 'live'"
 
 
-def _problems(job: Job) -> Iterator[str]:
-    lane, provider = f"model.lane = {job.model.lane!r}", job.model.provider
-    live = "set model.lane = 'live'"
+def unspoken(job: Job) -> str:
+    """Why nothing can be said to the provider's batch API from this job, not even to collect; "": it can."""
+    return next((what for what, _ in _not_spoken(job)), "")
+
+
+Problem = tuple[str, str]  # what it is, and the beginning of what to do
+
+
+def _not_spoken(job: Job) -> Iterator[Problem]:
+    provider = job.model.provider
     if not PROVIDERS[provider].batch_wire:
-        yield f"{lane}: {provider} has no batch API that is spoken here. To go on, {live}"
+        yield f"{provider} has no batch API that is spoken here", "To go on, "
+    if provider == "azure" and not job.batch.deployment:
+        told = "azure needs batch.deployment, a deployment of the kind Global-Batch or DataZone-Batch"
+        yield f"{told}: one for live calls takes no batches", "Name it, or "
+
+
+def _problems(job: Job) -> Iterator[Problem]:
+    yield from _not_spoken(job)
     if job.chunks.context == "rolling":
         told = "chunks.context = 'rolling' asks each chunk after the one before it, and each would wait for a batch"
-        yield f"{lane}: {told} of its own. Set chunks.context = 'none', or {live}"
+        yield f"{told} of its own", "Set chunks.context = 'none', or "
     if (output := job.output_url or job.output.path).startswith(REMOTE):
         told = "two machines could both know of a batch that is out, and submit or collect it twice"
-        yield f"{lane}: output.path = {output!r} is remote: {told}. Give a local folder, or {live}"
-    if provider == "azure" and not job.batch.deployment:
-        told = "needs batch.deployment, a deployment of the kind Global-Batch or DataZone-Batch"
-        yield f"{lane}: azure {told}: one for live calls takes no batches. Name it, or {live}"
+        yield f"output.path = {output!r} is remote: {told}", "Give a local folder, or "
 
 
 def live_because(job: Job, rows: Callable[[], int]) -> str:
     """Why new requests go live; "" where they go by batch. `rows` counts the input, and is asked last."""
     if job.model.lane != "auto":
         return "" if job.model.lane == "batch" else "model.lane = 'live'"
+    if (problem := next(_problems(job), None)) is not None:
+        return problem[0]
     if no_batch_price(job):
         return f"no batch price is known for {job.model.name}; prices.batch_share = 0.5 would tell it"
     if job.batch.deadline_h < LEAST_H:

@@ -97,7 +97,6 @@ _WITHDRAW = (
     "UPDATE batch_items SET fate = 'withdrawn' WHERE fate = 'out' "
     "AND batch IN (SELECT batch FROM batches WHERE nonce = ?)"
 )
-CALL_OF_LINE = "UPDATE calls SET batch = (SELECT batch FROM batch_items WHERE name = ?) WHERE request_id = ?"
 
 
 def planned(batch: BatchRecord, items: Sequence[BatchItem]) -> list[Statement]:
@@ -117,9 +116,9 @@ def withdrawn(nonce: str, error: str) -> list[Statement]:
     return [changed(nonce, state=WITHDRAWN, error=records.storable(error)), (_WITHDRAW, (nonce,))]
 
 
-def settled(name: str, fate: str, error_code: str | None, error: str | None) -> list[Statement]:
-    """The fate of a line, and that the call of its name is a line's."""
-    return [(_SETTLE, (fate, error_code, records.storable(error), name)), (CALL_OF_LINE, (name, name))]
+def settled(name: str, fate: str, error_code: str | None, error: str | None) -> Statement:
+    """The fate of a line."""
+    return _SETTLE, (fate, error_code, records.storable(error), name)
 
 
 # ── questions ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -41,7 +41,12 @@ def _insert(table: str, columns: Sequence[str], extra: str = "", verb: str = "IN
 
 _SEND = _insert("sends", records.SEND_COLUMNS)
 _SETTLE = "DELETE FROM sends WHERE request_id = ?"
-_CALL = _insert("calls", (*records.CALL_COLUMNS, "crc", *records.LINK_COLUMNS))
+_CALL_COLUMNS = (*records.CALL_COLUMNS, "crc", *records.LINK_COLUMNS)
+_CALL = _insert("calls", _CALL_COLUMNS)
+_LINE_CALL = (
+    f"INSERT INTO calls ({', '.join(_CALL_COLUMNS)}, batch) "  # noqa: S608 (own names)
+    f"VALUES ({'?, ' * len(_CALL_COLUMNS)}(SELECT batch FROM batch_items WHERE name = ?))"
+)
 _ANSWER = _insert("answers", (*records.ANSWER_COLUMNS, "crc"), verb="INSERT OR REPLACE")
 _ROW = _insert("rows", ("row", "id", "doc", "problem", "tenant", "earlier", "document"), verb="INSERT OR REPLACE")
 _RUN = _insert(
@@ -277,14 +282,15 @@ class Ledger:
         `run`: of its batch, on whose books it is.
         """
         values = records.call_values(call, run, self.session)
-        statements: list[batches.Statement] = [(_CALL, (*values, *records.link_values(call.send, key)))]
+        name = call.send.request_id
+        statements: list[batches.Statement] = [(_LINE_CALL, (*values, *records.link_values(call.send, key), name))]
         answered = key is not None and reply is not None
         if key is not None and reply is not None:
             if self._added is not None:
                 self._added.add(key)
             statements.append((_ANSWER, records.answer_values(key, reply, run, self.session)))
         code = None if call.error_code is None else str(call.error_code)
-        statements += batches.settled(call.send.request_id, fate, code, call.error)
+        statements.append(batches.settled(name, fate, code, call.error))
         return self._w.put_durably(*statements, gain=gained(call, answered=answered))
 
     def open_batches(self) -> list[BatchRecord]:

@@ -29,17 +29,35 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("lane", ["batch", "auto"])
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_a_batch_cannot_do_is_refused_before_anything_is_sent(job, name, lane):
+def test_what_a_batch_cannot_do_is_refused_before_anything_is_sent(job, name):
     sections, told = REFUSED[name]
-    found = loaded(job, **{**sections, "model": {**sections.get("model", {}), "lane": lane}})
+    found = loaded(job, **sections)
     problem = lane_problem(found)
     assert told in problem
     assert "model.lane = 'live'" in problem
     with pytest.raises(JobError) as raised:
         prepare(found)
     assert problem in str(raised.value)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_auto_goes_live_then_and_says_why(job, name):
+    sections, told = REFUSED[name]
+    found = loaded(job, **{**sections, "model": {**sections.get("model", {}), "lane": "auto"}})
+    assert lane_problem(found) is None
+    assert told in live_because(found, NOT_COUNTED)
+
+
+def test_a_run_on_auto_says_that_it_goes_live_and_does(job, server):
+    model = {"lane": "auto", "name": "my-own-model"}
+    said = job.write(server.url, rows=[{"id": "a", "text": "one"}], model=model).run().err
+    assert "requests go live, as no batch price is known for my-own-model" in said
+    assert job.calls()[0]["lane"] == "live"
+    said = (
+        job.write(server.url, rows=[{"id": "a", "text": "two"}], model=model, chunks={"context": "rolling"}).run().err
+    )
+    assert "requests go live, as chunks.context = 'rolling'" in said
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -1,6 +1,7 @@
 """`estimate --compare`: the same input under other models: each with its own counter, window and price."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, get_args
 
 from msgspec import Struct
@@ -10,15 +11,16 @@ from pipeline.catalog.known_as import known_as
 from pipeline.catalog.prices import batch_share, lane_share
 from pipeline.catalog.providers import profile_of
 from pipeline.catalog.reasoning import expected_by, expected_tokens, reasoning_advice
+from pipeline.catalog.tiers import FACTORS, FLEX
 from pipeline.commands.estimate.estimator import Counts, EstimateBands, History, Terms, estimate
-from pipeline.commands.estimate.lanes import FLEX, Ways
+from pipeline.commands.estimate.lanes import Ways
 from pipeline.commands.estimate.measure import measure
 from pipeline.errors import JobError
 from pipeline.extraction.lanes import live_because
 from pipeline.extraction.prepare import Prepared, prepare
 from pipeline.job.instructor import name_in, refused, split_model
-from pipeline.job.settings import Job, Prices, Provider
-from pipeline.money import told_price
+from pipeline.job.settings import Job, Model, Prices, Provider
+from pipeline.money import Rate, told_price
 from pipeline.schema.answer_size import AnswerSize, answer_tokens
 
 PROVIDERS: tuple[Provider, ...] = get_args(Provider)
@@ -69,14 +71,22 @@ def _ways(prepared: Prepared) -> Ways:
     chosen = "live" if live_because(job, prepared.source.count_rows) else "batch"
     listed = model.provider not in {"openai", "sandbox"} or not model.base_url
     share = batch_share(model.provider, model.name, job.prices) if listed else job.prices.batch_share
-    flex = None if rate is None or model.service_tier != "default" else dict(rate.services).get(FLEX)
     return Ways(
         chosen,
         lane_share(model, job.prices) if chosen == "batch" else share,
         rate if model.service_tier != "default" else None,
-        None if rate is None or flex is None or flex.output == rate.output else flex,
+        _flex(model, rate),
         job.batch,
     )
+
+
+def _flex(model: Model, rate: Rate | None) -> Rate | None:
+    """Of a model that is sold so by the price table; a factor over all models says nothing of one."""
+    found = None if rate is None or model.service_tier != "default" else dict(rate.services).get(FLEX)
+    if rate is None or found is None:
+        return None
+    factor = FACTORS.get(model.provider, {}).get(FLEX, Decimal(1))
+    return None if found.output == rate.output * factor else found
 
 
 def compare(prepared: Prepared, names: Sequence[str], history: History | None) -> list[Compared]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from pipeline.crash_points import crash_point
-from pipeline.engine.batches.lane import BATCHES, BatchMoney, Refused
+from pipeline.engine.batches.lane import BATCHES, Refused
+from pipeline.engine.batches.money import BatchMoney
 from pipeline.engine.batches.remote import Remote
 from pipeline.errors import CallFailed, Kind
 from pipeline.extraction.policy import KIND_CODES, STOP_CODES
@@ -25,7 +26,7 @@ NO_RESULT = "the batch ended without a result for this line, which may have been
 AT_ONCE = 128  # lines that are read, then booked, in one piece
 SHORT_S = 60.0  # for which a batch may have ended, and some of its results not be there yet
 GONE_S = 600.0  # the same of files that are not found, after which they have aged out
-GONE = {404, 410}
+GONE, BARRED = {404, 410}, {401, 403}
 FATE_CODES = {
     Fate.EXPIRED: AttemptCode.BATCH_EXPIRED,
     Fate.CANCELLED: AttemptCode.BATCH_CANCELLED,
@@ -54,6 +55,7 @@ class Collector:
         self._wire = wire
         self._books = books
         self._folder = books.ledger.path.parent / BATCHES
+        self.unanswered = 0  # lines of this session that came back so
 
     async def collect(self, batch: BatchRecord, seen: RemoteBatch, age_s: float) -> int | None:
         """Settle every line that has a result; `age_s`: since it was first seen to have ended.
@@ -83,7 +85,8 @@ class Collector:
             if answer.status in GONE and age_s >= GONE_S:
                 continue
             if answer.status != 200:
-                raise CallFailed(Kind.NO_ANSWER, f"HTTP {answer.status}", status=answer.status)
+                kind = Kind.AUTH if answer.status in BARRED else Kind.NO_ANSWER
+                raise CallFailed(kind, f"HTTP {answer.status}", status=answer.status)
             try:
                 await self._settle_all(batch, _lines(path), left)
             finally:
@@ -107,6 +110,7 @@ class Collector:
             used = None if call.at_risk_units else from_units(call.cost_units or 0)
             self._books.money.let_go(item, used, batch.run)
             self._books.tally.called(call)
+            self.unanswered += reply is None
             if call.error_code is not None and reply is None:
                 self._books.refused[item.key] = Refused(call.error_code, call.error or "")
             key = item.key if reply is not None else None

@@ -4,6 +4,7 @@ A batch that is there is taken up, whoever submitted it, and is never submitted 
 """
 
 import contextlib
+import math
 import time
 from typing import Any
 
@@ -31,6 +32,7 @@ from pipeline.types import AttemptCode, ParkReason
 
 GRACE_S = 600.0  # a batch that is not found so soon after its submission is not there yet
 SANDBOX = "sandbox"
+REFUSED = 400
 BATCHES_FAILED = 3  # in a row, after which the lane is given up
 
 
@@ -68,6 +70,11 @@ class Desk:
         """Times that too much was waiting at the provider already."""
         return self._submitter.full
 
+    @property
+    def returned(self) -> int:
+        """Lines of this session that are to be asked again."""
+        return self._collector.unanswered + self._batches.withdrawn
+
     async def take_up(self, account: str, *, gone: bool = False) -> None:
         """What earlier sessions have left: taken up where it stands. Nothing that may be out is submitted again.
 
@@ -95,6 +102,12 @@ class Desk:
         deadline_us = self._batches.books.ledger.batch_deadline_us()
         passed = deadline_us is not None and _now_us() >= deadline_us
         return passed or self._batches.books.ledger.called_off()
+
+    def deadline_s(self) -> float:
+        """Of the run, or of what is out of earlier ones, whichever is first; endless before there is one."""
+        of_run = self._batches.books.ledger.batch_deadline_us()
+        told = [batch.deadline_us for batch in self.open.values()] + ([] if of_run is None else [of_run])
+        return min(told) / 1e6 if told else math.inf
 
     # ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -173,8 +186,14 @@ class Desk:
             await self._tell_off(changed)
 
     async def _tell_off(self, batch: BatchRecord) -> None:
-        with contextlib.suppress(CallFailed):  # it may have ended meanwhile: the next look tells
-            await self._remote.ask(self._remote.wire.cancel(batch.remote_id))
+        """Where that fails, it may have ended meanwhile: the next look tells, and asks again where it has not."""
+        try:
+            answer = await self._remote.ask(self._remote.wire.cancel(batch.remote_id))
+            why = f"HTTP {answer.status}" if answer.status >= REFUSED else ""
+        except CallFailed as failure:
+            why = str(failure)
+        if why:
+            say("notice", f"batch {batch.remote_id} was not called off ({why}); it is looked at, and asked again")
 
     # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -184,6 +203,8 @@ class Desk:
         try:
             lost = await self._collector.collect(batch, seen, age_s)
         except CallFailed as failure:
+            if failure.kind is Kind.AUTH:
+                self._gate.stop(ParkReason.AUTH, f"results of batch {batch.remote_id} cannot be fetched: {failure}")
             say("notice", f"batch {batch.remote_id}: its results did not come whole ({failure}); asked again later")
             return
         if lost is None:

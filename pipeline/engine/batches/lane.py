@@ -4,7 +4,6 @@ Lines are written as they come; a batch and its lines are on the ledger, with wh
 """
 
 import asyncio
-import math
 import os
 import secrets
 import time
@@ -15,23 +14,20 @@ from typing import Any, BinaryIO
 
 from msgspec import Struct, field
 
-from pipeline.admission.budget import Spending
 from pipeline.admission.gate import Gate, TenantOverBudget
-from pipeline.admission.needs import Needs
 from pipeline.crash_points import crash_point
 from pipeline.engine.ask import Deferred, Delivered, Lane, RowFailed, RowLife, TooLong
+from pipeline.engine.batches.money import COMES_BACK, BatchMoney
 from pipeline.engine.lanes.files import FileLoader, holds_files
 from pipeline.ledger.batches import LINE_OPEN, LINE_WITHDRAWN, PLANNED, BatchItem, BatchRecord
 from pipeline.ledger.ledger import Ledger
-from pipeline.money import UNITS_PER_USD, dollars, from_units, to_units
+from pipeline.money import to_units
 from pipeline.providers import Wire
 from pipeline.providers.batches import BatchLimits, BatchWire
 from pipeline.types import AttemptCode, ErrorCode, ParkReason, Purpose, Request
 
 FILLED = 0.95  # of what a provider lets into a batch
 FEW_REPAIRS = 100  # of a pass, that go live where batch.repair = "auto"
-COMES_BACK = "comes back"
-OVER_BUDGET = "the next call could cost more than what is left of budget.max_usd"
 UNRUN = {AttemptCode.BATCH_EXPIRED, AttemptCode.BATCH_CANCELLED}
 BATCHES = "batches"  # the folder of artifacts, beside the ledger
 
@@ -50,10 +46,21 @@ class Terms(Struct, frozen=True):
     account: str
     model: str
     share: Decimal  # of the price
-    max_rows: int
     max_attempts: int
     repair: str
     deadline_h: float
+
+
+class Room(Struct):
+    """What one batch may hold: less, once the provider has found one too much."""
+
+    rows: int
+    size_bytes: int
+
+
+def room_of(limits: BatchLimits, max_rows: int) -> Room:
+    """For a job's batches, at a provider that takes so much."""
+    return Room(min(max_rows, int(limits.rows * FILLED)), int(limits.size_bytes * FILLED))
 
 
 class _Draft(Struct):
@@ -74,13 +81,14 @@ class Ways(Struct, frozen=True):
     live: Lane
     submit: Callable[[BatchRecord], Awaitable[None]]
     refused: dict[bytes, Refused]  # by key, of this session's batches
+    room: Room
     files: FileLoader | None = None
 
 
 class BatchLane:
     """A `Lane`."""
 
-    def __init__(self, terms: Terms, ways: Ways, ledger: Ledger, gate: Gate[Any], money: "BatchMoney") -> None:
+    def __init__(self, terms: Terms, ways: Ways, ledger: Ledger, gate: Gate[Any], money: BatchMoney) -> None:
         self.terms = terms
         self._ways = ways
         self._ledger = ledger
@@ -97,11 +105,10 @@ class BatchLane:
         self.elsewhere = 0  # likewise: requests whose line is out already
         self.short_of_money = 0  # likewise: lines that fit once others have come back
         self._repairs = 0
-        self.most_rows = terms.max_rows
 
     @property
-    def limits(self) -> BatchLimits:
-        return self._ways.batches.limits
+    def room(self) -> Room:
+        return self._ways.room
 
     def start_pass(self) -> None:
         self.planned = self.rested = self.elsewhere = self.short_of_money = self._repairs = 0
@@ -215,9 +222,7 @@ class BatchLane:
         self.planned += 1
 
     def _full(self, draft: _Draft, more: int) -> bool:
-        limits = self.limits
-        rows = min(self.most_rows, int(limits.rows * FILLED))
-        return len(draft.items) >= rows or draft.size_bytes + more > limits.size_bytes * FILLED
+        return len(draft.items) >= self.room.rows or draft.size_bytes + more > self.room.size_bytes
 
     def _begun(self) -> _Draft:
         self._folder.mkdir(exist_ok=True)
@@ -241,42 +246,6 @@ class BatchLane:
         crash_point("batch-planned")
         self._drafted.difference_update(item.key for item in draft.items)
         await self._ways.submit(record)
-
-
-class BatchMoney:
-    """What lines may cost at the most, held until their fate is known."""
-
-    def __init__(self, needs: Needs, spending: Spending, run: int) -> None:
-        self._needs = needs
-        self._spending = spending
-        self._run = run
-
-    def worst_usd(self, request: Request, share: Decimal) -> Decimal:
-        """In whole units of the ledger, rounded up."""
-        return from_units(math.ceil(self._needs.of(request).usd * share * UNITS_PER_USD))
-
-    def short(self, tenant: str | None, usd: Decimal) -> str | TenantOverBudget | None:
-        """Why a line has no room: COMES_BACK, where lines that are out may make some; None: it has."""
-        money = self._spending
-        if tenant is not None and money.tenant_most_usd is not None and not money.tenant(tenant).affords(usd):
-            if money.tenant(tenant).held_usd:
-                return COMES_BACK
-            told = f"the next line of tenant {tenant!r} could cost {dollars(usd)}"
-            return TenantOverBudget(tenant, f"{told}, more than budget.tenant_max_usd_per_day leaves")
-        if money.run.affords(usd):
-            return None
-        return COMES_BACK if money.run.held_usd else OVER_BUDGET
-
-    def hold(self, tenant: str | None, usd: Decimal) -> None:
-        self._spending.hold(tenant, usd)
-
-    def free(self, tenant: str | None, usd: Decimal) -> None:
-        """Of a line that was not written after all."""
-        self._spending.let_go(tenant, usd, Decimal(0))
-
-    def let_go(self, item: BatchItem, used_usd: Decimal | None, run: int) -> None:
-        """Its fate is known, with what it cost; None: that is not known. `run`: of its batch."""
-        self._spending.let_go(item.tenant, from_units(item.at_risk_units), used_usd, own=run == self._run)
 
 
 def _attempt_after(last: BatchItem | None) -> int:

@@ -25,6 +25,7 @@ class OpenBatches:
         self.books = books
         self.folder = books.ledger.path.parent / BATCHES
         self.by_nonce: dict[str, BatchRecord] = {}
+        self.withdrawn = 0  # lines of this session
         self._gate = gate
         self._outage_s = outage_s
         self._down_since_s: float | None = None
@@ -44,6 +45,7 @@ class OpenBatches:
         items = (await self.books.ledger.items_of(batch.nonce)).values()
         still = [item for item in items if item.fate == LINE_OPEN]
         await self.books.ledger.withdraw_batch(batch.nonce, len(still), words)
+        self.withdrawn += len(still)
         for item in still:
             self.books.money.let_go(item, Decimal(0), batch.run)
         self.forget(batch)

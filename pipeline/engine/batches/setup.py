@@ -12,7 +12,8 @@ from pipeline.catalog.prices import lane_share
 from pipeline.engine.ask import Lane
 from pipeline.engine.batches.collect import Books, Collector
 from pipeline.engine.batches.desk import Desk
-from pipeline.engine.batches.lane import BatchLane, BatchMoney, Terms, Ways
+from pipeline.engine.batches.lane import BatchLane, Room, Terms, Ways, room_of
+from pipeline.engine.batches.money import BatchMoney
 from pipeline.engine.batches.open_batches import OpenBatches
 from pipeline.engine.batches.remote import Remote
 from pipeline.engine.batches.submission import Submitter
@@ -66,8 +67,9 @@ async def in_waves(prepared: Prepared, column: RecordColumn, way: Way, run: Lent
         share = lane_share(job.model, job.prices)
         rate = None if prepared.rate is None else at_share(prepared.rate, share)
         books = Books(run.ledger, money, run.tally, rate, {})
-        submitter, desk = _desk(job, Collector(remote, wire, books), books, run.admission)
-        ways = Ways(wire, batches, way.live, submitter.submit, books.refused, loader_of(prepared))
+        room = room_of(batches.limits, job.batch.max_rows)
+        submitter, desk = _desk(job, Collector(remote, wire, books), books, room, run.admission)
+        ways = Ways(wire, batches, way.live, submitter.submit, books.refused, room, loader_of(prepared))
         lane = BatchLane(_terms(job, account, share), ways, run.ledger, run.admission, money)
         lane.live_only = not goes_by_batch(prepared)
 
@@ -83,9 +85,9 @@ async def in_waves(prepared: Prepared, column: RecordColumn, way: Way, run: Lent
 NONE = "{provider} has no batch API that is spoken here. Set model.lane = 'live'"
 
 
-def _desk(job: Job, collector: Collector, books: Books, gate: Admission) -> tuple[Submitter, Desk]:
+def _desk(job: Job, collector: Collector, books: Books, room: Room, gate: Admission) -> tuple[Submitter, Desk]:
     held, poll_s = OpenBatches(books, gate, job.limits.outage_s), job.batch.poll_s
-    submitter = Submitter(collector.remote, held, gate, poll_s)
+    submitter = Submitter(collector.remote, held, gate, room, poll_s)
     return submitter, Desk(submitter, collector, held, gate, poll_s, keep=job.batch.keep_remote_files)
 
 
@@ -100,7 +102,6 @@ def _terms(job: Job, account: str, share: Decimal) -> Terms:
         account=account,
         model=job.model.name,
         share=share,
-        max_rows=job.batch.max_rows,
         max_attempts=job.limits.max_attempts,
         repair=job.batch.repair,
         deadline_h=job.batch.deadline_h,

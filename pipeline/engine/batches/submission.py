@@ -10,29 +10,32 @@ from typing import Any
 from pipeline.admission.gate import Gate
 from pipeline.console import say
 from pipeline.crash_points import crash_point
+from pipeline.engine.batches.lane import Refused, Room
 from pipeline.engine.batches.open_batches import PASSING, OpenBatches
 from pipeline.engine.batches.remote import Artifact, Remote
 from pipeline.errors import CallFailed, Kind
 from pipeline.extraction.policy import Policy, decide
 from pipeline.ledger.batches import OUT, SUBMITTING, UNKNOWN, UPLOADED, BatchRecord
 from pipeline.providers.batches import RemoteBatch
-from pipeline.types import ParkReason
+from pipeline.types import AttemptCode, ParkReason
 
 ABSENT_GAP_S = 120.0  # between two listings that must both lack a batch before it is submitted again
 ABSENT_GAP_NAMELESS_S = 600.0  # where a provider keeps no name of ours
 TIMEOUT_S = 150.0  # within which a lost submission may have been taken
 SKEW_S = 300.0
 MOST_PAGES = 50  # of a listing
+TOO_LARGE = 413
 FILE_LOOKS, FILE_LOOK_S = 60, 2.0
 
 
 class Submitter:
     """`full`: how often too much was waiting at the provider already."""
 
-    def __init__(self, remote: Remote, batches: OpenBatches, gate: Gate[Any], poll_s: float) -> None:
+    def __init__(self, remote: Remote, batches: OpenBatches, gate: Gate[Any], room: Room, poll_s: float) -> None:
         self._remote = remote
         self._batches = batches
         self._gate = gate
+        self._room = room
         self._poll_s = poll_s
         self.full = 0
 
@@ -84,7 +87,9 @@ class Submitter:
 
     async def _not_submitted(self, batch: BatchRecord, failure: CallFailed) -> None:
         """A definite no is no batch; anything else may be one."""
-        if batch.state != SUBMITTING or not failure.sent:  # nothing but a file can be there
+        if failure.status == TOO_LARGE:
+            await self._too_large(batch, failure)
+        elif batch.state != SUBMITTING or not failure.sent:  # nothing but a file can be there
             if batch.state == SUBMITTING:
                 await self._batches.change(batch, state=UPLOADED)
             if failure.kind in PASSING:
@@ -98,6 +103,17 @@ class Submitter:
             await self.queue_full(batch, str(failure))
         else:
             await self._given_up(batch, failure)
+
+    async def _too_large(self, batch: BatchRecord, failure: CallFailed) -> None:
+        """It goes again in two; a line that is too large by itself fails its row."""
+        if batch.rows == 1:
+            for item in (await self._batches.books.ledger.items_of(batch.nonce)).values():
+                words = f"the batch API takes no line as large as this: {failure}"
+                self._batches.books.refused[item.key] = Refused(AttemptCode.INVALID_REQUEST, words)
+        self._room.rows = max(1, min(self._room.rows, batch.rows // 2))
+        self._room.size_bytes = min(self._room.size_bytes, batch.size_bytes // 2)
+        await self._batches.withdraw(batch, str(failure))
+        say("notice", f"batch {batch.nonce}: {batch.size_bytes:,} bytes are too many for the provider; asked in parts")
 
     async def _given_up(self, batch: BatchRecord, failure: CallFailed) -> None:
         await self._batches.withdraw(batch, str(failure))

@@ -54,6 +54,7 @@ class WaveExecutor:
         self._gate = gate
         self._one_pass = one_pass
         self._looking = asyncio.Lock()
+        self._returned_before = 0  # of lines, when this wave began
         self._pass = one_pass()
         self._tally: Tally = self._pass.tally
         self.issues: RunIssues = self._pass.issues
@@ -86,7 +87,7 @@ class WaveExecutor:
 
     async def _wave(self, selection: Selection) -> bool:
         """One pass, and the wait for what it planned; whether another one is due."""
-        full_before = self._desk.full
+        full_before, self._returned_before = self._desk.full, self._desk.returned
         self._lane.start_pass()
         self._tally.start_pass()
         await self._pass.work(selection)
@@ -94,7 +95,7 @@ class WaveExecutor:
             return False
         await self._lane.flush()
         if not self._desk.open:
-            return await self._next_without_batches()
+            return await self._next_without_batches(full_before)
         if not self._waves.wait:
             self._gate.stop(ParkReason.WAITING, _told(self._desk))
             return False
@@ -103,24 +104,26 @@ class WaveExecutor:
             await self._after_full()
         return True
 
-    async def _next_without_batches(self) -> bool:
-        """Nothing is out: what is left had no room at the provider, or is done."""
+    async def _next_without_batches(self, full_before: int) -> bool:
+        """Nothing is out: what is left had no room at the provider, was too much for one batch, or is done."""
         if self._lane.rested:
             self._gate.stop(ParkReason.WAITING, PENDING.format(n=self._lane.rested))
         elif not self._lane.planned and self._lane.elsewhere:
             self._gate.stop(ParkReason.WAITING, ELSEWHERE.format(n=self._lane.elsewhere))
         if not self._lane.planned or self._gate.stopped is not None:
             return False
-        await self._after_full()
+        if self._desk.full > full_before:
+            await self._after_full()
         return True
 
     async def _after_full(self) -> None:
-        """What was refused as too much goes in smaller pieces, and not at once; after the deadline not by batch."""
-        if self._desk.late():
+        """What was refused as too much goes in smaller pieces, and not at once; by batch while there is time for it."""
+        left_s = self._deadline().cancel_s - time.time()
+        if left_s <= 0 or self._desk.late():
             self._take_no_more()
             return
-        self._lane.most_rows = max(1, self._lane.most_rows // 2)
-        await self._gate.pause(min(FULL_MOST_S, FULL_S * 2 ** min(self._desk.full - 1, MOST_DOUBLINGS)))
+        self._lane.room.rows = max(1, self._lane.room.rows // 2)
+        await self._gate.pause(min(left_s, FULL_MOST_S, FULL_S * 2 ** min(self._desk.full - 1, MOST_DOUBLINGS)))
 
     async def _until_back(self) -> None:
         """Until no batch is out, or the deadline has passed."""
@@ -158,12 +161,13 @@ class WaveExecutor:
         self._lane.live_only, self._lane.resting = live, not live
 
     def _deadline(self) -> DeadlinePlan:
-        job, batches = self._waves.job, list(self._desk.open.values())
-        first_us = min(batch.submitted_us or batch.created_us for batch in batches)
+        """For what is out, and what has come back of this wave to be asked again."""
+        job, batches = self._waves.job, self._desk.open.values()
+        deadline_s = self._desk.deadline_s()
         return deadline_plan(
-            min(batch.deadline_us for batch in batches) / 1e6,
-            first_us / 1e6,
-            sum(batch.rows for batch in batches),
+            deadline_s,
+            deadline_s - job.batch.deadline_h * 3600.0,
+            sum(batch.rows for batch in batches) + self._desk.returned - self._returned_before,
             provider=job.model.provider,
             per_minute=job.limits.requests_per_minute,
             concurrency=job.limits.concurrency,

@@ -99,6 +99,13 @@ def test_a_model_with_a_flex_tier_shows_it(job):
     assert lanes["flex"] < lanes["live"]
 
 
+def test_a_model_that_is_not_known_to_be_sold_on_flex_shows_none(job):
+    """Google's factor is of all models."""
+    job.write("", rows=[{"id": "a", "text": "one"}], model={"provider": "gemini", "name": "gemini-2.5-flash"})
+    job.env["GEMINI_API_KEY"] = "a-key-of-tests"
+    assert [one["lane"] for one in estimated(job)["lanes"]] == ["live", "batch"]
+
+
 def test_a_question_before_much_is_spent_names_the_batch_price(job, server):
     some = [{"id": f"r{n}", "text": f"{n} word " * 50} for n in range(40)]
     job.write(server.url, rows=some, budget={"confirm_above_usd": 0.0001})

@@ -5,7 +5,7 @@ from random import Random
 from types import SimpleNamespace
 
 from pipeline.admission.budget import Account, Spending
-from pipeline.engine.batches.lane import BatchMoney
+from pipeline.engine.batches.money import BatchMoney
 from pipeline.ledger.batches import BatchItem
 from pipeline.money import from_units
 
