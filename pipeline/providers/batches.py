@@ -13,6 +13,7 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.catalog.apis import INVOKE
 from pipeline.catalog.providers import PROVIDERS
 from pipeline.errors import Kind
 from pipeline.job.settings import Batch, Model
@@ -73,6 +74,7 @@ class RemoteBatch(Struct, frozen=True):
     rows: int | None = None
     done: int | None = None  # of them, answered or not; None: it does not say
     results: tuple[str, ...] = ()  # what `BatchWire.results` fetches
+    folder: str = ""  # that they lie in, where only a look into it tells their names: of a `StoredBatchWire`
     inlined: tuple[bytes, ...] = ()  # lines that came with the batch itself, for `BatchWire.read`
     nonce: str = ""  # the name that we gave it; "": it keeps none
     file_ref: str = ""
@@ -84,6 +86,7 @@ class RemoteBatch(Struct, frozen=True):
     waiting_tokens_most: int | None = None  # how many may wait there, where it says so
     retry_after_s: float | None = None  # of a full queue, where it says so
     wrong_lines: tuple[int, ...] = ()  # from 1: those that it failed for, where it says so
+    rest: Fate | None = None  # of lines without a result, once there are `done` with one
 
 
 class BatchLine(Struct, frozen=True):
@@ -101,8 +104,8 @@ class BatchWire(Protocol):
 
     limits: BatchLimits
 
-    def headers(self, secret: Secret, now: datetime) -> dict[str, str]:
-        """Of every request but for Content-Type."""
+    def headers(self, ask: BatchAsk, secret: Secret, now: datetime) -> dict[str, str]:
+        """Of a request, but for the Content-Type that it says itself."""
         ...
 
     def line(self, name: str, body: Body) -> bytes:
@@ -156,9 +159,23 @@ class BatchWire(Protocol):
         ...
 
 
+class StoredBatchWire(BatchWire, Protocol):
+    """One whose batches write to a folder of the user's own, under names that they choose."""
+
+    def contents(self, folder: str, page: str = "") -> BatchAsk: ...
+
+    def names(self, answer: HttpAnswer) -> tuple[tuple[str, ...], str]:
+        """What lies in it, for `BatchWire.results`, and the next page's name; "" for the last."""
+        ...
+
+
 def line_model(model: Model) -> Model:
-    """[model] as the lines of a batch ask it: whole answers, and no service tier: a batch has its own price."""
-    return replace(model, stream=False, service_tier="default")
+    """[model] as the lines of a batch ask it: whole answers, and no service tier: a batch has its own price.
+
+    Where a provider has bodies of its models' makers beside one for all (Bedrock), a batch takes the makers'.
+    """
+    api = INVOKE if PROVIDERS[model.provider].invoke_wire else model.api
+    return replace(model, stream=False, service_tier="default", api=api)
 
 
 def batch_wire_for(
@@ -176,5 +193,5 @@ def batch_wire_for(
     module, _, kind = PROVIDERS[model.provider].batch_wire.partition(":")
     if not module:
         return None
-    made: BatchWire = getattr(import_module(module), kind)(settled(model, environ, base_url), wire, batch)
+    made: BatchWire = getattr(import_module(module), kind)(settled(model, environ, base_url), wire, batch, environ)
     return made

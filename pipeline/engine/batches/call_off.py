@@ -94,7 +94,7 @@ async def _called_off(remote: Remote, ledger: Ledger, batch: BatchRecord) -> str
             return ""
         why = f"the provider said no: HTTP {answer.status}"
         with contextlib.suppress(CallFailed):
-            why = f"{why}, it is {remote.wire.looked(await remote.ask(remote.wire.look(batch.remote_id))).status}"
+            why = f"{why}, it is {(await remote.look(batch.remote_id)).status}"
     except CallFailed as failure:
         why = str(failure)
     await ledger.change_batch(batch.nonce, state=batch.state, cancel_us=batch.cancel_us)

@@ -63,6 +63,9 @@ class Collector:
         left = {name: item for name, item in items.items() if item.fate == LINE_OPEN}
         if left:
             await self._read_all(batch, seen, left, age_s)
+        if seen.rest is not None and seen.done == batch.rows - len(left):
+            unrun = [BatchLine(name, seen.rest) for name in left]
+            await asyncio.gather(*(self._settle(batch, left.pop(line.name), line) for line in unrun))
         if left and age_s < SHORT_S:
             return None
         await asyncio.gather(*(self._settle(batch, item, None) for item in left.values()))

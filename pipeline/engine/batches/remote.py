@@ -5,13 +5,14 @@ import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import aiohttp
+from msgspec.structs import replace
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.providers import Credentials
-from pipeline.providers.batches import BatchAsk, BatchWire
+from pipeline.providers.batches import BatchAsk, BatchWire, RemoteBatch, StoredBatchWire
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.hints import shortened
 from pipeline.providers.transport.connection import Raw
@@ -65,6 +66,22 @@ class Remote:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _failed(error, secret) from error
 
+    async def look(self, batch_id: str) -> RemoteBatch:
+        """A batch as it stands, with the names of its results where only their folder is told.
+
+        Raises:
+            CallFailed: as `ask`, or the answer is no batch, or no listing.
+        """
+        seen = self.wire.looked(await self.ask(self.wire.look(batch_id)))
+        if not seen.folder:
+            return seen
+        wire, names, page = cast("StoredBatchWire", self.wire), list(seen.results), ""
+        while True:
+            found, page = wire.names(await self.ask(wire.contents(seen.folder, page)))
+            names += found
+            if not page:
+                return replace(seen, results=tuple(names))
+
     async def secret(self) -> Secret:
         """What is to be taken out of lines."""
         return await self._credentials.secret()
@@ -78,7 +95,7 @@ class Remote:
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=ANSWER_S)
             self._session = aiohttp.ClientSession(timeout=timeout, trust_env=True)
-        headers = {**self.wire.headers(secret, datetime.now(UTC)), **ask.headers}
+        headers = {**self.wire.headers(ask, secret, datetime.now(UTC)), **ask.headers}
         if ask.content_type:
             headers["Content-Type"] = ask.content_type
         data: bytes | AsyncIterator[bytes] | None = ask.head or None

@@ -51,14 +51,16 @@ class AnthropicBatches:
 
     limits = BatchLimits(rows=100_000, size_bytes=256_000_000, keeps_nonce=False, tells_progress=False)
 
-    def __init__(self, model: Model, wire: AnthropicWire, batch: Batch) -> None:  # noqa: ARG002 (Azure's needs all)
+    def __init__(
+        self, model: Model, wire: AnthropicWire, batch: Batch, environ: Mapping[str, str]  # noqa: ARG002 (others need all)
+    ) -> None:
         self._wire = wire
         self._url = wire.url + "/batches"
 
     def __repr__(self) -> str:
         return f"AnthropicBatches({self._url})"
 
-    def headers(self, secret: Secret, now: datetime) -> dict[str, str]:
+    def headers(self, ask: BatchAsk, secret: Secret, now: datetime) -> dict[str, str]:  # noqa: ARG002 (others sign)
         """With the job's betas, which are asked of a batch as a whole."""
         return batch_words.bare(self._wire.headers(b"", secret, now))
 

@@ -50,7 +50,9 @@ class GeminiBatches:
     # No number of rows is told, and none that is larger has been tried.
     limits = BatchLimits(rows=100_000, size_bytes=2_000_000_000, life_s=172_800.0)
 
-    def __init__(self, model: Model, wire: GeminiWire, batch: Batch) -> None:  # noqa: ARG002 (Azure's needs all)
+    def __init__(
+        self, model: Model, wire: GeminiWire, batch: Batch, environ: Mapping[str, str]  # noqa: ARG002 (others need all)
+    ) -> None:
         self._wire = wire
         self._host = (model.base_url or BASE_URL).rstrip("/").removesuffix(f"/{VERSION}")
         self._live = self._batched = b""
@@ -62,7 +64,7 @@ class GeminiBatches:
     def __repr__(self) -> str:
         return f"GeminiBatches({self._host})"
 
-    def headers(self, secret: Secret, now: datetime) -> dict[str, str]:
+    def headers(self, ask: BatchAsk, secret: Secret, now: datetime) -> dict[str, str]:  # noqa: ARG002 (others sign)
         return batch_words.bare(self._wire.headers(b"", secret, now))
 
     def line(self, name: str, body: Body) -> bytes:

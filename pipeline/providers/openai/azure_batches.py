@@ -5,6 +5,8 @@ learn.microsoft.com, "Getting started with Azure OpenAI batch deployments", its 
 kind Global-Batch or DataZone-Batch. A batch is never ended by its age.
 """
 
+from collections.abc import Mapping
+
 import orjson
 
 from pipeline.errors import CallFailed, JobError, Kind
@@ -29,11 +31,11 @@ class AzureBatches(OpenAIBatches):
 
     limits = BatchLimits(rows=100_000, size_bytes=200_000_000, life_s=0.0)
 
-    def __init__(self, model: Model, wire: OpenAIWire, batch: Batch) -> None:
+    def __init__(self, model: Model, wire: OpenAIWire, batch: Batch, environ: Mapping[str, str]) -> None:
         if not batch.deployment:
             told = "model.lane = 'batch' with azure needs batch.deployment: the name of a deployment of the kind"
             raise JobError(f"{told} Global-Batch or DataZone-Batch. One for live calls takes no batches")
-        super().__init__(model, wire, batch)
+        super().__init__(model, wire, batch, environ)
         self._live = MEMBER + orjson.dumps(model.name)
         self._deployed = MEMBER + orjson.dumps(batch.deployment)
 

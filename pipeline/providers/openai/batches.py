@@ -48,7 +48,9 @@ class OpenAIBatches:
 
     limits = BatchLimits(rows=50_000, size_bytes=200_000_000)
 
-    def __init__(self, model: Model, wire: OpenAIWire, batch: Batch) -> None:  # noqa: ARG002 (Azure's needs all)
+    def __init__(
+        self, model: Model, wire: OpenAIWire, batch: Batch, environ: Mapping[str, str]  # noqa: ARG002 (others need all)
+    ) -> None:
         self._wire = wire
         self._base, self._query = self._place(model)
         self._endpoint = self._asked_at(wire.path)
@@ -57,7 +59,7 @@ class OpenAIBatches:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._base})"
 
-    def headers(self, secret: Secret, now: datetime) -> dict[str, str]:
+    def headers(self, ask: BatchAsk, secret: Secret, now: datetime) -> dict[str, str]:  # noqa: ARG002 (others sign)
         return batch_words.bare(self._wire.headers(b"", secret, now))
 
     def line(self, name: str, body: Body) -> bytes:
