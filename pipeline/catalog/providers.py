@@ -130,6 +130,7 @@ ENTRIES = (
         name="bedrock",
         wire="pipeline.providers.bedrock.converse:ConverseWire",
         invoke_wire="pipeline.providers.bedrock.invoke:InvokeWire",
+        batch_wire="pipeline.providers.bedrock.batches:BedrockBatches",
         environment={
             "base_url": ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME",),
             "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
@@ -177,6 +178,7 @@ ENTRIES = (
     Entry(
         name="vertex",
         wire="pipeline.providers.gemini.wire:VertexWire",
+        batch_wire="pipeline.providers.gemini.vertex_batches:VertexBatches",
         environment={
             "project": ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"),
             "region": ("GOOGLE_CLOUD_LOCATION", "GOOGLE_CLOUD_REGION"),

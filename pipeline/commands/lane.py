@@ -42,7 +42,9 @@ def lane_findings(prepared: Prepared, rows: int, environ: Mapping[str, str]) -> 
     if wire is None:  # refused where the job was prepared
         return
     yield Finding("lane", "ok", _told(job, rows, wire.limits))
-    for told in _second_looks(job, rows, wire.limits):
+    if rows < wire.limits.least_rows:
+        yield _too_few(job, rows, wire.limits.least_rows)
+    for told in _second_looks(job, wire.limits):
         yield Finding("lane", "warning", told)
 
 
@@ -72,7 +74,16 @@ def _told(job: Job, rows: int, limits: BatchLimits) -> str:
     return "; ".join(parts)
 
 
-def _second_looks(job: Job, rows: int, limits: BatchLimits) -> Iterator[str]:
+def _too_few(job: Job, rows: int, least: int) -> Finding:
+    """A row may be several requests, where its document is cut."""
+    told = f"{job.model.provider} takes no batch of fewer than {least:,} requests, and there are {rows:,} rows"
+    rest = "go live, at the live price" if job.batch.after_deadline == "live" else "stay pending"
+    cut = bool(job.chunks.max_tokens or job.documents.pages_per_call)
+    mend = "Set model.lane = 'live', or 'auto'"
+    return Finding("lane", "warning" if cut else "problem", f"{told}: what is too few for one would {rest}. {mend}")
+
+
+def _second_looks(job: Job, limits: BatchLimits) -> Iterator[str]:
     model, batch = job.model, job.batch
     if model.provider == "sandbox" and not model.base_url:
         yield BUILT_IN
@@ -81,8 +92,9 @@ def _second_looks(job: Job, rows: int, limits: BatchLimits) -> Iterator[str]:
         yield f"{told}, and the provider may not sell it so. prices.batch_share tells it; model.lane = 'auto' goes live"
     if batch.max_rows > limits.rows:
         yield f"batch.max_rows = {batch.max_rows:,} is more than {model.provider} takes: {limits.rows:,} are sent"
-    if rows < limits.least_rows:
-        yield f"{model.provider} takes no batch of fewer than {limits.least_rows:,} requests"
+    if batch.max_rows < limits.least_rows:
+        told = f"batch.max_rows = {batch.max_rows:,} is fewer than a batch of {model.provider} may have"
+        yield f"{told}: {limits.least_rows:,} are sent"
     if batch.poll_s >= batch.deadline_h * 3600:
         yield f"batch.poll_s = {batch.poll_s:g} is longer than batch.deadline_h = {batch.deadline_h:g}"
     if 0 < batch.poll_s < OFTEN_S and model.provider != "sandbox":

@@ -3,6 +3,7 @@
 Decided before anything is sent: by the job, by what is known of its model's price, and by how many rows there are.
 """
 
+import re
 from collections.abc import Callable, Iterator
 
 from pipeline.catalog.prices import batch_share
@@ -10,6 +11,18 @@ from pipeline.catalog.providers import PROVIDERS
 from pipeline.job.settings import REMOTE, Job
 
 LEAST_ROWS, LEAST_H = 200, 2.0  # below which `auto` goes live
+NEEDED = {  # by provider: key of [batch] → its form, an example, and what it is for
+    "bedrock": (
+        (
+            "role_arn",
+            r"arn:aws[a-z-]*:iam::\d{12}:role/\S+",
+            "arn:aws:iam::123456789012:role/batch",
+            "a role that Bedrock takes on to read and write the bucket",
+        ),
+        ("s3_url", r"s3://[^/@?#\s]+(?:/[^?#\s]*)?", "s3://BUCKET/PREFIX", "where requests and answers lie"),
+    ),
+    "vertex": (("gcs_url", r"gs://[^/@?#\s]+(?:/[^?#\s]*)?", "gs://BUCKET/PREFIX", "where requests and answers lie"),),
+}
 
 
 def lane_problem(job: Job) -> str | None:
@@ -33,6 +46,19 @@ def _problems(job: Job) -> Iterator[str]:
     if provider == "azure" and not job.batch.deployment:
         told = "needs batch.deployment, a deployment of the kind Global-Batch or DataZone-Batch"
         yield f"{lane}: azure {told}: one for live calls takes no batches. Name it, or {live}"
+    yield from (f"{lane}: {told}, or {live}" for told in _cloud_problems(job))
+
+
+def _cloud_problems(job: Job) -> Iterator[str]:
+    """What lies in the user's own cloud, and who may open it."""
+    provider, model = job.model.provider, job.model
+    for key, form, example, what in NEEDED.get(provider, ()):
+        given = getattr(job.batch, key)
+        if re.fullmatch(form, given) is None:
+            had = f"batch.{key} = {given!r} is none" if given else f"{provider} needs batch.{key}"
+            yield f"{had}: {what}, such as {example!r}. Name it"
+    if provider in NEEDED and model.api_key_env:
+        yield "model.api_key_env names an API key, which opens no bucket. Leave it out for the cloud's own credentials"
 
 
 def live_because(job: Job, rows: Callable[[], int]) -> str:

@@ -159,6 +159,13 @@ class BatchWire(Protocol):
         ...
 
 
+class Given(Struct, frozen=True):
+    """What a batch API is told beside its live wire."""
+
+    batch: Batch
+    environ: Mapping[str, str] = {}
+
+
 class StoredBatchWire(BatchWire, Protocol):
     """One whose batches write to a folder of the user's own, under names that they choose."""
 
@@ -193,5 +200,7 @@ def batch_wire_for(
     module, _, kind = PROVIDERS[model.provider].batch_wire.partition(":")
     if not module:
         return None
-    made: BatchWire = getattr(import_module(module), kind)(settled(model, environ, base_url), wire, batch, environ)
+    made: BatchWire = getattr(import_module(module), kind)(
+        settled(model, environ, base_url), wire, Given(batch, environ)
+    )
     return made

@@ -111,6 +111,7 @@ def _terms(job: Job, account: str, share: Decimal) -> Terms:
         max_attempts=job.limits.max_attempts,
         repair=job.batch.repair,
         deadline_h=job.batch.deadline_h,
+        few_go_live=job.batch.after_deadline == "live",
     )
 
 

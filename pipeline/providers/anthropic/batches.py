@@ -13,12 +13,12 @@ from urllib.parse import quote
 import orjson
 
 from pipeline.errors import Kind
-from pipeline.job.settings import Batch, Model
+from pipeline.job.settings import Model
 from pipeline.providers import batch_words
 from pipeline.providers.anthropic.errors import failure_of, is_error
 from pipeline.providers.anthropic.wire import AnthropicWire
 from pipeline.providers.batch_words import moment_s, state_of
-from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, Fate, RemoteBatch, RemoteState
+from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, Fate, Given, RemoteBatch, RemoteState
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.files import Body
 from pipeline.providers.hints import shortened
@@ -51,9 +51,7 @@ class AnthropicBatches:
 
     limits = BatchLimits(rows=100_000, size_bytes=256_000_000, keeps_nonce=False, tells_progress=False)
 
-    def __init__(
-        self, model: Model, wire: AnthropicWire, batch: Batch, environ: Mapping[str, str]  # noqa: ARG002 (others need all)
-    ) -> None:
+    def __init__(self, model: Model, wire: AnthropicWire, given: Given) -> None:  # noqa: ARG002 (others need all)
         self._wire = wire
         self._url = wire.url + "/batches"
 

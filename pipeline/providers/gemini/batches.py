@@ -14,10 +14,10 @@ import orjson
 from msgspec.structs import replace
 
 from pipeline.errors import CallFailed, Kind
-from pipeline.job.settings import Batch, Model
+from pipeline.job.settings import Model
 from pipeline.providers import batch_words
 from pipeline.providers.batch_words import moment_s, state_of, unread
-from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, RemoteBatch, RemoteState
+from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, Given, RemoteBatch, RemoteState
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.files import Body
 from pipeline.providers.gemini.batch_lines import as_live, line_in
@@ -50,9 +50,7 @@ class GeminiBatches:
     # No number of rows is told, and none that is larger has been tried.
     limits = BatchLimits(rows=100_000, size_bytes=2_000_000_000, life_s=172_800.0)
 
-    def __init__(
-        self, model: Model, wire: GeminiWire, batch: Batch, environ: Mapping[str, str]  # noqa: ARG002 (others need all)
-    ) -> None:
+    def __init__(self, model: Model, wire: GeminiWire, given: Given) -> None:  # noqa: ARG002 (others need all)
         self._wire = wire
         self._host = (model.base_url or BASE_URL).rstrip("/").removesuffix(f"/{VERSION}")
         self._live = self._batched = b""

@@ -13,10 +13,10 @@ from urllib.parse import quote
 import orjson
 
 from pipeline.errors import Kind
-from pipeline.job.settings import Batch, Model
+from pipeline.job.settings import Model
 from pipeline.providers import batch_words
 from pipeline.providers.batch_words import moment_s, state_of, waiting_most
-from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, Fate, RemoteBatch, RemoteState
+from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, Fate, Given, RemoteBatch, RemoteState
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.files import Body
 from pipeline.providers.hints import shortened
@@ -48,9 +48,7 @@ class OpenAIBatches:
 
     limits = BatchLimits(rows=50_000, size_bytes=200_000_000)
 
-    def __init__(
-        self, model: Model, wire: OpenAIWire, batch: Batch, environ: Mapping[str, str]  # noqa: ARG002 (others need all)
-    ) -> None:
+    def __init__(self, model: Model, wire: OpenAIWire, given: Given) -> None:  # noqa: ARG002 (others need all)
         self._wire = wire
         self._base, self._query = self._place(model)
         self._endpoint = self._asked_at(wire.path)
