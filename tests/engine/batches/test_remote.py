@@ -19,7 +19,8 @@ KEY = Secret("sk-of-tests-and-nothing-else")
 class Wire:
     """What `Remote` asks of one."""
 
-    def headers(self, secret: Secret, now: datetime) -> dict[str, str]:
+    def headers(self, ask: BatchAsk, secret: Secret, now: datetime) -> dict[str, str]:
+        assert ask.method
         assert now.tzinfo is UTC
         return {"Authorization": f"Bearer {secret.value}"}
 
