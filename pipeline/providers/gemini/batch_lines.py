@@ -95,5 +95,4 @@ def _error_in(status: str) -> Mapping[str, Any]:
     error = mapping(told.get("error"))
     if error:
         return error
-    word = next((name for name in ("CANCELLED", "DEADLINE_EXCEEDED") if name.lower()[:6] in status.lower()), "")
-    return {"message": status, **({"status": word} if word else {})}
+    return {"message": status, **({"status": CANCELLED} if CANCELLED.lower() in status.lower() else {})}

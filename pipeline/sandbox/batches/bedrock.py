@@ -116,7 +116,7 @@ class BedrockBatches:
             if name not in found:
                 raise self.refusal(400, f"{name} is required.")
         if unknown := found.keys() - KNOWN:
-            raise self.refusal(400, f"Unknown parameter: {sorted(unknown)[0]}")
+            raise self.refusal(400, f"Unknown parameter: {min(unknown)}")
         if not NAME.fullmatch(found["jobName"]):
             raise self.refusal(400, "jobName does not have the form that is required.")
         if NO_ROLE in found["roleArn"]:
