@@ -21,6 +21,7 @@ OBJECTS = "https://storage.googleapis.com/storage/v1/b/mine/o"
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 HERE = Batch(gcs_url="gs://mine/a night/")
 FOLDER = "gs://mine/a night/n0nce/prediction-model-1"
+IN_FOLDER = "a%20night%2Fn0nce%2Fprediction-model-1%2F"
 LABEL = "pipeline-line"
 GOOD = {
     "candidates": [{"content": {"parts": [{"text": '{"name":"x"}'}], "role": "model"}, "finishReason": "STOP"}],
@@ -126,8 +127,7 @@ def test_the_other_questions():
         ("GET", f"{JOBS}?pageSize=100&pageToken=p%261"),
         (
             "GET",
-            f"{OBJECTS}?prefix=a%20night%2Fn0nce%2Fprediction-model-1%2F&maxResults=1000"
-            "&fields=nextPageToken,items(name,bucket)",
+            f"{OBJECTS}?prefix={IN_FOLDER}&maxResults=1000&fields=nextPageToken,items(name,bucket)",
         ),
         ("GET", f"{OBJECTS}/o%2Fp%201.jsonl?alt=media"),
         ("DELETE", f"{OBJECTS}/n.jsonl"),
