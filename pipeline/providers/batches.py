@@ -4,7 +4,7 @@ A batch is a file of lines, each one request with a name of ours. A `BatchWire` 
 a `Wire` does for live calls; bodies of lines are the live wire's own, and what comes back for a line is read by it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from importlib import import_module
@@ -20,7 +20,9 @@ from pipeline.job.settings import Batch, Model
 from pipeline.providers import Wire, settled
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.files import Body
-from pipeline.types import HttpAnswer
+from pipeline.types import AnswerShape, HttpAnswer
+
+NO_SHAPE = AnswerShape("", "json_object", {}, strict=False)  # of a wire by which nothing is asked of a model
 
 
 class RemoteState(StrEnum):
@@ -99,6 +101,14 @@ class BatchLine(Struct, frozen=True):
     error: str = ""
 
 
+class Probe(Struct, frozen=True):
+    """A question that changes nothing. `read` raises CallFailed where the answer is a refusal."""
+
+    what: str  # that is asked about
+    ask: BatchAsk
+    read: Callable[[HttpAnswer], object]
+
+
 class BatchWire(Protocol):
     """One vendor's batch API. Pure. What reads an answer raises CallFailed where it is an error, typed as of calls."""
 
@@ -154,6 +164,10 @@ class BatchWire(Protocol):
         """One line of a result file; None for one that is none: blank, cut off, or not ours."""
         ...
 
+    def access(self) -> tuple[Probe, ...]:
+        """What shows whether all of it may be used by whom the key is of, at no cost."""
+        ...
+
     def removal(self, batch: RemoteBatch) -> tuple[BatchAsk, ...]:
         """What deletes our files there, once all is collected."""
         ...
@@ -179,10 +193,11 @@ class StoredBatchWire(BatchWire, Protocol):
 def line_model(model: Model) -> Model:
     """[model] as the lines of a batch ask it: whole answers, and no service tier: a batch has its own price.
 
-    Where a provider has bodies of its models' makers beside one for all (Bedrock), a batch takes the makers'.
+    Where a provider has bodies of its models' makers beside one for all (Bedrock), a batch takes the makers', and keeps
+    no prompt cache.
     """
-    api = INVOKE if PROVIDERS[model.provider].invoke_wire else model.api
-    return replace(model, stream=False, service_tier="default", api=api)
+    made = replace(model, stream=False, service_tier="default")
+    return replace(made, api=INVOKE, caching="off") if PROVIDERS[model.provider].invoke_wire else made
 
 
 def batch_wire_for(

@@ -237,3 +237,13 @@ def test_a_night_that_is_killed_is_billed_once(job, provider, cloud, place):
     job.run()
     assert agrees(job, provider)["rows"]["ok"] == LEAST
     assert provider.counters()["batches_created"] == 1
+
+
+@each
+def test_check_online_asks_for_batches_and_bucket_too(job, provider, cloud):
+    key, scheme = ("s3_url", "s3") if cloud == "bedrock" else ("gcs_url", "gs")
+    told = at(cloud, job, provider).pipeline("check", job.file, "--online").out
+    assert told.count("lets it be listed") == 2
+    at(cloud, job, provider, batch={key: f"{scheme}://missing-bucket/in"})
+    assert "Make the bucket" in job.pipeline("check", job.file, "--online", code=2).out
+    assert provider.counters()["uploads"] == 0

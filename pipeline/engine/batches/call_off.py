@@ -18,11 +18,9 @@ from pipeline.job.settings import Batch, Model
 from pipeline.ledger.batches import CANCELLING, OUT, BatchRecord
 from pipeline.ledger.ledger import Ledger
 from pipeline.providers import wire_for
-from pipeline.providers.batches import batch_wire_for, line_model
+from pipeline.providers.batches import NO_SHAPE, batch_wire_for, line_model
 from pipeline.providers.credentials.keys import credentials_for
-from pipeline.types import AnswerShape
 
-NO_SHAPE = AnswerShape("", "json_object", {}, strict=False)  # nothing is asked of the model
 REFUSED = 400
 BUILT_IN = "batches of the built-in sandbox end with its run: there is nothing to call off. `pipeline sandbox` stays"
 

@@ -18,7 +18,7 @@ from pipeline.providers import batch_words
 from pipeline.providers.anthropic.errors import failure_of, is_error
 from pipeline.providers.anthropic.wire import AnthropicWire
 from pipeline.providers.batch_words import moment_s, state_of
-from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, Fate, Given, RemoteBatch, RemoteState
+from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, Fate, Given, Probe, RemoteBatch, RemoteState
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.files import Body
 from pipeline.providers.hints import shortened
@@ -115,6 +115,9 @@ class AnthropicBatches:
         told = batch_words.line_of(line)
         name = string(told.get("custom_id"))
         return _line(name, mapping(told["result"])) if name and "result" in told else None
+
+    def access(self) -> tuple[Probe, ...]:
+        return (Probe("batches", self.listing(), self.listed),)
 
     def removal(self, batch: RemoteBatch) -> tuple[BatchAsk, ...]:
         """The batch itself, with its results: there are no files."""

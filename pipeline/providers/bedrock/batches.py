@@ -17,7 +17,7 @@ from pipeline.errors import CallFailed, JobError, Kind
 from pipeline.job.settings import Model
 from pipeline.providers import batch_words
 from pipeline.providers.batch_words import moment_s, state_of
-from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, Fate, Given, RemoteBatch, RemoteState
+from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, Fate, Given, Probe, RemoteBatch, RemoteState
 from pipeline.providers.bedrock.bucket import UNHASHED, Bucket
 from pipeline.providers.bedrock.endpoint import Endpoint
 from pipeline.providers.bedrock.errors import failure, is_error
@@ -143,6 +143,13 @@ class BedrockBatches:
         told = batch_words.line_of(line)
         name = string(told.get("recordId"))
         return _line(name, told) if name and ("modelOutput" in told or "error" in told) else None
+
+    def access(self) -> tuple[Probe, ...]:
+        """Whether the role may be passed is told by a create alone."""
+        return (
+            Probe("batches", self.listing(), self.listed),
+            Probe("bucket", self._bucket.contents(), self._bucket.check),
+        )
 
     def removal(self, batch: RemoteBatch) -> tuple[BatchAsk, ...]:
         beside = tuple(f"{uri.rpartition('/')[0]}/manifest.json.out" for uri in batch.results)

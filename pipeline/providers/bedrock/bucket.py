@@ -49,6 +49,13 @@ class Bucket:
     def delete(self, uri: str) -> BatchAsk:
         return BatchAsk("DELETE", self._at(uri), headers=UNHASHED)
 
+    def contents(self) -> BatchAsk:
+        """One object of it at the most."""
+        bucket = self._url.removeprefix(SCHEME).partition("/")[0]
+        return BatchAsk(
+            "GET", f"{self._at(f'{SCHEME}{bucket}/').rstrip('/')}/?list-type=2&max-keys=1", headers=UNHASHED
+        )
+
     def headers(self, ask: BatchAsk, secret: Secret, now: datetime) -> dict[str, str]:
         payload = UNHASHED["x-amz-content-sha256"]
         return self._signer.headers(Unsigned(ask.method, ask.url, payload, UNHASHED), secret, now)

@@ -17,7 +17,7 @@ from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Model
 from pipeline.providers import batch_words
 from pipeline.providers.batch_words import moment_s, state_of, unread
-from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, Given, RemoteBatch, RemoteState
+from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, Given, Probe, RemoteBatch, RemoteState
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.files import Body
 from pipeline.providers.gemini.batch_lines import as_live, line_in
@@ -148,6 +148,9 @@ class GeminiBatches:
 
     def read(self, line: bytes) -> BatchLine | None:
         return line_in(line)
+
+    def access(self) -> tuple[Probe, ...]:
+        return (Probe("batches", self.listing(), self.listed),)
 
     def removal(self, batch: RemoteBatch) -> tuple[BatchAsk, ...]:
         """The batch too. A result file may refuse it: its name is longer than a file's may be."""

@@ -17,7 +17,7 @@ from pipeline.errors import JobError
 from pipeline.job.settings import Model
 from pipeline.providers import batch_words
 from pipeline.providers.batch_words import moment_s, state_of, unread
-from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, Fate, Given, RemoteBatch, RemoteState
+from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, Fate, Given, Probe, RemoteBatch, RemoteState
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.files import Body
 from pipeline.providers.gemini.batch_lines import as_live, vertex_line_in
@@ -145,6 +145,12 @@ class VertexBatches:
 
     def read(self, line: bytes) -> BatchLine | None:
         return vertex_line_in(line, LABEL)
+
+    def access(self) -> tuple[Probe, ...]:
+        return (
+            Probe("batches", self.listing(), self.listed),
+            Probe("bucket", self.contents(self._bucket.uri("")), self.names),
+        )
 
     def removal(self, batch: RemoteBatch) -> tuple[BatchAsk, ...]:
         """Our files; the job stays in the project's list."""

@@ -16,7 +16,7 @@ from pipeline.errors import Kind
 from pipeline.job.settings import Model
 from pipeline.providers import batch_words
 from pipeline.providers.batch_words import moment_s, state_of, waiting_most
-from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, Fate, Given, RemoteBatch, RemoteState
+from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, Fate, Given, Probe, RemoteBatch, RemoteState
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.files import Body
 from pipeline.providers.hints import shortened
@@ -133,6 +133,9 @@ class OpenAIBatches:
         told = batch_words.line_of(line)
         name = string(told.get("custom_id"))
         return _line(name, told) if name and ("response" in told or "error" in told) else None
+
+    def access(self) -> tuple[Probe, ...]:
+        return (Probe("batches", self.listing(), self.listed),)
 
     def removal(self, batch: RemoteBatch) -> tuple[BatchAsk, ...]:
         names = (batch.file_ref, *batch.results)

@@ -84,7 +84,7 @@ def route(desk: Callable[[], Desk], dialect: Endpoint, operation: Operation, han
 
 
 def _headers(refused: Refused) -> dict[str, str]:
-    return {**refused.headers, "Content-Type": JSON_TYPE}
+    return {"Content-Type": JSON_TYPE, **refused.headers}
 
 
 def told(value: object, **headers: str) -> web.Response:

@@ -139,6 +139,7 @@ class AwsObjects(Objects):
         objects = "/s3/{bucket}/{name:.+}"
         return [
             ("PUT", objects, "upload", self.put),
+            ("GET", "/s3/{bucket}/", "content", self.listed),
             ("GET", objects, "content", self.content),
             ("DELETE", objects, "delete", self.delete),
         ]
@@ -149,6 +150,11 @@ class AwsObjects(Objects):
             raise _xml(301, "PermanentRedirect", "The bucket must be addressed using its own endpoint.", region)
         await self._put(ask, self._uri(ask, ask.match("name")))
         return web.Response()
+
+    async def listed(self, ask: Ask) -> web.Response:
+        """Of no bucket that cannot be used; what is in it is told to nobody yet."""
+        self._uri(ask, "")
+        return web.Response(body=b"<ListBucketResult></ListBucketResult>", content_type="application/xml")
 
     async def content(self, ask: Ask) -> web.StreamResponse:
         return await self._content(ask, self._uri(ask, ask.match("name")))
@@ -173,4 +179,4 @@ def _resource(file: StoredFile) -> dict[str, Any]:
 
 def _xml(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Refused:
     body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
-    return Refused(status, body.encode(), headers or {})
+    return Refused(status, body.encode(), {**(headers or {}), "Content-Type": "application/xml"})

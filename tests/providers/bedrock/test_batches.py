@@ -63,8 +63,9 @@ def line(**told):
 
 @pytest.mark.parametrize("api", ["auto", "converse", "invoke"])
 def test_a_line_has_the_body_of_invoke_model_whatever_is_asked_live(api):
-    live, wire = made(model(api=api, stream=True), batch=HERE)
+    live, wire = made(model(api=api, stream=True, caching="on"), batch=HERE)
     body = json.loads(live.body(asked()))
+    assert b"cache_control" not in live.body(asked())
     assert body["anthropic_version"] == "bedrock-2023-05-31"
     assert json.loads(wire.line("n-1", live.body(asked()))) == {"recordId": "n-1", "modelInput": body}
 
