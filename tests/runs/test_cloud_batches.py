@@ -70,6 +70,18 @@ def test_a_line_without_a_result_may_have_been_billed(job, provider, cloud):
     assert agrees(job, provider, missing=lost, twice=lost)["rows"]["ok"] == LEAST
 
 
+def test_records_without_a_result_are_at_risk_where_bedrocks_counts_do_not_agree(job, provider):
+    """Some were not run, and some were: which, nobody says."""
+    provider.faults(lines={"missing": 0.1, "expired": 0.1}, batches={"times": 1})
+    at("bedrock", job, provider, limits={"max_attempts": 8}).run()
+    codes = {call["error_code"] for call in job.calls()}
+    lost = sum(call["error_code"] == "lost" for call in job.calls())
+    assert codes == {None, "lost"}
+    billed = provider.counters()["lanes"]["batch"]["lines"]
+    assert LEAST - lost < billed < LEAST
+    assert job.manifest()["rows"]["ok"] == LEAST
+
+
 @each
 def test_what_is_called_off_is_collected_as_far_as_it_went(job, cloud):
     with providing(batch_s=1000.0) as provider:
