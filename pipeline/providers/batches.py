@@ -76,7 +76,7 @@ class RemoteBatch(Struct, frozen=True):
     rows: int | None = None
     done: int | None = None  # of them, answered or not; None: it does not say
     results: tuple[str, ...] = ()  # what `BatchWire.results` fetches
-    folder: str = ""  # that they lie in, where only a look into it tells their names: of a `StoredBatchWire`
+    inside: str = ""  # where something more of it stands, in a bucket: of a `StoredBatchWire`
     inlined: tuple[bytes, ...] = ()  # lines that came with the batch itself, for `BatchWire.read`
     nonce: str = ""  # the name that we gave it; "": it keeps none
     file_ref: str = ""
@@ -181,12 +181,12 @@ class Given(Struct, frozen=True):
 
 
 class StoredBatchWire(BatchWire, Protocol):
-    """One whose batches write to a folder of the user's own, under names that they choose."""
+    """One whose batches write to a bucket of the user's own, and do not tell all of it themselves."""
 
-    def contents(self, folder: str, page: str = "") -> BatchAsk: ...
+    def inside(self, batch: RemoteBatch, page: str = "") -> BatchAsk: ...
 
-    def names(self, answer: HttpAnswer) -> tuple[tuple[str, ...], str]:
-        """What lies in it, for `BatchWire.results`, and the next page's name; "" for the last."""
+    def filled(self, batch: RemoteBatch, answer: HttpAnswer) -> tuple[RemoteBatch, str]:
+        """The batch with what stands there, and the next page's name; "" for the last."""
         ...
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 import aiohttp
-from msgspec.structs import replace
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.providers import Credentials
@@ -67,20 +66,18 @@ class Remote:
             raise _failed(error, secret) from error
 
     async def look(self, batch_id: str) -> RemoteBatch:
-        """A batch as it stands, with the names of its results where only their folder is told.
+        """A batch as it stands, with what only its bucket tells.
 
         Raises:
-            CallFailed: as `ask`, or the answer is no batch, or no listing.
+            CallFailed: as `ask`, or the answer is no batch, or the bucket is shut.
         """
         seen = self.wire.looked(await self.ask(self.wire.look(batch_id)))
-        if not seen.folder:
-            return seen
-        wire, names, page = cast("StoredBatchWire", self.wire), list(seen.results), ""
-        while True:
-            found, page = wire.names(await self.ask(wire.contents(seen.folder, page)))
-            names += found
-            if not page:
-                return replace(seen, results=tuple(names))
+        more, page = bool(seen.inside), ""
+        while more:
+            wire = cast("StoredBatchWire", self.wire)
+            seen, page = wire.filled(seen, await self.ask(wire.inside(seen, page)))
+            more = bool(page)
+        return seen
 
     async def secret(self) -> Secret:
         """What is to be taken out of lines."""

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
+from msgspec.structs import replace
 
 from pipeline.errors import CallFailed, JobError, Kind
 from pipeline.job.settings import Model
@@ -25,7 +26,7 @@ from pipeline.providers.bedrock.invoke import InvokeWire
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.files import Body
 from pipeline.providers.hints import shortened
-from pipeline.providers.json import encoded, items, mapping, string, told_count
+from pipeline.providers.json import encoded, items, mapping, parsed, string, told_count
 from pipeline.types import HttpAnswer
 
 JOBS, JOB = "model-invocation-jobs", "model-invocation-job"
@@ -136,8 +137,18 @@ class BedrockBatches:
         return tuple(one for one in found if one.id), string(told.get("nextToken"))
 
     def results(self, batch: RemoteBatch) -> tuple[BatchAsk, ...]:
-        """One file. What the job's manifest counts, the job tells too."""
         return tuple(self._bucket.fetch(uri) for uri in batch.results)
+
+    def inside(self, batch: RemoteBatch, page: str = "") -> BatchAsk:  # noqa: ARG002 (it is one)
+        return self._bucket.fetch(batch.inside)
+
+    def filled(self, batch: RemoteBatch, answer: HttpAnswer) -> tuple[RemoteBatch, str]:
+        """With the counts of its manifest, where the job told none; one that has run nothing has no results."""
+        if answer.status == 404:
+            return batch, ""
+        self._bucket.check(answer)
+        rows, done = _counts(mapping(parsed(answer.body)))
+        return replace(batch, rows=rows, done=done, results=batch.results if done != 0 else ()), ""
 
     def read(self, line: bytes) -> BatchLine | None:
         told = batch_words.line_of(line)
@@ -152,8 +163,9 @@ class BedrockBatches:
         )
 
     def removal(self, batch: RemoteBatch) -> tuple[BatchAsk, ...]:
-        beside = tuple(f"{uri.rpartition('/')[0]}/manifest.json.out" for uri in batch.results)
-        return tuple(self._bucket.delete(uri) for uri in (batch.file_ref, *batch.results, *beside) if uri)
+        return tuple(
+            self._bucket.delete(uri) for uri in (batch.file_ref, *batch.results, *map(_manifest, batch.results)) if uri
+        )
 
     def _input(self, nonce: str) -> str:
         return self._bucket.uri(f"{nonce}.jsonl")
@@ -169,17 +181,19 @@ def told_in(answer: HttpAnswer) -> Mapping[str, Any]:
 def _batch(told: Mapping[str, Any]) -> RemoteBatch:
     """A job, or its summary in a list. Older answers have no counts."""
     arn, status = string(told.get("jobArn")), string(told.get("status"))
-    rows, done = (told_count(told.get(f"{what}RecordCount")) for what in ("total", "processed"))
+    rows, done = _counts(told)
     state, rest = _state(status, done)
     source = string(mapping(mapping(told.get("inputDataConfig")).get("s3InputDataConfig")).get("s3Uri"))
     words = shortened(string(told.get("message")))
+    results = _results(told, arn, source) if state is RemoteState.ENDED else ()
     return RemoteBatch(
         arn,
         state,
         status,
-        rows=rows or None,
+        rows=rows,
         done=done,
-        results=_results(told, arn, source) if state is RemoteState.ENDED else (),
+        results=results,
+        inside=_manifest(results[0]) if results and done is None else "",
         nonce=string(told.get("jobName")) or string(told.get("clientRequestToken")),
         file_ref=source,
         created_s=moment_s(told.get("submitTime")),
@@ -188,6 +202,16 @@ def _batch(told: Mapping[str, Any]) -> RemoteBatch:
         kind=failure(HttpAnswer(400, {}, b""), {"message": words}).kind if state is RemoteState.FAILED else None,
         rest=rest,
     )
+
+
+def _counts(told: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """All records, and those that were run, in the words of a job and of its manifest."""
+    rows, done = (told_count(told.get(f"{what}RecordCount")) for what in ("total", "processed"))
+    return rows or None, done
+
+
+def _manifest(results: str) -> str:
+    return f"{results.rpartition('/')[0]}/manifest.json.out"
 
 
 def _state(status: str, done: int | None) -> tuple[RemoteState, Fate | None]:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import orjson
+from msgspec.structs import replace
 
 from pipeline.errors import JobError
 from pipeline.job.settings import Model
@@ -134,11 +135,13 @@ class VertexBatches:
         found = (_batch(one, listed=True) for one in items(told.get("batchPredictionJobs")))
         return tuple(one for one in found if one.id), string(told.get("nextPageToken"))
 
-    def contents(self, folder: str, page: str = "") -> BatchAsk:
-        return self._bucket.contents(folder, page)
+    def inside(self, batch: RemoteBatch, page: str = "") -> BatchAsk:
+        return self._bucket.contents(batch.inside, page)
 
-    def names(self, answer: HttpAnswer) -> tuple[tuple[str, ...], str]:
-        return self._bucket.names(answer)
+    def filled(self, batch: RemoteBatch, answer: HttpAnswer) -> tuple[RemoteBatch, str]:
+        """With the names of its results, which it chooses itself."""
+        names, page = self._bucket.names(answer)
+        return replace(batch, results=(*batch.results, *names)), page
 
     def results(self, batch: RemoteBatch) -> tuple[BatchAsk, ...]:
         return tuple(self._bucket.fetch(uri) for uri in batch.results)
@@ -149,7 +152,7 @@ class VertexBatches:
     def access(self) -> tuple[Probe, ...]:
         return (
             Probe("batches", self.listing(), self.listed),
-            Probe("bucket", self.contents(self._bucket.uri("")), self.names),
+            Probe("bucket", self._bucket.contents(self._bucket.uri("")), self._bucket.names),
         )
 
     def removal(self, batch: RemoteBatch) -> tuple[BatchAsk, ...]:
@@ -218,7 +221,7 @@ def _batch(told: Mapping[str, Any], *, listed: bool = False) -> RemoteBatch:
         word,
         rows=good + bad + max(left or 0, 0) if stats else None,
         done=good + bad if stats else None,
-        folder=folder if state is RemoteState.ENDED and not listed else "",
+        inside=folder if state is RemoteState.ENDED and not listed else "",
         nonce=string(mapping(told.get("labels")).get(NONCE)) or string(told.get("displayName")),
         file_ref=string(next(iter(sources), "")) if isinstance(sources, list) else "",
         created_s=None if listed else moment_s(told.get("createTime")),

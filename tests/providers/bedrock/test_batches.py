@@ -161,6 +161,22 @@ def test_what_the_job_does_not_say(lacking):
         made(model(), batch=Batch(**{"role_arn": ROLE, "s3_url": "s3://mine", lacking: ""}))
 
 
+def test_what_is_asked_is_what_awss_own_model_of_the_service_knows():
+    botocore = pytest.importorskip("botocore.session", reason="AWS's SDK is an extra")
+    validate = pytest.importorskip("botocore.validate", reason="AWS's SDK is an extra")
+    service = botocore.get_session().get_service_model("bedrock")
+    asks = {"Create": WIRE.create("n0nce", ""), "Get": WIRE.look("A"), "Stop": WIRE.cancel("A")}
+    for name, ask in asks.items():
+        operation = service.operation_model(f"{name}ModelInvocationJob")
+        path = operation.http["requestUri"].replace("{jobIdentifier}", "A")
+        assert (ask.method, ask.url) == (operation.http["method"], PLANE + path)
+        asked_for = json.loads(ask.head) if ask.head else {"jobIdentifier": "A"}
+        assert not validate.ParamValidator().validate(asked_for, operation.input_shape).has_errors()
+    states = service.shape_for("ModelInvocationJobStatus").enum
+    running = {state for state in states if seen(state, {"processed": 1}).state is RemoteState.RUNNING}
+    assert running == {"Submitted", "Validating", "Scheduled", "InProgress"}
+
+
 # ── what it answers ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -232,8 +248,20 @@ def test_where_a_job_stands(status, done, state, rest, results):
     """What may have been billed is never a failure of the whole."""
     told = seen(status, {"total": 9, "processed": done} if done is not None else {})
     rest = rest if status != "Stopping" else told.rest
+    assert bool(told.inside) == (done is None and bool(results))
     assert (told.state, told.rest, told.results, told.done) == (state, rest, results, done)
     assert (told.nonce, told.file_ref, told.created_s) == ("n0nce", "s3://mine/night/n0nce.jsonl", 1795996800.0)
+
+
+def test_where_a_job_has_no_counts_its_manifest_has():
+    told = seen("Stopped")
+    assert WIRE.inside(told).url == f"{BUCKET}/night/n0nce/j0b/manifest.json.out"
+    found, page = WIRE.filled(told, http({"totalRecordCount": 9, "processedRecordCount": 3, "successRecordCount": 3}))
+    assert (found.rows, found.done, found.results, page) == (9, 3, OUT, "")
+    nothing, _ = WIRE.filled(told, http({"totalRecordCount": 9, "processedRecordCount": 0}))
+    assert (nothing.done, nothing.results) == (0, ())
+    assert WIRE.filled(told, http(b"", 404)) == (told, "")
+    assert failed(WIRE.filled, told, http(b"", 403)).kind is Kind.AUTH
 
 
 def test_a_list_of_jobs():

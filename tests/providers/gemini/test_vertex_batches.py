@@ -36,6 +36,10 @@ def model(**changes):
 
 LIVE, WIRE = made(model(), batch=HERE)
 
+RAN = {"startTime": "2026-11-30T00:01:00Z"}
+COUNTED = {"completionStats": {"successfulCount": "3", "incompleteCount": "6"}}
+WRITTEN = {"outputInfo": {"gcsOutputDirectory": FOLDER}}
+
 
 def line(status="", label="n-1", **told):
     request = {"contents": [], "labels": {LABEL: label}}
@@ -119,7 +123,13 @@ def test_a_job_carries_our_name():
 
 def test_the_other_questions():
     told = RemoteBatch(JOB, RemoteState.ENDED, "", results=("gs://mine/o/p 1.jsonl",), file_ref="gs://mine/n.jsonl")
-    asks = [WIRE.look(JOB), WIRE.cancel(JOB), WIRE.listing(), WIRE.listing("p&1"), WIRE.contents(FOLDER)]
+    asks = [
+        WIRE.look(JOB),
+        WIRE.cancel(JOB),
+        WIRE.listing(),
+        WIRE.listing("p&1"),
+        WIRE.inside(WIRE.looked(http(job("SUCCEEDED", **WRITTEN)))),
+    ]
     assert [(ask.method, ask.url) for ask in (*asks, *WIRE.results(told), *WIRE.removal(told))] == [
         ("GET", f"{HOST}/v1/{JOB}"),
         ("POST", f"{HOST}/v1/{JOB}:cancel"),
@@ -172,10 +182,6 @@ def test_without_a_bucket_there_is_no_job():
 
 # ── what it answers ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-RAN = {"startTime": "2026-11-30T00:01:00Z"}
-COUNTED = {"completionStats": {"successfulCount": "3", "incompleteCount": "6"}}
-WRITTEN = {"outputInfo": {"gcsOutputDirectory": FOLDER}}
-
 
 @pytest.mark.parametrize(
     ("state", "more", "found", "rest", "folder"),
@@ -199,7 +205,7 @@ WRITTEN = {"outputInfo": {"gcsOutputDirectory": FOLDER}}
 def test_where_a_job_stands(state, more, found, rest, folder):
     """One that has begun may have billed something."""
     told = WIRE.looked(http(job(state, **more)))
-    assert (told.state, told.rest, told.folder, told.nonce) == (found, rest, folder, "n0nce")
+    assert (told.state, told.rest, told.inside, told.nonce) == (found, rest, folder, "n0nce")
     assert (told.rows, told.done) == ((9, 3) if "completionStats" in more else (None, None))
 
 
@@ -216,15 +222,17 @@ def test_why_a_job_failed():
 def test_a_list_of_jobs_is_in_no_order():
     """So that no time in it can end a search."""
     page, more = WIRE.listed(http({"batchPredictionJobs": [job("SUCCEEDED", **WRITTEN)], "nextPageToken": "p"}))
-    assert ([(one.nonce, one.created_s, one.folder) for one in page], more) == ([("n0nce", None, "")], "p")
+    assert ([(one.nonce, one.created_s, one.inside) for one in page], more) == ([("n0nce", None, "")], "p")
     assert WIRE.listed(http({})) == ((), "")
     assert failed(WIRE.listed, http({"odd": 1})).kind is Kind.NO_ANSWER
 
 
 def test_what_lies_in_a_folder():
+    seen = RemoteBatch(JOB, RemoteState.ENDED, "", inside=FOLDER)
     told = {"items": [{"bucket": "mine", "name": "a/1.jsonl"}, {"name": "a/2.jsonl"}, {}], "nextPageToken": "p"}
-    assert WIRE.names(http(told)) == (("gs://mine/a/1.jsonl", "gs://mine/a/2.jsonl"), "p")
-    assert WIRE.names(http({})) == ((), "")
+    found, more = WIRE.filled(seen, http(told))
+    assert (found.results, more) == (("gs://mine/a/1.jsonl", "gs://mine/a/2.jsonl"), "p")
+    assert WIRE.filled(found, http({})) == (found, "")
 
 
 @pytest.mark.parametrize(
@@ -235,9 +243,9 @@ def test_what_lies_in_a_folder():
         (503, Kind.OVERLOADED, ""),
     ],
 )
-@pytest.mark.parametrize("question", ["uploaded", "names"])
+@pytest.mark.parametrize("question", [WIRE.uploaded, WIRE.access()[1].read])
 def test_what_a_bucket_refuses_and_what_to_mend(status, kind, mend, question):
-    told = failed(getattr(WIRE, question), http({"error": {"code": status, "message": "No."}}, status))
+    told = failed(question, http({"error": {"code": status, "message": "No."}}, status))
     assert told.kind is kind
     assert mend in told.message
     assert "batch.gcs_url = 'gs://mine/a night'" in told.message

@@ -86,7 +86,7 @@ def test_results_are_in_the_bucket_once_the_job_has_ended(cloud):
             assert all("modelInput" in line for line in lines)
             return
         assert told["completionStats"] == {"successfulCount": str(LEAST)}
-        names, _ = there.wire.names(await answer(there, told["outputInfo"]["gcsOutputDirectory"]))
+        names, _ = there.wire._bucket.names(await answer(there, told["outputInfo"]["gcsOutputDirectory"]))
         texts = [(await there.send(there.wire._bucket.fetch(uri)))[1] for uri in names]
         assert [len(parsed(text)) for text in texts] == [LEAST, 0]
 
@@ -94,7 +94,7 @@ def test_results_are_in_the_bucket_once_the_job_has_ended(cloud):
 
 
 async def answer(there, folder):
-    status, body = await there.send(there.wire.contents(folder))
+    status, body = await there.send(there.wire._bucket.contents(folder))
     return HttpAnswer(status, {}, json.dumps(body).encode())
 
 
