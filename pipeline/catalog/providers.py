@@ -57,6 +57,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     price_tables: tuple[str, ...]  # of genai-prices, in this order
     batch: Decimal | Literal["by table"] | None = None  # what its batch API takes of the price, by the first table
     batch_makers: tuple[str, ...] = ()  # whose models that API takes; (): all
+    batch_least: int = 1  # requests that a batch has to have
     # How it is told of
     otel_name: str  # gen_ai.provider.name
 
@@ -153,6 +154,7 @@ ENTRIES = (
         price_tables=("aws",),
         batch=HALF,
         batch_makers=("anthropic.", "meta.", "mistral.", "amazon.nova"),
+        batch_least=100,
         otel_name="aws.bedrock",
     ),
     Entry(

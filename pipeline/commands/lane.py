@@ -35,7 +35,10 @@ def lane_findings(prepared: Prepared, rows: int, environ: Mapping[str, str]) -> 
     if job.model.lane == "live":
         return
     if why := live_because(job, lambda: rows):
-        yield Finding("lane", "ok", f"auto: requests go live, as {why}")
+        if job.model.lane == "auto":
+            yield Finding("lane", "ok", f"auto: requests go live, as {why}")
+        else:
+            yield Finding("lane", "problem", f"requests go live, at the live price, as {why}. Set model.lane = 'live'")
         return
     model = line_model(job.model)
     wire = batch_wire_for(model, wire_for(model, prepared.shaped.shape, environ), job.batch, environ)
@@ -43,7 +46,9 @@ def lane_findings(prepared: Prepared, rows: int, environ: Mapping[str, str]) -> 
         return
     yield Finding("lane", "ok", _told(job, rows, wire.limits))
     if rows < wire.limits.least_rows:
-        yield _too_few(job, rows, wire.limits.least_rows)
+        told = f"{job.model.provider} takes no batch of fewer than {wire.limits.least_rows:,} requests"
+        rest = "go live, at the live price" if job.batch.after_deadline == "live" else "stay pending"
+        yield Finding("lane", "warning", f"{told}, and there are {rows:,} rows: what is too few for one would {rest}")
     for told in _second_looks(job, wire.limits):
         yield Finding("lane", "warning", told)
 
@@ -72,15 +77,6 @@ def _told(job: Job, rows: int, limits: BatchLimits) -> str:
     if job.limits.workers > 1:
         parts.append(f"one process plans and collects: limits.workers = {job.limits.workers} makes no difference")
     return "; ".join(parts)
-
-
-def _too_few(job: Job, rows: int, least: int) -> Finding:
-    """A row may be several requests, where its document is cut."""
-    told = f"{job.model.provider} takes no batch of fewer than {least:,} requests, and there are {rows:,} rows"
-    rest = "go live, at the live price" if job.batch.after_deadline == "live" else "stay pending"
-    cut = bool(job.chunks.max_tokens or job.documents.pages_per_call)
-    mend = "Set model.lane = 'live', or 'auto'"
-    return Finding("lane", "warning" if cut else "problem", f"{told}: what is too few for one would {rest}. {mend}")
 
 
 def _second_looks(job: Job, limits: BatchLimits) -> Iterator[str]:

@@ -63,13 +63,24 @@ def _cloud_problems(job: Job) -> Iterator[str]:
 
 def live_because(job: Job, rows: Callable[[], int]) -> str:
     """Why new requests go live; "" where they go by batch. `rows` counts the input, and is asked last."""
-    if job.model.lane != "auto":
-        return "" if job.model.lane == "batch" else "model.lane = 'live'"
+    if job.model.lane == "live":
+        return "model.lane = 'live'"
+    if job.model.lane == "batch":
+        return _too_few(job, rows)
     if no_batch_price(job):
         return f"no batch price is known for {job.model.name}; prices.batch_share = 0.5 would tell it"
     if job.batch.deadline_h < LEAST_H:
         return f"batch.deadline_h = {job.batch.deadline_h:g} is less than {LEAST_H:g} h"
     return f"there are fewer than {LEAST_ROWS} rows" if rows() < LEAST_ROWS else ""
+
+
+def _too_few(job: Job, rows: Callable[[], int]) -> str:
+    """A row may be several requests where its document is cut: then nobody knows before they are made."""
+    least = PROVIDERS[job.model.provider].batch_least
+    cut = bool(job.chunks.max_tokens or job.documents.pages_per_call)
+    if least == 1 or cut or job.batch.after_deadline == "wait" or rows() >= least:
+        return ""
+    return f"{job.model.provider} takes no batch of fewer than {least:,} requests, and there are fewer rows"
 
 
 def no_batch_price(job: Job) -> bool:

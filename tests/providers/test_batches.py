@@ -44,6 +44,7 @@ def test_it_has_all_that_is_asked_of_one_and_a_price(provider):
     kind = getattr(import_module(module), name)
     assert [method for method in METHODS if not callable(getattr(kind, method, None))] == []
     assert kind.limits.rows >= 50_000
+    assert kind.limits.least_rows == entry.batch_least
     assert entry.batch is not None or not entry.needs_key
 
 

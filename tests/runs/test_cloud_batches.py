@@ -1,5 +1,6 @@
 """Batches of Bedrock and Vertex AI through the command line, from bucket to bucket: nothing is paid twice."""
 
+import json
 import signal
 
 import pytest
@@ -201,7 +202,9 @@ def test_a_model_that_no_job_of_vertex_can_name_is_refused_before_anything_is_se
 def test_too_few_rows_for_a_job_of_bedrock_go_live_and_check_says_so(job, provider):
     at("bedrock", job, provider, rows(LEAST - 1))
     assert "no batch of fewer than 100 requests" in job.pipeline("check", job.file, code=2).out
-    assert "live price" in job.run().err
+    estimate = job.pipeline("estimate", job.file, "--json").out
+    assert json.loads(estimate)["lane"] == "live"
+    job.run()
     assert agrees(job, provider)["rows"]["ok"] == LEAST - 1
     assert provider.counters()["lanes"]["live"]["lines"] == LEAST - 1
 
@@ -227,6 +230,16 @@ def test_another_region_leaves_batches_alone(job, provider):
     assert provider.counters()["batches_created"] == 1
     at("vertex", job, provider).run()
     assert job.manifest()["rows"]["ok"] == provider.counters()["batch_lines_billed"] == LEAST
+    job.pipeline("verify", job.out, code=0)
+
+
+@each
+def test_a_bucket_that_was_changed_meanwhile_is_read_where_it_was(job, provider, cloud):
+    at(cloud, job, provider).run("--no-wait", code=5)
+    key, scheme = ("s3_url", "s3") if cloud == "bedrock" else ("gcs_url", "gs")
+    at(cloud, job, provider, batch={key: f"{scheme}://another/place"}).run()
+    assert job.manifest()["rows"]["ok"] == provider.counters()["batch_lines_billed"] == LEAST
+    assert provider.counters()["batches_created"] == 1
     job.pipeline("verify", job.out, code=0)
 
 
