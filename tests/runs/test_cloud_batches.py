@@ -71,6 +71,13 @@ def test_a_line_without_a_result_may_have_been_billed(job, provider, cloud):
     assert agrees(job, provider, missing=lost, twice=lost)["rows"]["ok"] == LEAST
 
 
+def test_a_job_of_bedrock_without_counts_has_them_in_its_manifest(job, provider):
+    provider.faults(lines={"expired": 0.2}, batches={"hide": ["output"]})
+    at("bedrock", job, provider).run()
+    assert agrees(job, provider)["rows"]["ok"] == LEAST
+    assert {call["error_code"] for call in job.calls()} == {None, "batch_expired"}
+
+
 def test_records_without_a_result_are_at_risk_where_bedrocks_counts_do_not_agree(job, provider):
     """Some were not run, and some were: which, nobody says."""
     provider.faults(lines={"missing": 0.1, "expired": 0.1}, batches={"times": 1})

@@ -107,6 +107,7 @@ class BedrockBatches:
         folder = wanted["outputDataConfig"]["s3OutputDataConfig"]["s3Uri"].rstrip("/")
         uri = f"{folder}/{batch.id.rpartition('/')[2]}/{source.id.rpartition('/')[2]}.out"
         answers = results(ask, batch.id, uri)
+        batch.told["manifest"] = results(ask, batch.id, f"{uri.rpartition('/')[0]}/manifest.json.out")
         ask.desk.keep(Task(batch, self, source.lines, answers, answers))
         return told({"jobArn": batch.id})
 
@@ -145,6 +146,8 @@ class BedrockBatches:
         if batch.looks <= batch.course.unseen_looks:
             raise self.refusal(404, f"The job {batch.id} does not exist.")
         await ask.desk.settle(batch)
+        if batch.phase(ask.now_s) in ENDS and not len(batch.told["manifest"]):
+            batch.told["manifest"].append([orjson.dumps(_counts(batch))])
         return told(_job(batch, ask.now_s))
 
     async def cancel(self, ask: Ask) -> web.Response:
@@ -175,8 +178,13 @@ def _job(batch: Batch, now_s: float) -> dict[str, Any]:
         "lastModifiedTime": instant(min(now_s, batch.plan.end()[1])),
         **({"message": batch.told["words"]} if phase is Phase.FAILED else {}),
         **({"endTime": instant(batch.plan.end()[1])} if phase in ENDS else {}),
-        "totalRecordCount": batch.plan.count,
-        "processedRecordCount": run,
-        "successRecordCount": run - batch.errors,
-        "errorRecordCount": batch.errors,
+        **({} if batch.course.hide else _counts(batch)),
     }
+
+
+def _counts(batch: Batch) -> dict[str, int]:
+    """Of a job's manifest, and of the job itself; with the fault `hide` it has none, as in older regions."""
+    run = batch.fates[Fate.ANSWERED] + batch.fates[Fate.REFUSED]
+    good = run - batch.errors
+    counts = {"total": batch.plan.count, "processed": run, "success": good, "error": batch.errors}
+    return {f"{name}RecordCount": count for name, count in counts.items()}
