@@ -212,7 +212,7 @@ def _batch(told: Mapping[str, Any], *, listed: bool = False) -> RemoteBatch:
     good, bad = count(stats.get("successfulCount")), count(stats.get("failedCount"))
     left = told_count(stats.get("incompleteCount"))
     folder = string(mapping(told.get("outputInfo")).get("gcsOutputDirectory"))
-    state, bare = _state(word, done=good + bad, begun=bool(folder or told.get("startTime")))
+    state, bare = _state(word, wrote=bool(good + bad or folder), begun=bool(folder or told.get("startTime")))
     error = mapping(told.get("error"))
     sources = mapping(mapping(told.get("inputConfig")).get("gcsSource")).get("uris")
     return RemoteBatch(
@@ -233,11 +233,11 @@ def _batch(told: Mapping[str, Any], *, listed: bool = False) -> RemoteBatch:
     )
 
 
-def _state(word: str, *, done: int, begun: bool) -> tuple[RemoteState, str]:
-    """One that never began, or failed and has answered nothing, has billed nothing."""
+def _state(word: str, *, wrote: bool, begun: bool) -> tuple[RemoteState, str]:
+    """One that never began, or failed and has written nothing, has billed nothing."""
     bare = re.sub(r"[^a-z]", "", PREFIX.sub("", word).lower())
     state = state_of(bare, STATES)
-    if state is RemoteState.FAILED and done:
+    if state is RemoteState.FAILED and wrote:
         return RemoteState.ENDED, bare
     if state is RemoteState.ENDED and bare in CODES and not begun:
         return RemoteState.FAILED, bare

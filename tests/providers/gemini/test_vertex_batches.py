@@ -199,6 +199,7 @@ def test_without_a_bucket_there_is_no_job():
         ("EXPIRED", {}, RemoteState.FAILED, Fate.EXPIRED, ""),
         ("EXPIRED", {**RAN, **WRITTEN}, RemoteState.ENDED, Fate.EXPIRED, FOLDER),
         ("FAILED", RAN, RemoteState.FAILED, Fate.EXPIRED, ""),
+        ("FAILED", {**RAN, **WRITTEN}, RemoteState.ENDED, Fate.EXPIRED, FOLDER),
         ("FAILED", {**RAN, **WRITTEN, **COUNTED}, RemoteState.ENDED, Fate.EXPIRED, FOLDER),
     ],
 )
