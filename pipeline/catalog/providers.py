@@ -57,6 +57,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     price_tables: tuple[str, ...]  # of genai-prices, in this order
     batch: Decimal | Literal["by table"] | None = None  # what its batch API takes of the price, by the first table
     batch_makers: tuple[str, ...] = ()  # whose models that API takes; (): all
+    batch_least: int = 1  # requests that a batch has to have
     # How it is told of
     otel_name: str  # gen_ai.provider.name
 
@@ -130,6 +131,7 @@ ENTRIES = (
         name="bedrock",
         wire="pipeline.providers.bedrock.converse:ConverseWire",
         invoke_wire="pipeline.providers.bedrock.invoke:InvokeWire",
+        batch_wire="pipeline.providers.bedrock.batches:BedrockBatches",
         environment={
             "base_url": ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME",),
             "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
@@ -152,6 +154,7 @@ ENTRIES = (
         price_tables=("aws",),
         batch=HALF,
         batch_makers=("anthropic.", "meta.", "mistral.", "amazon.nova"),
+        batch_least=100,
         otel_name="aws.bedrock",
     ),
     Entry(
@@ -177,6 +180,7 @@ ENTRIES = (
     Entry(
         name="vertex",
         wire="pipeline.providers.gemini.wire:VertexWire",
+        batch_wire="pipeline.providers.gemini.vertex_batches:VertexBatches",
         environment={
             "project": ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"),
             "region": ("GOOGLE_CLOUD_LOCATION", "GOOGLE_CLOUD_REGION"),

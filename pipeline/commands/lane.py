@@ -35,14 +35,21 @@ def lane_findings(prepared: Prepared, rows: int, environ: Mapping[str, str]) -> 
     if job.model.lane == "live":
         return
     if why := live_because(job, lambda: rows):
-        yield Finding("lane", "ok", f"auto: requests go live, as {why}")
+        if job.model.lane == "auto":
+            yield Finding("lane", "ok", f"auto: requests go live, as {why}")
+        else:
+            yield Finding("lane", "problem", f"requests go live, at the live price, as {why}. Set model.lane = 'live'")
         return
     model = line_model(job.model)
     wire = batch_wire_for(model, wire_for(model, prepared.shaped.shape, environ), job.batch, environ)
     if wire is None:  # refused where the job was prepared
         return
     yield Finding("lane", "ok", _told(job, rows, wire.limits))
-    for told in _second_looks(job, rows, wire.limits):
+    if rows < wire.limits.least_rows:
+        told = f"{job.model.provider} takes no batch of fewer than {wire.limits.least_rows:,} requests"
+        rest = "go live, at the live price" if job.batch.after_deadline == "live" else "stay pending"
+        yield Finding("lane", "warning", f"{told}, and there are {rows:,} rows: what is too few for one would {rest}")
+    for told in _second_looks(job, wire.limits):
         yield Finding("lane", "warning", told)
 
 
@@ -72,7 +79,7 @@ def _told(job: Job, rows: int, limits: BatchLimits) -> str:
     return "; ".join(parts)
 
 
-def _second_looks(job: Job, rows: int, limits: BatchLimits) -> Iterator[str]:
+def _second_looks(job: Job, limits: BatchLimits) -> Iterator[str]:
     model, batch = job.model, job.batch
     if model.provider == "sandbox" and not model.base_url:
         yield BUILT_IN
@@ -81,8 +88,9 @@ def _second_looks(job: Job, rows: int, limits: BatchLimits) -> Iterator[str]:
         yield f"{told}, and the provider may not sell it so. prices.batch_share tells it; model.lane = 'auto' goes live"
     if batch.max_rows > limits.rows:
         yield f"batch.max_rows = {batch.max_rows:,} is more than {model.provider} takes: {limits.rows:,} are sent"
-    if rows < limits.least_rows:
-        yield f"{model.provider} takes no batch of fewer than {limits.least_rows:,} requests"
+    if batch.max_rows < limits.least_rows:
+        told = f"batch.max_rows = {batch.max_rows:,} is fewer than a batch of {model.provider} may have"
+        yield f"{told}: {limits.least_rows:,} are sent"
     if batch.poll_s >= batch.deadline_h * 3600:
         yield f"batch.poll_s = {batch.poll_s:g} is longer than batch.deadline_h = {batch.deadline_h:g}"
     if 0 < batch.poll_s < OFTEN_S and model.provider != "sandbox":

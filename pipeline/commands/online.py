@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from importlib import import_module
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,7 +16,8 @@ from msgspec.structs import replace
 from pipeline.catalog.providers import PROVIDERS
 from pipeline.errors import CallFailed, Finding, JobError
 from pipeline.job.settings import Job, Model
-from pipeline.providers import settled
+from pipeline.providers import settled, wire_for
+from pipeline.providers.batches import NO_SHAPE, BatchAsk, BatchWire, batch_wire_for, line_model
 from pipeline.providers.credentials.keys import credentials_for
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.listing import Listing, Shut, Told
@@ -33,6 +35,20 @@ class Question(Struct, frozen=True):
 
     def headers(self, secret: Secret, now: datetime) -> dict[str, str]:
         return self.listing.headers(self.url, secret, now)
+
+
+class BatchQuestion(Struct, frozen=True):
+    """The same of a batch API."""
+
+    ask: BatchAsk
+    wire: BatchWire
+
+    @property
+    def url(self) -> str:
+        return self.ask.url
+
+    def headers(self, secret: Secret, now: datetime) -> dict[str, str]:
+        return {**self.wire.headers(self.ask, secret, now), **self.ask.headers}
 
 
 def online(job: Job, environ: Mapping[str, str]) -> list[Finding]:
@@ -64,7 +80,8 @@ async def _asked(job: Job, environ: Mapping[str, str]) -> list[Finding]:
         transport = HttpTransport(limits, credentials_for(model, environ), stream=False)
         try:
             async with asyncio.timeout(ALL_S):
-                return await _conversation(listing, transport)
+                found = await _conversation(listing, transport)
+                return [*found, *await _batches(job, model, environ, transport)]
         except TimeoutError:
             told = f"not all was answered within {ALL_S:g} s. Look at the network, and how credentials are got"
             return [Finding("host", "problem", told)]
@@ -93,6 +110,24 @@ async def _conversation(listing: Listing, transport: HttpTransport) -> list[Find
         return found
     except Shut as shut:
         return [shut.finding]
+
+
+async def _batches(job: Job, model: Model, environ: Mapping[str, str], transport: HttpTransport) -> list[Finding]:
+    """Whether the batch API, and the bucket where it has one, is open to whom the key is of."""
+    asked = line_model(model)
+    if (
+        model.lane == "live"
+        or (wire := batch_wire_for(asked, wire_for(asked, NO_SHAPE, environ), job.batch, environ)) is None
+    ):
+        return []
+    found = []
+    for probe in wire.access():
+        try:
+            probe.read(await transport.get(BatchQuestion(probe.ask, wire)))
+            found.append(Finding(probe.what, "ok", f"{urlsplit(probe.ask.url).netloc} lets it be listed"))
+        except CallFailed as failed:
+            found.append(Finding(probe.what, "problem", str(failed)))
+    return found
 
 
 async def _told(question: Question, transport: HttpTransport) -> Told:

@@ -4,7 +4,7 @@ A batch is a file of lines, each one request with a name of ours. A `BatchWire` 
 a `Wire` does for live calls; bodies of lines are the live wire's own, and what comes back for a line is read by it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from importlib import import_module
@@ -13,13 +13,16 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.catalog.apis import INVOKE
 from pipeline.catalog.providers import PROVIDERS
 from pipeline.errors import Kind
 from pipeline.job.settings import Batch, Model
 from pipeline.providers import Wire, settled
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.files import Body
-from pipeline.types import HttpAnswer
+from pipeline.types import AnswerShape, HttpAnswer
+
+NO_SHAPE = AnswerShape("", "json_object", {}, strict=False)  # of a wire by which nothing is asked of a model
 
 
 class RemoteState(StrEnum):
@@ -73,6 +76,7 @@ class RemoteBatch(Struct, frozen=True):
     rows: int | None = None
     done: int | None = None  # of them, answered or not; None: it does not say
     results: tuple[str, ...] = ()  # what `BatchWire.results` fetches
+    inside: str = ""  # where something more of it stands, in a bucket: of a `StoredBatchWire`
     inlined: tuple[bytes, ...] = ()  # lines that came with the batch itself, for `BatchWire.read`
     nonce: str = ""  # the name that we gave it; "": it keeps none
     file_ref: str = ""
@@ -84,6 +88,7 @@ class RemoteBatch(Struct, frozen=True):
     waiting_tokens_most: int | None = None  # how many may wait there, where it says so
     retry_after_s: float | None = None  # of a full queue, where it says so
     wrong_lines: tuple[int, ...] = ()  # from 1: those that it failed for, where it says so
+    rest: Fate | None = None  # of lines without a result, once there are `done` with one
 
 
 class BatchLine(Struct, frozen=True):
@@ -96,13 +101,21 @@ class BatchLine(Struct, frozen=True):
     error: str = ""
 
 
+class Probe(Struct, frozen=True):
+    """A question that changes nothing. `read` raises CallFailed where the answer is a refusal."""
+
+    what: str  # that is asked about
+    ask: BatchAsk
+    read: Callable[[HttpAnswer], object]
+
+
 class BatchWire(Protocol):
     """One vendor's batch API. Pure. What reads an answer raises CallFailed where it is an error, typed as of calls."""
 
     limits: BatchLimits
 
-    def headers(self, secret: Secret, now: datetime) -> dict[str, str]:
-        """Of every request but for Content-Type."""
+    def headers(self, ask: BatchAsk, secret: Secret, now: datetime) -> dict[str, str]:
+        """Of a request, but for the Content-Type that it says itself."""
         ...
 
     def line(self, name: str, body: Body) -> bytes:
@@ -151,14 +164,40 @@ class BatchWire(Protocol):
         """One line of a result file; None for one that is none: blank, cut off, or not ours."""
         ...
 
+    def access(self) -> tuple[Probe, ...]:
+        """What shows whether all of it may be used by whom the key is of, at no cost."""
+        ...
+
     def removal(self, batch: RemoteBatch) -> tuple[BatchAsk, ...]:
         """What deletes our files there, once all is collected."""
         ...
 
 
+class Given(Struct, frozen=True):
+    """What a batch API is told beside its live wire."""
+
+    batch: Batch
+    environ: Mapping[str, str] = {}
+
+
+class StoredBatchWire(BatchWire, Protocol):
+    """One whose batches write to a bucket of the user's own, and do not tell all of it themselves."""
+
+    def inside(self, batch: RemoteBatch, page: str = "") -> BatchAsk: ...
+
+    def filled(self, batch: RemoteBatch, answer: HttpAnswer) -> tuple[RemoteBatch, str]:
+        """The batch with what stands there, and the next page's name; "" for the last."""
+        ...
+
+
 def line_model(model: Model) -> Model:
-    """[model] as the lines of a batch ask it: whole answers, and no service tier: a batch has its own price."""
-    return replace(model, stream=False, service_tier="default")
+    """[model] as the lines of a batch ask it: whole answers, and no service tier: a batch has its own price.
+
+    Where a provider has bodies of its models' makers beside one for all (Bedrock), a batch takes the makers', and keeps
+    no prompt cache.
+    """
+    made = replace(model, stream=False, service_tier="default")
+    return replace(made, api=INVOKE, caching="off") if PROVIDERS[model.provider].invoke_wire else made
 
 
 def batch_wire_for(
@@ -176,5 +215,7 @@ def batch_wire_for(
     module, _, kind = PROVIDERS[model.provider].batch_wire.partition(":")
     if not module:
         return None
-    made: BatchWire = getattr(import_module(module), kind)(settled(model, environ, base_url), wire, batch)
+    made: BatchWire = getattr(import_module(module), kind)(
+        settled(model, environ, base_url), wire, Given(batch, environ)
+    )
     return made

@@ -14,7 +14,13 @@ from msgspec import Struct, field
 from pipeline.sandbox.exchange import Answer
 from pipeline.sandbox.faults import Fault
 
-NOT_CONTENT = ("stream", "stream_options", "model", "service_tier")  # how it is asked; the model is counted apart
+NOT_CONTENT = (
+    "stream",
+    "stream_options",
+    "model",
+    "service_tier",
+    "labels",
+)  # how it is asked; the model is counted apart
 CACHE_MARK = "cache_control"
 
 

@@ -8,6 +8,7 @@ from pipeline.extraction.prepare import prepare
 from pipeline.job.settings import Job
 
 NOT_COUNTED = pytest.fail
+HAIKU, ROLE = "anthropic.claude-haiku-4-5-20251001-v1:0", "arn:aws:iam::123456789012:role/batch"
 
 
 def loaded(job, **sections):
@@ -16,13 +17,29 @@ def loaded(job, **sections):
     return Job.load(job.file)
 
 
-def of(provider, name="gpt-4o-mini"):
-    return {"model": {"provider": provider, "name": name, "base_url": ""}}
+def of(provider, name="gpt-4o-mini", **batch):
+    return {"model": {"provider": provider, "name": name, "base_url": ""}, "batch": batch}
+
+
+def key_of(provider, name):
+    return {"model": {"provider": provider, "name": name, "base_url": "", "api_key_env": "MINE"}}
 
 
 REFUSED = {
     "rolling": ({"chunks": {"context": "rolling"}}, "chunks.context = 'rolling'"),
-    "bedrock": (of("bedrock", "anthropic.claude-haiku-4-5-20251001-v1:0"), "has no batch API that is spoken here"),
+    "bedrock without a role": (of("bedrock", HAIKU), "bedrock needs batch.role_arn"),
+    "bedrock with half a role": (of("bedrock", HAIKU, role_arn="batch-role"), "batch.role_arn = 'batch-role' is none"),
+    "bedrock without a bucket": (of("bedrock", HAIKU, role_arn=ROLE), "bedrock needs batch.s3_url"),
+    "bedrock at Google's": (of("bedrock", HAIKU, role_arn=ROLE, s3_url="gs://mine"), "batch.s3_url = 'gs://mine'"),
+    "a key of Bedrock's": (
+        {**of("bedrock", HAIKU, role_arn=ROLE, s3_url="s3://mine/in"), **key_of("bedrock", HAIKU)},
+        "model.api_key_env names an API key, which opens no bucket",
+    ),
+    "vertex without a bucket": (of("vertex", "gemini-2.5-flash"), "vertex needs batch.gcs_url"),
+    "vertex with no bucket's name": (
+        of("vertex", "gemini-2.5-flash", gcs_url="gs:///in"),
+        "batch.gcs_url = 'gs:///in'",
+    ),
     "instructor": (of("instructor:mistral", "mistral-small-latest"), "has no batch API that is spoken here"),
     "azure": ({"model": {"provider": "azure", "api_version": "2024-10-21"}}, "batch.deployment"),
     "remote output": ({"output": {"path": "s3://bucket/out"}}, "two machines could both know"),

@@ -18,11 +18,9 @@ from pipeline.job.settings import Batch, Model
 from pipeline.ledger.batches import CANCELLING, OUT, BatchRecord
 from pipeline.ledger.ledger import Ledger
 from pipeline.providers import wire_for
-from pipeline.providers.batches import batch_wire_for, line_model
+from pipeline.providers.batches import NO_SHAPE, batch_wire_for, line_model
 from pipeline.providers.credentials.keys import credentials_for
-from pipeline.types import AnswerShape
 
-NO_SHAPE = AnswerShape("", "json_object", {}, strict=False)  # nothing is asked of the model
 REFUSED = 400
 BUILT_IN = "batches of the built-in sandbox end with its run: there is nothing to call off. `pipeline sandbox` stays"
 
@@ -94,7 +92,7 @@ async def _called_off(remote: Remote, ledger: Ledger, batch: BatchRecord) -> str
             return ""
         why = f"the provider said no: HTTP {answer.status}"
         with contextlib.suppress(CallFailed):
-            why = f"{why}, it is {remote.wire.looked(await remote.ask(remote.wire.look(batch.remote_id))).status}"
+            why = f"{why}, it is {(await remote.look(batch.remote_id)).status}"
     except CallFailed as failure:
         why = str(failure)
     await ledger.change_batch(batch.nonce, state=batch.state, cancel_us=batch.cancel_us)

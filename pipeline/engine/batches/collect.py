@@ -1,7 +1,7 @@
 """Result files of an ended batch → calls, answers and fates on the ledger, line by line, each once."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -69,12 +69,19 @@ class Collector:
         left = {name: item for name, item in items.items() if item.fate == LINE_OPEN}
         if left:
             await self._read_all(batch, seen, left, age_s)
+        if seen.rest is not None and seen.done == batch.rows - len(left):
+            unrun = [(item, *self._read(batch, item, BatchLine(name, seen.rest))) for name, item in left.items()]
+            left.clear()
+            await self._settle_some(batch, unrun)
         if left and age_s < SHORT_S:
             return None
         lost = [self._lost(batch, item) for item in left.values()]
-        for first in range(0, len(lost), AT_ONCE):
-            await self._settle(batch, lost[first : first + AT_ONCE])
+        await self._settle_some(batch, lost)
         return len(lost)
+
+    async def _settle_some(self, batch: BatchRecord, ends: Sequence[_End]) -> None:
+        for first in range(0, len(ends), AT_ONCE):
+            await self._settle(batch, ends[first : first + AT_ONCE])
 
     async def _read_all(self, batch: BatchRecord, seen: RemoteBatch, left: dict[str, BatchItem], age_s: float) -> None:
         """Settle what the result files tell; what is settled is taken out of `left`."""

@@ -130,7 +130,7 @@ class Desk:
 
     async def _looked(self, batch: BatchRecord) -> None:
         try:
-            seen = self._remote.wire.looked(await self._remote.ask(self._remote.wire.look(batch.remote_id)))
+            seen = await self._remote.look(batch.remote_id)
         except CallFailed as failure:
             await self._unseen(batch, failure)
             return

@@ -49,6 +49,7 @@ class Terms(Struct, frozen=True):
     max_attempts: int
     repair: str
     deadline_h: float
+    few_go_live: bool = True  # where a batch would be smaller than the provider takes
 
 
 class Room(Struct):
@@ -98,20 +99,26 @@ class BatchLane:
         self._writing = asyncio.Lock()
         self._draft: _Draft | None = None
         self._drafted: set[bytes] = set()
+        self._few: set[bytes] = set()  # keys of too few requests for a batch, which go live
         self.live_only = False
         self.resting = False  # nothing more is planned: it stays pending
         self.planned = 0  # of this pass
         self.rested = 0  # likewise: requests that were not planned
+        self.too_few = 0  # likewise: that were left over, fewer than a batch may hold
         self.elsewhere = 0  # likewise: requests whose line is out already
         self.short_of_money = 0  # likewise: lines that fit once others have come back
         self._repairs = 0
+
+    @property
+    def limits(self) -> BatchLimits:
+        return self._ways.batches.limits
 
     @property
     def room(self) -> Room:
         return self._ways.room
 
     def start_pass(self) -> None:
-        self.planned = self.rested = self.elsewhere = self.short_of_money = self._repairs = 0
+        self.planned = self.rested = self.too_few = self.elsewhere = self.short_of_money = self._repairs = 0
 
     async def answer(self, request: Request, life: RowLife) -> Delivered:
         """As `Lane.answer`; or Deferred."""
@@ -123,7 +130,7 @@ class BatchLane:
             raise Deferred
         if (refused := self._ways.refused.get(request.key)) is not None:
             self._tell(refused, 0 if last is None else last.attempt)
-        if self.live_only or self._goes_live(request):
+        if self.live_only or request.key in self._few or self._goes_live(request):
             return await self._ways.live.answer(request, life)
         await self._gate.pause(0)  # raises Stopped
         if self.resting:
@@ -135,7 +142,13 @@ class BatchLane:
     async def flush(self) -> None:
         """The end of a pass: what is written goes on record, and out."""
         async with self._writing:
-            await self._close()
+            items = [] if self._draft is None else self._draft.items
+            if len(items) >= self.limits.least_rows:
+                await self._close()
+            elif items:
+                self.too_few = len(items)
+                self._few |= {item.key for item in items if self.terms.few_go_live}
+                self.discard()
 
     def discard(self) -> None:
         """A pass that was cut off: what is not on record was never planned."""
@@ -222,7 +235,8 @@ class BatchLane:
         self.planned += 1
 
     def _full(self, draft: _Draft, more: int) -> bool:
-        return len(draft.items) >= self.room.rows or draft.size_bytes + more > self.room.size_bytes
+        rows = max(self.limits.least_rows, self.room.rows)
+        return len(draft.items) >= rows or draft.size_bytes + more > self.room.size_bytes
 
     def _begun(self) -> _Draft:
         self._folder.mkdir(exist_ok=True)

@@ -6,14 +6,14 @@ import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import aiohttp
 from msgspec import Struct
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.providers import Credentials
-from pipeline.providers.batches import BatchAsk, BatchWire
+from pipeline.providers.batches import BatchAsk, BatchWire, RemoteBatch, StoredBatchWire
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.hints import shortened
 from pipeline.providers.transport.connection import Raw
@@ -75,6 +75,20 @@ class Remote:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _failed(error, secret) from error
 
+    async def look(self, batch_id: str) -> RemoteBatch:
+        """A batch as it stands, with what only its bucket tells.
+
+        Raises:
+            CallFailed: as `ask`, or the answer is no batch, or the bucket is shut.
+        """
+        seen = self.wire.looked(await self.ask(self.wire.look(batch_id)))
+        more, page = bool(seen.inside), ""
+        while more:
+            wire = cast("StoredBatchWire", self.wire)
+            seen, page = wire.filled(seen, await self.ask(wire.inside(seen, page)))
+            more = bool(page)
+        return seen
+
     async def secret(self) -> Secret:
         """What is to be taken out of lines."""
         return await self._credentials.secret()
@@ -90,7 +104,7 @@ class Remote:
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=ANSWER_S)
             self._session = aiohttp.ClientSession(timeout=timeout, trust_env=True)
-        headers = {**self.wire.headers(secret, datetime.now(UTC)), **ask.headers}
+        headers = {**self.wire.headers(ask, secret, datetime.now(UTC)), **ask.headers}
         if ask.content_type:
             headers["Content-Type"] = ask.content_type
         data: bytes | AsyncIterator[bytes] | None = ask.head or None

@@ -105,6 +105,7 @@ def _terms(job: Job, account: str, share: Decimal) -> Terms:
         max_attempts=job.limits.max_attempts,
         repair=job.batch.repair,
         deadline_h=job.batch.deadline_h,
+        few_go_live=job.batch.after_deadline == "live",
     )
 
 
@@ -118,6 +119,6 @@ def _hold_what_is_out(job: Job, run: Lent) -> None:
 
 
 def account_of(url: str, secret: Secret) -> str:
-    """Where batches are, and whose they are, without telling. A token that is renewed every hour tells nothing."""
-    whose = "" if secret.bearer else secret.value
+    """Where batches are, and whose they are, without telling. What is renewed every hour tells nothing."""
+    whose = "" if secret.bearer or secret.session_token else secret.value
     return blake2b(f"{url.partition('?')[0]}\x00{whose}".encode(), digest_size=16).hexdigest()

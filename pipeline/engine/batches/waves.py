@@ -30,6 +30,7 @@ SHORTEST_S = 0.02
 FULL_S, FULL_MOST_S = 30.0, 600.0  # that a full queue is left alone
 MOST_DOUBLINGS = 10
 PENDING = "the deadline has passed, and {n:,} requests stay pending. Set batch.after_deadline = 'live' to ask them live"
+TOO_FEW = "{n:,} requests are fewer than the {least:,} that a batch of {provider} takes: they "
 ELSEWHERE = "{n:,} requests are in batches of another key or place: the job as it was collects them"
 
 
@@ -105,7 +106,9 @@ class WaveExecutor:
         return True
 
     async def _next_without_batches(self, full_before: int) -> bool:
-        """Nothing is out: what is left had no room at the provider, was too much for one batch, or is done."""
+        """Nothing is out: what is left had no room there, is too much or too little for a batch, or is done."""
+        if self._lane.too_few:
+            return self._few_left()
         if self._lane.rested:
             self._gate.stop(ParkReason.WAITING, PENDING.format(n=self._lane.rested))
         elif not self._lane.planned and self._lane.elsewhere:
@@ -115,6 +118,15 @@ class WaveExecutor:
         if self._desk.full > full_before:
             await self._after_full()
         return True
+
+    def _few_left(self) -> bool:
+        terms = self._lane.terms
+        told = TOO_FEW.format(n=self._lane.too_few, least=self._lane.limits.least_rows, provider=terms.provider)
+        if terms.few_go_live:
+            say("notice", f"{told}go live, at the live price")
+            return True
+        self._gate.stop(ParkReason.WAITING, f"{told}stay pending. Set batch.after_deadline = 'live' to ask them live")
+        return False
 
     async def _after_full(self) -> None:
         """What was refused as too much goes in smaller pieces, and not at once; by batch while there is time for it."""

@@ -13,12 +13,12 @@ from urllib.parse import quote
 import orjson
 
 from pipeline.errors import Kind
-from pipeline.job.settings import Batch, Model
+from pipeline.job.settings import Model
 from pipeline.providers import batch_words
 from pipeline.providers.anthropic.errors import failure_of, is_error
 from pipeline.providers.anthropic.wire import AnthropicWire
 from pipeline.providers.batch_words import moment_s, state_of
-from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, Fate, RemoteBatch, RemoteState
+from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, Fate, Given, Probe, RemoteBatch, RemoteState
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.files import Body
 from pipeline.providers.hints import shortened
@@ -51,14 +51,14 @@ class AnthropicBatches:
 
     limits = BatchLimits(rows=100_000, size_bytes=256_000_000, keeps_nonce=False, tells_progress=False)
 
-    def __init__(self, model: Model, wire: AnthropicWire, batch: Batch) -> None:  # noqa: ARG002 (Azure's needs all)
+    def __init__(self, model: Model, wire: AnthropicWire, given: Given) -> None:  # noqa: ARG002 (others need all)
         self._wire = wire
         self._url = wire.url + "/batches"
 
     def __repr__(self) -> str:
         return f"AnthropicBatches({self._url})"
 
-    def headers(self, secret: Secret, now: datetime) -> dict[str, str]:
+    def headers(self, ask: BatchAsk, secret: Secret, now: datetime) -> dict[str, str]:  # noqa: ARG002 (others sign)
         """With the job's betas, which are asked of a batch as a whole."""
         return batch_words.bare(self._wire.headers(b"", secret, now))
 
@@ -115,6 +115,9 @@ class AnthropicBatches:
         told = batch_words.line_of(line)
         name = string(told.get("custom_id"))
         return _line(name, mapping(told["result"])) if name and "result" in told else None
+
+    def access(self) -> tuple[Probe, ...]:
+        return (Probe("batches", self.listing(), self.listed),)
 
     def removal(self, batch: RemoteBatch) -> tuple[BatchAsk, ...]:
         """The batch itself, with its results: there are no files."""

@@ -127,7 +127,8 @@ def family_of(model: Model, shape: AnswerShape) -> Family:
         return Chat(model, shape)
     raise JobError(
         f"model.api = 'invoke' needs a model's own body, and that of {model.name!r} is not known here. "
-        "Set model.api = 'converse': it takes one body for all models"
+        "Set model.api = 'converse', which takes one body for all models. Batches take the model's own: for this one, "
+        "set model.lane = 'live'"
     )
 
 

@@ -45,7 +45,8 @@ def credentials(model: Model, environ: Mapping[str, str]) -> Credentials:
     Raises:
         JobError: there is none, or half of one, or the SDK that would fetch it is not installed.
     """
-    for variable in filter(None, (model.api_key_env, BEARER)):
+    bearer = BEARER if model.lane == "live" else ""  # it opens no bucket, which batches need
+    for variable in filter(None, (model.api_key_env, bearer)):
         if value := key_in(environ, variable):
             return FixedKey(Secret(value, bearer=True))
         if variable == model.api_key_env:
@@ -56,7 +57,8 @@ def credentials(model: Model, environ: Mapping[str, str]) -> Credentials:
     if key_id or secret:
         raise JobError(f"the environment has only one of {KEY_ID} and {SECRET_KEY}. Set both")
     if not _can_be_fetched(environ):
-        raise JobError(f"no AWS credentials were found for bedrock. {TO_SET}")
+        lacking = "" if bearer else f". {BEARER} opens no bucket, and batches need one"
+        raise JobError(f"no AWS credentials were found for bedrock. {TO_SET}{lacking}")
     if find_spec("aiobotocore") is None:
         raise JobError(f"AWS credentials of this kind need the AWS SDK. Install it:  {INSTALL}")
     return AwsChain(model.region)

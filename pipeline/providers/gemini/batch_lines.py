@@ -6,7 +6,7 @@ from typing import Any
 from pipeline.providers.batch_words import line_of
 from pipeline.providers.batches import BatchLine, Fate
 from pipeline.providers.hints import shortened
-from pipeline.providers.json import encoded, mapping, string, told_count
+from pipeline.providers.json import encoded, mapping, parsed, string, told_count
 from pipeline.types import HttpAnswer
 
 CODES = {  # google.rpc.Code → its name, and what a live call is answered with
@@ -73,3 +73,26 @@ def as_live(error: Mapping[str, Any]) -> tuple[str, HttpAnswer]:
     status = status or STATUSES.get(word, 500)
     body = {"error": {**error, "code": status, **({"status": word} if word else {})}}
     return word, HttpAnswer(status, {}, encoded(body))
+
+
+def vertex_line_in(line: bytes, label: str) -> BatchLine | None:
+    """A line of Vertex AI's: the request as it was sent, with our name under `label`, its answer, and a status."""
+    told = line_of(line)
+    name = string(mapping(mapping(told.get("request")).get("labels")).get(label))
+    if not name or not {"response", "status"} & told.keys():
+        return None
+    response, status = told.get("response"), string(told.get("status"))
+    if isinstance(response, dict) and response:
+        return _answered(name, response)
+    if status:
+        return _refused(name, _error_in(status))
+    return BatchLine(name, Fate.ANSWERED, HttpAnswer(200, {}, b"null"))  # nobody says that it was not billed
+
+
+def _error_in(status: str) -> Mapping[str, Any]:
+    """Of words with an error in JSON among them: `Bad Request: {"error": {"code": 400, ...}}`."""
+    told = mapping(parsed(status[status.find("{") :].encode())) if "{" in status else {}
+    error = mapping(told.get("error"))
+    if error:
+        return error
+    return {"message": status, **({"status": CANCELLED} if CANCELLED.lower() in status.lower() else {})}

@@ -14,10 +14,10 @@ import orjson
 from msgspec.structs import replace
 
 from pipeline.errors import CallFailed, Kind
-from pipeline.job.settings import Batch, Model
+from pipeline.job.settings import Model
 from pipeline.providers import batch_words
 from pipeline.providers.batch_words import moment_s, state_of, unread
-from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, RemoteBatch, RemoteState
+from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, Given, Probe, RemoteBatch, RemoteState
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.files import Body
 from pipeline.providers.gemini.batch_lines import as_live, line_in
@@ -50,7 +50,7 @@ class GeminiBatches:
     # No number of rows is told, and none that is larger has been tried.
     limits = BatchLimits(rows=100_000, size_bytes=2_000_000_000, life_s=172_800.0)
 
-    def __init__(self, model: Model, wire: GeminiWire, batch: Batch) -> None:  # noqa: ARG002 (Azure's needs all)
+    def __init__(self, model: Model, wire: GeminiWire, given: Given) -> None:  # noqa: ARG002 (others need all)
         self._wire = wire
         self._host = (model.base_url or BASE_URL).rstrip("/").removesuffix(f"/{VERSION}")
         self._live = self._batched = b""
@@ -62,7 +62,7 @@ class GeminiBatches:
     def __repr__(self) -> str:
         return f"GeminiBatches({self._host})"
 
-    def headers(self, secret: Secret, now: datetime) -> dict[str, str]:
+    def headers(self, ask: BatchAsk, secret: Secret, now: datetime) -> dict[str, str]:  # noqa: ARG002 (others sign)
         return batch_words.bare(self._wire.headers(b"", secret, now))
 
     def line(self, name: str, body: Body) -> bytes:
@@ -148,6 +148,9 @@ class GeminiBatches:
 
     def read(self, line: bytes) -> BatchLine | None:
         return line_in(line)
+
+    def access(self) -> tuple[Probe, ...]:
+        return (Probe("batches", self.listing(), self.listed),)
 
     def removal(self, batch: RemoteBatch) -> tuple[BatchAsk, ...]:
         """The batch too. A result file may refuse it: its name is longer than a file's may be."""

@@ -8,8 +8,8 @@ kind Global-Batch or DataZone-Batch. A batch is never ended by its age.
 import orjson
 
 from pipeline.errors import CallFailed, JobError, Kind
-from pipeline.job.settings import Batch, Model
-from pipeline.providers.batches import BatchAsk, BatchLimits
+from pipeline.job.settings import Model
+from pipeline.providers.batches import BatchAsk, BatchLimits, Given
 from pipeline.providers.files import Body
 from pipeline.providers.hints import shortened
 from pipeline.providers.json import string
@@ -29,13 +29,13 @@ class AzureBatches(OpenAIBatches):
 
     limits = BatchLimits(rows=100_000, size_bytes=200_000_000, life_s=0.0)
 
-    def __init__(self, model: Model, wire: OpenAIWire, batch: Batch) -> None:
-        if not batch.deployment:
+    def __init__(self, model: Model, wire: OpenAIWire, given: Given) -> None:
+        if not given.batch.deployment:
             told = "model.lane = 'batch' with azure needs batch.deployment: the name of a deployment of the kind"
             raise JobError(f"{told} Global-Batch or DataZone-Batch. One for live calls takes no batches")
-        super().__init__(model, wire, batch)
+        super().__init__(model, wire, given)
         self._live = MEMBER + orjson.dumps(model.name)
-        self._deployed = MEMBER + orjson.dumps(batch.deployment)
+        self._deployed = MEMBER + orjson.dumps(given.batch.deployment)
 
     def line(self, name: str, body: Body) -> bytes:
         """The first `model` in a body is its own: it stands before all that a document says."""

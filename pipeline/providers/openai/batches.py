@@ -13,10 +13,10 @@ from urllib.parse import quote
 import orjson
 
 from pipeline.errors import Kind
-from pipeline.job.settings import Batch, Model
+from pipeline.job.settings import Model
 from pipeline.providers import batch_words
 from pipeline.providers.batch_words import moment_s, state_of, waiting_most
-from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, Fate, RemoteBatch, RemoteState
+from pipeline.providers.batches import BatchAsk, BatchLimits, BatchLine, Fate, Given, Probe, RemoteBatch, RemoteState
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.files import Body
 from pipeline.providers.hints import shortened
@@ -48,7 +48,7 @@ class OpenAIBatches:
 
     limits = BatchLimits(rows=50_000, size_bytes=200_000_000)
 
-    def __init__(self, model: Model, wire: OpenAIWire, batch: Batch) -> None:  # noqa: ARG002 (Azure's needs all)
+    def __init__(self, model: Model, wire: OpenAIWire, given: Given) -> None:  # noqa: ARG002 (others need all)
         self._wire = wire
         self._base, self._query = self._place(model)
         self._endpoint = self._asked_at(wire.path)
@@ -57,7 +57,7 @@ class OpenAIBatches:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._base})"
 
-    def headers(self, secret: Secret, now: datetime) -> dict[str, str]:
+    def headers(self, ask: BatchAsk, secret: Secret, now: datetime) -> dict[str, str]:  # noqa: ARG002 (others sign)
         return batch_words.bare(self._wire.headers(b"", secret, now))
 
     def line(self, name: str, body: Body) -> bytes:
@@ -133,6 +133,9 @@ class OpenAIBatches:
         told = batch_words.line_of(line)
         name = string(told.get("custom_id"))
         return _line(name, told) if name and ("response" in told or "error" in told) else None
+
+    def access(self) -> tuple[Probe, ...]:
+        return (Probe("batches", self.listing(), self.listed),)
 
     def removal(self, batch: RemoteBatch) -> tuple[BatchAsk, ...]:
         names = (batch.file_ref, *batch.results)

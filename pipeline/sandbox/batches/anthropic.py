@@ -156,11 +156,11 @@ class AnthropicBatches:
             "type": "message_batch",
             "processing_status": "ended" if ended else "canceling" if asked else "in_progress",
             "request_counts": _counts(batch, ended=ended),
-            "ended_at": _instant(plan.end()[1]) if ended else None,
-            "created_at": _instant(plan.created_s),
-            "expires_at": _instant(plan.expires_s),
-            "archived_at": None if kept else _instant(plan.created_s + KEPT_S),
-            "cancel_initiated_at": _instant(plan.cancelled_s) if asked else None,
+            "ended_at": instant(plan.end()[1]) if ended else None,
+            "created_at": instant(plan.created_s),
+            "expires_at": instant(plan.expires_s),
+            "archived_at": None if kept else instant(plan.created_s + KEPT_S),
+            "cancel_initiated_at": instant(plan.cancelled_s) if asked else None,
             "results_url": f"http://{batch.told['host']}{ROOT}/{batch.id}/results" if ended and kept else None,
         }
 
@@ -212,5 +212,5 @@ def _counts(batch: Batch, *, ended: bool) -> dict[str, int]:
     return dict(zip(names, fates if ended else (batch.plan.count, 0, 0, 0, 0), strict=True))
 
 
-def _instant(unix_s: float) -> str:
+def instant(unix_s: float) -> str:
     return datetime.fromtimestamp(unix_s, UTC).isoformat()

@@ -7,6 +7,8 @@ from msgspec import Struct
 from pipeline.sandbox.batches.store import Batch, Fate
 from pipeline.sandbox.exchange import Received, Refused, Wire
 
+NO_LINE = object()  # nothing is told of it
+
 
 class Asked(Struct, frozen=True):
     """A line as the live call that it stands for."""
@@ -25,8 +27,8 @@ class Ran(Struct, frozen=True):
     null: bool = False
 
 
-class Dialect(Protocol):
-    """Pure."""
+class Endpoint(Protocol):
+    """What answers requests, with errors of its own."""
 
     name: str
 
@@ -35,6 +37,10 @@ class Dialect(Protocol):
         ...
 
     def refusal(self, status: int, message: str) -> Refused: ...
+
+
+class Dialect(Endpoint, Protocol):
+    """Pure."""
 
     def name_of(self, line: bytes) -> Any:  # noqa: ANN401 (as it was given)
         """What names the line in its results."""
@@ -45,5 +51,5 @@ class Dialect(Protocol):
         ...
 
     def told(self, name: Any, ran: Ran) -> tuple[bool, Any]:  # noqa: ANN401
-        """(whether it goes to the file of errors, where there is one; the line)."""
+        """(whether it goes to the file of errors, where there is one; the line, or NO_LINE)."""
         ...

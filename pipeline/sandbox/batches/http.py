@@ -1,7 +1,7 @@
 """The order of a batch request's life: key, fault before its effect, the effect, fault behind it. Bodies as streams."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from hashlib import blake2b
 from mmap import mmap
 from pathlib import Path
@@ -12,7 +12,7 @@ import orjson
 from aiohttp import web
 
 from pipeline.sandbox.batches.desk import Desk
-from pipeline.sandbox.batches.dialect import Dialect
+from pipeline.sandbox.batches.dialect import Endpoint
 from pipeline.sandbox.batches.faults import Operation
 from pipeline.sandbox.batches.lines import PIECE_BYTES, mapped
 from pipeline.sandbox.exchange import Received, Refused
@@ -40,9 +40,7 @@ class Ask:
         path, _, query = request.raw_path.partition("?")
         self.received = Received(request.method, path, query, headers, b"")
         self.query = {name: values[0] for name, values in parse_qs(query).items()}
-        names = KEYS[1:] if path.startswith("/openai/") else KEYS  # a token of Azure's is another one every hour
-        key = next((headers[name] for name in names if name in headers), self.query.get("key", ""))
-        self.account = blake2b(key.encode(), digest_size=8).hexdigest()
+        self.account = blake2b(_account(path, headers, self.query).encode(), digest_size=8).hexdigest()
         self.now_s = desk.clock.now_s()
 
     def match(self, name: str) -> str:
@@ -54,7 +52,16 @@ class Ask:
         return max(1, min(int(text), most)) if text.isdigit() else default
 
 
-def route(desk: Callable[[], Desk], dialect: Dialect, operation: Operation, handle: Handle) -> Any:  # noqa: ANN401 (aiohttp's handler)
+def _account(path: str, headers: Mapping[str, str], query: Mapping[str, str]) -> str:
+    """By the key. A token of Azure's or Google's is another one every hour, and a signature with every request."""
+    if path.startswith("/v1/projects/"):
+        return path.split("/")[3]
+    names = KEYS[1:] if path.startswith("/openai/") else KEYS
+    key = next((headers[name] for name in names if name in headers), query.get("key", ""))
+    return key.partition("Credential=")[2].partition("/")[0] or key
+
+
+def route(desk: Callable[[], Desk], dialect: Endpoint, operation: Operation, handle: Handle) -> Any:  # noqa: ANN401 (aiohttp's handler)
     async def handler(request: web.Request) -> web.StreamResponse:
         ask = Ask(desk(), request, desk().faults.next(operation))
         try:
@@ -77,7 +84,7 @@ def route(desk: Callable[[], Desk], dialect: Dialect, operation: Operation, hand
 
 
 def _headers(refused: Refused) -> dict[str, str]:
-    return {**refused.headers, "Content-Type": JSON_TYPE}
+    return {"Content-Type": JSON_TYPE, **refused.headers}
 
 
 def told(value: object, **headers: str) -> web.Response:

@@ -8,15 +8,28 @@ from aiohttp import web
 
 from pipeline.sandbox.batches.anthropic import AnthropicBatches
 from pipeline.sandbox.batches.azure import AzureBatches
+from pipeline.sandbox.batches.bedrock import BedrockBatches
 from pipeline.sandbox.batches.clock import Turn
 from pipeline.sandbox.batches.desk import Desk
 from pipeline.sandbox.batches.faults import Set
 from pipeline.sandbox.batches.gemini import GeminiBatches
 from pipeline.sandbox.batches.http import route, told
+from pipeline.sandbox.batches.objects import AwsObjects, GoogleObjects
 from pipeline.sandbox.batches.openai import OpenAIBatches
+from pipeline.sandbox.batches.vertex import VertexBatches
 
 T = TypeVar("T")
-DIALECTS = (OpenAIBatches(), AzureBatches("/openai/v1"), AzureBatches("/openai"), AnthropicBatches(), GeminiBatches())
+DIALECTS = (
+    OpenAIBatches(),
+    AzureBatches("/openai/v1"),
+    AzureBatches("/openai"),
+    AnthropicBatches(),
+    GeminiBatches(),
+    VertexBatches(),
+    BedrockBatches(),
+    GoogleObjects(),
+    AwsObjects(),
+)
 
 
 def add_routes(app: web.Application, desk: Callable[[], Desk]) -> None:

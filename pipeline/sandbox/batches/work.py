@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from pipeline.errors import JobError
 from pipeline.sandbox.answers import answered
-from pipeline.sandbox.batches.dialect import Dialect, Ran
+from pipeline.sandbox.batches.dialect import NO_LINE, Dialect, Ran
 from pipeline.sandbox.batches.faults import falls
 from pipeline.sandbox.batches.lines import LineFile
 from pipeline.sandbox.batches.store import Batch, Fate
@@ -130,6 +130,8 @@ def _delivered(task: Task, number: int, told: Any) -> Iterator[bytes]:  # noqa: 
     def suffers(what: str) -> bool:
         return falls(batch.seed, what, number, getattr(batch.lines, what))
 
+    if told is NO_LINE:
+        return
     line = orjson.dumps(told)
     if suffers("foreign"):
         yield orjson.dumps(task.dialect.told(FOREIGN, Ran(Fate.EXPIRED, "0" * 24))[1])

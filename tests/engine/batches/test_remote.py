@@ -19,7 +19,8 @@ KEY = Secret("sk-of-tests-and-nothing-else")
 class Wire:
     """What `Remote` asks of one."""
 
-    def headers(self, secret: Secret, now: datetime) -> dict[str, str]:
+    def headers(self, ask: BatchAsk, secret: Secret, now: datetime) -> dict[str, str]:
+        assert ask.method
         assert now.tzinfo is UTC
         return {"Authorization": f"Bearer {secret.value}"}
 
@@ -67,3 +68,12 @@ def test_a_token_that_is_renewed_is_no_other_account():
     """Entra's and Google's last for an hour, and batches for a day."""
     url = "https://us.example.com/openai/v1/batches"
     assert account_of(url, Secret("token-of-noon", bearer=True)) == account_of(url, Secret("token-of-one", bearer=True))
+
+
+def test_keys_of_a_role_that_are_renewed_are_no_other_account():
+    """AWS's temporary ones: another pair every hour. Lasting ones tell whose batches are."""
+    url = "https://bedrock.us-east-1.amazonaws.com/model-invocation-jobs"
+    noon, one = (Secret(f"secret-of-{hour}", f"ASIA{hour}", "token") for hour in ("noon", "one"))
+    assert account_of(url, noon) == account_of(url, one)
+    assert account_of(url, Secret("secret-of-a", "AKIAA")) != account_of(url, Secret("secret-of-b", "AKIAB"))
+    assert account_of(url, noon) != account_of(url.replace("us-east-1", "eu-west-1"), noon)

@@ -75,7 +75,7 @@ def test_lines_are_never_streamed():
 
 def test_betas_are_asked_of_the_whole_batch():
     _, wire = made(model(betas=("one", "two")))
-    told = wire.headers(Secret("k"), NOW)
+    told = wire.headers(wire.listing(), Secret("k"), NOW)
     assert told == {"x-api-key": "k", "anthropic-version": "2023-06-01", "anthropic-beta": "one,two"}
 
 

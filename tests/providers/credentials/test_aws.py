@@ -69,6 +69,17 @@ def found(machine, *, config="", credentials="", **environ):
             del os.environ[name]
 
 
+@pytest.mark.parametrize("lane", ["batch", "auto"])
+def test_batches_need_keys_that_open_a_bucket(machine, lane):
+    """An API key of Bedrock is passed over, and is not enough."""
+    key = {"AWS_BEARER_TOKEN_BEDROCK": "token"}
+    keys = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "s"}
+    assert secret_of(aws.credentials(model(lane=lane), {**key, **keys})) == Secret("s", "AKIA")
+    assert secret_of(aws.credentials(model(), {**key, **keys})) == Secret("token", bearer=True)
+    with pytest.raises(JobError, match="AWS_BEARER_TOKEN_BEDROCK opens no bucket"):
+        aws.credentials(model(lane=lane), {**key, "HOME": str(machine)})
+
+
 def secret_of(credentials):
     return asyncio.run(credentials.secret())
 

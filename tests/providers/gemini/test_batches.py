@@ -144,7 +144,7 @@ def test_the_other_questions():
         ("DELETE", "/v1beta/files/batch-b"),
         ("DELETE", "/v1beta/batches/b"),
     ]
-    assert WIRE.headers(Secret("k"), NOW) == {"x-goog-api-key": "k"}
+    assert WIRE.headers(WIRE.listing(), Secret("k"), NOW) == {"x-goog-api-key": "k"}
 
 
 def test_a_base_url_may_say_its_version():

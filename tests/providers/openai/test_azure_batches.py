@@ -48,8 +48,8 @@ def test_it_is_asked_at_the_resource_and_never_at_a_deployment(changes, files, b
 
 
 def test_a_key_of_the_resource_or_a_token():
-    assert WIRE.headers(Secret("k"), None) == {"api-key": "k"}
-    assert WIRE.headers(Secret("t", bearer=True), None) == {"Authorization": "Bearer t"}
+    assert WIRE.headers(WIRE.listing(), Secret("k"), None) == {"api-key": "k"}
+    assert WIRE.headers(WIRE.listing(), Secret("t", bearer=True), None) == {"Authorization": "Bearer t"}
 
 
 @pytest.mark.parametrize(("api", "url"), [("chat", "/chat/completions"), ("responses", "/v1/responses")])

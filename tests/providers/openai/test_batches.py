@@ -112,7 +112,7 @@ def test_the_other_questions():
         ("DELETE", "/files/err"),
     ]
     assert WIRE.file_look("in") is None
-    assert WIRE.headers(Secret("k"), NOW) == {"Authorization": "Bearer k"}
+    assert WIRE.headers(WIRE.listing(), Secret("k"), NOW) == {"Authorization": "Bearer k"}
 
 
 # ── recorded ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -18,7 +18,8 @@ from pipeline.sandbox.exchange import Received
 ALGORITHM = "AWS4-HMAC-SHA256"
 SECRET = "sandbox-secret"  # noqa: S105 (everybody may know it)
 LASTING, TEMPORARY = "AKIASANDBOX", "ASIASANDBOX"
-SERVICE = "bedrock"
+SERVICE, S3 = "bedrock", "s3"
+UNHASHED = "UNSIGNED-PAYLOAD"  # S3 takes a body that nobody has hashed
 SKEW = timedelta(minutes=15)
 STAMP = "%Y%m%dT%H%M%SZ"
 REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-\d")
@@ -51,13 +52,13 @@ class Signature(Struct, frozen=True):
         return f"{self.day}/{self.region}/{self.service}/aws4_request"
 
 
-def problem(received: Received, now: datetime) -> Problem | None:
+def problem(received: Received, now: datetime, service: str = SERVICE) -> Problem | None:
     """What is wrong with the signature of a request; None when it is good."""
     signed = _signature(received.headers.get("authorization", ""))
     if signed is None:
         text = "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters."
         return Problem(403, "IncompleteSignatureException", text)
-    return _who(signed, received.headers) or _when(signed, received.headers, now) or _what(signed, received)
+    return _who(signed, received.headers) or _when(signed, received.headers, now, service) or _what(signed, received)
 
 
 def _signature(header: str) -> Signature | None:
@@ -81,7 +82,7 @@ def _who(signed: Signature, headers: Mapping[str, str]) -> Problem | None:
     return None
 
 
-def _when(signed: Signature, headers: Mapping[str, str], now: datetime) -> Problem | None:
+def _when(signed: Signature, headers: Mapping[str, str], now: datetime, service: str) -> Problem | None:
     stamp = headers.get("x-amz-date", "")
     try:
         at = datetime.strptime(stamp, STAMP).replace(tzinfo=UTC)
@@ -94,8 +95,8 @@ def _when(signed: Signature, headers: Mapping[str, str], now: datetime) -> Probl
     if signed.day != stamp[:8]:
         text = f"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date: {signed.day}"
         return Problem(403, "InvalidSignatureException", text)
-    if signed.service != SERVICE:
-        text = f"Credential should be scoped to correct service: '{SERVICE}'."
+    if signed.service != service:
+        text = f"Credential should be scoped to correct service: '{service}'."
         return Problem(403, "InvalidSignatureException", text)
     if not REGION.fullmatch(signed.region):
         return Problem(403, "InvalidSignatureException", "Credential should be scoped to a valid region.")
@@ -107,7 +108,8 @@ def _what(signed: Signature, received: Received) -> Problem | None:
     needed = {"host", "x-amz-date"} | ({"x-amz-security-token"} & headers.keys())
     if not needed <= set(signed.names) or not set(signed.names) <= headers.keys():
         return Problem(403, "InvalidSignatureException", MISMATCH)
-    digest = hashlib.sha256(received.body).hexdigest()
+    unhashed = signed.service == S3 and headers.get("x-amz-content-sha256") == UNHASHED
+    digest = UNHASHED if unhashed else hashlib.sha256(received.body).hexdigest()
     if headers.get("x-amz-content-sha256", digest) != digest:
         return Problem(
             403, "InvalidSignatureException", "The provided 'x-amz-content-sha256' header is not the body's."
@@ -122,7 +124,7 @@ def _what(signed: Signature, received: Received) -> Problem | None:
 def _expected(signed: Signature, received: Received, digest: str) -> str:
     query = "&".join(sorted(filter(None, received.query.split("&"))))
     lines = "".join(f"{name}:{' '.join(received.headers[name].split())}\n" for name in signed.names)
-    path = quote(received.path, safe="/~")  # as it came, percent-encoded once more
+    path = received.path if signed.service == S3 else quote(received.path, safe="/~")  # percent-encoded once more
     canonical = "\n".join([received.method, path, query, lines, ";".join(signed.names), digest])
     stamp = received.headers["x-amz-date"]
     to_sign = "\n".join([ALGORITHM, stamp, signed.scope, hashlib.sha256(canonical.encode()).hexdigest()])
