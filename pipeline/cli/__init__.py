@@ -13,6 +13,7 @@ from pipeline.cli.cancel import cancel
 from pipeline.cli.estimate import check, estimate
 from pipeline.cli.export import export
 from pipeline.cli.inspect import costs, show, status, verify
+from pipeline.cli.quality import evaluate
 from pipeline.cli.report import report
 from pipeline.cli.run import retry, run
 from pipeline.cli.sandbox import sandbox
@@ -55,7 +56,22 @@ def main() -> None:
     speak("text")
 
 
-for _verb in (run, retry, estimate, check, status, show, verify, costs, export, report, tune, cancel, sandbox):
+for _verb in (
+    run,
+    retry,
+    estimate,
+    check,
+    status,
+    show,
+    verify,
+    costs,
+    export,
+    evaluate,
+    report,
+    tune,
+    cancel,
+    sandbox,
+):
     main.add_command(_verb)
 
 
