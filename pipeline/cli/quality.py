@@ -55,3 +55,33 @@ def evaluate(place: str, golden: Path, gate: float | None, by: str | None, as_js
         found |= {"gate": gate, "passed": passed}
     tell(found, eval_text(found), as_json=as_json)
     sys.exit(0 if passed else 1)
+
+
+@click.command()
+@click.argument("left", metavar="JOB|DIR")
+@click.argument("right", metavar="JOB|DIR")
+@click.option("--to", metavar="FILE.html", type=click.Path(path_type=Path), help="Write both sides as a page, too.")
+@json_option
+@errors_to_exit_code
+def diff(left: str, right: str, to: Path | None, as_json: bool) -> None:  # noqa: FBT001 (click's way)
+    """What changed between two outputs: rows and fields, with both values, evidence and cost.
+
+    Rows are those of the same id, in any order. Values are compared as by `pipeline eval`. Where the schemas differ,
+    what both have is compared, and what one has alone is named. Exit code 0 when they are equal, 1 when not.
+
+    \b
+    Examples:
+      pipeline diff out/invoices out/invoices-new-prompt
+      pipeline diff out/mini out/large --to diff.html      two models side by side
+    """  # noqa: D301
+    from pipeline.commands.diff.diff import MOST_SHOWN
+    from pipeline.commands.diff.diff import diff as compared
+    from pipeline.commands.diff.page import MOST_ON_PAGE, write_page
+    from pipeline.commands.diff.words import diff_text
+
+    found = compared(output_folder(left), output_folder(right), MOST_SHOWN if to is None else MOST_ON_PAGE)
+    if to is not None:
+        write_page(found, to)
+        click.echo(f"{to}: {len(found['changes']):,} of {found['changed']:,} changed rows", err=True)
+    tell(found, diff_text(found), as_json=as_json)
+    sys.exit(0 if found["equal"] else 1)

@@ -14,6 +14,8 @@ from msgspec import Struct
 from pipeline.commands.evaluate.matches import matched
 from pipeline.commands.evaluate.meanings import Free, under
 
+Facts = set[tuple[tuple[str, Any], int]]
+
 
 class Verdict(StrEnum):
     RIGHT = "right"
@@ -70,6 +72,19 @@ def judged(known: Any, found: Any, at: At = At()) -> Iterator[Judged]:  # noqa: 
         yield Judged(at, _verdict(known, found), known, found)
 
 
+def differing(left: Any, right: Any) -> Iterator[Judged]:  # noqa: ANN401 (any meaning)
+    """Every leaf that is not the same, without a look at the fields that are equal in all."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        fields = (
+            one
+            for name in left
+            if left[name] != right.get(name)
+            for one in judged(left[name], right.get(name), At().field(name))
+        )
+        return (one for one in fields if one.verdict is not Verdict.RIGHT)
+    return (one for one in judged(left, right) if one.verdict is not Verdict.RIGHT)
+
+
 def missing(known: Any, at: At = At()) -> Iterator[Judged]:  # noqa: ANN401, B008 (any meaning; frozen)
     """Every leaf that is known and not null, as nothing was found; of a list that is to be empty nothing is missing."""
     for place, value in _leaves(known, at, on_left=True):
@@ -105,10 +120,9 @@ def _lists(known: list[Any], found: list[Any], at: At) -> Iterator[Judged]:
     if not known and not found:
         yield Judged(at.item(None, None), Verdict.RIGHT, None, None)
         return
-    known_facts = [_facts(item) for item in known]
+    known_facts = [_facts(item) for item in known] if known != found else []
     spoken_of = {path for facts in known_facts for (path, _), _ in facts}
-    found_facts = [{fact for fact in _facts(item) if fact[0][0] in spoken_of} for item in found] if known else []
-    pairs = matched(known_facts, found_facts)
+    pairs = _pairs(known_facts, found, spoken_of) if known_facts else [(place, place) for place in range(len(known))]
     lefts, rights = {one for one, _ in pairs}, {other for _, other in pairs}
     for one, other in pairs:
         yield from judged(known[one], found[other], at.item(one, other))
@@ -120,6 +134,11 @@ def _lists(known: list[Any], found: list[Any], at: At) -> Iterator[Judged]:
             place = at.item(None, other)
             extra = _extra(found[other], place)
             yield from (one for one in extra if not known or one.at.path.removeprefix(place.path) in spoken_of)
+
+
+def _pairs(known: list[Facts], found: list[Any], spoken_of: set[str]) -> list[tuple[int, int]]:
+    """By what the known items speak of, whatever else the found ones say."""
+    return matched(known, [{fact for fact in _facts(item) if fact[0][0] in spoken_of} for item in found])
 
 
 def _extra(found: Any, at: At) -> Iterator[Judged]:  # noqa: ANN401 (any meaning)
@@ -142,10 +161,10 @@ def _leaves(value: Any, at: At, *, on_left: bool) -> Iterator[tuple[At, Any]]:  
         yield at, value
 
 
-def _facts(item: Any) -> set[tuple[tuple[str, Any], int]]:  # noqa: ANN401 (any meaning)
+def _facts(item: Any) -> Facts:  # noqa: ANN401 (any meaning)
     """What an item says, each as often as it says it: ((path, value), how many times before)."""
     said: Counter[tuple[str, Any]] = Counter()
-    facts = set()
+    facts: Facts = set()
     for fact in _paths(item, ""):
         facts.add((fact, said[fact]))
         said[fact] += 1

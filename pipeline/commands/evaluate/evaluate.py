@@ -1,6 +1,6 @@
 """`pipeline eval`: results.parquet against known answers, in one pass with memory that is flat."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from pipeline.commands.aside import Aside, aside, key_of
 from pipeline.commands.evaluate.column import Column, column_of, column_values
 from pipeline.commands.evaluate.compare import Judged, judged, unanswered
 from pipeline.commands.evaluate.golden import PLACE, put_aside
-from pipeline.commands.evaluate.meanings import Shape, meaning
+from pipeline.commands.evaluate.meanings import meaning_of
 from pipeline.commands.evaluate.shapes import shape_of
 from pipeline.commands.evaluate.tally import Tally
 from pipeline.commands.published import LINES_AT_ONCE, cost_columns, cost_of, results_in
@@ -43,10 +43,6 @@ class _Results(Struct, frozen=True):
     by: Column | None
 
     @property
-    def shape(self) -> Shape:
-        return shape_of(self.schema.field("record"))
-
-    @property
     def per_chunk(self) -> bool:
         return "chunk" in self.schema.names
 
@@ -68,14 +64,16 @@ def evaluate(folder: Path, golden: Path, by: str | None = None) -> dict[str, Any
     """
     path, schema = results_in(folder, *NEEDED)
     results = _Results(path, schema, None if by is None else column_of(folder, schema, by))
+    shape = shape_of(schema.field("record"))
+    meaning = meaning_of(shape)
     whole, groups, pending = Tally(), dict[str, Tally](), 0
     with aside() as known:
-        rows = put_aside(golden, results.shape, known, per_chunk=results.per_chunk)
+        rows = put_aside(golden, shape, known, per_chunk=results.per_chunk)
         for found in _found(results, known):
             if found.status == Status.PENDING:
                 pending += 1
                 continue
-            leaves = _leaves(found, results.shape)
+            leaves = _leaves(found, meaning)
             whole.add(found.id, leaves, found.usd, failed=found.status == Status.FAILED)
             if found.group is not None:
                 _group(groups, found.group, by).add(found.id, leaves, found.usd, failed=found.status == Status.FAILED)
@@ -88,10 +86,10 @@ def evaluate(folder: Path, golden: Path, by: str | None = None) -> dict[str, Any
     return told
 
 
-def _leaves(found: _Found, shape: Shape) -> list[Judged]:
+def _leaves(found: _Found, meaning: Callable[[Any], Any]) -> list[Judged]:
     if found.record is None:
         return [] if found.known is None else list(unanswered(found.known))
-    return list(judged(found.known, meaning(shape, found.record)))
+    return list(judged(found.known, meaning(found.record)))
 
 
 def _found(results: _Results, known: Aside) -> Iterator[_Found]:

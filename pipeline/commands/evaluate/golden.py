@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.commands.aside import Aside, key_of
-from pipeline.commands.evaluate.meanings import Shape, meaning, misfit, paths_of
+from pipeline.commands.evaluate.meanings import Shape, meaning_of, misfit, paths_of
 from pipeline.documents.sources import parquet
 from pipeline.documents.sources.files import File, find
 from pipeline.documents.sources.jsonl import MAX_LINE_BYTES, lines
@@ -31,7 +31,7 @@ def put_aside(path: Path, shape: Shape, known: Aside, *, per_chunk: bool) -> int
     Raises:
         JobError: it cannot be read, lacks an id or a record, has an id twice, or a record has a field of no such name.
     """
-    count = 0
+    count, meaning = 0, meaning_of(shape)
     for where, line in _lines(path):
         row_id, chunk, record = _id(line, where), line.get("chunk") if per_chunk else None, _record(line, where)
         if per_chunk and (isinstance(chunk, bool) or not isinstance(chunk, int)):
@@ -42,7 +42,7 @@ def put_aside(path: Path, shape: Shape, known: Aside, *, per_chunk: bool) -> int
         key = key_of(row_id, chunk)
         if known.has(PLACE, key):
             raise JobError(f"{where}: the id {row_id!r} is there twice. Keep the line that is right")
-        known.put(PLACE, key, (row_id, meaning(shape, record)))
+        known.put(PLACE, key, (row_id, meaning(record)))
         count += 1
     if not count:
         raise JobError(f"{path}: holds no known answers; {FORM}")

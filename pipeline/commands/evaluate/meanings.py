@@ -61,23 +61,42 @@ class Free(dict[str, Any]):
     """An object whose keys are data, as of a field `dict[str, …]`: one that is too many counts."""
 
 
-def meaning(shape: Shape, value: Any) -> Any:  # noqa: ANN401 (any value of a record)
-    """None, a plain value, or dicts and lists of them. Of an object the keys that it has, and no others.
+def meaning_of(shape: Shape) -> Callable[[Any], Any]:
+    """Value of a record → None, a plain value, or dicts and lists of them. Of an object the keys that it has alone.
 
-    >>> meaning(Fields({"total": Leaf(Kind.NUMBER), "tags": Items(Leaf(Kind.TEXT))}), {"total": "1.50", "tags": None})
-    {'total': Decimal('1.50'), 'tags': []}
+    >>> meaning_of(Fields({"total": Leaf(Kind.NUMBER), "l": Items(Leaf(Kind.TEXT))}))({"total": "1.50", "l": None})
+    {'total': Decimal('1.50'), 'l': []}
     """
     if isinstance(shape, Fields):
-        if shape.is_root and value is not None and not (isinstance(value, Mapping) and "root" in value):
-            value = {"root": value}
-        if not isinstance(value, Mapping):
-            return None if value is None else _text(value)
-        return {name: meaning(part, value[name]) for name, part in shape.parts.items() if name in value}
+        return _of_fields({name: meaning_of(part) for name, part in shape.parts.items()}, is_root=shape.is_root)
     if isinstance(shape, Items):
+        return _of_items(meaning_of(shape.item))
+    read = READ[shape.kind]
+    return lambda value: None if value is None else read(value)
+
+
+def _of_fields(parts: Mapping[str, Callable[[Any], Any]], *, is_root: bool) -> Callable[[Any], Any]:
+    steps = list(parts.items())
+
+    def read(value: Any) -> Any:  # noqa: ANN401 (any value of a record)
+        if value is None:
+            return None
+        if is_root and not (isinstance(value, dict) and "root" in value):
+            value = {"root": value}
+        if not isinstance(value, dict):
+            return _text(value)
+        return {name: step(value[name]) for name, step in steps if name in value}
+
+    return read
+
+
+def _of_items(step: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:  # noqa: ANN401 (any value of a record)
         if value is None:
             return []
-        return [meaning(shape.item, one) for one in value] if isinstance(value, list | tuple) else _text(value)
-    return None if value is None else READ[shape.kind](value)
+        return [step(one) for one in value] if isinstance(value, list | tuple) else _text(value)
+
+    return read
 
 
 def misfit(shape: Shape, value: Any, path: str = "") -> tuple[str, str] | None:  # noqa: ANN401 (any value of a record)
@@ -150,10 +169,12 @@ def _text(value: Any) -> str:  # noqa: ANN401 (any value)
     if isinstance(value, bool):
         return "true" if value else "false"
     said = value.isoformat() if isinstance(value, dt.date | dt.time) else str(value)
-    return " ".join(unicodedata.normalize("NFKC", said).split())
+    return " ".join((said if said.isascii() else unicodedata.normalize("NFKC", said)).split())
 
 
 def _number(value: Any) -> Decimal | str:  # noqa: ANN401 (any value)
+    if type(value) is int or (type(value) is Decimal and value.is_finite()):
+        return Decimal(value)
     found = None if isinstance(value, bool) else amount(value)
     return _text(value).lower() if found is None else found  # NaN and Infinity too, which are equal to themselves
 

@@ -1,7 +1,7 @@
 """What of the results was right, counted by field. Pure."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -31,14 +31,10 @@ class Tally(Struct):
         self.right_records += all(one.verdict is Verdict.RIGHT for one in leaves)
         self.usd = self.usd if usd is None else (self.usd or Decimal(0)) + usd
         for one in leaves:
-            path = self._path(one.at.path)
+            path = bounded(one.at.path, self.counts)
             self.counts.setdefault(path, Counter())[one.verdict] += 1
             if one.verdict is not Verdict.RIGHT and not failed:
                 self._keep(path, row_id, one)
-
-    def _path(self, path: str) -> str:
-        known = path in self.counts or len(self.counts) < MOST_PATHS
-        return path if known else path.partition(".")[0] + ".*"
 
     def _keep(self, path: str, row_id: str, one: Judged) -> None:
         kept = self.examples.setdefault(path, [])
@@ -64,6 +60,12 @@ class Tally(Struct):
             "cost_per_right_record_usd": each,
             "failed": self.failed,
         }
+
+
+def bounded(path: str, counted: Mapping[str, object]) -> str:
+    """The path under which to count, of which there are never many."""
+    known = path in counted or len(counted) < MOST_PATHS
+    return path if known else path.partition(".")[0] + ".*"
 
 
 def _counted(counts: Counter[Verdict]) -> dict[str, Any]:

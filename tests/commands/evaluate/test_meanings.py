@@ -10,7 +10,7 @@ from pipeline.commands.evaluate.meanings import (
     Items,
     Kind,
     Leaf,
-    meaning,
+    meaning_of,
     misfit,
     only_in,
     shared,
@@ -59,12 +59,12 @@ DIFFERENT = [
 
 @pytest.mark.parametrize(("kind", "found", "known"), SAME)
 def test_the_same_by_value(kind, found, known):
-    assert meaning(Leaf(kind), found) == meaning(Leaf(kind), known)
+    assert meaning_of(Leaf(kind))(found) == meaning_of(Leaf(kind))(known)
 
 
 @pytest.mark.parametrize(("kind", "found", "known"), DIFFERENT)
 def test_not_the_same(kind, found, known):
-    assert meaning(Leaf(kind), found) != meaning(Leaf(kind), known)
+    assert meaning_of(Leaf(kind))(found) != meaning_of(Leaf(kind))(known)
 
 
 LINES = Fields(
@@ -90,7 +90,7 @@ def test_what_has_no_place_in_the_schema_is_named(record, told):
 def test_a_model_that_is_one_value_is_known_as_that_value():
     shape = Fields({"root": Items(Leaf(Kind.NUMBER))})
     assert misfit(shape, [1, 2]) is None
-    assert meaning(shape, ["1.0", 2]) == meaning(shape, {"root": [1, 2]})
+    assert meaning_of(shape)(["1.0", 2]) == meaning_of(shape)({"root": [1, 2]})
 
 
 def test_of_two_schemas_what_both_have_is_compared():
