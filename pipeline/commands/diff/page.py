@@ -111,13 +111,13 @@ def _fields(found: Mapping[str, Any]) -> str:
     fields: Mapping[str, int] = found["fields"]
     lines = "".join(
         f'<tr><td class="word">{escape(path)}</td><td class="n">{rows:,}</td>'
-        f'<td class="n">{rows / (found["rows"] or 1):.1%}</td>'
-        f'<td class="n"><button type="button" data-show="f{number}">Show them</button></td></tr>'
+        f'<td class="n wide">{rows / (found["rows"] or 1):.1%}</td>'
+        f'<td class="n"><button type="button" data-show="f{number}">Show</button></td></tr>'
         for number, (path, rows) in enumerate(list(fields.items())[:MOST_FIELDS])
     )
     left = len(fields) - MOST_FIELDS
     note = f'<p class="quiet">and {left:,} more fields</p>' if left > 0 else ""
-    head = '<th>Field</th><th class="n">Rows changed</th><th class="n">Of all</th><th></th>'
+    head = '<th>Field</th><th class="n">Rows changed</th><th class="n wide">Of all</th><th></th>'
     return f"<h2>Fields that changed</h2>{_table(head, lines, note)}\n" if fields else ""
 
 

@@ -1,8 +1,10 @@
 """The page: figures and rows → HTML. Everything that came from outside goes through `escape`."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from pipeline.commands.report import charts
+from pipeline.commands.report.accuracy import accuracy_section
 from pipeline.commands.report.batches import batches_section
 from pipeline.commands.report.figures import Figures, Group, Spread, rows_by_status
 from pipeline.commands.report.frame import framed
@@ -28,11 +30,14 @@ WHAT_TO_DO = {
 EXAMPLES = 3
 
 
-def page(manifest: Manifest, figures: Figures, shown: Shown, again: Again) -> str:
-    """`manifest` is run.json; `again` makes the command that does a verb on this run."""
+def page(
+    manifest: Manifest, figures: Figures, shown: Shown, again: Again, evaluated: Mapping[str, Any] | None = None
+) -> str:
+    """`manifest` is run.json; `again` makes the command that does a verb on this run; `evaluated`: of known answers."""
     sections = [
         _head(manifest, again),
         _cards(manifest, figures),
+        accuracy_section(evaluated),
         _time(manifest, figures),
         _durations(figures),
         _money(figures),
