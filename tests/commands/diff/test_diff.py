@@ -78,6 +78,11 @@ def test_an_output_is_equal_to_itself(left):
     assert told(left, left, code=0)["same"] == 5
 
 
+def test_what_a_duplicate_shows_as_its_cost_was_paid_once(tmp_path, left):
+    copy = output(tmp_path / "r", [row("a"), row("b", answer_from="duplicate"), row("c", cost_total_usd=None)])
+    assert told(left, copy)["cost_usd"] == ["0.0500000000", "0.0100000000"]
+
+
 def test_evidence_is_told_where_there_is_any(tmp_path, left):
     """The column may be there on one side only."""
     said = [{"path": "total", "status": "exact", "quote": "Total 1.00", "page": 2}]

@@ -89,3 +89,5 @@ def test_rows_that_stand_a_little_further_on_are_read_in_step_again(tmp_path):
     rows = [(number, number) for number in range(200)]
     same, both, alone, _ = told(tmp_path, rows, rows[:20] + rows[22:])
     assert (same, both, alone) == (198, [], [(0, "20"), (0, "21")])
+    same, both, alone, _ = told(tmp_path, rows[:20] + rows[22:], rows)
+    assert (same, both, alone) == (198, [], [(1, "20"), (1, "21")])

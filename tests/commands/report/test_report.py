@@ -234,9 +234,8 @@ def test_a_parked_run_shows_how_to_go_on(job, server):
 
 def test_known_answers_are_a_section(job, server):
     """What `pipeline eval` finds: fields with their counts, and what was not right, escaped."""
-    server.script = lambda document, nth, body: {"name": ATTACK, "total": "1"}
-    job.write(server.url, rows=[{"id": "a", "text": "x"}])
-    job.run()
+    server.script = lambda document, nth, body: Scripted(text=json.dumps({"name": ATTACK, "total": "1"}))
+    job.write(server.url, rows=[{"id": "a", "text": "x"}]).run()
     (job.folder / "golden.jsonl").write_text('{"id": "a", "record": {"name": "<b>", "total": 1.0}}\n')
     job.pipeline("report", job.out, "--golden", "golden.jsonl", code=0)
     text = (job.out / "report.html").read_text()
