@@ -1,4 +1,4 @@
-"""Time and peak memory of `pipeline diff` and `pipeline eval` over made-up outputs of a million rows.
+"""CPU, time and peak memory of `pipeline diff` and `pipeline eval` over made-up outputs of a million rows.
 
     python benchmarks/compare_outputs.py [ROWS]
 
@@ -67,12 +67,14 @@ def answers(path, rows):
 
 
 def measure(name, *words):
-    """A process of its own: its time, its peak, and what it counted."""
+    """A process of its own: its CPU, its time, its peak, and what it counted."""
     begun = time.perf_counter()
     code = (
         "import resource, sys; from pipeline.cli import main\n"
         "try: main(sys.argv[1:])\n"
-        "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+        "finally:\n"
+        "    used = resource.getrusage(resource.RUSAGE_SELF)\n"
+        "    print(used.ru_utime + used.ru_stime, used.ru_maxrss, file=sys.stderr)"
     )
     ended = subprocess.run(
         [sys.executable, "-c", code, *map(str, words), "--json"], capture_output=True, text=True, check=False
@@ -81,7 +83,8 @@ def measure(name, *words):
     counts = {
         key: found[key] for key in ("rows", "same", "changed", "only_left", "only_right", "compared") if key in found
     }
-    print(f"{name:<44} {seconds:>7.1f} s {int(ended.stderr.split()[-1]) / 1024:>6.0f} MB   {counts}", flush=True)
+    cpu_s, peak_kib = map(float, ended.stderr.split()[-2:])
+    print(f"{name:<32} {cpu_s:>7.1f} s of CPU {seconds:>7.1f} s {peak_kib / 1024:>5.0f} MB   {counts}", flush=True)
 
 
 def main(rows):
