@@ -13,6 +13,7 @@ from pipeline.cli.cancel import cancel
 from pipeline.cli.estimate import check, estimate
 from pipeline.cli.export import export
 from pipeline.cli.inspect import costs, show, status, verify
+from pipeline.cli.quality import diff, evaluate
 from pipeline.cli.report import report
 from pipeline.cli.run import retry, run
 from pipeline.cli.sandbox import sandbox
@@ -55,7 +56,8 @@ def main() -> None:
     speak("text")
 
 
-for _verb in (run, retry, estimate, check, status, show, verify, costs, export, report, tune, cancel, sandbox):
+_READING = (status, show, verify, costs, export, evaluate, diff, report)
+for _verb in (run, retry, estimate, check, *_READING, tune, cancel, sandbox):
     main.add_command(_verb)
 
 

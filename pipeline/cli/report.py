@@ -11,10 +11,20 @@ from pipeline.cli.options import HASH_TENANTS, PLACE, errors_to_exit_code, json_
 @PLACE
 @click.option("--to", metavar="FILE", type=click.Path(path_type=Path), help="Write here instead of DIR/report.html.")
 @click.option("--open", "opened", is_flag=True, help="Open it in the browser.")
+@click.option(
+    "--golden", metavar="FILE", type=click.Path(path_type=Path), help="Known answers: how right the results are."
+)
 @HASH_TENANTS
 @json_option
 @errors_to_exit_code
-def report(place: str, to: Path | None, opened: bool, hash_tenants: bool, as_json: bool) -> None:  # noqa: FBT001 (click's way)
+def report(
+    place: str,
+    to: Path | None,
+    opened: bool,  # noqa: FBT001 (click's way)
+    golden: Path | None,
+    hash_tenants: bool,  # noqa: FBT001 (click's way)
+    as_json: bool,  # noqa: FBT001 (click's way)
+) -> None:
     """Write report.html: one file with outcome, cost, times, failures and a searchable table of rows.
 
     It needs no network and no other file. Documents, answers and tenants are in it: give it only to people who may
@@ -24,12 +34,13 @@ def report(place: str, to: Path | None, opened: bool, hash_tenants: bool, as_jso
     Examples:
       pipeline report out/invoices --open
       pipeline report out/invoices --to night.html
+      pipeline report out/invoices --golden jobs/invoices.golden.jsonl    with what pipeline eval finds
     """  # noqa: D301
     import webbrowser
 
     from pipeline.commands.report.report import report as written
 
-    found = written(output_folder(place), to, hash_tenants=hash_tenants)
+    found = written(output_folder(place), to, golden=golden, hash_tenants=hash_tenants)
     size = f"{found['bytes'] / 1e6:.1f} MB, {found['rows_shown']:,} of {found['rows']:,} rows"
     tell(found, f"{found['report']}  ({size})", as_json=as_json)
     if opened:

@@ -17,8 +17,8 @@ from typing import Any, TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.errors import JobError
-from pipeline.job.folder import RESULTS, UNFINISHED
+from pipeline.commands.published import results_in
+from pipeline.job.folder import UNFINISHED
 from pipeline.output.read import readable
 
 ACTS = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a cell begins with that a spreadsheet acts on
@@ -32,11 +32,7 @@ def export(folder: Path, form: str, out: TextIO, *, raw: bool) -> int:
     Raises:
         JobError: the folder holds no results, or they cannot be read.
     """
-    path = folder / RESULTS
-    if not path.is_file():
-        raise JobError(f"{folder}: no {RESULTS} here. Run a job with this output first")
-    with readable(path):
-        schema = pq.read_schema(path)
+    path, schema = results_in(folder)
     write = _csv(schema, out, raw=raw) if form == "csv" else _jsonl(out)
     rows = 0
     for batch in _batches(path):

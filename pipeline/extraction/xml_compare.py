@@ -126,7 +126,7 @@ def _differs(meaning: Meaning, value: object, place: _Place) -> bool:
 
 
 def _same_amount(value: object, said: str, place: _Place) -> bool | None:
-    ours, theirs = _amount(value), _amount(said)
+    ours, theirs = amount(value), amount(said)
     if ours is None or theirs is None:
         return None
     if place.is_credit:
@@ -136,7 +136,7 @@ def _same_amount(value: object, said: str, place: _Place) -> bool | None:
 
 def _same_price(value: object, said: str, place: _Place) -> bool | None:
     """Without tax, or with it, as the lines of some invoices are."""
-    ours, theirs, rate = _amount(value), _amount(said), _amount(place.facts.get("tax_rate", "0"))
+    ours, theirs, rate = amount(value), amount(said), amount(place.facts.get("tax_rate", "0"))
     if ours is None or theirs is None:
         return None
     if place.is_credit:
@@ -146,7 +146,7 @@ def _same_price(value: object, said: str, place: _Place) -> bool | None:
 
 
 def _same_quantity(value: object, said: str, place: _Place) -> bool | None:
-    ours, theirs = _amount(value), _amount(said)
+    ours, theirs = amount(value), amount(said)
     if ours is None or theirs is None:
         return None
     return abs(ours) == abs(theirs) if place.is_credit else ours == theirs
@@ -154,13 +154,13 @@ def _same_quantity(value: object, said: str, place: _Place) -> bool | None:
 
 def _same_rate(value: object, said: str, place: _Place) -> bool | None:
     del place
-    ours, theirs = _amount(value), _amount(said)
+    ours, theirs = amount(value), amount(said)
     return None if ours is None or theirs is None else theirs in {ours, ours * 100}
 
 
 def _same_date(value: object, said: str, place: _Place) -> bool | None:
     del place
-    ours, theirs = _date(value), _date(said)
+    ours, theirs = day(value), day(said)
     return None if ours is None or theirs is None else ours == theirs
 
 
@@ -222,7 +222,7 @@ SAME_BY_KIND = {
 }  # fmt: skip
 
 
-def _amount(value: object) -> Decimal | None:
+def amount(value: object) -> Decimal | None:
     """None for what is no amount, or may be one of two: 1,234 and 1.234."""
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         return None
@@ -239,7 +239,7 @@ def _amount(value: object) -> Decimal | None:
     return None
 
 
-def _date(value: object) -> date | None:
+def day(value: object) -> date | None:
     text = str(value).strip()
     marked = MARKED.fullmatch(text)
     try:

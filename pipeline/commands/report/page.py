@@ -1,13 +1,13 @@
 """The page: figures and rows → HTML. Everything that came from outside goes through `escape`."""
 
-import base64
-import hashlib
 from collections.abc import Iterable, Mapping
-from importlib.resources import files
+from typing import Any
 
 from pipeline.commands.report import charts
+from pipeline.commands.report.accuracy import accuracy_section
 from pipeline.commands.report.batches import batches_section
 from pipeline.commands.report.figures import Figures, Group, Spread, rows_by_status
+from pipeline.commands.report.frame import framed
 from pipeline.commands.report.page_rows import Again, rows_section
 from pipeline.commands.report.rows import Shown
 from pipeline.commands.report.words import escape, milliseconds, short, usd
@@ -31,17 +31,14 @@ WHAT_TO_DO = {
 EXAMPLES = 3
 
 
-def page(manifest: Manifest, figures: Figures, shown: Shown, again: Again) -> str:
-    """`manifest` is run.json; `again` makes the command that does a verb on this run."""
-    style, script = _asset("report.css"), _asset("report.js")
-    policy = (
-        f"default-src 'none'; style-src 'sha256-{_hash(style)}'; script-src 'sha256-{_hash(script)}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
-    )
-    name = escape(manifest.job["name"])
+def page(
+    manifest: Manifest, figures: Figures, shown: Shown, again: Again, evaluated: Mapping[str, Any] | None = None
+) -> str:
+    """`manifest` is run.json; `again` makes the command that does a verb on this run; `evaluated`: of known answers."""
     sections = [
         _head(manifest, again),
         _cards(manifest, figures),
+        accuracy_section(evaluated),
         _time(manifest, figures),
         _durations(figures),
         _money(figures),
@@ -51,21 +48,7 @@ def page(manifest: Manifest, figures: Figures, shown: Shown, again: Again) -> st
         rows_section(shown, again),
         _about(manifest),
     ]
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<link rel="icon" href="data:,">\n<title>{name} – report</title>\n<style>{style}</style>\n</head>\n'
-        f"<body>\n<main>\n{''.join(sections)}</main>\n<script>{script}</script>\n</body>\n</html>\n"
-    )
-
-
-def _asset(name: str) -> str:
-    return files("pipeline.commands.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return framed(f"{manifest.job['name']} – report", "".join(sections))
 
 
 # ── sections ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ the page may load and send nothing (its Content-Security-Policy).
 from pathlib import Path
 from typing import Any
 
+from pipeline.commands.evaluate.evaluate import evaluate
 from pipeline.commands.report.figures import Figures, figures_of
 from pipeline.commands.report.flags import flags_of
 from pipeline.commands.report.page import page
@@ -18,11 +19,15 @@ from pipeline.job.folder import CALLS, REPORT, RESULTS, RUN, UNFINISHED
 from pipeline.output.manifest import read_run
 
 
-def report(folder: Path, target: Path | None = None, *, hash_tenants: bool = False) -> dict[str, Any]:
+def report(
+    folder: Path, target: Path | None = None, *, golden: Path | None = None, hash_tenants: bool = False
+) -> dict[str, Any]:
     """Write the report of the run in `folder`; says where, how large, and how many rows are in it.
 
+    `golden`: known answers, for a section of how right the results are.
+
     Raises:
-        JobError: the folder holds no published run, or the file cannot be written.
+        JobError: the folder holds no published run, the known answers are none, or the file cannot be written.
     """
     manifest = read_run(folder)
     missing = [name for name in (RESULTS, CALLS) if not (folder / name).is_file()]
@@ -31,9 +36,10 @@ def report(folder: Path, target: Path | None = None, *, hash_tenants: bool = Fal
         raise JobError(f"{folder}: no published run here (no {absent}). Publish one with: pipeline run JOB")
     figures: Figures = figures_of(folder, {} if hash_tenants else names_of_tenants(folder))
     rows: Shown = shown_rows(folder, manifest)
+    evaluated = None if golden is None else evaluate(folder, golden)
     path = target or folder / REPORT
     job, flags = manifest.job["file"], flags_of(manifest.job)
-    text = page(manifest, figures, rows, lambda verb: command_line(verb, job, flags))
+    text = page(manifest, figures, rows, lambda verb: command_line(verb, job, flags), evaluated)
     temporary = path.with_name(f".{path.name}{UNFINISHED}")
     try:
         temporary.write_text(text, encoding="utf-8", errors="replace")

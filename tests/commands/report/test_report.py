@@ -230,3 +230,17 @@ def test_a_parked_run_shows_how_to_go_on(job, server):
     words = "".join(Page(text_of(job)).words)
     assert "parked (budget)" in words
     assert f"pipeline run {job.file}" in words
+
+
+def test_known_answers_are_a_section(job, server):
+    """What `pipeline eval` finds: fields with their counts, and what was not right, escaped."""
+    server.script = lambda document, nth, body: Scripted(text=json.dumps({"name": ATTACK, "total": "1"}))
+    job.write(server.url, rows=[{"id": "a", "text": "x"}]).run()
+    (job.folder / "golden.jsonl").write_text('{"id": "a", "record": {"name": "<b>", "total": 1.0}}\n')
+    job.pipeline("report", job.out, "--golden", "golden.jsonl", code=0)
+    text = (job.out / "report.html").read_text()
+    assert "50.00 % of values and 0.00 % of whole records are right" in text
+    assert "&lt;b&gt;" in text
+    assert ATTACK not in text
+    job.pipeline("report", job.out, code=0)
+    assert "Against known answers" not in (job.out / "report.html").read_text()

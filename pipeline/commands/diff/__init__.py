@@ -1,0 +1,1 @@
+"""`pipeline diff`: what changed between two outputs, by field and row."""

@@ -1,0 +1,1 @@
+"""`pipeline eval`: the results of a run against known answers, field by field."""
