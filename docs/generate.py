@@ -60,6 +60,30 @@ version does not have yet is refused by name. All of that before anything is sen
 Every key can be set for one command with `--set SECTION.KEY=VALUE` ([cli.md](cli.md)). Whole files to start from are in
 [jobs/](../jobs). What becomes of rows and runs that fail: [failures.md](failures.md).
 """
+SEVERAL_MODELS = """
+## [models.NAME], [[route]] and [[fallback]]
+
+More models than one, with what they are for: [more than one model](guides/models.md).
+
+```toml
+[models.strong]                 # the keys of [model], with [models.strong.limits] and [models.strong.prices]
+provider = "anthropic"
+name = "claude-sonnet-4-5"
+max_output_tokens = 2048
+
+[[route]]                       # the first that fits, else [model]: min_input_tokens, where, or both
+min_input_tokens = 100000
+where = {column = "language", in = ["ja", "zh"]}
+model = "strong"
+
+[[fallback]]                    # tried in order
+on = ["invalid_output", "outage"]
+model = "strong"
+```
+
+Causes of a fallback: `invalid_output`, `truncated`, `refused`, `blocked`, `context_exceeded`, `ungrounded`, which are outcomes of a row;
+`outage`, `quota`, `model_unavailable`, `auth`, which would park the run. With `--set` as `models.strong.name=...`.
+"""
 CLI = """\
 <!-- Written by docs/generate.py from pipeline/cli/: mend that, and run it. -->
 
@@ -335,7 +359,7 @@ def pages() -> dict[str, str]:
         contexts.append(command.make_context(verb, [], parent=root, resilient_parsing=True))
     helps = [f"\n## {context.command_path}\n\n```text\n{context.get_help()}\n```\n" for context in contexts]
     sections = [_section(section) for section in ("", *SECTIONS)]
-    return {"job-file.md": JOB_FILE + "".join(sections), "cli.md": CLI + "".join(helps)}
+    return {"job-file.md": JOB_FILE + "".join(sections) + SEVERAL_MODELS, "cli.md": CLI + "".join(helps)}
 
 
 def settings() -> Iterator[tuple[str, FieldInfo, Any]]:
