@@ -26,7 +26,7 @@ FOUND = {"exact", "normalised", "fuzzy", "derived"}
 NUMBER = {"type": "string", "format": "decimal"}
 DAY = {"type": "string", "format": "date"}
 TEXT = {"type": "string"}
-PARTY = {"type": "object", "properties": {name: TEXT for name in ("name", "vat_id", "street", "postcode", "city")}}
+PARTY = {"type": "object", "properties": dict.fromkeys(("name", "vat_id", "street", "postcode", "city"), TEXT)}
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -72,7 +72,11 @@ def _invoices(folder: Path) -> Iterator[Document]:
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".pdf")
     with Readers(ReadOptions()) as readers:
         for path, read in zip(paths, readers.read_many([(str(path), "") for path in paths]), strict=True):
-            facts = next((one for xml in read.embedded if (one := facts_of(xml.xml))), None) if isinstance(read, Read) else None
+            facts = (
+                next((one for xml in read.embedded if (one := facts_of(xml.xml))), None)
+                if isinstance(read, Read)
+                else None
+            )
             text = "\f".join(page.text for piece in read.pieces for page in piece.pages) if facts else ""
             if facts and len(text) > 200:
                 yield Document(path.name, text, _record(facts))
@@ -80,7 +84,10 @@ def _invoices(folder: Path) -> Iterator[Document]:
 
 def _record(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Without codes of units, kinds and countries, which pages have words for."""
-    party = {who: {key.removeprefix(f"{who}_"): value for key, value in facts.items() if key.startswith(f"{who}_")} for who in ("seller", "buyer")}
+    party = {
+        who: {key.removeprefix(f"{who}_"): value for key, value in facts.items() if key.startswith(f"{who}_")}
+        for who in ("seller", "buyer")
+    }
     return {
         key: party[key] and {one: value for one, value in party[key].items() if one in PARTY["properties"]}
         if key in party
@@ -97,7 +104,9 @@ def _table(title: str, documents: list[Document], ready) -> None:
     for number, document in enumerate(documents):
         _judge(document, ready, tally, random.Random(number))
     print(title)
-    print(f"{'':10}{'values':>7}{'found':>8}{'printed':>9}{'of these':>10}{'several':>9}{'false':>7}{'accepted':>10}{'elsewhere':>11}")
+    print(
+        f"{'':10}{'values':>7}{'found':>8}{'printed':>9}{'of these':>10}{'several':>9}{'false':>7}{'accepted':>10}{'elsewhere':>11}"
+    )
     for kind in ("amounts", "small", "dates", "names", "ids", "currency", ""):
         _line(kind, tally)
 
@@ -120,17 +129,26 @@ def _line(kind: str, tally: Tally) -> None:
 def _judge(document: Document, ready, tally: Tally, chance: random.Random) -> None:
     squeezed = re.sub(r"\s", "", document.text).casefold()
     words = set(re.findall(r"[^\W_]+", document.text.casefold()))
-    true = {re.sub(r"\W", "", str(leaf.value)).casefold() for leaf in align(ready, document.record, Source(document.text))}
+    true = {
+        re.sub(r"\W", "", str(leaf.value)).casefold() for leaf in align(ready, document.record, Source(document.text))
+    }
     for leaf in align(ready, document.record, Source(document.text)):
         kind, is_found = _kind(leaf), leaf.status in FOUND
-        is_printed = _is_printed(leaf, squeezed, words)
+        is_printed = _is_printed(leaf, document.text, squeezed, words)
         tally.values[kind] += 1
         tally.found[kind] += is_found
         tally.printed[kind] += is_printed
         tally.printed_found[kind] += is_printed and is_found
         tally.several[kind] += is_found and leaf.places > 1
         if VERBOSE and not is_found:
-            print("MISS" if is_printed else "miss", document.name[:50], leaf.path, repr(leaf.value), leaf.status, leaf.places)
+            print(
+                "MISS" if is_printed else "miss",
+                document.name[:50],
+                leaf.path,
+                repr(leaf.value),
+                leaf.status,
+                leaf.places,
+            )
         false = _falsified(leaf, chance)
         if false is None or kind == "currency":
             continue
@@ -141,7 +159,16 @@ def _judge(document: Document, ready, tally: Tally, chance: random.Random) -> No
             tally.accepted[kind] += 1
             tally.elsewhere[kind] += re.sub(r"\W", "", false).casefold() in true
             if VERBOSE:
-                print("FALSE", document.name[:50], leaf.path, repr(leaf.value), "->", repr(false), judged.status, repr(judged.quote))
+                print(
+                    "FALSE",
+                    document.name[:50],
+                    leaf.path,
+                    repr(leaf.value),
+                    "->",
+                    repr(false),
+                    judged.status,
+                    repr(judged.quote),
+                )
 
 
 def _kind(leaf: Leaf) -> str:
@@ -151,15 +178,26 @@ def _kind(leaf: Leaf) -> str:
     return "currency" if name == "currency" else "ids" if name in IDS else "names"
 
 
-def _is_printed(leaf: Leaf, squeezed: str, words: set[str]) -> bool:
+def _is_printed(leaf: Leaf, text: str, squeezed: str, words: set[str]) -> bool:
     if leaf.kind == "number":
         whole, _, part = f"{abs(float(leaf.value)):.6f}".rstrip("0").partition(".")
-        part = part.ljust(0)
-        separated = r"[.,'’]?".join(whole)
-        return bool(re.search(rf"(?<![\d]){separated}" + (rf"[.,]{part}0*(?!\d)" if part else r"(?:[.,]0+)?(?!\d)"), squeezed))
+        separated = r"[.,'’ \u00a0]?".join(whole)
+        return bool(
+            re.search(rf"(?<!\d){separated}" + (rf" ?[.,] ?{part}0*(?!\d)" if part else r"(?:[.,]0+)?(?!\d)"), text)
+        )
     if leaf.kind == "date":
         day = date.fromisoformat(leaf.value)
-        marked = ("%d.%m.%Y", "%d.%m.%y", "%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y%m%d", "%d/%m/%y")
+        marked = (
+            "%d.%m.%Y",
+            "%d.%m.%y",
+            "%Y-%m-%d",
+            "%d/%m/%Y",
+            "%m/%d/%Y",
+            "%d-%m-%Y",
+            "%Y/%m/%d",
+            "%Y%m%d",
+            "%d/%m/%y",
+        )
         plain = {f"{day.day}.{day.month}.{day.year}", f"{day.day}/{day.month}/{day.year}"}
         worded = re.search(rf"(?<!\d){day.day}\W?\w{{0,4}}(?:{day:%b}|[a-zäéû]{{3,9}})\W?{day.year}", squeezed)
         return bool(worded) or any(form in squeezed for form in {*plain, *(day.strftime(one) for one in marked)})
@@ -193,7 +231,11 @@ def _with(record: Any, path: str, value: str) -> Any:
     head, _, rest = path.replace("[", ".[").lstrip(".").partition(".")
     if head.startswith("["):
         place = int(head[1:-1])
-        return [_with(one, rest, value) if number == place else one for number, one in enumerate(record)] if rest else value
+        return (
+            [_with(one, rest, value) if number == place else one for number, one in enumerate(record)]
+            if rest
+            else value
+        )
     return {**record, head: _with(record[head], rest, value) if rest else value}
 
 
@@ -204,7 +246,9 @@ def _speed(documents: list[Document], ready) -> None:
     for document in documents:
         leaves += len(align(ready, document.record, Source(document.text)))
     spent = (time.process_time() - began) * 1000
-    print(f"{spent / size:.2f} ms of CPU a KB, {spent / len(documents):.1f} ms a document, {spent / leaves * 1000:.0f} us a leaf; 0 tokens")
+    print(
+        f"{spent / size:.2f} ms of CPU a KB, {spent / len(documents):.1f} ms a document, {spent / leaves * 1000:.0f} us a leaf; 0 tokens"
+    )
 
 
 VERBOSE = "-v" in sys.argv

@@ -48,9 +48,9 @@ class Grounds:
 
     def _follows(self, value: Value) -> bool:
         number = number_of(value.value)
-        if not number:
+        if not number or "]" in value.path:
             return False
-        if "]" not in value.path and number in self.sums.values():
+        if number in self.sums.values():
             return True
         parts = self.parts.get(value.group, [])[:MOST_PARTS]
         return any(number in {one + other, one - other, other - one} for one, other in combinations(parts, 2))

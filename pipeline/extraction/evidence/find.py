@@ -26,7 +26,13 @@ for _mark, _code in words.MARKS.items():
 
 def places_of(value: Value, index: Index) -> list[Span]:
     """In the order of the text. Of interrupted texts: `in_order`."""
-    return sorted(islice(FINDERS[value.kind](value.value, index), MAX_PLACES))
+    return sorted(islice(_found(value, index), MAX_PLACES))
+
+
+def _found(value: Value, index: Index) -> Iterator[Span]:
+    if value.kind == "number":
+        return _numbers(value.value, index, is_rate=value.is_rate)
+    return FINDERS[value.kind](value.value, index)
 
 
 def number_of(value: Any) -> Decimal | None:  # noqa: ANN401 (any JSON value)
@@ -41,24 +47,30 @@ def number_of(value: Any) -> Decimal | None:  # noqa: ANN401 (any JSON value)
     return None
 
 
-def _numbers(value: Any, index: Index) -> Iterator[Span]:  # noqa: ANN401 (as above)
+def _numbers(value: Any, index: Index, *, is_rate: bool) -> Iterator[Span]:  # noqa: ANN401 (as above)
     number = number_of(value)
     if number is None:
         return
     size = abs(number)
     spans = index.numbers.get(digits_of(format(size, "f")), ())
-    found = [span for start, end in spans if (span := _number_at(index.text, start, end, size)) is not None]
+    found = [
+        span
+        for start, end in spans
+        if (span := _number_at(index.text, (start, end), size, is_rate=is_rate)) is not None
+    ]
     signed = [(span, figures.minus_at(index.text, *span)) for span in found]
     alike = [(minus or span) for span, minus in signed if (minus is not None) == (number < 0)]
-    yield from alike or ([span for span, _ in signed] if number < 0 else [])
+    either = number < 0 or (signed and words.CREDIT.search(index.lower))  # what is given back may have any sign
+    yield from alike or ([minus or span for span, minus in signed] if either else [])
 
 
-def _number_at(text: str, start: int, end: int, size: Decimal) -> Span | None:
+def _number_at(text: str, span: Span, size: Decimal, *, is_rate: bool) -> Span | None:
+    start, end = span
     figure = text[start:end]
     if (figure[0] == "0" and figure[1:2].isdigit()) or not _stands_alone(text, start, end):
         return None
     read = figures.readings(figure)
-    percent = 0 < size < 1 and text[end : end + 2].lstrip(" ")[:1] == "%"
+    percent = is_rate and 0 < size < 1 and text[end : end + 2].lstrip(" ")[:1] == "%"
     return (start, end) if size in read or (percent and size * 100 in read) else None
 
 
@@ -147,8 +159,8 @@ def _nowhere(value: Any, index: Index) -> Iterator[Span]:  # noqa: ANN401, ARG00
     return iter(())
 
 
-FINDERS: Mapping[str, Callable[[Any, Index], Iterator[Span]]] = {
-    "number": _numbers, "date": _dates, "text": _texts, "enum": _texts, "time": _texts, "bool": _nowhere,
+FINDERS: Mapping[str, Callable[[Any, Index], Iterator[Span]]] = {  # of what is no number
+ "date": _dates, "text": _texts, "enum": _texts, "time": _texts, "bool": _nowhere,
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from pipeline.values import figures
 WORD = re.compile(r"[^\W_]+")
 FIGURES = re.compile(r"\d+(?:[.,']\d+)*")
 WITH_BLANKS = re.compile(r"(?<![\d.,'])(?=(\d{1,3}(?: \d{3})+(?:[.,]\d{1,6})?)(?![.,']?\d))")
+LETTERS, LETTERS_LAST = re.compile(r"[^\W\d_]{4}"), re.compile(r"[^\W\d_]{4}\Z")
 SEPARATORS = str.maketrans("", "", ".,' ")
 NO_SPACES = "\u2e80"  # from here on scripts have no blanks between words
 
@@ -39,12 +40,20 @@ class Words:
 
     def at(self, begin: int, end: int) -> Span | None:
         """Where what stands in `joined` stands in the text; None where it is a part of a word."""
-        first, last = bisect_right(self.begins, begin) - 1, bisect_left(self.begins, end)
-        whole = self.begins[first] == begin or self.joined[begin] >= NO_SPACES
-        if not whole or (self.begins[last] != end and self.joined[end - 1] < NO_SPACES):
+        first, last = bisect_right(self.begins, begin) - 1, bisect_left(self.begins, end) - 1
+        if not (self._parts(first, begin) and self._parts(last, end)):
             return None
-        before = last - 1
-        return self.starts[first] + begin - self.begins[first], self.starts[before] + end - self.begins[before]
+        return self.starts[first] + begin - self.begins[first], self.starts[last] + end - self.begins[last]
+
+    def _parts(self, number: int, place: int) -> bool:
+        """Whether a word ends or begins at a place in it: scripts without blanks, and 80333Munich, are cut anywhere."""
+        word, cut = self.words[number], place - self.begins[number]
+        if cut in {0, len(word)} or word[cut] >= NO_SPACES:
+            return True
+        return bool(
+            (word[cut].isdigit() and LETTERS_LAST.search(word, 0, cut))
+            or (word[cut - 1].isdigit() and LETTERS.match(word, cut))
+        )
 
     def first_from(self, place: int) -> int:
         """The first word that begins at a place of the text, or behind it."""

@@ -18,16 +18,21 @@ SMALL = 100
 
 
 class Candidate(Struct, frozen=True):
-    """A leaf and where it may stand."""
+    """A leaf and where it may stand. `is_small`: an integer that stands everywhere, such as a quantity.
+
+    `is_fuzzy`: its words are there in order, with others between.
+    """
 
     value: Value
     spans: Sequence[Span]
+    is_fuzzy: bool = False
+    is_small: bool = False
 
 
-def is_small(value: Value) -> bool:
-    """An integer that stands everywhere: quantities, rates."""
+def candidate(value: Value, spans: Sequence[Span], *, is_fuzzy: bool = False) -> Candidate:
     number = number_of(value.value) if value.kind == "number" else None
-    return number is not None and abs(number) < SMALL and number == number.to_integral_value()
+    is_small = number is not None and abs(number) < SMALL and number == number.to_integral_value()
+    return Candidate(value, spans, is_fuzzy, is_small)
 
 
 def lines_of(items: Sequence[Sequence[Candidate]], index: Index) -> list[int | None]:
@@ -55,7 +60,7 @@ def _scores(item: Sequence[Candidate], index: Index) -> Mapping[int, float]:
         lines = {index.line(start) for start, _ in one.spans}
         if not lines or len(lines) > MANY:
             continue
-        weight = (TEXT if one.value.kind == "text" else SHORT if is_small(one.value) else LONG) / len(lines)
+        weight = (TEXT if one.value.kind == "text" else SHORT if one.is_small else LONG) / len(lines)
         reach: dict[int, float] = {}
         for line in lines:
             for away, near in enumerate(NEAR):
@@ -78,7 +83,9 @@ class Item(Struct, frozen=True):
     def near(self, one: Candidate, index: Index) -> list[Span]:
         """Its places in the nearest line that has any, in this item's lines."""
         start, end = index.lines[self.first], index.span_of_line(self.last)[1]
-        within = [span for span in one.spans if start <= span[0] <= end]
+        within = [
+            span for span in one.spans if start <= span[0] <= end and (not one.is_small or self._away(span, index) < 2)
+        ]
         nearest = min((self._away(span, index) for span in within), default=0)
         return [span for span in within if self._away(span, index) == nearest]
 
@@ -103,7 +110,9 @@ def items_in(items: Sequence[Sequence[Candidate]], lines: Sequence[int | None], 
 
 def chosen_in(items: Sequence[Item], index: Index) -> list[dict[str, Span]]:
     """For each item: path → the place of the value, of those that stand in its lines."""
-    options = [{one.value.path: item.near(one, index) for one in item.candidates} for item in items]
+    options = [
+        {one.value.path: _fitting(item.near(one, index), one, index) for one in item.candidates} for item in items
+    ]
     columns: dict[str, Counter[int]] = {}
     for item, option in zip(items, options, strict=True):
         for one in item.candidates:
@@ -113,25 +122,34 @@ def chosen_in(items: Sequence[Item], index: Index) -> list[dict[str, Span]]:
     return [_chosen(item, option, columns, index) for item, option in zip(items, options, strict=True)]
 
 
+def _fitting(spans: list[Span], one: Candidate, index: Index) -> list[Span]:
+    """Of a rate those with a percent sign, if there are any; of other small integers those without."""
+    if not one.is_small and not one.value.is_rate:
+        return spans
+    percents = [span for span in spans if index.text[span[1] : span[1] + 2].lstrip(" ").startswith("%")]
+    return (percents or spans) if one.value.is_rate else [span for span in spans if span not in percents]
+
+
 def _chosen(
     item: Item, options: Mapping[str, list[Span]], columns: Mapping[str, Counter[int]], index: Index
 ) -> dict[str, Span]:
     """Those with one place first; then by what column the field is in elsewhere, and in the order of the schema."""
     out: dict[str, Span] = {}
+    taken: list[Span] = []
     for one in sorted(item.candidates, key=lambda one: (one.value.kind != "text", len(options[one.value.path]))):
-        spans = options[one.value.path]
-        if spans:
-            votes = columns[one.value.place]
-            out[one.value.path] = max(
-                spans,
-                key=lambda span: (
-                    not any(start < span[1] and span[0] < end for start, end in out.values()),
-                    not _is_position(span, item, index),
-                    votes[_column(span, index)],
-                    -span[0],
-                ),
-            )
+        ranked = [(_rank(span, item, taken, columns[one.value.place], index), span) for span in options[one.value.path]]
+        rank, span = max(ranked, default=(None, None))
+        if rank is not None and span is not None and (rank[0] or not one.is_small):
+            out[one.value.path] = span
+            taken += [] if one.is_fuzzy else [span]
     return out
+
+
+def _rank(
+    span: Span, item: Item, taken: Sequence[Span], votes: Counter[int], index: Index
+) -> tuple[bool, bool, int, int]:
+    free = not any(start < span[1] and span[0] < end for start, end in taken)
+    return free, not _is_position(span, item, index), votes[_column(span, index)], -span[0]
 
 
 def _column(span: Span, index: Index) -> int:

@@ -1,4 +1,4 @@
-"""How well the words beside a place are those of a field: its name, title, description, and what others call it. Pure."""
+"""How well the words beside a place are a field's: of its name, title, description, and what others call it. Pure."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +29,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {  # a fact → kinds of words that say s
     "net": ("net",), "line_total": ("net",), "tax": ("tax",), "gross": ("gross", "total", "left"),
     "payable": ("left", "total", "gross"), "due_on": ("due",), "issued_on": ("date",),
 }  # fmt: skip
+TWO_DATES = frozenset(["issued_on", "due_on"])
 AMOUNTS = tuple(re.compile(plain(one.pattern), one.flags) for one in (words.AMOUNT_LABELS, words.CJK_AMOUNT_LABELS))
 DUE, DATED = re.compile(plain(words.DUE.pattern)), re.compile(plain(words.DATE_WORD.pattern))
 LAST_AMOUNT = re.compile(r".*\d[.,]\d\d(?!\d)", re.DOTALL)
@@ -99,7 +100,7 @@ class Labels:
         """More than 0 where the words of the field at `place` stand to the left of a span, or over it."""
         number = self.index.line(span[0])
         left = self._left(place, span, number)
-        if left >= PART:
+        if left >= PART or left < 0:
             return left
         kind = self._kind(place, span, number)
         beside = max(left, self._right(place, span, number), kind)
@@ -109,40 +110,53 @@ class Labels:
 
     def _left(self, place: str, span: Span, number: int) -> float:
         best, others = 0.0, 0
-        for hit in reversed([one for one in self._in_line(number) if one.end <= span[0]]):
+        hits = [one for one in self._in_line(number) if one.end <= span[0]]
+        if hits and self._is_of_another_date(place, hits[-1], span):
+            return AGAINST
+        for hit in reversed(hits):
             weight = hit.weights.get(place)
             near = 1 - min(span[0] - hit.end, FAR_CHARS) / FAR_CHARS / 4
             best = max(best, (weight or 0) * near - FOREIGN * others)
             others += weight is None and max(hit.weights.values()) >= NAMED
         return best
 
+    def _is_of_another_date(self, place: str, hit: Hit, span: Span) -> bool:
+        if self.phrases.facts.get(place) not in TWO_DATES or place in hit.weights:
+            return False
+        named = {self.phrases.facts.get(name) for name, weight in hit.weights.items() if weight >= NAMED}
+        return bool(named & TWO_DATES) and not any(map(str.isdigit, self.index.text[hit.end : span[0]]))
+
     def _right(self, place: str, span: Span, number: int) -> float:
         after = next((one for one in self._in_line(number) if one.start >= span[1]), None)
         return RIGHT * after.weights.get(place, 0) if after else 0.0
 
     def _above(self, place: str, span: Span, number: int) -> float:
-        lines = self.index
-        above = next((one for one in range(number - 1, max(-1, number - 3), -1) if _has_words(lines, one)), None)
+        above = self._line_above(number)
         if above is None:
             return 0.0
-        column, begin = span[0] - lines.lines[number], lines.lines[above]
+        column, begin = span[0] - self.index.lines[number], self.index.lines[above]
         first, last = column - COLUMN_CHARS, column + span[1] - span[0] + COLUMN_CHARS
         hits = (one for one in self._in_line(above) if one.start - begin <= last and one.end - begin >= first)
         return ABOVE * max((one.weights.get(place, 0) for one in hits), default=0.0)
 
     def _kind(self, place: str, span: Span, number: int) -> float:
         """By the words that say what an amount or a date is: for the field, 0, or against it."""
-        kinds = KINDS.get(self.phrases.facts.get(place, ""))
-        if kinds is None:
+        fact = self.phrases.facts.get(place, "")
+        if fact not in KINDS:
             return 0.0
         before = self.index.lower[self.index.lines[number] : span[0]]
-        before = LAST_AMOUNT.sub("", before, count=1) or before
-        if kinds[0] in {"due", "date"}:
-            said = "due" if DUE.search(before) else "date" if DATED.search(before) else ""
+        if fact in TWO_DATES:
+            above = self._line_above(number) if not before.strip() else None
+            said = _date_kind(before if above is None else self.index.lower[slice(*self.index.span_of_line(above))])
         else:
+            before = LAST_AMOUNT.sub("", before, count=1) or before
             hits = [(one.start(), one.lastgroup or "") for label in AMOUNTS for one in label.finditer(before)]
             said = kind_of([kind for _, kind in sorted(hits)]) if hits else ""
+        kinds = KINDS[fact]
         return 0.0 if not said else KIND - kinds.index(said) / 10 if said in kinds else AGAINST
+
+    def _line_above(self, number: int) -> int | None:
+        return next((one for one in range(number - 1, max(-1, number - 3), -1) if _has_words(self.index, one)), None)
 
     def _in_line(self, number: int) -> list[Hit]:
         if number not in self.hits:
@@ -159,6 +173,10 @@ class Labels:
             if taken and at + size <= last:
                 yield Hit(found.starts[at], found.end(at + size - 1), taken[1])
             at += size
+
+
+def _date_kind(text: str) -> str:
+    return "due" if DUE.search(text) else "date" if DATED.search(text) else ""
 
 
 def _has_words(index: Index, number: int) -> bool:

@@ -1,5 +1,6 @@
 """A record's leaves, each with what its schema says of it. Pure."""
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
@@ -15,6 +16,7 @@ FORMATS: Mapping[str, Kind] = {
     DECIMAL: "number", "date": "date", "date-time": "date", NAIVE: "date", "time": "time",
 }  # fmt: skip
 TYPES: Mapping[str, Kind] = {"string": "text", "number": "number", "integer": "number", "boolean": "bool"}
+RATE = re.compile(r"(?i)rate|percent|satz|taux|tasa|aliquota|tarief|procent|discount|rabatt")
 MAX_DEPTH = 12  # of fields within fields; a schema may refer to itself
 MAX_FIELDS = 5_000
 ANY_KEY = "*"
@@ -38,6 +40,7 @@ class Value(Struct, frozen=True):
     kind: Kind
     value: Any
     required: bool = False
+    is_rate: bool = False  # by the words of its name
 
 
 def fields_of(schema: Schema) -> dict[str, Field]:
@@ -103,7 +106,9 @@ def _in(value: object, path: str, place: str, group: str, fields: Mapping[str, F
     else:
         field = fields.get(place)
         kind = _kind_of_value(field.kind if field else None, value)
-        yield Value(path, place, group, kind, value, field is not None and field.required)
+        name = place.rpartition(".")[2]
+        required = field is not None and field.required
+        yield Value(path, place, group, kind, value, required, is_rate=kind == "number" and bool(RATE.search(name)))
 
 
 def _kind_of_value(told: Kind | None, value: object) -> Kind:
