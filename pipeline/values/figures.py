@@ -4,9 +4,11 @@ import re
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 from msgspec import Struct
 
+APART = str.maketrans("", "", " '’")  # between thousands, whatever the decimal mark
 MAX_DIGITS = 18  # what is longer is a number of an account, not of money
 DIGIT_LIKE = str.maketrans("OoIl", "0011")
 MISREAD = re.compile(r"(?<![^\W_])[0-9OoIl](?:[0-9OoIl]|[.,/:'-](?=[0-9OoIl]))*(?![^\W_])")
@@ -102,7 +104,7 @@ def _number(match: re.Match[str], text: str, mark: str) -> Number | None:
 
 def _value(digits: str, mark: str) -> tuple[Decimal | None, int]:
     """(the value, how many decimals it has)."""
-    bare = digits.translate({ord(one): None for one in " '’"})
+    bare = digits.translate(APART)
     if len(bare) > MAX_DIGITS:
         return None, 0
     at = max(bare.rfind("."), bare.rfind(","))
@@ -114,6 +116,7 @@ def _value(digits: str, mark: str) -> tuple[Decimal | None, int]:
     return Decimal(bare[:at].replace(other, "") + "." + bare[at + 1 :]), tail
 
 
+@lru_cache(maxsize=4096)
 def readings(digits: str) -> tuple[Decimal, ...]:
     """All that figures with their separators may mean, whatever the rest of a text is like: 1.234 is two numbers.
 

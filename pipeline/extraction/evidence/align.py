@@ -10,11 +10,11 @@ from msgspec import Struct
 
 from pipeline.extraction.evidence.choose import chosen, stands_everywhere
 from pipeline.extraction.evidence.derive import Grounds
-from pipeline.extraction.evidence.find import MOST_BITS, in_order, number_of, places_of
+from pipeline.extraction.evidence.find import in_order, places_of
 from pipeline.extraction.evidence.index import Index, Span
 from pipeline.extraction.evidence.items import Candidate, candidate
 from pipeline.extraction.evidence.labels import Phrases, phrases_of
-from pipeline.extraction.evidence.leaves import Field, Kind, Value, fields_of, values_in
+from pipeline.extraction.evidence.leaves import MOST_BITS, Field, Kind, Value, fields_of, values_in
 from pipeline.extraction.field_names import Schema
 
 Status = Literal[
@@ -153,7 +153,7 @@ class _Rest:
             return "xml", "xml"
         if self.blank or self.source.partial:
             return "unverifiable", "text"
-        is_unit = one.value.kind == "number" and number_of(one.value.value) in {0, 1}  # said by saying nothing
+        is_unit = one.value.number in {0, 1}  # said by saying nothing
         return ("inferred" if is_unit else "not_found"), "text"
 
     @cached_property

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 from pipeline.extraction.evidence.find import CODE, MARKS
 from pipeline.extraction.evidence.index import Index, Span
-from pipeline.extraction.evidence.items import MANY, Candidate, chosen_in, items_in, lines_of
+from pipeline.extraction.evidence.items import Candidate, chosen_in, items_in, lines_of
 from pipeline.extraction.evidence.labels import Labels, Phrases
 
+MOST_COMPARED = 64  # places of one value
 CENTS = re.compile(r"[.,]\d\d\b")  # 7.00 is more than a 7
 
 
@@ -49,7 +50,7 @@ def _of_object(members: Sequence[Candidate], labels: Labels, index: Index, *, ne
     out: dict[str, Span] = {}
     for one in members:
         best: tuple[float, float, bool, bool, int] | None = None
-        for span in one.spans[:MANY]:
+        for span in one.spans[:MOST_COMPARED]:
             away = 0 if line is None else abs(index.line(span[0]) - line)
             rank = (
                 _worded(one, span, labels),

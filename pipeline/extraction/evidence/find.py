@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import islice
 from typing import Any
 
@@ -15,7 +15,6 @@ from pipeline.extraction.evidence.leaves import Value
 from pipeline.values import figures, words
 
 MAX_PLACES = 2_000
-LARGEST, MOST_BITS = 40, 128  # digits before or after the point; what is larger nobody prints
 FEW_DIGITS, FEW_SIGNS = 8, 5  # what is shorter stands in one piece
 MAX_LINES_APART = 6
 CODE = re.compile(r"[A-Z]{2,3}")
@@ -31,47 +30,38 @@ def places_of(value: Value, index: Index) -> list[Span]:
 
 def _found(value: Value, index: Index) -> Iterator[Span]:
     if value.kind == "number":
-        return _numbers(value.value, index, is_rate=value.is_rate)
+        return iter(_numbers(value, index))
     return FINDERS[value.kind](value.value, index)
 
 
-def number_of(value: Any) -> Decimal | None:  # noqa: ANN401 (any JSON value)
-    """None for what is no number, or one that nobody prints."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        return None
-    if isinstance(value, int) and value.bit_length() > MOST_BITS:
-        return None
-    with suppress(InvalidOperation, ValueError):
-        number = Decimal(str(value))
-        return number if number.is_finite() and abs(number.adjusted()) < LARGEST else None
-    return None
+def _numbers(value: Value, index: Index) -> Sequence[Span]:
+    if value.number is None:
+        return ()
+    asked = (value.number, value.is_rate)
+    if asked not in index.asked:
+        index.asked[asked] = _places_of_number(value.number, index, is_rate=value.is_rate)
+    return index.asked[asked]
 
 
-def _numbers(value: Any, index: Index, *, is_rate: bool) -> Iterator[Span]:  # noqa: ANN401 (as above)
-    number = number_of(value)
-    if number is None:
-        return
+def _places_of_number(number: Decimal, index: Index, *, is_rate: bool) -> Sequence[Span]:
     size = abs(number)
     spans = index.numbers.get(digits_of(format(size, "f")), ())
-    found = [
-        span
-        for start, end in spans
-        if (span := _number_at(index.text, (start, end), size, is_rate=is_rate)) is not None
-    ]
+    found = [span for span in spans if _says(index.text, span, size, is_rate=is_rate)]
     signed = [(span, figures.minus_at(index.text, *span)) for span in found]
     alike = [(minus or span) for span, minus in signed if (minus is not None) == (number < 0)]
-    either = number < 0 or (signed and words.CREDIT.search(index.lower))  # what is given back may have any sign
-    yield from alike or ([minus or span for span, minus in signed] if either else [])
+    if not alike and found and (number < 0 or index.gives_back):  # what is given back may have any sign
+        alike = [minus or span for span, minus in signed]
+    return alike
 
 
-def _number_at(text: str, span: Span, size: Decimal, *, is_rate: bool) -> Span | None:
+def _says(text: str, span: Span, size: Decimal, *, is_rate: bool) -> bool:
     start, end = span
     figure = text[start:end]
     if (figure[0] == "0" and figure[1:2].isdigit()) or not _stands_alone(text, start, end):
-        return None
+        return False
     read = figures.readings(figure)
     percent = is_rate and 0 < size < 1 and text[end : end + 2].lstrip(" ")[:1] == "%"
-    return (start, end) if size in read or (percent and size * 100 in read) else None
+    return size in read or (percent and size * 100 in read)
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:

@@ -4,16 +4,18 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from functools import cached_property
 from itertools import accumulate
 
-from pipeline.extraction.evidence.cleaned import Cleaned, cleaned
-from pipeline.values import figures
+from pipeline.extraction.evidence.cleaned import Cleaned, cleaned, plain
+from pipeline.values import figures, words
 
 WORD = re.compile(r"[^\W_]+")
 FIGURES = re.compile(r"\d+(?:[.,']\d+)*")
 WITH_BLANKS = re.compile(r"(?<![\d.,'])(?=(\d{1,3}(?: \d{3})+(?:[.,]\d{1,6})?)(?![.,']?\d))")
 LETTERS, LETTERS_LAST = re.compile(r"[^\W\d_]{4}"), re.compile(r"[^\W\d_]{4}\Z")
+CREDIT = re.compile(plain(words.CREDIT.pattern), words.CREDIT.flags)
 SEPARATORS = str.maketrans("", "", ".,' ")
 NO_SPACES = "\u2e80"  # from here on scripts have no blanks between words
 
@@ -69,6 +71,7 @@ class Index:
     def __init__(self, original: str) -> None:
         self.cleaned: Cleaned = cleaned(original)
         self.text, self.lower = self.cleaned.text, self.cleaned.lower
+        self.asked: dict[tuple[Decimal, bool], Sequence[Span]] = {}  # numbers that were looked for
 
     @cached_property
     def words(self) -> Words:
@@ -90,6 +93,11 @@ class Index:
         for one in figures.dates(self.text, dollars=None):
             out.setdefault(one.day, []).append((one.start, one.end))
         return out
+
+    @cached_property
+    def gives_back(self) -> bool:
+        """Whether it is a credit note, by its words."""
+        return CREDIT.search(self.lower) is not None
 
     @cached_property
     def lines(self) -> Sequence[int]:

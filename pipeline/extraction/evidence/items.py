@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from pipeline.extraction.evidence.find import number_of
 from pipeline.extraction.evidence.index import FIGURES, Index, Span
 from pipeline.extraction.evidence.leaves import Value
 
-MANY = 64  # lines that a value stands in, from which on it says nothing of where its item is
-NEAR = (1.0, 0.45, 0.2)  # what a value counts for the line it is in, the next, and the one after
+MANY = 24  # places that a value stands in, from which on it says nothing of where its item is
+NEAR = ((0, 1.0), (-1, 0.45), (1, 0.45), (-2, 0.2), (2, 0.2))  # what a value counts for its line, and those around it
 TEXT, LONG, SHORT = 2.0, 1.5, 0.5
 IN_ORDER, TAKEN = 1.25, 0.3
 BEFORE, AFTER = 4, 8  # lines around an item's own that may be its, too
@@ -30,7 +29,7 @@ class Candidate(Struct, frozen=True):
 
 
 def candidate(value: Value, spans: Sequence[Span], *, is_fuzzy: bool = False) -> Candidate:
-    number = number_of(value.value) if value.kind == "number" else None
+    number = value.number
     is_small = number is not None and abs(number) < SMALL and number == number.to_integral_value()
     return Candidate(value, spans, is_fuzzy, is_small)
 
@@ -57,18 +56,14 @@ def lines_of(items: Sequence[Sequence[Candidate]], index: Index) -> list[int | N
 def _scores(item: Sequence[Candidate], index: Index) -> Mapping[int, float]:
     scores: dict[int, float] = {}
     for one in item:
-        lines = {index.line(start) for start, _ in one.spans}
-        if not lines or len(lines) > MANY:
-            continue
-        weight = (TEXT if one.value.kind == "text" else SHORT if one.is_small else LONG) / len(lines)
-        reach: dict[int, float] = {}
+        lines = {index.line(start) for start, _ in one.spans[:MANY]} if len(one.spans) <= MANY else ()
+        weight = (TEXT if one.value.kind == "text" else SHORT if one.is_small else LONG) / (len(lines) or 1)
         for line in lines:
-            for away, near in enumerate(NEAR):
-                for there in {max(0, line - away), min(line + away, len(index.lines) - 1)}:
-                    reach[there] = max(reach.get(there, 0), near)
-        for line, near in reach.items():
-            scores[line] = scores.get(line, 0) + weight * near
-    return scores
+            for away, near in NEAR:
+                there = line + away
+                if away == 0 or there not in lines:
+                    scores[there] = scores.get(there, 0.0) + weight * near
+    return {line: score for line, score in scores.items() if 0 <= line < len(index.lines)}
 
 
 class Item(Struct, frozen=True):

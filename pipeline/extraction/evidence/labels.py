@@ -150,7 +150,11 @@ class Labels:
             said = _date_kind(before if above is None else self.index.lower[slice(*self.index.span_of_line(above))])
         else:
             before = LAST_AMOUNT.sub("", before, count=1) or before
-            hits = [(one.start(), one.lastgroup or "") for label in AMOUNTS for one in label.finditer(before)]
+            hits = [
+                (one.start(), one.lastgroup or "")
+                for label in AMOUNTS[: 2 - before.isascii()]
+                for one in label.finditer(before)
+            ]
             said = kind_of([kind for _, kind in sorted(hits)]) if hits else ""
         kinds = KINDS[fact]
         return 0.0 if not said else KIND - kinds.index(said) / 10 if said in kinds else AGAINST
