@@ -103,7 +103,7 @@ def shown(value: Any) -> str:  # noqa: ANN401 (any JSON value)
 def _placed(one: Candidate, span: Span, index: Index, source: Source) -> Leaf:
     value, said = one.value, shown(one.value.value)
     start, end = index.cleaned.start(span[0]), index.cleaned.end(span[1])
-    begin = _exact(said, start, source.text)
+    begin = _exact(said, (start, end), source.text)
     status: Status = "fuzzy" if one.is_fuzzy else "normalised"
     if begin is not None:
         status, start, end = "exact", begin, begin + len(said)
@@ -116,11 +116,11 @@ def _placed(one: Candidate, span: Span, index: Index, source: Source) -> Leaf:
     )  # fmt: skip
 
 
-def _exact(said: str, start: int, text: str) -> int | None:
+def _exact(said: str, span: Span, text: str) -> int | None:
     """Where the value stands as it is spelt, if it does: signs around its letters and digits included."""
     first = next((place for place, char in enumerate(said) if char.isalnum()), 0)
-    begin = start - first if text.startswith(said, max(0, start - first)) else start
-    return begin if begin >= 0 and said and text.startswith(said, begin) else None
+    begins = (span[0] - first, span[0])
+    return next((one for one in begins if one >= 0 and one + len(said) >= span[1] and text.startswith(said, one)), None)
 
 
 class _Rest:

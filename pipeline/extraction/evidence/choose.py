@@ -49,11 +49,12 @@ def _of_object(members: Sequence[Candidate], labels: Labels, index: Index, *, ne
     line = lines_of([members], index)[0] if nested else None
     out: dict[str, Span] = {}
     for one in members:
-        best: tuple[float, float, bool, bool, int] | None = None
+        best: tuple[float, bool, float, bool, bool, int] | None = None
         for span in one.spans[:MOST_COMPARED]:
             away = 0 if line is None else abs(index.line(span[0]) - line)
             rank = (
                 _worded(one, span, labels),
+                _is_spelt(one, span, index),
                 -away,
                 _is_alone(span, index),
                 CENTS.search(index.text[slice(*span)]) is not None,
@@ -61,7 +62,7 @@ def _of_object(members: Sequence[Candidate], labels: Labels, index: Index, *, ne
             )
             if best is None or rank > best:
                 best, out[one.value.path] = rank, span
-        beside = line is not None and best is not None and best[1] == 0 and len(members) > 1
+        beside = line is not None and best is not None and best[2] == 0 and len(members) > 1
         if best is not None and not beside and not _counts(one, best[0], out[one.value.path], index):
             del out[one.value.path]
     return out
@@ -89,4 +90,11 @@ def stands_everywhere(one: Candidate) -> bool:
 def _is_alone(span: Span, index: Index) -> bool:
     """Whether it is no part of something longer, such as 20418 of SK-20418."""
     around = index.text[max(0, span[0] - 1) : span[0]] + index.text[span[1] : span[1] + 1]
-    return not any(one in "-/._" for one in around)
+    return not any(one in "-/._@" for one in around)
+
+
+def _is_spelt(one: Candidate, span: Span, index: Index) -> bool:
+    """Whether a text of several words stands there as several words, and not in the address of a page."""
+    return (
+        one.value.kind != "text" or " " not in str(one.value.value) or any(map(str.isspace, index.text[slice(*span)]))
+    )

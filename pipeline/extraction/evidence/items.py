@@ -58,11 +58,12 @@ def _scores(item: Sequence[Candidate], index: Index) -> Mapping[int, float]:
     for one in item:
         lines = {index.line(start) for start, _ in one.spans[:MANY]} if len(one.spans) <= MANY else ()
         weight = (TEXT if one.value.kind == "text" else SHORT if one.is_small else LONG) / (len(lines) or 1)
-        for line in lines:
-            for away, near in NEAR:
-                there = line + away
-                if away == 0 or there not in lines:
-                    scores[there] = scores.get(there, 0.0) + weight * near
+        reached: set[int] = set()
+        for away, near in NEAR:
+            there = {line + away for line in lines} - reached
+            reached |= there
+            for line in there:
+                scores[line] = scores.get(line, 0.0) + weight * near
     return {line: score for line, score in scores.items() if 0 <= line < len(index.lines)}
 
 

@@ -99,14 +99,11 @@ class Labels:
     def score(self, place: str, span: Span) -> float:
         """More than 0 where the words of the field at `place` stand to the left of a span, or over it."""
         number = self.index.line(span[0])
-        left = self._left(place, span, number)
-        if left >= PART or left < 0:
+        left, kind = self._left(place, span, number), self._kind(place, span, number)
+        if left < 0:
             return left
-        kind = self._kind(place, span, number)
         beside = max(left, self._right(place, span, number), kind)
-        if beside > 0 or kind < 0:
-            return beside
-        return self._above(place, span, number)
+        return beside if beside > 0 or kind < 0 else self._above(place, span, number)
 
     def _left(self, place: str, span: Span, number: int) -> float:
         best, others = 0.0, 0
@@ -135,9 +132,7 @@ class Labels:
         if above is None:
             return 0.0
         column, begin = span[0] - self.index.lines[number], self.index.lines[above]
-        first, last = column - COLUMN_CHARS, column + span[1] - span[0] + COLUMN_CHARS
-        hits = (one for one in self._in_line(above) if one.start - begin <= last and one.end - begin >= first)
-        return ABOVE * max((one.weights.get(place, 0) for one in hits), default=0.0)
+        return max((_over(hit, place, column, begin) for hit in self._in_line(above)), default=0.0)
 
     def _kind(self, place: str, span: Span, number: int) -> float:
         """By the words that say what an amount or a date is: for the field, 0, or against it."""
@@ -146,8 +141,7 @@ class Labels:
             return 0.0
         before = self.index.lower[self.index.lines[number] : span[0]]
         if fact in TWO_DATES:
-            above = self._line_above(number) if not before.strip() else None
-            said = _date_kind(before if above is None else self.index.lower[slice(*self.index.span_of_line(above))])
+            said = _date_kind(before if before.strip() else self._over(span, number))
         else:
             before = LAST_AMOUNT.sub("", before, count=1) or before
             hits = [
@@ -158,6 +152,14 @@ class Labels:
             said = kind_of([kind for _, kind in sorted(hits)]) if hits else ""
         kinds = KINDS[fact]
         return 0.0 if not said else KIND - kinds.index(said) / 10 if said in kinds else AGAINST
+
+    def _over(self, span: Span, number: int) -> str:
+        """The words of the line above, up to a little behind the end of a span."""
+        above = self._line_above(number)
+        if above is None:
+            return ""
+        start, end = self.index.span_of_line(above)
+        return self.index.lower[start : min(end, start + span[1] - self.index.lines[number] + COLUMN_CHARS)]
 
     def _line_above(self, number: int) -> int | None:
         return next((one for one in range(number - 1, max(-1, number - 3), -1) if _has_words(self.index, one)), None)
@@ -177,6 +179,12 @@ class Labels:
             if taken and at + size <= last:
                 yield Hit(found.starts[at], found.end(at + size - 1), taken[1])
             at += size
+
+
+def _over(hit: Hit, place: str, column: int, begin: int) -> float:
+    """What words in the line above weigh: the more, the nearer they begin to where the value does."""
+    away = min(abs(hit.start - begin - column), abs(hit.end - begin - column))
+    return ABOVE * hit.weights.get(place, 0) * (1 - away / 2 / COLUMN_CHARS) if away <= COLUMN_CHARS else 0.0
 
 
 def _date_kind(text: str) -> str:
