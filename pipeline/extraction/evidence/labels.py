@@ -103,7 +103,9 @@ class Labels:
         if left < 0:
             return left
         beside = max(left, self._right(place, span, number), kind)
-        return beside if beside > 0 or kind < 0 else self._above(place, span, number)
+        if beside > 0 or kind < 0:
+            return beside or kind
+        return self._above(place, span, number)
 
     def _left(self, place: str, span: Span, number: int) -> float:
         best, others = 0.0, 0
