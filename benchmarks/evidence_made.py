@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 
 class Words(NamedTuple):
-    """`issued`, `due` and so on: what stands before the value; `columns`: description, quantity, price, rate, amount."""
+    """What stands before a value; `columns`: of description, quantity, price, rate and amount."""
 
     title: str
     issued: str
@@ -58,7 +58,7 @@ CENT = Decimal("0.01")
 
 
 class Sheet:
-    """A text in the making: `[path]` before a value notes where it stands."""
+    """A text in the making: what is put with a path is remembered with its place."""
 
     def __init__(self) -> None:
         self.text = ""

@@ -13,20 +13,28 @@ from pipeline.extraction.evidence.cleaned import cleaned, plain
 TEXT, NUMBER, DAY = {"type": "string"}, {"type": "string", "format": "decimal"}, {"type": "string", "format": "date"}
 ITEM = {"properties": {"text": TEXT, "amount": NUMBER, "day": DAY, "kind": {"enum": ["a", 1]}}}
 READY = prepared({"properties": {"items": {"type": "array", "items": ITEM}, **ITEM["properties"]}})
-PIECES = ["1.234,50", "€", "-", "(", ")", " ", "\n", "\f", "\0", "\ud800", "ß", "ﬁ", "İ", "\u00ad", "e\u0301", "株", "１２", "14.05.2026", "7", "net", "Total", "%", "due", "'"]
+PIECES = ["1.234,50", "€", "-", "(", ")", " ", "\n", "\f", "\0", "\ud800", "ß", "ﬁ", "İ", "\u00ad", "e\u0301", "株"]
+PIECES += ["１２", "14.05.2026", "7", "net", "Total", "%", "due", "'"]
 texts = st.lists(st.sampled_from(PIECES) | st.text(max_size=4), max_size=30).map("".join)
 numbers = st.integers() | st.floats() | st.sampled_from([-(10**60), Decimal("1E+99999"), Decimal("NaN")])
 HUGE = 10**5000  # which Python refuses to write
-values = texts | numbers | st.booleans() | st.none() | st.none().map(lambda _: HUGE) | st.sampled_from(["2026-05-14", "1234.50", "7", "NaN", "1E999", "9" * 5000])
-records = st.dictionaries(
-    st.sampled_from(["text", "amount", "day", "kind", "items", "other", "a.b[0]", ""]),
-    st.recursive(values, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["text", "amount", "day"]), inner, max_size=3), max_leaves=8),
-    max_size=5,
-)  # fmt: skip
+values = (
+    texts
+    | numbers
+    | st.booleans()
+    | st.none()
+    | st.none().map(lambda _: HUGE)
+    | st.sampled_from(["2026-05-14", "1234.50", "7", "NaN", "1E999", "9" * 5000])
+)
+keys = st.sampled_from(["text", "amount", "day", "kind", "items", "other", "a.b[0]", ""])
+trees = st.recursive(
+    values, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3), max_leaves=8
+)
+records = st.dictionaries(keys, trees, max_size=5)
 
 
 @given(records, texts, st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=2))
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_any_record_and_any_text_give_leaves(record, text, ocr):
     """Never an exception, the same twice, and a place that holds its quote."""
     source = Source(text, ocr=tuple(ocr), xml=text[::-1])
@@ -43,6 +51,7 @@ def test_any_record_and_any_text_give_leaves(record, text, ocr):
 
 
 @given(st.text(alphabet=st.sampled_from("aß ﬁİé\u0301\u00ad株１٣—’x\n"), max_size=12))
+@settings(max_examples=50)
 def test_every_place_of_a_cleaned_text_has_one_in_the_text(text):
     """In order, and what is cut out there reads the same."""
     clean = cleaned(text)
@@ -54,7 +63,10 @@ def test_every_place_of_a_cleaned_text_has_one_in_the_text(text):
             assert clean.text[start:end] in plain(cut)
 
 
-@given(st.decimals(0, 10**9, places=2), st.sampled_from([(",", "."), (".", ","), (" ", ","), ("'", "."), ("", ",")]), texts)
+@given(
+    st.decimals(0, 10**9, places=2), st.sampled_from([(",", "."), (".", ","), (" ", ","), ("'", "."), ("", ",")]), texts
+)
+@settings(max_examples=50)
 def test_a_printed_amount_is_found_and_means_the_value(value, signs, before):
     """Whatever stands before it, on another line."""
     printed = f"{value:,.2f}".replace(",", "|").replace(".", signs[1]).replace("|", signs[0])
@@ -66,6 +78,7 @@ def test_a_printed_amount_is_found_and_means_the_value(value, signs, before):
 
 
 @given(st.from_regex(r"[A-Z]{2}-[1-9]{4}/[1-9]{3}", fullmatch=True), st.integers(0, 10), st.sampled_from("0ZÄ"))
+@settings(max_examples=50)
 def test_a_falsified_id_is_never_found(said, place, other):
     """One sign of it changed."""
     false = said[:place] + other + said[place + 1 :]
@@ -76,6 +89,7 @@ def test_a_falsified_id_is_never_found(said, place, other):
 
 
 @given(st.lists(st.integers(100, 99999), min_size=1, max_size=8), st.permutations(["text", "amount"]))
+@settings(max_examples=50)
 def test_items_keep_their_order(amounts, order):
     """Equal items stand in different lines, one after another."""
     rows = [{"text": "Cup", "amount": f"{amount / 100:.2f}"} for amount in amounts]
@@ -85,7 +99,10 @@ def test_items_keep_their_order(amounts, order):
     assert lines == list(range(1, len(rows) + 1))
 
 
-@given(st.dates(date(1990, 1, 1), date(2099, 12, 31)), st.sampled_from(["%d.%m.%Y", "%B %d, %Y", "%Y-%m-%d", "%d %b %Y"]))
+@given(
+    st.dates(date(1990, 1, 1), date(2099, 12, 31)), st.sampled_from(["%d.%m.%Y", "%B %d, %Y", "%Y-%m-%d", "%d %b %Y"])
+)
+@settings(max_examples=50)
 def test_a_printed_date_is_found(day, style):
     """And the day after is not."""
     text = f"on {day.strftime(style)}"
