@@ -71,7 +71,12 @@ class Number(Struct, frozen=True):
 
 def mended(text: str) -> str:
     """The text with O, l and I read as digits where they stand among digits, and `65 ,00` closed up."""
-    return SPLIT_SEPARATOR.sub(",", MISREAD.sub(_digits_of, text))
+    return SPLIT_SEPARATOR.sub(",", with_digits(text))
+
+
+def with_digits(text: str) -> str:
+    """The first half of it: as long as the text."""
+    return MISREAD.sub(_digits_of, text)
 
 
 def decimal_mark(text: str) -> str:

@@ -10,28 +10,31 @@ from itertools import islice
 from typing import Any
 
 from pipeline.extraction.evidence.cleaned import plain
-from pipeline.extraction.evidence.index import NO_SPACES, WORD, Index, Span, digits_of
+from pipeline.extraction.evidence.index import MOST_SIGNS, NO_SPACES, WORD, Index, Span, digits_of
 from pipeline.extraction.evidence.leaves import Value
 from pipeline.values import figures, words
 
 MAX_PLACES = 2_000
-FEW_DIGITS, FEW_SIGNS = 8, 5  # what is shorter stands in one piece
+ONE_WORD, FEW_DIGITS, FEW_SIGNS = 3, 8, 5  # what is shorter stands in one piece
 MAX_LINES_APART = 6
 CODE = re.compile(r"[A-Z]{2,3}")
 MARKS: dict[str, list[str]] = {}
 for _mark, _code in words.MARKS.items():
-    MARKS.setdefault(_code, []).append(_mark)
+    MARKS.setdefault(_code, []).append(plain(_mark).lower())
 
 
-def places_of(value: Value, index: Index) -> list[Span]:
-    """In the order of the text. Of interrupted texts: `in_order`."""
-    return sorted(islice(_found(value, index), MAX_PLACES))
+def places_of(value: Value, index: Index) -> Sequence[Span]:
+    """In the order of the text. Of texts with others between their words: `in_order`."""
+    spans = _found(value, index)
+    if spans or value.kind not in {"number", "date"} or index.mended is None:
+        return spans
+    return _found(value, index.mended)
 
 
-def _found(value: Value, index: Index) -> Iterator[Span]:
+def _found(value: Value, index: Index) -> Sequence[Span]:
     if value.kind == "number":
-        return iter(_numbers(value, index))
-    return FINDERS[value.kind](value.value, index)
+        return _numbers(value, index)
+    return sorted(islice(FINDERS[value.kind](value.value, index), MAX_PLACES))
 
 
 def _numbers(value: Value, index: Index) -> Sequence[Span]:
@@ -51,13 +54,13 @@ def _places_of_number(number: Decimal, index: Index, *, is_rate: bool) -> Sequen
     alike = [(minus or span) for span, minus in signed if (minus is not None) == (number < 0)]
     if not alike and found and (number < 0 or index.gives_back):  # what is given back may have any sign
         alike = [minus or span for span, minus in signed]
-    return alike
+    return sorted(alike)
 
 
 def _says(text: str, span: Span, size: Decimal, *, is_rate: bool) -> bool:
     start, end = span
     figure = text[start:end]
-    if (figure[0] == "0" and figure[1:2].isdigit()) or not _stands_alone(text, start, end):
+    if end - start > MOST_SIGNS or (figure[0] == "0" and figure[1:2].isdigit()) or not _stands_alone(text, start, end):
         return False
     read = figures.readings(figure)
     percent = is_rate and 0 < size < 1 and text[end : end + 2].lstrip(" ")[:1] == "%"
@@ -94,10 +97,12 @@ def _dates(value: Any, index: Index) -> Iterator[Span]:  # noqa: ANN401 (as abov
         yield from _texts(value, index)
         return
     clock = str(value)[11:16]
+    found = False
     for span in index.dates.get(day, ()):
         if clock in {"", "00:00"} or clock in index.text[slice(*index.span_of_line(index.line(span[0])))]:
+            found = True
             yield span
-    for number in index.words.by_word.get(f"{day:%Y%m%d}", ()):
+    for number in () if found else index.words.by_word.get(f"{day:%Y%m%d}", ()):
         yield index.words.starts[number], index.words.end(number)
 
 
@@ -110,7 +115,7 @@ def _texts(value: Any, index: Index) -> Iterator[Span]:  # noqa: ANN401 (as abov
 
 
 def _signs(text: str, index: Index) -> Iterator[Span]:
-    for match in re.finditer(re.escape(text), index.text) if text else ():
+    for match in re.finditer(re.escape(text), index.text) if text in index.text and text else ():
         yield match.span()
 
 
@@ -120,6 +125,9 @@ def _joined(wanted: str, text: str, index: Index) -> Iterator[Span]:
     few = len(wanted) < FEW_SIGNS or (
         wanted.isdigit() and len(wanted) < FEW_DIGITS and not re.search(r"\s", text.strip())
     )
+    if len(wanted) <= ONE_WORD and wanted < NO_SPACES:
+        yield from ((words_of.starts[one], words_of.end(one)) for one in words_of.by_word.get(wanted, ()))
+        return
     begin = joined.find(wanted)
     while begin >= 0:
         span = words_of.at(begin, begin + len(wanted))
@@ -135,14 +143,11 @@ def _codes(code: str, index: Index) -> Iterator[Span]:
         if index.text[start:end] == code:
             yield start, end
     for mark in MARKS.get(code, ()):
-        if WORD.fullmatch(mark):
-            yield from (
-                (index.words.starts[one], index.words.end(one))
-                for one in index.words.by_word.get(mark, ())
-                if index.text[index.words.starts[one] : index.words.end(one)] != code
-            )
-        else:
+        if not mark.isascii() or not mark.isalpha():
             yield from _signs(mark, index)
+        elif mark != code.lower():
+            numbers = index.words.by_word.get(mark, ())
+            yield from ((index.words.starts[one], index.words.end(one)) for one in numbers)
 
 
 def _nowhere(value: Any, index: Index) -> Iterator[Span]:  # noqa: ANN401, ARG001 (as above)

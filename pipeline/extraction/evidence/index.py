@@ -13,9 +13,10 @@ from pipeline.values import figures, words
 
 WORD = re.compile(r"[^\W_]+")
 FIGURES = re.compile(r"\d+(?:[.,']\d+)*")
-WITH_BLANKS = re.compile(r"(?<![\d.,'])(?=(\d{1,3}(?: \d{3})+(?:[.,]\d{1,6})?)(?![.,']?\d))")
+WITH_BLANKS = re.compile(r"(?<![\d.,'])(?=(\d{1,3}(?: \d{3}){1,5}(?:[.,]\d{1,6})?)(?![.,']?\d))")
 LETTERS, LETTERS_LAST = re.compile(r"[^\W\d_]{4}"), re.compile(r"[^\W\d_]{4}\Z")
 CREDIT = re.compile(plain(words.CREDIT.pattern), words.CREDIT.flags)
+MOST_SIGNS = 48  # of a number: what is longer is none
 SEPARATORS = str.maketrans("", "", ".,' ")
 NO_SPACES = "\u2e80"  # from here on scripts have no blanks between words
 
@@ -68,7 +69,8 @@ class Words:
 class Index:
     """All places below are in `self.text`, which is the text cleaned."""
 
-    def __init__(self, original: str) -> None:
+    def __init__(self, original: str, *, is_mended: bool = False) -> None:
+        self.is_mended = is_mended
         self.cleaned: Cleaned = cleaned(original)
         self.text, self.lower = self.cleaned.text, self.cleaned.lower
         self.asked: dict[tuple[Decimal, bool], Sequence[Span]] = {}  # numbers that were looked for
@@ -82,7 +84,7 @@ class Index:
         """The digits of a number, without the zeros at its ends → where they stand."""
         out: dict[str, list[Span]] = {}
         for match in FIGURES.finditer(self.text):
-            out.setdefault(digits_of(match[0]), []).append(match.span())
+            out.setdefault(digits_of(match[0][:MOST_SIGNS]), []).append(match.span())
         for match in WITH_BLANKS.finditer(self.text):
             out.setdefault(digits_of(match[1]), []).append(match.span(1))
         return out
@@ -93,6 +95,12 @@ class Index:
         for one in figures.dates(self.text, dollars=None):
             out.setdefault(one.day, []).append((one.start, one.end))
         return out
+
+    @cached_property
+    def mended(self) -> "Index | None":
+        """The same with O, l and I read as digits where they stand among digits; None where that changes nothing."""
+        mended = figures.with_digits(self.text)
+        return None if mended == self.text or self.is_mended else Index(mended, is_mended=True)
 
     @cached_property
     def gives_back(self) -> bool:

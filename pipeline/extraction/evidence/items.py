@@ -1,5 +1,6 @@
 """Which line of a text an item of a list is in, and which of several places in it each of its values. Pure."""
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -79,9 +80,8 @@ class Item(Struct, frozen=True):
     def near(self, one: Candidate, index: Index) -> list[Span]:
         """Its places in the nearest line that has any, in this item's lines."""
         start, end = index.lines[self.first], index.span_of_line(self.last)[1]
-        within = [
-            span for span in one.spans if start <= span[0] <= end and (not one.is_small or self._away(span, index) < 2)
-        ]
+        spans = one.spans[bisect_left(one.spans, (start, 0)) : bisect_left(one.spans, (end, 0))]
+        within = [span for span in spans if not one.is_small or self._away(span, index) < 2]
         nearest = min((self._away(span, index) for span in within), default=0)
         return [span for span in within if self._away(span, index) == nearest]
 
@@ -97,7 +97,7 @@ def items_in(items: Sequence[Sequence[Candidate]], lines: Sequence[int | None], 
         if line is None:
             out.append(None)
             continue
-        place = known.index(line)
+        place = bisect_left(known, line)
         first = max(0, line - BEFORE, known[place - 1] + 1 if place else 0)
         last = min(len(index.lines) - 1, line + AFTER, *(one - 1 for one in known[place + 1 : place + 2]))
         out.append(Item(item, line, first, last, number))

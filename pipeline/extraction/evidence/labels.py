@@ -95,12 +95,13 @@ class Labels:
     def __init__(self, phrases: Phrases, index: Index) -> None:
         self.phrases, self.index = phrases, index
         self.hits: dict[int, list[Hit]] = {}
+        self.above: dict[int, int | None] = {}
 
     def score(self, place: str, span: Span) -> float:
         """More than 0 where the words of the field at `place` stand to the left of a span, or over it."""
         number = self.index.line(span[0])
         left, kind = self._left(place, span, number), self._kind(place, span, number)
-        if left < 0:
+        if left < 0 and kind <= 0:
             return left
         beside = max(left, self._right(place, span, number), kind)
         if beside > 0 or kind < 0:
@@ -164,7 +165,10 @@ class Labels:
         return self.index.lower[start : min(end, start + span[1] - self.index.lines[number] + COLUMN_CHARS)]
 
     def _line_above(self, number: int) -> int | None:
-        return next((one for one in range(number - 1, max(-1, number - 3), -1) if _has_words(self.index, one)), None)
+        if number not in self.above:
+            before = range(number - 1, max(-1, number - 3), -1)
+            self.above[number] = next((one for one in before if _has_words(self.index, one)), None)
+        return self.above[number]
 
     def _in_line(self, number: int) -> list[Hit]:
         if number not in self.hits:
