@@ -32,18 +32,20 @@ def places_of(value: Value, index: Index) -> Sequence[Span]:
 
 
 def _found(value: Value, index: Index) -> Sequence[Span]:
-    if value.kind == "number":
-        return _numbers(value, index)
-    return sorted(islice(FINDERS[value.kind](value.value, index), MAX_PLACES))
-
-
-def _numbers(value: Value, index: Index) -> Sequence[Span]:
-    if value.number is None:
-        return ()
-    asked = (value.number, value.is_rate)
+    """Looked for once: a record says the same in many places."""
+    said = (
+        value.number if isinstance(value.value, int | float | Decimal) or value.kind == "number" else str(value.value)
+    )
+    asked = (value.kind, value.is_rate, said)
     if asked not in index.asked:
-        index.asked[asked] = _places_of_number(value.number, index, is_rate=value.is_rate)
+        index.asked[asked] = _looked_for(value, index)
     return index.asked[asked]
+
+
+def _looked_for(value: Value, index: Index) -> Sequence[Span]:
+    if value.kind != "number":
+        return sorted(islice(FINDERS[value.kind](value.value, index), MAX_PLACES))
+    return () if value.number is None else _places_of_number(value.number, index, is_rate=value.is_rate)
 
 
 def _places_of_number(number: Decimal, index: Index, *, is_rate: bool) -> Sequence[Span]:

@@ -73,7 +73,7 @@ class Index:
         self.is_mended = is_mended
         self.cleaned: Cleaned = cleaned(original)
         self.text, self.lower = self.cleaned.text, self.cleaned.lower
-        self.asked: dict[tuple[Decimal, bool], Sequence[Span]] = {}  # numbers that were looked for
+        self.asked: dict[tuple[str, bool, Decimal | str | None], Sequence[Span]] = {}  # what was looked for
 
     @cached_property
     def words(self) -> Words:
