@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from pipeline.extraction.evidence.find import CODE, MARKS
 from pipeline.extraction.evidence.index import Index, Span
@@ -10,6 +11,17 @@ from pipeline.extraction.evidence.labels import Labels, Phrases
 
 MOST_COMPARED = 64  # places of one value
 CENTS = re.compile(r"[.,]\d\d\b")  # 7.00 is more than a 7
+
+
+class Rank(NamedTuple):
+    """What speaks for a place, the more important first. `is_spelt`: its words are apart, and no page's address."""
+
+    worded: float
+    is_spelt: bool
+    away: int  # lines from where its siblings are, negative
+    is_alone: bool
+    has_cents: bool
+    first: int
 
 
 def chosen(candidates: Sequence[Candidate], phrases: Phrases, index: Index) -> dict[str, Span]:
@@ -46,26 +58,29 @@ def _of_list(items: Sequence[Sequence[Candidate]], index: Index) -> dict[str, Sp
 
 def _of_object(members: Sequence[Candidate], labels: Labels, index: Index, *, nested: bool) -> dict[str, Span]:
     """By the field's words; then, in an object within the record, near to its other values; then alone; then first."""
-    line = lines_of([members], index)[0] if nested else None
-    out: dict[str, Span] = {}
-    for one in members:
-        best: tuple[float, bool, float, bool, bool, int] | None = None
-        for span in one.spans[:MOST_COMPARED]:
-            away = 0 if line is None else abs(index.line(span[0]) - line)
-            rank = (
-                _worded(one, span, labels),
-                _is_spelt(one, span, index),
-                -away,
-                _is_alone(span, index),
-                CENTS.search(index.text[slice(*span)]) is not None,
-                -span[0],
-            )
-            if best is None or rank > best:
-                best, out[one.value.path] = rank, span
-        beside = line is not None and best is not None and best[2] == 0 and len(members) > 1
-        if best is not None and not beside and not _counts(one, best[0], out[one.value.path], index):
+    out = {one.value.path: one.spans[0] for one in members if one.spans}
+    unsure = [one for one in members if one.spans and _is_unsure(one)]
+    line = lines_of([members], index)[0] if nested and unsure else None
+    for one in unsure:
+        ranked = ((_rank(one, span, line, labels), span) for span in one.spans[:MOST_COMPARED])
+        rank, out[one.value.path] = max(ranked)
+        beside = line is not None and rank.away == 0 and len(members) > 1
+        if not beside and not _counts(one, rank.worded, out[one.value.path], index):
             del out[one.value.path]
     return out
+
+
+def _is_unsure(one: Candidate) -> bool:
+    return len(one.spans) > 1 or one.value.kind == "date" or stands_everywhere(one)
+
+
+def _rank(one: Candidate, span: Span, line: int | None, labels: Labels) -> Rank:
+    index = labels.index
+    text = index.text[slice(*span)]
+    spelt = one.value.kind != "text" or " " not in str(one.value.value) or any(map(str.isspace, text))
+    away = 0 if line is None else -abs(index.line(span[0]) - line)
+    has_cents = CENTS.search(text) is not None
+    return Rank(round(labels.score(one.value.place, span), 2), spelt, away, _is_alone(span, index), has_cents, -span[0])
 
 
 def _counts(one: Candidate, worded: float, span: Span, index: Index) -> bool:
@@ -73,11 +88,6 @@ def _counts(one: Candidate, worded: float, span: Span, index: Index) -> bool:
     if one.value.kind == "date":
         return worded >= 0
     return worded > 0 or not stands_everywhere(one) or CENTS.search(index.text[slice(*span)]) is not None
-
-
-def _worded(one: Candidate, span: Span, labels: Labels) -> float:
-    needed = len(one.spans) > 1 or one.value.kind == "date" or stands_everywhere(one)
-    return round(labels.score(one.value.place, span), 2) if needed else 0.0
 
 
 def stands_everywhere(one: Candidate) -> bool:
@@ -91,10 +101,3 @@ def _is_alone(span: Span, index: Index) -> bool:
     """Whether it is no part of something longer, such as 20418 of SK-20418."""
     around = index.text[max(0, span[0] - 1) : span[0]] + index.text[span[1] : span[1] + 1]
     return not any(one in "-/._@" for one in around)
-
-
-def _is_spelt(one: Candidate, span: Span, index: Index) -> bool:
-    """Whether a text of several words stands there as several words, and not in the address of a page."""
-    return (
-        one.value.kind != "text" or " " not in str(one.value.value) or any(map(str.isspace, index.text[slice(*span)]))
-    )

@@ -50,6 +50,7 @@ class Phrases(Struct, frozen=True):
 
     by_word: Mapping[str, Sequence[tuple[Phrase, Mapping[str, float]]]]
     facts: Mapping[str, str]
+    places: frozenset[str]  # of all fields
 
 
 def phrases_of(fields: Mapping[str, Field]) -> Phrases:
@@ -62,7 +63,7 @@ def phrases_of(fields: Mapping[str, Field]) -> Phrases:
     by_word: dict[str, list[tuple[Phrase, Mapping[str, float]]]] = {}
     for phrase in sorted(weights, key=len, reverse=True):
         by_word.setdefault(phrase[0], []).append((phrase, weights[phrase]))
-    return Phrases(by_word, facts)
+    return Phrases(by_word, facts, frozenset(fields))
 
 
 def _fact(place: str, field: Field) -> str:
@@ -94,12 +95,15 @@ class Labels:
 
     def __init__(self, phrases: Phrases, index: Index) -> None:
         self.phrases, self.index = phrases, index
+        self.places = phrases.places
         self.hits: dict[int, list[Hit]] = {}
         self.above: dict[int, int | None] = {}
 
     def score(self, place: str, span: Span) -> float:
         """More than 0 where the words of the field at `place` stand to the left of a span, or over it."""
         number = self.index.line(span[0])
+        if place not in self.places:
+            return 0.0
         left, kind = self._left(place, span, number), self._kind(place, span, number)
         if left < 0 and kind <= 0:
             return left
