@@ -29,6 +29,9 @@ SPELLINGS = [
     (NUMBER, "1234567.00", "Total ₹12,34,567.00", "12,34,567.00"),
     (NUMBER, "1234.50", "合計 １，２３４．５０円", "１，２３４．５０"),
     (NUMBER, "1234", "合計1,234円", "1,234"),
+    (NUMBER, "1234.50", "Total 1.\u200b234,50", "1.\u200b234,50"),
+    (NUMBER, "0", "Total 0,00", "0,00"),
+    (NUMBER, "510.00", "= 5lO,00", "5lO,00"),  # off a scan
     (NUMBER, "1250.5", "المجموع ١٢٥٠٫٥٠", "١٢٥٠٫٥٠"),
     (NUMBER, "-20.70", "Rabatt 20,70-", "20,70-"),
     (NUMBER, "-20.70", "Discount (20.70)", "(20.70)"),
@@ -171,6 +174,67 @@ def test_an_item_s_values_are_looked_for_in_its_own_line():
     assert leaves[0].places == 3
 
 
+def places_in(text, fields, items):
+    """For each item the text from its line's beginning up to each of its values."""
+    schema = {"properties": {"rows": {"type": "array", "items": {"properties": fields}}}}
+    leaves = align(prepared(schema), {"rows": items}, Source(text))
+    found = [text[: one.start].rpartition("\n")[2] if one.start is not None else one.status for one in leaves]
+    size = len(items[0])
+    return [found[begin : begin + size] for begin in range(0, len(found), size)]
+
+
+CUP = {"name": "Cup", "amount": "4.00"}
+MUG = {"name": "Mug", "amount": "5.00"}
+NAMED = {"name": TEXT, "amount": NUMBER}
+
+
+@pytest.mark.parametrize(
+    ("lines", "items", "places"),
+    [
+        (["1 Cup 4,00", "2 Mug 5,00", "3 Cup 4,00"], [MUG, CUP], ["2 ", "3 "]),  # after the one before
+        (["1 Cup 4,00", "2 Cup 4,00", "3 Mug 5,00"], [MUG, CUP, CUP], ["3 ", "1 ", "2 "]),  # no line twice
+    ],
+)
+def test_equal_items_are_in_different_lines(lines, items, places):
+    """In the order of the list, where that can be."""
+    assert [names[0] for names in places_in("\n".join(lines), NAMED, items)] == places
+
+
+def test_values_of_an_item_do_not_share_a_place():
+    """Nor is the number of a line its quantity."""
+    fields = {"name": TEXT, "quantity": NUMBER, "price": NUMBER, "amount": NUMBER}
+    item = {"name": "Cup", "quantity": "1", "price": "4.00", "amount": "4.00"}
+    assert places_in("1 Cup 1 4,00 4,00", fields, [item]) == [["1 ", "1 Cup ", "1 Cup 1 ", "1 Cup 1 4,00 "]]
+
+
+def test_a_value_is_in_the_column_of_its_field():
+    """As the other items have it."""
+    items = [
+        {"name": "Cup", "b": "3", "a": "2"},
+        {"name": "Mug", "b": "5", "a": "5"},
+        {"name": "Jar", "b": "7", "a": "6"},
+    ]
+    found = places_in("Cup 2 3\nMug 5 5\nJar 6 7", {"name": TEXT, "a": NUMBER, "b": NUMBER}, items)
+    assert found == [["", "Cup 2 ", "Cup "], ["", "Mug 5 ", "Mug "], ["", "Jar 6 ", "Jar "]]
+
+
+def test_an_item_s_amount_is_not_derived():
+    """Any two numbers of a line add up to some third."""
+    item = {"name": "Cup", "quantity": "2", "amount": "4.00", "tax": "6.00"}
+    fields = {"name": TEXT, "quantity": NUMBER, "amount": NUMBER, "tax": NUMBER}
+    assert places_in("Cup 2 4,00", fields, [item])[0][3] == "not_found"
+
+
+def test_words_may_stand_above_a_value():
+    """The nearest column counts."""
+    text = "Invoice date  Delivery date\n14.05.2026    14.05.2026"
+    fields = {"delivered_on": {**DAY, "title": "Delivery date"}, "issued_on": DAY}
+    leaves = align(
+        prepared({"properties": fields}), {"delivered_on": "2026-05-14", "issued_on": "2026-05-14"}, Source(text)
+    )
+    assert [one.start for one in leaves] == [text.rindex("14.05"), text.index("14.05")]
+
+
 def test_a_total_is_where_its_words_are():
     """And not where the same amount is first."""
     text = "Cup  100,00\nSumme netto 100,00\nMwSt. 0 % 0,00\nRechnungsbetrag 100,00"
@@ -196,6 +260,9 @@ def test_a_small_number_without_words_is_inferred():
     """It stands everywhere; one that stands nowhere was not found."""
     assert leaf(NUMBER, "7", "VAT 7 %, 7 cups").status == "inferred"
     assert leaf(NUMBER, "7", "VAT 8 %").status == "not_found"
+    assert leaf(NUMBER, "1", "A cup").status == "inferred"  # said by saying nothing
+    assert grounded_share([leaf(NUMBER, "1", "A cup"), leaf(TEXT, "cup", "A cup")]) == 1
+    assert grounded_share([leaf(NUMBER, "1", "A cup"), leaf(TEXT, "mug", "A cup")]) == 0
     assert leaf(NUMBER, "7", "Cups: 7, pages 7", name="cups").status == "exact"
 
 
