@@ -185,6 +185,7 @@ def places_in(text, fields, items):
 
 CUP = {"name": "Cup", "amount": "4.00"}
 MUG = {"name": "Mug", "amount": "5.00"}
+JAR = {"name": "Jar", "amount": "6.00"}
 NAMED = {"name": TEXT, "amount": NUMBER}
 
 
@@ -192,7 +193,8 @@ NAMED = {"name": TEXT, "amount": NUMBER}
     ("lines", "items", "places"),
     [
         (["1 Cup 4,00", "2 Mug 5,00", "3 Cup 4,00"], [MUG, CUP], ["2 ", "3 "]),  # after the one before
-        (["1 Cup 4,00", "2 Cup 4,00", "3 Mug 5,00"], [MUG, CUP, CUP], ["3 ", "1 ", "2 "]),  # no line twice
+        (["1 Cup 4,00", "2 Cup 4,00", "3 Mug 5,00"], [MUG, CUP, CUP], ["3 ", "1 ", "2 "]),
+        (["1 Cup 4,00", "2 Cup 4,00", "3 Mug 5,00", "4 Jar 6,00"], [MUG, CUP, JAR, CUP], ["3 ", "1 ", "4 ", "2 "]),
     ],
 )
 def test_equal_items_are_in_different_lines(lines, items, places):
