@@ -201,26 +201,24 @@ def _judge(document: Document, ready: Prepared, tally: Tally, chance: random.Ran
                 leaf.status,
                 leaf.places,
             )
-        false = falsified(leaf, chance)
-        if false is None or kind == "currency":
-            continue
-        record = with_value(document.record, leaf.path, false)
-        judged = next(one for one in align(ready, record, Source(document.text)) if one.path == leaf.path)
-        tally.false[kind] += 1
-        if judged.status in FOUND:
-            tally.accepted[kind] += 1
-            tally.elsewhere[kind] += re.sub(r"\W", "", false).casefold() in true
-            if VERBOSE:
-                print(
-                    "FALSE",
-                    document.name[:50],
-                    leaf.path,
-                    repr(leaf.value),
-                    "->",
-                    repr(false),
-                    judged.status,
-                    repr(judged.quote),
-                )
+        if kind != "currency":
+            _judge_false(document, leaf, (ready, tally, true), chance)
+
+
+def _judge_false(document: Document, leaf: Leaf, held: tuple[Prepared, Tally, set[str]], chance: random.Random) -> None:
+    """`held`: what it is held against; the last are all true values of the document."""
+    ready, tally, true = held
+    false, kind = falsified(leaf, chance), kind_of(leaf)
+    if false is None:
+        return
+    record = with_value(document.record, leaf.path, false)
+    judged = next(one for one in align(ready, record, Source(document.text)) if one.path == leaf.path)
+    tally.false[kind] += 1
+    if judged.status in FOUND:
+        tally.accepted[kind] += 1
+        tally.elsewhere[kind] += re.sub(r"\W", "", false).casefold() in true
+        if VERBOSE:
+            print("FALSE", document.name[:50], leaf.path, repr(leaf.value), "->", repr(false), repr(judged.quote))
 
 
 def _made_places(ready: Prepared) -> None:

@@ -117,7 +117,8 @@ def _texts(value: Any, index: Index) -> Iterator[Span]:  # noqa: ANN401 (as abov
 
 
 def _signs(text: str, index: Index) -> Iterator[Span]:
-    for match in re.finditer(re.escape(text), index.text) if text in index.text and text else ():
+    sign = plain(text).lower()
+    for match in re.finditer(re.escape(sign), index.lower) if sign and sign in index.lower else ():
         yield match.span()
 
 

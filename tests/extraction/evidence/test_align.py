@@ -56,6 +56,9 @@ SPELLINGS = [
     (TEXT, "Strasse 5", "Straße 5", "Straße 5"),
     (TEXT, "offer", "the oﬀer", "oﬀer"),
     (TEXT, "EUR", "Summe 5 €", "€"),
+    (TEXT, "USD", "Total US$ 5", "US$"),
+    (TEXT, "PLN", "razem 5 zł", "zł"),
+    (TEXT, "JPY", "合計５円", "円"),
 ]
 
 
