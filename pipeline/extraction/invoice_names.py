@@ -54,6 +54,8 @@ _HEAD: dict[tuple[str, ...], str] = {
     " total_without_tax netto nettobetrag netto_betrag nettosumme gesamt_netto netto_gesamt gesamtbetrag_netto"
     " summe_netto rechnungsbetrag_netto total_netto total_ht montant_ht ht"
     " base_imponible total_sin_iva imponibile totale_imponibile totale_netto totaal_excl totaal_exclusief_btw",
+    ("amount", "line_total"): "line_total lines_total total_lines sum_of_lines positionssumme summe_der_positionen"
+    " summe_positionen warenwert total_lignes total_des_lignes total_lineas totale_righe totaal_regels",
     ("amount", "net", "line_total"): "subtotal sub_total zwischensumme sous_total subtotale subtotaal",
     (
         "tax",

@@ -4,9 +4,11 @@ import re
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 from msgspec import Struct
 
+APART = str.maketrans("", "", " '’")  # between thousands, whatever the decimal mark
 MAX_DIGITS = 18  # what is longer is a number of an account, not of money
 DIGIT_LIKE = str.maketrans("OoIl", "0011")
 MISREAD = re.compile(r"(?<![^\W_])[0-9OoIl](?:[0-9OoIl]|[.,/:'-](?=[0-9OoIl]))*(?![^\W_])")
@@ -69,7 +71,12 @@ class Number(Struct, frozen=True):
 
 def mended(text: str) -> str:
     """The text with O, l and I read as digits where they stand among digits, and `65 ,00` closed up."""
-    return SPLIT_SEPARATOR.sub(",", MISREAD.sub(_digits_of, text))
+    return SPLIT_SEPARATOR.sub(",", with_digits(text))
+
+
+def with_digits(text: str) -> str:
+    """The first half of it: as long as the text."""
+    return MISREAD.sub(_digits_of, text)
 
 
 def decimal_mark(text: str) -> str:
@@ -102,7 +109,7 @@ def _number(match: re.Match[str], text: str, mark: str) -> Number | None:
 
 def _value(digits: str, mark: str) -> tuple[Decimal | None, int]:
     """(the value, how many decimals it has)."""
-    bare = digits.translate({ord(one): None for one in " '’"})
+    bare = digits.translate(APART)
     if len(bare) > MAX_DIGITS:
         return None, 0
     at = max(bare.rfind("."), bare.rfind(","))
@@ -114,6 +121,7 @@ def _value(digits: str, mark: str) -> tuple[Decimal | None, int]:
     return Decimal(bare[:at].replace(other, "") + "." + bare[at + 1 :]), tail
 
 
+@lru_cache(maxsize=4096)
 def readings(digits: str) -> tuple[Decimal, ...]:
     """All that figures with their separators may mean, whatever the rest of a text is like: 1.234 is two numbers.
 

@@ -53,7 +53,7 @@ CJK_AMOUNT_LABELS = _labels("", CJK_AMOUNT_WORDS)
 DUE = re.compile(
     r"\bdue\b|pay(?:able|ment)? (?:is due )?(?:by|before|until|on or before)\b|payable on|fällig|zahlbar bis|überweisen sie bis"
     r"|échéance|payable jusqu|à régler avant|date limite|scadenz|vencimiento|vervaldatum|uiterlijk|termin płatności|förfallo"
-    r"|期限|buchen wir am|pay by"
+    r"|期限|buchen wir am|pay by|netto bis"
 )
 DATE_WORD = re.compile(
     r"\bdate\b|\bdatum\b|\bdata\b|\bfecha\b|\bdel\b|\bdu\b|\bvom\b|\ble\b|日付|\bprinted\b|\bdated\b|rechnungsdat|belegdatum|fakturadatum|\bissued|発行日|請求日"

@@ -7,7 +7,7 @@ import pytest
 from batch_server import agrees, providing
 from clouds import CLOUDS, LEAST, at, google_account, rows
 
-from pipeline.engine.batches import collect, desk, waves
+from pipeline.engine.batches import collect, submission, waves
 
 each = pytest.mark.parametrize("cloud", CLOUDS)
 
@@ -21,7 +21,7 @@ def provider():
 @pytest.fixture(autouse=True)
 def account(job, tmp_path, monkeypatch):
     """No search or wait that takes minutes."""
-    monkeypatch.setattr(desk, "ABSENT_GAP_S", 0.3)
+    monkeypatch.setattr(submission, "ABSENT_GAP_S", 0.3)
     monkeypatch.setattr(collect, "SHORT_S", 0.1)
     monkeypatch.setattr(collect, "GONE_S", 0.3)
     monkeypatch.setattr(waves, "FULL_S", 0.01)

@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from pipeline.extraction.evidence.choose import chosen
+from pipeline.extraction.evidence.choose import chosen, stands_everywhere
 from pipeline.extraction.evidence.derive import Grounds
-from pipeline.extraction.evidence.find import MOST_BITS, in_order, number_of, places_of
+from pipeline.extraction.evidence.find import in_order, places_of
 from pipeline.extraction.evidence.index import Index, Span
-from pipeline.extraction.evidence.items import Candidate
+from pipeline.extraction.evidence.items import Candidate, candidate
 from pipeline.extraction.evidence.labels import Phrases, phrases_of
-from pipeline.extraction.evidence.leaves import Field, Kind, Value, fields_of, values_in
+from pipeline.extraction.evidence.leaves import MOST_BITS, Field, Kind, Value, fields_of, values_in
 from pipeline.extraction.field_names import Schema
 
 Status = Literal[
@@ -79,25 +79,20 @@ def align(ready: Prepared, record: Mapping[str, Any], source: Source) -> tuple[L
     """
     index = Index(source.text)
     values = list(values_in(record, ready.fields))
-    fuzzy: set[str] = set()
-    candidates = [Candidate(value, _spans(value, index, fuzzy)) for value in values]
+    candidates = [_candidate(value, index) for value in values]
     places = chosen(candidates, ready.phrases, index)
     rest = _Rest(values, places, index, source)
     return tuple(
-        _placed(one, places[one.value.path], index, source, fuzzy=one.value.path in fuzzy)
-        if one.value.path in places
-        else rest.leaf(one)
+        _placed(one, places[one.value.path], index, source) if one.value.path in places else rest.leaf(one)
         for one in candidates
     )
 
 
-def _spans(value: Value, index: Index, fuzzy: set[str]) -> Sequence[Span]:
-    spans = places_of(value, index)
-    if not spans and value.kind == "text":
-        spans = in_order(shown(value.value), index)
-        if spans:
-            fuzzy.add(value.path)
-    return spans
+def _candidate(value: Value, index: Index) -> Candidate:
+    spans: Sequence[Span] = places_of(value, index)
+    if spans or value.kind != "text":
+        return candidate(value, spans)
+    return candidate(value, in_order(shown(value.value), index), is_fuzzy=True)
 
 
 def shown(value: Any) -> str:  # noqa: ANN401 (any JSON value)
@@ -105,11 +100,11 @@ def shown(value: Any) -> str:  # noqa: ANN401 (any JSON value)
     return "" if isinstance(value, int) and value.bit_length() > MOST_BITS else str(value)
 
 
-def _placed(one: Candidate, span: Span, index: Index, source: Source, *, fuzzy: bool) -> Leaf:
+def _placed(one: Candidate, span: Span, index: Index, source: Source) -> Leaf:
     value, said = one.value, shown(one.value.value)
     start, end = index.cleaned.start(span[0]), index.cleaned.end(span[1])
-    begin = _exact(said, start, source.text)
-    status: Status = "fuzzy" if fuzzy else "normalised"
+    begin = _exact(said, (start, end), source.text)
+    status: Status = "fuzzy" if one.is_fuzzy else "normalised"
     if begin is not None:
         status, start, end = "exact", begin, begin + len(said)
     origin: Origin = "ocr" if any(first < end and start < last for first, last in source.ocr) else "text"
@@ -121,11 +116,11 @@ def _placed(one: Candidate, span: Span, index: Index, source: Source, *, fuzzy: 
     )  # fmt: skip
 
 
-def _exact(said: str, start: int, text: str) -> int | None:
+def _exact(said: str, span: Span, text: str) -> int | None:
     """Where the value stands as it is spelt, if it does: signs around its letters and digits included."""
     first = next((place for place, char in enumerate(said) if char.isalnum()), 0)
-    begin = start - first if text.startswith(said, max(0, start - first)) else start
-    return begin if begin >= 0 and said and text.startswith(said, begin) else None
+    begins = (span[0] - first, span[0])
+    return next((one for one in begins if one >= 0 and one + len(said) >= span[1] and text.startswith(said, one)), None)
 
 
 class _Rest:
@@ -152,13 +147,13 @@ class _Rest:
     def _status(self, one: Candidate, *, follows: bool) -> tuple[Status, Origin]:
         if follows:
             return "derived", "text"
-        if one.value.kind in {"bool", "enum"} or one.spans:
+        if one.value.kind in {"bool", "enum"} or (one.spans and stands_everywhere(one)):
             return ("unverifiable" if self.blank else "inferred"), "text"
-        if self.xml is not None and places_of(one.value, self.xml):
+        if self.xml is not None and not one.spans and places_of(one.value, self.xml):
             return "xml", "xml"
         if self.blank or self.source.partial:
             return "unverifiable", "text"
-        is_unit = one.value.kind == "number" and number_of(one.value.value) in {0, 1}  # said by saying nothing
+        is_unit = one.value.number in {0, 1}  # said by saying nothing
         return ("inferred" if is_unit else "not_found"), "text"
 
     @cached_property

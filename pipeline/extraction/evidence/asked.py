@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pipeline.extraction.evidence.align import Leaf
 from pipeline.extraction.evidence.cleaned import cleaned, plain
-from pipeline.extraction.evidence.find import date_of, number_of
+from pipeline.extraction.evidence.find import date_of
 from pipeline.extraction.evidence.index import FIGURES, WORD
+from pipeline.extraction.evidence.leaves import number_of
 from pipeline.text import WHERE
 from pipeline.values import figures
 

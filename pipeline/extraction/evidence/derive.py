@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import combinations
 
 from pipeline.extraction.evidence.cleaned import plain
-from pipeline.extraction.evidence.find import date_of, number_of
+from pipeline.extraction.evidence.find import date_of
 from pipeline.extraction.evidence.index import Index, Span
 from pipeline.extraction.evidence.leaves import Value
 from pipeline.values import words
@@ -31,7 +31,7 @@ class Grounds:
                 self._add(value, value.path in found)
 
     def _add(self, value: Value, found: bool) -> None:  # noqa: FBT001 (a fact of the value)
-        number = number_of(value.value)
+        number = value.number
         if "]" in value.path:
             before = self.sums.get(value.place, Decimal(0))
             self.sums[value.place] = None if before is None or number is None or not found else before + number
@@ -47,10 +47,10 @@ class Grounds:
         return span is not None, span
 
     def _follows(self, value: Value) -> bool:
-        number = number_of(value.value)
-        if not number:
+        number = value.number
+        if not number or "]" in value.path:
             return False
-        if "]" not in value.path and number in self.sums.values():
+        if number in self.sums.values():
             return True
         parts = self.parts.get(value.group, [])[:MOST_PARTS]
         return any(number in {one + other, one - other, other - one} for one, other in combinations(parts, 2))

@@ -5,61 +5,68 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import islice
 from typing import Any
 
 from pipeline.extraction.evidence.cleaned import plain
-from pipeline.extraction.evidence.index import NO_SPACES, WORD, Index, Span, digits_of
+from pipeline.extraction.evidence.index import MOST_SIGNS, NO_SPACES, WORD, Index, Span, digits_of
 from pipeline.extraction.evidence.leaves import Value
 from pipeline.values import figures, words
 
 MAX_PLACES = 2_000
-LARGEST, MOST_BITS = 40, 128  # digits before or after the point; what is larger nobody prints
-FEW_DIGITS, FEW_SIGNS = 8, 5  # what is shorter stands in one piece
+ONE_WORD, FEW_DIGITS, FEW_SIGNS = 3, 8, 5  # what is shorter stands in one piece
 MAX_LINES_APART = 6
 CODE = re.compile(r"[A-Z]{2,3}")
 MARKS: dict[str, list[str]] = {}
 for _mark, _code in words.MARKS.items():
-    MARKS.setdefault(_code, []).append(_mark)
+    MARKS.setdefault(_code, []).append(plain(_mark).lower())
 
 
-def places_of(value: Value, index: Index) -> list[Span]:
-    """In the order of the text. Of interrupted texts: `in_order`."""
-    return sorted(islice(FINDERS[value.kind](value.value, index), MAX_PLACES))
+def places_of(value: Value, index: Index) -> Sequence[Span]:
+    """In the order of the text. Of texts with others between their words: `in_order`."""
+    spans = _found(value, index)
+    if spans or value.kind not in {"number", "date"} or index.mended is None:
+        return spans
+    return _found(value, index.mended)
 
 
-def number_of(value: Any) -> Decimal | None:  # noqa: ANN401 (any JSON value)
-    """None for what is no number, or one that nobody prints."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        return None
-    if isinstance(value, int) and value.bit_length() > MOST_BITS:
-        return None
-    with suppress(InvalidOperation, ValueError):
-        number = Decimal(str(value))
-        return number if number.is_finite() and abs(number.adjusted()) < LARGEST else None
-    return None
+def _found(value: Value, index: Index) -> Sequence[Span]:
+    """Looked for once: a record says the same in many places."""
+    said = (
+        value.number if isinstance(value.value, int | float | Decimal) or value.kind == "number" else str(value.value)
+    )
+    asked = (value.kind, value.is_rate, said)
+    if asked not in index.asked:
+        index.asked[asked] = _looked_for(value, index)
+    return index.asked[asked]
 
 
-def _numbers(value: Any, index: Index) -> Iterator[Span]:  # noqa: ANN401 (as above)
-    number = number_of(value)
-    if number is None:
-        return
+def _looked_for(value: Value, index: Index) -> Sequence[Span]:
+    if value.kind != "number":
+        return sorted(islice(FINDERS[value.kind](value.value, index), MAX_PLACES))
+    return () if value.number is None else _places_of_number(value.number, index, is_rate=value.is_rate)
+
+
+def _places_of_number(number: Decimal, index: Index, *, is_rate: bool) -> Sequence[Span]:
     size = abs(number)
     spans = index.numbers.get(digits_of(format(size, "f")), ())
-    found = [span for start, end in spans if (span := _number_at(index.text, start, end, size)) is not None]
+    found = [span for span in spans if _says(index.text, span, size, is_rate=is_rate)]
     signed = [(span, figures.minus_at(index.text, *span)) for span in found]
     alike = [(minus or span) for span, minus in signed if (minus is not None) == (number < 0)]
-    yield from alike or ([span for span, _ in signed] if number < 0 else [])
+    if not alike and found and (number < 0 or index.gives_back):  # what is given back may have any sign
+        alike = [minus or span for span, minus in signed]
+    return sorted(alike)
 
 
-def _number_at(text: str, start: int, end: int, size: Decimal) -> Span | None:
+def _says(text: str, span: Span, size: Decimal, *, is_rate: bool) -> bool:
+    start, end = span
     figure = text[start:end]
-    if (figure[0] == "0" and figure[1:2].isdigit()) or not _stands_alone(text, start, end):
-        return None
+    if end - start > MOST_SIGNS or (figure[0] == "0" and figure[1:2].isdigit()) or not _stands_alone(text, start, end):
+        return False
     read = figures.readings(figure)
-    percent = 0 < size < 1 and text[end : end + 2].lstrip(" ")[:1] == "%"
-    return (start, end) if size in read or (percent and size * 100 in read) else None
+    percent = is_rate and 0 < size < 1 and text[end : end + 2].lstrip(" ")[:1] == "%"
+    return size in read or (percent and size * 100 in read)
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
@@ -92,10 +99,12 @@ def _dates(value: Any, index: Index) -> Iterator[Span]:  # noqa: ANN401 (as abov
         yield from _texts(value, index)
         return
     clock = str(value)[11:16]
+    found = False
     for span in index.dates.get(day, ()):
         if clock in {"", "00:00"} or clock in index.text[slice(*index.span_of_line(index.line(span[0])))]:
+            found = True
             yield span
-    for number in index.words.by_word.get(f"{day:%Y%m%d}", ()):
+    for number in () if found else index.words.by_word.get(f"{day:%Y%m%d}", ()):
         yield index.words.starts[number], index.words.end(number)
 
 
@@ -108,7 +117,8 @@ def _texts(value: Any, index: Index) -> Iterator[Span]:  # noqa: ANN401 (as abov
 
 
 def _signs(text: str, index: Index) -> Iterator[Span]:
-    for match in re.finditer(re.escape(text), index.text) if text else ():
+    sign = plain(text).lower()
+    for match in re.finditer(re.escape(sign), index.lower) if sign and sign in index.lower else ():
         yield match.span()
 
 
@@ -118,6 +128,9 @@ def _joined(wanted: str, text: str, index: Index) -> Iterator[Span]:
     few = len(wanted) < FEW_SIGNS or (
         wanted.isdigit() and len(wanted) < FEW_DIGITS and not re.search(r"\s", text.strip())
     )
+    if len(wanted) <= ONE_WORD and wanted < NO_SPACES:
+        yield from ((words_of.starts[one], words_of.end(one)) for one in words_of.by_word.get(wanted, ()))
+        return
     begin = joined.find(wanted)
     while begin >= 0:
         span = words_of.at(begin, begin + len(wanted))
@@ -133,22 +146,19 @@ def _codes(code: str, index: Index) -> Iterator[Span]:
         if index.text[start:end] == code:
             yield start, end
     for mark in MARKS.get(code, ()):
-        if WORD.fullmatch(mark):
-            yield from (
-                (index.words.starts[one], index.words.end(one))
-                for one in index.words.by_word.get(mark, ())
-                if index.text[index.words.starts[one] : index.words.end(one)] != code
-            )
-        else:
+        if not mark.isascii() or not mark.isalpha():
             yield from _signs(mark, index)
+        elif mark != code.lower():
+            numbers = index.words.by_word.get(mark, ())
+            yield from ((index.words.starts[one], index.words.end(one)) for one in numbers)
 
 
 def _nowhere(value: Any, index: Index) -> Iterator[Span]:  # noqa: ANN401, ARG001 (as above)
     return iter(())
 
 
-FINDERS: Mapping[str, Callable[[Any, Index], Iterator[Span]]] = {
-    "number": _numbers, "date": _dates, "text": _texts, "enum": _texts, "time": _texts, "bool": _nowhere,
+FINDERS: Mapping[str, Callable[[Any, Index], Iterator[Span]]] = {  # of what is no number
+ "date": _dates, "text": _texts, "enum": _texts, "time": _texts, "bool": _nowhere,
 }  # fmt: skip
 
 

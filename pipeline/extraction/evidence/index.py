@@ -4,15 +4,19 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from functools import cached_property
 from itertools import accumulate
 
-from pipeline.extraction.evidence.cleaned import Cleaned, cleaned
-from pipeline.values import figures
+from pipeline.extraction.evidence.cleaned import Cleaned, cleaned, plain
+from pipeline.values import figures, words
 
 WORD = re.compile(r"[^\W_]+")
 FIGURES = re.compile(r"\d+(?:[.,']\d+)*")
-WITH_BLANKS = re.compile(r"(?<![\d.,'])(?=(\d{1,3}(?: \d{3})+(?:[.,]\d{1,6})?)(?![.,']?\d))")
+WITH_BLANKS = re.compile(r"(?<![\d.,'])(?=(\d{1,3}(?: \d{3}){1,5}(?:[.,]\d{1,6})?)(?![.,']?\d))")
+LETTERS, LETTERS_LAST = re.compile(r"[^\W\d_]{4}"), re.compile(r"[^\W\d_]{4}\Z")
+CREDIT = re.compile(plain(words.CREDIT.pattern), words.CREDIT.flags)
+MOST_SIGNS = 48  # of a number: what is longer is none
 SEPARATORS = str.maketrans("", "", ".,' ")
 NO_SPACES = "\u2e80"  # from here on scripts have no blanks between words
 
@@ -39,12 +43,20 @@ class Words:
 
     def at(self, begin: int, end: int) -> Span | None:
         """Where what stands in `joined` stands in the text; None where it is a part of a word."""
-        first, last = bisect_right(self.begins, begin) - 1, bisect_left(self.begins, end)
-        whole = self.begins[first] == begin or self.joined[begin] >= NO_SPACES
-        if not whole or (self.begins[last] != end and self.joined[end - 1] < NO_SPACES):
+        first, last = bisect_right(self.begins, begin) - 1, bisect_left(self.begins, end) - 1
+        if not (self._parts(first, begin) and self._parts(last, end)):
             return None
-        before = last - 1
-        return self.starts[first] + begin - self.begins[first], self.starts[before] + end - self.begins[before]
+        return self.starts[first] + begin - self.begins[first], self.starts[last] + end - self.begins[last]
+
+    def _parts(self, number: int, place: int) -> bool:
+        """Whether a word ends or begins at a place in it: scripts without blanks, and 80333Munich, are cut anywhere."""
+        word, cut = self.words[number], place - self.begins[number]
+        if cut in {0, len(word)} or word[cut] >= NO_SPACES:
+            return True
+        return bool(
+            (word[cut].isdigit() and LETTERS_LAST.search(word, 0, cut))
+            or (word[cut - 1].isdigit() and LETTERS.match(word, cut))
+        )
 
     def first_from(self, place: int) -> int:
         """The first word that begins at a place of the text, or behind it."""
@@ -57,9 +69,11 @@ class Words:
 class Index:
     """All places below are in `self.text`, which is the text cleaned."""
 
-    def __init__(self, original: str) -> None:
+    def __init__(self, original: str, *, is_mended: bool = False) -> None:
+        self.is_mended = is_mended
         self.cleaned: Cleaned = cleaned(original)
         self.text, self.lower = self.cleaned.text, self.cleaned.lower
+        self.asked: dict[tuple[str, bool, Decimal | str | None], Sequence[Span]] = {}  # what was looked for
 
     @cached_property
     def words(self) -> Words:
@@ -70,7 +84,7 @@ class Index:
         """The digits of a number, without the zeros at its ends → where they stand."""
         out: dict[str, list[Span]] = {}
         for match in FIGURES.finditer(self.text):
-            out.setdefault(digits_of(match[0]), []).append(match.span())
+            out.setdefault(digits_of(match[0][:MOST_SIGNS]), []).append(match.span())
         for match in WITH_BLANKS.finditer(self.text):
             out.setdefault(digits_of(match[1]), []).append(match.span(1))
         return out
@@ -81,6 +95,17 @@ class Index:
         for one in figures.dates(self.text, dollars=None):
             out.setdefault(one.day, []).append((one.start, one.end))
         return out
+
+    @cached_property
+    def mended(self) -> "Index | None":
+        """The same with O, l and I read as digits where they stand among digits; None where that changes nothing."""
+        mended = figures.with_digits(self.text)
+        return None if mended == self.text or self.is_mended else Index(mended, is_mended=True)
+
+    @cached_property
+    def gives_back(self) -> bool:
+        """Whether it is a credit note, by its words."""
+        return CREDIT.search(self.lower) is not None
 
     @cached_property
     def lines(self) -> Sequence[int]:

@@ -1,16 +1,16 @@
 """Which line of a text an item of a list is in, and which of several places in it each of its values. Pure."""
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from pipeline.extraction.evidence.find import number_of
 from pipeline.extraction.evidence.index import FIGURES, Index, Span
 from pipeline.extraction.evidence.leaves import Value
 
-MANY = 64  # lines that a value stands in, from which on it says nothing of where its item is
-NEAR = (1.0, 0.45, 0.2)  # what a value counts for the line it is in, the next, and the one after
+MANY = 24  # places that a value stands in, from which on it says nothing of where its item is
+NEAR = ((0, 1.0), (-1, 0.45), (1, 0.45), (-2, 0.2), (2, 0.2))  # what a value counts for its line, and those around it
 TEXT, LONG, SHORT = 2.0, 1.5, 0.5
 IN_ORDER, TAKEN = 1.25, 0.3
 BEFORE, AFTER = 4, 8  # lines around an item's own that may be its, too
@@ -18,16 +18,21 @@ SMALL = 100
 
 
 class Candidate(Struct, frozen=True):
-    """A leaf and where it may stand."""
+    """A leaf and where it may stand. `is_small`: an integer that stands everywhere, such as a quantity.
+
+    `is_fuzzy`: its words are there in order, with others between.
+    """
 
     value: Value
     spans: Sequence[Span]
+    is_fuzzy: bool = False
+    is_small: bool = False
 
 
-def is_small(value: Value) -> bool:
-    """An integer that stands everywhere: quantities, rates."""
-    number = number_of(value.value) if value.kind == "number" else None
-    return number is not None and abs(number) < SMALL and number == number.to_integral_value()
+def candidate(value: Value, spans: Sequence[Span], *, is_fuzzy: bool = False) -> Candidate:
+    number = value.number
+    is_small = number is not None and abs(number) < SMALL and number == number.to_integral_value()
+    return Candidate(value, spans, is_fuzzy, is_small)
 
 
 def lines_of(items: Sequence[Sequence[Candidate]], index: Index) -> list[int | None]:
@@ -52,18 +57,15 @@ def lines_of(items: Sequence[Sequence[Candidate]], index: Index) -> list[int | N
 def _scores(item: Sequence[Candidate], index: Index) -> Mapping[int, float]:
     scores: dict[int, float] = {}
     for one in item:
-        lines = {index.line(start) for start, _ in one.spans}
-        if not lines or len(lines) > MANY:
-            continue
-        weight = (TEXT if one.value.kind == "text" else SHORT if is_small(one.value) else LONG) / len(lines)
-        reach: dict[int, float] = {}
-        for line in lines:
-            for away, near in enumerate(NEAR):
-                for there in {max(0, line - away), min(line + away, len(index.lines) - 1)}:
-                    reach[there] = max(reach.get(there, 0), near)
-        for line, near in reach.items():
-            scores[line] = scores.get(line, 0) + weight * near
-    return scores
+        lines = {index.line(start) for start, _ in one.spans[:MANY]} if len(one.spans) <= MANY else ()
+        weight = (TEXT if one.value.kind == "text" else SHORT if one.is_small else LONG) / (len(lines) or 1)
+        reached: set[int] = set()
+        for away, near in NEAR:
+            there = {line + away for line in lines} - reached
+            reached |= there
+            for line in there:
+                scores[line] = scores.get(line, 0.0) + weight * near
+    return {line: score for line, score in scores.items() if 0 <= line < len(index.lines)}
 
 
 class Item(Struct, frozen=True):
@@ -78,7 +80,8 @@ class Item(Struct, frozen=True):
     def near(self, one: Candidate, index: Index) -> list[Span]:
         """Its places in the nearest line that has any, in this item's lines."""
         start, end = index.lines[self.first], index.span_of_line(self.last)[1]
-        within = [span for span in one.spans if start <= span[0] <= end]
+        spans = one.spans[bisect_left(one.spans, (start, 0)) : bisect_left(one.spans, (end, 0))]
+        within = [span for span in spans if not one.is_small or self._away(span, index) < 2]
         nearest = min((self._away(span, index) for span in within), default=0)
         return [span for span in within if self._away(span, index) == nearest]
 
@@ -94,7 +97,7 @@ def items_in(items: Sequence[Sequence[Candidate]], lines: Sequence[int | None], 
         if line is None:
             out.append(None)
             continue
-        place = known.index(line)
+        place = bisect_left(known, line)
         first = max(0, line - BEFORE, known[place - 1] + 1 if place else 0)
         last = min(len(index.lines) - 1, line + AFTER, *(one - 1 for one in known[place + 1 : place + 2]))
         out.append(Item(item, line, first, last, number))
@@ -103,7 +106,9 @@ def items_in(items: Sequence[Sequence[Candidate]], lines: Sequence[int | None], 
 
 def chosen_in(items: Sequence[Item], index: Index) -> list[dict[str, Span]]:
     """For each item: path → the place of the value, of those that stand in its lines."""
-    options = [{one.value.path: item.near(one, index) for one in item.candidates} for item in items]
+    options = [
+        {one.value.path: _fitting(item.near(one, index), one, index) for one in item.candidates} for item in items
+    ]
     columns: dict[str, Counter[int]] = {}
     for item, option in zip(items, options, strict=True):
         for one in item.candidates:
@@ -113,25 +118,34 @@ def chosen_in(items: Sequence[Item], index: Index) -> list[dict[str, Span]]:
     return [_chosen(item, option, columns, index) for item, option in zip(items, options, strict=True)]
 
 
+def _fitting(spans: list[Span], one: Candidate, index: Index) -> list[Span]:
+    """Of a rate those with a percent sign, if there are any; of other small integers those without."""
+    if not one.is_small and not one.value.is_rate:
+        return spans
+    percents = [span for span in spans if index.text[span[1] : span[1] + 2].lstrip(" ").startswith("%")]
+    return (percents or spans) if one.value.is_rate else [span for span in spans if span not in percents]
+
+
 def _chosen(
     item: Item, options: Mapping[str, list[Span]], columns: Mapping[str, Counter[int]], index: Index
 ) -> dict[str, Span]:
     """Those with one place first; then by what column the field is in elsewhere, and in the order of the schema."""
     out: dict[str, Span] = {}
+    taken: list[Span] = []
     for one in sorted(item.candidates, key=lambda one: (one.value.kind != "text", len(options[one.value.path]))):
-        spans = options[one.value.path]
-        if spans:
-            votes = columns[one.value.place]
-            out[one.value.path] = max(
-                spans,
-                key=lambda span: (
-                    not any(start < span[1] and span[0] < end for start, end in out.values()),
-                    not _is_position(span, item, index),
-                    votes[_column(span, index)],
-                    -span[0],
-                ),
-            )
+        ranked = [(_rank(span, item, taken, columns[one.value.place], index), span) for span in options[one.value.path]]
+        rank, span = max(ranked, default=(None, None))
+        if rank is not None and span is not None and (rank[0] or not one.is_small):
+            out[one.value.path] = span
+            taken += [] if one.is_fuzzy else [span]
     return out
+
+
+def _rank(
+    span: Span, item: Item, taken: Sequence[Span], votes: Counter[int], index: Index
+) -> tuple[bool, bool, int, int]:
+    free = not any(start < span[1] and span[0] < end for start, end in taken)
+    return free, not _is_position(span, item, index), votes[_column(span, index)], -span[0]
 
 
 def _column(span: Span, index: Index) -> int:

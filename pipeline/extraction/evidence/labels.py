@@ -1,4 +1,4 @@
-"""How well the words beside a place are those of a field: its name, title, description, and its other names. Pure."""
+"""How well the words beside a place are a field's: of its name, title, description, and what others call it. Pure."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +29,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {  # a fact → kinds of words that say s
     "net": ("net",), "line_total": ("net",), "tax": ("tax",), "gross": ("gross", "total", "left"),
     "payable": ("left", "total", "gross"), "due_on": ("due",), "issued_on": ("date",),
 }  # fmt: skip
+TWO_DATES = frozenset(["issued_on", "due_on"])
 AMOUNTS = tuple(re.compile(plain(one.pattern), one.flags) for one in (words.AMOUNT_LABELS, words.CJK_AMOUNT_LABELS))
 DUE, DATED = re.compile(plain(words.DUE.pattern)), re.compile(plain(words.DATE_WORD.pattern))
 LAST_AMOUNT = re.compile(r".*\d[.,]\d\d(?!\d)", re.DOTALL)
@@ -49,6 +50,7 @@ class Phrases(Struct, frozen=True):
 
     by_word: Mapping[str, Sequence[tuple[Phrase, Mapping[str, float]]]]
     facts: Mapping[str, str]
+    places: frozenset[str]  # of all fields
 
 
 def phrases_of(fields: Mapping[str, Field]) -> Phrases:
@@ -61,7 +63,7 @@ def phrases_of(fields: Mapping[str, Field]) -> Phrases:
     by_word: dict[str, list[tuple[Phrase, Mapping[str, float]]]] = {}
     for phrase in sorted(weights, key=len, reverse=True):
         by_word.setdefault(phrase[0], []).append((phrase, weights[phrase]))
-    return Phrases(by_word, facts)
+    return Phrases(by_word, facts, frozenset(fields))
 
 
 def _fact(place: str, field: Field) -> str:
@@ -93,56 +95,84 @@ class Labels:
 
     def __init__(self, phrases: Phrases, index: Index) -> None:
         self.phrases, self.index = phrases, index
+        self.places = phrases.places
         self.hits: dict[int, list[Hit]] = {}
+        self.above: dict[int, int | None] = {}
 
     def score(self, place: str, span: Span) -> float:
         """More than 0 where the words of the field at `place` stand to the left of a span, or over it."""
         number = self.index.line(span[0])
-        left = self._left(place, span, number)
-        if left >= PART:
+        if place not in self.places:
+            return 0.0
+        left, kind = self._left(place, span, number), self._kind(place, span, number)
+        if left < 0 and kind <= 0:
             return left
-        kind = self._kind(place, span, number)
         beside = max(left, self._right(place, span, number), kind)
         if beside > 0 or kind < 0:
-            return beside
+            return beside or kind
         return self._above(place, span, number)
 
     def _left(self, place: str, span: Span, number: int) -> float:
         best, others = 0.0, 0
-        for hit in reversed([one for one in self._in_line(number) if one.end <= span[0]]):
+        hits = [one for one in self._in_line(number) if one.end <= span[0]]
+        if hits and self._is_of_another_date(place, hits[-1], span):
+            return AGAINST
+        for hit in reversed(hits):
             weight = hit.weights.get(place)
             near = 1 - min(span[0] - hit.end, FAR_CHARS) / FAR_CHARS / 4
             best = max(best, (weight or 0) * near - FOREIGN * others)
             others += weight is None and max(hit.weights.values()) >= NAMED
         return best
 
+    def _is_of_another_date(self, place: str, hit: Hit, span: Span) -> bool:
+        if self.phrases.facts.get(place) not in TWO_DATES or place in hit.weights:
+            return False
+        named = {self.phrases.facts.get(name) for name, weight in hit.weights.items() if weight >= NAMED}
+        return bool(named & TWO_DATES) and not any(map(str.isdigit, self.index.text[hit.end : span[0]]))
+
     def _right(self, place: str, span: Span, number: int) -> float:
         after = next((one for one in self._in_line(number) if one.start >= span[1]), None)
         return RIGHT * after.weights.get(place, 0) if after else 0.0
 
     def _above(self, place: str, span: Span, number: int) -> float:
-        lines = self.index
-        above = next((one for one in range(number - 1, max(-1, number - 3), -1) if _has_words(lines, one)), None)
+        above = self._line_above(number)
         if above is None:
             return 0.0
-        column, begin = span[0] - lines.lines[number], lines.lines[above]
-        first, last = column - COLUMN_CHARS, column + span[1] - span[0] + COLUMN_CHARS
-        hits = (one for one in self._in_line(above) if one.start - begin <= last and one.end - begin >= first)
-        return ABOVE * max((one.weights.get(place, 0) for one in hits), default=0.0)
+        column, begin = span[0] - self.index.lines[number], self.index.lines[above]
+        return max((_over(hit, place, column, begin) for hit in self._in_line(above)), default=0.0)
 
     def _kind(self, place: str, span: Span, number: int) -> float:
         """By the words that say what an amount or a date is: for the field, 0, or against it."""
-        kinds = KINDS.get(self.phrases.facts.get(place, ""))
-        if kinds is None:
+        fact = self.phrases.facts.get(place, "")
+        if fact not in KINDS:
             return 0.0
         before = self.index.lower[self.index.lines[number] : span[0]]
-        before = LAST_AMOUNT.sub("", before, count=1) or before
-        if kinds[0] in {"due", "date"}:
-            said = "due" if DUE.search(before) else "date" if DATED.search(before) else ""
+        if fact in TWO_DATES:
+            said = _date_kind(before if before.strip() else self._over(span, number))
         else:
-            hits = [(one.start(), one.lastgroup or "") for label in AMOUNTS for one in label.finditer(before)]
+            before = LAST_AMOUNT.sub("", before, count=1) or before
+            hits = [
+                (one.start(), one.lastgroup or "")
+                for label in AMOUNTS[: 2 - before.isascii()]
+                for one in label.finditer(before)
+            ]
             said = kind_of([kind for _, kind in sorted(hits)]) if hits else ""
+        kinds = KINDS[fact]
         return 0.0 if not said else KIND - kinds.index(said) / 10 if said in kinds else AGAINST
+
+    def _over(self, span: Span, number: int) -> str:
+        """The words of the line above, up to a little behind the end of a span."""
+        above = self._line_above(number)
+        if above is None:
+            return ""
+        start, end = self.index.span_of_line(above)
+        return self.index.lower[start : min(end, start + span[1] - self.index.lines[number] + COLUMN_CHARS)]
+
+    def _line_above(self, number: int) -> int | None:
+        if number not in self.above:
+            before = range(number - 1, max(-1, number - 3), -1)
+            self.above[number] = next((one for one in before if _has_words(self.index, one)), None)
+        return self.above[number]
 
     def _in_line(self, number: int) -> list[Hit]:
         if number not in self.hits:
@@ -159,6 +189,16 @@ class Labels:
             if taken and at + size <= last:
                 yield Hit(found.starts[at], found.end(at + size - 1), taken[1])
             at += size
+
+
+def _over(hit: Hit, place: str, column: int, begin: int) -> float:
+    """What words in the line above weigh: the more, the nearer they begin to where the value does."""
+    away = min(abs(hit.start - begin - column), abs(hit.end - begin - column))
+    return ABOVE * hit.weights.get(place, 0) * (1 - away / 2 / COLUMN_CHARS) if away <= COLUMN_CHARS else 0.0
+
+
+def _date_kind(text: str) -> str:
+    return "due" if DUE.search(text) else "date" if DATED.search(text) else ""
 
 
 def _has_words(index: Index, number: int) -> bool:

@@ -1,8 +1,10 @@
 """A record's leaves, each with what its schema says of it. Pure."""
 
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -15,6 +17,8 @@ FORMATS: Mapping[str, Kind] = {
     DECIMAL: "number", "date": "date", "date-time": "date", NAIVE: "date", "time": "time",
 }  # fmt: skip
 TYPES: Mapping[str, Kind] = {"string": "text", "number": "number", "integer": "number", "boolean": "bool"}
+LARGEST, MOST_BITS = 40, 128  # digits before or after the point; what is larger nobody prints
+RATE = re.compile(r"(?i)rate|percent|satz|taux|tasa|aliquota|tarief|procent|discount|rabatt")
 MAX_DEPTH = 12  # of fields within fields; a schema may refer to itself
 MAX_FIELDS = 5_000
 ANY_KEY = "*"
@@ -38,6 +42,8 @@ class Value(Struct, frozen=True):
     kind: Kind
     value: Any
     required: bool = False
+    number: Decimal | None = None
+    is_rate: bool = False  # by the words of its name
 
 
 def fields_of(schema: Schema) -> dict[str, Field]:
@@ -103,7 +109,24 @@ def _in(value: object, path: str, place: str, group: str, fields: Mapping[str, F
     else:
         field = fields.get(place)
         kind = _kind_of_value(field.kind if field else None, value)
-        yield Value(path, place, group, kind, value, field is not None and field.required)
+        required = field is not None and field.required
+        if kind != "number":
+            yield Value(path, place, group, kind, value, required)
+        else:
+            is_rate = RATE.search(place, place.rfind(".") + 1) is not None
+            yield Value(path, place, group, kind, value, required, number_of(value), is_rate)
+
+
+def number_of(value: Any) -> Decimal | None:  # noqa: ANN401 (any JSON value)
+    """None for what is no number, or one that nobody prints."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        return None
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
+        return None
+    with suppress(InvalidOperation, ValueError):
+        number = Decimal(str(value))
+        return number if number.is_finite() and abs(number.adjusted()) < LARGEST else None
+    return None
 
 
 def _kind_of_value(told: Kind | None, value: object) -> Kind:

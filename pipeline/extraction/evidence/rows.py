@@ -1,5 +1,6 @@
 """A row's records against the text of the row: by page and chunk, as the ledger keeps it. Pure."""
 
+import html
 import json
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -50,7 +51,9 @@ class RowText:
         self._pages = (
             [0, *(place + 1 for place, char in enumerate(self.text) if char == PAGE_BREAK)] if reading else [0]
         )
-        self._xml = "" if row.witness is None else "\n".join(_values_in(row.witness))
+        self._xml = (
+            "" if row.witness is None else "".join(f"<v>{html.escape(value)}</v>" for value in _values_in(row.witness))
+        )
         self.stretches = [self._stretch(chunk) for chunk in chunks]
 
     @property
