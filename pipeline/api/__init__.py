@@ -14,32 +14,31 @@ Nothing is printed, no signal handler is set and nothing else of the host proces
 run that parks is a result with its state, not an exception.
 """
 
-import asyncio
 import os
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec import Struct
+from pydantic import BaseModel
 
-from pipeline import console
+from pipeline.api.hosted import Hosting, ProgressTo, outside_a_loop
 from pipeline.commands.check import check as check_job
 from pipeline.commands.consent.retry import nothing_left
 from pipeline.commands.estimate.of_job import estimate_of
+from pipeline.commands.extract import Wanted, prepared_for
 from pipeline.engine.feed import Selection
-from pipeline.engine.run import run_job
-from pipeline.engine.session import Host, RunCommand
+from pipeline.engine.session import RunCommand
 from pipeline.errors import Finding, JobError
 from pipeline.extraction.prepare import Prepared, prepare, require_affordable
+from pipeline.job.environment import environ_of
 from pipeline.job.settings import REMOTE, Job
-from pipeline.output.publish import Ended
 from pipeline.output.read import Result, results_of
 from pipeline.output.remote.sync import localized, mirrored
 from pipeline.types import ErrorCode
 
-T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
 
 
 class Estimate(Struct, frozen=True):
@@ -64,7 +63,7 @@ def check(job: Job, *, online: bool = False, strict: bool = False) -> list[Findi
         online: ask the provider's listing endpoints about the key, the model and the region, which costs nothing.
         strict: what a job needs in production is a problem where it is missing.
     """
-    return _outside_a_loop(lambda: check_job(_local(job), os.environ, online=online, strict=strict))
+    return outside_a_loop(lambda: check_job(_local(job), environ_of(job.file), online=online, strict=strict))
 
 
 def estimate(job: Job) -> Estimate:
@@ -73,7 +72,7 @@ def estimate(job: Job) -> Estimate:
     Raises:
         JobError: the job, its schema or its input is wrong.
     """
-    found = estimate_of(prepare(_local(job)), os.environ)
+    found = estimate_of(prepare(_local(job)), environ_of(job.file))
     of_all = found.estimate
     low, expected, high = of_all.cost_usd or (None, None, None)
     counts = of_all.counts
@@ -81,38 +80,126 @@ def estimate(job: Job) -> Estimate:
     return Estimate(low, expected, high, counts.rows, counts.requests, of_all.input_tokens.expected, assumptions)
 
 
-def run(job: Job, *, fresh: bool = False, yes: bool = False, progress: bool = False, signals: bool = False) -> Result:
+def run(
+    job: Job, *, fresh: bool = False, yes: bool = False, progress: ProgressTo = False, signals: bool = False
+) -> Result:
     """Run everything in the input that has no outcome yet, and pay for nothing twice.
 
-    Nobody is asked before much is spent, as on a terminal: `budget.max_usd` is what keeps a program from that.
+    Nobody is asked before much is spent, as on a terminal: `budget.max_usd` is what keeps a program from that. It works
+    in a thread of its own: Ctrl-C lets the answers in flight come in, once more cuts them off.
 
     Args:
         job: as `Job.load` gives it.
         fresh: start over in a new ledger, after keeping the old one beside it.
         yes: pay again for what the ledger has lost, where its end was deleted or cut; without, that is a LedgerError.
-        progress: show on standard error how far it is.
-        signals: drain on SIGINT and SIGTERM, as the command line does; only in the main thread.
+        progress: show on standard error how far it is; or a function that is told, a few times a second and once at the
+            end, as a `Progress`. It is called in the run's thread, which waits for it; what it raises ends the run as
+            a signal does, and comes out here.
+        signals: drain on SIGINT, SIGTERM and SIGHUP, as the command line does; only in the main thread.
 
     Raises:
         JobError: the job, its schema or its input is wrong; nothing was sent.
         LedgerError: the durable record cannot be used: another run holds it, it is damaged, or has lost its end.
     """
-    prepared = _affordable(job)
-    return _ran(RunCommand(prepared, "run", Selection(), os.environ, fresh, yes, host=_host(progress, signals)))
+    hosting = Hosting(progress, signals=signals)
+    return hosting.carried(lambda: _run(_affordable(job), hosting, fresh=fresh, yes=yes))
 
 
-def retry(job: Job, *, where: Mapping[str, str] | None = None, progress: bool = False, signals: bool = False) -> Result:
+async def run_async(job: Job, *, fresh: bool = False, yes: bool = False, progress: ProgressTo = False) -> Result:
+    """`run`, while the event loop goes on with other things.
+
+    A cancellation does what SIGTERM does to the command: nothing more is sent, answers in flight come in and are kept,
+    the results are published, and then `CancelledError` is raised. A second one cuts off what is in flight. The same
+    call goes on from there.
+
+        async with asyncio.timeout(3600):
+            result = await pipeline.run_async(job)
+    """
+    hosting = Hosting(progress)
+    return await hosting.awaited(lambda: _run(_affordable(job), hosting, fresh=fresh, yes=yes))
+
+
+def retry(
+    job: Job, *, where: Mapping[str, str] | None = None, progress: ProgressTo = False, signals: bool = False
+) -> Result:
     """Run only the rows that failed, all or (where={"error_code": "timeout"}) those of one code; the others stay.
 
     Raises:
         JobError: nothing has run here yet, the job has changed since, or `where` is none; nothing was sent.
         LedgerError: the durable record cannot be used.
     """
-    prepared = _affordable(job)
-    selection = Selection(failed=True, error_code=_code(where or {}))
-    if (nothing := nothing_left(prepared, selection.error_code)) is not None:
-        return _result(prepared, nothing.ended)
-    return _ran(RunCommand(prepared, "retry", selection, os.environ, host=_host(progress, signals)))
+    hosting = Hosting(progress, signals=signals)
+    return hosting.carried(
+        lambda: _retry(_affordable(job), Selection(failed=True, error_code=_code(where or {})), hosting)
+    )
+
+
+def extract(  # noqa: PLR0913 (what a job file says, in one call)
+    documents: Any,  # noqa: ANN401 (see below)
+    *,
+    schema: type[M],
+    model: str,
+    output: str | Path,
+    prompt: str = "{text}",
+    max_usd: Decimal | float | str | None = None,
+    set: Mapping[str, Any] | None = None,  # noqa: A002 (the flag's name)
+    base_url: str = "",
+    progress: ProgressTo = False,
+    signals: bool = False,
+) -> Result[M]:
+    """A record of each document, without a job file. Called again with the same documents and output, it pays nothing.
+
+        result = pipeline.extract(texts, schema=Invoice, model="openai:gpt-4o-mini", output="out/x", max_usd=1.0)
+
+    Args:
+        documents: an iterable of texts, of mappings (with `text`, maybe `id`, and what the prompt names) or of paths of
+            files; a table of pyarrow, or a frame of polars or pandas, with these columns; or one path, of a folder or
+            a file. They are written into the output folder first, one at a time: a generator may be longer than memory.
+            A row is named by its `id`, else by its number; one that is a file, by its path as it is given.
+        schema: the class that a record is an instance of.
+        model: PROVIDER:NAME.
+        output: a folder, or a URL.
+        prompt: with {text}, and any other column.
+        max_usd: never exceeded. Without, there is no cap.
+        set: any other key of the job file, as of `Job.load`: {"model.max_output_tokens": 4096, "input.keep": ["page"]}.
+        base_url: of a compatible server or gateway.
+        progress: as of `run`.
+        signals: as of `run`.
+
+    Raises:
+        JobError: documents, schema, model or a setting cannot be used; nothing was sent.
+        LedgerError: the output folder is in use, or its ledger cannot be used.
+        Exception: what iterating over `documents` has raised; nothing was sent.
+    """
+    wanted = Wanted(schema, model, prompt, str(output), max_usd, base_url, set or {})
+    hosting = Hosting(progress, signals=signals)
+    with prepared_for(documents, wanted, os.environ) as prepared:
+        require_affordable(prepared)
+        return hosting.carried(lambda: _run(prepared, hosting))
+
+
+async def extract_async(  # noqa: PLR0913 (as `extract`)
+    documents: Any,  # noqa: ANN401 (as `extract`)
+    *,
+    schema: type[M],
+    model: str,
+    output: str | Path,
+    prompt: str = "{text}",
+    max_usd: Decimal | float | str | None = None,
+    set: Mapping[str, Any] | None = None,  # noqa: A002 (the flag's name)
+    base_url: str = "",
+    progress: ProgressTo = False,
+) -> Result[M]:
+    """`extract`, while the event loop goes on; cancelled as `run_async` is. `documents` are read in another thread."""
+    wanted = Wanted(schema, model, prompt, str(output), max_usd, base_url, set or {})
+    hosting = Hosting(progress)
+
+    def whole() -> Result[M]:
+        with prepared_for(documents, wanted, os.environ) as prepared:
+            require_affordable(prepared)
+            return _run(prepared, hosting)
+
+    return await hosting.awaited(whole)
 
 
 def results(output: str | Path) -> Result:
@@ -126,9 +213,22 @@ def results(output: str | Path) -> Result:
     return results_of(folder)
 
 
+def _run(prepared: Prepared, hosting: Hosting, *, fresh: bool = False, yes: bool = False) -> Result[Any]:
+    environ = environ_of(prepared.job.file)
+    command = RunCommand(prepared, "run", Selection(), environ, fresh, yes, host=hosting.host)
+    return Result(prepared.output_folder, hosting.ended(command), prepared.model)
+
+
+def _retry(prepared: Prepared, selection: Selection, hosting: Hosting) -> Result:
+    if (nothing := nothing_left(prepared, selection.error_code)) is not None:
+        return Result(prepared.output_folder, nothing.ended, prepared.model)
+    command = RunCommand(prepared, "retry", selection, environ_of(prepared.job.file), host=hosting.host)
+    return Result(prepared.output_folder, hosting.ended(command), prepared.model)
+
+
 def _local(job: Job) -> Job:
     """The job with a remote output's mirror on this machine."""
-    return localized(job, os.environ) if job.output.path.startswith(REMOTE) else job
+    return localized(job, environ_of(job.file)) if job.output.path.startswith(REMOTE) else job
 
 
 def _affordable(job: Job) -> Prepared:
@@ -137,35 +237,9 @@ def _affordable(job: Job) -> Prepared:
     return prepared
 
 
-def _host(progress: bool, signals: bool) -> Host:  # noqa: FBT001 (passed on as they came)
-    return Host(progress=progress, signals=signals)
-
-
 def _code(where: Mapping[str, str]) -> str | None:
     code = where.get("error_code")
     codes = [str(known) for known in ErrorCode]
     if where.keys() - {"error_code"} or (where and code not in codes):
         raise JobError(f"where={dict(where)!r}: give error_code, one of {', '.join(codes)}")
     return code
-
-
-def _ran(command: RunCommand) -> Result:
-    def whole() -> Ended:
-        with console.speaking("text" if command.host.progress else "off"):
-            return run_job(command)
-
-    return _result(command.prepared, _outside_a_loop(whole))
-
-
-def _outside_a_loop(work: Callable[[], T]) -> T:
-    """A run has an event loop of its own; where one is running in this thread already, it gets a thread too."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return work()
-    with ThreadPoolExecutor(1, thread_name_prefix="pipeline") as thread:
-        return thread.submit(work).result()
-
-
-def _result(prepared: Prepared, ended: Ended) -> Result:
-    return Result(prepared.output_folder, ended, prepared.model)

@@ -4,7 +4,6 @@ What is wrong is found here, before a cent is spent, and said as one `JobError`.
 """
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,6 +33,7 @@ from pipeline.extraction.hashes import outcome_salt, request_hash
 from pipeline.extraction.lanes import lane_problem
 from pipeline.extraction.plan import Examples, Plan
 from pipeline.extraction.template import TEXT, Template, parse_template
+from pipeline.job.environment import environ_of
 from pipeline.job.folder import LEDGER
 from pipeline.job.settings import MOST_PAGES, Job
 from pipeline.money import Rate
@@ -98,8 +98,8 @@ class Prepared(Struct, frozen=True):
         return fixed + self.plan.examples.tokens
 
 
-def prepare(job: Job) -> Prepared:
-    """Load and check all that a job names.
+def prepare(job: Job, schema: type[BaseModel] | None = None) -> Prepared:
+    """Load and check all that a job names. `schema`: the class itself, where a program has it.
 
     Raises:
         JobError: the schema, the prompt, the model or the input cannot be used.
@@ -108,7 +108,7 @@ def prepare(job: Job) -> Prepared:
         raise JobError(f"{job.file}: {problem}")
     if (advice := api_advice(job.model)) is not None and advice.sure:
         raise JobError(f"{job.file}: {advice.told}")
-    model = schemas.load_model(job.extract.schema)
+    model = schema or schemas.load_model(job.extract.schema)
     shaped = schemas.shape_for(
         model, job.model.provider, job.extract.mode, model_name=job.model.name, api=job.model.api
     )
@@ -155,7 +155,7 @@ def _password(job: Job) -> str | None:
     name = job.documents.password_env
     if not name:
         return None
-    if not (found := os.environ.get(name)):
+    if not (found := environ_of(job.file).get(name)):
         is_so = "not set" if found is None else "empty"
         told = (
             f"documents.password_env = {name!r}: this variable is {is_so}. Set it, or leave documents.password_env out"
