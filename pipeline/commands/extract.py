@@ -13,14 +13,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import BaseModel
 
-from pipeline.catalog.providers import PROVIDERS
 from pipeline.documents.sources.given import given
 from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared, prepare
 from pipeline.job.environment import environ_of
 from pipeline.job.file import absolute, laid_over
 from pipeline.job.folder import GIVEN_LOCK
-from pipeline.job.instructor import PREFIX
+from pipeline.job.names import provider_and_model
 from pipeline.job.settings import REMOTE, Job
 from pipeline.ledger.lock import FolderLock
 from pipeline.output.folder import ready_folder
@@ -67,7 +66,7 @@ def _job(wanted: Wanted) -> Job:
         raise JobError(f"schema = {schema!r} should be a class that derives from pydantic.BaseModel")
     if taken := [name for key, name in ARGUMENTS.items() if key in wanted.settings]:
         raise JobError(f"set has a key that is an argument of its own: give {taken[0]}=...")
-    provider, name = _model(wanted.model)
+    provider, name = provider_and_model(wanted.model, "model = ")
     model = {"provider": provider, "name": name, "max_output_tokens": MAX_OUTPUT_TOKENS}
     table: dict[str, Any] = {
         "name": Path(wanted.output).name or schema.__name__,
@@ -84,15 +83,6 @@ def _job(wanted: Wanted) -> Job:
             "Put the class into a module of its own (a .py file) and import it from there, or leave limits.workers at 1"
         )
     return replace(job, extract=replace(job.extract, schema=f"{schema.__module__}:{schema.__qualname__}"))
-
-
-def _model(text: str) -> tuple[str, str]:
-    head = PREFIX if text.startswith(PREFIX) else ""
-    provider, colon, name = text.removeprefix(head).partition(":")
-    if not colon or not provider or not name:
-        known = ", ".join(PROVIDERS)
-        raise JobError(f'model = {text!r} should be PROVIDER:NAME, such as "openai:gpt-4o-mini". Providers: {known}')
-    return head + provider, name
 
 
 def _not_for_workers(schema: type[BaseModel]) -> str:

@@ -13,9 +13,7 @@ SECRET = "sk-dot-env-never-shown"
 
 def test_the_environment_goes_before_the_file(tmp_path):
     """Also where it says nothing; and the process's own environment stays as it is."""
-    (tmp_path / ".env").write_text(
-        f"# ours\nexport A=\"{SECRET} # no comment\"\nB=file\nC='x'\n\nD=${{HOME}}/y # one\n"
-    )
+    (tmp_path / ".env").write_text(f"# ours\nexport A=\"{SECRET} # whole\"\nB=file\nC='x'\n\nD=${{HOME}}/y # one\n")
     before = dict(os.environ)
     found = environ_of(tmp_path / "job.toml", {"B": "", "E": "e"})
     assert found == {"A": f"{SECRET} # whole", "B": "", "C": "x", "D": "${HOME}/y", "E": "e"}
