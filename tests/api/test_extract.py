@@ -200,3 +200,17 @@ def test_what_is_wrong_is_said_before_anything_is_sent(ask, server, more, told):
     with pytest.raises(pipeline.JobError, match=told):
         ask(["one"], **more)
     assert server.sent == 0
+
+
+def test_workers_import_the_class_from_where_this_process_has_it(ask, tmp_path, monkeypatch):
+    """A module beside a script, which other processes would not find by themselves."""
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside" / "my_schemas_here.py").write_text(
+        "from pydantic import BaseModel\nclass Order(BaseModel):\n    name: str\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path / "beside")
+    from my_schemas_here import Order
+
+    result = ask(["one", "two"], schema=Order, set={"limits.workers": 2})
+    assert ids(result) == [("0", "ok"), ("1", "ok")]
+    monkeypatch.delitem(sys.modules, "my_schemas_here")
