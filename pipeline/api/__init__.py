@@ -144,6 +144,7 @@ def extract(  # noqa: PLR0913 (what a job file says, in one call)
     max_usd: Decimal | float | str | None = None,
     set: Mapping[str, Any] | None = None,  # noqa: A002 (the flag's name)
     base_url: str = "",
+    retry: bool = False,
     progress: ProgressTo = False,
     signals: bool = False,
 ) -> Result[M]:
@@ -163,6 +164,7 @@ def extract(  # noqa: PLR0913 (what a job file says, in one call)
         max_usd: never exceeded. Without, there is no cap.
         set: any other key of the job file, as of `Job.load`: {"model.max_output_tokens": 4096, "input.keep": ["page"]}.
         base_url: of a compatible server or gateway.
+        retry: run only the rows that failed when these documents were extracted before; the others stay.
         progress: as of `run`.
         signals: as of `run`.
 
@@ -175,7 +177,7 @@ def extract(  # noqa: PLR0913 (what a job file says, in one call)
     hosting = Hosting(progress, signals=signals)
     with prepared_for(documents, wanted, os.environ) as prepared:
         require_affordable(prepared)
-        return hosting.carried(lambda: _run(prepared, hosting))
+        return hosting.carried(lambda: _extracted(prepared, hosting, retry=retry))
 
 
 async def extract_async(  # noqa: PLR0913 (as `extract`)
@@ -188,6 +190,7 @@ async def extract_async(  # noqa: PLR0913 (as `extract`)
     max_usd: Decimal | float | str | None = None,
     set: Mapping[str, Any] | None = None,  # noqa: A002 (the flag's name)
     base_url: str = "",
+    retry: bool = False,
     progress: ProgressTo = False,
 ) -> Result[M]:
     """`extract`, while the event loop goes on; cancelled as `run_async` is. `documents` are read in another thread."""
@@ -197,7 +200,7 @@ async def extract_async(  # noqa: PLR0913 (as `extract`)
     def whole() -> Result[M]:
         with prepared_for(documents, wanted, os.environ) as prepared:
             require_affordable(prepared)
-            return _run(prepared, hosting)
+            return _extracted(prepared, hosting, retry=retry)
 
     return await hosting.awaited(whole)
 
@@ -219,7 +222,11 @@ def _run(prepared: Prepared, hosting: Hosting, *, fresh: bool = False, yes: bool
     return Result(prepared.output_folder, hosting.ended(command), prepared.model)
 
 
-def _retry(prepared: Prepared, selection: Selection, hosting: Hosting) -> Result:
+def _extracted(prepared: Prepared, hosting: Hosting, *, retry: bool) -> Result[Any]:
+    return _retry(prepared, Selection(failed=True), hosting) if retry else _run(prepared, hosting)
+
+
+def _retry(prepared: Prepared, selection: Selection, hosting: Hosting) -> Result[Any]:
     if (nothing := nothing_left(prepared, selection.error_code)) is not None:
         return Result(prepared.output_folder, nothing.ended, prepared.model)
     command = RunCommand(prepared, "retry", selection, environ_of(prepared.job.file), host=hosting.host)

@@ -64,6 +64,14 @@ def test_a_cap_parks_and_the_same_call_goes_on(ask, server):
     assert pipeline.results(parked.output).rows.ok == 2
 
 
+def test_rows_that_failed_are_retried_where_that_is_asked_for(ask, server):
+    """Else they stay as they ended."""
+    server.script = lambda document, nth, body: Scripted(text="no JSON") if document == "bad" and nth < 3 else None
+    assert ids(ask(["one", "bad"])) == ids(ask(["one", "bad"])) == [("0", "ok"), ("1", "failed")]
+    assert ids(ask(["one", "bad"], retry=True)) == [("0", "ok"), ("1", "ok")]
+    assert server.paid["one"] == 1
+
+
 @pytest.mark.parametrize("kind", ["mappings", "pyarrow", "polars", "pandas"])
 def test_rows_bring_ids_and_columns(ask, server, kind):
     """For the prompt, and to be kept in the results."""
