@@ -81,7 +81,13 @@ def estimate(job: Job) -> Estimate:
 
 
 def run(
-    job: Job, *, fresh: bool = False, yes: bool = False, progress: ProgressTo = False, signals: bool = False
+    job: Job,
+    *,
+    fresh: bool = False,
+    yes: bool = False,
+    progress: ProgressTo = False,
+    signals: bool = False,
+    own_process: bool = False,
 ) -> Result:
     """Run everything in the input that has no outcome yet, and pay for nothing twice.
 
@@ -96,12 +102,14 @@ def run(
             end, as a `Progress`. It is called in the run's thread, which waits for it; what it raises ends the run as
             a signal does, and comes out here.
         signals: drain on SIGINT, SIGTERM and SIGHUP, as the command line does; only in the main thread.
+        own_process: nothing else lives here, so that Python's garbage collector, and pyarrow's way to pandas, may be
+            set up for the run as the command line does it: less CPU, for scripts and workers.
 
     Raises:
         JobError: the job, its schema or its input is wrong; nothing was sent.
         LedgerError: the durable record cannot be used: another run holds it, it is damaged, or has lost its end.
     """
-    hosting = Hosting(progress, signals=signals)
+    hosting = Hosting(progress, signals=signals, own=own_process)
     return hosting.carried(lambda: _run(_affordable(job), hosting, fresh=fresh, yes=yes))
 
 

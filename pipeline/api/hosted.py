@@ -12,6 +12,7 @@ from pipeline.engine.session import Host, RunCommand
 from pipeline.engine.signals import Interrupt
 from pipeline.errors import JobError
 from pipeline.output.publish import Ended
+from pipeline.runtime import spare_pandas
 from pipeline.telemetry.display import Progress
 
 T = TypeVar("T")
@@ -22,19 +23,22 @@ THREAD = "pipeline"
 class Hosting:
     """What one run may do to its host, and how the host stops it."""
 
-    def __init__(self, progress: ProgressTo, *, signals: bool = False) -> None:
+    def __init__(self, progress: ProgressTo, *, signals: bool = False, own: bool = False) -> None:
         self.interrupt = Interrupt()
         self._progress = progress
         self._signals = signals
+        self._own = own
         self._raised: Exception | None = None
 
     @property
     def host(self) -> Host:
         shown = self._told if callable(self._progress) else self._progress
-        return Host(signals=self._signals, progress=shown, interrupt=self.interrupt)
+        return Host(signals=self._signals, progress=shown, interrupt=self.interrupt, own=self._own)
 
     def ended(self, command: RunCommand) -> Ended:
         """The run to its end. What `progress` has raised ends it early, and is raised once its answers are kept."""
+        if self._own:
+            spare_pandas()
         with console.speaking("text" if self._progress is True else "off"):
             found = run_job(command)
         if self._raised is not None:

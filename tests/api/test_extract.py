@@ -156,11 +156,13 @@ def test_a_folder_in_use_is_refused_by_name_and_its_documents_stay(ask, server):
     found = []
     first = threading.Thread(target=lambda: found.append(ask(["one"])))
     first.start()
-    assert begun.wait(30)
-    with pytest.raises(pipeline.LedgerError, match="in use by another run: pipeline extract"):
-        ask(["two"])
-    go_on.set()
-    first.join()
+    try:
+        assert begun.wait(30)
+        with pytest.raises(pipeline.LedgerError, match="in use by another run: pipeline extract"):
+            ask(["two"])
+    finally:
+        go_on.set()
+        first.join()
     assert ids(found[0]) == [("0", "ok")]
 
 
