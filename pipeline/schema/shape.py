@@ -62,6 +62,9 @@ def load_model(spec: str) -> type[BaseModel]:
     if found is None:
         models = [key for key, value in vars(module).items() if inspect.isclass(value) and issubclass(value, BaseModel)]
         there = did_you_mean(name, models, f" Models there: {', '.join(models) or 'none'}", cutoff=0.4)
+        if place == "__main__":  # of `extract`, in another process
+            told = f"the class {name!r} of these records was defined in a script or a notebook, and is not here"
+            raise JobError(f"{told}. Put it into a module of its own, or read the records as a table: Result.table()")
         raise JobError(f"{place}: has no class {name!r} (extract.schema).{there}")
     if not (inspect.isclass(found) and issubclass(found, BaseModel)):
         raise JobError(f"{place}: {name} is {found!r}, not a subclass of pydantic.BaseModel (extract.schema)")

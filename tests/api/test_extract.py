@@ -140,6 +140,9 @@ def test_a_class_of_a_notebook_is_as_good(ask, server, monkeypatch):
     result = ask(["one"], schema=Cell)
     assert [row.record.name for row in result] == ["A"]
     assert [row.record.name for row in pipeline.results(result.output)] == ["A"]
+    monkeypatch.delattr(sys.modules["__main__"], "Cell")
+    with pytest.raises(pipeline.JobError, match=r"'Cell' of these records was defined in a script or a notebook"):
+        list(pipeline.results(result.output))
     with pytest.raises(pipeline.JobError, match=r"Cell is defined in __main__.*module of its own"):
         ask(["one"], schema=Cell, set={"limits.workers": 2})
 
