@@ -82,7 +82,8 @@ model = "strong"
 ```
 
 Causes of a fallback: `invalid_output`, `truncated`, `refused`, `blocked`, `context_exceeded`, `ungrounded`, which are
-outcomes of a row; `outage`, `quota`, `model_unavailable`, `auth`, which would park the run. With `--set`: `models.strong.name=...`.
+outcomes of a row; `outage`, `quota`, `model_unavailable`, `auth`, which would park the run. With
+`--set`: `models.strong.name=...`.
 """
 CLI = """\
 <!-- Written by docs/generate.py from pipeline/cli/: mend that, and run it. -->

@@ -14,9 +14,13 @@ from importlib import import_module
 
 __version__ = "0.1.0"
 _HOMES = {  # their types: __init__.pyi
-    **dict.fromkeys(("Estimate", "check", "estimate", "results", "retry", "run"), "pipeline.api"),
+    **dict.fromkeys(
+        ("Estimate", "check", "estimate", "extract", "extract_async", "results", "retry", "run", "run_async"),
+        "pipeline.api",
+    ),
     **dict.fromkeys(("Finding", "JobError", "LedgerError"), "pipeline.errors"),
     "Job": "pipeline.job.settings",
+    "Progress": "pipeline.telemetry.display",
     **dict.fromkeys(("Result", "ResultRow"), "pipeline.output.read"),
 }
 __all__ = sorted(_HOMES)  # noqa: PLE0605 (one list of names)

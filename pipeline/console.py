@@ -10,32 +10,56 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar, copy_context
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 _format = "off"
+_here: ContextVar[str | None] = ContextVar("format", default=None)  # of one run of several in a process
 
 
 def speak(log_format: str) -> None:
     """`text`, `json` or `off`, for the rest of the process."""
     global _format  # noqa: PLW0603 (one standard error, one format)
     _format = log_format
+    _here.set(None)
 
 
 @contextlib.contextmanager
 def speaking(log_format: str) -> Iterator[None]:
-    """As `speak`, for a while."""
-    before = _format
-    speak(log_format)
+    """As `speak`, for a while, and for what is called from here: other threads of the process say what they did."""
+    token = _here.set(log_format)
     try:
         yield
     finally:
-        speak(before)
+        _here.reset(token)
+
+
+def as_here(work: Callable[..., T]) -> Callable[..., T]:
+    """`work` for another thread, which is to say what this one does."""
+    return partial(copy_context().run, work)
 
 
 def in_json() -> bool:
-    return _format == "json"
+    return _spoken() == "json"
+
+
+def _spoken() -> str:
+    return _here.get() or _format
+
+
+@contextlib.contextmanager
+def own_stdout() -> Iterator[None]:
+    """Where the process is ours, standard output is the command's answer: what else is printed goes beside it."""
+    if _format == "off":
+        yield
+        return
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
 
 
 def say(event: str, message: str, **fields: Any) -> None:  # noqa: ANN401 (any JSON value)
@@ -53,7 +77,7 @@ def emit(value: dict[str, Any]) -> None:
 
 
 def write(text: str) -> None:
-    if _format == "off":
+    if _spoken() == "off":
         return
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(text)

@@ -128,6 +128,15 @@ def test_nothing_of_the_host_process_is_changed(paid):
     assert (done.stdout, done.stderr.strip().splitlines()[-1:]) == ("finished\n", [])
 
 
+def test_a_process_of_its_own_is_set_up_where_that_is_asked_for(paid):
+    """Garbage is looked for as the command line has it."""
+    run = "pipeline.run(pipeline.Job.load(sys.argv[1]), own_process=True)"
+    code = f"import gc, sys, pipeline; {run}; print(gc.get_threshold())"
+    words = [sys.executable, "-c", code, str(paid.file)]
+    done = subprocess.run(words, env=paid.env, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "(20000, 20, 20)\n"
+
+
 def test_names_and_types_agree():
     """What `import pipeline` offers is what its stub tells type checkers."""
     stub = ast.parse((REPO / "pipeline/__init__.pyi").read_text())

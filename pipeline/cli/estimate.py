@@ -1,6 +1,5 @@
 """The verbs that look ahead, and send nothing: estimate and check."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli.options import JOB, errors_to_exit_code, job_options, json_option, load, tell
+from pipeline.job.environment import environ_of
 
 if TYPE_CHECKING:  # their imports would cost what `--help` has no time for
     from pipeline.commands.estimate.pilot import Piloted
@@ -90,13 +90,13 @@ def _pilot(prepared: "Prepared", rows: int) -> "Piloted":
     from pipeline.extraction.prepare import require_affordable
 
     require_affordable(prepared)
-    return pilot(prepared, rows, os.environ, Host(signals=True, progress=True, own=True))
+    return pilot(prepared, rows, environ_of(prepared.job.file), Host(signals=True, progress=True, own=True))
 
 
 def _estimated(prepared: "Prepared", *, exact: bool) -> dict[str, Any]:
     from pipeline.commands.estimate.of_job import estimate_of
 
-    job, found = prepared.job, estimate_of(prepared, os.environ, exact=exact)
+    job, found = prepared.job, estimate_of(prepared, environ_of(prepared.job.file), exact=exact)
     whole = found.estimate.as_json()
     report = {"name": job.name, "provider": job.model.provider, "model": job.model.name, **whole}
     report["advice"] = list(found.advice)
@@ -141,7 +141,8 @@ def check(
     """  # noqa: D301
     from pipeline.commands.check import check as checked
 
-    findings = checked(load(job_file, overrides), os.environ, online=online, strict=strict)
+    job = load(job_file, overrides)
+    findings = checked(job, environ_of(job.file), online=online, strict=strict)
     right = all(finding.level != "problem" for finding in findings)
     listed = [_listed(finding) for finding in findings]
     signs = {"ok": "ok      ", "warning": "warning ", "problem": "PROBLEM "}

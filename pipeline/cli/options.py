@@ -13,6 +13,7 @@ import click
 from pipeline.cli.streams import in_unicode
 from pipeline.console import write
 from pipeline.errors import JobError, LedgerError, machine_words
+from pipeline.job.environment import environ_of
 from pipeline.job.file import absolute, parse_set
 from pipeline.job.file import load as load_job
 from pipeline.job.given import JOB_OR_FOLDER, refusal
@@ -97,7 +98,7 @@ def load(job_file: Path, overrides: dict[str, Any]) -> Job:
         return job
     from pipeline.output.remote.sync import localized
 
-    return localized(job, os.environ)
+    return localized(job, environ_of(job.file))
 
 
 def output_folder(place: str, overrides: Mapping[str, Any] | None = None) -> Path:

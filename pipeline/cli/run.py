@@ -1,6 +1,5 @@
 """The verbs that spend money: run and retry."""
 
-import os
 import shlex
 import signal
 import sys
@@ -15,6 +14,7 @@ from pipeline.cli.options import JOB, errors_to_exit_code, job_options, json_opt
 from pipeline.console import emit, in_json, say, speak
 from pipeline.errors import JobError
 from pipeline.job.command import command_line
+from pipeline.job.environment import environ_of
 
 if TYPE_CHECKING:  # their imports would cost what `--help` has no time for
     from decimal import Decimal
@@ -134,10 +134,10 @@ def _run(command: _Command, selection: "Selection") -> None:
     ended = _nothing_to_retry(prepared, selection) if command.verb == "retry" else None
     if ended is None:
         cost_usd, agreed = _consent(prepared, selection, command)
-        host = Host(signals=True, progress=True, own=True)
+        host, environ = Host(signals=True, progress=True, own=True), environ_of(prepared.job.file)
         ended = run_job(
             RunCommand(
-                prepared, command.verb, selection, os.environ, command.fresh, lost, cost_usd, agreed, command.wait, host
+                prepared, command.verb, selection, environ, command.fresh, lost, cost_usd, agreed, command.wait, host
             )
         )
         _tell_end(ended, prepared, command)

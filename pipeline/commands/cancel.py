@@ -11,6 +11,7 @@ from msgspec import convert
 from pipeline.commands.tune import ask
 from pipeline.engine.control import TuneRequest
 from pipeline.errors import JobError
+from pipeline.job.environment import environ_of
 from pipeline.job.folder import LEDGER
 from pipeline.job.settings import Batch, Model
 from pipeline.ledger.batches import CANCELLING, OUT, open_batches
@@ -47,7 +48,7 @@ def cancel(folder: Path, batch_id: str, environ: Mapping[str, str]) -> dict[str,
 
     model = convert(manifest.job["model"], Model, strict=False)
     batch = convert(manifest.job.get("batch", {}), Batch, strict=False)
-    found = asyncio.run(call_off(folder, model, batch, batch_id, environ))
+    found = asyncio.run(call_off(folder, model, batch, batch_id, environ_of(manifest.job["file"], environ)))
     return {"cancelled": [one.remote_id for one in found.done], "failed": dict(found.failed), "by": "itself"}
 
 

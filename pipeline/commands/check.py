@@ -1,6 +1,5 @@
 """`pipeline check`: everything that can be known to be wrong before a cent is spent, one line per thing looked at."""
 
-import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -67,7 +66,7 @@ def check(job: Job, environ: Mapping[str, str], *, online: bool = False, strict:
         findings.append(_try("budget and limits", lambda: _budget(prepared)))
         findings.append(_try("credentials", lambda: _credentials(prepared, environ)))
     findings += _client(job.model.provider)
-    findings.append(_try("output", lambda: _output(job)))
+    findings.append(_try("output", lambda: _output(job, environ)))
     findings += asked_online(job, environ) if online else []
     findings += strictly(job, priced=None if prepared is None else prepared.rate is not None) if strict else []
     return findings
@@ -276,7 +275,7 @@ def _client(provider: str) -> list[Finding]:
     return [_try("instructor", there)]
 
 
-def _output(job: Job) -> str:
+def _output(job: Job, environ: Mapping[str, str]) -> str:
     folder = ready_folder(job)
     require_local(folder)
     holder = held(folder)
@@ -284,7 +283,7 @@ def _output(job: Job) -> str:
         raise JobError(f"{folder} is in use by another run: {holder}")
     if not job.output_url:
         return str(Path(folder))
-    Objects(job.output_url, os.environ).now()
+    Objects(job.output_url, environ).now()
     return f"{job.output_url} can be written; worked on in {folder}"
 
 

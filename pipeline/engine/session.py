@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from functools import partial
@@ -20,11 +20,11 @@ from pipeline.admission.first_calls import WRITES_CACHE, FirstCalls
 from pipeline.admission.governor import Governor, LimitRules, rules_of
 from pipeline.admission.needs import Needs
 from pipeline.admission.queue import Admission
-from pipeline.console import in_json, say
+from pipeline.console import as_here, in_json, say
 from pipeline.engine.executors import Executor, RunIssues
 from pipeline.engine.feed import Selection
 from pipeline.engine.route import Carriage, Lent, Route, batched, executor_for, limits_key, route_for
-from pipeline.engine.signals import Signals
+from pipeline.engine.signals import Interrupt, Signals
 from pipeline.engine.watch import Watch, Watched
 from pipeline.errors import machine_words
 from pipeline.extraction.prepare import Prepared
@@ -39,7 +39,7 @@ from pipeline.output.publish import Ended, Publisher, SessionEnd
 from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.alerts import Alarm
 from pipeline.telemetry.batches import leaving_words_of
-from pipeline.telemetry.display import display_for
+from pipeline.telemetry.display import Progress, display_for
 from pipeline.telemetry.observers import telemetry_for
 from pipeline.telemetry.summary import lost_text
 from pipeline.telemetry.tally import Tally
@@ -53,7 +53,8 @@ class Host(Struct, frozen=True):
     """What a run may do to the process that it lives in: a program that imports us grants nothing by itself."""
 
     signals: bool = False  # its signal handlers are ours while rows are worked on
-    progress: bool = False  # shown on standard error
+    progress: bool | Callable[[Progress], None] = False  # shown on standard error, or told to a function of its own
+    interrupt: Interrupt | None = None  # by which it stops the run from another thread
     own: bool = False  # nothing else lives there: its garbage collector may be set up for us
 
 
@@ -118,8 +119,8 @@ class Session:
                 self._ledger.end("parked", "input")
                 raise self._issues.input
             await aside(self._prepared.source.close)
-            ended = await aside(self._published, failed)
-            await aside(self._telemetry.ended, ended.manifest)
+            ended = await aside(as_here(self._published), failed)
+            await aside(as_here(self._telemetry.ended), ended.manifest)
         if self._issues.bug is not None:
             raise self._issues.bug
         return ended
@@ -216,11 +217,13 @@ class Session:
         batches = partial(_batches_of, self._ledger) if batched(job, self._ledger) else None
         call_off = getattr(executor, "call_off", None)  # of one that has batches
         watched = Watched(job.name, folder, parts.admission, parts.governor, self._tally, band_usd, call_off, batches)
-        display = display_for(sys.stderr if host.progress else None)
+        display = display_for(host.progress if callable(host.progress) else sys.stderr if host.progress else None)
         watch = Watch(watched, self._telemetry, parts.alarm, display, executor.widen)
         self._tuned = watch.tuned
         going_on = None if batches is None else lambda: leaving_words_of(batches())
-        mine = Signals(parts.admission, self._command.environ, ours=host.signals, going_on=going_on)
+        mine = Signals(
+            parts.admission, self._command.environ, ours=host.signals, going_on=going_on, interrupt=host.interrupt
+        )
         held = signals.enter_context(mine)
         watching = asyncio.create_task(watch.watching())
         try:

@@ -91,6 +91,8 @@ class Watch:
                     self._out = batches_out_of(await asyncio.to_thread(self._batches))  # it adds up all open lines
                 self._show(begun_done)
         finally:
+            if self._display.to_the_end:
+                self._show(begun_done, last=True)
             with contextlib.suppress(OSError):
                 self._display.close()
             self._live.unlink(missing_ok=True)
@@ -129,12 +131,12 @@ class Watch:
         after = {"concurrency": wish.concurrency, "max_usd": _text(wish.max_usd)}
         self.tuned.append({"event": "tuned", "at": wish.at, "by": wish.by, "before": before, "after": after})
 
-    def _show(self, begun_done: int) -> None:
+    def _show(self, begun_done: int, *, last: bool = False) -> None:
         now_s = time.monotonic()
         rows_per_s = self._pace.look(now_s, self._tally.done)
         batches_out = 0 if self._out is None else self._out.batches
         self._telemetry.looked(self._tally.total, self._admission.in_flight, batches_out)
-        show = now_s - self._shown_s >= self._display.every_s
+        show = last or now_s - self._shown_s >= self._display.every_s
         live = now_s - self._lived_s >= LIVE_EVERY_S
         if not (show or live):
             return

@@ -3,7 +3,6 @@
 What is wrong is found here, before a cent is spent, and said as one `JobError`.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -32,6 +31,7 @@ from pipeline.extraction.plan import Plan
 from pipeline.extraction.planned import plan_of
 from pipeline.extraction.routing import alone_with, route_columns, several_problem
 from pipeline.extraction.template import TEXT, Template, parse_template
+from pipeline.job.environment import environ_of
 from pipeline.job.folder import LEDGER
 from pipeline.job.settings import Job
 from pipeline.money import Rate
@@ -93,15 +93,15 @@ class Prepared(Struct, frozen=True):
         return fixed + self.plan.examples.tokens
 
 
-def prepare(job: Job) -> Prepared:
-    """Load and check all that a job names.
+def prepare(job: Job, schema: type[BaseModel] | None = None) -> Prepared:
+    """Load and check all that a job names. `schema`: the class itself, where a program has it.
 
     Raises:
         JobError: the schema, the prompt, the model or the input cannot be used.
     """
     if (problem := lane_problem(job) or several_problem(job)) is not None:
         raise JobError(f"{job.file}: {problem}")
-    model = schemas.load_model(job.extract.schema)
+    model = schema or schemas.load_model(job.extract.schema)
     template = _template(job)
     shape_mode = _shaped(job, model).shape.mode
     limits = file_limits(job.model, shape_mode)
@@ -204,7 +204,7 @@ def _password(job: Job) -> str | None:
     name = job.documents.password_env
     if not name:
         return None
-    if not (found := os.environ.get(name)):
+    if not (found := environ_of(job.file).get(name)):
         is_so = "not set" if found is None else "empty"
         told = (
             f"documents.password_env = {name!r}: this variable is {is_so}. Set it, or leave documents.password_env out"

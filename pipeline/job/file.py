@@ -75,11 +75,18 @@ def load(path: str | Path, overrides: Sequence[tuple[str, Any]] = (), limit_rows
         raise JobError(f"{file}: cannot be read: {error}") from None
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits is no TOMLDecodeError
         raise JobError(f"{file}: is not valid TOML: {error}") from None
+    return laid_over(table, file.resolve(), overrides, limit_rows)
+
+
+def laid_over(
+    table: dict[str, Any], file: Path, overrides: Sequence[tuple[str, Any]], limit_rows: int | None = None
+) -> Job:
+    """The Job of a parsed table, which is changed, with `overrides` laid over it; as of `resolve`."""
     for dotted, value in overrides:
         _override(table, dotted, value)
     if isinstance(table.get("extract"), dict):
         drop_replaced(table["extract"], [dotted for dotted, _ in overrides])
-    return resolve(table, file.resolve(), limit_rows)
+    return resolve(table, file, limit_rows)
 
 
 def resolve(table: Mapping[str, Any], file: Path, limit_rows: int | None = None) -> Job:

@@ -12,9 +12,12 @@ HEAD = "-head"  # appended to it as well: how much of it was durable
 KEPT_LEDGER = re.compile(r"ledger-[0-9T]+(-\d+)?\.sqlite")
 RESULTS, CALLS, RUN = "results.parquet", "calls.parquet", "run.json"
 REPORT = "report.html"
+GIVEN_ROWS, GIVEN_TABLE, GIVEN_PATHS = "documents.jsonl", "documents.parquet", "documents.paths"  # by a program
+GIVEN = (GIVEN_ROWS, GIVEN_TABLE, GIVEN_PATHS)
 
 # While a run goes on.
 LOCK = ".lock"
+GIVEN_LOCK = ".documents.lock"  # while a program's documents lie in the folder and are read
 BALLAST = ".ballast"  # room on the disk for answers in flight
 TURNS = ".turns"  # by which processes of one run take turns at writing
 LIVE = ".live.json"  # how far it is

@@ -23,8 +23,8 @@ NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs"
 class FolderLock:
     """Held for the length of a run. The file says who holds it, for the message that the second one gets."""
 
-    def __init__(self, folder: Path, verb: str) -> None:
-        self._path = folder / LOCK
+    def __init__(self, folder: Path, verb: str, name: str = LOCK) -> None:
+        self._path = folder / name
         self._verb = verb
         self._file: int | None = None
 

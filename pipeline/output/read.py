@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,8 +24,17 @@ from pipeline.schema.read_back import read_back
 from pipeline.schema.shape import load_model
 from pipeline.types import ErrorCode, Status
 
+if TYPE_CHECKING:  # it knows defaults, as Python's own does from 3.13 on
+    from typing_extensions import TypeVar
 
-class ResultRow(Struct, frozen=True):
+    M = TypeVar("M", bound=BaseModel, default=BaseModel)
+else:
+    from typing import TypeVar
+
+    M = TypeVar("M", bound=BaseModel)
+
+
+class ResultRow(Struct, Generic[M], frozen=True):
     """Where one row ended. `record` is an instance of the schema when `status` is ok, else None.
 
     A row that is pending has the last good record that it had before, if any.
@@ -33,15 +42,15 @@ class ResultRow(Struct, frozen=True):
 
     id: str
     status: Status
-    record: BaseModel | None
+    record: M | None
     error_code: str | None
     error: str | None
 
 
-class Result:
+class Result(Generic[M]):
     """A run that has ended, finished or not. Iterating gives its rows in input order, one at a time."""
 
-    def __init__(self, output: Path, ended: Ended, model: type[BaseModel] | None = None) -> None:
+    def __init__(self, output: Path, ended: Ended, model: type[M] | None = None) -> None:
         self.output = output
         self.message = ended.message  # why it stopped early, in full
         self.exit_code = exit_code(ended)  # as of `pipeline run`: 0 when every row has an outcome and few enough failed
@@ -110,8 +119,8 @@ class Result:
             raise JobError("Result.to_pandas() needs pandas. Install it:  pip install pandas") from None
         return self.table().to_pandas()
 
-    def __iter__(self) -> Iterator[ResultRow]:
-        model = self._model or load_model(self._manifest.job["extract"]["schema"])
+    def __iter__(self) -> Iterator[ResultRow[M]]:
+        model: Any = self._model or load_model(self._manifest.job["extract"]["schema"])
         with reading(self.output / LEDGER) as db:
             for row_id, problem, columns, earlier in _entries(db):
                 if earlier is not None and (lines := list(_earlier(model, row_id, db, earlier))):
@@ -130,7 +139,7 @@ def _entries(db: Connection) -> Iterator[tuple[str, str | None, list[Any], bytes
         yield row_id, problem, columns, earlier
 
 
-def _earlier(model: type[BaseModel], row_id: str, db: Connection, doc: bytes) -> Iterator[ResultRow]:
+def _earlier(model: type[BaseModel], row_id: str, db: Connection, doc: bytes) -> Iterator[ResultRow[Any]]:
     """The last good record of a row that is pending, where it is one of the schema as it is now."""
     columns = nights.good_outcome(db, doc)
     for record in outcome_from(columns).records if columns is not None else ():
@@ -141,7 +150,7 @@ def _earlier(model: type[BaseModel], row_id: str, db: Connection, doc: bytes) ->
         yield ResultRow(row_id, Status.PENDING, found, None, None)
 
 
-def _rows(model: type[BaseModel], row_id: str, problem: str | None, columns: list[Any]) -> Iterator[ResultRow]:
+def _rows(model: type[BaseModel], row_id: str, problem: str | None, columns: list[Any]) -> Iterator[ResultRow[Any]]:
     if columns[0] is None:
         code = ErrorCode.BAD_ROW if problem else None
         yield ResultRow(row_id, Status.FAILED if problem else Status.PENDING, None, code, problem)

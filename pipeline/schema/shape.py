@@ -18,6 +18,7 @@ from msgspec import Struct, field
 from pydantic import BaseModel
 
 from pipeline.catalog import modes
+from pipeline.console import own_stdout
 from pipeline.errors import JobError
 from pipeline.schema.dialects.rewrite import PLAIN, Back, Dialect, dialects_for, restored, rewrite
 from pipeline.schema.json_schema import original_of
@@ -55,12 +56,15 @@ def load_model(spec: str) -> type[BaseModel]:
         JobError: names the file, the line and the cause.
     """
     place, _, name = spec.rpartition(":")
-    with contextlib.redirect_stdout(sys.stderr):  # standard output is the command's own
+    with own_stdout():
         module = _from_file(Path(place)) if place.endswith(".py") else _imported(place)
     found = getattr(module, name, None)
     if found is None:
         models = [key for key, value in vars(module).items() if inspect.isclass(value) and issubclass(value, BaseModel)]
         there = did_you_mean(name, models, f" Models there: {', '.join(models) or 'none'}", cutoff=0.4)
+        if place == "__main__":  # of `extract`, in another process
+            told = f"the class {name!r} of these records was defined in a script or a notebook, and is not here"
+            raise JobError(f"{told}. Put it into a module of its own, or read the records as a table: Result.table()")
         raise JobError(f"{place}: has no class {name!r} (extract.schema).{there}")
     if not (inspect.isclass(found) and issubclass(found, BaseModel)):
         raise JobError(f"{place}: {name} is {found!r}, not a subclass of pydantic.BaseModel (extract.schema)")
@@ -75,12 +79,24 @@ def source_hash(model: type[BaseModel], spec: str) -> str:
             Path(place).read_text(encoding="utf-8") if place.endswith(".py") else inspect.getsource(sys.modules[place])
         )
     except (OSError, TypeError, KeyError):
-        source = ""
+        source = _methods_of(model)
     canonical = json.dumps(original_of(model).schema, sort_keys=True)
     written = (
         "\0by value" if writer_of(model).differs else ""
     )  # its records of before are made anew, of the same answers
     return hashlib.blake2b(f"{canonical}\0{source}{written}".encode(), digest_size=16).hexdigest()
+
+
+def _methods_of(model: type[BaseModel]) -> str:
+    """The source of a class of a notebook's cell: its functions have one, where the cell's module has no file."""
+    told = []
+    for owner in (one for one in model.__mro__ if issubclass(one, BaseModel) and one is not BaseModel):
+        for member in vars(owner).values():
+            function = getattr(member, "__func__", getattr(member, "fget", member))
+            if inspect.isfunction(function) and function.__module__ == owner.__module__:
+                with contextlib.suppress(OSError, TypeError):
+                    told.append(inspect.getsource(function))
+    return "\n".join(told)
 
 
 def shape_for(model: type[BaseModel], provider: str, mode: str, *, model_name: str = "", api: str = "") -> Shaped:

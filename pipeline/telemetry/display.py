@@ -2,8 +2,11 @@
 
 import math
 import shutil
+from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol, TextIO
+
+from msgspec import Struct
 
 from pipeline import console as saying
 from pipeline.admission.governor import DimensionView
@@ -21,20 +24,40 @@ MOST_PASSED_OVER = 29  # looks at batches that have not moved: a line every 5 mi
 BAR_CELLS = 30
 
 
+class Progress(Struct, frozen=True):
+    """How far a run is, for a program that wants to know. What is None is not known yet.
+
+    `calls` have been answered, `in_flight` have not; `rows_per_s` and `seconds_left` go by the last minute.
+    """
+
+    total: int
+    done: int
+    ok: int
+    failed: int
+    calls: int
+    in_flight: int
+    cost_usd: Decimal
+    rows_per_s: float | None
+    seconds_left: float | None
+
+
 class Display(Protocol):
-    """`every_s`: how often it wants to be shown something."""
+    """`every_s`: how often it wants to be shown something; `to_the_end`: and what there is when all has been done."""
 
     every_s: float
+    to_the_end: bool
 
     def show(self, reading: RunReading) -> None: ...
 
     def close(self) -> None: ...
 
 
-def display_for(stream: TextIO | None) -> Display:
+def display_for(stream: TextIO | Callable[[Progress], None] | None) -> Display:
     """None: nobody looks."""
     if stream is None:
         return Nothing()
+    if callable(stream):
+        return Told(stream)
     if saying.in_json():
         return JsonLines()
     return Panel(stream) if stream.isatty() else PlainLines()
@@ -44,9 +67,38 @@ class Nothing:
     """For programs that run us, and did not ask to be shown anything."""
 
     every_s = math.inf
+    to_the_end = False
 
     def show(self, reading: RunReading) -> None:
         """Not wanted."""
+
+    def close(self) -> None:
+        """Nothing stands on the screen."""
+
+
+class Told:
+    """A function of the program that runs us."""
+
+    every_s = PANEL_EVERY_S
+    to_the_end = True
+
+    def __init__(self, tell: Callable[[Progress], None]) -> None:
+        self._tell = tell
+
+    def show(self, reading: RunReading) -> None:
+        self._tell(
+            Progress(
+                total=reading.total,
+                done=reading.done,
+                ok=reading.ok,
+                failed=reading.done - reading.ok,
+                calls=reading.calls,
+                in_flight=reading.limits.in_flight,
+                cost_usd=from_units(reading.spent_units),
+                rows_per_s=reading.rows_per_s,
+                seconds_left=reading.left_s,
+            )
+        )
 
     def close(self) -> None:
         """Nothing stands on the screen."""
@@ -56,6 +108,7 @@ class PlainLines:
     """For logs. While nothing but batches is waited for, a line where something has changed, and now and then."""
 
     every_s = LINE_EVERY_S
+    to_the_end = False
 
     def __init__(self) -> None:
         self._last: tuple[int, ...] = ()
@@ -79,6 +132,7 @@ class JsonLines:
     """For programs that read logs; `event` is `progress`."""
 
     every_s = LINE_EVERY_S
+    to_the_end = False
 
     def show(self, reading: RunReading) -> None:
         saying.emit({"event": "progress", **reading.as_json()})
@@ -91,6 +145,7 @@ class Panel:
     """Some lines at the bottom of the terminal, drawn anew; whatever else is written goes above them."""
 
     every_s = PANEL_EVERY_S
+    to_the_end = False
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

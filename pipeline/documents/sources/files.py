@@ -14,6 +14,7 @@ from pathlib import Path
 import orjson
 import pyarrow as pa
 from msgspec import Struct
+from msgspec.structs import replace
 from pyarrow import fs as pafs
 
 from pipeline.documents.sources.filesystems import FilePlace, Places, is_link, parent, place
@@ -24,11 +25,13 @@ from pipeline.documents.sources.listing import (
     Found,
     found_at,
     found_in,
+    given_in,
     is_local,
     is_utf_8,
     readable_name,
 )
 from pipeline.errors import JobError
+from pipeline.job.folder import GIVEN_PATHS
 from pipeline.job.settings import REMOTE
 from pipeline.text import nearest
 
@@ -97,6 +100,9 @@ def _listed(path: str) -> list[File]:
     where = place(path)
     try:
         found = found_at(where, where.path)
+        if found.kind == FILE and found.base_name == GIVEN_PATHS and is_local(where.fs):
+            given = given_in(where.path)
+            return [replace(_file(where, one, name), format=DOCUMENT, compression=None) for name, one in given]
         if found.kind == FILE:
             files = [_file(where, found, found.base_name)]
         elif found.kind == FOLDER:
@@ -225,10 +231,9 @@ def _ending(name: str) -> str:
 
 def _readable(path: str, files: Sequence[File], *, tables_only: bool) -> tuple[File, ...]:
     beside_tables = any(file.format in {"jsonl", "parquet"} for file in files)  # what lies there in words is no input
-    kept = sorted(
-        (file for file in files if file.format and not _passed_over(file, beside_tables, tables_only)),
-        key=lambda file: file.name,
-    )
+    kept = [file for file in files if file.format and not _passed_over(file, beside_tables, tables_only)]
+    if not path.endswith(f"/{GIVEN_PATHS}"):
+        kept.sort(key=lambda file: file.name)
     if not kept:
         found = f"none of its {len(files)} files ends" if files else "there is no file that ends"
         if len(files) == 1:

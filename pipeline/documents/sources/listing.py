@@ -1,5 +1,6 @@
 """What lies in a folder, on a disk or in a bucket. A disk's names need not be UTF-8, and not all it lists is a file."""
 
+import json
 import os
 import stat
 from collections.abc import Iterator
@@ -49,6 +50,12 @@ def found_in(where: FilePlace, folder: str) -> Iterator[Found]:
         yield from (_on_disk(f"{folder.rstrip('/')}/{name}") for name in entries)
     else:
         yield from map(_of, where.fs.get_file_info(pafs.FileSelector(folder, allow_not_found=True)))
+
+
+def given_in(path: str) -> list[tuple[str, Found]]:
+    """What a program's list of paths names, in its order, by the names that the program has for it. Raises OSError."""
+    with open(path, encoding="ascii") as lines:  # noqa: PTH123 (a name need not be UTF-8)
+        return [(name, _on_disk(found)) for name, found in map(json.loads, lines)]
 
 
 def is_local(fs: pafs.FileSystem) -> bool:

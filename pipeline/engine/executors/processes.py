@@ -128,7 +128,7 @@ class ProcessExecutor:
         channel = Channel(lambda message: self._heard(seat, message), lambda: self._lost(seat))
         seat = _WorkerSlot(share, channel)
         await asyncio.get_running_loop().create_connection(lambda: channel, sock=ours)
-        path = os.pathsep.join(filter(None, (str(ROOT), self._where.environ.get("PYTHONPATH"))))
+        path = os.pathsep.join(filter(None, (str(ROOT), self._where.environ.get("PYTHONPATH"), *self._seen_here())))
         with theirs:
             kept = (theirs.fileno(), self._ledger.lock_descriptor)  # the folder is locked until the last is gone
             words = [sys.executable, "-P", "-m", "pipeline.engine.workers", str(theirs.fileno())]
@@ -156,6 +156,12 @@ class ProcessExecutor:
         if self._admission.stopped is not None:
             channel.send("stopped", self._admission.stopped, self._admission.stop_message)
         return seat
+
+    def _seen_here(self) -> list[str]:
+        """Where a schema that is named as a module may lie, as this process has found it."""
+        if self._prepared.job.extract.schema.rpartition(":")[0].endswith(".py"):
+            return []
+        return [folder or str(Path.cwd()) for folder in sys.path]
 
     async def _dismissed(self, seat: _WorkerSlot) -> None:
         """Let it keep what it has; it then ends by itself."""

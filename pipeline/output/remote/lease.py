@@ -16,7 +16,7 @@ from enum import Enum, auto
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from pipeline.console import say
+from pipeline.console import as_here, say
 from pipeline.errors import LedgerError
 from pipeline.ledger.lock import who
 from pipeline.output.remote.objects import NEW, Lost, Objects, Read, Stamp, StoreFailed
@@ -125,7 +125,7 @@ class Lease:
 
     def keep(self, on_lost: Callable[[str], None]) -> None:
         """Renew it from now on; `on_lost` is called once, from another thread, when it is not ours any more."""
-        self._thread = threading.Thread(target=self._renew_on, args=(on_lost,), name="lease", daemon=True)
+        self._thread = threading.Thread(target=as_here(self._renew_on), args=(on_lost,), name="lease", daemon=True)
         self._thread.start()
 
     def _renew_on(self, on_lost: Callable[[str], None]) -> None:

@@ -14,7 +14,7 @@ from typing import Self
 
 from msgspec.structs import replace
 
-from pipeline.console import say
+from pipeline.console import as_here, say
 from pipeline.errors import JobError, LedgerError, LedgerUnreadable
 from pipeline.job.folder import CALLS, HEAD, LEDGER, LOGS, RESULTS, RUN, kept_ledger
 from pipeline.job.settings import Job, Output
@@ -95,7 +95,7 @@ class RemoteOutput:
     def keep(self, on_lost: Callable[[str], None]) -> None:
         """Renew the hold and upload snapshots from now on; `on_lost` is called from another thread when it is gone."""
         self._lease.keep(on_lost)
-        self._thread = threading.Thread(target=self._snapshots, name="snapshots", daemon=True)
+        self._thread = threading.Thread(target=as_here(self._snapshots), name="snapshots", daemon=True)
         self._thread.start()
 
     def __exit__(

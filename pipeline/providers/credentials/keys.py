@@ -60,5 +60,5 @@ def missing(model: Model, variable: str, otherwise: str = "") -> JobError:
     """The error of a key that is not there."""
     return JobError(
         f"the environment variable {variable} holds no key for {model.provider}. Set it:  export {variable}=...  "
-        f"(another variable: model.api_key_env){otherwise}"
+        f"or in a file .env beside the job file (another variable: model.api_key_env){otherwise}"
     )
