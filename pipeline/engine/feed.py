@@ -51,6 +51,7 @@ class Selection(Struct, frozen=True):
     failed: bool = False
     error_code: str | None = None
     only_rows: frozenset[int] | None = None  # of these, the rows at these places in the input; None: all
+    from_model: str | None = None  # NAME of the model that they begin with; None: as the job says
 
 
 class Share(Struct, frozen=True):

@@ -56,11 +56,15 @@ class Lent(Struct, frozen=True):
 
 
 class Carriage(Struct, frozen=True):
-    """How rows are carried. `wait`: for batches at the provider; `observed`: calls are told to observers."""
+    """How rows are carried. `wait`: for batches at the provider; `observed`: calls are told to observers.
+
+    `from_model`: NAME of the model that rows begin with; None: as the job says.
+    """
 
     column: RecordColumn
     wait: bool
     observed: bool
+    from_model: str | None = None
 
 
 @contextlib.asynccontextmanager

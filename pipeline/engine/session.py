@@ -155,7 +155,9 @@ class Session:
             self._start_writing(parts)
             try:
                 lent = Lent(self._ledger, self._tally, parts.admission, parts.governor, parts.needs)
-                how = Carriage(self._column, self._command.wait, self._telemetry.wanted)
+                how = Carriage(
+                    self._column, self._command.wait, self._telemetry.wanted, self._command.selection.from_model
+                )
                 async with executor_for(self._prepared, route, lent, how) as executor:
                     self._issues = executor.issues
                     await self._work(parts, executor, signals)

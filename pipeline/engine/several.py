@@ -35,6 +35,7 @@ from pipeline.extraction.routing import (
     next_step,
     patience_s,
     shown_name,
+    step_at,
 )
 from pipeline.job.settings import Job
 from pipeline.providers.credentials.keys import credentials_for
@@ -54,9 +55,10 @@ class Station(Struct, frozen=True):
 class Several:
     """Carries each row to the model that it is for, and on to the next where that does not do."""
 
-    def __init__(self, job: Job, stations: Mapping[str, Station]) -> None:
+    def __init__(self, job: Job, stations: Mapping[str, Station], from_model: str | None = None) -> None:
         self._job = job
         self._stations = stations
+        self._from = None if from_model is None else step_at(job, from_model)
 
     async def outcome(self, task: RowTask) -> Outcome:
         """Where the row ends; as of the last model that was asked, with all that were.
@@ -64,7 +66,7 @@ class Several:
         Raises:
             As `Extraction.outcome`. Diverted: never, as each model's rows have a way on.
         """
-        at, been, asked = first_step(self._job, task.row), list[str](), list[str]()
+        at, been, asked = self._from or first_step(self._job, task.row), list[str](), list[str]()
         while True:
             station = self._stations[at.model]
             been.append(at.model)
@@ -144,7 +146,7 @@ async def several_models(prepared: Prepared, route: Route, lent: Lent, how: Carr
             live = await ways.enter_async_context(live_lane(one, way, lent.ledger, gate, lent.tally, name or None))
             stations[name] = Station(one, gate, Extraction(one, Caller(lent.ledger, live), how.column))
         try:
-            yield Several(job, stations)
+            yield Several(job, stations, how.from_model)
         finally:
             for name, station in stations.items():
                 if name:

@@ -194,3 +194,15 @@ def test_costs_are_told_by_model(several, job, server):
     several(fallback("invalid_output")).run()
     groups = json.loads(job.pipeline("costs", job.out, "--by", "model", "--json").out)["groups"]
     assert {group["model"]: group["calls"] for group in groups} == {"gpt-4o-mini": 2, "gpt-4o": 1}
+
+
+def test_a_retry_may_begin_with_another_model(several, job, server):
+    server.script = by_model(gpt_4o_mini=Scripted(text="no JSON"), gpt_4o=Scripted(text="none either"))
+    several(fallback("invalid_output")).run(code=1)
+    assert server.sent == 4
+    server.script = by_model(gpt_4o=GOOD)
+    job.pipeline("retry", job.file, "--from-model", "strong", code=0)
+    (row,) = job.results()
+    assert (row["status"], row["model"], row["models_tried"], server.sent) == ("ok", "gpt-4o", ["strong"], 5)
+    told = job.pipeline("retry", job.file, "--from-model", "strange", code=2).err
+    assert "no model of this job. There are: gpt-4o-mini, strong" in told
