@@ -109,7 +109,9 @@ async def executor_for(prepared: Prepared, route: Route, lent: Lent, how: Carria
 
         async with several_models(prepared, route, lent, how) as several:
             calls = job.limits.concurrency + sum(one.limits.concurrency for one in job.models.values())
-            yield LocalExecutor(prepared, lent.ledger, several, lent.admission, lent.tally, calls=calls)
+            executor = LocalExecutor(prepared, lent.ledger, several, lent.admission, lent.tally, calls=calls)
+            executor.models = several.models
+            yield executor
         return
     async with live_lane(prepared, route, lent.ledger, lent.admission, lent.tally) as live:
         if in_waves:

@@ -218,7 +218,10 @@ class Session:
         folder, band_usd = self._ledger.path.parent, self._command.band_usd
         batches = partial(_batches_of, self._ledger) if batched(job, self._ledger) else None
         call_off = getattr(executor, "call_off", None)  # of one that has batches
-        watched = Watched(job.name, folder, parts.admission, parts.governor, self._tally, band_usd, call_off, batches)
+        models = getattr(executor, "models", tuple)  # of one that has several
+        watched = Watched(
+            job.name, folder, parts.admission, parts.governor, self._tally, band_usd, call_off, batches, models
+        )
         display = display_for(host.progress if callable(host.progress) else sys.stderr if host.progress else None)
         watch = Watch(watched, self._telemetry, parts.alarm, display, executor.widen)
         self._tuned = watch.tuned

@@ -39,6 +39,7 @@ from pipeline.extraction.routing import (
 )
 from pipeline.job.settings import Job
 from pipeline.providers.credentials.keys import credentials_for
+from pipeline.telemetry.snapshot import ModelNow
 from pipeline.types import Outcome
 
 THREAD_CHARS = 20_000  # a text from this size on is cut for another model off the event loop
@@ -83,6 +84,11 @@ class Several:
             if step is None:
                 raise AssertionError(f"a row of {at.model!r} has no way on for {cause}")
             at = step
+
+    def models(self) -> tuple[ModelNow, ...]:
+        """How each does at this moment."""
+        gates = (station.gate for station in self._stations.values())
+        return tuple(ModelNow(gate.name, gate.governor.in_flight, gate.calls, gate.health.cause) for gate in gates)
 
     def _next(self, at: Step, cause: str, been: list[str]) -> Step | None:
         return next_step(self._job, at, cause, been)
