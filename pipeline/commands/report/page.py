@@ -8,6 +8,7 @@ from importlib.resources import files
 from pipeline.commands.report import charts
 from pipeline.commands.report.batches import batches_section
 from pipeline.commands.report.figures import Figures, Group, Spread, rows_by_status
+from pipeline.commands.report.page_grounded import grounded_section
 from pipeline.commands.report.page_rows import Again, rows_section
 from pipeline.commands.report.rows import Shown
 from pipeline.commands.report.words import escape, milliseconds, short, usd
@@ -42,6 +43,7 @@ def page(manifest: Manifest, figures: Figures, shown: Shown, again: Again) -> st
     sections = [
         _head(manifest, again),
         _cards(manifest, figures),
+        grounded_section(figures.grounded),
         _time(manifest, figures),
         _durations(figures),
         _money(figures),
@@ -90,18 +92,11 @@ def _head(manifest: Manifest, again: Again) -> str:
 
 
 def _share(manifest: Manifest) -> str:
-    """The bar of ok, failed and pending, as SVG: the policy allows no inline style."""
-    total, x, parts = manifest.rows.total or 1, 0.0, []
-    for name, count in rows_by_status(manifest):
-        width = 1000 * count / total
-        kind = {"ok": "ok", "failed": "bad", "pending": "waiting"}[name]
-        parts.append(f'<rect class="{kind}" x="{x:.2f}" y="0" width="{width:.2f}" height="14"/>')
-        x += width
+    """The bar of ok, failed and pending."""
+    kinds = {"ok": "ok", "failed": "bad", "pending": "waiting"}
     told = ", ".join(f"{count:,} {name}" for name, count in rows_by_status(manifest))
-    return (
-        f'<svg class="bar" viewBox="0 0 1000 14" preserveAspectRatio="none" role="img" aria-label="Rows: {told}">'
-        f"<title>Rows: {told}</title>{''.join(parts)}</svg>\n"
-    )
+    parts = [(kinds[name], count) for name, count in rows_by_status(manifest)]
+    return charts.shares(parts, f"Rows: {told}") + charts.percent_axis(f"{manifest.rows.total:,} rows")
 
 
 def _next_step(manifest: Manifest, again: Again) -> str:
