@@ -26,7 +26,7 @@ def beside(row: ShownRow, place: int) -> str:
         sides.append(_source(row, place))
     if row.record is not None:
         sides.append(_record(row, place))
-    return f'<div class="beside">{"".join(sides)}</div>' if sides else ""
+    return f'<div class="beside wide-left">{"".join(sides)}</div>' if sides else ""
 
 
 def found_words(found: Sequence[Evidence]) -> str:
@@ -58,13 +58,10 @@ def _pages(pages: Sequence[SourcePage], place: int) -> Iterator[str]:
     for page in pages:
         if len(pages) > 1:
             name = f"page {page.number}" if page.number == page.last else f"pages {page.number} to {page.last}"
-            yield f'<p class="quiet">{name}</p>'
-        made = []
-        for piece in page.pieces:
-            made.append(piece_html(piece, f"m{place}-{number}"))
-            number += 1
-        if made:
-            yield f"<pre>{''.join(made)}</pre>"
+            yield f'<p class="quiet">{name}{"" if page.pieces else ", without a text"}</p>'
+        made = [piece_html(piece, f"m{place}-{number + n}") for n, piece in enumerate(page.pieces)]
+        number += len(made)
+        yield f"<pre>{''.join(made)}</pre>" if made else ""
 
 
 def piece_html(piece: Piece, address: str) -> str:

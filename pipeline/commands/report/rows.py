@@ -3,12 +3,13 @@
 Bounded, so that the file opens on any machine: results.parquet has all of them.
 """
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec import Struct
 from msgspec.structs import replace
@@ -29,7 +30,7 @@ from pipeline.types import EVIDENCE_COLUMNS, Evidence
 
 MOST_OF_CODE = 60  # failed rows of one error_code
 MOST_FAILED, MOST_NOTED, MOST_OK, MOST_PENDING = 500, 200, 300, 20
-LINES_AT_ONCE = 256  # as objects, each with its evidence
+LINES_AT_ONCE = 2048
 MOST_CHARS = 6000  # of a text or a record
 MOST_ANSWERS, MOST_ANSWER_CHARS = 4, 2000  # the last ones of a row that failed or was repaired
 COLUMNS = (
@@ -160,51 +161,46 @@ def _answer(heard: Heard) -> ShownAnswer:
 
 def _chosen(folder: Path) -> list[ShownRow]:
     """In input order; of a row with several lines the first, and those that a person should look at."""
-    kept: list[ShownRow] = []
-    left = {"failed": MOST_FAILED, "noted": MOST_NOTED, "ok": MOST_OK, "pending": MOST_PENDING}
-    of_code: dict[str, int] = {}
-    last = None
-    for line in _lines(folder):
-        if line["row"] == last and not line.get("needs_review"):
-            continue
-        last = line["row"]
-        kind = line["status"]
-        if kind == "ok" and any(line.get(name) for name in NOTED):
-            kind = "noted"
-        code = line["error_code"] or ""
-        if left[kind] <= 0 or (code and of_code.get(code, 0) >= MOST_OF_CODE):
-            continue
-        left[kind] -= 1
-        if code:
-            of_code[code] = of_code.get(code, 0) + 1
-        kept.append(_shown(line))
-    return kept
-
-
-def _lines(folder: Path) -> Iterator[dict[str, Any]]:
-    """Rows of results.parquet; a batch in which nothing can be wanted any more is not turned into objects."""
-    wanted_ok = MOST_OK
     with pq.ParquetFile(folder / RESULTS) as file:
         names = file.schema_arrow.names
         some = (*SOME_COLUMNS, *(EVIDENCE_COLUMNS if has_evidence(file.schema_arrow) else ()))
         columns = [*COLUMNS, *(name for name in some if name in names)]
-        for batch in file.iter_batches(LINES_AT_ONCE, columns=columns):
-            if wanted_ok > 0:
-                wanted_ok -= batch.num_rows
-                yield from batch.to_pylist()
+        noted = [name for name in NOTED if name in columns]
+        return [_shown(line) for line in _lines_at(file, _places(file, noted), columns)]
+
+
+def _places(file: pq.ParquetFile, noted: Sequence[str]) -> list[int]:
+    """Which lines, by what is small of them."""
+    kept: list[int] = []
+    left = {"failed": MOST_FAILED, "noted": MOST_NOTED, "ok": MOST_OK, "pending": MOST_PENDING}
+    of_code: Counter[str] = Counter()
+    place, last = -1, None
+    for batch in file.iter_batches(LINES_AT_ONCE, columns=["row", "status", "error_code", *noted]):
+        for line in batch.to_pylist():
+            place += 1
+            if line["row"] == last and not line.get("needs_review"):
                 continue
-            wanted = pc.not_equal(batch["status"], "ok")
-            for name in NOTED:
-                if name in columns:
-                    wanted = pc.or_(wanted, _holds(batch[name]))
-            yield from batch.filter(wanted).to_pylist()
+            last, code = line["row"], line["error_code"] or ""
+            kind = "noted" if line["status"] == "ok" and any(line[name] for name in noted) else line["status"]
+            if left[kind] <= 0 or (code and of_code[code] >= MOST_OF_CODE):
+                continue
+            left[kind] -= 1
+            of_code[code] += 1
+            kept.append(place)
+    return kept
 
 
-def _holds(column: pa.Array) -> pa.Array:
-    """Of truths those that are true, of lists those that have something."""
-    if pa.types.is_boolean(column.type):
-        return pc.fill_null(column, False)
-    return pc.greater(pc.fill_null(pc.list_value_length(column), 0), 0)
+def _lines_at(file: pq.ParquetFile, places: Sequence[int], columns: list[str]) -> Iterator[dict[str, Any]]:
+    """Whole lines; nothing else is read of a file's parts than those that have one."""
+    start = 0
+    for group in range(file.num_row_groups):
+        end = start + file.metadata.row_group(group).num_rows
+        wanted = places[bisect_left(places, start) : bisect_left(places, end)]
+        for batch in file.iter_batches(LINES_AT_ONCE, row_groups=[group], columns=columns) if wanted else ():
+            here = [place - start for place in wanted if start <= place < start + batch.num_rows]
+            yield from batch.take(pa.array(here, pa.int64())).to_pylist()
+            start += batch.num_rows
+        start = end
 
 
 def _shown(line: Mapping[str, Any]) -> ShownRow:
