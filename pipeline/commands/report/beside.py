@@ -44,12 +44,13 @@ def found_words(found: Sequence[Evidence]) -> str:
 def _source(row: ShownRow, place: int) -> str:
     """A text by its pages, each in a frame that scrolls; of a file that went as it is, where it lies."""
     link = f'<p><a href="{escape(row.link)}">{escape(row.id)}</a></p>' if row.link else ""
-    pages = row.source or ()
-    if row.document is not None and not any(page.pieces for page in pages):
-        went = row.document["mode"] in {"native", "image"}
-        why = "The file went to the model as it is" if went else "Nothing was read"
+    if row.source is None:
+        return f"<div><h3>Source</h3>{link}</div>"
+    if not any(page.pieces for page in row.source):
+        went = row.document is not None and row.document["mode"] in {"native", "image"}
+        why = "It went to the model as it is" if went else "Nothing could be read"
         return f'<div><h3>Source</h3>{link}<p class="quiet">{why}: there is no text to mark words in.</p></div>'
-    shown = "".join(_pages(pages, place))
+    shown = "".join(_pages(row.source, place))
     return f'<div class="from"><h3>Source</h3>{link}<div class="source" tabindex="0">{shown}</div></div>'
 
 

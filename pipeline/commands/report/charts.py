@@ -7,12 +7,11 @@ of the page.
 import math
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from html import escape
 
 from msgspec import Struct
 
 from pipeline.commands.report.figures import Slice, Spread
-from pipeline.commands.report.words import milliseconds, usd
+from pipeline.commands.report.words import escape, milliseconds, usd
 from pipeline.text import duration
 
 WIDTH, HEIGHT = 720, 130

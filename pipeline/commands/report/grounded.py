@@ -1,5 +1,6 @@
 """How many values of each field stand in their documents, over a whole run: streamed, a few numbers a field."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pipeline.job.folder import RESULTS
 
 LINES_AT_ONCE = 2048
 MOST_PLACES = 2_000  # with free keys a run may have any number of fields
-NUMBER = r"\[\d+\]"
+NUMBER = re.compile(r"\[\d+\]")
 COLUMNS = ("evidence.list.element.path", "evidence.list.element.status", "needs_review")
 
 
@@ -80,13 +81,11 @@ def grounded_of(folder: Path) -> Grounded | None:
 
 def _counted(leaves: pa.Array) -> Iterator[tuple[str, str, int]]:
     """(field, status, values) of a batch's leaves."""
-    if not len(leaves):
-        return
-    path, status = (pc.struct_field(leaves, name) for name in ("path", "status"))
-    names = pc.replace_substring_regex(path, NUMBER, "[]")
-    lines = pa.table({"name": names, "status": status}).group_by(["name", "status"], use_threads=False)
-    for line in lines.aggregate([([], "count_all")]).to_pylist():
-        yield line["name"], line["status"], line["count_all"]
+    if len(leaves):
+        table = pa.table({name: pc.struct_field(leaves, name) for name in ("path", "status")})
+        counted = table.group_by(["path", "status"], use_threads=False).aggregate([([], "count_all")])
+        for path, status, count in zip(*counted.to_pydict().values(), strict=True):
+            yield NUMBER.sub("[]", path), status, count
 
 
 def _add(one: FieldCount, status: str, count: int) -> None:

@@ -11,7 +11,7 @@ from pipeline.commands.report.figures import Figures, Group, Spread, rows_by_sta
 from pipeline.commands.report.page_grounded import grounded_section
 from pipeline.commands.report.page_rows import Again, rows_section
 from pipeline.commands.report.rows import Shown
-from pipeline.commands.report.words import escape, milliseconds, short, usd
+from pipeline.commands.report.words import escape, milliseconds, percent, short, usd
 from pipeline.output.manifest import Manifest
 from pipeline.telemetry.snapshot import waited_for
 from pipeline.text import duration
@@ -124,8 +124,17 @@ def _cards(manifest: Manifest, figures: Figures) -> str:
         ("Output tokens", f"{tokens.output_tokens:,}", f"{tokens.reasoning_tokens:,} of them reasoning"),
         ("Calls", f"{manifest.calls:,}", f"{manifest.rate_limited:,} answered 429"),
         ("Repairs", f"{manifest.repairs:,}", f"{manifest.repaired_rows:,} rows were mended by them"),
+        *_found_card(figures),
     ]
     return f'<div class="cards">{"".join(_card(*card) for card in cards)}</div>\n'
+
+
+def _found_card(figures: Figures) -> list[tuple[str, str, str]]:
+    grounded = figures.grounded
+    if grounded is None or not grounded.looked_for:
+        return []
+    note = f"{grounded.found:,} of {grounded.looked_for:,}, in their documents"
+    return [("Values found", percent(grounded.found, grounded.looked_for), note)]
 
 
 def _card(title: str, value: str, note: str) -> str:

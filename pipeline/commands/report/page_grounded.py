@@ -3,7 +3,7 @@
 from pipeline.commands.report import charts
 from pipeline.commands.report.grounded import FieldCount, Grounded
 from pipeline.commands.report.page_rows import REVIEW, UNGROUNDED_VALUES
-from pipeline.commands.report.words import counted, escape
+from pipeline.commands.report.words import counted, escape, percent
 
 MOST_FIELDS = 30
 
@@ -29,16 +29,12 @@ def grounded_section(grounded: Grounded | None) -> str:
 
 
 def _field(one: FieldCount) -> str:
-    counted = f"{one.found:,} of {one.found + one.not_found:,}" if one.found + one.not_found else "–"
+    looked_for = one.found + one.not_found
+    share = (
+        f'{one.found:,} of {looked_for:,} <span class="quiet">{percent(one.found, looked_for)}</span>'
+        if looked_for
+        else "–"
+    )
     told = f"{one.name}: {one.found:,} found, {one.not_found:,} not found, {one.unverifiable:,} with no text to look in"
     bar = charts.shares((("ok", one.found), ("bad", one.not_found), ("waiting", one.unverifiable)), told)
-    return (
-        f'<div class="field"><span class="word">{escape(one.name)}</span>{bar}'
-        f'<span class="n">{counted} <span class="quiet">{_percent(one)}</span></span></div>'
-    )
-
-
-def _percent(one: FieldCount) -> str:
-    """Rounded down: 100 % is all of them."""
-    looked_for = one.found + one.not_found
-    return f"{one.found * 1000 // looked_for / 10:.1f} %" if looked_for else ""
+    return f'<div class="field"><span class="word">{escape(one.name)}</span>{bar}<span class="n">{share}</span></div>'

@@ -90,7 +90,7 @@ def shown_rows(folder: Path, manifest: Manifest) -> Shown:
     asked = [row.row for row in rows if row.status == "failed" or "repaired" in row.marks]
     heard = heard_for(folder, manifest.job, asked)
     link, doubts = _links(manifest.job), Doubts(manifest.job)
-    rows = [_heard(replace(row, link=link(row)), heard.get(row.row, [])) for row in rows]
+    rows = [_heard(replace(row, link=link(row)), heard.get(row.row, []), doubts) for row in rows]
     places: dict[int, list[int]] = {}
     for place, row in enumerate(rows):
         places.setdefault(row.row, []).append(place)
@@ -98,8 +98,8 @@ def shown_rows(folder: Path, manifest: Manifest) -> Shown:
     try:
         for number, text in texts_of(folder, manifest, places, max(places, default=-1)):
             for place in places[number]:
-                rows[place] = _with_text(rows[place], text)
-                rows[place] = _doubted(rows[place], doubts, heard.get(number, []), text)
+                row = _with_text(rows[place], text)
+                rows[place] = replace(row, mended=_mended(row, heard.get(number, []), doubts, text))
     except InputChanged as error:
         why = str(error)
     except (JobError, OSError, KeyError, ValueError, TypeError) as error:
@@ -122,12 +122,12 @@ def _span(one: Evidence, text: str) -> tuple[int, int]:
     return one.start, one.end
 
 
-def _doubted(row: ShownRow, doubts: Doubts, heard: Sequence[Heard], text: str | None) -> ShownRow:
-    """With the values that its repair was about, where it was about no error of form."""
-    if row.status != "ok" or not heard or row.mended:
-        return row
+def _mended(row: ShownRow, heard: Sequence[Heard], doubts: Doubts, text: str | None) -> tuple[str, ...]:
+    """What was wrong before a repair: errors of form, or else values that the text does not have."""
+    if row.status != "ok":
+        return ()
     in_xml = {one.path for one in row.evidence or () if one.status == XML}
-    return replace(row, mended=doubts.told(heard, text, in_xml))
+    return first_errors(heard) or doubts.told(heard, text, in_xml)
 
 
 def _links(job: Mapping[str, Any]) -> Callable[[ShownRow], str | None]:
@@ -142,12 +142,12 @@ def _links(job: Mapping[str, Any]) -> Callable[[ShownRow], str | None]:
     return link
 
 
-def _heard(row: ShownRow, heard: Sequence[Heard]) -> ShownRow:
+def _heard(row: ShownRow, heard: Sequence[Heard], doubts: Doubts) -> ShownRow:
     return replace(
         row,
         answers=tuple(map(_answer, heard[-MOST_ANSWERS:])),
         answers_left_out=max(0, len(heard) - MOST_ANSWERS),
-        mended=first_errors(heard) if row.status == "ok" else (),
+        mended=_mended(row, heard, doubts, None),
     )
 
 

@@ -36,3 +36,8 @@ def short(text: str) -> str:
 
 def counted(number: int, name: str) -> str:
     return f"{number:,} {name}{'' if number == 1 else 's'}"
+
+
+def percent(part: int, whole: int) -> str:
+    """Rounded down: 100 % is all of them."""
+    return f"{part * 1000 // whole / 10:.1f} %"

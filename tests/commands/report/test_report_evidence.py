@@ -90,6 +90,18 @@ def test_a_repaired_row_says_which_values_were_not_in_the_document(night):
     assert told in plain(body)
 
 
+def test_without_the_text_it_says_at_least_that_much(tmp_path, night):
+    """The input is gone, or another by now."""
+    for name in ("results.parquet", "calls.parquet", "ledger.sqlite"):
+        (tmp_path / name).write_bytes((night.out / name).read_bytes())
+    manifest = night.manifest()
+    manifest["job"]["extract"]["keep_text"] = False
+    (tmp_path / "run.json").write_text(json.dumps({**manifest, "input_fingerprint": "another"}))
+    report(tmp_path)
+    (_, head, _) = rows_of((tmp_path / "report.html").read_text())[1]
+    assert "repaired: values not in the document<" in head
+
+
 def test_values_are_counted_by_field_over_the_whole_run(night):
     """Found, not found, and how many need review; with an axis."""
     grounded = figures_of(night.out).grounded
