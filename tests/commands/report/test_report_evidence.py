@@ -4,6 +4,8 @@ import html
 import json
 import re
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from job_folder import JobFolder
 from pdf_makers import text_pages
@@ -11,6 +13,7 @@ from scripted_server import Scripted, serving
 
 from pipeline.commands.report.figures import figures_of
 from pipeline.commands.report.report import report
+from pipeline.commands.report.rows import _places
 
 BILL = "\U0001f9fe Bill of the Blue <b>Mill</b>\r\ntotal due:\t1.234,50 EUR\nno. {}"
 GOOD, WRONG = {"name": "Blue <b>Mill</b>", "total": "1234.50"}, {"name": "Red Rye", "total": "1234.50"}
@@ -90,6 +93,41 @@ def test_a_repaired_row_says_which_values_were_not_in_the_document(night):
     assert told in plain(body)
 
 
+def test_of_a_doubted_answer_the_values_that_are_there_are_not_named(job, server):
+    """Though all of it was asked for again."""
+    server.script = lambda document, nth, body: Scripted(text=json.dumps(WRONG if len(body["messages"]) < 3 else GOOD))
+    extract = {"evidence": "align", "min_grounded": 0.8}
+    job.write(server.url, rows=[{"id": "r0", "text": BILL}], extract=extract).run()
+    ((_, head, _),) = rows_of(page_of(job))
+    assert 'repaired: values not in the document: name = "Red Rye"</span>' in html.unescape(head)
+
+
+def test_no_mark_stands_where_the_text_says_something_else(night, tmp_path):
+    """Such as in results that somebody has changed."""
+    table = pq.read_table(night.out / "results.parquet")
+    if "text" not in table.column_names:
+        return
+    texts = [f"!{text}" for text in table["text"].to_pylist()]
+    table = table.set_column(table.column_names.index("text"), "text", pa.array(texts))
+    pq.write_table(table, tmp_path / "results.parquet")
+    for name in ("calls.parquet", "run.json"):
+        (tmp_path / name).write_bytes((night.out / name).read_bytes())
+    report(tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "!\U0001f9fe Bill" in page
+    assert "<mark" not in page
+
+
+def test_of_a_row_with_several_lines_the_first_is_shown_and_those_that_need_review(tmp_path):
+    """One for each chunk."""
+    lines = [(0, False), (0, False), (0, True), (1, True), (1, False), (2, False)]
+    columns = {"row": [row for row, _ in lines], "needs_review": [review for _, review in lines]}
+    table = pa.table({**columns, "status": ["ok"] * len(lines), "error_code": pa.nulls(len(lines), pa.string())})
+    pq.write_table(table, tmp_path / "results.parquet", row_group_size=4)
+    with pq.ParquetFile(tmp_path / "results.parquet") as file:
+        assert _places(file, ["needs_review"]) == [0, 2, 3, 5]
+
+
 def test_without_the_text_it_says_at_least_that_much(tmp_path, night):
     """The input is gone, or another by now."""
     for name in ("results.parquet", "calls.parquet", "ledger.sqlite"):
@@ -137,8 +175,9 @@ def test_a_job_that_looks_for_nothing_has_nothing_of_it(job, server):
     assert "<mark" not in page
 
 
-def test_pages_of_a_file_are_told_apart(job, server):
-    """And each value says which page it is on."""
+@pytest.mark.parametrize("native", [False, True])
+def test_pages_of_a_file_are_told_apart(job, server, native):
+    """And each value says which page it is on, also where the file goes to the model as it is."""
     folder = job.folder / "files"
     folder.mkdir()
     (folder / "a.pdf").write_bytes(
@@ -146,7 +185,8 @@ def test_pages_of_a_file_are_told_apart(job, server):
     )
     answer = {"name": "Blue Mill", "total": "1234.50"}
     server.script = lambda document, nth, body: Scripted(text=json.dumps(answer))
-    job.write(server.url, input={"path": "files"}, extract={"evidence": "align"}).run()
+    how = {"documents": {"read": "native"}} if native else {}
+    job.write(server.url, input={"path": "files"}, extract={"evidence": "align"}, **how).run()
     ((_, _, body),) = rows_of(page_of(job))
     assert '<p class="quiet">page 2</p><pre>' in body
     assert [plain(one) for one in re.findall(r"<small>(.*?)</small>", body)] == ["p. 1", "p. 2"]
