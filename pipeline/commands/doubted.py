@@ -5,13 +5,12 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from pipeline.commands.answers import Heard, judge_of_run, repaired_first
-from pipeline.errors import JobError
 from pipeline.extraction.evidence.align import Source, align, prepared
 from pipeline.extraction.evidence.asked import names_lines
 from pipeline.extraction.evidence.rows import INFERRED_KINDS
 from pipeline.extraction.evidence.share import NOT_FOUND
 from pipeline.extraction.validate import Valid
-from pipeline.schema.shape import load_model
+from pipeline.schema.json_schema import original_of
 
 MOST_NAMED = 12
 MOST_SHOWN_CHARS = 80
@@ -24,10 +23,7 @@ class Doubts:
     def __init__(self, job: Mapping[str, Any]) -> None:
         self._possible = bool(job["extract"].get("min_grounded"))
         self._judge = judge_of_run(job) if self._possible else None
-        try:
-            self._ready = prepared(load_model(job["extract"]["schema"]).model_json_schema()) if self._judge else None
-        except JobError:
-            self._ready = None
+        self._ready = prepared(original_of(self._judge.model).schema) if self._judge else None
 
     def told(self, heard: Sequence[Heard], text: str | None, in_xml: Container[str]) -> tuple[str, ...]:
         """What a row that was repaired had said of its `text`; nothing where that cannot have been why.
