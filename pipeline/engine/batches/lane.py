@@ -56,6 +56,7 @@ class Room(Struct):
 
     rows: int
     size_bytes: int
+    full: bool = False  # of this pass: what follows would be refused too
 
 
 def room_of(limits: BatchLimits, max_rows: int) -> Room:
@@ -104,6 +105,7 @@ class BatchLane:
         self.rested = 0  # likewise: requests that were not planned
         self.elsewhere = 0  # likewise: requests whose line is out already
         self.short_of_money = 0  # likewise: lines that fit once others have come back
+        self.crowded = 0  # likewise: requests that came after the queue there was full
         self._repairs = 0
 
     @property
@@ -111,7 +113,8 @@ class BatchLane:
         return self._ways.room
 
     def start_pass(self) -> None:
-        self.planned = self.rested = self.elsewhere = self.short_of_money = self._repairs = 0
+        self.planned = self.rested = self.elsewhere = self.short_of_money = self.crowded = self._repairs = 0
+        self.room.full = False
 
     async def answer(self, request: Request, life: RowLife) -> Delivered:
         """As `Lane.answer`; or Deferred."""
@@ -128,6 +131,9 @@ class BatchLane:
         await self._gate.pause(0)  # raises Stopped
         if self.resting:
             self.rested += 1
+            raise Deferred
+        if self.room.full:
+            self.crowded += 1
             raise Deferred
         await self._plan(request, _attempt_after(last))
         raise Deferred
