@@ -40,5 +40,5 @@ def reviewed_first(batches: Callable[[], Iterator[pa.RecordBatch]]) -> Iterator[
 def _reasons(rows: pa.RecordBatch, *, wanted: bool) -> list[list[str]]:
     if not wanted:
         return [[]] * rows.num_rows
-    lines = rows.select([name for name in REASONS if name in rows.schema.names]).to_pylist()
+    lines = rows.select([name for name in REASONS.values() if name in rows.schema.names]).to_pylist()
     return [list(reasons_on(line)) for line in lines]

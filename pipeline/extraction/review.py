@@ -9,7 +9,13 @@ from typing import Any
 from pipeline.extraction.evidence.share import ungrounded
 from pipeline.types import Evidence, Outcome
 
-REASONS = ("ungrounded", "conflicts", "xml_conflicts", "repaired")  # each a column of the results
+REASONS = {  # each with the column of the results that tells it
+    "ungrounded": "ungrounded",
+    "conflicts": "conflicts",
+    "xml_conflicts": "xml_conflicts",
+    "repaired": "repaired",
+    "fallback": "models_tried",
+}
 
 
 def needs_review(outcome: Outcome, found: Sequence[Evidence]) -> bool:
@@ -25,6 +31,7 @@ def review_reasons(outcome: Outcome, found: Sequence[Evidence]) -> tuple[str, ..
             "conflicts": outcome.conflicts,
             "xml_conflicts": outcome.xml_conflicts,
             "repaired": outcome.repaired,
+            "models_tried": outcome.models_tried,
         }
     )
 
@@ -35,4 +42,8 @@ def reasons_on(line: Mapping[str, Any]) -> tuple[str, ...]:
     >>> reasons_on({"ungrounded": ["total"], "conflicts": [], "repaired": True})
     ('ungrounded', 'repaired')
     """
-    return tuple(name for name in REASONS if line.get(name))
+    return tuple(name for name, column in REASONS.items() if _holds(name, line.get(column)))
+
+
+def _holds(reason: str, told: Any) -> bool:  # noqa: ANN401 (what a column has)
+    return len(told or ()) > 1 if reason == "fallback" else bool(told)

@@ -206,3 +206,18 @@ def test_a_retry_may_begin_with_another_model(several, job, server):
     assert (row["status"], row["model"], row["models_tried"], server.sent) == ("ok", "gpt-4o", ["strong"], 5)
     told = job.pipeline("retry", job.file, "--from-model", "strange", code=2).err
     assert "no model of this job. There are: gpt-4o-mini, strong" in told
+
+
+def test_a_row_that_needed_another_model_is_worth_a_look(several, job, server):
+    answers = {"bill 0": Scripted(text="no JSON"), "bill 1": {"name": "bill", "total": "1"}}
+    server.script = lambda document, nth, body: (
+        found
+        if isinstance(
+            found := answers[document] if "mini" in body["model"] else {"name": "bill", "total": "0"}, Scripted
+        )
+        else Scripted(text=json.dumps(found))
+    )
+    several(fallback("invalid_output"), rows=2, extract={"evidence": "align"}).run()
+    assert [row["needs_review"] for row in job.results()] == [True, False]
+    first = json.loads(job.pipeline("export", job.out, "--format", "jsonl", "--review").out.splitlines()[0])
+    assert (first["id"], first["review_reasons"]) == ("r0", ["fallback"])

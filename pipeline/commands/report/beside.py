@@ -14,6 +14,7 @@ REASONS = {
     "conflicts": "chunks disagree",
     "xml_conflicts": "its XML says otherwise",
     "repaired": "the answer was repaired",
+    "fallback": "another model had to be asked",
 }
 SAID = {NOT_FOUND: "not found", UNVERIFIABLE: "no text to look in"}  # behind a value; others by their own names
 QUIET = {"exact", "normalised", "inferred"}  # of these nothing is said

@@ -26,7 +26,7 @@ from pipeline.extraction.evidence.share import XML
 from pipeline.extraction.review import reasons_on
 from pipeline.job.folder import RESULTS
 from pipeline.output.manifest import Manifest
-from pipeline.types import EVIDENCE_COLUMNS, Evidence
+from pipeline.types import EVIDENCE_COLUMNS, MODELS_COLUMNS, Evidence
 
 MOST_OF_CODE = 60  # failed rows of one error_code
 MOST_FAILED, MOST_NOTED, MOST_OK, MOST_PENDING = 500, 200, 300, 20
@@ -163,7 +163,7 @@ def _chosen(folder: Path) -> list[ShownRow]:
     """In input order; of a row with several lines the first, and those that a person should look at."""
     with pq.ParquetFile(folder / RESULTS) as file:
         names = file.schema_arrow.names
-        some = (*SOME_COLUMNS, *(EVIDENCE_COLUMNS if has_evidence(file.schema_arrow) else ()))
+        some = (*SOME_COLUMNS, *MODELS_COLUMNS, *(EVIDENCE_COLUMNS if has_evidence(file.schema_arrow) else ()))
         columns = [*COLUMNS, *(name for name in some if name in names)]
         noted = [name for name in NOTED if name in columns]
         return [_shown(line) for line in _lines_at(file, _places(file, noted), columns)]

@@ -14,4 +14,4 @@ def test_every_code_that_a_row_may_fail_with_is_told_what_to_do_about():
 
 def test_every_reason_to_look_at_a_row_has_its_words():
     """In the order that they are told in."""
-    assert tuple(beside.REASONS) == review.REASONS
+    assert list(beside.REASONS) == list(review.REASONS)
