@@ -54,7 +54,7 @@ class Extraction:
             Stopped: the run ends before it. TenantOverBudget: its tenant has nothing left for today.
         """
         life = RowLife()
-        state = _RowState(task, life, next_number=len(task.chunks))
+        state = _RowState(task, life, next_number=len(task.chunks) + task.skipped)
         end: dict[str, Any]
         try:
             end = await self._end(state)
@@ -77,6 +77,7 @@ class Extraction:
             answer_from=by,
             reused_runs=reused,
             text=self._text_of(task.row),
+            chunks_skipped=task.skipped,
             **end,
         )
 

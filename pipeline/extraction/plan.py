@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from pipeline.documents.page_chunks import PageBounds
+from pipeline.documents.select import Query
 from pipeline.extraction.template import Template
 from pipeline.types import Turn
 
@@ -34,4 +35,6 @@ class Plan(Struct, frozen=True):
     examples: Examples = Examples()
     page_bounds: PageBounds = PageBounds()  # of calls about files
     page_plan: tuple[int, int] = (0, 0)  # documents.pages_per_call and overlap_pages, as the job has them
+    select: int = 0  # the most chunks of a document that are asked about; 0: all
+    words_asked: Query = ()  # which of them are
     input_most: int = 0  # tokens of input that the model refuses, with room to spare; 0: not known

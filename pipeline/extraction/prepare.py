@@ -21,14 +21,16 @@ from pipeline.catalog.providers import PROVIDERS
 from pipeline.catalog.reasoning import reasoning_advice
 from pipeline.catalog.sampling import Advice
 from pipeline.catalog.windows import ModelLimits, limits_of
-from pipeline.documents.chunks import Counter, available_tokens, chunk
-from pipeline.documents.page_chunks import PageBounds, chunk_pages
+from pipeline.documents.chunks import Counter, available_tokens
+from pipeline.documents.page_chunks import PageBounds
 from pipeline.documents.pages import Rules
 from pipeline.documents.sources.source import Source
 from pipeline.documents.tokens import counter_for
 from pipeline.errors import JobError
 from pipeline.extraction import overhead
 from pipeline.extraction import requests as planning
+from pipeline.extraction.asked_words import words_asked
+from pipeline.extraction.cutting import Cut, chunk_columns, cut
 from pipeline.extraction.evidence.share import columns_of, looked_in
 from pipeline.extraction.examples import examples_of
 from pipeline.extraction.hashes import outcome_salt, request_hash
@@ -42,7 +44,7 @@ from pipeline.providers.wire_check import wire_problems
 from pipeline.schema import shape as schemas
 from pipeline.schema.record_json import writer_of
 from pipeline.schema.shape import Shaped
-from pipeline.types import FILE_COLUMNS, RESULT_COLUMNS, AnswerShape, Chunk, Row, files_of
+from pipeline.types import FILE_COLUMNS, RESULT_COLUMNS, AnswerShape, Chunk, Row
 
 SUMMARY_TOKENS = 512  # the most that a running summary may have
 REQUEST_REST_BYTES = 100_000  # of a body beside its files: prompt, schema, parameters
@@ -63,12 +65,12 @@ class Prepared(Struct, frozen=True):
     window_tokens: int
     notes: tuple[str, ...]
 
+    def cut(self, row: Row, *, exact: bool) -> Cut:
+        return cut(row, self.plan, self.counter, exact=exact)
+
     def chunks_of(self, row: Row, *, exact: bool) -> list[Chunk]:
-        """A row's text or pages, cut; `exact` as of `chunk`."""
-        plan = self.plan
-        if files_of(row.parts):
-            return chunk_pages(row.parts, self.counter, plan.page_bounds)
-        return chunk(row.text, self.counter, plan.chunk_tokens, plan.overlap_tokens, exact=exact)
+        """Those that are asked about."""
+        return self.cut(row, exact=exact).chunks
 
     @property
     def output_folder(self) -> Path:
@@ -123,6 +125,8 @@ def prepare(job: Job) -> Prepared:
     source_hash = schemas.source_hash(model, job.extract.schema)
     examples = examples_of(job, model, shaped, template, counter)
     plan, window = _plan(job, shaped, template, counter, source_hash, examples)
+    if job.chunks.select:
+        plan = replace(plan, select=job.chunks.select, words_asked=words_asked(model.model_json_schema()))
     limits = file_limits(job.model, shaped.shape.mode)
     rules = Rules(job.documents, job.model, limits, _password(job), looked_in(job.extract))
     source = Source(
@@ -132,7 +136,13 @@ def prepare(job: Job) -> Prepared:
         optional=template.optional,
         rules=rules,
     )
-    _check_keep(job, RESULT_COLUMNS + (FILE_COLUMNS if source.documents else ()) + columns_of(job.extract))
+    _check_keep(
+        job,
+        RESULT_COLUMNS
+        + (FILE_COLUMNS if source.documents else ())
+        + columns_of(job.extract)
+        + chunk_columns(job.chunks),
+    )
     source.check()
     return Prepared(
         job=job,

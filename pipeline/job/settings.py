@@ -84,6 +84,7 @@ class Chunks(Struct, frozen=True, kw_only=True):
     max_tokens: Count = 0  # 0: what the context window leaves
     overlap_tokens: Count = 0
     context: Literal["none", "rolling"] = "none"
+    select: Count = 0  # of a document, the most that are asked about; 0: all
 
 
 class Batch(Struct, frozen=True, kw_only=True):

@@ -146,9 +146,9 @@ def outcome_values(outcome: Outcome, run: int, session: int) -> tuple[Any, ...]:
     )
 
 
-def outcome_from(values: Iterable[Any], beside: Sequence[Any] = (None, None, None)) -> Outcome:
-    """The outcome in a record of OUTCOME_COLUMNS, and what stands beside it (`schema.BESIDE`)."""
-    xml_conflicts, evidence, text = beside
+def outcome_from(values: Sequence[Any]) -> Outcome:
+    """The outcome in a record of OUTCOME_COLUMNS, with or without what stands beside it (`schema.BESIDE`)."""
+    xml_conflicts, evidence, text, skipped, numbers = values[len(OUTCOME_COLUMNS) :] or (None,) * 5
     (
         doc,
         _run,
@@ -165,7 +165,7 @@ def outcome_from(values: Iterable[Any], beside: Sequence[Any] = (None, None, Non
         version,
         latency,
         by,
-    ) = values
+    ) = values[: len(OUTCOME_COLUMNS)]
     return Outcome(
         doc=doc,
         row=row,
@@ -179,6 +179,8 @@ def outcome_from(values: Iterable[Any], beside: Sequence[Any] = (None, None, Non
         evidence=None if evidence is None else unpacked(evidence),
         text=None if text is None else zlib.decompress(text).decode("utf-8", "surrogatepass"),
         chunks=chunks,
+        chunks_skipped=skipped or 0,
+        chunk_numbers=() if numbers is None else tuple(orjson.loads(numbers)),
         finish_reason=finish,
         model_version=version,
         latency_ms=latency,
@@ -267,11 +269,13 @@ def beside_values(outcome: Outcome) -> tuple[Any, ...]:
         _json(outcome.xml_conflicts) if outcome.xml_conflicts else None,
         None if found is None else packed(found),
         None if text is None else zlib.compress(text.encode("utf-8", "surrogatepass"), ZLIB_LEVEL),
+        outcome.chunks_skipped or None,
+        _json(outcome.chunk_numbers) if outcome.chunk_numbers else None,
     )
 
 
-def _json(texts: tuple[str, ...]) -> str:
-    return orjson.dumps(texts).decode()
+def _json(values: tuple[str, ...] | tuple[int, ...]) -> str:
+    return orjson.dumps(values).decode()
 
 
 def storable(text: str | None) -> str | None:

@@ -198,8 +198,18 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE outcomes ADD COLUMN evidence BLOB;     -- where each value stands: zlib of MessagePack; else null
     ALTER TABLE outcomes ADD COLUMN source_text BLOB;  -- the row's text, where it is kept: zlib of UTF-8
     """,
+    """
+    ALTER TABLE outcomes ADD COLUMN chunks_skipped INTEGER;  -- that were not asked about; null: none
+    ALTER TABLE outcomes ADD COLUMN chunk_numbers TEXT;      -- a JSON list: the chunk of each record; null: its place
+    """,
 )
-BESIDE = {"xml_conflicts": 5, "evidence": 7, "source_text": 7}  # the version from which outcomes have it
+BESIDE = {
+    "xml_conflicts": 5,
+    "evidence": 7,
+    "source_text": 7,
+    "chunks_skipped": 8,
+    "chunk_numbers": 8,
+}  # the version from which outcomes have it
 BATCHES_KNOWN = 6  # from which on there are batches
 FILES_KNOWN = 5  # the version from which rows tell of their files
 ANSWERS_LINKED = 3  # the version from which calls name their answers

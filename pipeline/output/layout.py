@@ -52,6 +52,7 @@ class View(Struct, frozen=True):
     documents: bool = False  # rows are files
     compared: bool = False  # records are held against the XML of e-invoices
     evidence: tuple[str, ...] = ()  # columns that there are because values are looked for in the document
+    selects: bool = False  # not all chunks of a document may be asked about
     fits: Callable[[str], bool] = lambda record: True  # noqa: ARG005 (whether a record of before is one of the schema as it is now)
 
 

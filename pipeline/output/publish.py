@@ -180,6 +180,7 @@ class Publisher:
             documents=prepared.source.documents,
             compared=prepared.source.documents and job.documents.embedded_xml == "compare",
             evidence=columns_of(job.extract),
+            selects=bool(job.chunks.select),
             fits=partial(_fits, prepared.model, self._column),
         )
         crash_point("publishing")

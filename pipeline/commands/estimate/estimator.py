@@ -44,6 +44,9 @@ class Counts(Struct):
     free_output_tokens: int = 0
     provider_input_tokens: int | None = None  # the same as input_tokens, as the provider counts it
     file_requests: int = 0  # of requests, those with files
+    skipped_chunks: int = 0  # that chunks.select leaves out
+    skipped_input_tokens: int = 0  # of the requests that are not sent for them
+    skipped_document_tokens: int = 0
 
     @property
     def own_mean(self) -> float:

@@ -58,13 +58,16 @@ def measure(prepared: Prepared, *, failed_only: bool = False, all_rows: bool = F
     rows = rows_to_send(prepared, sums, failed_only=failed_only, all_rows=all_rows)
     plan = question.plan
     name = known_as(job.model, job.prices)
-    cutting = Cutting(job.model.provider, name, plan.chunk_tokens, plan.overlap_tokens)
+    cutting = Cutting(job.model.provider, name, plan.chunk_tokens, plan.overlap_tokens, plan.select, plan.words_asked)
     texts = (
         [(row.text, other_text(plan, row)) for row in _without_files(prepared, question, sums, batch)] for batch in rows
     )
     for counts in counted(cutting, texts):
-        for others, pieces in counts:
-            _add(sums, question, others, [Piece(tokens) for tokens in pieces])
+        for others, asked, skipped in counts:
+            _add(sums, question, others, [Piece(tokens) for tokens in asked])
+            sums.skipped_chunks += len(skipped)
+            sums.skipped_input_tokens += sum(question.tokens(others, Piece(tokens)) for tokens in skipped)
+            sums.skipped_document_tokens += sum(skipped)
     return sums
 
 
