@@ -62,6 +62,7 @@ def outcome_salt(request: bytes, job: Job, schema_source_hash: str) -> bytes:
     looked_for = [extract.evidence, extract.min_grounded, extract.keep_text]
     more = {} if looked_for == ["off", 0.0, False] else {"evidence": looked_for}
     more |= {"select": chunks.select} if chunks.select else {}
+    more |= {"window": chunks.window} if chunks.context == "window" else {}
     return _hash(
         {
             **more,

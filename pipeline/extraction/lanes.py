@@ -24,8 +24,8 @@ def _problems(job: Job) -> Iterator[str]:
     live = "set model.lane = 'live'"
     if not PROVIDERS[provider].batch_wire:
         yield f"{lane}: {provider} has no batch API that is spoken here. To go on, {live}"
-    if job.chunks.context == "rolling":
-        told = "chunks.context = 'rolling' asks each chunk after the one before it, and each would wait for a batch"
+    if (context := job.chunks.context) != "none":
+        told = f"chunks.context = {context!r} asks each chunk after the one before it, and each would wait for a batch"
         yield f"{lane}: {told} of its own. Set chunks.context = 'none', or {live}"
     if (output := job.output_url or job.output.path).startswith(REMOTE):
         told = "two machines could both know of a batch that is out, and submit or collect it twice"

@@ -30,6 +30,7 @@ from pipeline.errors import JobError
 from pipeline.extraction import overhead
 from pipeline.extraction import requests as planning
 from pipeline.extraction.asked_words import words_asked
+from pipeline.extraction.context import tokens_before
 from pipeline.extraction.cutting import Cut, chunk_columns, cut
 from pipeline.extraction.evidence.share import columns_of, looked_in
 from pipeline.extraction.examples import examples_of
@@ -46,7 +47,6 @@ from pipeline.schema.record_json import writer_of
 from pipeline.schema.shape import Shaped
 from pipeline.types import FILE_COLUMNS, RESULT_COLUMNS, AnswerShape, Chunk, Row
 
-SUMMARY_TOKENS = 512  # the most that a running summary may have
 REQUEST_REST_BYTES = 100_000  # of a body beside its files: prompt, schema, parameters
 FRAME_TOKENS = 12  # role markers and reply priming of a system and a user message (3 + 3 + 3), and some slack
 
@@ -242,8 +242,8 @@ def _plan(
     except ValueError as error:
         told = f"nothing is left of the context window for documents: {error}{_taken_by(examples)}"
         raise JobError(f"{job.file}: {told}") from None
-    summary_tokens = min(SUMMARY_TOKENS, room // 8) if job.chunks.context == "rolling" else 0
-    room -= summary_tokens
+    summary_tokens, window_tokens = tokens_before(job, room)
+    room -= summary_tokens + window_tokens
     if job.chunks.max_tokens > room:
         raise JobError(
             f"{job.file}: chunks.max_tokens = {job.chunks.max_tokens} is more than the {room} tokens that "
@@ -265,6 +265,8 @@ def _plan(
         two_step=job.extract.mode == "two_step",
         reading_system=f"{job.extract.system}\n\n{planning.READ}\n{schema_text}".strip(),
         summary_tokens=summary_tokens,
+        window_chunks=job.chunks.window if job.chunks.context == "window" else 0,
+        window_tokens=window_tokens,
         examples=examples,
         page_bounds=_page_bounds(job, file_limits(job.model, shaped.shape.mode), job.chunks.max_tokens or room),
         page_plan=(job.documents.pages_per_call, job.documents.overlap_pages),

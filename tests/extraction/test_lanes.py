@@ -22,6 +22,7 @@ def of(provider, name="gpt-4o-mini"):
 
 REFUSED = {
     "rolling": ({"chunks": {"context": "rolling"}}, "chunks.context = 'rolling'"),
+    "window": ({"chunks": {"context": "window"}}, "chunks.context = 'window'"),
     "bedrock": (of("bedrock", "anthropic.claude-haiku-4-5-20251001-v1:0"), "has no batch API that is spoken here"),
     "instructor": (of("instructor:mistral", "mistral-small-latest"), "has no batch API that is spoken here"),
     "azure": ({"model": {"provider": "azure", "api_version": "2024-10-21"}}, "batch.deployment"),
