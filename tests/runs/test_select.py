@@ -5,6 +5,11 @@ import json
 import pyarrow as pa
 from scripted_server import Scripted
 
+from pipeline.commands.estimate.history import history
+from pipeline.commands.estimate.measure import measure
+from pipeline.extraction.prepare import prepare
+from pipeline.job.file import load
+
 RAIN = "It rained on the harbour all day, and nobody said a word. "
 TEXT = (
     "A letter.\n\n"
@@ -107,6 +112,21 @@ def test_it_does_not_go_together_with_a_running_summary(job, server):
     ended = job.pipeline("check", job.file, code=2)
     told = "chunks.select = 3 does not go together with chunks.context = 'rolling': a running summary is of all"
     assert told in ended.err
+
+
+def test_answers_on_record_are_held_against_the_chunks_that_they_are_of(job, server):
+    """Not against those that stand at their place among the chunks that are asked about."""
+    rows = [{"id": f"r{n}", "text": TEXT.replace("harbour", f"harbour {n}")} for n in range(5)]
+    write(job, server, 3)
+    job.write(server.url, rows=rows, chunks={"max_tokens": 60, "select": 3}).run()
+    prepared = prepare(load(job.file))
+    seen = history(prepared)
+    asked = [
+        chunk for rows in prepared.source.batches() for row in rows for chunk in prepared.chunks_of(row, exact=True)
+    ]
+    fixed = measure(prepared, all_rows=True).fixed_tokens_per_request
+    assert seen.own
+    assert sorted(one.own_tokens for one in seen.seen) == sorted(fixed + chunk.tokens for chunk in asked)
 
 
 def test_check_and_the_estimate_say_so(job, server):
