@@ -32,6 +32,7 @@ class RowTask(Struct, frozen=True):
     doc: bytes
     chunks: Sequence[Chunk]
     stale_session: int = 0
+    skipped: int = 0  # chunks of its document that are not asked about
 
 
 class Batch(Struct):
@@ -160,7 +161,8 @@ def _batch(reading: _Reading, rows: Sequence[Row], selection: Selection, share: 
 def task_of(prepared: Prepared, row: Row, doc: bytes, end: ContentEnd | None, *, exact: bool) -> RowTask:
     """A row that is to be done, cut; `exact` as of `chunk`. `end` is how its content ended before, if it did."""
     stale = 0 if end is None or end.of_its_file else end.session
-    return RowTask(row, doc, prepared.chunks_of(row, exact=exact), stale)
+    cut = prepared.cut(row, exact=exact)
+    return RowTask(row, doc, cut.chunks, stale, cut.skipped)
 
 
 def chosen(row: Row, end: ContentEnd | None, selection: Selection) -> bool:

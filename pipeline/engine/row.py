@@ -17,6 +17,7 @@ from pipeline.documents.chunks import chunk as cut
 from pipeline.documents.chunks import rough_tokens
 from pipeline.documents.page_chunks import halved, tokens_of
 from pipeline.engine.ask import Ask, RowFailed, RowLife, TooLong
+from pipeline.engine.context import records_before
 from pipeline.engine.evidence import grounding_of
 from pipeline.engine.feed import RowTask
 from pipeline.engine.row_end import ChunkAnswer, RowEnds, failed
@@ -54,7 +55,7 @@ class Extraction:
             Stopped: the run ends before it. TenantOverBudget: its tenant has nothing left for today.
         """
         life = RowLife()
-        state = _RowState(task, life, next_number=len(task.chunks))
+        state = _RowState(task, life, next_number=len(task.chunks) + task.skipped)
         end: dict[str, Any]
         try:
             end = await self._end(state)
@@ -77,6 +78,7 @@ class Extraction:
             answer_from=by,
             reused_runs=reused,
             text=self._text_of(task.row),
+            chunks_skipped=task.skipped,
             **end,
         )
 
@@ -96,18 +98,20 @@ class Extraction:
     async def _every_chunk(self, state: "_RowState") -> list[ChunkAnswer]:
         """Side by side; one after the other where each chunk is to know of those before."""
         chunks = state.task.chunks
-        if not self._plan.summary_tokens or len(chunks) == 1:
+        if not self._plan.in_turn or len(chunks) == 1:
             return await self._side_by_side(state, chunks, shrunk=False)
-        answers: list[ChunkAnswer] = []
+        groups: list[list[ChunkAnswer]] = []
         for chunk in chunks:
-            answers += await self._one_chunk(state, chunk, shrunk=False)
-            if chunk is not chunks[-1]:
-                state.summary = await self._summary(state, chunk)
-        return answers
+            groups.append(await self._one_chunk(state, chunk, shrunk=False))
+            if self._plan.window_chunks:
+                state.before = records_before(self._plan, self._prepared.counter, groups)
+            elif chunk is not chunks[-1]:
+                state.before = await self._summary(state, chunk)
+        return list(chain.from_iterable(groups))
 
     async def _summary(self, state: "_RowState", chunk: Chunk) -> str:
         request = planning.extract_request(self._plan, state.row, chunk)
-        asked = planning.summary_request(self._plan, request, state.summary, chunk)
+        asked = planning.summary_request(self._plan, request, state.before, chunk)
         try:
             reply = await self._free_text(asked, state)
         except TooLong as error:  # its chunk may have fitted in halves, but the next one is not read without it
@@ -163,7 +167,7 @@ class Extraction:
 
     async def _one_chunk(self, state: "_RowState", chunk: Chunk, *, shrunk: bool) -> list[ChunkAnswer]:
         """Ask, judge, and do what `after_reply` says until it accepts or gives up."""
-        request = planning.extract_request(self._plan, state.row, chunk, state.summary)
+        request = planning.extract_request(self._plan, state.row, chunk, state.before)
         tried, read = Tried(shrunk=shrunk), not self._plan.two_step
         part = self._merges and (shrunk or len(state.task.chunks) > 1)
         while True:
@@ -291,7 +295,7 @@ class _RowState(Struct):
     task: RowTask
     life: RowLife
     next_number: int  # of the next chunk that has to be cut smaller
-    summary: str = ""  # of the chunks before, where it goes with each chunk
+    before: str = ""  # the summary or the records of the chunks before, where they go with each chunk
 
     @property
     def row(self) -> Row:

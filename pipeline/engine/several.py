@@ -98,9 +98,9 @@ class Several:
         if model == MAIN:
             return task
         prepared = self._stations[model].prepared
-        cut = partial(prepared.chunks_of, task.row, exact=prepared.exact)
-        chunks = await asyncio.to_thread(cut) if len(task.row.text) > THREAD_CHARS else cut()
-        return replace(task, chunks=chunks)
+        cut = partial(prepared.cut, task.row, exact=prepared.exact)
+        found = await asyncio.to_thread(cut) if len(task.row.text) > THREAD_CHARS else cut()
+        return replace(task, chunks=found.chunks, skipped=found.skipped)
 
 
 def with_keys(prepared: Prepared, environ: Mapping[str, str]) -> Prepared:

@@ -83,7 +83,9 @@ class Model(Struct, frozen=True, kw_only=True):
 class Chunks(Struct, frozen=True, kw_only=True):
     max_tokens: Count = 0  # 0: what the context window leaves
     overlap_tokens: Count = 0
-    context: Literal["none", "rolling"] = "none"
+    context: Literal["none", "rolling", "window"] = "none"
+    window: Positive = 2  # with context = "window": of how many chunks before the records go along
+    select: Count = 0  # of a document, the most that are asked about; 0: all
 
 
 class Batch(Struct, frozen=True, kw_only=True):

@@ -194,6 +194,7 @@ def estimate_text(report: dict[str, Any]) -> str:
         f"  output    {_expected(report['output_tokens'])} tokens",
         f"  cost      {money_line}",
         f"  time      about {duration(seconds['expected'])}, up to {duration(seconds['high'])}",
+        *_select_lines(report.get("chunks_select")),
         *_lane_lines(report["lanes"]),
         *map(_model_line, report.get("models", ())),
         *(f"  advice    {text}" for text in report.get("advice", ())),
@@ -201,6 +202,15 @@ def estimate_text(report: dict[str, Any]) -> str:
         *(f"    - {line}" for line in report["assumptions"]),
     ]
     return "\n".join(lines)
+
+
+def _select_lines(saved: dict[str, Any] | None) -> list[str]:
+    """What is not asked about, where the job leaves chunks out."""
+    if saved is None:
+        return []
+    usd = "an unknown amount" if saved["usd_saved"] is None else f"${saved['usd_saved']}"
+    tokens = f"{saved['input_tokens_saved']:,} input tokens"
+    return [f"  chunks    chunks.select: {saved['asked']:,} of {saved['chunks']:,} chunks, saves {usd} ({tokens})"]
 
 
 def _lane_lines(lanes: Sequence[dict[str, Any]]) -> list[str]:
