@@ -221,3 +221,30 @@ def test_a_row_that_needed_another_model_is_worth_a_look(several, job, server):
     assert [row["needs_review"] for row in job.results()] == [True, False]
     first = json.loads(job.pipeline("export", job.out, "--format", "jsonl", "--review").out.splitlines()[0])
     assert (first["id"], first["review_reasons"]) == ("r0", ["fallback"])
+
+
+@pytest.mark.parametrize("point", ["call-named:9", "answer-received:14", "committed:4", "outcome-known:6"])
+def test_three_models_and_a_kill_pay_for_nothing_twice(several, job, server, point):
+    """Rows are routed to one, go on to another, and stay at the first; each answer is paid for once."""
+    right, wrong = {"name": "x", "total": "1"}, Scripted(text="no JSON")
+    server.script = lambda document, nth, body: (
+        wrong if "mini" in body["model"] and document.endswith(("3", "5")) else Scripted(text=json.dumps(right))
+    )
+    third = '[models.third]\nprovider = "openai"\nname = "gpt-4.1-mini"\nmax_output_tokens = 200\n'
+    route = '[[route]]\nwhere = {column = "language", in = ["ja"]}\nmodel = "third"\n'
+    url = f'base_url = "{server.url}"\n'
+    several(f"{third}{url}{route}{fallback('invalid_output')}", rows=10, limits={"concurrency": 3})
+    job.env["PIPELINE_CRASH_AT"] = point
+    job.process("run", job.file, code=-9)
+    del job.env["PIPELINE_CRASH_AT"]
+    job.run()
+    lost = [call for call in job.calls() if call["error_code"] == "lost"]
+    rows = job.results()
+    assert [row["status"] for row in rows] == ["ok"] * 10
+    tried = [row["models_tried"] for row in rows]
+    assert tried[0] == ["gpt-4o-mini"]
+    assert tried[1] == ["third"]
+    assert tried[3] == tried[5] == ["third", "strong"]
+    assert sum(server.paid.values()) <= 10 + 2 * 2 + len(lost), "two rows: an answer, a repair, and the next model"
+    assert len(lost) <= 3 * 3, "what was in flight"
+    job.pipeline("verify", job.out, code=0)
