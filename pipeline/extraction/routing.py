@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from pipeline.documents.chunks import rough_tokens
 from pipeline.errors import JobError
-from pipeline.job.settings import Fallback, Job, Route
+from pipeline.job.settings import Fallback, Job, RouteRule
 from pipeline.job.several import as_named
 from pipeline.text import did_you_mean
 from pipeline.types import ErrorCode, FilePart, Outcome, ParkReason, Row, Status
@@ -71,7 +71,7 @@ def model_named(job: Job, name: str) -> str:
     raise JobError(f"--from-model {name}: no model of this job. There are: {known}.{did_you_mean(name, job.models)}")
 
 
-def _fits(route: Route, row: Row, tokens: int) -> bool:
+def _fits(route: RouteRule, row: Row, tokens: int) -> bool:
     if tokens < route.min_input_tokens:
         return False
     return route.where is None or as_named(row.values.get(route.where.column)) in route.where.values

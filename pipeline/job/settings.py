@@ -202,7 +202,7 @@ class Where(Struct, frozen=True, kw_only=True):
     values: tuple[str, ...]
 
 
-class Route(Struct, frozen=True, kw_only=True):
+class RouteRule(Struct, frozen=True, kw_only=True):
     """Rows that go to another model than [model] from the start: all that it says holds."""
 
     model: str
@@ -235,7 +235,7 @@ class Job(Struct, frozen=True, kw_only=True):
     telemetry: Telemetry = field(default_factory=Telemetry)
     sandbox: Sandbox = field(default_factory=Sandbox)
     models: Mapping[str, NamedModel] = {}
-    routes: tuple[Route, ...] = ()  # the first that fits
+    routes: tuple[RouteRule, ...] = ()  # the first that fits
     fallbacks: tuple[Fallback, ...] = ()  # tried in order
     file: str = ""  # the job file, absolute
     limit_rows: int | None = None  # --limit
