@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from pipeline.documents.page_chunks import PageBounds
 from pipeline.extraction.template import Template
-from pipeline.types import Turn
+from pipeline.types import Tool, Turn
 
 
 class Examples(Struct, frozen=True):
@@ -35,4 +35,6 @@ class Plan(Struct, frozen=True):
     page_bounds: PageBounds = PageBounds()  # of calls about files
     page_plan: tuple[int, int] = (0, 0)  # documents.pages_per_call and overlap_pages, as the job has them
     key_columns: tuple[str, ...] = ()  # beside those that the prompt names: what routes look at
+    lookups: tuple[Tool, ...] = ()  # what the model may ask for, at most `rounds` times
+    rounds: int = 0
     input_most: int = 0  # tokens of input that the model refuses, with room to spare; 0: not known
