@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from pipeline.catalog.abilities import NO_TOOLS, TOOL, WORDS
-from pipeline.catalog.apis import INVOKE
+from pipeline.catalog.apis import INVOKE, api_of
 from pipeline.catalog.modes import ability_of
 from pipeline.documents.chunks import rough_tokens
 from pipeline.extraction.plan import Plan
@@ -46,7 +46,7 @@ def lookups_problem(job: Job) -> str | None:
         )
     if mode == "two_step":
         return "extract.tools: extract.mode = 'two_step' reads before anything is looked up. Set it to 'auto'"
-    if model.provider == "bedrock" and model.api == INVOKE:
+    if api_of(model) == INVOKE:
         return "extract.tools: model.api = 'invoke' speaks each maker's own form. Set it to 'converse'"
     if (ability_of(model.provider, model.name, model.api).lacks or {}).get(TOOL) == NO_TOOLS:
         return f"extract.tools: {model.name} {NO_TOOLS}. Name another model"

@@ -4,7 +4,7 @@ import orjson
 
 from pipeline.sandbox.exchange import Answer, Call, Ending, Question, Rules, cut, tokens_of
 from pipeline.sandbox.faults import Drawn, Fault, spoiled
-from pipeline.sandbox.lookups import calls_of
+from pipeline.sandbox.lookups import asks, calls_of
 from pipeline.sandbox.prefixes import Prefixes
 
 REFUSAL = "I'm sorry, but I can't help with that."
@@ -17,7 +17,7 @@ def answered(
     calls: tuple[Call, ...] = ()
     if drawn.fault is Fault.REFUSED:
         text, ending = REFUSAL, Ending.REFUSED
-    elif question.lookups and drawn.fault is not Fault.TRUNCATED:
+    elif asks(rules, question) and drawn.fault is not Fault.TRUNCATED:
         calls, ending = calls_of(rules, question), Ending.DONE
         text = "".join(one.name + one.arguments for one in calls)
     else:

@@ -40,6 +40,7 @@ class Rules(Struct, frozen=True):
     extract: Extract  # (text, schema) → record
     repair: Repair  # (text, schema, what was wrong) → record
     read: Read  # (text, cap in tokens) → the answer in plain words, where no schema is given
+    endless: bool = False  # looks up as long as it may, and not once
 
 
 class Received(Struct, frozen=True):
@@ -93,7 +94,8 @@ class Question(Struct, frozen=True):
     count_only: bool = False  # not to be answered: how many tokens has it?
     prefix: Prefix | None = None  # to be kept, where a mark asks for it
     tier: str = "default"  # the service tier that is asked for
-    lookups: tuple[tuple[str, Mapping[str, Any]], ...] = ()  # (name, schema) of what may be asked for, and was not yet
+    lookups: tuple[tuple[str, Mapping[str, Any]], ...] = ()  # (name, schema) of what may be asked for
+    looked_up: bool = False  # something was
 
 
 def document_and_errors(turns: Sequence[tuple[str, str]]) -> tuple[str, str | None]:

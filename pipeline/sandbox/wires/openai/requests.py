@@ -66,7 +66,7 @@ def question_of(body: bytes, read: PageReader, deployment: str | None = None, *,
     document, errors = document_and_errors(turns_of(spoken))
     return Question(
         model, with_results(document, results), prompt_tokens, cap, shape.schema, errors, shape.tool, shape.tool_forced,
-        stream, stream_usage, tier=tier_of(request), lookups=() if results else shape.lookups,
+        stream, stream_usage, tier=tier_of(request), lookups=shape.lookups, looked_up=bool(results),
     )  # fmt: skip
 
 

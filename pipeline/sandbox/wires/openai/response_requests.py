@@ -63,7 +63,7 @@ def question_of(body: bytes, read: PageReader) -> Question:
     document, errors = document_and_errors(chat.turns_of([*messages[: len(messages) - len(said)], *spoken]))
     return Question(
         model, with_results(document, results), prompt_tokens, cap, shape.schema, errors, shape.tool, shape.tool_forced,
-        stream, tier=chat.tier_of(request), lookups=() if results else shape.lookups,
+        stream, tier=chat.tier_of(request), lookups=shape.lookups, looked_up=bool(results),
     )  # fmt: skip
 
 
