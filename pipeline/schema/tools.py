@@ -22,6 +22,12 @@ from pipeline.types import Tool
 TOOLS = "extract.tools"
 NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,63}")  # what every provider takes
 DESCRIPTION_CHARS = 1024  # OpenAI refuses more
+NAMED, LISTED = {"properties", "$defs"}, {"anyOf", "oneOf", "prefixItems"}
+KEPT = {
+    *("type", "format", "description", "enum", "items", "minItems", "maxItems", "minimum", "maximum"),
+    *("additionalProperties", "required"),
+}
+FORMATS = {"date-time", "date", "time"}
 NO_NAMES = {
     inspect.Parameter.VAR_POSITIONAL: "*{} takes arguments without a name",
     inspect.Parameter.VAR_KEYWORD: "**{} takes arguments of any name",
@@ -136,7 +142,23 @@ def _schema(spec: str, adapter: TypeAdapter[Any]) -> dict[str, Any]:
         schema = adapter.json_schema()
     except Exception as error:  # noqa: BLE001 (as above)
         raise JobError(f"{spec}: no JSON schema can say its types: {_short(error)} ({TOOLS})") from None
-    return {"type": "object", "properties": {}, **schema}
+    return {"type": "object", "properties": {}, **_plain(schema)}
+
+
+def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """In the words that all providers have. What else the types say is checked here, once the arguments are there."""
+    if "$ref" in schema:
+        return {"$ref": schema["$ref"]}
+    given = {**schema, **({"enum": [schema["const"]]} if "const" in schema else {})}
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if name in NAMED:
+            found[name] = {key: _plain(inner) for key, inner in value.items()}
+        elif name in LISTED:
+            found[name] = [_plain(inner) for inner in value]
+        elif name in KEPT and (name != "format" or value in FORMATS):
+            found[name] = _plain(value) if isinstance(value, dict) else value
+    return found
 
 
 def _kind(found: object) -> str:

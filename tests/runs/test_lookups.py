@@ -108,7 +108,7 @@ def once(*calls):
 
 def test_a_request_holds_what_was_said_and_what_was_found(job, server):
     server.script = once(VENDOR)
-    row = on(written_for(job, server), "openai chat", server.url, ["find_vendor"])
+    row = on(job, "openai chat", server.url, ["find_vendor"])
     first, second = (body for _, body, _ in server.requests)
     assert [tool["function"]["name"] for tool in first["tools"]] == ["find_vendor"]
     assert (first["tool_choice"], first["response_format"]["type"]) == ("auto", "json_schema")
@@ -118,16 +118,12 @@ def test_a_request_holds_what_was_said_and_what_was_found(job, server):
     assert (row["input_tokens"], row["output_tokens"]) == (100 + 100, 20 + 20)
 
 
-def written_for(job, server):
-    return job
-
-
 @pytest.mark.parametrize(
     ("call", "told"),
     [
         (("find_vendor", '{"supplier": 5}'), "error: not done, the arguments are wrong: supplier: Input should be a valid"),
         (("find_vendor", '{"supplier": "a", "path": "/etc"}'), "error: not done, the arguments are wrong: path"),
-        (("find_vendor", "not JSON"), "error: not done, the arguments are wrong: the arguments are no JSON object"),
+        (("find_vendor", "not JSON"), "error: not done, the arguments are wrong: ValueError: the arguments are no JSON"),
         (("os.system", '{"command": "x"}'), "error: not done: there is no function 'os.system'. There are: find_vendor"),
     ],
 )  # fmt: skip
@@ -169,21 +165,28 @@ def test_no_more_than_a_bounded_number_of_calls_is_made_in_a_round(job, server):
     assert len(results(server.requests[-1][1])) == 40
 
 
-def test_a_run_that_goes_on_repeats_no_round_that_was_paid(job, server):
-    """Between two rounds the process may die: what is on record is what such a run finds."""
+def test_a_run_that_is_killed_between_two_rounds_repeats_none(job, server):
     server.script = once(VENDOR)
-    row = on(job, "openai chat", server.url, ["find_vendor"])
-    sent = server.sent
-    with sqlite3.connect(job.out / "ledger.sqlite") as db:  # as before the last answer
-        (last,) = db.execute("SELECT key FROM answers WHERE stop = 'done'").fetchone()
-        db.execute("DELETE FROM outcomes")
-        db.execute("DELETE FROM answers WHERE key = ?", (last,))
+    job.env.update(KEYS)
+    written(job, server.url, ["find_vendor"])
+    job.env["PIPELINE_CRASH_AT"] = "call-named:2"
+    job.process("run", job.file, code=-9)
+    assert server.sent == 1
+    del job.env["PIPELINE_CRASH_AT"]
     job.run()
-    assert (server.sent, job.results()[0]["record"]) == (sent + 1, row["record"])
-    with sqlite3.connect(job.out / "ledger.sqlite") as db:
-        db.execute("DELETE FROM outcomes")
-    job.run()
-    assert server.sent == sent + 1
+    assert (job.results()[0]["record"], server.sent) == (RECORD, 2)
+    assert [call["error_code"] for call in job.calls()] == [None, "lost", None]
+    job.reconcile()
+    job.pipeline("verify", job.out, code=0)
+
+
+def test_a_retry_takes_the_rounds_that_were_good_from_the_ledger(job, server):
+    server.script = lambda document, nth, body: Scripted(text="no JSON") if results(body) else asked(VENDOR)
+    on(job, "openai chat", server.url, ["find_vendor"])
+    assert (job.results()[0]["error_code"], server.sent) == ("invalid_output", 3)
+    server.script = once(VENDOR)
+    job.pipeline("retry", job.file, code=0)
+    assert (job.results()[0]["record"], server.sent) == (RECORD, 4)
 
 
 def test_every_round_counts_against_the_cap(job, server):
