@@ -224,7 +224,9 @@ def _password(job: Job) -> str | None:
 
 def advice_on_reasoning(job: Job, shaped: Shaped) -> Advice | None:
     """What is to be said against model.reasoning in this job."""
-    return reasoning_advice(job.model, shaped.shape.mode, summaries=job.chunks.context == "rolling")
+    shape = shaped.shape
+    mode = "tool" if shape.lookups else shape.mode
+    return reasoning_advice(job.model, mode, summaries=job.chunks.context == "rolling")
 
 
 def require_affordable(prepared: Prepared) -> None:

@@ -42,6 +42,11 @@ class Lookup(Struct, frozen=True):
     function: Callable[..., Any]
     arguments: TypeAdapter[Any]
 
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """The names of its arguments."""
+        return tuple(self.tool.schema["properties"])
+
     def bound(self, arguments: str) -> Callable[[], Any]:
         """The call that these arguments (JSON) make.
 
