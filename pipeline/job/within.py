@@ -19,6 +19,10 @@ def _extract(extract: Extract) -> list[str]:
     _, colon, name = extract.schema.rpartition(":")
     right = colon and name.isidentifier()
     wrong = [] if right else [f"extract.schema = {extract.schema!r} should be FILE.py:Class or module:Class"]
+    for tool in extract.tools:
+        place, _, name = tool.rpartition(":")
+        if not (place and name.isidentifier()):
+            wrong.append(f"extract.tools: {tool!r} should be FILE.py:function or module:function")
     blank = [number for number, one in enumerate(extract.examples, 1) if not one.text.strip()]
     return wrong + [f"[[extract.examples]] number {number}: text is empty. Write a document" for number in blank[:3]]
 
