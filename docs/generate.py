@@ -213,8 +213,15 @@ chunks.max_tokens = 6000  # The most tokens of document in one call. 0: what the
   prompt, schema and a margin. More than that is an error before anything is sent.
 chunks.overlap_tokens = 60  # How much of its predecessor's end a chunk repeats; less than half of `max_tokens`. List
   items that are equal in both are merged into one. 0: none.
-chunks.context = "rolling"  # `none`: chunks are asked about each on its own, side by side. `rolling`: with a running
-  summary of those before, one after another.
+chunks.context = "window"  # `none`: chunks are asked about each on its own, side by side. `rolling`: with a running
+  summary of those before, one after another. `window`: with the records of the last `chunks.window` chunks, one after
+  another ([more](guides/prompts.md#what-a-chunk-knows-of-those-before)).
+chunks.window = 3  # With `context = "window"`: of how many chunks before the records go along, as far as there is room:
+  a quarter of what the window leaves, where the oldest are left out first.
+chunks.select = 6  # Of a longer document only so many chunks are asked about: the first, and those that the schema's
+  names and descriptions point at, by words (BM25), here and with no token spent; in their order. `chunks_skipped` in
+  the results says how many were left out. A chunk is the same question as without, so that answers on record are
+  found. Files that go by pages are left whole. 0: all ([more](guides/costs.md#only-the-chunks-that-matter)).
 [documents]  # How files are read that are documents: PDFs, images, mail, office files, HTML.
 documents.read = "auto"  # `text`: a file's own text. `native`: the file goes to the model. `image`: pages drawn.
   `auto`: text where every page has a sound text layer, else native, else image.

@@ -7,7 +7,9 @@ from typing import Final
 
 COMPLAINT: Final = "That answer does not fit the schema:"  # begins what is said of an answer that has to be mended
 DOUBT: Final = "These values of that answer are not in the document:"  # the same of one that says too much
+RECORDS_BEFORE: Final = "Records of the parts of this document before this one"  # begins what is told of them
 WHERE: Final = "Where does each of these stand?"  # begins a question about lines of a document, which stand before it
+STROKES = str.maketrans("łøđ", "lod")  # which Unicode does not take apart
 
 
 def repaired(text: str) -> str:
@@ -19,6 +21,12 @@ def repaired(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def folded(text: str) -> str:
+    """Without case and accents, and of characters that look alike one."""
+    plain = unicodedata.normalize("NFKD", text.casefold().translate(STROKES))
+    return plain if plain.isascii() else "".join(char for char in plain if not unicodedata.combining(char))
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:

@@ -99,6 +99,8 @@ def _estimated(prepared: "Prepared", *, exact: bool) -> dict[str, Any]:
     job, found = prepared.job, estimate_of(prepared, environ_of(prepared.job.file), exact=exact)
     whole = found.estimate.as_json()
     report = {"name": job.name, "provider": job.model.provider, "model": job.model.name, **whole}
+    if found.saved is not None:
+        report["chunks_select"] = found.saved.as_json()
     report["advice"] = list(found.advice)
     if found.models:
         report["models"] = list(found.models)

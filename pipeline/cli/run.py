@@ -100,6 +100,7 @@ def run(job_file: Path, log_format: str, **flags: Any) -> None:  # noqa: ANN401 
 @LOG_FORMAT
 @YES
 @click.option("--where", metavar="error_code=CODE", help="Only rows that failed with this code.")
+@click.option("--from-model", metavar="NAME", help="Begin with this model of the job, not with the first.")
 @json_option
 @errors_to_exit_code
 def retry(job_file: Path, log_format: str, **flags: Any) -> None:  # noqa: ANN401 (click's way)
@@ -114,13 +115,16 @@ def retry(job_file: Path, log_format: str, **flags: Any) -> None:  # noqa: ANN40
 
     speak(log_format)
     own = {name: flags.pop(name) for name in ("yes", "where", "as_json")}
-    _run(_Command("retry", job_file, flags, **own), Selection(failed=True, error_code=_where(own["where"])))
+    from_model = flags.pop("from_model")
+    chosen = Selection(failed=True, error_code=_where(own["where"]), from_model=from_model)
+    _run(_Command("retry", job_file, flags, **own), chosen)
 
 
 def _run(command: _Command, selection: "Selection") -> None:
     from pipeline.engine.run import run_job
     from pipeline.engine.session import Host, RunCommand
     from pipeline.extraction.prepare import prepare, require_affordable
+    from pipeline.extraction.routing import model_named
     from pipeline.output.publish import exit_code
     from pipeline.runtime import spare_pandas
 
@@ -130,6 +134,8 @@ def _run(command: _Command, selection: "Selection") -> None:
     prepared = prepare(load(command.job_file, command.overrides))
     spare_pandas()
     require_affordable(prepared)
+    if selection.from_model is not None:
+        selection = replace(selection, from_model=model_named(prepared.job, selection.from_model))
     _warn_of_no_wait(prepared, command)
     lost = _agree_to_loss(prepared, command)
     ended = _nothing_to_retry(prepared, selection) if command.verb == "retry" else None

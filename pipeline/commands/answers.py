@@ -69,10 +69,10 @@ def heard_for(folder: Path, job: Mapping[str, Any], rows: Sequence[int]) -> dict
 
 def first_errors(heard: Sequence[Heard]) -> tuple[str, ...]:
     """What was wrong with the answers that were repaired."""
+    return tuple(error for one in repaired_first(heard) for error in one.errors)
+
+
+def repaired_first(heard: Sequence[Heard]) -> list[Heard]:
+    """The answers that were repaired, as they were before."""
     repaired = {one.said.chunk for one in heard if one.said.purpose == Purpose.REPAIR}
-    return tuple(
-        error
-        for one in heard
-        if one.said.purpose == Purpose.EXTRACT and one.said.chunk in repaired
-        for error in one.errors
-    )
+    return [one for one in heard if one.said.purpose == Purpose.EXTRACT and one.said.chunk in repaired]

@@ -90,6 +90,9 @@ def _prepared(prepared: Prepared, environ: Mapping[str, str]) -> Iterator[Findin
     rows, findings = _input(prepared.source, prepared.job.documents.read)
     yield from findings
     yield _window(prepared)
+    if plan.select:
+        told = f"of a longer document {plan.select} are asked about, by {len(plan.words_asked)} words of the schema"
+        yield Finding("chunks", "ok", f"{told}; of files that go by pages none is left out")
     if api_of(job.model) == RESPONSES:
         why = "as this model has no chat completions" if job.model.api != RESPONSES else "as asked for"
         yield Finding("api", "ok", f"the Responses API, {why}")

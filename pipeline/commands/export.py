@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.commands.published import results_in
+from pipeline.commands.review_first import WHY, check_reviewed, reviewed_first
 from pipeline.job.folder import UNFINISHED
 from pipeline.output.read import readable
 
@@ -26,16 +27,21 @@ LINES_WRITTEN_AT_ONCE = 2048
 UNITS_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
-def export(folder: Path, form: str, out: TextIO, *, raw: bool) -> int:
+def export(folder: Path, form: str, out: TextIO, *, raw: bool, review: bool = False) -> int:
     """Write all rows to `out`; returns how many. `raw`: CSV texts as they are.
 
+    `review`: those that a person should look at come first, and a last column says why; both in their order.
+
     Raises:
-        JobError: the folder holds no results, or they cannot be read.
+        JobError: the folder holds no results, they cannot be read, or nobody looked which rows need review.
     """
     path, schema = results_in(folder)
+    if review:
+        check_reviewed(path, schema)
+        schema = schema.append(WHY)
     write = _csv(schema, out, raw=raw) if form == "csv" else _jsonl(out)
     rows = 0
-    for batch in _batches(path):
+    for batch in reviewed_first(lambda: _batches(path)) if review else _batches(path):
         columns = [_values(batch.column(name)) for name in batch.schema.names]
         for line in zip(*columns, strict=True):
             write(dict(zip(batch.schema.names, line, strict=True)))

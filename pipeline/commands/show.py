@@ -125,6 +125,7 @@ def _row(db: Connection, run: int, entry: RowEntry) -> dict[str, Any]:
             **({"xml_conflicts": list(outcome.xml_conflicts)} if entry.document is not None else {}),
             **evidence_shown(outcome),
             "chunks": outcome.chunks,
+            **({"chunks_skipped": outcome.chunks_skipped} if outcome.chunks_skipped else {}),
             "finish_reason": outcome.finish_reason,
             "model_version": outcome.model_version,
             "latency_ms": outcome.latency_ms,

@@ -19,6 +19,7 @@ from msgspec.structs import asdict
 
 from pipeline.commands.published import Published
 from pipeline.commands.same_value import same
+from pipeline.commands.verify_chunks import chunks_unlike
 from pipeline.commands.verify_documents import documents_unlike, strange_pages
 from pipeline.commands.verify_evidence import evidence_unlike
 from pipeline.commands.verify_prices import costs_unlike
@@ -271,6 +272,7 @@ CHECKS: dict[str, Callable[[Published], Iterator[str]]] = {
     "every record is the ledger's": _records,
     "calls.parquet says what the ledger says": _calls,
     "what is said of documents is the ledger's": documents_unlike,
+    "the chunks that were asked about are the ledger's": chunks_unlike,
     "values stand where results.parquet says": evidence_unlike,
     "every call's pages are of its row's file": strange_pages,
     "what rows cost in all runs is the ledger's": _totals,

@@ -21,6 +21,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from pipeline.documents.chunks import Counter, chunk
+from pipeline.documents.select import Query, chosen
 from pipeline.documents.tokens import counter_for
 from pipeline.text import repaired
 
@@ -28,7 +29,9 @@ ALONE_CHARS = 6_000_000  # of text that is counted before other processes are st
 HEAD_BYTES = 8
 
 Texts = Sequence[tuple[str, str]]  # document, and what else its prompt holds
-Counts = list[tuple[int, list[int]]]  # tokens of the latter, and of each chunk of the document
+Counts = list[
+    tuple[int, list[int], list[int]]
+]  # tokens of the latter, and of each chunk: those asked about, the others
 
 
 class Cutting(Struct, frozen=True):
@@ -38,6 +41,8 @@ class Cutting(Struct, frozen=True):
     model: str
     chunk_tokens: int
     overlap_tokens: int
+    select: int = 0  # as of `Plan`
+    words_asked: Query = ()
 
 
 def counted(cutting: Cutting, batches: Iterable[Texts]) -> Iterator[Counts]:
@@ -71,14 +76,17 @@ def _cores() -> int:
 
 
 def _count(cutting: Cutting, counter: Counter, texts: Texts) -> Counts:
-    most, overlap = cutting.chunk_tokens, cutting.overlap_tokens
-    return [
-        (
-            counter.count(others) if others else 0,
-            [piece.tokens for piece in chunk(text, counter, most, overlap, exact=True)],
-        )
-        for text, others in texts
-    ]
+    return [(counter.count(others) if others else 0, *_chunks(cutting, counter, text)) for text, others in texts]
+
+
+def _chunks(cutting: Cutting, counter: Counter, text: str) -> tuple[list[int], list[int]]:
+    """Tokens of the chunks that are asked about, and of the others."""
+    pieces = chunk(text, counter, cutting.chunk_tokens, cutting.overlap_tokens, exact=True)
+    if not 0 < cutting.select < len(pieces):
+        return [piece.tokens for piece in pieces], []
+    kept = {*chosen([piece.text for piece in pieces], cutting.select, cutting.words_asked)}
+    asked = [piece.tokens for place, piece in enumerate(pieces) if place in kept]
+    return asked, [piece.tokens for place, piece in enumerate(pieces) if place not in kept]
 
 
 def _done(counts: Counts) -> "Future[Counts]":
@@ -132,7 +140,7 @@ class _Workers:
         finally:
             self._free.put(process)
         self._up = True
-        return [(others, tokens) for others, tokens in orjson.loads(answer)]
+        return [(others, asked, skipped) for others, asked, skipped in orjson.loads(answer)]
 
 
 def _exchange(process: "subprocess.Popen[bytes]", frame: bytes) -> bytes:

@@ -9,7 +9,7 @@ from pipeline.admission.gate import Diverted
 from pipeline.admission.governor import Governor, Ticket
 from pipeline.admission.health import Health
 from pipeline.admission.queue import Admission, Turn
-from pipeline.admission.report import CallEnd, Report
+from pipeline.admission.report import NEVER_SENT, CallEnd, Report
 from pipeline.extraction.routing import OUTAGE
 from pipeline.types import ParkReason, Request
 
@@ -48,6 +48,7 @@ class DivertingGate:
         self.admission = admission
         self.governor = governor
         self.health = Health()
+        self.calls = 0  # that have ended
         self._group = group
         self._ends = ends
         self._turns: set[Turn] = set()
@@ -92,6 +93,7 @@ class DivertingGate:
 
     def finish(self, ticket: Ticket, report: Report) -> None:
         self.admission.finish(ticket, report)
+        self.calls += report is not NEVER_SENT
         self._group.ended(self, ticket.need.tenant)
         now_s, probed = _now_s(), ticket is self._probe
         if probed:

@@ -14,6 +14,7 @@ from pipeline.extraction.evidence.asked import MOST_VALUES, lines_named, questio
 from pipeline.extraction.evidence.rows import Found, RowText, carried, named, ready_for, share_of
 from pipeline.extraction.evidence.share import is_wanted
 from pipeline.extraction.prepare import Prepared
+from pipeline.schema.json_schema import original_of
 from pipeline.types import Chunk, ErrorCode, Request, Row, Status
 
 MOST_NAMED = 12  # of a row's values that are nowhere, in words
@@ -37,7 +38,7 @@ class Grounding:
 
     def __init__(self, prepared: Prepared, ends: RowEnds) -> None:
         extract = prepared.job.extract
-        self._ready = ready_for(prepared.model.model_json_schema())
+        self._ready = ready_for(original_of(prepared.model).schema)
         self._ends = ends
         self._asks = extract.evidence == "ask"
         self._min_share = extract.min_grounded

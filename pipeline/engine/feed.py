@@ -32,6 +32,7 @@ class RowTask(Struct, frozen=True):
     doc: bytes
     chunks: Sequence[Chunk]
     stale_session: int = 0
+    skipped: int = 0  # chunks of its document that are not asked about
 
 
 class Batch(Struct):
@@ -51,6 +52,7 @@ class Selection(Struct, frozen=True):
     failed: bool = False
     error_code: str | None = None
     only_rows: frozenset[int] | None = None  # of these, the rows at these places in the input; None: all
+    from_model: str | None = None  # NAME of the model that they begin with; None: as the job says
 
 
 class Share(Struct, frozen=True):
@@ -159,7 +161,8 @@ def _batch(reading: _Reading, rows: Sequence[Row], selection: Selection, share: 
 def task_of(prepared: Prepared, row: Row, doc: bytes, end: ContentEnd | None, *, exact: bool) -> RowTask:
     """A row that is to be done, cut; `exact` as of `chunk`. `end` is how its content ended before, if it did."""
     stale = 0 if end is None or end.of_its_file else end.session
-    return RowTask(row, doc, prepared.chunks_of(row, exact=exact), stale)
+    cut = prepared.cut(row, exact=exact)
+    return RowTask(row, doc, cut.chunks, stale, cut.skipped)
 
 
 def chosen(row: Row, end: ContentEnd | None, selection: Selection) -> bool:

@@ -56,11 +56,15 @@ class Lent(Struct, frozen=True):
 
 
 class Carriage(Struct, frozen=True):
-    """How rows are carried. `wait`: for batches at the provider; `observed`: calls are told to observers."""
+    """How rows are carried. `wait`: for batches at the provider; `observed`: calls are told to observers.
+
+    `from_model`: NAME of the model that rows begin with; None: as the job says.
+    """
 
     column: RecordColumn
     wait: bool
     observed: bool
+    from_model: str | None = None
 
 
 @contextlib.asynccontextmanager
@@ -105,7 +109,9 @@ async def executor_for(prepared: Prepared, route: Route, lent: Lent, how: Carria
 
         async with several_models(prepared, route, lent, how) as several:
             calls = job.limits.concurrency + sum(one.limits.concurrency for one in job.models.values())
-            yield LocalExecutor(prepared, lent.ledger, several, lent.admission, lent.tally, calls=calls)
+            executor = LocalExecutor(prepared, lent.ledger, several, lent.admission, lent.tally, calls=calls)
+            executor.models = several.models
+            yield executor
         return
     async with live_lane(prepared, route, lent.ledger, lent.admission, lent.tally) as live:
         if in_waves:

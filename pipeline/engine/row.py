@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.admission.gate import TenantOverBudget
@@ -17,9 +16,11 @@ from pipeline.documents.chunks import chunk as cut
 from pipeline.documents.chunks import rough_tokens
 from pipeline.documents.page_chunks import halved, tokens_of
 from pipeline.engine.ask import Ask, RowFailed, RowLife, TooLong
+from pipeline.engine.context import records_before
 from pipeline.engine.evidence import grounding_of
 from pipeline.engine.feed import RowTask
 from pipeline.engine.row_end import ChunkAnswer, RowEnds, failed
+from pipeline.engine.row_state import RowState
 from pipeline.extraction import requests as planning
 from pipeline.extraction.evidence.asked import SYSTEM
 from pipeline.extraction.judge import judge_of
@@ -54,7 +55,7 @@ class Extraction:
             Stopped: the run ends before it. TenantOverBudget: its tenant has nothing left for today.
         """
         life = RowLife()
-        state = _RowState(task, life, next_number=len(task.chunks))
+        state = RowState(task, life, next_number=len(task.chunks) + task.skipped)
         end: dict[str, Any]
         try:
             end = await self._end(state)
@@ -77,6 +78,7 @@ class Extraction:
             answer_from=by,
             reused_runs=reused,
             text=self._text_of(task.row),
+            chunks_skipped=task.skipped,
             **end,
         )
 
@@ -86,28 +88,30 @@ class Extraction:
             return None
         return row.text if row.reading is None else row.reading.text
 
-    async def _end(self, state: "_RowState") -> dict[str, Any]:
+    async def _end(self, state: RowState) -> dict[str, Any]:
         answers = await self._every_chunk(state)
         end = self._ends.merged(answers)
         if self._grounding is not None and end["status"] is Status.OK:
             end = await self._grounding.grounded(state.row, answers, end, _Second(self, state))
         return self._ends.compared(state.row, end)
 
-    async def _every_chunk(self, state: "_RowState") -> list[ChunkAnswer]:
+    async def _every_chunk(self, state: RowState) -> list[ChunkAnswer]:
         """Side by side; one after the other where each chunk is to know of those before."""
         chunks = state.task.chunks
-        if not self._plan.summary_tokens or len(chunks) == 1:
+        if not self._plan.in_turn or len(chunks) == 1:
             return await self._side_by_side(state, chunks, shrunk=False)
-        answers: list[ChunkAnswer] = []
+        groups: list[list[ChunkAnswer]] = []
         for chunk in chunks:
-            answers += await self._one_chunk(state, chunk, shrunk=False)
-            if chunk is not chunks[-1]:
-                state.summary = await self._summary(state, chunk)
-        return answers
+            groups.append(await self._one_chunk(state, chunk, shrunk=False))
+            if self._plan.window_chunks:
+                state.before = records_before(self._plan, self._prepared.counter, groups)
+            elif chunk is not chunks[-1]:
+                state.before = await self._summary(state, chunk)
+        return list(chain.from_iterable(groups))
 
-    async def _summary(self, state: "_RowState", chunk: Chunk) -> str:
+    async def _summary(self, state: RowState, chunk: Chunk) -> str:
         request = planning.extract_request(self._plan, state.row, chunk)
-        asked = planning.summary_request(self._plan, request, state.summary, chunk)
+        asked = planning.summary_request(self._plan, request, state.before, chunk)
         try:
             reply = await self._free_text(asked, state)
         except TooLong as error:  # its chunk may have fitted in halves, but the next one is not read without it
@@ -116,7 +120,7 @@ class Extraction:
             raise failed(row_code(reply.stop), request, reply, None)
         return reply.text.strip()  # one that its cap cut off is still a summary
 
-    async def _read(self, state: "_RowState", request: Request) -> Request:
+    async def _read(self, state: RowState, request: Request) -> Request:
         """The first of two steps; returns the second's request.
 
         Raises:
@@ -134,14 +138,14 @@ class Extraction:
                 raise failed(step.code or ErrorCode.TRUNCATED, reading, reply, None)
             reading, tried = raised, replace(tried, raised_cap=True)
 
-    async def _free_text(self, request: Request, state: "_RowState") -> Answer:
+    async def _free_text(self, request: Request, state: RowState) -> Answer:
         return await self._ask.ask(
             request,
             state.life,
             lambda answer: answer.session > state.stale_session or answer.reply.stop is Stop.DONE,
         )
 
-    async def _side_by_side(self, state: "_RowState", chunks: Sequence[Chunk], *, shrunk: bool) -> list[ChunkAnswer]:
+    async def _side_by_side(self, state: RowState, chunks: Sequence[Chunk], *, shrunk: bool) -> list[ChunkAnswer]:
         """Every chunk's answers, in order; the first failure, in order, is the row's."""
         if len(chunks) == 1:
             return await self._one_chunk(state, chunks[0], shrunk=shrunk)
@@ -154,16 +158,16 @@ class Extraction:
                     raise result
         return list(chain.from_iterable(result for result in results if not isinstance(result, BaseException)))
 
-    async def _or_abandon(self, state: "_RowState", chunk: Chunk, *, shrunk: bool) -> list[ChunkAnswer]:
+    async def _or_abandon(self, state: RowState, chunk: Chunk, *, shrunk: bool) -> list[ChunkAnswer]:
         try:
             return await self._one_chunk(state, chunk, shrunk=shrunk)
         except RowFailed:
             state.life.alive = False  # what the row's other chunks have not yet sent would be wasted
             raise
 
-    async def _one_chunk(self, state: "_RowState", chunk: Chunk, *, shrunk: bool) -> list[ChunkAnswer]:
+    async def _one_chunk(self, state: RowState, chunk: Chunk, *, shrunk: bool) -> list[ChunkAnswer]:
         """Ask, judge, and do what `after_reply` says until it accepts or gives up."""
-        request = planning.extract_request(self._plan, state.row, chunk, state.summary)
+        request = planning.extract_request(self._plan, state.row, chunk, state.before)
         tried, read = Tried(shrunk=shrunk), not self._plan.two_step
         part = self._merges and (shrunk or len(state.task.chunks) > 1)
         while True:
@@ -189,7 +193,7 @@ class Extraction:
                 continue
             raise failed(step.code or ErrorCode.TRUNCATED, request, reply, verdict)
 
-    async def _smaller(self, state: "_RowState", request: Request, chunk: Chunk, error: TooLong) -> list[ChunkAnswer]:
+    async def _smaller(self, state: RowState, request: Request, chunk: Chunk, error: TooLong) -> list[ChunkAnswer]:
         """The one retry of a chunk that was too long: in halves, or as small as the refusal says."""
         if files_of(chunk.parts):
             return await self._fewer_pages(state, chunk, error)
@@ -209,7 +213,7 @@ class Extraction:
         state.next_number += len(parts)
         return await self._side_by_side(state, numbered, shrunk=True)
 
-    async def _fewer_pages(self, state: "_RowState", chunk: Chunk, error: TooLong) -> list[ChunkAnswer]:
+    async def _fewer_pages(self, state: RowState, chunk: Chunk, error: TooLong) -> list[ChunkAnswer]:
         """The one retry of pages that were too many or too large: half of them, or as many as the refusal says."""
         pieces = halved(chunk, self._plan.page_bounds.overlap_pages, told_pages(str(error)))
         if len(pieces) < 2:
@@ -221,14 +225,14 @@ class Extraction:
         state.next_number += len(pieces)
         return await self._side_by_side(state, numbered, shrunk=True)
 
-    async def ask_where(self, state: "_RowState", request: Request, question: str) -> str:
+    async def ask_where(self, state: RowState, request: Request, question: str) -> str:
         try:
             asked = planning.evidence_request(self._plan, request, SYSTEM, question)
             return (await self._free_text(asked, state)).text
         except (TooLong, RowFailed):  # the record is as good without
             return ""
 
-    async def repair_doubted(self, state: "_RowState", one: ChunkAnswer, doubts: Sequence[str]) -> ChunkAnswer | None:
+    async def repair_doubted(self, state: RowState, one: ChunkAnswer, doubts: Sequence[str]) -> ChunkAnswer | None:
         if one.repaired:
             return None
         request = self._repair(one.request, one.reply, doubts, DOUBT)
@@ -257,7 +261,7 @@ class Extraction:
         """The record in an answer that ended by itself, or what is wrong with it. `part`: of one that is merged."""
         return self._judge.verdict(reply.text, part=part) if reply.stop is Stop.DONE else None
 
-    def _reusable(self, state: "_RowState", answer: StoredAnswer, part: bool, chunk: Chunk) -> bool:  # noqa: FBT001 (a fact)
+    def _reusable(self, state: RowState, answer: StoredAnswer, part: bool, chunk: Chunk) -> bool:  # noqa: FBT001 (a fact)
         """A retry asks again for what was bad when the row failed; everything else on record is taken as it is."""
         if answer.session > state.stale_session:
             return True
@@ -276,7 +280,7 @@ def _now(tried: Tried, verdict: Valid | Invalid | None) -> Tried:
 class _Second:
     """A row's second questions."""
 
-    def __init__(self, extraction: Extraction, state: "_RowState") -> None:
+    def __init__(self, extraction: Extraction, state: RowState) -> None:
         self._extraction = extraction
         self._state = state
 
@@ -285,18 +289,3 @@ class _Second:
 
     async def doubted(self, one: ChunkAnswer, doubts: Sequence[str]) -> ChunkAnswer | None:
         return await self._extraction.repair_doubted(self._state, one, doubts)
-
-
-class _RowState(Struct):
-    task: RowTask
-    life: RowLife
-    next_number: int  # of the next chunk that has to be cut smaller
-    summary: str = ""  # of the chunks before, where it goes with each chunk
-
-    @property
-    def row(self) -> Row:
-        return self.task.row
-
-    @property
-    def stale_session(self) -> int:
-        return self.task.stale_session

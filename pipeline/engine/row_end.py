@@ -48,7 +48,7 @@ class RowEnds:
 
     def merged(self, answers: Sequence[ChunkAnswer]) -> dict[str, Any]:
         last = answers[-1].reply
-        ended = {
+        ended: dict[str, Any] = {
             "status": Status.OK,
             "chunks": len(answers),
             "repaired": any(one.repaired for one in answers),
@@ -56,6 +56,8 @@ class RowEnds:
             "model_version": last.model_version,
         }
         rule, plan = self._prepared.job.extract.merge, self._prepared.plan
+        if rule == "none" and plan.select:
+            ended["chunk_numbers"] = tuple(one.chunk.number for one in answers)
         if rule == "none" or len(answers) == 1:
             return {**ended, "records": tuple(one.record_json for one in answers)}
         of_files = any(files_of(one.chunk.parts) for one in answers)

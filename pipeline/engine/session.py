@@ -155,7 +155,9 @@ class Session:
             self._start_writing(parts)
             try:
                 lent = Lent(self._ledger, self._tally, parts.admission, parts.governor, parts.needs)
-                how = Carriage(self._column, self._command.wait, self._telemetry.wanted)
+                how = Carriage(
+                    self._column, self._command.wait, self._telemetry.wanted, self._command.selection.from_model
+                )
                 async with executor_for(self._prepared, route, lent, how) as executor:
                     self._issues = executor.issues
                     await self._work(parts, executor, signals)
@@ -216,7 +218,10 @@ class Session:
         folder, band_usd = self._ledger.path.parent, self._command.band_usd
         batches = partial(_batches_of, self._ledger) if batched(job, self._ledger) else None
         call_off = getattr(executor, "call_off", None)  # of one that has batches
-        watched = Watched(job.name, folder, parts.admission, parts.governor, self._tally, band_usd, call_off, batches)
+        models = getattr(executor, "models", tuple)  # of one that has several
+        watched = Watched(
+            job.name, folder, parts.admission, parts.governor, self._tally, band_usd, call_off, batches, models
+        )
         display = display_for(host.progress if callable(host.progress) else sys.stderr if host.progress else None)
         watch = Watch(watched, self._telemetry, parts.alarm, display, executor.widen)
         self._tuned = watch.tuned

@@ -35,9 +35,11 @@ from pipeline.extraction.routing import (
     next_step,
     patience_s,
     shown_name,
+    step_at,
 )
 from pipeline.job.settings import Job
 from pipeline.providers.credentials.keys import credentials_for
+from pipeline.telemetry.snapshot import ModelNow
 from pipeline.types import Outcome
 
 THREAD_CHARS = 20_000  # a text from this size on is cut for another model off the event loop
@@ -54,9 +56,10 @@ class Station(Struct, frozen=True):
 class Several:
     """Carries each row to the model that it is for, and on to the next where that does not do."""
 
-    def __init__(self, job: Job, stations: Mapping[str, Station]) -> None:
+    def __init__(self, job: Job, stations: Mapping[str, Station], from_model: str | None = None) -> None:
         self._job = job
         self._stations = stations
+        self._from = None if from_model is None else step_at(job, from_model)
 
     async def outcome(self, task: RowTask) -> Outcome:
         """Where the row ends; as of the last model that was asked, with all that were.
@@ -64,7 +67,7 @@ class Several:
         Raises:
             As `Extraction.outcome`. Diverted: never, as each model's rows have a way on.
         """
-        at, been, asked = first_step(self._job, task.row), list[str](), list[str]()
+        at, been, asked = self._from or first_step(self._job, task.row), list[str](), list[str]()
         while True:
             station = self._stations[at.model]
             been.append(at.model)
@@ -82,6 +85,11 @@ class Several:
                 raise AssertionError(f"a row of {at.model!r} has no way on for {cause}")
             at = step
 
+    def models(self) -> tuple[ModelNow, ...]:
+        """How each does at this moment."""
+        gates = (station.gate for station in self._stations.values())
+        return tuple(ModelNow(gate.name, gate.governor.in_flight, gate.calls, gate.health.cause) for gate in gates)
+
     def _next(self, at: Step, cause: str, been: list[str]) -> Step | None:
         return next_step(self._job, at, cause, been)
 
@@ -90,9 +98,9 @@ class Several:
         if model == MAIN:
             return task
         prepared = self._stations[model].prepared
-        cut = partial(prepared.chunks_of, task.row, exact=prepared.exact)
-        chunks = await asyncio.to_thread(cut) if len(task.row.text) > THREAD_CHARS else cut()
-        return replace(task, chunks=chunks)
+        cut = partial(prepared.cut, task.row, exact=prepared.exact)
+        found = await asyncio.to_thread(cut) if len(task.row.text) > THREAD_CHARS else cut()
+        return replace(task, chunks=found.chunks, skipped=found.skipped)
 
 
 def with_keys(prepared: Prepared, environ: Mapping[str, str]) -> Prepared:
@@ -144,7 +152,7 @@ async def several_models(prepared: Prepared, route: Route, lent: Lent, how: Carr
             live = await ways.enter_async_context(live_lane(one, way, lent.ledger, gate, lent.tally, name or None))
             stations[name] = Station(one, gate, Extraction(one, Caller(lent.ledger, live), how.column))
         try:
-            yield Several(job, stations)
+            yield Several(job, stations, how.from_model)
         finally:
             for name, station in stations.items():
                 if name:

@@ -27,7 +27,7 @@ from pipeline.telemetry.batches import batches_out as batches_out_of
 from pipeline.telemetry.display import Display
 from pipeline.telemetry.drift import drifted
 from pipeline.telemetry.observers import Observers
-from pipeline.telemetry.snapshot import Pace, RunReading, opening, reading_of
+from pipeline.telemetry.snapshot import ModelNow, Pace, RunReading, opening, reading_of
 from pipeline.telemetry.tally import Tally
 
 LOOK_EVERY_S = 0.25
@@ -46,6 +46,7 @@ class Watched(Struct, frozen=True):
     band_usd: Band[Decimal] | None = None  # the estimate
     call_off: Callable[[str], Awaitable[None]] | None = None
     batches: Callable[[], Sequence[Mapping[str, Any]]] | None = None  # as run.json has them; None: the job has none
+    models: Callable[[], tuple[ModelNow, ...]] = tuple  # of a job with several
 
 
 class Watch:
@@ -68,6 +69,7 @@ class Watch:
         self._display = display
         self._widen = widen
         self._batches = run.batches
+        self._models = run.models
         self._call_off = run.call_off
         self._out: BatchesOut | None = None
         self._inbox = Inbox(run.folder)
@@ -135,7 +137,8 @@ class Watch:
         now_s = time.monotonic()
         rows_per_s = self._pace.look(now_s, self._tally.done)
         batches_out = 0 if self._out is None else self._out.batches
-        self._telemetry.looked(self._tally.total, self._admission.in_flight, batches_out)
+        in_flight = sum(one.in_flight for one in self._models()) or self._admission.in_flight
+        self._telemetry.looked(self._tally.total, in_flight, batches_out)
         show = last or now_s - self._shown_s >= self._display.every_s
         live = now_s - self._lived_s >= LIVE_EVERY_S
         if not (show or live):
@@ -145,6 +148,7 @@ class Watch:
         reading = reading_of(self._name, self._tally, begun_done, limits, waiting, rows_per_s)
         now = datetime.now(UTC)
         reading = structs.replace(reading, opens_at=opening(limits.gate_until_s, now_s, now), out=self._out, now=now)
+        reading = structs.replace(reading, models=self._models())
         if show:
             self._shown_s = now_s
             with contextlib.suppress(OSError):  # the terminal may be gone

@@ -1,13 +1,13 @@
 """A field of a JSON schema: what it refers to, and the names that it goes by. Pure."""
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipeline.text import folded
+
 HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 OTHER = re.compile(r"[\W_]+")
-STROKES = str.maketrans("łøđ", "lod")  # which Unicode does not take apart
 UMLAUTS = re.compile("([aou])e")
 LONGEST_NAME = 60
 
@@ -40,9 +40,3 @@ def names_of(key: str, field: Schema) -> Iterator[str]:
 
 def name_of(said: str) -> str:
     return OTHER.sub("_", folded(HUMPS.sub("_", said))).strip("_")
-
-
-def folded(text: str) -> str:
-    """Without case and accents."""
-    plain = unicodedata.normalize("NFKD", text.casefold().translate(STROKES))
-    return "".join(char for char in plain if not unicodedata.combining(char))

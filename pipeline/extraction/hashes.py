@@ -63,11 +63,14 @@ def outcome_salt(request: bytes, job: Job, schema_source_hash: str) -> bytes:
     that are ok alone and `retry` asks only those anew that it cut off.
     """
     chunks, extract = job.chunks, job.extract
+    more: dict[str, Any]
     looked_for = [extract.evidence, extract.min_grounded, extract.keep_text]
-    evidence = {} if looked_for == ["off", 0.0, False] else {"evidence": looked_for}
+    more = {} if looked_for == ["off", 0.0, False] else {"evidence": looked_for}
+    more |= {"select": chunks.select} if chunks.select else {}
+    more |= {"window": chunks.window} if chunks.context == "window" else {}
     return _hash(
         {
-            **evidence,
+            **more,
             **_several(job),
             "request": request.hex(),
             "prompt": job.extract.prompt,

@@ -52,8 +52,8 @@ def _not_spoken(job: Job) -> Iterator[Problem]:
 
 def _problems(job: Job) -> Iterator[Problem]:
     yield from _not_spoken(job)
-    if job.chunks.context == "rolling":
-        told = "chunks.context = 'rolling' asks each chunk after the one before it, and each would wait for a batch"
+    if (context := job.chunks.context) != "none":
+        told = f"chunks.context = {context!r} asks each chunk after the one before it, and each would wait for a batch"
         yield f"{told} of its own", "Set chunks.context = 'none', or "
     if (output := job.output_url or job.output.path).startswith(REMOTE):
         told = "two machines could both know of a batch that is out, and submit or collect it twice"

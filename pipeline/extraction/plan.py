@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from pipeline.documents.page_chunks import PageBounds
+from pipeline.documents.select import Query
 from pipeline.extraction.template import Template
 from pipeline.types import Turn
 
@@ -31,8 +32,17 @@ class Plan(Struct, frozen=True):
     two_step: bool = False  # a free reading first, then its form
     reading_system: str = ""  # the system prompt of that reading: what to look for
     summary_tokens: int = 0  # the cap of the running summary that goes with each chunk; 0: none does
+    window_chunks: int = 0  # how many of the chunks before, whose records go with each chunk; 0: none do
+    window_tokens: int = 0  # the most that these may have
     examples: Examples = Examples()
     page_bounds: PageBounds = PageBounds()  # of calls about files
     page_plan: tuple[int, int] = (0, 0)  # documents.pages_per_call and overlap_pages, as the job has them
     key_columns: tuple[str, ...] = ()  # beside those that the prompt names: what routes look at
+    select: int = 0  # the most chunks of a document that are asked about; 0: all
+    words_asked: Query = ()  # which of them are
     input_most: int = 0  # tokens of input that the model refuses, with room to spare; 0: not known
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether each chunk of a row waits for the one before it."""
+        return self.summary_tokens > 0 or self.window_chunks > 0

@@ -10,6 +10,7 @@ from pipeline.documents.chunks import Counter, available_tokens
 from pipeline.documents.page_chunks import PageBounds
 from pipeline.errors import JobError
 from pipeline.extraction import requests as planning
+from pipeline.extraction.context import tokens_before
 from pipeline.extraction.hashes import outcome_salt, request_hash
 from pipeline.extraction.plan import Examples, Plan
 from pipeline.extraction.routing import route_columns
@@ -17,7 +18,6 @@ from pipeline.extraction.template import Template
 from pipeline.job.settings import MOST_PAGES, Job
 from pipeline.schema.shape import Shaped
 
-SUMMARY_TOKENS = 512  # the most that a running summary may have
 REQUEST_REST_BYTES = 100_000  # of a body beside its files: prompt, schema, parameters
 FRAME_TOKENS = 12  # role markers and reply priming of a system and a user message (3 + 3 + 3), and some slack
 
@@ -43,8 +43,8 @@ def plan_of(
     except ValueError as error:
         told = f"nothing is left of the context window for documents: {error}{_taken_by(examples)}"
         raise JobError(f"{job.file}: {told}") from None
-    summary_tokens = min(SUMMARY_TOKENS, room // 8) if job.chunks.context == "rolling" else 0
-    room -= summary_tokens
+    summary_tokens, window_tokens = tokens_before(job, room)
+    room -= summary_tokens + window_tokens
     if job.chunks.max_tokens > room:
         raise JobError(
             f"{job.file}: chunks.max_tokens = {job.chunks.max_tokens} is more than the {room} tokens that "
@@ -66,6 +66,8 @@ def plan_of(
         two_step=job.extract.mode == "two_step",
         reading_system=f"{job.extract.system}\n\n{planning.READ}\n{schema_text}".strip(),
         summary_tokens=summary_tokens,
+        window_chunks=job.chunks.window if job.chunks.context == "window" else 0,
+        window_tokens=window_tokens,
         examples=examples,
         page_bounds=_page_bounds(job, file_limits(job.model, shaped.shape.mode), job.chunks.max_tokens or room),
         page_plan=(job.documents.pages_per_call, job.documents.overlap_pages),

@@ -17,13 +17,14 @@ from pipeline.catalog.model_settings import settings_advice
 from pipeline.catalog.prices import how_to_price, required_rate
 from pipeline.catalog.reasoning import reasoning_advice
 from pipeline.catalog.sampling import Advice
-from pipeline.documents.chunks import Counter, chunk
-from pipeline.documents.page_chunks import chunk_pages
+from pipeline.documents.chunks import Counter
 from pipeline.documents.pages import Rules
 from pipeline.documents.sources.source import Source
 from pipeline.documents.tokens import counter_for
 from pipeline.errors import JobError
 from pipeline.extraction import overhead
+from pipeline.extraction.asked_words import words_asked
+from pipeline.extraction.cutting import Cut, chunk_columns, cut
 from pipeline.extraction.evidence.share import columns_of, looked_in
 from pipeline.extraction.examples import examples_of
 from pipeline.extraction.lanes import lane_problem
@@ -40,7 +41,7 @@ from pipeline.providers.wire_check import wire_problems
 from pipeline.schema import shape as schemas
 from pipeline.schema.record_json import writer_of
 from pipeline.schema.shape import Shaped
-from pipeline.types import FILE_COLUMNS, MODELS_COLUMNS, RESULT_COLUMNS, AnswerShape, Chunk, Row, files_of
+from pipeline.types import FILE_COLUMNS, MODELS_COLUMNS, RESULT_COLUMNS, AnswerShape, Chunk, Row
 
 
 class Prepared(Struct, frozen=True):
@@ -58,12 +59,12 @@ class Prepared(Struct, frozen=True):
     notes: tuple[str, ...]
     models: "Mapping[str, Prepared]" = {}  # the same job with each of its other models, over the same source
 
+    def cut(self, row: Row, *, exact: bool) -> Cut:
+        return cut(row, self.plan, self.counter, exact=exact)
+
     def chunks_of(self, row: Row, *, exact: bool) -> list[Chunk]:
-        """A row's text or pages, cut; `exact` as of `chunk`."""
-        plan = self.plan
-        if files_of(row.parts):
-            return chunk_pages(row.parts, self.counter, plan.page_bounds)
-        return chunk(row.text, self.counter, plan.chunk_tokens, plan.overlap_tokens, exact=exact)
+        """Those that are asked about."""
+        return self.cut(row, exact=exact).chunks
 
     @property
     def output_folder(self) -> Path:
@@ -137,7 +138,13 @@ def _shaped(job: Job, model: type[BaseModel]) -> Shaped:
 def _own_columns(job: Job, *, documents: bool) -> tuple[str, ...]:
     """All that results have by themselves."""
     of_models = MODELS_COLUMNS if job.models else ()
-    return RESULT_COLUMNS + (FILE_COLUMNS if documents else ()) + columns_of(job.extract) + of_models
+    return (
+        RESULT_COLUMNS
+        + (FILE_COLUMNS if documents else ())
+        + columns_of(job.extract)
+        + chunk_columns(job.chunks)
+        + of_models
+    )
 
 
 def _others(prepared: Prepared) -> dict[str, Prepared]:
@@ -188,6 +195,8 @@ def _with_model(job: Job, model: type[BaseModel], template: Template, source: So
     source_hash = schemas.source_hash(model, job.extract.schema)
     examples = examples_of(job, model, shaped, template, counter)
     plan, window = plan_of(job, shaped, template, counter, source_hash, examples)
+    if job.chunks.select:
+        plan = replace(plan, select=job.chunks.select, words_asked=words_asked(model.model_json_schema()))
     return Prepared(
         job=job,
         model=model,

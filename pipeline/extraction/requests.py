@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from pipeline.documents.page_chunks import joined
+from pipeline.extraction.context import SUMMARY_HEAD, WINDOW_HEAD
 from pipeline.extraction.hashes import request_key
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.template import TEXT, as_text, render
@@ -23,14 +24,13 @@ SUMMARISE = (
     "far, in at most {words} words, and nothing else."
 )
 SOME_PAGES = "Of this document of {whole} pages, what is given here is {these}.\n\n"
-SUMMARY_HEAD = "Summary of the parts of this document before this one, only to understand it:\n"
 
 
-def extract_request(plan: Plan, row: Row, chunk: Chunk, summary: str = "") -> Request:
-    """The question that is to be answered in the schema; `summary` is of the chunks before."""
+def extract_request(plan: Plan, row: Row, chunk: Chunk, before: str = "") -> Request:
+    """The question that is to be answered in the schema; `before`: the summary or the records of the chunks before."""
     files = files_of(joined(chunk.parts))
     text = _which_pages(row, files) + render(plan.template, chunk.text, row.values)
-    text = f"{SUMMARY_HEAD}{summary}\n\n{text}" if summary else text
+    text = f"{WINDOW_HEAD if plan.window_chunks else SUMMARY_HEAD}{before}\n\n{text}" if before else text
     turn = Turn("user", (*files, TextPart(text)))
     others = sum(len(as_text(row.values.get(name))) for name in plan.template.columns if name != TEXT)
     return Request(
@@ -42,7 +42,7 @@ def extract_request(plan: Plan, row: Row, chunk: Chunk, summary: str = "") -> Re
         system=plan.system,
         turns=(*plan.examples.turns, turn),
         max_output_tokens=plan.max_output_tokens,
-        input_tokens=plan.fixed_tokens + chunk.tokens + (others + len(summary)) // 3,
+        input_tokens=plan.fixed_tokens + chunk.tokens + (others + len(before)) // 3,
         input_tokens_ceiling=_ceiling(plan, plan.fixed_bytes, turn),
         tenant=row.tenant,
         shared_turns=len(plan.examples.turns),

@@ -10,8 +10,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.documents.chunks import rough_tokens
-from pipeline.job.settings import Fallback, Job, Route
+from pipeline.errors import JobError
+from pipeline.job.settings import Fallback, Job, RouteRule
 from pipeline.job.several import as_named
+from pipeline.text import did_you_mean
 from pipeline.types import ErrorCode, FilePart, Outcome, ParkReason, Row, Status
 
 MAIN = ""
@@ -50,7 +52,26 @@ def first_step(job: Job, row: Row) -> Step:
     return Step(next((route.model for route in job.routes if _fits(route, row, tokens)), MAIN))
 
 
-def _fits(route: Route, row: Row, tokens: int) -> bool:
+def step_at(job: Job, model: str) -> Step:
+    """A row that begins at this model, whatever the routes say; the fallbacks up to it are behind it."""
+    return Step(model, next((number for number, one in enumerate(job.fallbacks, 1) if one.model == model), 0))
+
+
+def model_named(job: Job, name: str) -> str:
+    """The model that people mean by a name: NAME of a [models.NAME], or what the job's [model] is called.
+
+    Raises:
+        JobError: there is none.
+    """
+    if name in job.models:
+        return name
+    if name in {"model", job.model.name}:
+        return MAIN
+    known = ", ".join((job.model.name, *job.models))
+    raise JobError(f"--from-model {name}: no model of this job. There are: {known}.{did_you_mean(name, job.models)}")
+
+
+def _fits(route: RouteRule, row: Row, tokens: int) -> bool:
     if tokens < route.min_input_tokens:
         return False
     return route.where is None or as_named(row.values.get(route.where.column)) in route.where.values

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.extraction.field_names import OTHER, folded, names_of, resolved
+from pipeline.extraction.field_names import OTHER, names_of, resolved
 from pipeline.extraction.invoice_names import (
     ADDRESSES,
     BUYER,
@@ -26,6 +26,7 @@ from pipeline.extraction.invoice_names import (
     SELLERS,
     Meaning,
 )
+from pipeline.text import folded
 
 CENT, HALF_CENT = Decimal("0.01"), Decimal("0.005")
 CREDITS = frozenset(

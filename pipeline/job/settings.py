@@ -83,7 +83,9 @@ class Model(Struct, frozen=True, kw_only=True):
 class Chunks(Struct, frozen=True, kw_only=True):
     max_tokens: Count = 0  # 0: what the context window leaves
     overlap_tokens: Count = 0
-    context: Literal["none", "rolling"] = "none"
+    context: Literal["none", "rolling", "window"] = "none"
+    window: Positive = 2  # with context = "window": of how many chunks before the records go along
+    select: Count = 0  # of a document, the most that are asked about; 0: all
 
 
 class Batch(Struct, frozen=True, kw_only=True):
@@ -200,7 +202,7 @@ class Where(Struct, frozen=True, kw_only=True):
     values: tuple[str, ...]
 
 
-class Route(Struct, frozen=True, kw_only=True):
+class RouteRule(Struct, frozen=True, kw_only=True):
     """Rows that go to another model than [model] from the start: all that it says holds."""
 
     model: str
@@ -233,7 +235,7 @@ class Job(Struct, frozen=True, kw_only=True):
     telemetry: Telemetry = field(default_factory=Telemetry)
     sandbox: Sandbox = field(default_factory=Sandbox)
     models: Mapping[str, NamedModel] = {}
-    routes: tuple[Route, ...] = ()  # the first that fits
+    routes: tuple[RouteRule, ...] = ()  # the first that fits
     fallbacks: tuple[Fallback, ...] = ()  # tried in order
     file: str = ""  # the job file, absolute
     limit_rows: int | None = None  # --limit

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from msgspec.structs import replace
 
-from pipeline.job.settings import Cause, Count, Fallback, Limits, Model, NamedModel, Prices, Route, Where
+from pipeline.job.settings import Cause, Count, Fallback, Limits, Model, NamedModel, Prices, RouteRule, Where
 from pipeline.job.values import WrongValue, shown, typed
 from pipeline.text import did_you_mean
 
@@ -77,7 +77,7 @@ def _listed(given: Mapping[str, Any], name: str, wrong: list[str]) -> list[tuple
     return list(enumerate(values, 1))
 
 
-def _route(number: int, values: Mapping[str, Any], models: Mapping[str, Any], wrong: list[str]) -> Route | None:
+def _route(number: int, values: Mapping[str, Any], models: Mapping[str, Any], wrong: list[str]) -> RouteRule | None:
     where, found = f"[[{ROUTE}]] number {number}", len(wrong)
     _keys(values, ROUTE_KEYS, where, wrong)
     name = _named(values, models, where, wrong)
@@ -85,10 +85,10 @@ def _route(number: int, values: Mapping[str, Any], models: Mapping[str, Any], wr
     column = None if "where" not in values else _where(values["where"], where, wrong)
     if not values.get("min_input_tokens") and "where" not in values:
         wrong.append(f'{where} says no rows: give min_input_tokens, or where = {{column = "language", in = ["ja"]}}')
-    return Route(model=name, min_input_tokens=least, where=column) if len(wrong) == found else None
+    return RouteRule(model=name, min_input_tokens=least, where=column) if len(wrong) == found else None
 
 
-def _shadowed(routes: list[Route]) -> list[str]:
+def _shadowed(routes: list[RouteRule]) -> list[str]:
     """Routes that no row can come to, as an earlier one takes all that they would."""
     found = []
     for later, route in enumerate(routes):

@@ -24,10 +24,16 @@ def _extract(extract: Extract) -> list[str]:
 
 
 def _chunks(chunks: Chunks) -> list[str]:
-    if not chunks.max_tokens or chunks.overlap_tokens * 2 < chunks.max_tokens:
-        return []
-    told = f"less than half of chunks.max_tokens = {chunks.max_tokens}"
-    return [f"chunks.overlap_tokens = {chunks.overlap_tokens} should be {told}"]
+    wrong = []
+    if chunks.max_tokens and chunks.overlap_tokens * 2 >= chunks.max_tokens:
+        told = f"less than half of chunks.max_tokens = {chunks.max_tokens}"
+        wrong.append(f"chunks.overlap_tokens = {chunks.overlap_tokens} should be {told}")
+    if chunks.select and chunks.context == "rolling":
+        told = (
+            f"chunks.select = {chunks.select} does not go together with chunks.context = 'rolling': a running summary"
+        )
+        wrong.append(f"{told} is of all chunks before, and needs each to be read. Set select = 0 or context = 'none'")
+    return wrong
 
 
 def _documents(documents: Documents) -> list[str]:

@@ -93,6 +93,17 @@ def asked_models(db: Connection) -> Iterator[str]:
     return (name or "" for (name,) in found)
 
 
+def row_chunks(db: Connection) -> Iterator[tuple[int, int, int, list[int] | None]]:
+    """(row, chunks asked about, chunks left out, the number of each record's) of all rows, in order."""
+    skipped, numbers = beside_outcomes(db, "o.").split(", ")[-2:]
+    sql = (
+        f"SELECT r.row, COALESCE(o.chunks, 0), COALESCE({skipped}, 0), {numbers} "  # noqa: S608 (own names)
+        "FROM rows r LEFT JOIN outcomes o ON o.doc = r.doc ORDER BY r.row"
+    )
+    for row, asked, left_out, told in db.execute(sql):
+        yield row, asked, left_out, None if told is None else json.loads(told)
+
+
 def page_calls(db: Connection) -> Iterator[tuple[str, int, str, str | None]]:
     """(request id, row, pages, what is known of the row's file, as JSON) of the last run's calls that carried some."""
     if not knows_files(db):

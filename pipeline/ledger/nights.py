@@ -170,8 +170,8 @@ def _shared(db: Connection, run: int) -> tuple[str, str]:
 
 
 def good_outcome(db: Connection, doc: bytes) -> tuple[Any, ...] | None:
-    """OUTCOME_COLUMNS of this content's outcome, where that is a good one; a rehearsal's is one to rehearsals alone."""
-    names = ", ".join(f"o.{name}" for name in OUTCOME_COLUMNS)
+    """OUTCOME_COLUMNS and BESIDE of this content's outcome, where it is good; a rehearsal's is to rehearsals alone."""
+    names = ", ".join((*(f"o.{name}" for name in OUTCOME_COLUMNS), beside_outcomes(db, "o.")))
     found: tuple[Any, ...] | None = db.execute(
         f"SELECT {names} FROM outcomes o JOIN runs USING (run) WHERE o.doc = ? AND o.status = 'ok' AND ("  # noqa: S608 (own names)
         "runs.provider IS NOT ? OR (SELECT provider FROM runs ORDER BY run DESC LIMIT 1) = runs.provider)",

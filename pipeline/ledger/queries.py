@@ -160,9 +160,7 @@ def first_ids(db: Connection, most: int) -> list[str]:
 def outcome_of(db: Connection, doc: bytes | None) -> Outcome | None:
     names = ", ".join((*OUTCOME_COLUMNS, beside_outcomes(db)))
     values = db.execute(f"SELECT {names} FROM outcomes WHERE doc = ?", (doc,)).fetchone()  # noqa: S608 (own names)
-    if values is None:
-        return None
-    return outcome_from(values[: len(OUTCOME_COLUMNS)], values[len(OUTCOME_COLUMNS) :])
+    return None if values is None else outcome_from(values)
 
 
 def rows_with_outcomes(db: Connection) -> Iterator[tuple[Any, ...]]:

@@ -31,6 +31,7 @@ OUTCOME_COLUMNS = (
 )  # fmt: skip
 BESIDE = {  # what stands beside an outcome's record, and the version of the file since when it does
     "xml_conflicts": 5, "evidence": 7, "source_text": 7, "model": 7, "models_tried": 7,
+    "chunks_skipped": 8, "chunk_numbers": 8,
 }  # fmt: skip
 ANSWER_COLUMNS = ("key", "run", "session", "text", "stop", "finish_reason", "model_version")
 CALL_COLUMNS = (
@@ -151,9 +152,10 @@ def outcome_values(outcome: Outcome, run: int, session: int) -> tuple[Any, ...]:
     )
 
 
-def outcome_from(values: Iterable[Any], beside: Sequence[Any] = (None,) * len(BESIDE)) -> Outcome:
-    """The outcome in a record of OUTCOME_COLUMNS, and what stands beside it (BESIDE)."""
-    xml_conflicts, evidence, text, model, tried = beside
+def outcome_from(values: Sequence[Any]) -> Outcome:
+    """The outcome in a record of OUTCOME_COLUMNS, with or without what stands beside it (BESIDE)."""
+    beside = values[len(OUTCOME_COLUMNS) :] or (None,) * len(BESIDE)
+    xml_conflicts, evidence, text, model, tried, skipped, numbers = beside
     (
         doc,
         _run,
@@ -170,7 +172,7 @@ def outcome_from(values: Iterable[Any], beside: Sequence[Any] = (None,) * len(BE
         version,
         latency,
         by,
-    ) = values
+    ) = values[: len(OUTCOME_COLUMNS)]
     return Outcome(
         doc=doc,
         row=row,
@@ -186,6 +188,8 @@ def outcome_from(values: Iterable[Any], beside: Sequence[Any] = (None,) * len(BE
         models_tried=() if tried is None else tuple(orjson.loads(tried)),
         text=None if text is None else zlib.decompress(text).decode("utf-8", "surrogatepass"),
         chunks=chunks,
+        chunks_skipped=skipped or 0,
+        chunk_numbers=() if numbers is None else tuple(orjson.loads(numbers)),
         finish_reason=finish,
         model_version=version,
         latency_ms=latency,
@@ -282,11 +286,13 @@ def beside_values(outcome: Outcome) -> tuple[Any, ...]:
         None if text is None else zlib.compress(text.encode("utf-8", "surrogatepass"), ZLIB_LEVEL),
         outcome.model,
         _json(outcome.models_tried) if outcome.models_tried else None,
+        outcome.chunks_skipped or None,
+        _json(outcome.chunk_numbers) if outcome.chunk_numbers else None,
     )
 
 
-def _json(texts: tuple[str, ...]) -> str:
-    return orjson.dumps(texts).decode()
+def _json(values: tuple[str, ...] | tuple[int, ...]) -> str:
+    return orjson.dumps(values).decode()
 
 
 def storable(text: str | None) -> str | None:

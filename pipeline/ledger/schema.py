@@ -202,6 +202,10 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE calls ADD COLUMN model TEXT;           -- NAME of the model that was asked; null: the job's [model]
     ALTER TABLE sends ADD COLUMN model TEXT;
     """,
+    """
+    ALTER TABLE outcomes ADD COLUMN chunks_skipped INTEGER;  -- that were not asked about; null: none
+    ALTER TABLE outcomes ADD COLUMN chunk_numbers TEXT;      -- a JSON list: the chunk of each record; null: its place
+    """,
 )
 MODELS_KNOWN = 7
 BATCHES_KNOWN = 6  # from which on there are batches

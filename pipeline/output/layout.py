@@ -53,6 +53,7 @@ class View(Struct, frozen=True):
     compared: bool = False  # records are held against the XML of e-invoices
     models: Mapping[str, tuple[str, str]] = {}  # NAME → provider and model, of those beside the job's [model]
     evidence: tuple[str, ...] = ()  # columns that there are because values are looked for in the document
+    selects: bool = False  # not all chunks of a document may be asked about
     fits: Callable[[str], bool] = lambda record: True  # noqa: ARG005 (whether a record of before is one of the schema as it is now)
 
 

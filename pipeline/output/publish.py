@@ -181,6 +181,7 @@ class Publisher:
             compared=prepared.source.documents and job.documents.embedded_xml == "compare",
             models={name: (one.model.provider, one.model.name) for name, one in job.models.items()},
             evidence=columns_of(job.extract),
+            selects=bool(job.chunks.select),
             fits=partial(_fits, prepared.model, self._column),
         )
         crash_point("publishing")

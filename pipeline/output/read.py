@@ -17,7 +17,7 @@ from pipeline.job.folder import LEDGER, RESULTS, RUN
 from pipeline.ledger import nights
 from pipeline.ledger.files import Connection, reading
 from pipeline.ledger.queries import last_run, rows_with_outcomes
-from pipeline.ledger.records import outcome_from
+from pipeline.ledger.records import OUTCOME_COLUMNS, outcome_from
 from pipeline.output.manifest import Manifest, RowCounts, read_run
 from pipeline.output.publish import Ended, ended_before, exit_code
 from pipeline.schema.read_back import read_back
@@ -135,8 +135,8 @@ def _entries(db: Connection) -> Iterator[tuple[str, str | None, list[Any], bytes
     if last is None or not nights.remembers(db):
         yield from ((row_id, problem, columns, None) for _, row_id, problem, *columns in rows_with_outcomes(db))
         return
-    for _, row_id, problem, _, *columns, _, _, _, earlier in nights.rows_to_publish(db, last[0]):
-        yield row_id, problem, columns, earlier
+    for _, row_id, problem, _, *columns, _, _, earlier in nights.rows_to_publish(db, last[0]):
+        yield row_id, problem, columns[: len(OUTCOME_COLUMNS)], earlier
 
 
 def _earlier(model: type[BaseModel], row_id: str, db: Connection, doc: bytes) -> Iterator[ResultRow[Any]]:

@@ -10,15 +10,15 @@ from typing import Any
 import pyarrow as pa
 from msgspec import Struct
 
+from pipeline.extraction.cutting import SKIPPED
 from pipeline.ledger import nights, records
 from pipeline.ledger.files import Connection
-from pipeline.ledger.records import BESIDE
 from pipeline.output.evidence_columns import COLUMN_TYPES as EVIDENCE_TYPES
 from pipeline.output.evidence_columns import evidence_columns
 from pipeline.output.file_columns import of_files
 from pipeline.output.keeper import Keeper
 from pipeline.output.layout import COST, ROW_GROUP_ROWS, OutputTotals, View, batch_of, cost_column
-from pipeline.output.spending import Spent, shares_of, spending, together
+from pipeline.output.spending import Spent, numbers_of, shares_of, spending, together
 from pipeline.schema.arrow import CANNOT
 from pipeline.types import RESULT_COLUMNS, TOKENS, AnswerFrom, Document, ErrorCode, Outcome, Status
 
@@ -70,6 +70,7 @@ class _Line(Struct):
     error: str | None
     answer_from: AnswerFrom | None
     spent: Spent
+    place: int = 0  # of its record in the outcome
     document: Document | None = None
     total_units: int = 0  # what its content has cost in all runs, in 1e-10 USD
 
@@ -90,11 +91,11 @@ class _Previous(Struct, frozen=True):
 
 def results_schema(view: View) -> pa.Schema:
     """The columns of results.parquet: the same on every run of a schema."""
-    types = {**COLUMN_TYPES, **EVIDENCE_TYPES, "record": view.record.type}
+    types = {**COLUMN_TYPES, **EVIDENCE_TYPES, SKIPPED: pa.int32(), "record": view.record.type}
     left_out = {name for name, wanted in (("chunk", view.per_chunk),) if not wanted}
     ours = [(name, types[name]) for name in RESULT_COLUMNS if name not in left_out]
     more = {"document": view.documents, "xml_conflicts": view.compared}
-    more |= dict.fromkeys(view.evidence, True) | {"models_tried": bool(view.models)}
+    more |= dict.fromkeys(view.evidence, True) | {SKIPPED: view.selects, "models_tried": bool(view.models)}
     ours += [(name, types[name]) for name, wanted in more.items() if wanted]
     place = [name for name, _ in ours].index("status")
     return pa.schema([*ours[:place], *view.kept_schema, *ours[place:]])
@@ -118,12 +119,11 @@ def _lines(db: Connection, run: int, view: View, totals: OutputTotals) -> Iterat
     spent_by_row = spending(db, run)
     upcoming = next(spent_by_row, None)
     days = nights.session_days(db)
-    for row, row_id, problem, file, *found, before, shared, earlier in nights.rows_to_publish(db, run):
+    for row, row_id, problem, file, *columns, before, shared, earlier in nights.rows_to_publish(db, run):
         while upcoming is not None and upcoming[0] < row:
             upcoming = next(spent_by_row, None)
         spent = upcoming[1] if upcoming is not None and upcoming[0] == row else {}
-        columns, beside = found[: -len(BESIDE)], found[-len(BESIDE) :]
-        outcome = records.outcome_from(columns, beside) if columns[0] is not None else None
+        outcome = records.outcome_from(columns) if columns[0] is not None else None
         by = _answer_from(row, run, columns[1], outcome, called=bool(spent))
         previous = None if earlier is None else _previous(db, earlier, view, days)
         if previous is not None and previous.records:
@@ -161,9 +161,9 @@ def _previous_lines(
     row, row_id = entry
     for number, record in enumerate(previous.records):
         used = together(spent) if number == 0 else Spent()
-        chunk = number if per_chunk else None
+        chunk = numbers_of(previous.outcome)[number] if per_chunk else None
         by = AnswerFrom.PREVIOUS
-        yield _Line(row, row_id, chunk, Status.PENDING, record, previous.outcome, None, None, by, used)
+        yield _Line(row, row_id, chunk, Status.PENDING, record, previous.outcome, None, None, by, used, number)
 
 
 def _share_total(lines: Sequence[_Line], total_units: int) -> None:
@@ -200,12 +200,13 @@ def _row_lines(
         status, code = (Status.FAILED, str(ErrorCode.BAD_ROW)) if problem else (Status.PENDING, None)
         yield _Line(row, row_id, None, status, None, None, code, problem, None, together(spent))
     elif per_chunk and outcome.status is Status.OK:
-        shares = shares_of(spent, len(outcome.records))
-        cut = max(spent, default=0) >= len(shares)  # whose calls are whose is then not told by numbers
-        for number, record in enumerate(outcome.records):
-            free = answer_from is AnswerFrom.CALL and not shares[number].calls and not cut
+        numbers = numbers_of(outcome)
+        shares = shares_of(spent, numbers)
+        cut = not spent.keys() <= set(numbers)  # whose calls are whose is then not told by numbers
+        for place, (number, record) in enumerate(zip(numbers, outcome.records, strict=True)):
+            free = answer_from is AnswerFrom.CALL and not shares[place].calls and not cut
             by = AnswerFrom.DUPLICATE if free else answer_from
-            yield _Line(row, row_id, number, Status.OK, record, outcome, None, None, by, shares[number])
+            yield _Line(row, row_id, number, Status.OK, record, outcome, None, None, by, shares[place], place)
     else:
         whole = outcome.records[0] if outcome.records else None
         code = str(outcome.error_code) if outcome.error_code else None
@@ -269,7 +270,9 @@ def _columns(lines: Sequence[_Line], view: View, keeper: Keeper, totals: OutputT
     if view.models:
         values["models_tried"] = [_tried(line, view) for line in lines]
     if view.evidence:
-        values |= evidence_columns([(line.answered, line.chunk or 0) for line in lines])
+        values |= evidence_columns([(line.answered, line.place) for line in lines])
+    if view.selects:
+        values[SKIPPED] = [outcome.chunks_skipped if outcome else 0 for outcome in done]
     return batch_of(values, schema)
 
 
@@ -289,7 +292,7 @@ def _records(lines: Sequence[_Line], view: View, totals: OutputTotals) -> pa.Str
         if problem is not None:
             line.status, line.record, line.error_code = Status.FAILED, None, str(ErrorCode.INVALID_OUTPUT)
             line.error = DEFECT.format(row=line.row, problem=problem)
-            if not line.chunk:  # a row is counted once
+            if not line.place:  # a row is counted once
                 totals.ok, totals.failed = totals.ok - 1, totals.failed + 1
                 totals.failed_by_code[line.error_code] += 1
     return view.record.array([line.record for line in lines])

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from pipeline.ledger import queries
 from pipeline.ledger.files import Connection
+from pipeline.types import Outcome
 
 
 class Spent(Struct):
@@ -37,9 +38,14 @@ def together(spent: dict[int, Spent]) -> Spent:
     return whole
 
 
-def shares_of(spent: dict[int, Spent], chunks: int) -> list[Spent]:
-    """What each chunk used; calls for chunks that were cut smaller on the way count with the last."""
-    shares = [Spent() for _ in range(chunks)]
+def numbers_of(outcome: Outcome) -> Sequence[int]:
+    """The number of the chunk that each of its records is of: its place, where some are not left out."""
+    return outcome.chunk_numbers or range(len(outcome.records))
+
+
+def shares_of(spent: dict[int, Spent], numbers: Sequence[int]) -> list[Spent]:
+    """What each of these chunks used; calls for those that were cut smaller on the way count with the last."""
+    shares = {number: Spent() for number in numbers}
     for chunk, part in spent.items():
-        shares[min(chunk, chunks - 1)].add(part.calls, part.tokens, part.usd_units)
-    return shares
+        shares[chunk if chunk in shares else numbers[-1]].add(part.calls, part.tokens, part.usd_units)
+    return list(shares.values())

@@ -191,6 +191,7 @@ def line(reading: RunReading) -> str:
         parts.append(f"closed until {reading.opens_at:%H:%M UTC}")
     if waited := waited_for(limits.waited_share):
         parts.append(f"waiting for {waited}")
+    parts += map(str, reading.models)
     if out := reading.out_words:
         parts.append(out)
     return " · ".join(parts)
@@ -226,6 +227,7 @@ def panel_lines(reading: RunReading, width: int) -> list[str]:
         found.append(f"  closed  until {reading.opens_at:%Y-%m-%d %H:%M UTC}: a Retry-After")
     if waited := waited_for(limits.waited_share):
         found.append(f"  waits   {waited}")
+    found += [f"  model   {one}" for one in reading.models]
     if out := reading.out_words:
         found.append(f"  batches {out}")
     return found

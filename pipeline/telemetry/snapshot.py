@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 from pipeline.admission.governor import DimensionView, Snapshot
 from pipeline.job.folder import LIVE, read_text
@@ -50,6 +50,19 @@ class Pace:
         return (done - before) / (now_s - began_s)
 
 
+class ModelNow(Struct, frozen=True):
+    """One of a job's several models at this moment. `down`: why its rows go elsewhere; "" they do not."""
+
+    model: str
+    in_flight: int
+    calls: int
+    down: str = ""
+
+    def __str__(self) -> str:
+        how = f"is down ({self.down})" if self.down else f"{self.in_flight} in flight"
+        return f"{self.model} {how}, {self.calls:,} calls"
+
+
 class RunReading(Struct, frozen=True):
     """One look at a run. `begun_done`: rows that were done when this session began.
 
@@ -72,6 +85,7 @@ class RunReading(Struct, frozen=True):
     opens_at: datetime | None = None
     out: BatchesOut | None = None
     now: datetime | None = None  # of this look, where something is out
+    models: tuple[ModelNow, ...] = ()  # of a job with several
 
     @property
     def done(self) -> int:
@@ -129,6 +143,7 @@ class RunReading(Struct, frozen=True):
             "waiting_for": self.why_waiting or None,
             "opens_at": None if self.opens_at is None else self.opens_at.isoformat(timespec="seconds"),
             **({} if self.out is None else {"batches": self.out.as_json()}),
+            **({"models": to_builtins(self.models)} if self.models else {}),
             "waited_share": {why: round(share, 3) for why, share in limits.waited_share.items()},
             "rows_per_s": None if self.rows_per_s is None else round(self.rows_per_s, 2),
             "seconds_left": None if self.left_s is None else round(self.left_s, 1),

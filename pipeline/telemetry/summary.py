@@ -1,8 +1,10 @@
 """What the verbs tell people, as text: the summary of a run, its status, an estimate, costs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec import convert
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.folder import CALLS, RESULTS, RUN
@@ -11,7 +13,7 @@ from pipeline.money import money
 from pipeline.output.manifest import Manifest
 from pipeline.telemetry.batches import lines_of
 from pipeline.telemetry.causes import Cause
-from pipeline.telemetry.snapshot import WORDS, waited_for
+from pipeline.telemetry.snapshot import WORDS, ModelNow, waited_for
 from pipeline.text import duration, inert
 from pipeline.types import Usage
 
@@ -41,6 +43,7 @@ def summary(
         ("waited", waited_for(manifest.waited_share) or "for nothing"),
         ("tokens", _tokens(tokens)),
         ("cost", _cost(manifest)),
+        *(("model", told) for told in _models(manifest.models)),
         ("time", duration(manifest.seconds or 0.0)),
         ("results", f"{folder}/{RESULTS}, {CALLS}, {RUN}"),
     ]
@@ -59,6 +62,11 @@ def summary(
     head = f"{inert(manifest.job['name'])}: {nothing or manifest.state + reason}"
     body = "\n".join(f"  {name:<9} {text}" for name, text in lines)
     return f"{head}\n{body}" + (f"\n\n{next_step}" if next_step else "")
+
+
+def _models(models: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for name, one in models.items():
+        yield f"{name}: {one['rows']:,} rows, {one['calls']:,} calls, ${one['cost_usd']}"
 
 
 def _cause(cause: dict[str, Any]) -> str:
@@ -143,6 +151,7 @@ def status_text(found: dict[str, Any], now_at: datetime | None = None) -> str:
         *(f"            {told}" for told in _untold(rows["failed"], [cause["rows"] for cause in found["causes"]])),
         f"  calls     {found['calls']:,}   {found['rate_limited']:,} answered 429",
         f"  cost      {'unknown' if found['cost_usd'] is None else '$' + found['cost_usd']}",
+        *(f"  model     {told}" for told in _models(found.get("models", {}))),
         f"  started   {found['started_at']}",
     ]
     batches = lines_of(found["batches"], now_at or datetime.now(UTC))
@@ -166,6 +175,7 @@ def _now_lines(now: dict[str, Any]) -> list[str]:
     ]
     if (until := now.get("opens_at")) is not None:
         lines.append(f"  closed    until {datetime.fromisoformat(until).strftime(MINUTE)}: a Retry-After")
+    lines += [f"  model     {convert(one, ModelNow)}" for one in now.get("models", ())]
     waited = waited_for(now["waited_share"])
     return lines + ([f"  waits     {waited}"] if waited else [])
 
@@ -184,6 +194,7 @@ def estimate_text(report: dict[str, Any]) -> str:
         f"  output    {_expected(report['output_tokens'])} tokens",
         f"  cost      {money_line}",
         f"  time      about {duration(seconds['expected'])}, up to {duration(seconds['high'])}",
+        *_select_lines(report.get("chunks_select")),
         *_lane_lines(report["lanes"]),
         *map(_model_line, report.get("models", ())),
         *(f"  advice    {text}" for text in report.get("advice", ())),
@@ -191,6 +202,15 @@ def estimate_text(report: dict[str, Any]) -> str:
         *(f"    - {line}" for line in report["assumptions"]),
     ]
     return "\n".join(lines)
+
+
+def _select_lines(saved: dict[str, Any] | None) -> list[str]:
+    """What is not asked about, where the job leaves chunks out."""
+    if saved is None:
+        return []
+    usd = "an unknown amount" if saved["usd_saved"] is None else f"${saved['usd_saved']}"
+    tokens = f"{saved['input_tokens_saved']:,} input tokens"
+    return [f"  chunks    chunks.select: {saved['asked']:,} of {saved['chunks']:,} chunks, saves {usd} ({tokens})"]
 
 
 def _lane_lines(lanes: Sequence[dict[str, Any]]) -> list[str]:

@@ -73,6 +73,27 @@ def of_files(tmp_path_factory):
     return job.out
 
 
+@pytest.fixture(scope="module")
+def of_chunks(tmp_path_factory):
+    """Two documents of which two chunks each are asked about, and one that is short; a line for each chunk."""
+    job = JobFolder(tmp_path_factory.mktemp("of_chunks"))
+    text = (
+        "A letter. {}\n\n" + "Nothing is said here of what was wanted. " * 40 + "\n\nThe name and the total: {} 5.00\n"
+    )
+    with serving() as server:
+        rows = [{"id": "short", "text": "name and total"}]
+        rows += [{"id": f"r{n}", "text": text.format(n, "ab"[n])} for n in range(2)]
+        job.write(server.url, rows=rows, chunks={"max_tokens": 60, "select": 2}, extract={"merge": "none"}).run()
+    assert all(check.problem is None for check in verify(job.out))
+    assert [line["chunk"] > 1 for line in job.results()] == [False, False, True, False, True]
+    return job.out
+
+
+@pytest.fixture
+def folder_of_chunks(of_chunks, tmp_path):
+    return Path(shutil.copytree(of_chunks, tmp_path / "copy"))
+
+
 @pytest.fixture
 def folder_of_files(of_files, tmp_path):
     return Path(shutil.copytree(of_files, tmp_path / "copy"))
@@ -192,6 +213,13 @@ TAMPERED = {
         lambda f: sql(f, "UPDATE rows SET document = NULL WHERE row = 3"),
         lambda f: sql(f, "UPDATE outcomes SET xml_conflicts = NULL WHERE xml_conflicts IS NOT NULL"),
     ],
+    "the chunks that were asked about are the ledger's": [
+        lambda f: changed(f, "results.parquet", column("chunks_skipped", 2, 0)),
+        lambda f: changed(f, "results.parquet", column("chunks", 1, 3)),
+        lambda f: changed(f, "results.parquet", column("chunk", 2, 1)),
+        lambda f: sql(f, "UPDATE outcomes SET chunks_skipped = NULL WHERE row = 1"),
+        lambda f: sql(f, "UPDATE outcomes SET chunk_numbers = '[0, 1]' WHERE row = 2"),
+    ],
     "values stand where results.parquet says": [
         lambda f: changed(f, "results.parquet", column("evidence", 1, lambda told: [told[0] | {"end": 1}, told[1]])),
         lambda f: changed(f, "results.parquet", column("evidence", 1, lambda told: told[1:])),
@@ -230,7 +258,8 @@ TAMPERED = {
 def test_what_was_tampered_with_is_named(request, name, number):
     """By its own check and by no other before it."""
     of_files = "documents" in name or "pages" in name or "values" in name
-    folder = request.getfixturevalue("folder_of_files" if of_files else "folder")
+    of = "_of_files" if of_files else "_of_chunks" if "chunks" in name else ""
+    folder = request.getfixturevalue(f"folder{of}")
     TAMPERED[name][number](folder)
     (broken,) = [check for check in verify(folder) if check.problem is not None]
     assert broken.name == name, broken

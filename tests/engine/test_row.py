@@ -16,8 +16,9 @@ from pipeline.admission.stop import Stopped
 from pipeline.engine.ask import Abandoned, RowFailed, TooLong
 from pipeline.engine.feed import RowTask
 from pipeline.engine.row import Extraction
+from pipeline.extraction.context import SUMMARY_HEAD
 from pipeline.extraction.prepare import prepare
-from pipeline.extraction.requests import NORMALISE, SUMMARY_HEAD
+from pipeline.extraction.requests import NORMALISE
 from pipeline.job.file import resolve
 from pipeline.ledger.records import StoredAnswer
 from pipeline.schema.arrow import RecordColumn

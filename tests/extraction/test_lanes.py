@@ -40,6 +40,7 @@ REFUSED = {
         of("vertex", "gemini-2.5-flash", gcs_url="gs:///in"),
         "batch.gcs_url = 'gs:///in'",
     ),
+    "window": ({"chunks": {"context": "window"}}, "chunks.context = 'window'"),
     "instructor": (of("instructor:mistral", "mistral-small-latest"), "has no batch API that is spoken here"),
     "azure": ({"model": {"provider": "azure", "api_version": "2024-10-21"}}, "batch.deployment"),
     "remote output": ({"output": {"path": "s3://bucket/out"}}, "two machines could both know"),

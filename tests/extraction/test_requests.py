@@ -144,13 +144,14 @@ def test_what_cannot_change_an_answer_keeps_all_keys(changed):
 def test_what_makes_an_outcome_of_answers_changes_outcomes_only():
     """A new merge rule is worked out again from the answers there are."""
     extracts = [{"prompt": "Now: {text}"}, {"merge": "first"}]
-    chunks = [{"max_tokens": 500}, {"max_tokens": 500, "overlap_tokens": 10}, {"context": "rolling"}]
+    chunks = [{"max_tokens": 500}, {"max_tokens": 500, "overlap_tokens": 10}, {"context": "rolling"}, {"select": 2}]
+    chunks += [{"context": "window"}, {"context": "window", "window": 3}]
     changes = [*({"extract": one} for one in extracts), *({"chunks": one} for one in chunks)]
     changes += [{}]
     hashed = request_hash(job(), SHAPE)
     assert {request_hash(job(**changed), SHAPE) for changed in changes} == {hashed}
     keys = [outcome_salt(hashed, job(**changed), "source") for changed in changes]
-    assert len({*keys, outcome_salt(hashed, job(), "other source"), outcome_salt(bytes(16), job(), "source")}) == 8
+    assert len({*keys, outcome_salt(hashed, job(), "other source"), outcome_salt(bytes(16), job(), "source")}) == 11
 
 
 CONTENTS = st.tuples(*[st.text(st.sampled_from("\x0015a"), max_size=12)] * 2)
@@ -183,7 +184,7 @@ def test_every_kind_of_request_has_a_key_of_its_own():
         normalising_request(plan, asked, "a bill", 5),
         summed,
         summary_request(plan, asked, "so far", Chunk(0, 0, 6, text_parts("a bill"), 6)),
-        extract_request(plan, row(), Chunk(0, 0, 6, text_parts("a bill"), 6), summary="so far"),
+        extract_request(plan, row(), Chunk(0, 0, 6, text_parts("a bill"), 6), before="so far"),
         repair,
         *(raised_request(plan, one) for one in (asked, read, summed, repair)),
     ]

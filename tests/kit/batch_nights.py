@@ -20,7 +20,7 @@ from pipeline.engine.batches import desk, open_batches, submission, waves
 from pipeline.engine.batches.lane import Room
 from pipeline.engine.executors import RunIssues
 from pipeline.engine.feed import Selection
-from pipeline.ledger.batches import PLANNED, BatchRecord
+from pipeline.ledger.batches import LINE_OPEN, PLANNED, BatchRecord
 from pipeline.providers.batches import BatchLimits, RemoteBatch, RemoteState
 from pipeline.types import HttpAnswer
 
@@ -99,8 +99,8 @@ class Provider:
 
     limits = BatchLimits(rows=50_000, size_bytes=200_000_000)
 
-    def __init__(self, night, now_s):
-        self.night, self.now_s = night, now_s
+    def __init__(self, night, now_s, *, full=False):
+        self.night, self.now_s, self._full = night, now_s, full
         self.courses, self.lines = {}, {}
         self.answered, self.unanswered = set(), 0
         self.remote = self.wire = self
@@ -117,6 +117,8 @@ class Provider:
 
     def create(self, nonce, file_ref):  # noqa: ARG002 (as above)
         def created():
+            if self._full:
+                return RemoteBatch("", RemoteState.FAILED, "", error="too much is waiting", full=True)
             number, night = len(self.courses), self.night
             first = number < len(night.lengths_s)  # what is asked again goes as long as the first did, and all of it
             length_s = night.lengths_s[number] if first else night.lengths_s[0]
@@ -162,14 +164,15 @@ class Rows:
     def __init__(self, night, provider, gate, now_s):
         self._night, self._provider, self._gate, self._now_s = night, provider, gate, now_s
         self.live_only = self.resting = False
-        self.planned = self.rested = self.elsewhere = 0
+        self.planned = self.rested = self.elsewhere = self.short_of_money = self.crowded = 0
         self.room = Room(night.batch_rows, 10**9)
         self.issues, self.tally = RunIssues(), SimpleNamespace(start_pass=lambda: None)
         self.live = self.batches = 0
         self.submit = None
 
     def start_pass(self):
-        self.planned = 0
+        self.planned = self.crowded = 0
+        self.room.full = False
 
     async def work(self, selection):  # noqa: ARG002 (all)
         left = [row for row in range(self._night.rows) if row not in self._provider.answered]
@@ -180,12 +183,16 @@ class Rows:
             return
         self.planned = len(left)
         for first in range(0, len(left), self.room.rows):
+            if self.room.full:
+                self.crowded = len(left) - first
+                break
             await self._submit(left[first : first + self.room.rows])
 
     async def _submit(self, rows):
         nonce, now_s = f"b{self.batches}", self._now_s()
         self.batches += 1
         self._provider.lines[nonce] = rows
+        self.rows_of[nonce] = len(rows)
         deadline_us = round((1000.0 + self._night.span_s) * 1e6)
         record = BatchRecord(nonce, 1, 1, "openai", "", "m", PLANNED, len(rows), 0, round(now_s * 1e6), deadline_us)
         await self.submit(record)
@@ -208,18 +215,24 @@ class Door(StopSwitch):
         self.throw(reason, message)
 
 
-class Books:
-    """A ledger that forgets. `batch_deadline_us` as of the night."""
+class Ledger:
+    """One that forgets. `batch_deadline_us` as of the night."""
 
     path = Path("/nowhere/ledger.sqlite")
 
     def __init__(self, night):
-        self._night = night
+        self._night, self.rows = night, {}
 
     def open_batches(self):
         return []
 
     async def change_batch(self, nonce, **fields):
+        pass
+
+    async def items_of(self, nonce):
+        return dict.fromkeys(range(self.rows[nonce]), SimpleNamespace(fate=LINE_OPEN))
+
+    async def withdraw_batch(self, nonce, lines, words):
         pass
 
     def batch_deadline_us(self):
@@ -238,14 +251,14 @@ class Lived(Struct):
     possible: int
 
 
-def lived(night):
-    """The night, from the first submission to the last answer."""
+def lived(night, *, full=False):
+    """The night, from the first submission to the last answer. `full`: the provider takes no batch at all."""
 
     async def through():
         loop = asyncio.get_running_loop()
         now_s, gate = loop.time, Door()
         clock = SimpleNamespace(time=now_s, monotonic=now_s, time_ns=lambda: round(now_s() * 1e9))
-        provider = Provider(night, now_s)
+        provider = Provider(night, now_s, full=full)
         with ExitStack() as patched:
             for module in (desk, open_batches, submission, waves):
                 patched.enter_context(patch.object(module, "time", clock))
@@ -262,8 +275,10 @@ def _executor(night, provider, gate, now_s):
     batch = SimpleNamespace(after_deadline="live", deadline_h=night.span_s / 3600)
     limits = SimpleNamespace(requests_per_minute=night.per_minute, concurrency=night.concurrency)
     job = SimpleNamespace(batch=batch, limits=limits, model=SimpleNamespace(provider="openai"))
-    books = SimpleNamespace(ledger=Books(night), refused={})
+    ledger, money = Ledger(night), SimpleNamespace(let_go=lambda *_: None)
+    books = SimpleNamespace(ledger=ledger, money=money, refused={})
     rows = Rows(night, provider, gate, now_s)
+    rows.rows_of = ledger.rows
     held = open_batches.OpenBatches(books, gate, 600.0)
     submitter = submission.Submitter(provider, held, gate, rows.room, 0.0)
     rows.submit = submitter.submit

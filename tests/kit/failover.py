@@ -164,7 +164,11 @@ def simulated(main, spare, *, rows=2000, concurrency=50, causes=("outage",)):
             gate = DivertingGate(name or "first", admission, governor, group, Ends(diverts(job, name), changes.append))
             carrier = Carrier(provider, provider, counter_for("openai", "gpt-4o-mini"), None, None)
             lane = LiveLane(limits, rate, books, gate, carrier, Tally(), model=name or None)
-            stations[name] = Station(SimpleNamespace(chunks_of=lambda row, exact: (), exact=False), gate, Rows(lane))
+            stations[name] = Station(
+                SimpleNamespace(cut=lambda row, exact: SimpleNamespace(chunks=(), skipped=0), exact=False),
+                gate,
+                Rows(lane),
+            )
         several, window = Several(job, stations), asyncio.Semaphore(2 * concurrency)
 
         async def one(number):

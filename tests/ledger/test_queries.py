@@ -18,6 +18,7 @@ PACKAGE = Path(pipeline.__file__).parent
 TEMPORARY = {
     "documents/sources/rows.py",
     "commands/estimate/pilot.py",
+    "commands/aside.py",
 }  # tables of their own
 
 

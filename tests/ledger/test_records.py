@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline.ledger import records
 from pipeline.types import ErrorCode, Outcome, Status
@@ -19,6 +20,8 @@ from pipeline.types import ErrorCode, Outcome, Status
         repaired=st.booleans(),
         conflicts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=2).map(tuple),
         chunks=st.integers(0, 999),
+        chunks_skipped=st.integers(0, 999),
+        chunk_numbers=st.lists(st.integers(0, 999), max_size=3).map(tuple),
         finish_reason=st.none() | st.just("stop"),
         model_version=st.none() | st.just("m"),
         latency_ms=st.none() | st.integers(0, 10**9),
@@ -26,5 +29,7 @@ from pipeline.types import ErrorCode, Outcome, Status
     )
 )
 def test_an_outcome_comes_back_as_it_went_in(value):
-    """Values → columns → values is the identity."""
-    assert records.outcome_from(records.outcome_values(value, 1, 2)[:-1]) == value
+    """Values → columns → values is the identity; without what stands beside them they have nothing of that."""
+    columns, beside = records.outcome_values(value, 1, 2)[:-1], records.beside_values(value)
+    assert records.outcome_from((*columns, *beside)) == value
+    assert records.outcome_from(columns) == replace(value, chunks_skipped=0, chunk_numbers=())

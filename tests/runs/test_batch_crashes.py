@@ -22,7 +22,7 @@ PLACES = (
     "batch-submitting:2",  # with another one out already, or in doubt
 )
 FAILS = {"batches": {"fails": "validation", "times": 1}}
-MISSING = {"lines": {"missing": 0.3}}  # is waited for a minute by a process, before its batch is collected
+MISSING = {"lines": {"missing": 0.3}}
 FAULTS = (
     {},
     {"on": {"look": ["500*2"], "list": ["500"]}},
@@ -47,6 +47,8 @@ def night(job, seed, rows=5):
     if faults == MISSING and place in {"batch-collected", "committed:6"}:
         place = "line-collected:2"
     again = chance.choice(PLACES[:6]) if chance.random() < 0.3 else None
+    if faults == MISSING or place.startswith("batch-submitting"):
+        again = None  # a process waits for a minute, or looks for two whether a submission was taken
     called_off = place == "batch-cancelling"
     texts = [{"id": f"r{number}", "text": f"document {number} of night {seed}"} for number in range(rows)]
     with providing(seed=seed, batch_s=3.0 if called_off else 0.0) as provider:
@@ -55,7 +57,7 @@ def night(job, seed, rows=5):
             job, provider, texts, limits={"max_attempts": 9}, batch={"max_rows": 3, **(SOON_OFF if called_off else {})}
         )
         killed(job, place, {-signal.SIGKILL, *((0,) if faults == FAILS else ())})
-        if again is not None and faults != MISSING:
+        if again is not None:
             killed(job, again, {-signal.SIGKILL, 0, 5})  # it may not come there any more
         with patch.object(collect, "SHORT_S", 0.1 if faults == MISSING else collect.SHORT_S):
             while job.run(code=None).returncode == 5:  # the deadline is over, and a batch not collected yet

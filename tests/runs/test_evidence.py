@@ -10,7 +10,7 @@ from pdf_makers import text_pages
 from scripted_server import Scripted
 
 EVIDENCE = ["evidence", "grounded_share", "ungrounded", "needs_review"]
-TEXT = "Bill of the Blue Mill\ntotal due: 1.234,50 EUR\n"
+TEXT = "Bill of the Blue Mill\ntotal due: 1 234,50 EUR\n"
 GOOD, WRONG = {"name": "Blue Mill", "total": "1234.50"}, {"name": "Red Mill", "total": "99.25"}
 
 
@@ -43,7 +43,7 @@ def test_each_value_is_told_with_where_it_stands(bill, job):
     assert (name["path"], name["status"], name["quote"], name["chunk"], name["page"]) == (
         *("name", "exact", "Blue Mill", 0, None),
     )
-    assert row["text"][total["start"] : total["end"]] == total["quote"] == "1.234,50"
+    assert row["text"][total["start"] : total["end"]] == total["quote"] == "1 234,50"
     assert (row["grounded_share"], row["ungrounded"], row["needs_review"]) == (1.0, [], False)
     schema = job.table().schema
     assert schema.names[-5:] == [*EVIDENCE, "text"]
@@ -59,7 +59,7 @@ def test_each_value_is_told_with_where_it_stands(bill, job):
     assert schema.field("grounded_share").type == pa.float32()
     job.pipeline("verify", job.out, code=0)
     shown = job.pipeline("show", job.file, "r0").out
-    assert 'name = "Blue Mill"  ← "Blue Mill"\ntotal = "1234.50"  ← "1.234,50" (normalised)' in shown
+    assert 'name = "Blue Mill"  ← "Blue Mill"\ntotal = "1234.50"  ← "1 234,50" (normalised)' in shown
     exported = job.pipeline("export", job.out, "--format", "jsonl").out
     assert json.loads(exported)["evidence"][0]["quote"] == "Blue Mill"
 
@@ -126,7 +126,7 @@ def test_a_document_that_goes_as_text_and_one_that_goes_as_it_is_tell_their_page
     server.script = answering(GOOD)
     (job.folder / "inbox").mkdir()
     (job.folder / "inbox" / "a.pdf").write_bytes(
-        text_pages("A letter with the bill.", "Bill of the Blue Mill, 1.234,50 EUR")
+        text_pages("A letter with the bill.", "Bill of the Blue Mill, 1 234,50 EUR")
     )
     for read in ("text", "native"):
         job.write(
@@ -136,6 +136,6 @@ def test_a_document_that_goes_as_text_and_one_that_goes_as_it_is_tell_their_page
         row = job.results()[0]
         assert row["document"]["mode"] == read
         assert [(one["page"], one["chunk"], one["quote"]) for one in row["evidence"]] == [
-            *((2, 0, "Blue Mill"), (2, 0, "1.234,50")),
+            *((2, 0, "Blue Mill"), (2, 0, "1 234,50")),
         ]
         job.pipeline("verify", job.out, code=0)

@@ -194,3 +194,57 @@ def test_costs_are_told_by_model(several, job, server):
     several(fallback("invalid_output")).run()
     groups = json.loads(job.pipeline("costs", job.out, "--by", "model", "--json").out)["groups"]
     assert {group["model"]: group["calls"] for group in groups} == {"gpt-4o-mini": 2, "gpt-4o": 1}
+
+
+def test_a_retry_may_begin_with_another_model(several, job, server):
+    server.script = by_model(gpt_4o_mini=Scripted(text="no JSON"), gpt_4o=Scripted(text="none either"))
+    several(fallback("invalid_output")).run(code=1)
+    assert server.sent == 4
+    server.script = by_model(gpt_4o=GOOD)
+    job.pipeline("retry", job.file, "--from-model", "strong", code=0)
+    (row,) = job.results()
+    assert (row["status"], row["model"], row["models_tried"], server.sent) == ("ok", "gpt-4o", ["strong"], 5)
+    told = job.pipeline("retry", job.file, "--from-model", "strange", code=2).err
+    assert "no model of this job. There are: gpt-4o-mini, strong" in told
+
+
+def test_a_row_that_needed_another_model_is_worth_a_look(several, job, server):
+    answers = {"bill 0": Scripted(text="no JSON"), "bill 1": {"name": "bill", "total": "1"}}
+    server.script = lambda document, nth, body: (
+        found
+        if isinstance(
+            found := answers[document] if "mini" in body["model"] else {"name": "bill", "total": "0"}, Scripted
+        )
+        else Scripted(text=json.dumps(found))
+    )
+    several(fallback("invalid_output"), rows=2, extract={"evidence": "align"}).run()
+    assert [row["needs_review"] for row in job.results()] == [True, False]
+    first = json.loads(job.pipeline("export", job.out, "--format", "jsonl", "--review").out.splitlines()[0])
+    assert (first["id"], first["review_reasons"]) == ("r0", ["fallback"])
+
+
+@pytest.mark.parametrize("point", ["call-named:9", "answer-received:14", "committed:4", "outcome-known:6"])
+def test_three_models_and_a_kill_pay_for_nothing_twice(several, job, server, point):
+    """Rows are routed to one, go on to another, and stay at the first; each answer is paid for once."""
+    right, wrong = {"name": "x", "total": "1"}, Scripted(text="no JSON")
+    server.script = lambda document, nth, body: (
+        wrong if "mini" in body["model"] and document.endswith(("3", "5")) else Scripted(text=json.dumps(right))
+    )
+    third = '[models.third]\nprovider = "openai"\nname = "gpt-4.1-mini"\nmax_output_tokens = 200\n'
+    route = '[[route]]\nwhere = {column = "language", in = ["ja"]}\nmodel = "third"\n'
+    url = f'base_url = "{server.url}"\n'
+    several(f"{third}{url}{route}{fallback('invalid_output')}", rows=10, limits={"concurrency": 3})
+    job.env["PIPELINE_CRASH_AT"] = point
+    job.process("run", job.file, code=-9)
+    del job.env["PIPELINE_CRASH_AT"]
+    job.run()
+    lost = [call for call in job.calls() if call["error_code"] == "lost"]
+    rows = job.results()
+    assert [row["status"] for row in rows] == ["ok"] * 10
+    tried = [row["models_tried"] for row in rows]
+    assert tried[0] == ["gpt-4o-mini"]
+    assert tried[1] == ["third"]
+    assert tried[3] == tried[5] == ["third", "strong"]
+    assert sum(server.paid.values()) <= 10 + 2 * 2 + len(lost), "two rows: an answer, a repair, and the next model"
+    assert len(lost) <= 3 * 3, "what was in flight"
+    job.pipeline("verify", job.out, code=0)

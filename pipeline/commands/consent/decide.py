@@ -21,7 +21,7 @@ PARTS = {  # what can change an answer or an outcome, as the job file calls it
         *("provider", "name", "api", "betas", "temperature", "max_output_tokens", "top_p", "seed", "stop"),
         *("reasoning", "service_tier", "safety", "extra"),
     ),
-    "chunks": ("max_tokens", "overlap_tokens", "context"),
+    "chunks": ("max_tokens", "overlap_tokens", "context", "select", "window"),
 }
 REPAIRS = 2  # calls for one question at the most, in the cheap bound
 EARLIER = "this job has run on some rows only, and others were paid for under an earlier one"
@@ -152,7 +152,7 @@ def most_usd(rows: int, text_bytes: int, plan: Plan, rate: Rate) -> Decimal:
     steps = max(1, plan.chunk_tokens - plan.overlap_tokens)
     requests = rows + text_bytes // steps
     copies = plan.template.columns.count(TEXT) * (2 if plan.overlap_tokens else 1)
-    tokens = requests * plan.fixed_bytes + copies * text_bytes
+    tokens = requests * (plan.fixed_bytes + plan.window_tokens) + copies * text_bytes
     calls = REPAIRS * (2 if plan.two_step or plan.summary_tokens else 1)
     return calls * worst_case_usd(tokens, requests * plan.max_output_tokens, rate)
 

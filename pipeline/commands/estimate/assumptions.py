@@ -53,6 +53,10 @@ def free(count: int, output_tokens: int) -> str:
     return f"{count:,} more requests for readings or summaries, of {output_tokens:,} output tokens in all"
 
 
+def before(input_tokens: int) -> str:
+    return f"{input_tokens:,} of the input tokens are records of chunks before, that go with those after them"
+
+
 def time(limits: Limits, max_output_tokens: int, *, cap_charged: bool) -> Iterator[str]:
     if not (limits.requests_per_minute or limits.input_tokens_per_minute or limits.output_tokens_per_minute):
         yield "time: no limits are given in [limits]; the provider's own may make it longer"

@@ -40,14 +40,17 @@ class Counts(Struct):
     document_tokens: int = 0
     fixed_tokens_per_request: int = 0
     free_requests: int = 0  # readings of `two_step`, running summaries of `rolling`
-    free_input_tokens: int = 0  # of these, in input_tokens too
+    free_input_tokens: int = 0  # of these, and of records of `window`, in input_tokens too
     free_output_tokens: int = 0
     provider_input_tokens: int | None = None  # the same as input_tokens, as the provider counts it
     file_requests: int = 0  # of requests, those with files
+    skipped_chunks: int = 0  # that chunks.select leaves out
+    skipped_input_tokens: int = 0  # of the requests that are not sent for them
+    skipped_document_tokens: int = 0
 
     @property
     def own_mean(self) -> float:
-        """Input tokens of one request by our count, without readings and summaries."""
+        """Input tokens of one request by our count, without readings, summaries and records of chunks before."""
         return (self.input_tokens - self.free_input_tokens) / self.requests if self.requests else 0.0
 
 
@@ -299,5 +302,7 @@ def _told(counts: Counts, terms: Terms, amounts: _Amounts, history: History | No
         yield assuming.reasoning(used.reasoning_tokens, used.output_tokens)
     yield assuming.repairs(times(amounts.repairs, 1 / requests))
     yield assuming.cached(None if history is None else history.cached_share)
+    if counts.free_input_tokens and not counts.free_requests:
+        yield assuming.before(counts.free_input_tokens)
     if counts.free_requests:
         yield assuming.free(counts.free_requests, counts.free_output_tokens)

@@ -85,12 +85,13 @@ def _own_tokens(prepared: Prepared, questions: Sequence[_Question]) -> Mapping[t
             doc = None if row.problem else content_key(prepared.plan, row)
             if doc in wanted:
                 wanted.discard(doc)
-                own.update(((doc, number), tokens) for number, tokens in enumerate(_tokens(prepared, question, row)))
+                own.update(((doc, number), tokens) for number, tokens in _tokens(prepared, question, row))
         if not wanted:
             break
     return own
 
 
-def _tokens(prepared: Prepared, question: RequestOverhead, row: Row) -> Iterable[float]:
+def _tokens(prepared: Prepared, question: RequestOverhead, row: Row) -> Iterable[tuple[int, float]]:
+    """(number, tokens) of each chunk."""
     others = prepared.counter.count(other_text(prepared.plan, row))
-    return (question.tokens(others, piece_of(chunk)) for chunk in prepared.chunks_of(row, exact=True))
+    return ((chunk.number, question.tokens(others, piece_of(chunk))) for chunk in prepared.chunks_of(row, exact=True))

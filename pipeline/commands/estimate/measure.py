@@ -16,6 +16,7 @@ from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.template import TEXT, Template, render
 from pipeline.ledger.files import Connection, reading
 from pipeline.ledger.queries import ends
+from pipeline.schema.answer_size import answer_tokens
 from pipeline.types import Chunk, Request, Row, Status, files_of
 
 ROWS_MEASURED_AT_ONCE = 256
@@ -27,6 +28,7 @@ class RequestOverhead(Struct, frozen=True):
     plan: Plan
     fixed_tokens: int
     texts: int  # how often the prompt holds the chunk's text
+    record_tokens: int = 0  # of a record that goes with the chunks after it
 
     def tokens(self, others: int, piece: "Piece") -> int:
         return self.fixed_tokens + others + self.texts * piece.text_tokens + piece.file_tokens
@@ -45,7 +47,8 @@ class Piece(Struct, frozen=True):
 
 def overhead_of(prepared: Prepared) -> RequestOverhead:
     plan = prepared.plan
-    return RequestOverhead(plan, prepared.overhead_tokens, plan.template.columns.count(TEXT))
+    record = round(answer_tokens(prepared.shaped.shape.schema).expected) if plan.window_chunks else 0
+    return RequestOverhead(plan, prepared.overhead_tokens, plan.template.columns.count(TEXT), record)
 
 
 def measure(prepared: Prepared, *, failed_only: bool = False, all_rows: bool = False) -> Counts:
@@ -58,13 +61,16 @@ def measure(prepared: Prepared, *, failed_only: bool = False, all_rows: bool = F
     rows = rows_to_send(prepared, sums, failed_only=failed_only, all_rows=all_rows)
     plan = question.plan
     name = known_as(job.model, job.prices)
-    cutting = Cutting(job.model.provider, name, plan.chunk_tokens, plan.overlap_tokens)
+    cutting = Cutting(job.model.provider, name, plan.chunk_tokens, plan.overlap_tokens, plan.select, plan.words_asked)
     texts = (
         [(row.text, other_text(plan, row)) for row in _without_files(prepared, question, sums, batch)] for batch in rows
     )
     for counts in counted(cutting, texts):
-        for others, pieces in counts:
-            _add(sums, question, others, [Piece(tokens) for tokens in pieces])
+        for others, asked, skipped in counts:
+            _add(sums, question, others, [Piece(tokens) for tokens in asked])
+            sums.skipped_chunks += len(skipped)
+            sums.skipped_input_tokens += sum(question.tokens(others, Piece(tokens)) for tokens in skipped)
+            sums.skipped_document_tokens += sum(skipped)
     return sums
 
 
@@ -150,6 +156,9 @@ def _add(sums: Counts, question: RequestOverhead, others: int, pieces: Sequence[
         sums.file_requests += one.file_tokens > 0
         sums.input_tokens += tokens
         sums.document_tokens += piece
+        before = min(plan.window_tokens, min(number, plan.window_chunks) * question.record_tokens)
+        sums.input_tokens += before
+        sums.free_input_tokens += before
         if plan.two_step:  # the reading is about as long as what was read, and is what the second step reads
             _add_free(sums, tokens - plan.examples.tokens, min(piece, plan.max_output_tokens))
         if plan.summary_tokens and number < len(pieces) - 1:

@@ -9,17 +9,22 @@ from pipeline.commands.estimate.compare import terms_of
 from pipeline.commands.estimate.estimator import EstimateBands, estimate
 from pipeline.commands.estimate.history import history
 from pipeline.commands.estimate.measure import measure
+from pipeline.commands.estimate.saved import Saved, saved_of
 from pipeline.extraction.prepare import Prepared
 from pipeline.output.advice import sizing_of
 
 
 class JobEstimate(Struct, frozen=True):
-    """`notes` are of how the tokens were counted; `advice` is what would make the job cheaper or faster."""
+    """`notes` are of how the tokens were counted; `advice` is what would make the job cheaper or faster.
+
+    `saved`: by chunks.select, where that is set.
+    """
 
     estimate: EstimateBands
     notes: tuple[str, ...]
     advice: tuple[str, ...]
     models: tuple[dict[str, Any], ...] = ()  # of a job with several: what each is expected to be asked
+    saved: Saved | None = None
 
 
 def estimate_of(prepared: Prepared, environ: Mapping[str, str], *, exact: bool = False) -> JobEstimate:
@@ -42,4 +47,7 @@ def estimate_of(prepared: Prepared, environ: Mapping[str, str], *, exact: bool =
         notes = (note,)
     advised = sizing_of(prepared, counts.own_mean or None)
     advice = () if advised is None else (advised.told,)
-    return JobEstimate(estimate(counts, terms_of(prepared), history(prepared)), notes, advice)
+    terms, seen = terms_of(prepared), history(prepared)
+    found = estimate(counts, terms, seen)
+    saved = saved_of(counts, terms, seen, found) if prepared.job.chunks.select else None
+    return JobEstimate(found, notes, advice, saved=saved)

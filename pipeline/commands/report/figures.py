@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec import Struct
 
+from pipeline.commands.report.grounded import Grounded, grounded_of
 from pipeline.job.folder import CALLS, RESULTS
 from pipeline.output.manifest import Manifest
 
@@ -59,6 +60,7 @@ class Figures(Struct, frozen=True):
     wasted_usd: Decimal  # on rows that failed
     failed_calls: Mapping[str, int]  # by error_code
     usd_by_batch: Mapping[str, Decimal]
+    grounded: Grounded | None  # where values were looked for
     conflicts: Sequence[tuple[str, int]]  # fields on which chunks disagreed, with the number of rows
 
 
@@ -86,6 +88,7 @@ def figures_of(folder: Path, names: Mapping[str | None, str] = NO_NAMES) -> Figu
         wasted_usd=_wasted(folder),
         failed_calls={one["values"]: one["counts"] for one in sorted(codes, key=lambda one: -one["counts"])},
         usd_by_batch=_by_batch(calls),
+        grounded=grounded_of(folder),
         conflicts=_conflicts(folder),
     )
 

@@ -8,9 +8,10 @@ from pipeline.commands.report.accuracy import accuracy_section
 from pipeline.commands.report.batches import batches_section
 from pipeline.commands.report.figures import Figures, Group, Spread, rows_by_status
 from pipeline.commands.report.frame import framed
+from pipeline.commands.report.page_grounded import grounded_section
 from pipeline.commands.report.page_rows import Again, rows_section
 from pipeline.commands.report.rows import Shown
-from pipeline.commands.report.words import escape, milliseconds, short, usd
+from pipeline.commands.report.words import escape, milliseconds, percent, short, usd
 from pipeline.output.manifest import Manifest
 from pipeline.telemetry.snapshot import waited_for
 from pipeline.text import duration
@@ -39,6 +40,7 @@ def page(
         _head(manifest, again),
         _cards(manifest, figures),
         accuracy_section(evaluated),
+        grounded_section(figures.grounded),
         _time(manifest, figures),
         _durations(figures),
         _money(figures),
@@ -73,18 +75,11 @@ def _head(manifest: Manifest, again: Again) -> str:
 
 
 def _share(manifest: Manifest) -> str:
-    """The bar of ok, failed and pending, as SVG: the policy allows no inline style."""
-    total, x, parts = manifest.rows.total or 1, 0.0, []
-    for name, count in rows_by_status(manifest):
-        width = 1000 * count / total
-        kind = {"ok": "ok", "failed": "bad", "pending": "waiting"}[name]
-        parts.append(f'<rect class="{kind}" x="{x:.2f}" y="0" width="{width:.2f}" height="14"/>')
-        x += width
+    """The bar of ok, failed and pending."""
+    kinds = {"ok": "ok", "failed": "bad", "pending": "waiting"}
     told = ", ".join(f"{count:,} {name}" for name, count in rows_by_status(manifest))
-    return (
-        f'<svg class="bar" viewBox="0 0 1000 14" preserveAspectRatio="none" role="img" aria-label="Rows: {told}">'
-        f"<title>Rows: {told}</title>{''.join(parts)}</svg>\n"
-    )
+    parts = [(kinds[name], count) for name, count in rows_by_status(manifest)]
+    return charts.shares(parts, f"Rows: {told}") + charts.percent_axis(f"{manifest.rows.total:,} rows")
 
 
 def _next_step(manifest: Manifest, again: Again) -> str:
@@ -112,8 +107,17 @@ def _cards(manifest: Manifest, figures: Figures) -> str:
         ("Output tokens", f"{tokens.output_tokens:,}", f"{tokens.reasoning_tokens:,} of them reasoning"),
         ("Calls", f"{manifest.calls:,}", f"{manifest.rate_limited:,} answered 429"),
         ("Repairs", f"{manifest.repairs:,}", f"{manifest.repaired_rows:,} rows were mended by them"),
+        *_found_card(figures),
     ]
     return f'<div class="cards">{"".join(_card(*card) for card in cards)}</div>\n'
+
+
+def _found_card(figures: Figures) -> list[tuple[str, str, str]]:
+    grounded = figures.grounded
+    if grounded is None or not grounded.looked_for:
+        return []
+    note = f"{grounded.found:,} of {grounded.looked_for:,}, in their documents"
+    return [("Values found", percent(grounded.found, grounded.looked_for), note)]
 
 
 def _card(title: str, value: str, note: str) -> str:

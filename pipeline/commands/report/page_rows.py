@@ -1,12 +1,15 @@
 """The table of rows as HTML: each with its source, its record, what was wrong with it and what the model said."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+from pipeline.commands.report.beside import beside
 from pipeline.commands.report.rows import Shown, ShownAnswer, ShownRow
-from pipeline.commands.report.words import escape, milliseconds, short
-from pipeline.reader.read import PAGE_BREAK
+from pipeline.commands.report.words import counted, escape, milliseconds, short
+from pipeline.extraction.evidence.share import ungrounded
+from pipeline.types import ErrorCode
 
+UNGROUNDED_VALUES, REVIEW = "ungrounded-values", "review"  # kinds of rows, beside statuses, causes and marks
 Again = Callable[[str], str]
 
 
@@ -14,67 +17,78 @@ def rows_section(shown: Shown, again: Again) -> str:
     note = "" if shown.why_no_text is None else f"<p>Without the source texts: {escape(shown.why_no_text)}.</p>"
     if len(shown.rows) < shown.total:
         note += (
-            f"<p>{len(shown.rows):,} of {shown.total:,} rows are in this file: what failed, what was repaired or "
-            "conflicts, and the first that are ok, up to a bound each. results.parquet has all of them.</p>"
+            f"<p>{len(shown.rows):,} of {shown.total:,} rows are in this file: what failed, what was repaired, "
+            "conflicts or should be looked at, and the first that are ok, up to a bound each. results.parquet has all "
+            "of them.</p>"
         )
-    codes = sorted({row.error_code for row in shown.rows if row.error_code})
-    options = "".join(f'<option value="{escape(code)}">{escape(code)}</option>' for code in codes)
+    rows = "".join(_row(row, place, again) for place, row in enumerate(shown.rows))
     return (
         f'<h2 id="rows">Rows</h2><div class="quiet">{note}</div>'
         '<div class="tools"><input id="search" type="search" placeholder="Search ids, texts, records and errors" '
         'aria-label="Search rows"><select id="status" aria-label="Which rows"><option value="">all</option>'
-        '<option value="ok">ok</option><option value="failed">failed</option><option value="pending">pending</option>'
-        f'<option value="repaired">repaired</option><option value="conflict">conflicts</option>{options}</select></div>'
-        f'<p id="count" class="quiet" aria-live="polite"></p>{"".join(_row(row, again) for row in shown.rows)}\n'
+        f"{''.join(_options(shown))}</select></div>"
+        f'<p id="count" class="quiet" aria-live="polite"></p>{rows}\n'
     )
 
 
-def _row(row: ShownRow, again: Again) -> str:
-    kinds = {row.status, row.error_code or row.status, *(mark.partition(":")[0] for mark in row.marks)}
-    mended = f"repaired: {'; '.join(row.mended)}" if row.mended else ""
-    note = row.error or mended or ", ".join(row.marks) or short((row.text or "").strip().replace("\n", " "))
-    cost = row.cost_usd or ""
-    sides = []
-    if row.text is not None or row.link is not None:
-        sides.append(_source(row))
-    if row.record is not None:
-        sides.append(f"<div><h3>Record</h3><pre>{escape(row.record)}</pre></div>")
+def _options(shown: Shown) -> Iterator[str]:
+    looked_for = any(row.evidence is not None for row in shown.rows)
+    fixed = [(REVIEW, "needs review"), (UNGROUNDED_VALUES, "ungrounded values")] if looked_for else []
+    fixed += [(name, name) for name in ("ok", "failed", "pending", "repaired")]
+    codes = sorted({row.error_code for row in shown.rows if row.error_code})
+    for value, name in [*fixed, ("conflict", "conflicts"), *((code, code) for code in codes)]:
+        yield f'<option value="{escape(value)}">{escape(name)}</option>'
+
+
+def _row(row: ShownRow, place: int, again: Again) -> str:
+    facts = [counted(row.calls, "call"), counted(row.chunks, "chunk"), *row.marks, *_of_file(row)]
+    facts += [] if row.latency_ms is None else [milliseconds(row.latency_ms)]
+    flag = ' <b class="flag">review</b>' if row.reasons else ""
+    more = f'<div class="beside">{further}</div>' if (further := "".join(_further(row, again))) else ""
+    return (
+        f'<details class="row" data-kinds="{escape(" ".join(sorted(_kinds(row))))}"><summary>'
+        f'<span class="number quiet">{row.row:,}</span><span>{escape(row.id)}</span>'
+        f'<span class="status {escape(row.status)}">{escape(row.status)}{flag}</span>'
+        f'<span class="note">{escape(short(_note(row)))}</span><span class="cost quiet">{row.cost_usd or ""}</span>'
+        f'</summary><p class="quiet">{escape(" · ".join(facts))}</p>{beside(row, place)}{more}</details>\n'
+    )
+
+
+def _kinds(row: ShownRow) -> set[str]:
+    kinds = {row.status, row.error_code or row.status, *(mark.partition(":")[0].split()[0] for mark in row.marks)}
+    if row.error_code == ErrorCode.UNGROUNDED or ungrounded(row.evidence or ()):
+        kinds.add(UNGROUNDED_VALUES)
+    return kinds | ({REVIEW} if row.reasons else set())
+
+
+def _note(row: ShownRow) -> str:
+    """What there is to say of a row on its line; of one that went well, how its text begins."""
+    mended = [f"repaired: {'; '.join(row.mended)}"] if row.mended else []
+    missing = ungrounded(row.evidence or ())
+    told = [*mended, *([f"not found: {', '.join(missing)}"] if missing else [])]
+    return row.error or " · ".join(told) or ", ".join(row.marks) or row.begins or " · ".join(_of_file(row))
+
+
+def _further(row: ShownRow, again: Again) -> Iterator[str]:
+    """What was wrong with a row, and what the model said."""
     if row.error is not None:
-        sides.append(f"<div><h3>{escape(row.error_code or 'error')}</h3><pre>{escape(row.error)}</pre></div>")
-    if mended:
+        yield f"<div><h3>{escape(row.error_code or 'error')}</h3><pre>{escape(row.error)}</pre></div>"
+    if row.mended:
         wrong = "\n".join(row.mended)
-        sides.append(f"<div><h3>What was wrong before the repair</h3><pre>{escape(wrong)}</pre></div>")
-    sides += [_answer(answer, _whole(row, again)) for answer in row.answers]
+        yield f"<div><h3>What was wrong before the repair</h3><pre>{escape(wrong)}</pre></div>"
+    for answer in row.answers:
+        yield _answer(answer, _whole(row, again))
     if row.answers_left_out:
         left = f"{row.answers_left_out:,} earlier answers, see {_whole(row, again)}"
-        sides.append(f'<p class="quiet">{escape(left)}</p>')
-    facts = [f"{row.calls} calls", f"{row.chunks} chunks", *row.marks]
-    facts += _of_file(row)
-    facts += [] if row.latency_ms is None else [milliseconds(row.latency_ms)]
-    return (
-        f'<details class="row" data-kinds="{escape(" ".join(sorted(kinds)))}"><summary>'
-        f'<span class="number quiet">{row.row:,}</span><span>{escape(row.id)}</span>'
-        f'<span class="status {escape(row.status)}">{escape(row.status)}</span>'
-        f'<span class="note">{escape(short(note))}</span><span class="cost quiet">{cost}</span></summary>'
-        f'<p class="quiet">{escape(" · ".join(facts))}</p><div class="beside">{"".join(sides)}</div></details>\n'
-    )
-
-
-def _source(row: ShownRow) -> str:
-    """A text by its pages; of a file that went as it is, where it lies."""
-    link = f'<p><a href="{escape(row.link)}">{escape(row.id)}</a></p>' if row.link else ""
-    pages = (row.text or "").split(PAGE_BREAK)
-    heads = [f'<p class="quiet">page {number}</p>' if len(pages) > 1 else "" for number in range(1, len(pages) + 1)]
-    shown = [f"{head}<pre>{escape(page)}</pre>" for head, page in zip(heads, pages, strict=True) if page or head]
-    return f"<div><h3>Source</h3>{link}{''.join(shown)}</div>"
+        yield f'<p class="quiet">{escape(left)}</p>'
 
 
 def _of_file(row: ShownRow) -> list[str]:
     if row.document is None:
         return []
     pages = row.document["pages"]
-    counted = [] if pages is None else [f"{pages:,} page{'' if pages == 1 else 's'}"]
-    return [row.document["media_type"], *counted, *([f"went as {mode}"] if (mode := row.document["mode"]) else [])]
+    many = [] if pages is None else [counted(pages, "page")]
+    return [row.document["media_type"], *many, *([f"went as {mode}"] if (mode := row.document["mode"]) else [])]
 
 
 def _answer(answer: ShownAnswer, whole: str) -> str:

@@ -34,5 +34,25 @@
       search.scrollIntoView({ block: "center" });
     });
   }
+  const show = (link) => {
+    const row = link.closest("details.row");
+    for (const old of row.querySelectorAll(".on, [aria-current]")) {
+      old.classList.remove("on");
+      old.removeAttribute("aria-current");
+    }
+    const marks = [...row.querySelectorAll(`mark[data-of~="${link.dataset.mark}"]`)];
+    for (const mark of marks) mark.classList.add("on");
+    link.setAttribute("aria-current", "true");
+    const pane = row.querySelector(".source");
+    const above = marks[0].getBoundingClientRect().top - pane.getBoundingClientRect().top;
+    pane.scrollTop += above - pane.clientHeight / 3;
+    pane.scrollIntoView({ block: "nearest" });
+  };
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-mark]");
+    if (!link) return;
+    event.preventDefault();
+    show(link);
+  });
   filter();
 })();

@@ -15,6 +15,11 @@ def escape(text: object) -> str:
     return escaped(inert(str(text)))
 
 
+def escape_text(text: str) -> str:
+    """The same of a source text, whose tabs stay tabs."""
+    return "\t".join(map(escape, text.split("\t")))
+
+
 def usd(amount: Decimal) -> str:
     return (
         f"${amount:,.2f}" if amount >= 100 else f"${amount:,.4f}" if amount >= CENT or not amount else dollars(amount)
@@ -27,3 +32,12 @@ def milliseconds(value: float) -> str:
 
 def short(text: str) -> str:
     return text if len(text) <= SHORT else text[: SHORT - 1] + "…"
+
+
+def counted(number: int, name: str) -> str:
+    return f"{number:,} {name}{'' if number == 1 else 's'}"
+
+
+def percent(part: int, whole: int) -> str:
+    """Rounded down: 100 % is all of them."""
+    return f"{part * 1000 // whole / 10:.1f} %"

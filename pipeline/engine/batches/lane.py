@@ -58,6 +58,7 @@ class Room(Struct):
 
     rows: int
     size_bytes: int
+    full: bool = False  # of this pass: what follows would be refused too
 
 
 def room_of(limits: BatchLimits, max_rows: int) -> Room:
@@ -108,6 +109,7 @@ class BatchLane:
         self.too_few = 0  # likewise: that were left over, fewer than a batch may hold
         self.elsewhere = 0  # likewise: requests whose line is out already
         self.short_of_money = 0  # likewise: lines that fit once others have come back
+        self.crowded = 0  # likewise: requests that came after the queue there was full
         self._repairs = 0
 
     @property
@@ -119,7 +121,9 @@ class BatchLane:
         return self._ways.room
 
     def start_pass(self) -> None:
-        self.planned = self.rested = self.too_few = self.elsewhere = self.short_of_money = self._repairs = 0
+        self.planned = self.rested = self.too_few = self.elsewhere = self.short_of_money = 0
+        self.crowded = self._repairs = 0
+        self.room.full = False
 
     async def answer(self, request: Request, life: RowLife) -> Delivered:
         """As `Lane.answer`; or Deferred."""
@@ -136,6 +140,9 @@ class BatchLane:
         await self._gate.pause(0)  # raises Stopped
         if self.resting:
             self.rested += 1
+            raise Deferred
+        if self.room.full:
+            self.crowded += 1
             raise Deferred
         await self._plan(request, _attempt_after(last))
         raise Deferred

@@ -124,6 +124,7 @@ class Submitter:
     async def queue_full(self, batch: BatchRecord, words: str) -> None:
         """Nothing of it was taken: it goes again, in smaller pieces and not at once."""
         self.full += 1
+        self._room.full = True
         await self._batches.withdraw(batch, words)
         say("notice", f"batch {batch.nonce}: too much is waiting at the provider already: {words}")
 

@@ -173,13 +173,13 @@ class WaveExecutor:
         self._lane.live_only, self._lane.resting = live, not live
 
     def _deadline(self) -> DeadlinePlan:
-        """For what is out, and what has come back of this wave to be asked again."""
+        """For what is out, what has come back of this wave to be asked again, and what has not left yet."""
         job, batches = self._waves.job, self._desk.open.values()
-        deadline_s = self._desk.deadline_s()
+        deadline_s, waiting = self._desk.deadline_s(), self._lane.crowded + self._lane.short_of_money
         return deadline_plan(
             deadline_s,
             deadline_s - job.batch.deadline_h * 3600.0,
-            sum(batch.rows for batch in batches) + self._desk.returned - self._returned_before,
+            sum(batch.rows for batch in batches) + self._desk.returned - self._returned_before + waiting,
             provider=job.model.provider,
             per_minute=job.limits.requests_per_minute,
             concurrency=job.limits.concurrency,

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from msgspec.structs import replace
@@ -19,6 +19,7 @@ from pipeline.errors import JobError, LedgerError, machine_words
 from pipeline.extraction.hashes import content_key
 from pipeline.extraction.prepare import Prepared
 from pipeline.ledger.ledger import Ledger
+from pipeline.telemetry.snapshot import ModelNow
 from pipeline.telemetry.tally import Tally
 from pipeline.types import Outcome, ParkReason
 
@@ -78,6 +79,7 @@ class LocalExecutor:
         self._tally = tally
         self._share = share
         self._doubts = Doubts()
+        self.models: Callable[[], tuple[ModelNow, ...]] = tuple  # how those of a job with several do
 
     @property
     def tally(self) -> Tally:

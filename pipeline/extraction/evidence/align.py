@@ -107,7 +107,7 @@ def _placed(one: Candidate, span: Span, index: Index, source: Source) -> Leaf:
     status: Status = "fuzzy" if one.is_fuzzy else "normalised"
     if begin is not None:
         status, start, end = "exact", begin, begin + len(said)
-    origin: Origin = "ocr" if any(first < end and start < last for first, last in source.ocr) else "text"
+    origin: Origin = "ocr" if source.ocr and any(first < end and start < last for first, last in source.ocr) else "text"
     if origin == "ocr" and status == "exact":
         status = "normalised"
     quote = source.text[start:end][:MAX_QUOTE]
@@ -118,6 +118,8 @@ def _placed(one: Candidate, span: Span, index: Index, source: Source) -> Leaf:
 
 def _exact(said: str, span: Span, text: str) -> int | None:
     """Where the value stands as it is spelt, if it does: signs around its letters and digits included."""
+    if text[slice(*span)] == said:
+        return span[0]
     first = next((place for place, char in enumerate(said) if char.isalnum()), 0)
     begins = (span[0] - first, span[0])
     return next((one for one in begins if one >= 0 and one + len(said) >= span[1] and text.startswith(said, one)), None)

@@ -59,6 +59,11 @@ def _scores(item: Sequence[Candidate], index: Index) -> Mapping[int, float]:
     for one in item:
         lines = {index.line(start) for start, _ in one.spans[:MANY]} if len(one.spans) <= MANY else ()
         weight = (TEXT if one.value.kind == "text" else SHORT if one.is_small else LONG) / (len(lines) or 1)
+        if len(lines) == 1:  # as a rule
+            (line,) = lines
+            for away, near in NEAR:
+                scores[line + away] = scores.get(line + away, 0.0) + weight * near
+            continue
         reached: set[int] = set()
         for away, near in NEAR:
             there = {line + away for line in lines} - reached

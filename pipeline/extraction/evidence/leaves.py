@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
@@ -123,10 +122,11 @@ def number_of(value: Any) -> Decimal | None:  # noqa: ANN401 (any JSON value)
         return None
     if isinstance(value, int) and value.bit_length() > MOST_BITS:
         return None
-    with suppress(InvalidOperation, ValueError):
+    try:
         number = Decimal(str(value))
-        return number if number.is_finite() and abs(number.adjusted()) < LARGEST else None
-    return None
+    except (InvalidOperation, ValueError):
+        return None
+    return number if number.is_finite() and abs(number.adjusted()) < LARGEST else None
 
 
 def _kind_of_value(told: Kind | None, value: object) -> Kind:

@@ -9,7 +9,7 @@ from pipeline.sandbox.rules.lines import named_lines
 from pipeline.sandbox.rules.page import Page
 from pipeline.sandbox.rules.records import Reading, Writer
 from pipeline.sandbox.rules.schemas import Builder, Shape
-from pipeline.text import WHERE
+from pipeline.text import RECORDS_BEFORE, WHERE
 
 READ_TOKENS = 2_000  # of free text, where nobody says how much
 READ_SHARE = 0.8  # of a cap
@@ -20,12 +20,12 @@ SHAPES: dict[int, tuple[Mapping[str, Any], Shape]] = {}  # each keeps its schema
 
 def extract(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     """What the document says, as a record of the schema. The schema must not be changed between calls."""
-    return Writer(Reading(text)).record(_shape(schema))
+    return Writer(Reading(_this_part(text))).record(_shape(schema))
 
 
 def repair(text: str, schema: Mapping[str, Any], errors: str) -> dict[str, Any]:  # noqa: ARG001 (a model would read them)
     """The same, with totals that follow from each other, and without items that do not add up to them."""
-    return Writer(Reading(text, mend=True)).record(_shape(schema))
+    return Writer(Reading(_this_part(text), mend=True)).record(_shape(schema))
 
 
 def read(text: str, cap_tokens: int | None) -> str:
@@ -37,6 +37,12 @@ def read(text: str, cap_tokens: int | None) -> str:
     ends = accumulate(len(line.encode()) + 1 for line in lines)
     count = sum(end - 1 <= room_tokens * BYTES_PER_TOKEN for end in ends)
     return "\n".join(lines[:count]) or cut(lines[0], room_tokens)
+
+
+def _this_part(text: str) -> str:
+    """Without the records of parts before, which are there only to understand it: a block that an empty line ends."""
+    told, found, rest = text.partition(RECORDS_BEFORE)
+    return told + rest.partition("\n\n")[2] if found else text
 
 
 def _shape(schema: Mapping[str, Any]) -> Shape:

@@ -12,6 +12,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
 ATTACK = "<script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
+LAST = "the Blue Mill \U0001f600"
 PROBE = """
 <script>
   addEventListener("load", () => {
@@ -31,6 +32,21 @@ PROBE = """
     status.value = "failed";
     status.dispatchEvent(new Event("change"));
     found.failed = shown();
+    status.value = "review";
+    status.dispatchEvent(new Event("change"));
+    found.review = shown();
+    status.value = "";
+    status.dispatchEvent(new Event("change"));
+    const row = [...document.querySelectorAll("details.row")].find((one) => one.querySelector("a[data-mark]"));
+    row.open = true;
+    const link = row.querySelector("a[data-mark]");
+    link.click();
+    const marks = [...row.querySelectorAll("mark.on")];
+    const [pane, mark] = [row.querySelector(".source"), marks[0]].map((one) => one.getBoundingClientRect());
+    found.marked = marks.map((one) => one.textContent).join("");
+    found.seen = mark.top >= pane.top && mark.bottom <= pane.bottom;
+    found.current = link.getAttribute("aria-current");
+    found.scrolled = row.querySelector(".source").scrollTop;
     const paper = () => getComputedStyle(document.body).backgroundColor;
     found.light = paper();
     document.getElementById("theme").click();
@@ -58,10 +74,11 @@ def report(job, server, page):
     server.script = lambda document, nth, body: (
         Scripted(400, error={"message": ATTACK, "code": "x"})
         if document.startswith("fail")
-        else Scripted(text=json.dumps({"name": document, "total": "1"}))
+        else Scripted(text=json.dumps({"name": LAST if document.endswith(LAST) else document, "total": "77.5"}))
     )
-    texts = [f"document {n}" for n in range(10)] + ["fail", f"{ATTACK} " + "x" * 3000]
-    job.write(server.url, rows=[{"id": f"r{n}", "text": text} for n, text in enumerate(texts)]).run(code=1)
+    texts = ["a line of it\n" * 99 + LAST, *(f"document {n}" for n in range(1, 10)), "fail", f"{ATTACK} " + "x" * 3000]
+    rows = [{"id": f"r{n}", "text": text} for n, text in enumerate(texts)]
+    job.write(server.url, rows=rows, extract={"evidence": "align"}).run(code=1)
     job.pipeline("report", job.out, code=0)
     return (job.out / "report.html").read_text()
 
@@ -90,6 +107,14 @@ def test_the_page_works_and_what_is_in_it_does_nothing(page, report):
     assert found["title"] == "job – report"
     assert (found["all"], found["one"], found["none"], found["failed"]) == (12, 1, 0, 1)
     assert found["light"] != found["dark"]
+
+
+def test_a_click_on_a_value_shows_its_words(page, report):
+    """Marked, and in view in a long source."""
+    found = probed(page, report, 1200)
+    assert (found["marked"], found["seen"], found["current"]) == (LAST, True, "true")
+    assert found["scrolled"] > 500
+    assert found["review"] == 11, "those whose total is nowhere, and not the failed one"
 
 
 def test_it_fits_a_phone(page, report):

@@ -20,3 +20,11 @@ def test_what_comes_back_to_be_asked_again_needs_its_time_too(seed):
     night = dealt(seed)
     assert night.fits()
     assert lived(night).back_s <= night.span_s
+
+
+def test_a_queue_that_is_full_all_night_leaves_time_for_live_calls():
+    night = dealt(3)
+    assert night.fits()
+    end = lived(night, full=True)
+    assert (end.answered, end.batched) == (night.rows, 0)
+    assert night.span_s / 2 <= end.back_s <= night.span_s

@@ -5,7 +5,7 @@ from random import Random
 from types import SimpleNamespace
 
 from pipeline.admission.budget import Account, Spending
-from pipeline.engine.batches.money import BatchMoney
+from pipeline.engine.batches.money import COMES_BACK, BatchMoney
 from pipeline.ledger.batches import BatchItem
 from pipeline.money import from_units
 
@@ -47,3 +47,12 @@ def test_the_bill_is_never_above_the_cap():
     bills = [from_units(night(seed)) for seed in range(1000)]
     assert max(bills) <= CAP_USD
     assert min(bills) >= Decimal("0.7") * CAP_USD
+
+
+def test_a_new_day_forgets_what_a_tenant_spent_and_not_what_is_out():
+    spending = Spending(Account(None), tenant_most_usd=Decimal(3))
+    money = BatchMoney(SimpleNamespace(), spending, OURS)
+    money.hold("c", Decimal(2))
+    spending.start_day({})
+    assert money.short("c", Decimal(2)) == COMES_BACK
+    assert money.short("c", Decimal(1)) is None
