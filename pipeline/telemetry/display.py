@@ -4,6 +4,8 @@ import math
 import shutil
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import chain
+from textwrap import wrap
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from msgspec import Struct
@@ -21,7 +23,7 @@ if TYPE_CHECKING:  # 60 ms, for terminals only
 PANEL_EVERY_S = 0.25
 LINE_EVERY_S = 10.0
 MOST_PASSED_OVER = 29  # looks at batches that have not moved: a line every 5 minutes
-INDENT = " " * 10  # of what does not fit on a line of the panel
+INDENT, MOST_LINES = " " * 10, 3  # of what does not fit on one line of the panel
 BAR_CELLS = 30
 
 
@@ -202,17 +204,11 @@ def panel(reading: RunReading, width: int) -> "Text":
     """The panel's lines, none longer than `width`."""
     from rich.text import Text  # noqa: PLC0415 (for terminals only)
 
-    lines = [piece for text in panel_lines(reading, width) for piece in _fitted(text, width)]
-    return Text("\n".join(lines), no_wrap=True)
-
-
-def _fitted(text: str, width: int) -> list[str]:
-    """A line in as many as it takes, broken between its parts; a part that is too long is cut."""
-    if len(text) <= width:
-        return [text]
-    if (at := max(text.rfind(gap, len(INDENT) + 1, width + 1) for gap in (" · ", "   "))) > 0:
-        return [text[:at], *_fitted(INDENT + text[at + 3 :].lstrip(), width)]
-    return [text[: width - 1] + "…"]
+    pieces = (
+        wrap(text, width, subsequent_indent=INDENT, max_lines=MOST_LINES, placeholder=" …", break_on_hyphens=False)
+        for text in panel_lines(reading, width)
+    )
+    return Text("\n".join(chain.from_iterable(pieces)), no_wrap=True)
 
 
 def panel_lines(reading: RunReading, width: int) -> list[str]:
