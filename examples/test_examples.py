@@ -140,6 +140,30 @@ def test_airflow_submits_waits_and_reports(tmp_path, command):
     print(ended.stdout[-1500:])
 
 
+@pytest.mark.parametrize(
+    ("code", "raised"),
+    [(0, ""), (5, ""), (1, "AirflowFailException"), (2, "AirflowFailException"), (3, "AirflowFailException")]
+    + [(4, "AirflowException"), (130, "AirflowException")],
+)
+def test_airflow_retries_what_a_retry_mends(tmp_path, monkeypatch, code, raised):
+    """And nothing else. What is at the provider is looked for again, by the sensor."""
+    pytest.importorskip("airflow", reason="in an environment of its own: pip install apache-airflow")
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    program = tmp_path / "pipeline"
+    program.write_text(f"#!/bin/sh\nexit {code}\n")
+    program.chmod(0o755)
+    monkeypatch.syspath_prepend(str(HERE))
+    import airflow_dag  # noqa: PLC0415 (once it is known to be there)
+
+    monkeypatch.setattr(airflow_dag, "COMMAND", (str(program),))
+    try:
+        found = airflow_dag.run()
+    except Exception as error:  # noqa: BLE001 (it is named below)
+        assert type(error).__name__ == raised
+    else:
+        assert (raised, found) == ("", code == 0)
+
+
 def test_the_notebook_runs_from_top_to_bottom(tmp_path):
     """By nbclient, in a kernel of its own."""
     nbformat = pytest.importorskip("nbformat", reason="pip install nbclient ipykernel")
