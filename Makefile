@@ -2,12 +2,13 @@
 #   make run    the main job, on the sample invoices, through the local sandbox provider
 #               (make run-pdf: the same for a folder of PDFs, scans, mail and office files)
 #   make test   everything that CI runs
+#   make examples, make dist, make docs: the examples run; wheel and sdist; the docs as a site in build/site
 #   make extras each extra in an environment of its own, and the tests that need one (a quarter of an hour)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run run-pdf test check extras bench soak mutants clean
+.PHONY: run run-pdf test check extras examples dist docs bench soak mutants clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@echo "Installing pipeline and the packages it needs (pyproject.toml, about 300 MB) into ./$(VENV): a minute or two, once."
@@ -43,6 +44,23 @@ test: check
 extras:
 	$(PYTHON) benchmarks/extras.py
 
+# In .venv, or in another environment: make examples EXAMPLES=/path/to/python
+EXAMPLES ?= $(BIN)/python
+examples: $(VENV)/installed-dev
+	$(EXAMPLES) -m pytest -q -rs -p no:cacheprovider -W default examples/test_examples.py
+
+dist: $(VENV)/installed
+	rm -rf build dist
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build
+	$(BIN)/python -m build --outdir dist .
+
+$(VENV)/installed-docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@
+
+docs: $(VENV)/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --config-file docs/site/mkdocs.yml
+
 bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/bench.py
 
@@ -57,4 +75,4 @@ mutants: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/mutants.py --sample 150 --seed 1
 
 clean:
-	rm -rf $(VENV) out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -36,7 +36,7 @@ POINTS = (
     "run.json-replaced",
 )
 _name, _, _nth = os.environ.get("PIPELINE_CRASH_AT", "").partition(":")
-_by = signal.Signals[os.environ.get("PIPELINE_CRASH_BY", "SIGKILL")]
+_by = os.environ.get("PIPELINE_CRASH_BY", "SIGKILL")
 _left = int(_nth) if _nth.isdigit() else 1
 
 
@@ -46,4 +46,4 @@ def crash_point(name: str) -> None:
     if name == _name:
         _left -= 1
         if _left == 0:
-            os.kill(os.getpid(), _by)
+            os.kill(os.getpid(), signal.Signals[_by])

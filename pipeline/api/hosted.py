@@ -46,7 +46,9 @@ class Hosting:
         return found
 
     def carried(self, work: Callable[[], T]) -> T:
-        """`work` in a thread; in this one where it is to have the signals. Ctrl-C drains, once more it cuts.
+        """`work` in a thread; in this one where it is to have the signals.
+
+        Ctrl-C drains, and whatever else is raised here from outside, as by an orchestrator's; once more it cuts.
 
         Raises:
             JobError: the signals are asked for where Python has none to give.
@@ -55,13 +57,13 @@ class Hosting:
             if _in_a_loop():
                 raise JobError("signals=True is for a program without an event loop. Leave it out, or use run_async")
             return work()
-        stopped: KeyboardInterrupt | None = None
+        stopped: BaseException | None = None  # a scheduler that stops a task raises what is its own
         with ThreadPoolExecutor(1, THREAD) as thread:
             future = thread.submit(copy_context().run, work)
             while not future.done():
                 try:
                     wait([future])
-                except KeyboardInterrupt as error:
+                except BaseException as error:  # noqa: BLE001 (it is raised below)
                     stopped = error
                     self.interrupt()
         if stopped is not None:

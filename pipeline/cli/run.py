@@ -15,6 +15,7 @@ from pipeline.console import emit, in_json, say, speak
 from pipeline.errors import JobError
 from pipeline.job.command import command_line
 from pipeline.job.environment import environ_of
+from pipeline.platforms import STOPPING
 
 if TYPE_CHECKING:  # their imports would cost what `--help` has no time for
     from decimal import Decimal
@@ -127,7 +128,7 @@ def _run(command: _Command, selection: "Selection") -> None:
     from pipeline.output.publish import exit_code
     from pipeline.runtime import spare_pandas
 
-    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C is; while calls are made the engine has its own
+    for number in set(STOPPING) - {signal.SIGINT}:  # as Ctrl-C is; while calls are made the engine has its own
         signal.signal(number, _interrupt)
 
     prepared = prepare(load(command.job_file, command.overrides))

@@ -5,7 +5,6 @@ A program that runs us in one of its threads says the same by an `Interrupt`.
 
 import asyncio
 import contextlib
-import signal
 from collections.abc import Callable, Mapping
 from threading import Lock
 from types import TracebackType
@@ -13,9 +12,9 @@ from typing import Self
 
 from pipeline.admission.queue import Admission
 from pipeline.console import say
+from pipeline.platforms import STOPPING, on_signal
 from pipeline.types import ParkReason
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last when the terminal is gone
 DRAIN_VARIABLE = "PIPELINE_DRAIN_S"  # for containers that are killed soon after they were told to stop
 
 
@@ -60,7 +59,8 @@ class Signals:
         """`going_on`: what goes on elsewhere although the run stops, in words; "": nothing does."""
         self.worked = False
         self._admission = admission
-        self._numbers = SIGNALS if ours else ()
+        self._numbers = STOPPING if ours else ()
+        self._undo: list[Callable[[], object]] = []
         self._going_on = going_on
         self._interrupt = interrupt
         self._drain_s = environ.get(DRAIN_VARIABLE)
@@ -68,8 +68,7 @@ class Signals:
         self._task = asyncio.current_task()
 
     def __enter__(self) -> Self:
-        for number in self._numbers:
-            self._loop.add_signal_handler(number, self._on_signal)
+        self._undo = [on_signal(self._loop, number, self._on_signal) for number in self._numbers]
         if self._interrupt is not None:
             self._interrupt.bind(self._from_outside)
         return self
@@ -102,5 +101,6 @@ class Signals:
             self._task.cancel()
 
     def _leave_them(self) -> None:
-        for number in self._numbers:
-            self._loop.remove_signal_handler(number)
+        for undo in self._undo:
+            undo()
+        self._undo.clear()

@@ -6,6 +6,8 @@ import re
 import stat
 from pathlib import Path
 
+from pipeline.platforms import CLOSED_ON_EXEC, NOT_WAITING
+
 LEDGER = "ledger.sqlite"
 LOGS = ("-wal", "-shm")  # what SQLite appends to the ledger's name for what it keeps beside it
 HEAD = "-head"  # appended to it as well: how much of it was durable
@@ -36,7 +38,7 @@ def read_text(path: Path) -> str:
     Raises:
         OSError: it cannot be read, or is no plain file. ValueError: it is no text.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    descriptor = os.open(path, os.O_RDONLY | CLOSED_ON_EXEC | NOT_WAITING)
     with os.fdopen(descriptor, encoding="utf-8") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "not a plain file", str(path))

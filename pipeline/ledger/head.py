@@ -21,6 +21,7 @@ from pipeline.ledger import queries
 from pipeline.ledger.files import Connection, reading
 from pipeline.ledger.records import Call
 from pipeline.money import from_units
+from pipeline.platforms import CLOSED_ON_EXEC, NOT_WAITING, read_from_start, write_at_start
 
 KEY = "head"  # in `remembered`
 BYTES = 128  # always as many: writing over them needs no room on the disk
@@ -124,12 +125,12 @@ class HeadFile:
 
     def __init__(self, ledger: Path) -> None:
         """Raises OSError."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+        flags = os.O_WRONLY | os.O_CREAT | CLOSED_ON_EXEC | NOT_WAITING
         self._descriptor = os.open(head_path(ledger), flags, 0o644)
 
     def write(self, head: Head) -> None:
         with suppress(OSError):
-            os.pwrite(self._descriptor, _text(head).ljust(BYTES - 1).encode() + b"\n", 0)
+            write_at_start(self._descriptor, _text(head).ljust(BYTES - 1).encode() + b"\n")
 
     def close(self) -> None:
         os.close(self._descriptor)
@@ -138,13 +139,13 @@ class HeadFile:
 def _told(path: Path) -> Head | None:
     """What the file says; None where there is none, or a power cut left less than all of it."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = os.open(path, os.O_RDONLY | CLOSED_ON_EXEC | NOT_WAITING)
     except OSError:
         return None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return None
-        return _parsed(os.pread(descriptor, BYTES, 0).decode("ascii", "replace"))
+        return _parsed(read_from_start(descriptor, BYTES).decode("ascii", "replace"))
     except OSError:
         return None
     finally:

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import socket
@@ -14,6 +13,7 @@ from typing import Self
 
 from pipeline.errors import LedgerError
 from pipeline.job.folder import LOCK
+from pipeline.platforms import CLOSED_ON_EXEC, is_gone, lock, read_from_start, write_at_start
 
 GLANCES, GLANCE_S = 5, 0.02
 LEAVING_S = 5.0  # how long workers may take to end when the run that they belong to was killed
@@ -30,7 +30,7 @@ class FolderLock:
 
     def __enter__(self) -> Self:
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | CLOSED_ON_EXEC, 0o644)
         except OSError as error:
             raise LedgerError(
                 f"{self._path} cannot be opened: {error.strerror}. Let this user write it, or give another folder with "
@@ -48,7 +48,7 @@ class FolderLock:
                 "far it is), stop it, or give another folder with --output"
             ) from None
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(self._words()).encode(), 0)
+        write_at_start(descriptor, json.dumps(self._words()).encode())
         self._file = descriptor
         return self
 
@@ -76,35 +76,31 @@ def _take(descriptor: int) -> None:
     glances = GLANCES
     while glances > 0:
         with contextlib.suppress(BlockingIOError):
-            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock(descriptor)
         if glances == GLANCES and _holder_is_dead(descriptor):
             glances = round(LEAVING_S / GLANCE_S)
         glances -= 1
         time.sleep(GLANCE_S)
-    return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return lock(descriptor)
 
 
 def _holder_is_dead(descriptor: int) -> bool:
     """Whether only workers of a run that was killed hold it any more."""
     try:
-        holder = json.loads(os.pread(descriptor, 4096, 0))
-        if holder["host"] == socket.gethostname():
-            os.kill(holder["pid"], 0)
-    except ProcessLookupError:
-        return True
+        holder = json.loads(read_from_start(descriptor, 4096))
+        return bool(holder["host"] == socket.gethostname() and is_gone(holder["pid"]))
     except (ValueError, KeyError, TypeError, OSError):
-        pass
-    return False
+        return False
 
 
 def held(folder: Path) -> str | None:
     """Who holds the folder's lock, or None when nobody does."""
     try:
-        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(folder / LOCK, os.O_RDWR | CLOSED_ON_EXEC)
     except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        lock(descriptor, shared=True)
     except OSError:
         return _holder(descriptor)
     finally:
@@ -141,7 +137,7 @@ def require_local(folder: Path) -> None:
 
 def _holder(descriptor: int) -> str:
     try:
-        holder = json.loads(os.pread(descriptor, 4096, 0))
+        holder = json.loads(read_from_start(descriptor, 4096))
         return f"pipeline {holder['verb']}, {holder['who']}, since {holder['since']}"
     except (ValueError, KeyError, TypeError):
         return "a run that has just begun"

@@ -6,7 +6,6 @@ A full disk is met by deleting the ballast, so that answers already paid for sti
 
 import asyncio
 import errno
-import fcntl
 import os
 import sqlite3
 import threading
@@ -19,6 +18,7 @@ from typing import Any
 from pipeline.crash_points import crash_point
 from pipeline.errors import LedgerError
 from pipeline.ledger.head import NOTHING, Head, HeadFile, advance
+from pipeline.platforms import CLOSED_ON_EXEC, lock, unlock
 
 LINGER_S = 0.003  # lets a burst share one fsync; an answer is durable well within the promised 50 ms
 FULL_RETRY_S = 0.5
@@ -43,7 +43,7 @@ class Writer:
         """`turns`: a file by which several processes take turns at committing; SQLite's own waiting is by sleeping."""
         self._db = db
         self._head = head
-        self._turns = None if turns is None else os.open(turns, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._turns = None if turns is None else os.open(turns, os.O_RDWR | os.O_CREAT | CLOSED_ON_EXEC, 0o644)
         self._ballast = ballast
         self._on_full = on_full
         self._loop = asyncio.get_running_loop()
@@ -135,7 +135,7 @@ class Writer:
             for sql, values in statements:
                 grouped.setdefault(sql, []).append(values)
         if self._turns is not None:
-            fcntl.flock(self._turns, fcntl.LOCK_EX)
+            lock(self._turns, wait=True)
         try:
             self._db.execute("BEGIN IMMEDIATE")
             for sql in sorted(grouped, key=_is_delete):  # a name is entered before it is taken away
@@ -151,7 +151,7 @@ class Writer:
             raise
         finally:
             if self._turns is not None:
-                fcntl.flock(self._turns, fcntl.LOCK_UN)
+                unlock(self._turns)
 
     def _after_full(self, batch: list[Item]) -> LedgerError | None:
         """Make room by deleting the ballast and try again for a while; None when the batch landed after all."""

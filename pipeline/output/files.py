@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 from pipeline.crash_points import crash_point
 from pipeline.job.folder import UNFINISHED
 from pipeline.output.layout import ROW_GROUP_ROWS
+from pipeline.platforms import sync
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
@@ -59,8 +59,4 @@ def settle(temporary: Path, path: Path) -> None:
             crash_point(f"{path.name}-written")
             temporary.replace(path)
             crash_point(f"{path.name}-replaced")
-        descriptor = os.open(target, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync(target)

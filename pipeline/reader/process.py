@@ -13,6 +13,7 @@ from signal import SIGXCPU, Signals
 from typing import IO
 
 from pipeline.errors import JobError
+from pipeline.platforms import POSIX, WAY_OUT
 from pipeline.reader.messages import HEAD_BYTES, Answer, Ask, Bounds, Missing, OcrAsk, ReadAsk, Start, answer_of, frame
 from pipeline.reader.progress import read_place
 from pipeline.reader.read import ReadOptions
@@ -35,6 +36,8 @@ class Process:
     """A reader: a process that is asked one thing at a time. `files` counts what it has answered."""
 
     def __init__(self, program: Sequence[str], options: ReadOptions, bounds: Bounds) -> None:
+        if not POSIX:
+            raise JobError(f"files as rows cannot be read on this system: their readers need POSIX. {WAY_OUT}")
         self.files = 0
         self._bounds = bounds
         self._ready = False

@@ -5,6 +5,7 @@ import os
 import stat
 from io import FileIO
 
+from pipeline.platforms import NOT_WAITING
 from pipeline.reader.read import CHANGED, EMPTY, OUT_OF_REACH, TOO_LARGE, UNSUPPORTED, Unreadable
 
 _NO_FILES = (
@@ -36,7 +37,7 @@ def take(path: str, max_bytes: int) -> bytes:
 
 def _opened(path: str) -> FileIO:
     """The open file; a pipe without a writer, too, holds nobody up."""
-    return FileIO(path, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK | os.O_NOCTTY))
+    return FileIO(path, opener=lambda name, flags: os.open(name, flags | NOT_WAITING))
 
 
 def _refuse_other(path: str) -> None:

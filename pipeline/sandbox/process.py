@@ -12,6 +12,7 @@ import threading
 import orjson
 
 from pipeline.job.settings import Sandbox
+from pipeline.platforms import on_signal
 from pipeline.sandbox.exchange import Rules
 from pipeline.sandbox.rules.rules import extract, read, repair
 from pipeline.sandbox.server import serve
@@ -35,7 +36,7 @@ def run(config: Sandbox, port: int, *, parent_pipe: bool = False) -> None:
 async def _until_stopped(config: Sandbox, port: int, *, parent_pipe: bool) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, (lambda: None) if parent_pipe else stop.set)
+        on_signal(loop, number, (lambda: None) if parent_pipe else stop.set)
     runner, taken = await serve(config, HOST, port, Rules(extract, repair, read))
     try:
         where = {"url": f"http://{HOST}:{taken}", "port": taken}

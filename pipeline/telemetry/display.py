@@ -4,6 +4,8 @@ import math
 import shutil
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import chain
+from textwrap import wrap
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from msgspec import Struct
@@ -21,6 +23,7 @@ if TYPE_CHECKING:  # 60 ms, for terminals only
 PANEL_EVERY_S = 0.25
 LINE_EVERY_S = 10.0
 MOST_PASSED_OVER = 29  # looks at batches that have not moved: a line every 5 minutes
+INDENT, MOST_LINES = " " * 10, 3  # of what does not fit on one line of the panel
 BAR_CELLS = 30
 
 
@@ -201,8 +204,11 @@ def panel(reading: RunReading, width: int) -> "Text":
     """The panel's lines, none longer than `width`."""
     from rich.text import Text  # noqa: PLC0415 (for terminals only)
 
-    lines = [text if len(text) <= width else text[: width - 1] + "…" for text in panel_lines(reading, width)]
-    return Text("\n".join(lines), no_wrap=True)
+    pieces = (
+        wrap(text, width, subsequent_indent=INDENT, max_lines=MOST_LINES, placeholder=" …", break_on_hyphens=False)
+        for text in panel_lines(reading, width)
+    )
+    return Text("\n".join(chain.from_iterable(pieces)), no_wrap=True)
 
 
 def panel_lines(reading: RunReading, width: int) -> list[str]:

@@ -86,6 +86,34 @@ def test_ctrl_c_in_a_program_drains_too(paid, held):
     assert left.rows.ok == held.sent
 
 
+def test_what_an_orchestrator_raises_to_stop_a_task_drains_too(paid, held):
+    """Dagster, Prefect and Airflow have a signal raise an exception of their own, which is no Exception."""
+
+    class TaskStopped(BaseException):
+        pass
+
+    def stop(*_):
+        raise TaskStopped
+
+    def press():
+        assert held.begun.wait(30)
+        os.kill(os.getpid(), signal.SIGTERM)
+        held.go_on.set()
+
+    before = signal.signal(signal.SIGTERM, stop)
+    presser = threading.Thread(target=press)
+    presser.start()
+    try:
+        with pytest.raises(TaskStopped):
+            pipeline.run(paid)
+    finally:
+        presser.join()
+        signal.signal(signal.SIGTERM, before)
+    left = pipeline.results(paid.output.path)
+    assert left.state == "interrupted"
+    assert left.rows.ok == held.sent < 6
+
+
 def test_progress_is_told_to_a_function(paid, server):
     """At the end once more, with everything done."""
     told = []

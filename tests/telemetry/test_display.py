@@ -32,6 +32,13 @@ def test_the_panel_has_a_line_for_each_limit_and_for_the_money():
         assert part in told
 
 
+def test_what_does_not_fit_on_a_line_goes_on_the_next():
+    """On 60 columns nothing of the figures is cut."""
+    shown = panel(reading(), 60).plain
+    assert "…" not in shown
+    assert "(128 at most) · 1,300 answered · 3 × 429" in " ".join(shown.split())
+
+
 @given(st.integers(20, 220), st.text(max_size=300), st.integers(0, 10**9))
 def test_no_line_of_the_panel_is_wider_than_the_terminal(width, name, total):
     """Nor does a name act on it."""

@@ -22,6 +22,7 @@ from pipeline.engine.lanes.files import FileLoader, holds_files
 from pipeline.ledger.batches import LINE_OPEN, LINE_WITHDRAWN, PLANNED, BatchItem, BatchRecord
 from pipeline.ledger.ledger import Ledger
 from pipeline.money import to_units
+from pipeline.platforms import CLOSED_ON_EXEC
 from pipeline.providers import Wire
 from pipeline.providers.batches import BatchLimits, BatchWire
 from pipeline.types import AttemptCode, ErrorCode, ParkReason, Purpose, Request
@@ -249,7 +250,7 @@ class BatchLane:
         self._folder.mkdir(exist_ok=True)
         nonce = secrets.token_hex(8)
         path = self._folder / f"{nonce}.jsonl"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | CLOSED_ON_EXEC, 0o600)
         return _Draft(nonce, path, os.fdopen(descriptor, "wb"))
 
     async def _close(self) -> None:

@@ -5,7 +5,6 @@ are decided here. Nothing is ever sent again: whoever asked is told what broke.
 """
 
 import asyncio
-import select
 import socket
 import zlib
 from collections.abc import Callable, Iterable
@@ -14,6 +13,7 @@ from typing import Protocol, cast
 import httptools
 from msgspec import Struct
 
+from pipeline.platforms import something_to_read
 from pipeline.providers.transport.inflater import WINDOWS, Inflater
 
 MOST_BYTES = 32 * 1024 * 1024  # of an answer, once it is unpacked
@@ -65,9 +65,7 @@ class Connection(asyncio.Protocol):
     """`ask` is called when `usable`; what comes at any other time closes it."""
 
     def __init__(self, line: socket.socket | None = None) -> None:
-        self._line = select.poll()  # a third of the price of a look with `recv`
-        if line is not None:
-            self._line.register(line, select.POLLIN)
+        self._something_to_read = something_to_read(line)
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpResponseParser(self)
         self._asked: asyncio.Future[Raw] | None = None
@@ -108,7 +106,7 @@ class Connection(asyncio.Protocol):
     @property
     def quiet(self) -> bool:
         """Whether nothing waits on the line: an end, or words of farewell, that the loop has not come to see yet."""
-        return not self._line.poll(0)
+        return not self._something_to_read()
 
     def ask(self, request: bytes, receive: Receive | None, idle_s: float | None) -> "asyncio.Future[Raw]":
         """Send a request: whole, or its head, with `pour` to follow. The future is to be awaited, or all closed.
