@@ -97,13 +97,13 @@ def test_a_pilot_is_spread_over_all_rows(count, wanted, seed):
 
 
 def test_after_a_pilot_of_20_the_cost_lies_in_the_band(tmp_path):
-    """80 seeded runs of 1,000 rows by the sandbox's rules, whose way of counting is unknown: 95 % lie inside.
+    """80 seeded runs of 500 rows by the sandbox's rules, whose way of counting is unknown: 95 % lie inside.
 
     Over runs in which none, 2, 5 and 10 % of the answers need a repair, together. No HTTP. The benchmark has 200 of them.
     """
     prepared = estimate_bands.prepared_job(tmp_path)
-    pool = estimate_bands.pool_of(prepared, 1250)
-    told = [estimate_bands.run(prepared, pool, 1000, 20, seed) for seed in range(80)]
+    pool = estimate_bands.pool_of(prepared, 700)
+    told = [estimate_bands.run(prepared, pool, 500, 20, seed) for seed in range(80)]
     found = estimate_bands.report(told)
     assert found["inside"] >= 0.95
     assert found["median_error"] <= 0.05
