@@ -19,6 +19,7 @@ import shutil
 import signal
 import socket
 import sys
+from pathlib import Path
 
 PRELOADED = (
     "pipeline.cli", "pipeline.engine.run", "pipeline.commands.consent.rehearse", "pipeline.commands.consent.changes",
@@ -122,7 +123,7 @@ def preload():
     for name in PRELOADED:
         importlib.import_module(name)
     sys.modules["pipeline.documents.tokens"].vocabulary("o200k_base")
-    threads = os.listdir("/proc/self/task")
+    threads = list(Path("/proc/self/task").iterdir())
     assert len(threads) == 1, f"{len(threads)} threads, of which a fork has one"
     gc.collect()
     gc.freeze()

@@ -57,7 +57,7 @@ class Warm:
         theirs = [nothing, out[1], err[1]]
         ask = {"module": "pipeline", "arguments": [*map(str, arguments)], "cwd": str(cwd), "env": env,
                "numbers": [0, 1, 2], "safe_path": False, "executable": str(home / "python")}  # fmt: skip
-        self.stdout, self.stderr = open(out[0]), open(err[0])  # noqa: SIM115 (as long as the test wants)
+        self.stdout, self.stderr = os.fdopen(out[0]), os.fdopen(err[0])
         self._asker = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._asker.connect(str(home / "door"))
         socket.send_fds(self._asker, [json.dumps(ask).encode()], theirs)

@@ -259,7 +259,9 @@ def test_a_page_that_is_read_by_ocr_has_time_and_memory_of_its_own(file, sees):
     bounds = Bounds(wall_s=0.2, ocr_s=0.1)
     with Readers(ReadOptions(), program=sees("signal.pause()"), bounds=bounds) as readers:
         assert str(readers.see_many([page])[0]) == f"{CRASHED}: took longer than 0.3 s; it was tried twice"
-    greedy = sees("import mmap\nmmap.mmap(-1, 2_000_000_000)\nreturn page_of(str(resource.getrlimit(resource.RLIMIT_AS)[0]))")
+    greedy = sees(
+        "import mmap\nmmap.mmap(-1, 2_000_000_000)\nreturn page_of(str(resource.getrlimit(resource.RLIMIT_AS)[0]))"
+    )
     with Readers(ReadOptions(), program=greedy) as readers:
         assert readers.see_many([page])[0].text == "4000000000"
 

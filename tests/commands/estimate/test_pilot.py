@@ -99,7 +99,7 @@ def test_a_pilot_is_spread_over_all_rows(count, wanted, seed):
 def test_after_a_pilot_of_20_the_cost_lies_in_the_band(tmp_path):
     """80 seeded runs of 500 rows by the sandbox's rules, whose way of counting is unknown: 95 % lie inside.
 
-    Over runs in which none, 2, 5 and 10 % of the answers need a repair, together. No HTTP. The benchmark has 200 of them.
+    Over runs in which none, 2, 5 and 10 % of the answers need a repair, together. No HTTP. The benchmark has 200.
     """
     prepared = estimate_bands.prepared_job(tmp_path)
     pool = estimate_bands.pool_of(prepared, 700)
