@@ -38,8 +38,9 @@ check: $(VENV)/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Byte code is kept, also where the environment says otherwise: without it each process of the tests compiles all anew.
 test: check
-	$(BIN)/pytest -q -n auto --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n auto --dist worksteal
 
 extras:
 	$(PYTHON) benchmarks/extras.py

@@ -46,6 +46,14 @@ def server():
         yield running
 
 
+@pytest.fixture(scope="session")
+def s3():
+    """The URL of a server of buckets."""
+    import s3_server  # 0.5 s, for who wants it
+
+    yield from s3_server.serving()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish():
     """What collection has made stays to the end: no full collection of garbage need look at it again."""

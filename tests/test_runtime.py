@@ -31,5 +31,5 @@ def test_a_run_does_without_pandas(job, server):
         "atexit.register(lambda: pathlib.Path('loaded').write_text(str('pandas' in sys.modules)))\n"
     )
     job.env["PYTHONPATH"] = str(job.folder)
-    job.write(server.url, rows=[{"id": "a", "text": "x"}]).process("run", job.file, code=0)
+    job.write(server.url, rows=[{"id": "a", "text": "x"}]).process("run", job.file, code=0, fresh=True)
     assert (job.folder / "loaded").read_text() == "False"

@@ -3,6 +3,7 @@
 Neither Gemini's answers nor those of a silent gateway say what is left: only the 429s do, and they say nothing is.
 """
 
+import math
 from collections import deque
 from decimal import Decimal
 
@@ -19,6 +20,8 @@ FREE = Decimal(0)
 NEED, USED, REFUSED = Need(100, 10, FREE), Used(100, 10, FREE), Used(0, 0, FREE, rejected=True)
 LATENCY_S = 0.05
 MINUTES = ("bucket", "sliding")
+UNTIMED = {msgspec.structs.replace(one.limits, minute="bucket"): name for name, one in PROVIDERS.items()}
+NAMES = sorted(UNTIMED.values())  # Azure's limits are OpenAI's on another minute, and both minutes are tried
 LIMITS = [(Dimension.REQUESTS, 60.0), (Dimension.REQUESTS, 600.0), (Dimension.INPUT_TOKENS, 6000.0)]
 
 
@@ -71,11 +74,11 @@ class SharedBucket:
         return True
 
 
-def run(profile, server, dimension, limit, seconds):
-    """When calls were taken, and when the server refused one."""
+def run(profile, server, dimension, limit, seconds, strays=math.inf):
+    """When calls were taken, and when the server refused one. It is over four minutes after so many strays, too."""
     gov, now_s, out, taken, refused = Governor(LimitRules(concurrency=8, profile=profile)), 0.0, deque(), [], []
     number = 0
-    while now_s < seconds:
+    while now_s < seconds and (len(refused) < strays or now_s < refused[-1] + 241.0):
         ticket = gov.offer(NEED, now_s)
         if isinstance(ticket, Wait):
             due = [out[0][0]] if out else []
@@ -100,14 +103,14 @@ def within(times, since_s, until_s):
     return sum(since_s < at_s <= until_s for at_s in times)
 
 
-@pytest.mark.parametrize("name", PROVIDERS)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("minute", MINUTES)
 @pytest.mark.parametrize(("dimension", "limit"), LIMITS)
 @pytest.mark.parametrize("strays", [(4, 15), (4, 15, 17, 20, 40), (100, 140), (300, 302, 304)])
 def test_the_limit_is_back_within_two_minutes_of_the_last_isolated_429(name, minute, dimension, limit, strays):
     """At least 95 % of it in the second minute, and in each after it: on both kinds of minute, for all profiles."""
     profile = msgspec.structs.replace(PROVIDERS[name].limits, minute=minute)
-    taken, refused = run(profile, Isolated(*strays), dimension, limit, 700.0)
+    taken, refused = run(profile, Isolated(*strays), dimension, limit, 700.0, len(strays))
     assert len(refused) == len(strays)
     a_minute = limit / (1.0 if dimension is Dimension.REQUESTS else NEED.input_tokens)
     for passed in (1, 2, 3):
@@ -116,7 +119,7 @@ def test_the_limit_is_back_within_two_minutes_of_the_last_isolated_429(name, min
         assert within(taken, since_s, since_s + 60.0) >= 0.95 * a_minute
 
 
-@pytest.mark.parametrize("name", PROVIDERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_others_who_keep_using_their_part_are_left_it_where_only_429s_tell(name):
     """50 of 60 a minute are somebody else's for a quarter of an hour: hardly one of theirs is refused for us."""
     profile = msgspec.structs.replace(PROVIDERS[name].limits, minute="sliding")
@@ -127,7 +130,7 @@ def test_others_who_keep_using_their_part_are_left_it_where_only_429s_tell(name)
     assert within(refused, 60.0, 900.0) <= 2 * 14  # one look a minute, and sometimes another
 
 
-@pytest.mark.parametrize("name", PROVIDERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_bucket_that_others_take_half_of_is_not_run_against_where_only_429s_tell(name):
     """All of our half is used, and what was forgotten of theirs is believed again after one 429."""
     profile = msgspec.structs.replace(PROVIDERS[name].limits, minute="bucket")

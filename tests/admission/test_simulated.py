@@ -15,7 +15,7 @@ sys.path.append(str(REPO / "benchmarks" / "admission"))
 from scenarios import BY_NAME, Mix, Scenario
 from simulate import oracle, ours, simulate
 
-ROWS = 3000
+ROWS = 2000
 
 
 def both(scenario, seed=1):

@@ -9,6 +9,7 @@ from unittest.mock import patch
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +33,7 @@ CALLS = st.fixed_dictionaries(
 )
 
 
+@examples(40)
 @given(st.lists(CALLS, max_size=12), st.sampled_from(sorted(KEYS)))
 def test_polars_and_pyarrow_tell_the_same_groups(tmp_path_factory, calls, by):
     path = tmp_path_factory.mktemp("calls") / "calls.parquet"

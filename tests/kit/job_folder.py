@@ -12,6 +12,8 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 from click.testing import CliRunner
+from warm_interpreter import alike
+from warm_start import Warm, launcher
 
 from pipeline.cli import main
 from pipeline.console import speak
@@ -62,23 +64,26 @@ class JobFolder:
         self.file.write_text(more + toml)
         return self
 
-    def start(self, *arguments, **options):
-        """A process, as started by a user's shell."""
+    def start(self, *arguments, fresh=False, **options):
+        """A process, as started by a user's shell; of an interpreter that starts for it where that matters."""
+        if sys.platform == "linux" and not (fresh or options) and alike(self.env):
+            return Warm(arguments, cwd=self.folder, env=self.env)
         words = [sys.executable, "-m", "pipeline", *map(str, arguments)]
         options = {"env": self.env, **options}
         return subprocess.Popen(
             words, cwd=self.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
         )
 
-    def process(self, *arguments, code=None):
+    def process(self, *arguments, code=None, **how):
         """A process of its own from start to end: for what only a process has, as signals, buffers and its death."""
-        process = self.start(*arguments)
+        process = self.start(*arguments, **how)
         out, err = process.communicate(timeout=120)
         return _ended(process.returncode, out, err, code)
 
     def pipeline(self, *arguments, code=None):
         """The same in this process, which costs a twentieth."""
-        with _as_it_was(self.folder), chdir(self.folder), patch.dict(os.environ, self.env, clear=True):
+        environment = patch.dict(os.environ, self.env, clear=True)
+        with _as_it_was(self.folder), chdir(self.folder), environment, patch.object(sys, "executable", launcher()):
             ended = CliRunner().invoke(main, [*map(str, arguments)], prog_name="pipeline")
         if ended.exception is not None and not isinstance(ended.exception, SystemExit):
             raise ended.exception

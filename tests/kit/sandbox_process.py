@@ -2,9 +2,10 @@
 
 import json
 import subprocess
-import sys
 import urllib.request
 from contextlib import contextmanager
+
+from warm_start import launcher
 
 KEYS = {
     "OPENAI_API_KEY": "sk-end-to-end-key",
@@ -18,7 +19,7 @@ KEYS = {
 
 @contextmanager
 def sandbox(*flags):
-    command = [sys.executable, "-m", "pipeline", "sandbox", "--port", "0", *flags]
+    command = [launcher(), "-m", "pipeline", "sandbox", "--port", "0", *flags]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         yield json.loads(process.stdout.readline())["url"]

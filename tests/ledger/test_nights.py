@@ -84,7 +84,7 @@ def test_names_are_those_of_one_column(tmp_path, before, after, known):
     assert len(seen(tmp_path)) == known
 
 
-@examples(50)
+@examples(30)
 @given(st.lists(st.lists(st.sampled_from(DOCS), unique=True, max_size=6), min_size=1, max_size=5))
 def test_every_row_is_one_of_three_and_no_cost_is_lost(tmp_path_factory, inputs):
     """Whatever comes and goes: new, changed and known are all rows; what contents cost is what was paid for them."""

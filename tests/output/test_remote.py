@@ -5,34 +5,19 @@ import os
 import signal
 import time
 
-import boto3
 import pyarrow.parquet as pq
 import pytest
-from moto.server import ThreadedMotoServer
+from s3_server import AWS, emptied
 from scripted_server import Scripted
 
 ROWS = [{"id": f"r{n}", "text": f"document {n}"} for n in range(40)]
 URL = "s3://out/night"
 
 
-@pytest.fixture(scope="module")
-def s3():
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    yield f"http://{host}:{port}"
-    moto.stop()
-
-
 @pytest.fixture
 def bucket(s3):
     """The bucket `out`, empty."""
-    keys = {"aws_access_key_id": "nobody", "aws_secret_access_key": "nothing", "region_name": "us-east-1"}
-    client = boto3.client("s3", endpoint_url=s3, **keys)
-    client.create_bucket(Bucket="out")
-    for entry in client.list_objects_v2(Bucket="out").get("Contents", []):
-        client.delete_object(Bucket="out", Key=entry["Key"])
-    return client
+    return emptied(s3, "out")
 
 
 @pytest.fixture
@@ -41,12 +26,7 @@ def job(job, s3, bucket, server):
     server.script = lambda document, nth, body: Scripted(
         text=json.dumps({"name": document, "total": "1"}), delay_s=0.05
     )
-    job.env |= {
-        "AWS_ENDPOINT_URL": s3, "AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing",
-        "AWS_REGION": "us-east-1", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
-        "PIPELINE_SNAPSHOT_S": "0.2", "PIPELINE_LEASE_S": "2",
-        "no_proxy": "127.0.0.1",
-    }  # fmt: skip
+    job.env |= {**AWS, "AWS_ENDPOINT_URL": s3, "PIPELINE_SNAPSHOT_S": "0.2", "PIPELINE_LEASE_S": "2"}
 
     def machine(name):
         job.env["PIPELINE_WORKDIR"] = str(job.folder / name)

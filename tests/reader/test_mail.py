@@ -159,7 +159,7 @@ def test_mails_within_mails_without_end_are_refused():
 
 def _octets(message):
     part = EmailMessage()
-    part.set_content(message.as_bytes(), "application", "octet-stream", filename="a.eml")
+    part.set_content(message.as_bytes(), "application", "octet-stream", filename="a.eml", cte="7bit")
     return part
 
 

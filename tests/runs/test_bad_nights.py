@@ -200,7 +200,7 @@ def test_a_drain_can_be_given_a_bound(job, server):
     server.script = lambda document, nth, body: Scripted(text=ANSWER, delay_s=20.0 if server.sent > 4 else 0.01)
     job.write(server.url, rows=ROWS, limits={"concurrency": 2})
     job.env["PIPELINE_DRAIN_S"] = "0.5"
-    process = job.start("run", job.file)
+    process = job.start("run", job.file, fresh=True)
     wait_for(lambda: server.sent >= 6)
     began_s = time.monotonic()
     process.terminate()

@@ -5,39 +5,20 @@ import tempfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
-import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from moto.server import ThreadedMotoServer
+from s3_server import AWS, emptied
 from scripted_server import Scripted
 from small_pdfs import pdf, text
 
 from pipeline.documents.sources.spool import Spool
 
-ENV = {
-    "AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing", "AWS_REGION": "us-east-1",
-    "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true", "no_proxy": "127.0.0.1",
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def s3():
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    yield f"http://{host}:{port}"
-    moto.stop()
-
 
 @pytest.fixture
 def put(s3):
     """Puts an object into the bucket `docs`, which is empty."""
-    keys = {"aws_access_key_id": "nobody", "aws_secret_access_key": "nothing", "region_name": "us-east-1"}
-    client = boto3.client("s3", endpoint_url=s3, **keys)
-    client.create_bucket(Bucket="docs")
-    for entry in client.list_objects_v2(Bucket="docs").get("Contents", []):
-        client.delete_object(Bucket="docs", Key=entry["Key"])
+    client = emptied(s3, "docs")
     return lambda key, body: client.put_object(Bucket="docs", Key=key, Body=body)
 
 
@@ -53,7 +34,7 @@ def copies(tmp_path, monkeypatch):
 @pytest.fixture
 def job(job, s3, server, copies):
     """A job that answers with a document's first line, or says that it was a file; what was there when it did so."""
-    job.env |= {**ENV, "AWS_ENDPOINT_URL": s3}
+    job.env |= {**AWS, "AWS_ENDPOINT_URL": s3}
     job.there = []
 
     def script(document, nth, body):

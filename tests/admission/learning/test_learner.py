@@ -101,7 +101,7 @@ def count(per_minute):
     return accepts
 
 
-@examples(12)
+@examples(8)
 @given(per_s=st.floats(8.0, 60.0), burst_s=st.sampled_from([1.0, 2.0, 10.0, 60.0]))
 def test_a_silent_bucket_is_found_and_used_up(per_s, burst_s):
     """Whatever its size: 90 % of what it refills, and few refusals; learning costs some sixty of them at the most."""

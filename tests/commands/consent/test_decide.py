@@ -4,7 +4,6 @@ import contextlib
 import os
 import pty
 import subprocess
-import sys
 from decimal import Decimal
 
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from nights import answer, command_line_of, nights_of
 from scripted_server import Scripted
+from warm_start import launcher
 
 from pipeline.commands.consent.decide import (
     FRESH,
@@ -474,7 +474,7 @@ def test_on_a_terminal_it_is_a_question(nightly, job, server, said, code, sent):
     """No is the answer where none is given, and sends nothing."""
     nightly(FIVE)
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "pipeline", "run", str(job.file), *ASK]
+    command = [launcher(), "-m", "pipeline", "run", str(job.file), *ASK]
     process = subprocess.Popen(command, cwd=job.folder, env=job.env, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
     os.write(ours, said)
@@ -492,7 +492,7 @@ def test_json_logs_are_no_conversation(nightly, job, server):
     """On a terminal too: who reads JSON lines answers no question."""
     nightly(FIVE)
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "pipeline", "run", str(job.file), *ASK, "--log-format", "json"]
+    command = [launcher(), "-m", "pipeline", "run", str(job.file), *ASK, "--log-format", "json"]
     process = subprocess.Popen(command, cwd=job.folder, env=job.env, stdin=theirs, stdout=theirs, stderr=theirs)
     assert process.wait(60) == 2
     os.close(theirs)

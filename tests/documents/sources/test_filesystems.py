@@ -3,11 +3,10 @@
 import gzip
 import socket
 
-import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from moto.server import ThreadedMotoServer
+from s3_server import AWS, emptied
 
 from pipeline.documents.sources.filesystems import place
 from pipeline.documents.sources.source import Source
@@ -25,35 +24,19 @@ def texts_of(found):
     return [row.text for batch in found.batches() for row in batch]
 
 
-@pytest.fixture(scope="module")
-def server():
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    yield f"http://{host}:{port}"
-    moto.stop()
-
-
 @pytest.fixture(autouse=True)
-def aws(monkeypatch, tmp_path):
-    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION"):
+def aws(monkeypatch):
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name, value in AWS.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
-def put(server, monkeypatch):
+def put(s3, monkeypatch):
     """Puts objects into the bucket `data`, emptied for each test."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", server)
-    client = boto3.client("s3", endpoint_url=server)
-    client.create_bucket(Bucket="data")
-    for entry in client.list_objects_v2(Bucket="data").get("Contents", []):
-        client.delete_object(Bucket="data", Key=entry["Key"])
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3)
+    client = emptied(s3, "data")
 
     def one(key, body=LINE):
         client.put_object(Bucket="data", Key=key, Body=body)

@@ -83,7 +83,7 @@ def test_what_has_no_such_form_names_its_place(schema):
         field(schema, **{"$defs": named})
 
 
-@examples(50, suppress_health_check=list(HealthCheck))
+@examples(20, suppress_health_check=list(HealthCheck))
 @given(models())
 def test_every_schema_that_is_asked_live_has_such_a_form(spec):
     written = response_schema(rewrite(original_of(spec.annotation).schema, GEMINI).schema)

@@ -26,7 +26,7 @@ from pipeline.schema.dialects.table import (
 from pipeline.schema.json_schema import original_of
 
 DIFFERENT = [OPENAI, CLAUDE, GEMINI, GEMINI_TOOL, PLAIN, CLAUDE_TOOL, BEDROCK_TOOL]
-MADE = examples(50, suppress_health_check=list(HealthCheck))
+MADE = examples(30, suppress_health_check=list(HealthCheck))
 
 
 def plain_json(record, **dump):

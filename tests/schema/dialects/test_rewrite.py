@@ -56,7 +56,7 @@ JUDGES = {  # the sandbox's own reading of what each provider takes
     GEMINI_TOOL.name: [gemini_schemas.problem],
 }
 ENFORCED = [one for one in DIALECTS if one.enforced]
-MADE = examples(50, suppress_health_check=list(HealthCheck))
+MADE = examples(30, suppress_health_check=list(HealthCheck))
 all_dialects = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda one: one.name)
 enforced = pytest.mark.parametrize("dialect", ENFORCED, ids=lambda one: one.name)
 
