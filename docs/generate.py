@@ -152,6 +152,14 @@ extract.min_grounded = 0.8  # The share of a record's texts, numbers and dates t
   below it gets the one repair, with these values named, and then fails as `ungrounded`. More than 0 is as good as
   `evidence = "align"`. A document without a text, such as a scan that goes as it is, is never below it.
 extract.keep_text  # A column `text` in the results: the row's text, which `evidence` counts its places in.
+extract.tools = ["lookups.py:find_vendor"]  # Functions of your own that the model may call before it answers, as
+  `FILE.py:function` or `module:function`. Their types are checked before each call, and their docstrings tell the model
+  what they are for. The file is run, so use only one that you trust. Not by batch, and not with `two_step`
+  ([more](guides/tools.md)).
+extract.max_tool_rounds = 5  # How many times the model may ask for look-ups, for each document or chunk of one, before
+  it has to answer. Each is a call that is paid for.
+extract.tool_timeout_s = 10.0  # What one look-up may take. One that raises or takes longer is told to the model once;
+  when that function fails again, the row ends as `tool_error`.
 [model]  # Who is asked. What changes an answer (provider, name, api, sampling, tier, `extra`, betas, output cap)
   is part of how it is found again: after a change of one of these the rows are asked anew.
 model.provider = "openai"  # Whose protocol is spoken. `openai` is for every server that speaks it too, with `base_url`.

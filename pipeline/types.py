@@ -42,7 +42,31 @@ class LoadedPart(FilePart, frozen=True, tag="loaded"):
         return f"LoadedPart({self.media_type}, {self.digest[:12]}, {len(self.base64)} bytes)"
 
 
+class ToolCall(Struct, frozen=True, array_like=True):
+    """A look-up that a model asks for; `arguments` is JSON as it wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class SaidPart(Struct, frozen=True, tag="said"):
+    """What a model said when it asked for look-ups: JSON in its provider's own form, given back as it came."""
+
+    own: str
+
+
+class ResultPart(Struct, frozen=True, tag="result"):
+    """What a look-up found, as JSON, or why there is nothing."""
+
+    call: str  # the id of its ToolCall
+    name: str
+    text: str
+    failed: bool = False
+
+
 Part = TextPart | FilePart  # what a request's content is made of, in order
+TurnPart = Part | SaidPart | ResultPart  # the same of a turn, where look-ups stand too
 Parts = tuple[Part, ...]
 
 
@@ -51,14 +75,14 @@ def text_parts(text: str) -> Parts:
     return (TextPart(text),)
 
 
-def text_of(parts: Parts) -> str:
+def text_of(parts: tuple[TurnPart, ...]) -> str:
     """All text of a content, without its files."""
     if len(parts) == 1 and isinstance(parts[0], TextPart):
         return parts[0].text
     return "".join(part.text for part in parts if isinstance(part, TextPart))
 
 
-def files_of(parts: Parts) -> tuple[FilePart, ...]:
+def files_of(parts: tuple[TurnPart, ...]) -> tuple[FilePart, ...]:
     if len(parts) == 1 and isinstance(parts[0], TextPart):
         return ()
     return tuple(part for part in parts if isinstance(part, FilePart))
@@ -142,11 +166,19 @@ class Turn(Struct, frozen=True):
     """One message after the system prompt; `role` is `user` or `assistant`, whatever a wire calls them."""
 
     role: str
-    parts: Parts
+    parts: tuple[TurnPart, ...]
 
     @property
     def text(self) -> str:
         return text_of(self.parts)
+
+
+class Tool(Struct, frozen=True):
+    """A look-up that a model may ask for."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]  # JSON Schema of its arguments, an object
 
 
 class AnswerShape(Struct, frozen=True):
@@ -156,6 +188,7 @@ class AnswerShape(Struct, frozen=True):
     mode: str  # json_schema, tool or json_object
     schema: Mapping[str, Any]  # JSON Schema as this provider takes it
     strict: bool  # whether the provider is asked to enforce it
+    lookups: tuple[Tool, ...] = ()  # what may be asked for before it
 
 
 class Request(Struct, frozen=True):
@@ -176,6 +209,7 @@ class Request(Struct, frozen=True):
     standard_tier: bool = False  # it goes out at the standard service tier, whatever the job asks for
     shared_turns: int = 0  # how many of the first turns all requests for a record have: the job's examples
     file_tokens: int = 0  # of input_tokens, what its files are expected to be; 0 only where it has none
+    closed: bool = False  # no look-up may be asked for any more
 
 
 class Usage(Struct, frozen=True):
@@ -214,6 +248,7 @@ class Stop(StrEnum):
     TRUNCATED = "truncated"  # the output cap or the context window cut it off
     REFUSED = "refused"  # the model declined
     BLOCKED = "blocked"  # a safety or content filter stopped it
+    TOOLS = "tools"  # look-ups are asked for: `text` holds them (`providers.tool_calls`)
 
 
 class Dimension(StrEnum):
@@ -279,6 +314,7 @@ class ErrorCode(StrEnum):
     PROVIDER_ERROR = "provider_error"
     TIMEOUT = "timeout"
     RATE_LIMITED = "rate_limited"
+    TOOL_ERROR = "tool_error"  # a look-up of the job's own raised or took too long
 
 
 class AttemptCode(StrEnum):

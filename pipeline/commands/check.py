@@ -87,6 +87,10 @@ def _prepared(prepared: Prepared, environ: Mapping[str, str]) -> Iterator[Findin
     if plan.examples.turns:
         count, tokens = len(plan.examples.turns) // 2, plan.examples.tokens
         yield Finding("examples", "ok", f"{count:,}, with {tokens:,} of these tokens, before each document")
+    if prepared.lookups:
+        yield Finding(
+            "look-ups", "ok", ", ".join(f"{one.tool.name}({', '.join(one.takes)})" for one in prepared.lookups)
+        )
     rows, findings = _input(prepared.source, prepared.job.documents.read)
     yield from findings
     yield _window(prepared)

@@ -19,6 +19,7 @@ from pipeline.engine.ask import Ask, RowFailed, RowLife, TooLong
 from pipeline.engine.context import records_before
 from pipeline.engine.evidence import grounding_of
 from pipeline.engine.feed import RowTask
+from pipeline.engine.lookups import Rounds, Run
 from pipeline.engine.row_end import ChunkAnswer, RowEnds, failed
 from pipeline.engine.row_state import RowState
 from pipeline.extraction import requests as planning
@@ -37,10 +38,11 @@ from pipeline.types import Answer, AnswerFrom, Chunk, ErrorCode, Outcome, Reques
 class Extraction:
     """What all rows of a run share on their way from text to record."""
 
-    def __init__(self, prepared: Prepared, ask: Ask, column: RecordColumn) -> None:
+    def __init__(self, prepared: Prepared, ask: Ask, column: RecordColumn, run: Run | None = None) -> None:
         self._prepared = prepared
         self._plan = prepared.plan
         self._ask = ask
+        self._rounds = Rounds(prepared, ask, run)
         job = prepared.job
         self._ends = RowEnds(prepared, column)
         self._grounding = grounding_of(prepared, self._ends)
@@ -174,7 +176,7 @@ class Extraction:
             try:
                 if not read:
                     request, read = await self._read(state, request), True
-                reply = await self._ask.ask(
+                request, reply = await self._rounds.ask(
                     request, state.life, lambda answer: self._reusable(state, answer, part, chunk)
                 )
             except TooLong as error:

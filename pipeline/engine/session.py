@@ -21,9 +21,9 @@ from pipeline.admission.governor import Governor, LimitRules, rules_of
 from pipeline.admission.needs import Needs
 from pipeline.admission.queue import Admission
 from pipeline.console import as_here, in_json, say
+from pipeline.engine.endpoint import Carriage, Endpoint, Lent, batched, endpoint_for, executor_for, limits_key
 from pipeline.engine.executors import Executor, RunIssues
 from pipeline.engine.feed import Selection
-from pipeline.engine.route import Carriage, Lent, Route, batched, executor_for, limits_key, route_for
 from pipeline.engine.signals import Interrupt, Signals
 from pipeline.engine.watch import Watch, Watched
 from pipeline.errors import machine_words
@@ -84,7 +84,7 @@ class _Parts(Struct, frozen=True):
     needs: Needs
     admission: Admission
     alarm: Alarm
-    route: Route
+    endpoint: Endpoint
 
 
 class Session:
@@ -150,15 +150,15 @@ class Session:
 
     async def _work_and_end(self, signals: contextlib.ExitStack) -> None:
         """From taking up the ledger to its being closed for writing. From the first row on, signals are ours."""
-        async with route_for(self._prepared, self._command.environ, self._tally.total) as route:
-            parts = self._begin(route)
+        async with endpoint_for(self._prepared, self._command.environ, self._tally.total) as endpoint:
+            parts = self._begin(endpoint)
             self._start_writing(parts)
             try:
                 lent = Lent(self._ledger, self._tally, parts.admission, parts.governor, parts.needs)
                 how = Carriage(
                     self._column, self._command.wait, self._telemetry.wanted, self._command.selection.from_model
                 )
-                async with executor_for(self._prepared, route, lent, how) as executor:
+                async with executor_for(self._prepared, endpoint, lent, how) as executor:
                     self._issues = executor.issues
                     await self._work(parts, executor, signals)
             finally:
@@ -166,7 +166,7 @@ class Session:
                 await self._ledger.stop_writing()
                 self._ledger.land()
 
-    def _begin(self, route: Route) -> _Parts:
+    def _begin(self, endpoint: Endpoint) -> _Parts:
         prepared, ledger = self._prepared, self._ledger
         plan = prepared.plan
         facts = RunFacts(
@@ -178,12 +178,12 @@ class Session:
         if lost:
             say("notice", lost_text(lost))
         loop = asyncio.get_running_loop()
-        governor = Governor(self._rules(route.caching))
+        governor = Governor(self._rules(endpoint.caching))
         needs = Needs(prepared.rate, governor)
         admission = Admission(governor, needs, loop.time, patience_s(self._job, MAIN))
         admission.on_untold = partial(say, "warning", NO_USAGE)
         alarm = Alarm(self._job.name, self._job.budget.alert_command)
-        self._parts = parts = _Parts(loop, governor, needs, admission, alarm, route)
+        self._parts = parts = _Parts(loop, governor, needs, admission, alarm, endpoint)
         if self._outside:
             admission.stop(ParkReason.INTERRUPTED, self._outside)
         self._publisher.begun(self._tally.total)
@@ -252,7 +252,7 @@ class Session:
             learned=parts.governor.learned(),
             waited_share=parts.admission.snapshot().waited_share,
             events=(*parts.alarm.events, *self._tuned),
-            caching=parts.route.caching,
+            caching=parts.endpoint.caching,
         )
 
 

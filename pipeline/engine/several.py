@@ -20,8 +20,8 @@ from pipeline.admission.queue import Admission
 from pipeline.console import say
 from pipeline.engine.call import Caller
 from pipeline.engine.diverting import DivertingGate, Ends, Group
+from pipeline.engine.endpoint import Carriage, Endpoint, Lent, endpoint_for, limits_key, live_lane
 from pipeline.engine.feed import RowTask
-from pipeline.engine.route import Carriage, Lent, Route, limits_key, live_lane, route_for
 from pipeline.engine.row import Extraction
 from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared
@@ -129,7 +129,7 @@ def with_keys(prepared: Prepared, environ: Mapping[str, str]) -> Prepared:
 
 
 @contextlib.asynccontextmanager
-async def several_models(prepared: Prepared, route: Route, lent: Lent, how: Carriage) -> AsyncIterator[Several]:
+async def several_models(prepared: Prepared, endpoint: Endpoint, lent: Lent, how: Carriage) -> AsyncIterator[Several]:
     """The ways to all models, for as long as the session works on rows."""
     job, group = prepared.job, Group(lent.admission.stop)
     say_so = partial(say, "notice")
@@ -139,14 +139,14 @@ async def several_models(prepared: Prepared, route: Route, lent: Lent, how: Carr
             one = prepared.models[name] if name else prepared
             ends = Ends(diverts(job, name), say_so)
             if name:
-                way = await ways.enter_async_context(route_for(one, route.environ, 0))
+                way = await ways.enter_async_context(endpoint_for(one, endpoint.environ, 0))
                 governor = Governor(_rules(one, way, lent), lent.governor.money)
                 admission = Admission(
                     governor, Needs(one.rate, governor), asyncio.get_running_loop().time, patience_s(job, name)
                 )
                 admission.on_stop = lent.admission.stop
             else:
-                way, governor, admission = route, lent.governor, lent.admission
+                way, governor, admission = endpoint, lent.governor, lent.admission
                 admission.on_stop = group.stopped
             gate = DivertingGate(shown_name(job, name), admission, governor, group, ends)
             live = await ways.enter_async_context(live_lane(one, way, lent.ledger, gate, lent.tally, name or None))
@@ -159,12 +159,12 @@ async def several_models(prepared: Prepared, route: Route, lent: Lent, how: Carr
                     lent.ledger.remember(limits_key(station.prepared), json.dumps(station.gate.governor.learned()))
 
 
-def _rules(prepared: Prepared, route: Route, lent: Lent) -> LimitRules:
+def _rules(prepared: Prepared, endpoint: Endpoint, lent: Lent) -> LimitRules:
     remembered = lent.ledger.remembered(limits_key(prepared))
     return rules_of(
         prepared.job,
         spent_usd=lent.governor.money.run.spent_usd,
         spent_by_tenant={},
         learned=None if remembered is None else json.loads(remembered),
-        first=WRITES_CACHE if route.caching.warm else FirstCalls(),
+        first=WRITES_CACHE if endpoint.caching.warm else FirstCalls(),
     )

@@ -37,6 +37,7 @@ def request_hash(job: Job, shape: AnswerShape) -> bytes:
         "examples": [
             {"prompt": extract.prompt, "text": one.text, "record": one.record} for one in extract.examples
         ],  # each is put as the prompt puts a document
+        "lookups": to_builtins(shape.lookups),
     }
     return _hash(
         {
@@ -56,7 +57,7 @@ def request_hash(job: Job, shape: AnswerShape) -> bytes:
     )
 
 
-def outcome_salt(request: bytes, job: Job, schema_source_hash: str) -> bytes:
+def outcome_salt(request: bytes, job: Job, schema_source_hash: str, tools_source_hash: str = "") -> bytes:
     """Everything that makes an outcome of answers: a change here is worked out again from answers already paid for.
 
     Not the output cap: an answer that came to its end under a lower one is as good, so that raising it leaves the rows
@@ -72,6 +73,7 @@ def outcome_salt(request: bytes, job: Job, schema_source_hash: str) -> bytes:
         {
             **more,
             **_several(job),
+            **({"tools_source": tools_source_hash, "rounds": extract.max_tool_rounds} if extract.tools else {}),
             "request": request.hex(),
             "prompt": job.extract.prompt,
             "chunks": [chunks.max_tokens, chunks.overlap_tokens, chunks.context],
@@ -111,8 +113,8 @@ def content_key(plan: Plan, row: Row) -> bytes:
     return digest.digest()
 
 
-def request_key(plan: Plan, turns: tuple[Turn, ...], cap: int) -> bytes:
-    """Of one request of this job: what is said, and how long its answer may be."""
+def request_key(plan: Plan, turns: tuple[Turn, ...], cap: int, *, closed: bool = False) -> bytes:
+    """Of one request of this job: what is said, and how long its answer may be. `closed`: as `Request.closed`."""
     digest = blake2b(str(cap).encode(), digest_size=16, key=plan.request_hash)
     for turn in turns:
         for part in turn.parts:
@@ -120,8 +122,13 @@ def request_key(plan: Plan, turns: tuple[Turn, ...], cap: int) -> bytes:
                 text = part.text.encode("utf-8", "surrogatepass")
                 digest.update(f"\x00{turn.role}\x00{len(text)}\x00".encode())
                 digest.update(text)
-            else:
+            elif isinstance(part, FilePart):
                 digest.update(f"\x00{turn.role}".encode() + _file(part))
+            else:  # no length stands where `lookup` does
+                said = json.dumps(to_builtins(part), sort_keys=True).encode()
+                digest.update(f"\x00{turn.role}\x00lookup\x00{len(said)}\x00".encode() + said)
+    if closed:
+        digest.update(b"\x00closed")
     return digest.digest()
 
 

@@ -26,9 +26,11 @@ SCALARS = {"integer": "number", "number": "number", "string": "string", "boolean
 
 def fixed_tokens(provider: str, system: str, literals: str, shape: AnswerShape, counter: Counter) -> int:
     """Tokens of a request with an empty document; `literals` are the prompt's own words."""
+    lookups = sum(counter.count(one.description + typescript(one.name, one.schema)) for one in shape.lookups)
     if not PROVIDERS[provider].openai_frame:
-        return OTHER_FRAME_TOKENS + sum(counter.count(part) for part in (system, literals, compact(shape.schema)))
-    tokens = PRIMING_TOKENS + MESSAGE_TOKENS + counter.count(literals)
+        parts = (system, literals, compact(shape.schema))
+        return OTHER_FRAME_TOKENS + lookups + sum(counter.count(part) for part in parts)
+    tokens = lookups + PRIMING_TOKENS + MESSAGE_TOKENS + counter.count(literals)
     if shape.mode == "json_object":
         system = f"{system}{JSON_OBJECT}{compact(shape.schema)}"
     if shape.mode == "json_schema":

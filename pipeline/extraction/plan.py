@@ -5,7 +5,7 @@ from msgspec import Struct
 from pipeline.documents.page_chunks import PageBounds
 from pipeline.documents.select import Query
 from pipeline.extraction.template import Template
-from pipeline.types import Turn
+from pipeline.types import Tool, Turn
 
 
 class Examples(Struct, frozen=True):
@@ -40,6 +40,8 @@ class Plan(Struct, frozen=True):
     key_columns: tuple[str, ...] = ()  # beside those that the prompt names: what routes look at
     select: int = 0  # the most chunks of a document that are asked about; 0: all
     words_asked: Query = ()  # which of them are
+    lookups: tuple[Tool, ...] = ()  # what the model may ask for, at most `rounds` times
+    rounds: int = 0
     input_most: int = 0  # tokens of input that the model refuses, with room to spare; 0: not known
 
     @property

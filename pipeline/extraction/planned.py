@@ -2,6 +2,8 @@
 
 import json
 
+from msgspec import to_builtins
+
 from pipeline.catalog.file_limits import FileLimits, file_limits
 from pipeline.catalog.known_as import known_as
 from pipeline.catalog.providers import PROVIDERS
@@ -23,16 +25,18 @@ FRAME_TOKENS = 12  # role markers and reply priming of a system and a user messa
 
 
 def plan_of(
-    job: Job, shaped: Shaped, template: Template, counter: Counter, source_hash: str, examples: Examples
+    job: Job, shaped: Shaped, template: Template, counter: Counter, source_hashes: tuple[str, str], examples: Examples
 ) -> tuple[Plan, int]:
-    """The plan, and the tokens of the model's window.
+    """The plan, and the tokens of the model's window; `source_hashes`: of the schema's source, and of the look-ups'.
 
     Raises:
         JobError: nothing is left of the window for documents, or less than the job asks for.
     """
     schema_text = json.dumps(shaped.shape.schema, ensure_ascii=False, separators=(",", ":"))
     literals = "".join(template.literals)
-    parts = (job.extract.system, literals, schema_text)
+    lookups = shaped.shape.lookups
+    offered = [json.dumps(to_builtins(one), ensure_ascii=False) for one in lookups]
+    parts = (job.extract.system, literals, schema_text, *offered)
     fixed_tokens = FRAME_TOKENS + sum(counter.count(part) for part in parts) + examples.tokens
     fixed_bytes = planning.FRAME_BYTES + sum(len(part.encode()) for part in parts) + examples.bytes
     limits = limits_of(known_as(job.model, job.prices))
@@ -62,7 +66,7 @@ def plan_of(
         chunk_tokens=job.chunks.max_tokens or room,
         overlap_tokens=job.chunks.overlap_tokens,
         request_hash=request,
-        outcome_salt=outcome_salt(request, job, source_hash),
+        outcome_salt=outcome_salt(request, job, *source_hashes),
         two_step=job.extract.mode == "two_step",
         reading_system=f"{job.extract.system}\n\n{planning.READ}\n{schema_text}".strip(),
         summary_tokens=summary_tokens,
@@ -72,6 +76,8 @@ def plan_of(
         page_bounds=_page_bounds(job, file_limits(job.model, shaped.shape.mode), job.chunks.max_tokens or room),
         page_plan=(job.documents.pages_per_call, job.documents.overlap_pages),
         key_columns=tuple(name for name in route_columns(job) if name not in template.columns),
+        lookups=lookups,
+        rounds=job.extract.max_tool_rounds if lookups else 0,
         input_most=_input_most(job, limits),
     )
     return plan, limits.context_tokens

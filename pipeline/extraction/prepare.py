@@ -28,6 +28,7 @@ from pipeline.extraction.cutting import Cut, chunk_columns, cut
 from pipeline.extraction.evidence.share import columns_of, looked_in
 from pipeline.extraction.examples import examples_of
 from pipeline.extraction.lanes import lane_problem
+from pipeline.extraction.lookups import lookups_problem, mode_asked
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.planned import plan_of
 from pipeline.extraction.routing import alone_with, route_columns, several_problem
@@ -36,11 +37,11 @@ from pipeline.job.environment import environ_of
 from pipeline.job.folder import LEDGER
 from pipeline.job.settings import Job
 from pipeline.money import Rate
-from pipeline.platforms import POSIX, WAY_OUT
 from pipeline.providers.wire_check import wire_problems
 from pipeline.schema import shape as schemas
 from pipeline.schema.record_json import writer_of
 from pipeline.schema.shape import Shaped
+from pipeline.schema.tools import Lookup, load_tools, tools_hash
 from pipeline.types import FILE_COLUMNS, MODELS_COLUMNS, RESULT_COLUMNS, AnswerShape, Chunk, Row
 
 
@@ -57,6 +58,7 @@ class Prepared(Struct, frozen=True):
     rate: Rate | None
     window_tokens: int
     notes: tuple[str, ...]
+    lookups: tuple[Lookup, ...] = ()  # what the model may look up
     models: "Mapping[str, Prepared]" = {}  # the same job with each of its other models, over the same source
 
     def cut(self, row: Row, *, exact: bool) -> Cut:
@@ -101,7 +103,7 @@ def prepare(job: Job, schema: type[BaseModel] | None = None) -> Prepared:
     Raises:
         JobError: the schema, the prompt, the model or the input cannot be used.
     """
-    if (problem := lane_problem(job) or several_problem(job) or _workers_problem(job)) is not None:
+    if (problem := lane_problem(job) or several_problem(job) or lookups_problem(job)) is not None:
         raise JobError(f"{job.file}: {problem}")
     model = schema or schemas.load_model(job.extract.schema)
     template = _template(job)
@@ -114,22 +116,15 @@ def prepare(job: Job, schema: type[BaseModel] | None = None) -> Prepared:
         optional=template.optional,
         rules=Rules(job.documents, job.model, limits, _password(job), looked_in(job.extract)),
     )
-    prepared = _with_model(job, model, template, source)
+    lookups = load_tools(job.extract.tools, model.__name__)
+    prepared = _with_model(job, model, template, source, lookups)
     _check_keep(job, _own_columns(job, documents=source.documents))
     source.check()
     return prepared if not job.models else replace(prepared, models=_others(prepared))
 
 
-def _workers_problem(job: Job) -> str | None:
-    if job.limits.workers == 1 or POSIX:
-        return None
-    return f"limits.workers = {job.limits.workers}: this system has no workers. Leave it at 1. {WAY_OUT}"
-
-
 def _shaped(job: Job, model: type[BaseModel]) -> Shaped:
-    shaped = schemas.shape_for(
-        model, job.model.provider, job.extract.mode, model_name=job.model.name, api=job.model.api
-    )
+    shaped = schemas.shape_for(model, job.model.provider, mode_asked(job), model_name=job.model.name, api=job.model.api)
     if shaped.problems:
         raise JobError(f"{job.extract.schema}: " + "; ".join(shaped.problems))
     return shaped
@@ -158,7 +153,7 @@ def _others(prepared: Prepared) -> dict[str, Prepared]:
     for name in job.models:
         alone = alone_with(job, name)
         try:
-            found[name] = _with_model(alone, prepared.model, prepared.plan.template, source)
+            found[name] = _with_model(alone, prepared.model, prepared.plan.template, source, prepared.lookups)
         except JobError as error:
             raise JobError(f"[models.{name}]: {error}") from None
         if source.documents and job.documents.read != "text":
@@ -179,22 +174,28 @@ def _check_files(name: str, main: Prepared, other: Prepared) -> None:
         raise JobError(f"{main.job.file}: pictures go to {main.job.model.name} as they are. [models.{name}]: {told}")
 
 
-def _with_model(job: Job, model: type[BaseModel], template: Template, source: Source) -> Prepared:
+def _with_model(
+    job: Job, model: type[BaseModel], template: Template, source: Source, lookups: tuple[Lookup, ...]
+) -> Prepared:
     """The job with its [model], over a source that may be shared.
 
     Raises:
         JobError: the model cannot be used as it is asked.
     """
+    if (problem := lookups_problem(job)) is not None:
+        raise JobError(f"{job.file}: {problem}")
     if (advice := api_advice(job.model)) is not None and advice.sure:
         raise JobError(f"{job.file}: {advice.told}")
     shaped = _shaped(job, model)
+    shaped = replace(shaped, shape=replace(shaped.shape, lookups=tuple(one.tool for one in lookups)))
     if (advice := advice_on_reasoning(job, shaped)) is not None and advice.sure:
         raise JobError(f"{job.file}: {advice.told}")
     _check_model(job, shaped.shape)
     counter = counter_for(job.model.provider, known_as(job.model, job.prices))
     source_hash = schemas.source_hash(model, job.extract.schema)
     examples = examples_of(job, model, shaped, template, counter)
-    plan, window = plan_of(job, shaped, template, counter, source_hash, examples)
+    hashes = source_hash, tools_hash(job.extract.tools)
+    plan, window = plan_of(job, shaped, template, counter, hashes, examples)
     if job.chunks.select:
         plan = replace(plan, select=job.chunks.select, words_asked=words_asked(model.model_json_schema()))
     return Prepared(
@@ -208,6 +209,7 @@ def _with_model(job: Job, model: type[BaseModel], template: Template, source: So
         rate=_rate(job),
         window_tokens=window,
         notes=(*shaped.notes, *writer_of(model).notes),
+        lookups=lookups,
     )
 
 
@@ -231,7 +233,9 @@ def _password(job: Job) -> str | None:
 
 def advice_on_reasoning(job: Job, shaped: Shaped) -> Advice | None:
     """What is to be said against model.reasoning in this job."""
-    return reasoning_advice(job.model, shaped.shape.mode, summaries=job.chunks.context == "rolling")
+    shape = shaped.shape
+    mode = "tool" if shape.lookups else shape.mode
+    return reasoning_advice(job.model, mode, summaries=job.chunks.context == "rolling")
 
 
 def require_affordable(prepared: Prepared) -> None:

@@ -9,8 +9,22 @@ from pipeline.extraction.context import SUMMARY_HEAD, WINDOW_HEAD
 from pipeline.extraction.hashes import request_key
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.template import TEXT, as_text, render
-from pipeline.types import Chunk, FilePart, Purpose, Request, Row, TextPart, Turn, files_of, text_parts
+from pipeline.types import (
+    Chunk,
+    FilePart,
+    Purpose,
+    Request,
+    ResultPart,
+    Row,
+    SaidPart,
+    TextPart,
+    Turn,
+    TurnPart,
+    files_of,
+    text_parts,
+)
 
+CALL_BYTES = 256  # names and punctuation around what a look-up found
 FRAME_BYTES = 1024  # parameter names and punctuation around what the job fixes
 READ = (
     "Before anything is put into a form, read. Write down in plain text all that the document says about what is "
@@ -114,14 +128,29 @@ def _free(plan: Plan, request: Request, system: str, turns: tuple[Turn, ...], ca
 def repair_request(plan: Plan, request: Request, turns: tuple[Turn, ...], added_tokens: int) -> Request:
     """The one second chance: the same question with the answer and what is wrong with it."""
     own = turns[request.shared_turns :]
+    closed = request.closed or bool(plan.lookups)
     return replace(
         request,
-        key=request_key(plan, own, request.max_output_tokens),
+        key=request_key(plan, own, request.max_output_tokens, closed=closed),
+        closed=closed,
         purpose=Purpose.REPAIR,
         turns=turns,
         input_tokens=request.input_tokens + added_tokens,
         input_tokens_ceiling=_ceiling(plan, plan.fixed_bytes, *own),
         file_tokens=_file_tokens(*own),
+    )
+
+
+def round_request(plan: Plan, request: Request, turns: tuple[Turn, ...], added_tokens: int, *, closed: bool) -> Request:
+    """The same question with what was looked up for it; `closed`: and nothing more may be."""
+    own = turns[request.shared_turns :]
+    return replace(
+        request,
+        key=request_key(plan, own, request.max_output_tokens, closed=closed),
+        turns=turns,
+        input_tokens=request.input_tokens + added_tokens,
+        input_tokens_ceiling=_ceiling(plan, plan.fixed_bytes, *own),
+        closed=closed,
     )
 
 
@@ -132,7 +161,7 @@ def raised_request(plan: Plan, request: Request) -> Request | None:
         return None
     own = _own(request)
     turns = (Turn("system", text_parts(request.system)), *own) if request.free_text else own
-    return replace(request, key=request_key(plan, turns, cap), max_output_tokens=cap)
+    return replace(request, key=request_key(plan, turns, cap, closed=request.closed), max_output_tokens=cap)
 
 
 def _own(request: Request) -> tuple[Turn, ...]:
@@ -146,12 +175,16 @@ def _ceiling(plan: Plan, fixed: int, *turns: Turn) -> int:
     No tokenizer makes more of a text than its bytes. Files whose rule is not known may add up to more than any model
     takes: what it refuses for its length is not billed.
     """
-    most = fixed + sum(
-        _utf8_bytes(part.text) if isinstance(part, TextPart) else part.tokens_ceiling
-        for turn in turns
-        for part in turn.parts
-    )
+    most = fixed + sum(_most_tokens(part) for turn in turns for part in turn.parts)
     return min(most, plan.input_most) if plan.input_most and _file_tokens(*turns) else most
+
+
+def _most_tokens(part: TurnPart) -> int:
+    if isinstance(part, FilePart):
+        return part.tokens_ceiling
+    if isinstance(part, ResultPart):
+        return CALL_BYTES + _utf8_bytes(part.call + part.name + part.text)
+    return _utf8_bytes(part.own if isinstance(part, SaidPart) else part.text)
 
 
 def _file_tokens(*turns: Turn) -> int:

@@ -205,17 +205,21 @@ def _nearest(key: str, known: Mapping[str, Any] | Sequence[str]) -> str:
 def _anchored(job: Job, file: Path) -> Job:
     """The job with its paths made absolute, from the job file's folder."""
     folder = file.parent
-    spec, _, name = job.extract.schema.rpartition(":")
-    spec = spec if spec.endswith(".py") else _beside(spec, folder)
-    if spec.endswith(".py"):
-        spec = str((folder / spec).resolve())
+    schema, *tools = (_found(spec, folder) for spec in (job.extract.schema, *job.extract.tools))
     return replace(
         job,
         input=replace(job.input, path=absolute(job.input.path, folder)),
-        extract=replace(job.extract, schema=f"{spec}:{name}"),
+        extract=replace(job.extract, schema=schema, tools=tuple(tools)),
         output=replace(job.output, path=absolute(job.output.path, folder)),
         telemetry=_anchored_telemetry(job.telemetry, folder),
     )
+
+
+def _found(named: str, folder: Path) -> str:
+    """What FILE.py:NAME or module:NAME means in a job file of this folder."""
+    spec, _, name = named.rpartition(":")
+    spec = spec if spec.endswith(".py") else _beside(spec, folder)
+    return f"{(folder / spec).resolve() if spec.endswith('.py') else spec}:{name}"
 
 
 def _beside(module: str, folder: Path) -> str:

@@ -51,6 +51,9 @@ class Extract(Struct, frozen=True, kw_only=True):
     evidence: Literal["off", "align", "ask"] = "off"  # whether each value is looked for in the document
     min_grounded: Share = 0.0  # the share of values that must be found there; 0: none
     keep_text: bool = False  # the row's text as a column of the results
+    tools: tuple[str, ...] = ()  # FILE.py:function (file absolute) or module:function: what the model may look up
+    max_tool_rounds: Positive = 5  # of look-ups, for each chunk
+    tool_timeout_s: PositiveSpan = 10.0  # of one look-up
 
 
 class Model(Struct, frozen=True, kw_only=True):

@@ -97,9 +97,9 @@ def _blocks(turn: Turn, blocks: Blocks) -> Iterator[Block]:
     """Vendors refuse a text that is blank."""
     said = False
     for part in turn.parts:
-        if not isinstance(part, TextPart):
+        if isinstance(part, FilePart):
             yield blocks.file(part)
-        elif part.text.strip():
+        elif isinstance(part, TextPart) and part.text.strip():
             said = True
             yield blocks.text(repaired(part.text))
     if blocks.beside and not said:

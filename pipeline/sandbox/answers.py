@@ -2,8 +2,9 @@
 
 import orjson
 
-from pipeline.sandbox.exchange import Answer, Ending, Question, Rules, cut, tokens_of
+from pipeline.sandbox.exchange import Answer, Call, Ending, Question, Rules, cut, tokens_of
 from pipeline.sandbox.faults import Drawn, Fault, spoiled
+from pipeline.sandbox.lookups import asks, calls_of
 from pipeline.sandbox.prefixes import Prefixes
 
 REFUSAL = "I'm sorry, but I can't help with that."
@@ -13,18 +14,22 @@ def answered(
     rules: Rules, prefixes: Prefixes, question: Question, drawn: Drawn, *, now_s: float, unix_s: float
 ) -> Answer:
     """`now_s` is of the clock of `prefixes`; the answer was created at `unix_s`."""
+    calls: tuple[Call, ...] = ()
     if drawn.fault is Fault.REFUSED:
         text, ending = REFUSAL, Ending.REFUSED
+    elif asks(rules, question) and drawn.fault is not Fault.TRUNCATED:
+        calls, ending = calls_of(rules, question), Ending.DONE
+        text = "".join(one.name + one.arguments for one in calls)
     else:
         text, ending = _text(rules, question, drawn), Ending.DONE
     tokens, cap = tokens_of(text), question.cap_tokens
     if cap is not None and tokens > cap and ending is Ending.DONE:
-        text, tokens, ending = cut(text, cap), cap, Ending.TRUNCATED
+        text, tokens, ending, calls = cut(text, cap), cap, Ending.TRUNCATED, ()
     elif drawn.fault is Fault.TRUNCATED:
         text, ending = text[: len(text) // 2], Ending.TRUNCATED
         tokens = cap or tokens_of(text)
     read, written = prefixes.use(question.prefix, now_s)
-    return Answer(drawn.tag, text, ending, question.prompt_tokens, tokens, int(unix_s), read, written)
+    return Answer(drawn.tag, text, ending, question.prompt_tokens, tokens, int(unix_s), read, written, calls)
 
 
 def _text(rules: Rules, question: Question, drawn: Drawn) -> str:

@@ -40,6 +40,7 @@ class Rules(Struct, frozen=True):
     extract: Extract  # (text, schema) → record
     repair: Repair  # (text, schema, what was wrong) → record
     read: Read  # (text, cap in tokens) → the answer in plain words, where no schema is given
+    endless: bool = False  # looks up as long as it may, and not once
 
 
 class Received(Struct, frozen=True):
@@ -93,6 +94,8 @@ class Question(Struct, frozen=True):
     count_only: bool = False  # not to be answered: how many tokens has it?
     prefix: Prefix | None = None  # to be kept, where a mark asks for it
     tier: str = "default"  # the service tier that is asked for
+    lookups: tuple[tuple[str, Mapping[str, Any]], ...] = ()  # (name, schema) of what may be asked for
+    looked_up: bool = False  # something was
 
 
 def document_and_errors(turns: Sequence[tuple[str, str]]) -> tuple[str, str | None]:
@@ -122,6 +125,14 @@ class Ending(StrEnum):
     REFUSED = "refused"
 
 
+class Call(Struct, frozen=True):
+    """One look-up that is asked for; `number` of the answer's."""
+
+    number: str
+    name: str
+    arguments: str
+
+
 class Answer(Struct, frozen=True):
     id: str
     text: str  # JSON, or why it was refused
@@ -131,6 +142,7 @@ class Answer(Struct, frozen=True):
     created_s: int  # Unix time
     cache_read_tokens: int = 0  # of the prompt's
     cache_write_tokens: int = 0
+    calls: tuple[Call, ...] = ()  # instead of `text`, which is what they count as
 
 
 class Stamp(Struct, frozen=True):

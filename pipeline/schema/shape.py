@@ -2,26 +2,21 @@
 
 import contextlib
 import hashlib
-import importlib
-import importlib.util
 import inspect
 import json
 import re
 import sys
-import traceback
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import CodeType, ModuleType
 from typing import Any
 
 from msgspec import Struct, field
 from pydantic import BaseModel
 
 from pipeline.catalog import modes
-from pipeline.console import own_stdout
 from pipeline.errors import JobError
 from pipeline.schema.dialects.rewrite import PLAIN, Back, Dialect, dialects_for, restored, rewrite
 from pipeline.schema.json_schema import original_of
+from pipeline.schema.modules import module_at
 from pipeline.schema.record_json import writer_of
 from pipeline.text import did_you_mean
 from pipeline.types import AnswerShape
@@ -42,13 +37,6 @@ class Shaped(Struct, frozen=True):
     back: Back = field(default_factory=Back)
 
 
-class _FromSource(SourceFileLoader):
-    """Compiled anew each time: a .pyc is told to be stale by whole seconds and the size, and an edit may keep both."""
-
-    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 (the loader's way)
-        return self.source_to_code(self.get_data(self.path), self.path)
-
-
 def load_model(spec: str) -> type[BaseModel]:
     """The class named by FILE.py:Class (an absolute path) or module:Class.
 
@@ -56,8 +44,7 @@ def load_model(spec: str) -> type[BaseModel]:
         JobError: names the file, the line and the cause.
     """
     place, _, name = spec.rpartition(":")
-    with own_stdout():
-        module = _from_file(Path(place)) if place.endswith(".py") else _imported(place)
+    module = module_at(place)
     found = getattr(module, name, None)
     if found is None:
         models = [key for key, value in vars(module).items() if inspect.isclass(value) and issubclass(value, BaseModel)]
@@ -136,41 +123,3 @@ def _dialects(provider: str, mode: str, model_name: str, api: str) -> tuple[Dial
 def _shape_name(name: str) -> str:
     """A class's name as all providers take one: Box[int] has brackets."""
     return NAME.sub("_", name).strip("_-")[:LONGEST_NAME] or "Record"
-
-
-def _imported(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except Exception as error:  # noqa: BLE001 (the user's module may raise anything)
-        told = f"{name}: cannot be imported (extract.schema): {type(error).__name__}: {error}"
-        if isinstance(error, ModuleNotFoundError) and (error.name or "") in {name, name.partition(".")[0]}:
-            told += ". It is neither beside the job file nor where Python looks; or write FILE.py:Class"
-        raise JobError(told) from None
-
-
-def _from_file(path: Path) -> ModuleType:
-    if not path.exists():
-        raise JobError(f"{path}: no such file (extract.schema)")
-    name = hashlib.blake2b(str(path).encode(), digest_size=16).hexdigest()
-    inside = [str(path.parent)] if path.name == "__init__.py" else None  # a package, with modules of its own
-    called = f"_pipeline_schema_{name}"
-    loader = _FromSource(called, str(path))
-    spec = importlib.util.spec_from_file_location(called, path, loader=loader, submodule_search_locations=inside)
-    if spec is None or spec.loader is None:
-        raise JobError(f"{path}: cannot be loaded (extract.schema)")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # pydantic looks annotations up there
-    sys.path.insert(0, str(path.parent))
-    try:
-        spec.loader.exec_module(module)
-    except SyntaxError as error:
-        raise JobError(f"{error.filename}: line {error.lineno}: {error.msg} (extract.schema)") from None
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-        where = f"line {lines[-1]}: " if lines else ""
-        raise JobError(f"{path}: {where}{type(error).__name__}: {error} (extract.schema)") from None
-    finally:
-        sys.path.remove(str(path.parent))
-    return module

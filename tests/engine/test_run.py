@@ -200,7 +200,7 @@ def test_a_thread_that_cannot_be_started_ends_a_run_in_words_whichever_it_is(bed
     bed.goes_on()
 
 
-@pytest.mark.parametrize("seam", ["pipeline.extraction.judge.check", "pipeline.extraction.prepare.chunk"])
+@pytest.mark.parametrize("seam", ["pipeline.extraction.judge.check", "pipeline.extraction.cutting.chunk"])
 def test_memory_that_runs_out_in_a_row_or_while_reading_parks_the_run(bed, monkeypatch, seam):
     """What is in flight is waited for, and nothing that was answered is asked again."""
     module, _, name = seam.rpartition(".")

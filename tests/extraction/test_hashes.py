@@ -19,13 +19,13 @@ SHAPE = AnswerShape("Thing", "json_schema", {"type": "object"}, strict=True)
 JOB = resolve(
     {
         "input": {"path": "in.jsonl"},
-        "extract": {"schema": "thing.py:Thing"},
+        "extract": {"schema": "thing.py:Thing", "tools": ["lookups.py:find"]},
         "model": {"provider": "bedrock", "name": "amazon.nova-lite-v1:0", "max_output_tokens": 100},
         "output": {"path": "out"},
     },
     Path("/jobs/night.toml"),
 )
-SCHEMA = "extract.schema"  # by its contents: loaded, and hashed as its source and its shape
+LOADED = {"extract.schema", "extract.tools"}  # by their contents: hashed as their source and their shape
 CAP = "model.max_output_tokens"  # in the key of each request, so that only what it cut off is asked anew
 SETTINGS = [f"{section}.{field.name}" for section, owner in SECTIONS.items() for field in fields(owner)]
 
@@ -57,4 +57,4 @@ def test_a_setting_makes_rows_due_again_exactly_when_a_change_of_it_is_told(sett
     field = next(one for one in fields(owner) if one.name == key)
     changed = replace(job, **{section: replace(owner, **{key: another(field, getattr(owner, key))})})
     told = key in PARTS.get(section, ())
-    assert (hashes(changed) != hashes(job)) == (told and setting not in {SCHEMA, CAP})
+    assert (hashes(changed) != hashes(job)) == (told and setting not in {*LOADED, CAP})

@@ -131,14 +131,10 @@ class Provider:
     def created(self, answer):
         return answer
 
-    looked = created
-
-    def look(self, batch_id):
-        def seen():
-            ended = self.now_s() >= self.courses[batch_id].ends_s
-            return RemoteBatch(batch_id, RemoteState.ENDED if ended else RemoteState.RUNNING, "x", done=0)
-
-        return seen
+    async def look(self, batch_id):
+        await asyncio.sleep(ASK_S)
+        ended = self.now_s() >= self.courses[batch_id].ends_s
+        return RemoteBatch(batch_id, RemoteState.ENDED if ended else RemoteState.RUNNING, "x", done=0)
 
     def cancel(self, batch_id):
         def cancelled():
@@ -164,7 +160,7 @@ class Rows:
     def __init__(self, night, provider, gate, now_s):
         self._night, self._provider, self._gate, self._now_s = night, provider, gate, now_s
         self.live_only = self.resting = False
-        self.planned = self.rested = self.elsewhere = self.short_of_money = self.crowded = 0
+        self.planned = self.rested = self.too_few = self.elsewhere = self.short_of_money = self.crowded = 0
         self.room = Room(night.batch_rows, 10**9)
         self.issues, self.tally = RunIssues(), SimpleNamespace(start_pass=lambda: None)
         self.live = self.batches = 0

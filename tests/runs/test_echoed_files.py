@@ -8,7 +8,7 @@ from documents_sent import PDF, part
 from msgspec.structs import replace
 from raw_server import answering
 
-from pipeline.engine import session
+from pipeline.engine import endpoint
 from pipeline.engine.lanes.carrier import Carrier
 from pipeline.engine.lanes.files import FileLoader
 from pipeline.extraction import requests
@@ -71,7 +71,7 @@ def native(monkeypatch):
         return replace(request, turns=(*request.turns[:-1], turn))
 
     monkeypatch.setattr(requests, "extract_request", with_file)
-    monkeypatch.setattr(session, "Carrier", lambda *parts: Carrier(*parts[:4], FileLoader(lambda _: FILE)))
+    monkeypatch.setattr(endpoint, "Carrier", lambda *parts: Carrier(*parts[:4], FileLoader(lambda _: FILE)))
 
 
 def told(data):

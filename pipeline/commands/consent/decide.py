@@ -16,7 +16,10 @@ from pipeline.money import Band, Rate, worst_case_usd
 from pipeline.types import ErrorCode
 
 PARTS = {  # what can change an answer or an outcome, as the job file calls it
-    "extract": ("system", "prompt", "mode", "merge", "examples", "evidence", "min_grounded", "keep_text"),
+    "extract": (
+        *("system", "prompt", "mode", "merge", "examples", "evidence", "min_grounded", "keep_text"),
+        *("tools", "max_tool_rounds"),
+    ),
     "model": (
         *("provider", "name", "api", "betas", "temperature", "max_output_tokens", "top_p", "seed", "stop"),
         *("reasoning", "service_tier", "safety", "extra"),
@@ -153,7 +156,7 @@ def most_usd(rows: int, text_bytes: int, plan: Plan, rate: Rate) -> Decimal:
     requests = rows + text_bytes // steps
     copies = plan.template.columns.count(TEXT) * (2 if plan.overlap_tokens else 1)
     tokens = requests * (plan.fixed_bytes + plan.window_tokens) + copies * text_bytes
-    calls = REPAIRS * (2 if plan.two_step or plan.summary_tokens else 1)
+    calls = REPAIRS * (2 if plan.two_step or plan.summary_tokens else 1) * (1 + plan.rounds)
     return calls * worst_case_usd(tokens, requests * plan.max_output_tokens, rate)
 
 

@@ -50,7 +50,8 @@ def cached(share: float | None) -> str:
 
 
 def free(count: int, output_tokens: int) -> str:
-    return f"{count:,} more requests for readings or summaries, of {output_tokens:,} output tokens in all"
+    why = "for readings, summaries or a round of look-ups"
+    return f"{count:,} more requests {why}, of {output_tokens:,} output tokens in all"
 
 
 def before(input_tokens: int) -> str:

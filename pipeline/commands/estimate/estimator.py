@@ -39,7 +39,7 @@ class Counts(Struct):
     input_tokens: int = 0
     document_tokens: int = 0
     fixed_tokens_per_request: int = 0
-    free_requests: int = 0  # readings of `two_step`, running summaries of `rolling`
+    free_requests: int = 0  # readings of `two_step`, running summaries of `rolling`, a round of look-ups
     free_input_tokens: int = 0  # of these, and of records of `window`, in input_tokens too
     free_output_tokens: int = 0
     provider_input_tokens: int | None = None  # the same as input_tokens, as the provider counts it

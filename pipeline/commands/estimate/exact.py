@@ -25,7 +25,7 @@ from pipeline.extraction.prepare import Prepared
 from pipeline.providers import CountingWire, wire_for
 from pipeline.providers.credentials.keys import credentials_for
 from pipeline.providers.transport.http import HttpTransport
-from pipeline.types import Request
+from pipeline.types import Request, files_of
 
 AT_ONCE = 16
 TRIES = 8
@@ -117,7 +117,7 @@ def _sampled_of(prepared: Prepared, samples: FileSamples) -> Iterator[Request]:
     for request in requests_to_send(prepared):
         if holds_files(request) and samples.add(request):
             for turn in request.turns:
-                prepared.source.keep(turn.parts)
+                prepared.source.keep(files_of(turn.parts))
         yield request
 
 

@@ -36,7 +36,7 @@ def history(prepared: Prepared) -> History | None:
         questions, latencies = _questions(db, prepared.plan.request_hash)
     if len(questions) < LEAST_ANSWERED:
         return None
-    plain = not (prepared.plan.two_step or prepared.plan.summary_tokens)
+    plain = not (prepared.plan.two_step or prepared.plan.summary_tokens or prepared.plan.rounds)
     own = _own_tokens(prepared, questions)
     seen = [
         _seen(question, own[question.doc, question.chunk], plain=plain)

@@ -19,6 +19,7 @@ from pipeline.ledger.queries import ends
 from pipeline.schema.answer_size import answer_tokens
 from pipeline.types import Chunk, Request, Row, Status, files_of
 
+ROUND_TOKENS = 100  # of what a model asks for in a round of look-ups, and of what they find, as a guess
 ROWS_MEASURED_AT_ONCE = 256
 
 
@@ -161,6 +162,8 @@ def _add(sums: Counts, question: RequestOverhead, others: int, pieces: Sequence[
         sums.free_input_tokens += before
         if plan.two_step:  # the reading is about as long as what was read, and is what the second step reads
             _add_free(sums, tokens - plan.examples.tokens, min(piece, plan.max_output_tokens))
+        if plan.rounds:  # one of look-ups, which holds all of the question, and what it found
+            _add_free(sums, tokens + ROUND_TOKENS, ROUND_TOKENS)
         if plan.summary_tokens and number < len(pieces) - 1:
             _add_free(sums, piece + plan.summary_tokens + plan.summary_tokens // 2, plan.summary_tokens // 2)
 

@@ -19,10 +19,10 @@ from pipeline.engine.batches.remote import Remote
 from pipeline.engine.batches.submission import Submitter
 from pipeline.engine.batches.waves import WaveExecutor, Waves
 from pipeline.engine.call import Caller
+from pipeline.engine.endpoint import Lent
 from pipeline.engine.executors import Executor
 from pipeline.engine.executors.local import LocalExecutor
 from pipeline.engine.lanes.files import loader_of
-from pipeline.engine.route import Lent
 from pipeline.engine.row import Extraction
 from pipeline.errors import JobError
 from pipeline.extraction.lanes import live_because

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.providers.json import called_with, count, dumped, items, mapping, string, told_count
+from pipeline.providers.tool_calls import identified
 from pipeline.providers.usage import usage_from
 from pipeline.text import repaired
-from pipeline.types import Usage
+from pipeline.types import ToolCall, Usage
 
 
 def content_text(content: object, tool: str) -> str:
@@ -17,6 +18,15 @@ def content_text(content: object, tool: str) -> str:
     blocks = items(content)
     called = called_with(list(_calls(blocks)), tool)
     return repaired("".join(_texts(blocks)) if called is None else called)
+
+
+def asked_of(content: object) -> tuple[list[Mapping[str, Any]], tuple[ToolCall, ...]]:
+    """The calls of tools, and what goes back before what they found: all blocks but blank texts, which are refused."""
+    blocks = [one for one in items(content) if one.get("type") != "text" or string(one.get("text")).strip()]
+    back = [{**one, "input": mapping(one.get("input"))} if one.get("type") == "tool_use" else one for one in blocks]
+    made = [one for one in back if one.get("type") == "tool_use"]
+    calls = ((string(one.get("id")), string(one.get("name")), dumped(one["input"])) for one in made)
+    return back, identified(calls)
 
 
 def usage_of(usage: object) -> Usage:

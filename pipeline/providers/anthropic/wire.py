@@ -13,7 +13,7 @@ import orjson
 from pipeline.catalog.reasoning import reasoned
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Model
-from pipeline.providers.anthropic.answers import content_text, refusal_words, tier_of, usage_of
+from pipeline.providers.anthropic.answers import asked_of, content_text, refusal_words, tier_of, usage_of
 from pipeline.providers.anthropic.errors import failure_of, is_error, request_id
 from pipeline.providers.anthropic.models import chooses
 from pipeline.providers.anthropic.stream import CUT_OFF, AnthropicAssembler
@@ -24,9 +24,10 @@ from pipeline.providers.files import Body, filled, turn_content
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
 from pipeline.providers.json import count, mapping, parsed, string
 from pipeline.providers.parameters import MESSAGES, ending, sampling, tier_asked
+from pipeline.providers.tool_calls import asked_text, members, turn_of, wanted
 from pipeline.providers.usage import as_told
 from pipeline.text import repaired
-from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, Stop
+from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, ResultPart, Stop
 
 BASE_URL = "https://api.anthropic.com"
 # All models and all compatible servers take 2023-06-01. Under 2026-10-21 any sampling parameter is a 400, also for the
@@ -46,6 +47,7 @@ MARK = {"type": "ephemeral"}  # kept for five minutes after it was last read
 NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
 NAME_CHARS = 64
 TOLD_SCHEMA = "Answer with one JSON object of this JSON schema, and nothing else:\n{}"
+TOLD_LAST = "Answer by calling the tool {}, once, when you have looked up all that you need."
 TOLD_TOOL = "Answer by calling the tool {}, once, and with nothing else."
 
 
@@ -68,6 +70,10 @@ class AnthropicWire:
         # by free text; counting takes neither sampling, reasoning, streaming nor a cap
         heads = {True: sent, False: {**sent, **marked}}
         self._heads = {free: orjson.dumps(reasoned(head, model))[:-1] for free, head in heads.items()}
+        ended = _structured(shape, self._tool, model, closed=True)
+        self._closed_head = orjson.dumps(
+            reasoned({**sent, **(_marked(ended) if model.caching == "on" else ended)}, model)
+        )[:-1]
         self._count_heads = {True: orjson.dumps(plain)[:-1], False: orjson.dumps({**plain, **structured})[:-1]}
         self._end = ending(model, '"metadata":{"user_id":"%s"}')
         self._systems: dict[tuple[str, bool], bytes] = {}
@@ -82,7 +88,8 @@ class AnthropicWire:
 
     def body(self, request: Request) -> Body:
         cap = f',"max_tokens":{request.max_output_tokens}'.encode()
-        return filled(self._heads[request.free_text] + self._asked(request) + cap + self._end(request), request)
+        head = self._closed_head if request.closed and not request.free_text else self._heads[request.free_text]
+        return filled(head + self._asked(request) + cap + self._end(request), request)
 
     def count_body(self, request: Request) -> Body:
         return filled(self._count_heads[request.free_text] + self._asked(request) + b"}", request)
@@ -98,6 +105,10 @@ class AnthropicWire:
         finish = string(body.get("stop_reason"))
         stop = None if finish in BROKEN else STOPS.get(finish, Stop.DONE)
         text = content_text(body.get("content"), self._tool)
+        if stop is Stop.DONE and self._shape.lookups:
+            own, calls = asked_of(body.get("content"))
+            if asked := wanted(calls, self._shape.lookups, self._tool):
+                text, stop = asked_text(own, asked), Stop.TOOLS
         if stop is Stop.REFUSED:
             text = refusal_words(body) or text
         if stop is None or (stop is Stop.DONE and not text.strip()):
@@ -128,7 +139,8 @@ class AnthropicWire:
 
     def _asked(self, request: Request) -> bytes:
         turns: list[dict[str, Any]] = [
-            {"role": turn.role, "content": turn_content(turn, BLOCKS)} for turn in request.turns
+            turn_of(turn, turn.role, "content", _result) or {"role": turn.role, "content": turn_content(turn, BLOCKS)}
+            for turn in request.turns
         ]
         if request.shared_turns and self._model.caching == "on":
             last = turns[request.shared_turns - 1]  # the documents behind it differ by row, and are never marked
@@ -150,7 +162,7 @@ class AnthropicWire:
         if mode == "json_object" and not free_text:
             texts.append(TOLD_SCHEMA.format(orjson.dumps(self._shape.schema).decode()))
         if mode == "tool" and not free_text and chooses(self._model):
-            texts.append(TOLD_TOOL.format(self._tool))
+            texts.append((TOLD_LAST if self._shape.lookups else TOLD_TOOL).format(self._tool))
         blocks: list[dict[str, Any]] = [{"type": "text", "text": repaired(text)} for text in texts if text.strip()]
         if self._model.caching == "on" and blocks:
             blocks[-1]["cache_control"] = MARK  # covers the tools too: they come before
@@ -162,7 +174,25 @@ def tool_name(name: str) -> str:
     return NOT_IN_NAMES.sub("_", name)[:NAME_CHARS] or "answer"
 
 
-def _structured(shape: AnswerShape, tool: str, model: Model) -> dict[str, Any]:
+def _structured(shape: AnswerShape, tool: str, model: Model, *, closed: bool = False) -> dict[str, Any]:
+    form = _form(shape, tool, model)
+    if not shape.lookups:
+        return form
+    forced, chosen = form.get("tools", []), form.get("tool_choice")
+    tools = [*forced, *(members(one, "input_schema") for one in shape.lookups)]
+    if chosen is None:
+        return {**form, "tools": tools, "tool_choice": {"type": "none" if closed else "auto"}}
+    if closed:  # who can only be told to call the record is offered nothing else
+        return form if chooses(model) else {**form, "tools": tools}
+    return {**form, "tools": tools, "tool_choice": {"type": "auto" if chooses(model) else "any"}}
+
+
+def _result(found: ResultPart) -> dict[str, Any]:
+    failed = {"is_error": True} if found.failed else {}
+    return {"type": "tool_result", "tool_use_id": found.call, "content": repaired(found.text), **failed}
+
+
+def _form(shape: AnswerShape, tool: str, model: Model) -> dict[str, Any]:
     if shape.mode == "json_schema":
         return {"output_config": {"format": {"type": "json_schema", "schema": shape.schema}}}
     if shape.mode != "tool":
@@ -178,8 +208,8 @@ def _structured(shape: AnswerShape, tool: str, model: Model) -> dict[str, Any]:
 
 def _marked(structured: Mapping[str, Any]) -> dict[str, Any]:
     """With the tool kept, for a job that has no system prompt to mark."""
-    tools = [{**tool, "cache_control": MARK} for tool in structured.get("tools", ())]
-    return {**structured, "tools": tools} if tools else dict(structured)
+    *tools, last = structured.get("tools") or [None]
+    return dict(structured) if last is None else {**structured, "tools": [*tools, {**last, "cache_control": MARK}]}
 
 
 def _no_answer(answer: HttpAnswer, body: Mapping[str, Any], message: str, said: str = "") -> CallFailed:

@@ -8,8 +8,9 @@ import orjson
 from pipeline.catalog.reasoning import reasoned
 from pipeline.job.settings import Model
 from pipeline.providers.bedrock.answers import ModelAnswer
-from pipeline.providers.bedrock.converse import input_text, tool_name, words_for
+from pipeline.providers.bedrock.converse import tool_name, words_for
 from pipeline.providers.bedrock.families import FixedBody
+from pipeline.providers.bedrock.lookups import input_text
 from pipeline.providers.bedrock.models import choice_for, takes_one_call_only, takes_strict_tools
 from pipeline.providers.files import MESSAGES_BLOCKS as BLOCKS
 from pipeline.providers.files import Body, filled, turn_content

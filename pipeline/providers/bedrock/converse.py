@@ -16,13 +16,15 @@ from pipeline.job.settings import Model
 from pipeline.providers.bedrock.answers import ModelAnswer, reply_of, tier_of
 from pipeline.providers.bedrock.endpoint import Endpoint
 from pipeline.providers.bedrock.errors import failure, is_error, no_answer, request_id
+from pipeline.providers.bedrock.lookups import asked_of, input_text, result_block, spec_of
 from pipeline.providers.bedrock.models import bare_id, choice_for, is_claude, takes_strict_tools
 from pipeline.providers.bedrock.stream import BedrockAssembler, converse_assembler
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.damage import DAMAGED, damage_of
 from pipeline.providers.files import GAP, IMAGES, PDF, Block, Blocks, Body, filled, gap, refused, turn_blocks
-from pipeline.providers.json import called_with, count, dumped, items, mapping, parsed, string, told_count
+from pipeline.providers.json import called_with, count, items, mapping, parsed, string, told_count
 from pipeline.providers.parameters import CONVERSE, ending, sampling
+from pipeline.providers.tool_calls import asked_text, turn_of, wanted
 from pipeline.providers.usage import usage_from
 from pipeline.text import repaired
 from pipeline.types import Answer, AnswerShape, FilePart, HttpAnswer, Request, Stop, Usage
@@ -65,14 +67,15 @@ class ConverseWire:
         if model.service_tier != "default":
             free["serviceTier"] = {"type": model.service_tier}
         free |= model.extra
-        structured = _structured(shape, model)
+        structured, ended = (_structured(shape, model, closed=closed) for closed in (False, True))
         self._marks = [CACHE_POINT] if model.caching == "on" else []
-        self._head, self._free_head = ({**structured, **free}, free)
+        self._head, self._free_head, self._closed_head = {**structured, **free}, free, {**ended, **free}
+        self._shape = shape
         self._tools = {name: structured[name] for name in ("toolConfig",) if name in structured}
         self._sampling = sampling(model, CONVERSE)
         self._end = ending(model, '"requestMetadata":{"tenant":"%s"}')
         self._capped = not uncapped(model)
-        self._heads: dict[tuple[str, bool, bool], bytes] = {}
+        self._heads: dict[tuple[str, bool, bool, bool], bytes] = {}
 
     def __repr__(self) -> str:
         return f"ConverseWire({self.url})"
@@ -107,20 +110,24 @@ class ConverseWire:
         finish = string(whole.get("stopReason"))
         router = mapping(mapping(whole.get("trace")).get("promptRouter"))
         version = string(router.get("invokedModelId")) or None
-        told = ModelAnswer(converse_text(whole), finish, usage, version, tier=tier)
-        return reply_of(answer, told, stop_of(finish, STOPS), usage)
+        text, stop = converse_text(whole), stop_of(finish, STOPS)
+        if stop is Stop.DONE and self._shape.lookups:
+            own, calls = asked_of(whole)
+            if asked := wanted(calls, self._shape.lookups, tool_name(self._shape.name)):
+                text, stop = asked_text(own, asked), Stop.TOOLS
+        return reply_of(answer, ModelAnswer(text, finish, usage, version, tier=tier), stop, usage)
 
     def stream(self) -> BedrockAssembler:
         return converse_assembler()
 
     def _fixed(self, request: Request, *, counting: bool) -> bytes:
         """All before the turns, encoded once per job."""
-        key = request.system, request.free_text, counting
+        key = request.system, request.free_text, counting, request.closed
         found = self._heads.get(key)
         if found is None:
             told = self._counted if counting else self._told
             system = request.system if request.free_text else told(request.system)
-            fixed = self._free_head if request.free_text else self._head
+            fixed = self._free_head if request.free_text else self._closed_head if request.closed else self._head
             if counting:
                 fixed = {} if request.free_text else self._tools
             if system.strip():
@@ -132,7 +139,10 @@ class ConverseWire:
 
 def messages_json(request: Request, marks: Sequence[Mapping[str, Any]] = ()) -> bytes:
     """`marks` stand behind the turns that all requests have. No two documents have one name: that is refused."""
-    turns: list[dict[str, Any]] = [{"role": turn.role, "content": turn_blocks(turn, BLOCKS)} for turn in request.turns]
+    turns: list[dict[str, Any]] = [
+        turn_of(turn, turn.role, "content", result_block) or {"role": turn.role, "content": turn_blocks(turn, BLOCKS)}
+        for turn in request.turns
+    ]
     if request.shared_turns:
         turns[request.shared_turns - 1]["content"] += marks
     encoded = orjson.dumps(turns)
@@ -152,7 +162,8 @@ BLOCKS = Blocks(_file, lambda text: {"text": text}, BESIDE)
 
 def _told_apart(turns: list[Block]) -> list[Block]:
     seen: Counter[str] = Counter()
-    for document in (block["document"] for turn in turns for block in turn["content"] if "document" in block):
+    content = (turn["content"] for turn in turns if isinstance(turn["content"], list))
+    for document in (block["document"] for blocks in content for block in blocks if "document" in block):
         name = document["name"]
         seen[name.lower()] += 1
         if seen[name.lower()] > 1:
@@ -177,7 +188,8 @@ def words_for(shape: AnswerShape, mode: str, choice: str = "") -> Callable[[str]
         schema = orjson.dumps(shape.schema).decode()
         words = f"Answer with one JSON object of this JSON schema, and nothing else:\n{schema}"
     elif mode == "tool" and choice == "auto":
-        words = f"Answer with one call of the tool {tool_name(shape.name)}, and nothing else."
+        rest = ", when you have looked up all that you need" if shape.lookups else ", and nothing else"
+        words = f"Answer with one call of the tool {tool_name(shape.name)}{rest}."
     else:
         return lambda system: system
     return lambda system: f"{system}\n\n{words}".strip()
@@ -232,11 +244,6 @@ def converse_text(whole: Mapping[str, Any]) -> str:
     return "".join(texts) if told is None else told
 
 
-def input_text(value: object) -> str:
-    """A tool's input as JSON text. One that came as a string is passed on as it is: it may be JSON by itself."""
-    return value if isinstance(value, str) else dumped(value)
-
-
 def converse_usage(usage: object) -> Usage:
     """Each cache figure comes under two names, or one; `inputTokens` includes neither."""
     told = mapping(usage)
@@ -249,9 +256,22 @@ def converse_usage(usage: object) -> Usage:
     return usage_from(whole, told_count(told.get("outputTokens")), cached=read, written=written)
 
 
-def _structured(shape: AnswerShape, model: Model) -> dict[str, Any]:
+def _structured(shape: AnswerShape, model: Model, *, closed: bool = False) -> dict[str, Any]:
+    """With look-ups the record's tool stands first; who cannot be made to call it by its name is last offered no other.
+
+    There is no word for calling none: where answers are asked for in words, look-ups are offered to the end.
+    """
+    offered = [{"toolSpec": spec_of(one)} for one in shape.lookups]
     if shape.mode == "tool":
-        return tool_config(shape, model)
+        config, choice = tool_config(shape, model)["toolConfig"], choice_for(model)
+        tools = [*config["tools"], *offered]
+        if not offered or (closed and choice != "tool"):
+            return {"toolConfig": config}
+        if closed:
+            return {"toolConfig": {**config, "tools": tools}}
+        return {"toolConfig": {"tools": tools, "toolChoice": {"auto" if choice == "auto" else "any": {}}}}
+    if offered:
+        return {"toolConfig": {"tools": offered, "toolChoice": {"auto": {}}}}
     if shape.mode == "json_object":
         return {}
     schema = {"name": tool_name(shape.name), "schema": orjson.dumps(shape.schema).decode()}

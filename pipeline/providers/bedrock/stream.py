@@ -64,9 +64,19 @@ class Message:
             self._inputs[index] = self._inputs.get(index, "") + partial
         thought = mapping(delta.get("reasoningContent"))
         if thought:
-            kept = block.setdefault("reasoningContent", {}).setdefault("reasoningText", {"text": ""})
-            kept["text"] += string(thought.get("text"))
+            _think(block.setdefault("reasoningContent", {}), thought)
         self.started = self.started or bool(text or partial or thought.get("text") or thought.get("redactedContent"))
+
+
+def _think(kept: dict[str, Any], thought: Mapping[str, Any]) -> None:
+    """With its signature, which a provider wants to see again beside calls of tools."""
+    if thought.get("redactedContent"):
+        kept["redactedContent"] = thought["redactedContent"]
+        return
+    told = kept.setdefault("reasoningText", {"text": ""})
+    told["text"] += string(thought.get("text"))
+    if thought.get("signature"):
+        told["signature"] = thought["signature"]
 
 
 class StreamedAnswer(Protocol):

@@ -13,8 +13,9 @@ from pipeline.providers.gemini.errors import GoogleStatus, kind_of, limits_in, n
 from pipeline.providers.gemini.stream import CUT_OFF, joined
 from pipeline.providers.hints import limits_seen, retry_after_s, shortened
 from pipeline.providers.json import called_with, count, dumped, items, mapping, parsed, string, told_count
+from pipeline.providers.tool_calls import asked_text, wanted
 from pipeline.providers.usage import as_told, usage_from
-from pipeline.types import Answer, HttpAnswer, Stop, Usage
+from pipeline.types import Answer, HttpAnswer, Stop, Tool, ToolCall, Usage
 
 STOPS = {
     "STOP": Stop.DONE,
@@ -48,8 +49,8 @@ TIER = "x-gemini-service-tier"
 REQUEST_IDS = ("x-goog-request-id", "x-request-id")
 
 
-def reply_in(answer: HttpAnswer) -> Answer:
-    """The answer in no dialect.
+def reply_in(answer: HttpAnswer, lookups: tuple[Tool, ...] = (), record: str = "") -> Answer:
+    """The answer in no dialect; `lookups` are what it may ask for before the `record`.
 
     Raises:
         CallFailed: it is none.
@@ -64,6 +65,10 @@ def reply_in(answer: HttpAnswer) -> Answer:
     blocked = _blocked(body)
     if blocked and finish not in STOPS:
         stop, text, finish, usage = Stop.BLOCKED, "", blocked, as_told(usage)  # no model has read it
+    if stop is Stop.DONE and lookups:
+        own, calls = _asked(body)
+        if asked := wanted(calls, lookups, record):
+            text, stop = asked_text(own, asked), Stop.TOOLS
     if stop is None or (stop is Stop.DONE and not text):
         kind = ENDS.get(finish, Kind.NO_ANSWER)
         billed = usage if text or finish else as_told(usage)
@@ -152,6 +157,15 @@ def _content(body: Mapping[str, Any]) -> tuple[str, str]:
     called = called_with([("", call) for call in _calls(parts)], "")
     texts = [string(part.get("text")) for part in parts if part.get("thought") is not True]
     return "".join(texts) if called is None else called, _word(candidate.get("finishReason"))
+
+
+def _asked(body: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], tuple[ToolCall, ...]]:
+    """The functions that are called, and all parts, with the signatures of thoughts in them. Not all calls have ids."""
+    parts = items(mapping(_candidate(body).get("content")).get("parts"))
+    back = [one for one in parts if one.get("text") != "" or "thoughtSignature" in one]
+    made = [mapping(one["functionCall"]) for one in parts if isinstance(one.get("functionCall"), dict)]
+    named = ((string(one.get("id")), string(one.get("name")), dumped(mapping(one.get("args")))) for one in made)
+    return back, tuple(ToolCall(*one) for one in named)
 
 
 def _calls(parts: list[Mapping[str, Any]]) -> Iterator[str]:

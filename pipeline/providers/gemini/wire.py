@@ -20,9 +20,11 @@ from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.files import Block, Blocks, Body, filled, gap, turn_blocks
 from pipeline.providers.gemini.answers import count_in, reply_in
 from pipeline.providers.gemini.stream import GeminiAssembler
+from pipeline.providers.json import parsed
 from pipeline.providers.parameters import GENERATE, ending, sampling, tier_asked
+from pipeline.providers.tool_calls import members, turn_of
 from pipeline.text import repaired
-from pipeline.types import Answer, AnswerShape, FilePart, HttpAnswer, LoadedPart, Request
+from pipeline.types import Answer, AnswerShape, FilePart, HttpAnswer, LoadedPart, Request, ResultPart
 
 BASE_URL = "https://generativelanguage.googleapis.com"
 # v1beta, not v1: preview models and the -latest aliases are served there only, and everything that v1 takes is too.
@@ -64,6 +66,7 @@ class GeminiWire:
         self._free = FixedMembers(b"", b"", _opened(free))
         self._untaught = UNTAUGHT.search(model.name.lower()) is not None
         self._asked = self._free if self._untaught and shape.mode == "json_object" else _structured(shape, free)
+        self._closed = _structured(shape, free, closed=True) if shape.lookups else self._asked
         self._systems: dict[tuple[str, bool], tuple[str, bytes]] = {}
 
     def __repr__(self) -> str:
@@ -78,7 +81,7 @@ class GeminiWire:
         return filled(self._start + self._members(request) + self._end(request), request)
 
     def reply(self, answer: HttpAnswer) -> Answer:
-        return reply_in(answer)
+        return reply_in(answer, self.shape.lookups, function_name(self.shape.name))
 
     def stream(self) -> GeminiAssembler:
         return GeminiAssembler()
@@ -103,10 +106,12 @@ class GeminiWire:
 
     def _members(self, request: Request, *, counting: bool = False) -> bytes:
         """The request as members of an object: system, tools, generationConfig, contents."""
-        fixed = self._free if request.free_text else self._asked
+        fixed = self._free if request.free_text else self._closed if request.closed else self._asked
         words, system = self._system(request.system, free_text=request.free_text)
         turns: list[dict[str, Any]] = [
-            {"role": ROLES[turn.role], "parts": turn_blocks(turn, BLOCKS)} for turn in request.turns
+            turn_of(turn, ROLES[turn.role], "parts", _result)
+            or {"role": ROLES[turn.role], "parts": turn_blocks(turn, BLOCKS)}
+            for turn in request.turns
         ]
         if self._untaught and words:
             turns[0]["parts"] = [{"text": words}, *turns[0]["parts"]]
@@ -194,18 +199,29 @@ def host_of(region: str) -> str:
     return f"https://{region}-aiplatform.googleapis.com"
 
 
-def _structured(shape: AnswerShape, config: Mapping[str, Any]) -> FixedMembers:
+def _result(found: ResultPart) -> Block:
+    """An object, whatever it is of; by its name alone where the call had no id."""
+    text = repaired(found.text)
+    value: object = orjson.Fragment(text) if parsed(text.encode()) is not None else text
+    response = {"error": text} if found.failed else {"result": value}
+    return {
+        "functionResponse": {**({"id": found.call} if found.call else {}), "name": found.name, "response": response}
+    }
+
+
+def _structured(shape: AnswerShape, config: Mapping[str, Any], *, closed: bool = False) -> FixedMembers:
     """Tools or a JSON type. Never both: a JSON type beside a function is refused.
 
     Schemas go as JSON Schema (`responseJsonSchema`, `parametersJsonSchema`), which both services take for every model
     since Gemini 2.5; the older `responseSchema` knows neither references nor `additionalProperties`.
     """
     if shape.mode == "tool":
-        name = _function_name(shape.name)
+        name = function_name(shape.name)
         words = shape.schema.get("description") or TOOL_WORDS
         function = {"name": name, "description": words, "parametersJsonSchema": shape.schema}
-        calling = {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": [name]}}
-        tools = [{"functionDeclarations": [function]}]
+        names = [name, *(one.name for one in shape.lookups if not closed)]
+        calling = {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": names}}
+        tools = [{"functionDeclarations": [function, *(members(one, "parametersJsonSchema") for one in shape.lookups)]}]
         return FixedMembers(_members({"tools": tools}), _members({"toolConfig": calling}), _opened(config))
     answer: dict[str, Any] = {"responseMimeType": "application/json"}
     if shape.mode == "json_schema":
@@ -213,7 +229,7 @@ def _structured(shape: AnswerShape, config: Mapping[str, Any]) -> FixedMembers:
     return FixedMembers(b"", b"", _opened({**config, **answer}))
 
 
-def _function_name(name: str) -> str:
+def function_name(name: str) -> str:
     """Letters, digits and underscores, no digit first."""
     clean = NAME_CHARS.sub("_", name)[:NAME_MOST_CHARS]
     return clean if clean[:1].isalpha() or clean[:1] == "_" else f"_{clean}"[:NAME_MOST_CHARS]

@@ -9,8 +9,9 @@ from typing import Any
 from msgspec import Struct
 
 from pipeline.providers.json import called_with, count, dumped, items, mapping, string, told_count
+from pipeline.providers.tool_calls import identified
 from pipeline.providers.usage import usage_from
-from pipeline.types import Stop, Usage
+from pipeline.types import Stop, ToolCall, Usage
 
 STOPS = {  # in lower case; a gateway may pass on the word of the provider behind it
     **dict.fromkeys(("stop", "eos", "eos_token", "stop_sequence", "end_turn", "completed"), Stop.DONE),
@@ -29,6 +30,7 @@ REFUSES = "refusal"  # in the words of the provider behind a gateway
 CALLS = ("function_call", "custom_tool_call")  # among the items of a Responses body
 COMMENTARY = "commentary"  # the phase of a message that a model says on its way to the answer
 OWN_FIELDS = "provider_specific_fields"
+REASONED = ("reasoning_content", "reasoning_details")  # that servers want to see again beside calls
 
 
 class Content(Struct, frozen=True):
@@ -55,6 +57,51 @@ def content_of(body: Mapping[str, Any], tool: str) -> Content:
     if text is None:
         text = text_of(message.get("content"))
     return Content(text, string(choice.get("finish_reason")), refusal_of(choice, message))
+
+
+def asked_of(body: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], tuple[ToolCall, ...]]:
+    """The functions that are called, and what goes back into the conversation before what they found."""
+    if "output" in body and "choices" not in body:
+        output = items(body.get("output"))
+        given = [(string(one.get("call_id")), *told) for one in output if (told := _item_call(one)) is not None]
+        calls = identified(given)
+        return list(_items_back(output, calls)), calls
+    message = mapping(next(iter(items(body.get("choices"))), {}).get("message"))
+    made = [one for one in items(message.get("tool_calls")) if isinstance(one.get("function"), dict)]
+    functions = [mapping(one["function"]) for one in made]
+    calls = identified(
+        (string(one.get("id")), string(function.get("name")), _as_text(function.get("arguments")))
+        for one, function in zip(made, functions, strict=True)
+    )
+    back = [
+        {**one, "id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        for one, call in zip(made, calls, strict=True)
+    ]
+    kept = {name: message[name] for name in REASONED if message.get(name)}
+    return [{"role": "assistant", "content": message.get("content"), **kept, "tool_calls": back}], calls
+
+
+def _item_call(item: Mapping[str, Any]) -> tuple[str, str] | None:
+    if item.get("type") != "function_call":
+        return None
+    return string(item.get("name")), _as_text(item.get("arguments"))
+
+
+def _items_back(output: Iterable[Mapping[str, Any]], calls: Iterable[ToolCall]) -> Iterator[Mapping[str, Any]]:
+    """Without ids, as nothing is kept at the provider; so reasoning goes back only where it is all there."""
+    left = iter(calls)
+    for item in output:
+        if _item_call(item) is not None:
+            call = next(left)
+            yield {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}
+        elif item.get("type") == "reasoning" and item.get("encrypted_content"):
+            yield {name: value for name, value in item.items() if name not in {"id", "status"}}
+        elif item.get("type") == "message" and (text := text_of(item.get("content"))):
+            yield {"role": "assistant", "content": text}
+
+
+def _as_text(arguments: object) -> str:
+    return arguments if isinstance(arguments, str) else dumped(arguments)
 
 
 def usage_of(usage: object) -> Usage:

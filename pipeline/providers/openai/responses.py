@@ -9,7 +9,9 @@ from typing import Any
 from pipeline.job.settings import Model
 from pipeline.providers.files import IMAGES, PDF, Block, data_url, named, refused
 from pipeline.providers.openai.wire import DETAIL, OpenAIWire
-from pipeline.types import AnswerShape, FilePart
+from pipeline.providers.tool_calls import members, told
+from pipeline.text import repaired
+from pipeline.types import AnswerShape, FilePart, ResultPart, Tool
 
 OF_CHAT = {"stream_options", "reasoning_effort", "verbosity"}  # usage comes unasked, the others in places of their own
 
@@ -39,6 +41,12 @@ class ResponsesWire(OpenAIWire):
 
     def _text(self, text: str) -> Block:
         return {"type": "input_text", "text": text}
+
+    def _function(self, tool: Tool) -> Block:
+        return {"type": "function", **members(tool, "parameters"), "strict": False}
+
+    def _result(self, found: ResultPart) -> Block:
+        return {"type": "function_call_output", "call_id": found.call, "output": repaired(told(found))}
 
     def _form(self, shape: AnswerShape, name: str) -> dict[str, Any]:
         if shape.mode == "tool":

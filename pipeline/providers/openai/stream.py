@@ -14,6 +14,7 @@ WORDS = ("content", "refusal")
 THOUGHTS = ("reasoning_content", "reasoning")  # of compatible servers; not part of the answer
 SAYS = (*WORDS, *THOUGHTS, "tool_calls", "function_call")
 KEPT = ("id", "model", "usage", "service_tier")
+CALL_KEPT = ("id", "extra_content")  # of a call, beside the function
 ENDINGS = ("native_finish_reason", "stop_details", OWN_FIELDS)  # what gateways say of how an answer ended
 PAGES = (b"{", b"[", b"<")  # how a body begins that is no stream
 
@@ -105,7 +106,9 @@ class OpenAIAssembler:
         for kind in ("function", "custom"):
             if isinstance(call.get(kind), dict):
                 self._first = True
-                _add(self._tools.setdefault(which, {}).setdefault(kind, {}), call[kind])
+                kept = self._tools.setdefault(which, {})
+                kept |= {name: call[name] for name in CALL_KEPT if call.get(name)}
+                _add(kept.setdefault(kind, {}), call[kind])
 
 
 def _add(kept: dict[str, str], delta: Mapping[str, Any]) -> None:

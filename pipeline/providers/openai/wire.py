@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from msgspec.structs import replace
 
 from pipeline.catalog.reasoning import reasoned
 from pipeline.errors import CallFailed, Kind
@@ -17,12 +18,13 @@ from pipeline.providers.damage import DAMAGED, damage_of
 from pipeline.providers.files import IMAGES, PDF, Block, Blocks, Body, data_url, filled, named, refused, turn_content
 from pipeline.providers.hints import limits_seen, retry_after_s
 from pipeline.providers.json import parsed, string
-from pipeline.providers.openai.answers import Content, content_of, usage_of
+from pipeline.providers.openai.answers import Content, asked_of, content_of, usage_of
 from pipeline.providers.openai.errors import failure_of, is_error, no_answer, request_id
 from pipeline.providers.openai.stream import CUT_OFF, OpenAIAssembler
 from pipeline.providers.parameters import CHAT, ending, sampling, tier_asked
+from pipeline.providers.tool_calls import asked_text, members, results_in, said_in, told, wanted
 from pipeline.text import repaired
-from pipeline.types import Answer, AnswerShape, FilePart, HttpAnswer, Request, Stop
+from pipeline.types import Answer, AnswerShape, FilePart, HttpAnswer, Request, ResultPart, Stop, Tool, Turn
 
 BASE_URL = "https://api.openai.com/v1"
 OLD_CAP, NEW_CAP = "max_tokens", "max_completion_tokens"
@@ -59,7 +61,7 @@ class OpenAIWire:
         self._structured = self._form(shape, self._tool)
         if shape.mode == "tool" and not self._many_calls(model):
             self._structured[ONE_CALL] = False
-        self._head = orjson.dumps({**free, **self._structured})[:-1]
+        self._set_heads()
         self._systems: dict[tuple[str, bool], bytes] = {}
         self._blocks = Blocks(self._file, self._text)
 
@@ -70,10 +72,9 @@ class OpenAIWire:
         return {"Authorization": f"Bearer {secret.value}", "Content-Type": "application/json"}
 
     def body(self, request: Request) -> Body:
-        turns = [{"role": turn.role, "content": turn_content(turn, self._blocks)} for turn in request.turns]
-        messages = orjson.dumps(turns)[1:]
+        messages = orjson.dumps([self._message(turn) for turn in request.turns])[1:]
         cap = f',"{self._cap}":{request.max_output_tokens}'.encode() + self._end(request)
-        head = self._free_head if request.free_text else self._head
+        head = self._free_head if request.free_text else self._closed_head if request.closed else self._head
         system = self._system(request.system, free_text=request.free_text)
         return filled(head + self._turns + system + messages + cap, request)
 
@@ -91,6 +92,10 @@ class OpenAIWire:
             raise damage_of(answer, body, usage_of(body.get("usage")), request_id(answer, body), tier)
         content = content_of(body, self._tool)
         stop = content.stop
+        if stop is Stop.DONE and self._shape.lookups:
+            own, calls = asked_of(body)
+            if asked := wanted(calls, self._shape.lookups, self._tool):
+                content, stop = replace(content, text=asked_text(own, asked)), Stop.TOOLS
         if stop is None or (stop is Stop.DONE and not content.text):
             message = f"no content in the answer (finish_reason {content.finish!r})"
             raise no_answer(answer, body, message, content)
@@ -113,9 +118,40 @@ class OpenAIWire:
         """Where a server does not know the parameter, the next attempts go without it; others ignore it."""
         if failure.kind is Kind.INVALID_REQUEST and ONE_CALL in self._structured and ONE_CALL in failure.message:
             kept = {name: value for name, value in self._structured.items() if name != ONE_CALL}
-            self._head = orjson.dumps({**self._plain, **kept})[:-1]
+            self._structured = kept
+            self._set_heads()
             failure.kind = Kind.NO_ANSWER
         return failure
+
+    def _set_heads(self) -> None:
+        """What the job fixes: with look-ups to ask for, and after the last of them."""
+        opened, closed = (self._offered(self._structured, closed=closed) for closed in (False, True))
+        self._head = orjson.dumps({**self._plain, **opened})[:-1]
+        self._closed_head = orjson.dumps({**self._plain, **closed})[:-1]
+
+    def _offered(self, form: dict[str, Any], *, closed: bool) -> dict[str, Any]:
+        """The record's function stands first. Those that were called before are declared to the end."""
+        if not self._shape.lookups:
+            return form
+        as_tool = self._shape.mode == "tool"
+        tools = [*form.get("tools", ()), *map(self._function, self._shape.lookups)]
+        if closed:
+            return {**form, "tools": tools, **({} if as_tool else {"tool_choice": "none"})}
+        kept = {name: value for name, value in form.items() if name != ONE_CALL}
+        return {**kept, "tools": tools, "tool_choice": "required" if as_tool else "auto"}
+
+    def _message(self, turn: Turn) -> Any:  # noqa: ANN401 (a message, or the JSON of several)
+        if own := said_in(turn):
+            return orjson.Fragment(own[1:-1])
+        if found := results_in(turn):
+            return orjson.Fragment(orjson.dumps([self._result(one) for one in found])[1:-1])
+        return {"role": turn.role, "content": turn_content(turn, self._blocks)}
+
+    def _function(self, tool: Tool) -> Block:
+        return {"type": "function", "function": members(tool, "parameters")}
+
+    def _result(self, found: ResultPart) -> Block:
+        return {"role": "tool", "tool_call_id": found.call, "content": repaired(told(found))}
 
     def _file(self, part: FilePart) -> Block:
         """The detail is always said: what it is where nobody says it differs by model, up to four times as dear."""

@@ -86,7 +86,7 @@ def test_a_repair_is_seen():
         ({"input": 5}, "input", "invalid_type", "Invalid type for 'input'"),
         ({"input": [5]}, "input[0]", "invalid_type", "'input[0]'"),
         ({"input": [{"role": "robot", "content": "x"}]}, "input[0].role", "invalid_value", "Invalid value: 'robot'"),
-        ({"input": [{"type": "function_call_output"}]}, "input[0]", "invalid_value", "messages only"),
+        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input[0]", "invalid_value", "messages only"),
         ({"max_output_tokens": 15}, "max_output_tokens", "integer_below_min_value", ">= 16, but got 15"),
         ({"max_output_tokens": "9"}, "max_output_tokens", "invalid_type", ""),
         ({"temperature": 3}, "temperature", "decimal_above_max_value", ""),

@@ -13,6 +13,7 @@ import orjson
 from pipeline.catalog.windows import ModelLimits, limits_of
 from pipeline.sandbox.exchange import Message, PageReader, Question, Refused, document_and_errors, tokens_of
 from pipeline.sandbox.files import Files
+from pipeline.sandbox.lookups import Looked, looked_up, with_results
 from pipeline.sandbox.prefixes import prefix_in
 from pipeline.sandbox.wires.anthropic.blocks import Blocks
 from pipeline.sandbox.wires.anthropic.errors import refusal
@@ -49,6 +50,8 @@ def question_of(body: bytes, version: str, read: PageReader, *, count_only: bool
     limits = _limits(model)
     cap = None if count_only else _cap(request, model, limits)
     blocks = Blocks(model, Files("anthropic", model, read), _refusal)
+    looked = _looked_up(request)
+    request |= {"messages": looked.spoken} if looked.results else {}
     messages, system = _messages(request.get("messages"), blocks), _system(request.get("system"))
     _check_sampling(request, model)
     _check_thinking(request.get("thinking"), cap)
@@ -57,7 +60,7 @@ def question_of(body: bytes, version: str, read: PageReader, *, count_only: bool
         raise refusal(400, "citations: cannot be enabled together with output_config.format")
     fixed_tokens = REQUEST_TOKENS + tokens_of(system) + shape.tokens
     message_tokens = [MESSAGE_TOKENS + message.tokens for message in messages]
-    prompt_tokens = fixed_tokens + sum(message_tokens)
+    prompt_tokens = fixed_tokens + sum(message_tokens) + looked.tokens
     _check_length(prompt_tokens, cap or 0, limits)
     document, errors = document_and_errors([(message.role, message.whole) for message in messages])
     stream = request.get("stream", False)
@@ -65,7 +68,7 @@ def question_of(body: bytes, version: str, read: PageReader, *, count_only: bool
         raise refusal(400, "stream: Input should be a valid boolean")
     return Question(
         model,
-        document,
+        with_results(document, looked.results),
         prompt_tokens,
         cap,
         shape.schema,
@@ -76,7 +79,35 @@ def question_of(body: bytes, version: str, read: PageReader, *, count_only: bool
         stream_usage=stream,
         count_only=count_only,
         prefix=prefix_in(request, fixed_tokens, message_tokens),
+        lookups=shape.lookups,
+        looked_up=bool(looked.results),
     )
+
+
+def _looked_up(request: Mapping[str, Any]) -> Looked:
+    """Raises Refused, where a call has no result, or no tools are there to be called."""
+    looked = looked_up(request.get("messages"), "content", _call, _result)
+    if looked.unanswered:
+        words = "`tool_use` ids were found without `tool_result` blocks immediately after, or the other way round"
+        raise refusal(400, f"messages: {words}: {', '.join(looked.unanswered)}.")
+    if looked.results and not request.get("tools"):
+        raise refusal(400, "Requests which include `tool_use` or `tool_result` blocks must define tools.")
+    return looked
+
+
+def _call(block: Mapping[str, Any]) -> str | None:
+    if block.get("type") != "tool_use":
+        return None
+    if not isinstance(block.get("input"), dict):
+        raise refusal(400, "messages: tool_use.input: Input should be a valid dictionary")
+    return str(block.get("id"))
+
+
+def _result(block: Mapping[str, Any]) -> tuple[str, str] | None:
+    if block.get("type") != "tool_result":
+        return None
+    only(block, {"type", "tool_use_id", "content", "is_error", "cache_control"}, "messages: tool_result.")
+    return str(block.get("tool_use_id")), str(block.get("content"))
 
 
 def _request(body: bytes, version: str, known: set[str]) -> dict[str, Any]:

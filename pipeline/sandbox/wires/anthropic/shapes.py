@@ -35,6 +35,7 @@ class Shape(Struct, frozen=True):
     tokens: int = 0
     tool: str | None = None
     tool_forced: bool = False
+    lookups: tuple[tuple[str, Mapping[str, Any]], ...] = ()  # (name, schema) of the other tools that may be called
 
 
 class Checked(Struct, frozen=True):
@@ -51,11 +52,14 @@ def shape_of(request: Mapping[str, Any], model: str, system: str) -> Shape:
     """
     tools = _tools(request, model)
     wanted = _format(request.get("output_config"), model)
-    if tools.tool is not None:
+    told = schema_in(system)
+    if tools.tool is not None and (tools.tool_forced or (wanted is None and told is None)):
         return tools
+    first = () if tools.tool is None or tools.schema is None else ((tools.tool, tools.schema),)
+    lookups = (*first, *tools.lookups)  # beside a form of the answer no tool is the answer
     if wanted is not None:
-        return Shape(wanted.schema, wanted.tokens + tools.tokens)
-    return Shape(schema_in(system), tools.tokens)
+        return Shape(wanted.schema, wanted.tokens + tools.tokens, lookups=lookups)
+    return Shape(told, tools.tokens, lookups=lookups)
 
 
 def only(keys: Mapping[str, Any], known: set[str], where: str) -> None:
@@ -109,7 +113,8 @@ def _tools(request: Mapping[str, Any], model: str) -> Shape:
     name = name if kind == "tool" else next(iter(known))
     if name not in known:
         raise refusal(400, f"tool_choice.tool.name: Tool '{name}' not found in provided tools")
-    return Shape(known[name].schema, tokens, name, tool_forced=kind != "auto")
+    others = () if kind == "tool" else tuple((one, known[one].schema) for one in known if one != name)
+    return Shape(known[name].schema, tokens, name, kind != "auto", others)
 
 
 def _choice(choice: object, request: Mapping[str, Any], model: str) -> tuple[str, str]:

@@ -73,6 +73,9 @@ class Anthropic:
 
     def whole(self, question: Question, answer: Answer) -> bytes:
         message = _message(answer)
+        if answer.calls:
+            asked = [{**block, "input": orjson.loads(told)} for block, told in _lookups(answer)]
+            return orjson.dumps({**message, "content": asked, "stop_reason": "tool_use", "usage": _usage(answer)})
         block = _block(question, answer)
         if block is not None and block["type"] == "tool_use":
             block["input"] = _object(answer.text) or {}  # of a call that was cut off nothing is left
@@ -82,7 +85,9 @@ class Anthropic:
     def events(self, question: Question, answer: Answer) -> list[bytes]:
         begun = {**_usage(answer), "output_tokens": 1}
         events = [_event("message_start", message={**_message(answer), "usage": begun})]
-        block = _block(question, answer)
+        block = None if answer.calls else _block(question, answer)
+        for index, (called, told) in enumerate(_lookups(answer)):
+            events += _block_events(called, told, index)
         if block is not None:
             events += _block_events(block, answer.text)
         delta = {"stop_reason": _stop_reason(question, answer), "stop_sequence": None}
@@ -141,13 +146,22 @@ def _block(question: Question, answer: Answer) -> dict[str, Any] | None:
     return {"type": "text", "text": answer.text}
 
 
-def _block_events(block: Mapping[str, Any], text: str) -> list[bytes]:
+def _lookups(answer: Answer) -> list[tuple[dict[str, Any], str]]:
+    """Each look-up's block as it begins, and its arguments."""
+    ids = (f"toolu_{answer.id}_{call.number}" for call in answer.calls)
+    return [
+        ({"type": "tool_use", "id": name, "name": call.name, "input": {}}, call.arguments)
+        for name, call in zip(ids, answer.calls, strict=True)
+    ]
+
+
+def _block_events(block: Mapping[str, Any], text: str, index: int = 0) -> list[bytes]:
     kind, name = ("input_json_delta", "partial_json") if block["type"] == "tool_use" else ("text_delta", "text")
     begun = {**block, "text": ""} if block["type"] == "text" else block
     pieces = [text[start : start + PIECE_CHARS] for start in range(0, len(text), PIECE_CHARS)]
-    deltas = [_event("content_block_delta", index=0, delta={"type": kind, name: piece}) for piece in pieces]
-    start = _event("content_block_start", index=0, content_block=begun)
-    return [start, _event("ping"), *deltas, _event("content_block_stop", index=0)]
+    deltas = [_event("content_block_delta", index=index, delta={"type": kind, name: piece}) for piece in pieces]
+    start = _event("content_block_start", index=index, content_block=begun)
+    return [start, _event("ping"), *deltas, _event("content_block_stop", index=index)]
 
 
 def _stop_reason(question: Question, answer: Answer) -> str:
@@ -155,6 +169,8 @@ def _stop_reason(question: Question, answer: Answer) -> str:
         return "max_tokens"
     if answer.ending is Ending.REFUSED:
         return "refusal"
+    if answer.calls:
+        return "tool_use"
     block = _block(question, answer)
     return "tool_use" if block is not None and block["type"] == "tool_use" else "end_turn"
 

@@ -16,7 +16,8 @@ STOPS = {Ending.TRUNCATED: "max_tokens", Ending.REFUSED: "refusal"}
 
 
 def whole(question: Question, answer: Answer) -> dict[str, Any]:
-    message = {"role": "assistant", "content": [_block(question, answer)]}
+    asked = [{"toolUse": {**called, "input": orjson.loads(told)}} for called, told in lookups(answer)]
+    message = {"role": "assistant", "content": asked or [_block(question, answer)]}
     return {
         "metrics": {"latencyMs": 1},
         "output": {"message": message},
@@ -32,6 +33,11 @@ def converse_events(question: Question, answer: Answer) -> list[bytes]:
 def parts(question: Question, answer: Answer) -> Iterator[tuple[str, dict[str, Any]]]:
     """The events by name, in order: the usage comes last."""
     yield "messageStart", {"role": "assistant"}
+    if answer.calls:
+        yield from _lookup_parts(answer)
+        yield "messageStop", {"stopReason": "tool_use"}
+        yield "metadata", {"metrics": {"latencyMs": 1}, "usage": usage(question, answer)}
+        return
     calls = called(question, answer)
     if calls:
         start = {"toolUse": {"name": question.tool, "toolUseId": f"tooluse_{answer.id}"}}
@@ -44,6 +50,22 @@ def parts(question: Question, answer: Answer) -> Iterator[tuple[str, dict[str, A
     yield "metadata", {"metrics": {"latencyMs": 1}, "usage": usage(question, answer)}
 
 
+def lookups(answer: Answer) -> list[tuple[dict[str, Any], str]]:
+    """Each look-up that is asked for, and its arguments."""
+    ids = (f"tooluse_{answer.id}_{call.number}" for call in answer.calls)
+    return [
+        ({"name": call.name, "toolUseId": name}, call.arguments) for name, call in zip(ids, answer.calls, strict=True)
+    ]
+
+
+def _lookup_parts(answer: Answer) -> Iterator[tuple[str, dict[str, Any]]]:
+    for index, (call, told) in enumerate(lookups(answer)):
+        yield "contentBlockStart", {"contentBlockIndex": index, "start": {"toolUse": call}}
+        for piece in pieces(told):
+            yield "contentBlockDelta", {"contentBlockIndex": index, "delta": {"toolUse": {"input": piece}}}
+        yield "contentBlockStop", {"contentBlockIndex": index}
+
+
 def pieces(text: str) -> list[str]:
     return [text[start : start + PIECE_CHARS] for start in range(0, len(text), PIECE_CHARS)]
 
@@ -53,7 +75,8 @@ def called(question: Question, answer: Answer) -> bool:
 
 
 def stop_reason(question: Question, answer: Answer) -> str:
-    return STOPS.get(answer.ending) or ("tool_use" if question.tool is not None else "end_turn")
+    called = question.tool is not None or answer.calls
+    return STOPS.get(answer.ending) or ("tool_use" if called else "end_turn")
 
 
 def tool_input(answer: Answer) -> object:

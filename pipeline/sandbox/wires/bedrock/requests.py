@@ -15,6 +15,7 @@ from pipeline.catalog.names import bare_model
 from pipeline.catalog.windows import limits_of
 from pipeline.sandbox.exchange import Message, PageReader, Question, Received, document_and_errors, tokens_of
 from pipeline.sandbox.files import Files
+from pipeline.sandbox.lookups import Looked, looked_up, with_results
 from pipeline.sandbox.prefixes import prefix_in
 from pipeline.sandbox.wires.bedrock.blocks import Blocks
 from pipeline.sandbox.wires.bedrock.errors import invalid, malformed, refusal
@@ -73,6 +74,8 @@ def converse_question(
     known_only(request, NOVA if nova else CONVERSE)
     system = _system(request.get("system"))
     blocks = Blocks(model, Files("bedrock", model, read), documents=not nova)
+    looked = _looked_up(request)
+    request = {**request, "messages": looked.spoken} if looked.results else request
     turns = _messages(request.get("messages"), blocks)
     if blocks.cites and "outputConfig" in request:
         raise invalid("Citations are not supported together with structured output. Leave one of them out.")
@@ -80,7 +83,38 @@ def converse_question(
     cap = _cap(request.get("inferenceConfig"), model, NOVA_INFERENCE if nova else INFERENCE)
     question = question_of(model, system, turns, (shape, cap), stream=stream)
     fixed_tokens = MESSAGE_TOKENS + shape.tokens + tokens_of(system)
-    return replace(question, prefix=prefix_in(request, fixed_tokens, message_tokens(turns)))
+    return replace(
+        question,
+        document=with_results(question.document, looked.results),
+        prompt_tokens=question.prompt_tokens + looked.tokens,
+        lookups=shape.lookups,
+        looked_up=bool(looked.results),
+        prefix=prefix_in(request, fixed_tokens, message_tokens(turns)),
+    )
+
+
+def _looked_up(request: Mapping[str, Any]) -> Looked:
+    """Raises Refused, where a call has no result, or no tools are there to be called."""
+    looked = looked_up(request.get("messages"), "content", _call, _result)
+    if looked.unanswered:
+        words = "Expected toolResult blocks for the following Ids, and for no others"
+        raise invalid(f"{words}: {', '.join(looked.unanswered)}")
+    if looked.results and not request.get("toolConfig"):
+        raise invalid("The toolConfig field must be defined when using toolUse and toolResult content blocks.")
+    return looked
+
+
+def _call(block: Mapping[str, Any]) -> str | None:
+    called = block.get("toolUse")
+    return str(called.get("toolUseId")) if isinstance(called, dict) else None
+
+
+def _result(block: Mapping[str, Any]) -> tuple[str, str] | None:
+    told = block.get("toolResult")
+    if not isinstance(told, dict):
+        return None
+    known_only(told, {"toolUseId", "content", "status"}, "#/messages/toolResult")
+    return str(told.get("toolUseId")), "".join(str(one.get("text", "")) for one in told.get("content") or ())
 
 
 def question_of(

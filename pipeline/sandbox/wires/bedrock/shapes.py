@@ -34,6 +34,7 @@ class Shape(Struct, frozen=True):
     tokens: int = 0
     tool: str | None = None
     tool_forced: bool = False
+    lookups: tuple[tuple[str, Mapping[str, Any]], ...] = ()  # (name, schema) of the other tools that may be called
 
 
 def enforces(model: str) -> bool:
@@ -56,7 +57,7 @@ def converse_shape(request: Mapping[str, Any], system: str, model: str) -> Shape
     """
     config = request.get("toolConfig")
     if config is not None:
-        return _tool(config, model)
+        return _tool(config, model, schema_in(system))
     wanted = request.get("outputConfig")
     if wanted is None:
         return Shape(schema_in(system))
@@ -112,8 +113,8 @@ def tool_schema(name: object, schema: object, model: str, *, strict: bool, where
     return checked(text.decode(), where) if strict else kept(text)
 
 
-def _tool(config: object, model: str) -> Shape:
-    """The tool that the answer is to call: the one that is forced, else the first."""
+def _tool(config: object, model: str, told: Mapping[str, Any] | None) -> Shape:
+    """The tool that the answer is to call: the one that is forced, else the first; none, beside a schema in words."""
     tools = config.get("tools") if isinstance(config, dict) else None
     if not isinstance(config, dict) or not isinstance(tools, list) or not tools:
         raise invalid("Value at 'toolConfig.tools' failed to satisfy constraint: Member must have length at least 1")
@@ -131,7 +132,11 @@ def _tool(config: object, model: str) -> Shape:
         found[str(name)] = tool_schema(name, schema, model, strict=spec.get("strict") is True, where=where)
     tokens = sum(tokens_of(orjson.dumps(schema).decode()) for schema in found.values())
     name, forced = _chosen(config.get("toolChoice"), list(found), model)
-    return Shape(found[name], tokens, name, forced)
+    if told is not None and not forced:
+        return Shape(told, tokens, lookups=tuple(found.items()))
+    by_name = isinstance(config.get("toolChoice"), dict) and "tool" in config["toolChoice"]
+    others = () if by_name else tuple((other, schema) for other, schema in found.items() if other != name)
+    return Shape(found[name], tokens, name, forced, others)
 
 
 def _chosen(choice: object, names: list[str], model: str) -> tuple[str, bool]:

@@ -14,6 +14,8 @@ Spec = Any
 PART: dict[str, Spec] = {
     **dict.fromkeys(("text", "fileData", "thought", "thoughtSignature", "mediaResolution", "documentMetadata")),
     "inlineData": dict.fromkeys(("mimeType", "data", "displayName")),
+    "functionCall": None,
+    "functionResponse": dict.fromkeys(("id", "name", "response")),
 }
 CONTENT: dict[str, Spec] = {"parts": [PART], "role": None}
 FUNCTION = dict.fromkeys(("name", "description", "parametersJsonSchema"))

@@ -12,6 +12,7 @@ import orjson
 
 from pipeline.catalog.windows import ModelLimits, limits_of
 from pipeline.sandbox.exchange import Message, Question, Refused, document_and_errors, tokens_of
+from pipeline.sandbox.lookups import Looked, looked_up, with_results
 from pipeline.sandbox.wires.gemini.errors import bad_fields, refusal
 from pipeline.sandbox.wires.gemini.fields import Spec, read, snake
 from pipeline.sandbox.wires.gemini.parts import Parts
@@ -25,6 +26,9 @@ RANGES = {
     "presencePenalty": (-2.0, 2.0),
     "frequencyPenalty": (-2.0, 2.0),
 }
+
+
+SIGNATURE = "c2FuZGJveA=="  # of the thought behind a look-up
 
 
 class ListQuestion(Question, frozen=True):
@@ -65,7 +69,8 @@ def question_of(request: Mapping[str, Any], model: str, parts: Parts, *, stream:
     Raises:
         Refused: as Google would.
     """
-    messages = _messages(request.get("contents"), parts)
+    looked = _looked_up(request.get("contents"))
+    messages = _messages(looked.spoken if looked.results else request.get("contents"), parts)
     if messages[-1].role == "model":
         raise refusal(400, "Requests ending with a model turn are not supported.")
     system = _text(request.get("systemInstruction") or {}, "system_instruction")
@@ -77,7 +82,7 @@ def question_of(request: Mapping[str, Any], model: str, parts: Parts, *, stream:
     cap = _numbers(request.get("generationConfig") or {}, limits)
     if request.get("cachedContent"):
         raise refusal(403, "CachedContent not found (or permission denied).")
-    prompt_tokens = counted_tokens(messages, system, shape)
+    prompt_tokens = counted_tokens(messages, system, shape) + looked.tokens
     most = limits.max_input_tokens
     if prompt_tokens > most:
         text = f"The input token count ({prompt_tokens}) exceeds the maximum number of tokens allowed ({most})."
@@ -86,7 +91,7 @@ def question_of(request: Mapping[str, Any], model: str, parts: Parts, *, stream:
     kind = ListQuestion if stream and as_list else Question
     return kind(
         model,
-        document,
+        with_results(document, looked.results),
         prompt_tokens,
         cap,
         shape.schema,
@@ -94,7 +99,35 @@ def question_of(request: Mapping[str, Any], model: str, parts: Parts, *, stream:
         shape.tool,
         shape.tool is not None,
         stream and not as_list,
+        lookups=shape.lookups,
+        looked_up=bool(looked.results),
     )
+
+
+def _looked_up(contents: object) -> Looked:
+    """Raises Refused, where a call has no response, or the signature of the thought behind it is left out."""
+    looked = looked_up(contents, "parts", _call, _result)
+    if looked.unanswered:
+        text = "Please ensure that the number of function response parts is equal to the number of function call parts "
+        raise refusal(400, f"{text}of the function call turn.")
+    return looked
+
+
+def _call(part: Mapping[str, Any]) -> str | None:
+    if not isinstance(part.get("functionCall"), dict):
+        return None
+    if part.get("thoughtSignature") != SIGNATURE:
+        raise refusal(400, "Function call is missing a thought_signature in functionCall parts.")
+    return str(part["functionCall"].get("name"))
+
+
+def _result(part: Mapping[str, Any]) -> tuple[str, str] | None:
+    told = part.get("functionResponse")
+    if not isinstance(told, dict):
+        return None
+    if not isinstance(told.get("response"), dict):
+        raise refusal(400, "Invalid value at 'function_response.response': expected an object")
+    return str(told.get("name")), orjson.dumps(told["response"]).decode()
 
 
 def _check_untaught(request: Mapping[str, Any], model: str) -> None:

@@ -27,6 +27,7 @@ class Shape(Struct, frozen=True):
     schema: Mapping[str, Any] | None = None  # JSON Schema; None: free text
     tokens: int = 0
     tool: str | None = None  # the function that is called
+    lookups: tuple[tuple[str, Mapping[str, Any]], ...] = ()  # (name, schema) of the others that may be
 
 
 class Judged(Struct, frozen=True):
@@ -51,7 +52,12 @@ def shape_of(request: Mapping[str, Any], system: str, told: str = "") -> Shape:
     chosen = _chosen(request.get("toolConfig") or {}, functions)
     if functions:
         tokens = sum(judged.tokens for judged in functions.values())
-        return Shape(functions[chosen].schema, tokens, chosen) if chosen else Shape(tokens=tokens)
+        if not chosen:
+            return Shape(tokens=tokens)
+        calling = (request.get("toolConfig") or {}).get("functionCallingConfig") or {}
+        allowed = calling.get("allowedFunctionNames") or functions
+        others = tuple((name, functions[name].schema) for name in allowed if name != chosen)
+        return Shape(functions[chosen].schema, tokens, chosen, others)
     return Shape(schema_in(told)) if told and mime == "text/plain" else _answer(config, mime, system)
 
 

@@ -26,7 +26,14 @@ from pipeline.sandbox.quota import Denial
 from pipeline.sandbox.wires.gemini import errors as gemini_errors
 from pipeline.sandbox.wires.gemini.fields import GEMINI, GEMINI_COUNT, VERTEX, VERTEX_COUNT, Spec
 from pipeline.sandbox.wires.gemini.parts import Parts
-from pipeline.sandbox.wires.gemini.requests import ListQuestion, count_question_of, fields_of, object_in, question_of
+from pipeline.sandbox.wires.gemini.requests import (
+    SIGNATURE,
+    ListQuestion,
+    count_question_of,
+    fields_of,
+    object_in,
+    question_of,
+)
 
 BAD_KEY = "invalid"
 MISSING_MODEL = "missing-model"
@@ -205,6 +212,11 @@ class Vertex(Gemini):
 def _parts(question: Question, answer: Answer) -> list[dict[str, Any]]:
     if answer.ending is Ending.REFUSED or not answer.text:
         return []
+    if answer.calls:
+        return [
+            {"functionCall": {"name": call.name, "args": orjson.loads(call.arguments)}, "thoughtSignature": SIGNATURE}
+            for call in answer.calls
+        ]
     if question.tool is None:
         return [{"text": answer.text}]
     arguments = _arguments(answer)
@@ -216,6 +228,8 @@ def _finish(question: Question, answer: Answer) -> str:
         return "SAFETY"
     if answer.ending is Ending.TRUNCATED:
         return "MAX_TOKENS"
+    if answer.calls:
+        return "STOP"
     return "MALFORMED_FUNCTION_CALL" if question.tool is not None and _arguments(answer) is None else "STOP"
 
 

@@ -14,6 +14,7 @@ from pipeline.catalog.apis import RESPONSES, only_api
 from pipeline.catalog.windows import ModelLimits, limits_of
 from pipeline.sandbox.exchange import Message, PageReader, Question, document_and_errors
 from pipeline.sandbox.files import Files
+from pipeline.sandbox.lookups import with_results
 from pipeline.sandbox.wires.openai.errors import refusal
 from pipeline.sandbox.wires.openai.parts import CHAT, Parts
 from pipeline.sandbox.wires.openai.shapes import Shape, shape_of
@@ -61,11 +62,37 @@ def question_of(body: bytes, read: PageReader, deployment: str | None = None, *,
         )
         raise refusal(400, text, "messages", "context_length_exceeded")
     stream, stream_usage = _stream(request)
-    document, errors = document_and_errors(turns_of(messages))
+    spoken, results = looked_up(request["messages"], messages, shape)
+    document, errors = document_and_errors(turns_of(spoken))
     return Question(
-        model, document, prompt_tokens, cap, shape.schema, errors, shape.tool, shape.tool_forced, stream, stream_usage,
-        tier=tier_of(request),
+        model, with_results(document, results), prompt_tokens, cap, shape.schema, errors, shape.tool, shape.tool_forced,
+        stream, stream_usage, tier=tier_of(request), lookups=shape.lookups, looked_up=bool(results),
     )  # fmt: skip
+
+
+def looked_up(
+    given: Sequence[Mapping[str, Any]], messages: Sequence[Message], shape: Shape
+) -> tuple[list[Message], list[str]]:
+    """What is said without its look-ups, and what these found; or a Refused, where a call has no result."""
+    own: set[object] = set()  # ids of calls that are no answer
+    waiting: set[object] = set()
+    spoken, results = [], []
+    for raw, message in zip(given, messages, strict=True):
+        if waiting and raw["role"] != "tool":
+            break
+        calls = [one for one in raw.get("tool_calls") or () if isinstance(one, dict)]
+        if any((one.get("function") or {}).get("name") != shape.tool for one in calls):
+            waiting = {one.get("id") for one in calls}
+            own |= waiting
+        elif raw["role"] == "tool" and raw.get("tool_call_id") in own:
+            waiting.discard(raw["tool_call_id"])
+            results.append(message.text)
+        else:
+            spoken.append(message)
+    if waiting:
+        text = "An assistant message with 'tool_calls' must be followed by tool messages responding to each "
+        raise refusal(400, f"{text}'tool_call_id'. Without a response are: {', '.join(map(str, waiting))}", "messages")
+    return spoken, results
 
 
 def object_in(body: bytes) -> dict[str, Any]:

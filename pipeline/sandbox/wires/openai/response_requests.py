@@ -5,13 +5,14 @@ What is the same as in a chat completion is judged there, and told in the words 
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
 from pipeline.catalog.apis import CHAT, LEAST_OUTPUT_TOKENS, only_api
 from pipeline.sandbox.exchange import Message, PageReader, Question, Refused, document_and_errors
 from pipeline.sandbox.files import Files
+from pipeline.sandbox.lookups import with_results
 from pipeline.sandbox.wires.openai import requests as chat
 from pipeline.sandbox.wires.openai.errors import refusal
 from pipeline.sandbox.wires.openai.parts import RESPONSES, Parts
@@ -42,7 +43,8 @@ def question_of(body: bytes, read: PageReader) -> Question:
     model = chat.model_of(request)
     if only_api(model) == CHAT:
         raise refusal(400, f"The requested model '{model}' cannot be used with the Responses API.", "model")
-    said = chat.messages_of(_messages(request.get("input")), "input", Parts(Files("openai", model, read), RESPONSES))
+    given = _messages(request.get("input"))
+    said = chat.messages_of(given, "input", Parts(Files("openai", model, read), RESPONSES))
     instructions = request.get("instructions") or ""
     messages = [*([Message("system", str(instructions))] if instructions else []), *said]
     shape = _shape(request, said, messages)
@@ -57,10 +59,11 @@ def question_of(body: bytes, read: PageReader) -> Question:
     stream = request.get("stream") or False
     if not isinstance(stream, bool):
         raise refusal(400, "Invalid type for 'stream': expected a boolean.", "stream", "invalid_type")
-    document, errors = document_and_errors(chat.turns_of(messages))
+    spoken, results = chat.looked_up(cast("list[dict[str, Any]]", given), said, shape)
+    document, errors = document_and_errors(chat.turns_of([*messages[: len(messages) - len(said)], *spoken]))
     return Question(
-        model, document, prompt_tokens, cap, shape.schema, errors, shape.tool, shape.tool_forced, stream,
-        tier=chat.tier_of(request),
+        model, with_results(document, results), prompt_tokens, cap, shape.schema, errors, shape.tool, shape.tool_forced,
+        stream, tier=chat.tier_of(request), lookups=shape.lookups, looked_up=bool(results),
     )  # fmt: skip
 
 
@@ -68,13 +71,32 @@ def _messages(given: object) -> object:
     """The input as chat completions have it."""
     if isinstance(given, str):
         return [{"role": "user", "content": given}]
-    return [_message(number, item) for number, item in enumerate(given)] if isinstance(given, list) else given
+    if not isinstance(given, list):
+        return given
+    messages: list[Any] = []
+    for number, item in enumerate(given):
+        message = _message(number, item)
+        calls = message.get("tool_calls") if isinstance(message, dict) else None
+        if calls and messages and isinstance(messages[-1], dict) and messages[-1].get("tool_calls"):
+            messages[-1]["tool_calls"] += calls  # items of one answer
+        elif message is not None:
+            messages.append(message)
+    return messages
 
 
 def _message(number: int, item: object) -> object:
     if not isinstance(item, dict):
         return item
-    if item.get("type", "message") != "message":
+    kind = item.get("type", "message")
+    if kind == "function_call":
+        function = {"name": item.get("name"), "arguments": item.get("arguments")}
+        call = {"id": item.get("call_id"), "type": "function", "function": function}
+        return {"role": "assistant", "content": None, "tool_calls": [call]}
+    if kind == "function_call_output":
+        return {"role": "tool", "tool_call_id": item.get("call_id"), "content": item.get("output")}
+    if kind == "reasoning":
+        return None
+    if kind != "message":
         where = f"input[{number}]"
         raise refusal(400, f"the sandbox reads messages only; '{where}' is none.", where, "invalid_value")
     content = item.get("content")

@@ -19,23 +19,29 @@ class Responses(OpenAI):
         return question_of(received.body, read)
 
     def whole(self, question: Question, answer: Answer) -> bytes:
-        return orjson.dumps(_response(question, answer, _item(question, answer)))
+        return orjson.dumps(_response(question, answer, _items(question, answer)))
 
     def events(self, question: Question, answer: Answer) -> list[bytes]:
-        item = _item(question, answer)
-        place = {"item_id": item["id"], "output_index": 0}
-        begun = {**_response(question, answer, item), "status": "in_progress", "output": [], "usage": None}
+        items = _items(question, answer)
+        begun = {**_response(question, answer, items), "status": "in_progress", "output": [], "usage": None}
         begun["incomplete_details"] = None
-        ended = _response(question, answer, item)
+        ended = _response(question, answer, items)
         events: list[Event] = [
             ("response.created", {"response": begun}),
             ("response.in_progress", {"response": begun}),
-            ("response.output_item.added", {"output_index": 0, "item": _empty(item)}),
-            *_said(item, answer, place),
-            ("response.output_item.done", {"output_index": 0, "item": item}),
+            *(event for number, item in enumerate(items) for event in _told(number, item, answer)),
             (f"response.{ended['status']}", {"response": ended}),
         ]
         return [_event(kind, number, more) for number, (kind, more) in enumerate(events)]
+
+
+def _told(number: int, item: dict[str, Any], answer: Answer) -> list[Event]:
+    """One item, from its beginning to its end."""
+    return [
+        ("response.output_item.added", {"output_index": number, "item": _empty(item)}),
+        *_said(item, answer, {"item_id": item["id"], "output_index": number}),
+        ("response.output_item.done", {"output_index": number, "item": item}),
+    ]
 
 
 def _event(kind: str, number: int, more: dict[str, Any]) -> bytes:
@@ -43,7 +49,7 @@ def _event(kind: str, number: int, more: dict[str, Any]) -> bytes:
     return f"event: {kind}\ndata: ".encode() + data + b"\n\n"
 
 
-def _response(question: Question, answer: Answer, item: dict[str, Any]) -> dict[str, Any]:
+def _response(question: Question, answer: Answer, items: list[dict[str, Any]]) -> dict[str, Any]:
     truncated = answer.ending is Ending.TRUNCATED
     return {
         "id": f"resp_{answer.id}",
@@ -54,7 +60,7 @@ def _response(question: Question, answer: Answer, item: dict[str, Any]) -> dict[
         "incomplete_details": {"reason": "max_output_tokens"} if truncated else None,
         "max_output_tokens": question.cap_tokens,
         "model": MODEL_VERSION,
-        "output": [item],
+        "output": items,
         "service_tier": question.tier,
         "store": False,
         "usage": {
@@ -65,6 +71,18 @@ def _response(question: Question, answer: Answer, item: dict[str, Any]) -> dict[
             "total_tokens": answer.prompt_tokens + answer.completion_tokens,
         },
     }
+
+
+def _items(question: Question, answer: Answer) -> list[dict[str, Any]]:
+    """What the model made: look-ups that it asks for, or one item."""
+    if not answer.calls:
+        return [_item(question, answer)]
+    ids = [f"{answer.id}_{call.number}" for call in answer.calls]
+    return [
+        {"id": f"fc_{name}", "type": "function_call", "status": "completed", "call_id": f"call_{name}"}
+        | {"name": call.name, "arguments": call.arguments}
+        for name, call in zip(ids, answer.calls, strict=True)
+    ]
 
 
 def _item(question: Question, answer: Answer) -> dict[str, Any]:
@@ -90,10 +108,10 @@ def _empty(item: dict[str, Any]) -> dict[str, Any]:
 
 def _said(item: dict[str, Any], answer: Answer, place: dict[str, Any]) -> list[Event]:
     """The item in pieces, and once more as a whole."""
-    pieces = pieces_of(answer.text)
+    pieces = pieces_of(item.get("arguments", answer.text))
     if "arguments" in item:
         kind = "response.function_call_arguments"
-        whole = {"name": item["name"], "arguments": answer.text}
+        whole = {"name": item["name"], "arguments": item["arguments"]}
         return [*((f"{kind}.delta", {**place, "delta": one}) for one in pieces), (f"{kind}.done", {**place, **whole})]
     place = {**place, "content_index": 0}
     refused = answer.ending is Ending.REFUSED

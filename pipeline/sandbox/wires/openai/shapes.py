@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.sandbox.exchange import Message, tokens_of
 from pipeline.sandbox.wires.openai.errors import refusal
@@ -26,6 +27,7 @@ class Shape(Struct, frozen=True):
     tokens: int = 0
     tool: str | None = None
     tool_forced: bool = False
+    lookups: tuple[tuple[str, Mapping[str, Any]], ...] = ()  # (name, schema) of the other functions that may be called
 
 
 class Checked(Struct, frozen=True):
@@ -51,9 +53,19 @@ def shape_of(request: Mapping[str, Any], messages: Sequence[Message]) -> Shape:
     if kind not in FORMATS:
         text = f"Invalid value: {kind!r}. Supported values are: {', '.join(map(repr, FORMATS))}."
         raise refusal(400, text, "response_format.type", "invalid_value")
-    if tools.tool is not None or kind == "text":
+    if kind == "text" or tools.tool_forced:
         return tools
-    if kind == "json_object":
+    return _beside(tools, _formed(answer, messages))
+
+
+def _beside(tools: Shape, form: Shape) -> Shape:
+    """Functions beside a form of the answer: none of them is the answer."""
+    first = () if tools.tool is None or tools.schema is None else ((tools.tool, tools.schema),)
+    return replace(form, tokens=form.tokens + tools.tokens, lookups=(*first, *tools.lookups))
+
+
+def _formed(answer: Mapping[str, Any], messages: Sequence[Message]) -> Shape:
+    if answer["type"] == "json_object":
         return _json_object(messages)
     wanted = answer.get("json_schema")
     if not isinstance(wanted, dict):
@@ -89,8 +101,8 @@ def _tools(request: Mapping[str, Any]) -> Shape:
     if choice == "none":
         return Shape(tokens=tokens)
     if choice in (None, "auto", "required"):
-        first, checked = next(iter(functions.items()))
-        return Shape(checked.schema, tokens, first)
+        (first, checked), *others = functions.items()
+        return Shape(checked.schema, tokens, first, lookups=tuple((name, one.schema) for name, one in others))
     wanted = choice.get("function") if isinstance(choice, dict) and choice.get("type") == "function" else None
     name = wanted.get("name") if isinstance(wanted, dict) else None
     if name not in functions:

@@ -4,7 +4,7 @@ Strict on the way in: what the provider would refuse is refused, with its status
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -12,6 +12,7 @@ import orjson
 from pipeline.sandbox.exchange import (
     MODEL_VERSION,
     Answer,
+    Call,
     Ending,
     PageReader,
     Question,
@@ -88,6 +89,8 @@ class OpenAI:
         message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None, "annotations": []}
         if answer.ending is Ending.REFUSED:
             message["refusal"] = answer.text
+        elif answer.calls:
+            message["tool_calls"] = [_lookup(answer, call) for call in answer.calls]
         elif question.tool is not None:
             function = {"name": question.tool, "arguments": answer.text}
             message["tool_calls"] = [{"id": _call_id(answer), "type": "function", "function": function}]
@@ -127,7 +130,8 @@ def _head(question: Question, answer: Answer) -> dict[str, Any]:
 def _finish_reason(question: Question, answer: Answer) -> str:
     if answer.ending is Ending.TRUNCATED:
         return "length"
-    called = question.tool is not None and not question.tool_forced and answer.ending is Ending.DONE
+    chosen = question.tool is not None and not question.tool_forced and answer.ending is Ending.DONE
+    called = bool(answer.calls) or chosen
     return "tool_calls" if called else "stop"  # a forced function ends with stop
 
 
@@ -149,6 +153,10 @@ def _usage(answer: Answer) -> dict[str, Any]:
 def _deltas(question: Question, answer: Answer) -> list[dict[str, Any]]:
     """The message in pieces: its role first, nothing last."""
     pieces = pieces_of(answer.text)
+    if answer.calls:
+        begin: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None}
+        told = [one for number, call in enumerate(answer.calls) for one in _lookup_deltas(answer, number, call)]
+        return [begin, *told, {}]
     if question.tool is not None and answer.ending is not Ending.REFUSED:
         function = {"name": question.tool, "arguments": ""}
         call = {"index": 0, "id": _call_id(answer), "type": "function", "function": function}
@@ -159,5 +167,17 @@ def _deltas(question: Question, answer: Answer) -> list[dict[str, Any]]:
     return [{"role": "assistant", "content": "", "refusal": None}, *({kind: piece} for piece in pieces), {}]
 
 
-def _call_id(answer: Answer) -> str:
-    return f"call_{answer.id}"
+def _lookup(answer: Answer, call: Call) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": _call_id(answer, call), "type": "function", "function": function}
+
+
+def _lookup_deltas(answer: Answer, number: int, call: Call) -> Iterator[dict[str, Any]]:
+    begun = _lookup(answer, call)
+    yield {"tool_calls": [{**begun, "index": number, "function": {"name": call.name, "arguments": ""}}]}
+    for piece in pieces_of(call.arguments):
+        yield {"tool_calls": [{"index": number, "function": {"arguments": piece}}]}
+
+
+def _call_id(answer: Answer, call: Call | None = None) -> str:
+    return f"call_{answer.id}" + ("" if call is None else f"_{call.number}")

@@ -1,4 +1,4 @@
-"""The way to the model, and who carries the rows over it: this process, several, or in waves where they go by batch."""
+"""What stands at the other end, and who carries the rows there: this process, several, or in waves by batch."""
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
@@ -35,7 +35,7 @@ from pipeline.telemetry.batches import counted
 from pipeline.telemetry.tally import Tally
 
 
-class Route(Struct, frozen=True):
+class Endpoint(Struct, frozen=True):
     """`model` as the wire wants it, `sandbox_url` of the embedded sandbox, or ""."""
 
     wire: Wire
@@ -68,7 +68,7 @@ class Carriage(Struct, frozen=True):
 
 
 @contextlib.asynccontextmanager
-async def route_for(prepared: Prepared, environ: Mapping[str, str], rows: int) -> AsyncIterator[Route]:
+async def endpoint_for(prepared: Prepared, environ: Mapping[str, str], rows: int) -> AsyncIterator[Endpoint]:
     """The way to the provider; the embedded sandbox lives as long as the run."""
     job, shape = prepared.job, prepared.shaped.shape
     caching = caching_for(job.model, prepared.overhead_tokens, rows, prepared.expected_rate)
@@ -76,9 +76,9 @@ async def route_for(prepared: Prepared, environ: Mapping[str, str], rows: int) -
     if model.provider == "sandbox" and not model.base_url:
         async with embedded(job.sandbox) as url:
             base_url = f"{url}/v1"
-            yield Route(wire_for(model, shape, environ, base_url=base_url), model, caching, base_url, environ)
+            yield Endpoint(wire_for(model, shape, environ, base_url=base_url), model, caching, base_url, environ)
     else:
-        yield Route(wire_for(model, shape, environ), model, caching, "", environ)
+        yield Endpoint(wire_for(model, shape, environ), model, caching, "", environ)
 
 
 def limits_key(prepared: Prepared) -> str:
@@ -93,7 +93,7 @@ def batched(job: Job, ledger: Ledger) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def executor_for(prepared: Prepared, route: Route, lent: Lent, how: Carriage) -> AsyncIterator[Executor]:
+async def executor_for(prepared: Prepared, endpoint: Endpoint, lent: Lent, how: Carriage) -> AsyncIterator[Executor]:
     """Who carries the rows."""
     job, in_waves = prepared.job, batched(prepared.job, lent.ledger)
     if job.model.lane == "auto" and (why := live_because(job, prepared.source.count_rows)):
@@ -101,21 +101,21 @@ async def executor_for(prepared: Prepared, route: Route, lent: Lent, how: Carria
     if not in_waves and (left := lent.ledger.open_batches()):
         say("warning", f"{counted(len(left))} of another job cannot be collected from here: {unspoken(job)}")
     if job.limits.workers > 1 and not in_waves:
-        where = Where(route.model, route.sandbox_url, route.environ, how.observed)
+        where = Where(endpoint.model, endpoint.sandbox_url, endpoint.environ, how.observed)
         yield ProcessExecutor(prepared, lent.ledger, lent.admission, lent.tally, where)
         return
     if prepared.models:
         from pipeline.engine.several import several_models  # noqa: PLC0415 (few jobs have several)
 
-        async with several_models(prepared, route, lent, how) as several:
+        async with several_models(prepared, endpoint, lent, how) as several:
             calls = job.limits.concurrency + sum(one.limits.concurrency for one in job.models.values())
             executor = LocalExecutor(prepared, lent.ledger, several, lent.admission, lent.tally, calls=calls)
             executor.models = several.models
             yield executor
         return
-    async with live_lane(prepared, route, lent.ledger, lent.admission, lent.tally) as live:
+    async with live_lane(prepared, endpoint, lent.ledger, lent.admission, lent.tally) as live:
         if in_waves:
-            async with _in_waves(prepared, route, lent, how, live) as waves:
+            async with _in_waves(prepared, endpoint, lent, how, live) as waves:
                 yield waves
             return
         extraction = Extraction(prepared, Caller(lent.ledger, live), how.column)
@@ -124,23 +124,25 @@ async def executor_for(prepared: Prepared, route: Route, lent: Lent, how: Carria
 
 @contextlib.asynccontextmanager
 async def live_lane(
-    prepared: Prepared, route: Route, ledger: Ledger, gate: Gate[Any], tally: Tally, model: str | None = None
+    prepared: Prepared, endpoint: Endpoint, ledger: Ledger, gate: Gate[Any], tally: Tally, model: str | None = None
 ) -> AsyncIterator[LiveLane]:
-    """Live calls over a route; `model`: NAME of the one that is asked, where it is not the job's [model]."""
+    """Live calls over a endpoint; `model`: NAME of the one that is asked, where it is not the job's [model]."""
     job = prepared.job
-    transport = transport_for(job, credentials_for(job.model, route.environ))
+    transport = transport_for(job, credentials_for(job.model, endpoint.environ))
     try:
-        standard = standard_wire(route.model, prepared.shaped.shape, route.environ, route.sandbox_url)
-        carrier = Carrier(route.wire, transport, prepared.counter, standard, loader_of(prepared))
+        standard = standard_wire(endpoint.model, prepared.shaped.shape, endpoint.environ, endpoint.sandbox_url)
+        carrier = Carrier(endpoint.wire, transport, prepared.counter, standard, loader_of(prepared))
         yield LiveLane(job.limits, prepared.rate, ledger, gate, carrier, tally, model=model)
     finally:
         await transport.aclose()
 
 
 @contextlib.asynccontextmanager
-async def _in_waves(prepared: Prepared, route: Route, lent: Lent, how: Carriage, live: Lane) -> AsyncIterator[Executor]:
+async def _in_waves(
+    prepared: Prepared, endpoint: Endpoint, lent: Lent, how: Carriage, live: Lane
+) -> AsyncIterator[Executor]:
     from pipeline.engine.batches.setup import Way, in_waves  # noqa: PLC0415 (few jobs have batches)
 
-    way = Way(route.model, route.sandbox_url, route.environ, live, how.wait)
+    way = Way(endpoint.model, endpoint.sandbox_url, endpoint.environ, live, how.wait)
     async with in_waves(prepared, how.column, way, lent) as waves:
         yield waves
