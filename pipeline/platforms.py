@@ -24,6 +24,13 @@ WAY_OUT = "Run it on Linux or macOS; on Windows, in WSL"
 LOCKED_AT = 1 << 30  # Windows' locks keep others from reading: far behind what is in the file
 
 
+def workers_problem(workers: int) -> str | None:
+    """Why a job cannot have so many; None: it can."""
+    if workers == 1 or POSIX:
+        return None
+    return f"limits.workers = {workers} should be 1: this system has no workers. {WAY_OUT}"
+
+
 def lock(descriptor: int, *, wait: bool = False, shared: bool = False) -> None:
     """Until the file is unlocked or closed. Windows has no shared ones.
 

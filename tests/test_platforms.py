@@ -9,7 +9,6 @@ import pytest
 from places import REPO
 
 from pipeline import JobError, platforms
-from pipeline.extraction.prepare import prepare
 from pipeline.job.file import load
 
 WHOLE = """
@@ -47,10 +46,10 @@ def test_a_table_runs_where_nothing_of_posix_is(job, tmp_path):
 
 def test_workers_are_refused_where_they_cannot_be(job, monkeypatch):
     """Before anything is sent, with what to do."""
-    monkeypatch.setattr("pipeline.extraction.prepare.POSIX", False)
+    monkeypatch.setattr(platforms, "POSIX", False)
     job.write("http://127.0.0.1:9", rows=[{"id": "a", "text": "t"}], limits={"workers": 2})
-    with pytest.raises(JobError, match=r"limits\.workers = 2: this system has no workers\. Leave it at 1"):
-        prepare(load(job.file))
+    with pytest.raises(JobError, match=r"limits\.workers = 2 should be 1: this system has no workers\. Run it on"):
+        load(job.file)
 
 
 def test_a_lock_holds_in_both_spellings(tmp_path):

@@ -37,7 +37,6 @@ from pipeline.job.environment import environ_of
 from pipeline.job.folder import LEDGER
 from pipeline.job.settings import Job
 from pipeline.money import Rate
-from pipeline.platforms import POSIX, WAY_OUT
 from pipeline.providers.wire_check import wire_problems
 from pipeline.schema import shape as schemas
 from pipeline.schema.record_json import writer_of
@@ -104,8 +103,7 @@ def prepare(job: Job, schema: type[BaseModel] | None = None) -> Prepared:
     Raises:
         JobError: the schema, the prompt, the model or the input cannot be used.
     """
-    problem = lane_problem(job) or several_problem(job) or lookups_problem(job) or _workers_problem(job)
-    if problem is not None:
+    if (problem := lane_problem(job) or several_problem(job) or lookups_problem(job)) is not None:
         raise JobError(f"{job.file}: {problem}")
     model = schema or schemas.load_model(job.extract.schema)
     template = _template(job)
@@ -123,12 +121,6 @@ def prepare(job: Job, schema: type[BaseModel] | None = None) -> Prepared:
     _check_keep(job, _own_columns(job, documents=source.documents))
     source.check()
     return prepared if not job.models else replace(prepared, models=_others(prepared))
-
-
-def _workers_problem(job: Job) -> str | None:
-    if job.limits.workers == 1 or POSIX:
-        return None
-    return f"limits.workers = {job.limits.workers}: this system has no workers. Leave it at 1. {WAY_OUT}"
 
 
 def _shaped(job: Job, model: type[BaseModel]) -> Shaped:

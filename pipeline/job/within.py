@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipeline.job.instructor import refused
-from pipeline.job.settings import MOST_PAGES, MOST_PX, Chunks, Documents, Extract, Model, Prices, Telemetry
+from pipeline.job.settings import MOST_PAGES, MOST_PX, Chunks, Documents, Extract, Limits, Model, Prices, Telemetry
+from pipeline.platforms import workers_problem
 
 VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)?")
 DEAREST_PER_MTOK = 1_000_000  # USD: a dollar a token; what is more is a slip, and no cost of it fits its column
@@ -25,6 +26,10 @@ def _extract(extract: Extract) -> list[str]:
             wrong.append(f"extract.tools: {tool!r} should be FILE.py:function or module:function")
     blank = [number for number, one in enumerate(extract.examples, 1) if not one.text.strip()]
     return wrong + [f"[[extract.examples]] number {number}: text is empty. Write a document" for number in blank[:3]]
+
+
+def _limits(limits: Limits) -> list[str]:
+    return [told] if (told := workers_problem(limits.workers)) else []
 
 
 def _chunks(chunks: Chunks) -> list[str]:
@@ -89,6 +94,7 @@ def _nothing(section: object) -> list[str]:  # noqa: ARG001 (as the others)
 WITHIN: Mapping[type, Callable[[Any], list[str]]] = {
     Extract: _extract,
     Chunks: _chunks,
+    Limits: _limits,
     Documents: _documents,
     Model: _model,
     Prices: _prices,
