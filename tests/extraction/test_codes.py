@@ -39,6 +39,7 @@ def test_a_row_that_a_failure_ends_has_the_code_of_the_attempt(kind):
         (Stop.TRUNCATED, ErrorCode.TRUNCATED),
         (Stop.REFUSED, ErrorCode.REFUSED),
         (Stop.BLOCKED, ErrorCode.BLOCKED),
+        (Stop.TOOLS, ErrorCode.INVALID_OUTPUT),
     ],
 )
 def test_an_answer_of_no_use_ends_the_row_with_the_code_of_its_end(stop, code):

@@ -77,7 +77,7 @@ WIRES = {
 }
 
 
-def written(job, url, tools, *, rows=1, extract=None, limits=None, **model):
+def written(job, url, tools, *, rows=1, extract=None, limits=None, sections=None, **model):
     """A job over bills that has these look-ups, at a server of any wire."""
     (job.folder / "lookups.py").write_text(FILE)
     (job.folder / "thing.py").write_text(SCHEMA)
@@ -89,6 +89,7 @@ def written(job, url, tools, *, rows=1, extract=None, limits=None, **model):
         extract={"tools": [f"lookups.py:{name}" for name in tools], **(extract or {})},
         model={"base_url": base, "max_output_tokens": 200, **model},
         limits={"max_failed_share": 1.0, **(limits or {})},
+        **(sections or {}),
     )
 
 

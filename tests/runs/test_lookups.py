@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 from lookups_asked import WIRES, asking, called, written
+from pdf_makers import text_pages
 from sandbox_process import KEYS
 from scripted_server import Scripted
 
@@ -73,6 +74,37 @@ def test_a_function_that_fails_again_ends_the_row(job, endless_url, name):
 def test_each_mode_has_its_way_to_the_record(job, url, name, mode):
     row = on(job, name, url, ["find_vendor"], extract={"mode": mode})
     assert (row["status"], row["record"], row["calls"]) == ("ok", RECORD, 2)
+
+
+@pytest.mark.parametrize("name", ["openai chat", "anthropic", "converse nova", "gemini"])
+def test_a_document_that_goes_as_a_file_is_in_each_round(job, url, name):
+    (job.folder / "inbox").mkdir()
+    (job.folder / "inbox" / "a.pdf").write_bytes(text_pages("Supplier: Blue Mill 0\nCurrency: USD"))
+    files = {"input": {"path": "inbox", "id": ""}, "documents": {"read": "native"}}
+    row = on(job, name, url, ["find_vendor"], sections=files)
+    assert (row["status"], row["record"], row["calls"]) == ("ok", RECORD, 2)
+    first, second = (call["input_tokens"] for call in job.calls())
+    assert second > first, "the file goes along once more"
+
+
+def test_a_row_goes_on_to_another_provider_with_look_ups_of_its_own(job, url):
+    """What the first model looked up is in its own words: the second begins anew."""
+    job.env.update(KEYS)
+    written(job, url, ["find_vendor"], **WIRES["openai chat"])
+    model = f'provider = "anthropic"\nname = "claude-sonnet-4-5"\nmax_output_tokens = 200\nbase_url = "{url}"\n'
+    route = '[[route]]\nmodel = "strong"\nmin_input_tokens = 1\n'
+    job.file.write_text(f"{job.file.read_text()}\n[models.strong]\n{model}\n{route}")
+    job.run()
+    (row,) = job.results()
+    assert (row["status"], row["record"], row["model"]) == ("ok", RECORD, "claude-sonnet-4-5")
+    job.pipeline("verify", job.out, code=0)
+
+
+def test_what_is_no_look_up_is_a_problem_of_the_job(job, url):
+    written(job, url, ["nowhere"])
+    told = job.pipeline("check", job.file, code=2)
+    assert "there is no function 'nowhere' (extract.tools)" in told.out + told.err
+    job.run(code=2)
 
 
 # ── with OpenAI's wire, by script ───────────────────────────────────────────────────────────────────────────────────
@@ -223,7 +255,7 @@ def test_a_changed_function_works_rows_out_again_from_the_same_first_answer(job,
     file = job.folder / "lookups.py"
     file.write_text(file.read_text() + "\n# the same, for all that it finds\n")
     job.run()
-    assert server.sent == 2
+    assert (server.sent, len(called(job))) == (2, 2)  # nothing is called to see what a run would cost
     file.write_text(file.read_text().replace("V-17", "V-18"))
     job.run()
     assert (server.sent, results(server.requests[-1][1])) == (3, ['{"vendor_id":"V-18"}'])
