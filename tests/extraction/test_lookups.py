@@ -109,6 +109,18 @@ def test_each_round_has_a_key_of_what_was_said_and_found(plan):
     assert after(plan, request) == after(plan, request)
 
 
+def test_the_keys_of_rounds_are_what_they_always_were(plan):
+    """A change makes everybody pay again for all rounds on their ledgers."""
+    one = after(plan, first(plan))
+    found = [each.hex() for each in (plan.request_hash, first(plan).key, one.key, after(plan, one).key)]
+    assert found == [
+        "d0070ab64eceaf9cbe5611fe86e8d6cc",
+        "a347a9203f66ef4fba7cc16c03be6734",
+        "7b33586f4a442a6c95aca56a01e73898",
+        "8cf5c22e22398545f97bbe0c070b1424",
+    ]
+
+
 def test_the_last_round_is_closed_and_so_are_repairs(plan):
     one = after(plan, first(plan))
     two = after(plan, one)

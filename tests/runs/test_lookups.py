@@ -224,6 +224,19 @@ def test_a_retry_takes_the_rounds_that_were_good_from_the_ledger(job, server):
     assert (job.results()[0]["record"], server.sent) == (RECORD, 4)
 
 
+def test_a_mended_function_goes_on_from_the_round_that_was_paid(job, server):
+    """And one that found nothing because its books were down needs no more than a retry."""
+    server.script = lambda document, nth, body: GOOD if len(results(body)) > 1 else asked(("broken", VENDOR[1]))
+    assert on(job, "openai chat", server.url, ["broken"])["error_code"] == "tool_error"
+    job.pipeline("retry", job.file)
+    assert (job.results()[0]["error_code"], server.sent) == ("tool_error", 2)
+    file = job.folder / "lookups.py"
+    file.write_text(file.read_text().replace('raise ValueError("no connection to the books")', 'return "V-17"'))
+    job.run()
+    assert (job.results()[0]["record"], server.sent) == (RECORD, 4)
+    job.reconcile()
+
+
 def test_every_round_counts_against_the_cap(job, server):
     server.script = lambda document, nth, body: asked(VENDOR)
     job.env.update(KEYS)

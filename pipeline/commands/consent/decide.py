@@ -141,7 +141,8 @@ def changed_parts(before: Mapping[str, Any], now: Mapping[str, Any], schema: str
         for section, key in keys
         if key in (before.get(section) or {}) and before[section][key] != (now.get(section) or {}).get(key)
     ]
-    return (*found, *([schema] if schema else [])) or ("the job",)
+    otherwise = "the source of extract.tools" if (now.get("extract") or {}).get("tools") else "the job"
+    return (*found, *([schema] if schema else [])) or (otherwise,)
 
 
 def changed_words(parts: Sequence[str]) -> str:

@@ -28,7 +28,7 @@ WHAT_TO_DO = {
     "provider_error": "Retry later.",
     "timeout": "Retry; a longer limits.timeout_s for long answers.",
     "rate_limited": "Retry.",
-    "tool_error": "Mend the look-up that the error names (extract.tools), then retry.",
+    "tool_error": "Retry where what it reads was down; else mend the function in extract.tools, then run.",
 }
 EXAMPLES = 3
 

@@ -61,7 +61,7 @@ class OpenAIWire:
         self._structured = self._form(shape, self._tool)
         if shape.mode == "tool" and not self._many_calls(model):
             self._structured[ONE_CALL] = False
-        self._set_heads()
+        self._set_heads(self._structured)
         self._systems: dict[tuple[str, bool], bytes] = {}
         self._blocks = Blocks(self._file, self._text)
 
@@ -118,14 +118,13 @@ class OpenAIWire:
         """Where a server does not know the parameter, the next attempts go without it; others ignore it."""
         if failure.kind is Kind.INVALID_REQUEST and ONE_CALL in self._structured and ONE_CALL in failure.message:
             kept = {name: value for name, value in self._structured.items() if name != ONE_CALL}
-            self._structured = kept
-            self._set_heads()
+            self._set_heads(kept)
             failure.kind = Kind.NO_ANSWER
         return failure
 
-    def _set_heads(self) -> None:
+    def _set_heads(self, form: dict[str, Any]) -> None:
         """What the job fixes: with look-ups to ask for, and after the last of them."""
-        opened, closed = (self._offered(self._structured, closed=closed) for closed in (False, True))
+        opened, closed = (self._offered(form, closed=closed) for closed in (False, True))
         self._head = orjson.dumps({**self._plain, **opened})[:-1]
         self._closed_head = orjson.dumps({**self._plain, **closed})[:-1]
 

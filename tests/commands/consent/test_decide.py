@@ -127,6 +127,8 @@ def test_the_parts_are_named_as_the_job_file_names_them():
     assert changed_parts(before, now) == ("extract.prompt", "model.name")
     assert changed_parts(before, before, "the schema") == ("the schema",)
     assert changed_parts({}, now) == changed_parts(now, now) == ("the job",)
+    tools = {"extract": {"tools": ["lookups.py:find"]}}
+    assert changed_parts(tools, tools) == ("the source of extract.tools",)
     assert changed_words(("a", "b", "c")) == "a, b and c changed since the last run"
     assert changed_words(("a",)) == "a changed since the last run"
     assert changed_words(()) == ""

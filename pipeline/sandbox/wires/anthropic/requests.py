@@ -63,9 +63,7 @@ def question_of(body: bytes, version: str, read: PageReader, *, count_only: bool
     prompt_tokens = fixed_tokens + sum(message_tokens) + looked.tokens
     _check_length(prompt_tokens, cap or 0, limits)
     document, errors = document_and_errors([(message.role, message.whole) for message in messages])
-    stream = request.get("stream", False)
-    if not isinstance(stream, bool):
-        raise refusal(400, "stream: Input should be a valid boolean")
+    stream = _stream(request)
     return Question(
         model,
         with_results(document, looked.results),
@@ -82,6 +80,13 @@ def question_of(body: bytes, version: str, read: PageReader, *, count_only: bool
         lookups=shape.lookups,
         looked_up=bool(looked.results),
     )
+
+
+def _stream(request: Mapping[str, Any]) -> bool:
+    stream = request.get("stream", False)
+    if not isinstance(stream, bool):
+        raise refusal(400, "stream: Input should be a valid boolean")
+    return stream
 
 
 def _looked_up(request: Mapping[str, Any]) -> Looked:
