@@ -1,6 +1,7 @@
 """What the docs name is there: modules, files, verbs, flags and keys."""
 
 import re
+from functools import cache
 
 import pytest
 from places import REPO
@@ -41,14 +42,28 @@ def there(place):
     return any((root / plain).exists() or (root / f"{plain}.py").exists() for root in roots)
 
 
+@cache
+def all_flags():
+    scripts = [*(REPO / "benchmarks").rglob("*.py"), REPO / "docs" / "generate.py", REPO / "Makefile"]
+    flags = {"--help", "--version", *OF_OTHERS, *FLAG.findall("".join(path.read_text() for path in scripts))}
+    for command in main.commands.values():
+        flags |= {flag for option in command.params for flag in (*option.opts, *option.secondary_opts)}
+    return flags
+
+
+@cache
+def source_and_words():
+    """All of our code, and the words in it."""
+    source = "".join(
+        path.read_text() for room in ("pipeline", "benchmarks", "examples") for path in (REPO / room).rglob("*.py")
+    )
+    return source, set(re.findall(r"\w+", source))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPO)))
 def test_every_name_is_one(page):
     """Of a file or folder of ours, a verb, a flag, a key of the job file."""
-    scripts = [*(REPO / "benchmarks").rglob("*.py"), REPO / "docs" / "generate.py", REPO / "Makefile"]
-    flags = {"--help", "--version", *OF_OTHERS, *FLAG.findall("".join(path.read_text() for path in scripts))}
-    verbs = set(main.commands)
-    for command in main.commands.values():
-        flags |= {flag for option in command.params for flag in (*option.opts, *option.secondary_opts)}
+    flags, verbs = all_flags(), set(main.commands)
     wrong = []
     for code in coded(page):
         wrong += [place for place in PLACE.findall(code) if not there(place) and place not in PLACEHOLDERS]
@@ -63,10 +78,7 @@ def test_every_name_is_one(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPO)))
 def test_every_module_and_function_is_one(page):
     """pipeline.ROOM.MODULE; what the package gives; and functions, as `snapshot()`."""
-    source = "".join(
-        path.read_text() for room in ("pipeline", "benchmarks", "examples") for path in (REPO / room).rglob("*.py")
-    )
-    known = set(re.findall(r"\w+", source))
+    source, known = source_and_words()
     for code in coded(page):
         for dotted in MODULE.findall(code):
             first = dotted.split(".")[1]

@@ -17,6 +17,7 @@ from warm_start import Warm, launcher
 
 from pipeline.cli import main
 from pipeline.console import speak
+from pipeline.reader import process as _  # noqa: F401 (readers are started: by what sys.executable is as it is imported)
 
 SCHEMA = """
 from decimal import Decimal

@@ -10,6 +10,7 @@ import functools
 import json
 import os
 import selectors
+import shlex
 import signal
 import socket
 import subprocess
@@ -21,7 +22,11 @@ from pathlib import Path
 INTERPRETER = Path(__file__).with_name("warm_interpreter.py")
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}  # for the fork
 # Stands in for sys.executable where the command starts processes: asks for one, and ends as that one does.
-LAUNCHER = """#!{python} -IS
+# A shell reads its first lines, for the path of an interpreter may be too long for a #!, or have blanks.
+LAUNCHER = """#!/bin/sh
+''':'
+exec {quoted} -IS "$0" "$@"
+'''
 import os, sys
 words = sys.argv[1:]
 safe_path = words[:1] == ["-P"]
@@ -134,7 +139,9 @@ def _waiting():
     )
     door.close()
     theirs.close()
-    (home / "python").write_text(LAUNCHER.format(python=sys.executable, door=str(home / "door")))
+    (home / "python").write_text(
+        LAUNCHER.format(python=sys.executable, quoted=shlex.quote(sys.executable), door=str(home / "door"))
+    )
     (home / "python").chmod(0o700)
 
     def end():

@@ -124,7 +124,7 @@ def test_five_kills_under_load(job, server, expected):
 def test_a_second_run_on_one_folder_is_refused_with_who_and_since_when(run, server):
     """It touches nothing, and the first goes on."""
     server.script = lambda document, nth, body: Scripted(text='{"name": "x", "total": "1"}', delay_s=1.0)
-    first = run.start("run", run.file)
+    first = run.start("run", run.file, fresh=True)
     deadline_s = time.monotonic() + 20
     while server.sent == 0:
         assert time.monotonic() < deadline_s

@@ -114,7 +114,8 @@ def test_a_run_that_is_interrupted_keeps_them_too(nightly, job, server):
     while server.sent < 8:
         assert running.poll() is None
     running.terminate()
-    assert running.wait(30) == 130
+    running.communicate(timeout=30)
+    assert running.returncode == 130
     found = shown(job)
     left = {key: text for key, text in NIGHT.items() if found[key][0] == "pending"}
     assert left

@@ -2,14 +2,18 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from unittest.mock import patch
 from urllib.parse import unquote
 
 import aiohttp
+import certifi
 import pytest
 from aiohttp import web
 from openai_family import KEY, NOW, RECORD, asked, shape_of
@@ -73,6 +77,18 @@ two = pytest.mark.parametrize("case", ["openai", "converse"])
 sdks = pytest.mark.parametrize("case", SDKS)
 streams = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 LIMITS = Limits(timeout_s=10.0, idle_timeout_s=5.0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_authority(tmp_path_factory):
+    """Each client reads all authorities that there are, which takes it 20 ms, and nobody here has a certificate."""
+    first, end, _ = Path(certifi.where()).read_text().partition("-----END CERTIFICATE-----\n")
+    file = tmp_path_factory.mktemp("authorities") / "one.pem"
+    file.write_text(first + end)
+    with patch.dict(os.environ, dict.fromkeys(("SSL_CERT_FILE", "AWS_CA_BUNDLE"), str(file))):
+        yield
+
+
 IMPATIENT = {False: Limits(timeout_s=0.3, idle_timeout_s=9.0), True: Limits(timeout_s=9.0, idle_timeout_s=0.3)}
 
 
