@@ -248,3 +248,14 @@ def test_three_models_and_a_kill_pay_for_nothing_twice(several, job, server, poi
     assert sum(server.paid.values()) <= 10 + 2 * 2 + len(lost), "two rows: an answer, a repair, and the next model"
     assert len(lost) <= 3 * 3, "what was in flight"
     job.pipeline("verify", job.out, code=0)
+
+
+def test_what_rows_may_cost_at_a_dearer_model_is_asked_about(several, job, server):
+    server.script = by_model(gpt_4o_mini=GOOD, gpt_4o=GOOD)
+    budget = {"confirm_above_usd": 0.002}
+    several(
+        '[[route]]\nwhere = {column = "language", in = ["no such"]}\nmodel = "strong"\n', rows=40, budget=budget
+    ).run()
+    asked = several(fallback("invalid_output"), rows=40, budget=budget).run("--output", job.folder / "anew", code=2).err
+    assert "--yes" in asked
+    assert server.sent == 40

@@ -27,6 +27,7 @@ from pipeline.commands.estimate.compare import terms_of
 from pipeline.commands.estimate.estimator import History, estimate
 from pipeline.commands.estimate.history import history
 from pipeline.commands.estimate.measure import measure
+from pipeline.commands.estimate.several import with_models
 from pipeline.engine.feed import Selection
 from pipeline.errors import JobError, LedgerError, LedgerUnreadable
 from pipeline.extraction.prepare import Prepared
@@ -144,7 +145,7 @@ def failed_rows(folder: Path) -> Counter[str]:
 def _at_most_usd(prepared: Prepared) -> Decimal:
     """More than the whole input can cost, from its size in bytes; endless where that does not bound its text."""
     size = prepared.source.size_bytes()
-    if size is None or prepared.rate is None:
+    if size is None or prepared.rate is None or prepared.models:  # a row may go on to another, dearer model
         return Decimal("Infinity")
     rate = dearer(prepared.rate, prepared.rate.expected)  # a tier without room may be left for the standard one
     if (bare := most_usd(0, size, prepared.plan, rate)) > prepared.job.budget.confirm_above_usd:
@@ -169,6 +170,8 @@ def _weighed(prepared: Prepared, selection: Selection, why: str, consent: Consen
     if prepared.rate is not None and due.paid:
         lane = estimate(counts, terms_of(prepared), _history(prepared)).chosen
         cost_usd, consent = lane.cost_usd, replace(consent, by_batch=lane.lane == "batch")
+        if prepared.models and (whole := with_models(prepared).bands.cost_usd) is not None:
+            cost_usd = whole
     return weigh(due, why, cost_usd, consent)
 
 
