@@ -49,7 +49,7 @@ class BatchRecord(Struct, frozen=True):
     done: int | None = None
     submitted_us: int | None = None
     cancel_us: int | None = None
-    missed_us: int | None = None  # when it was first not found, of one whose submission had no answer
+    missed_us: int | None = None  # when it was first not found, after no answer; or results of it, after its end
     error: str | None = None
 
 

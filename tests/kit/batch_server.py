@@ -85,19 +85,20 @@ def write(job, provider, rows=ROWS, **sections):
     return job.write(provider.url, rows=rows, **sections)
 
 
-def agrees(job, provider, *, missing=0, untold=0, twice=0):
+def agrees(job, provider, *, missing=0, untold=0, twice=0, called_off=False):
     """Both sides' books say the same: each answer that was billed is paid for on the ledger, and none twice.
 
-    missing: lines that were billed, and have no result. untold: lines with an answer and no usage.
+    missing: lines that were billed, and have no result. untold: lines with an answer and no usage. called_off: of the
+    missing some were not billed, as their batch was called off before them: nobody can tell.
     """
     served, calls = provider.counters(), job.calls()
     manifest = job.reconcile()
-    assert served["billed_twice"] == twice, served
+    assert (0 if called_off else twice) <= served["billed_twice"] <= twice, served
     for lane in ("live", "batch"):
         ours = [call for call in calls if call["lane"] == lane and call["http_status"] == 200]
         billed = served["lanes"][lane]
         unknown = missing if lane == "batch" else 0
-        assert billed["lines"] == len(ours) + unknown, lane
+        assert (0 if called_off else unknown) <= billed["lines"] - len(ours) <= unknown, lane
         if not missing and not untold:
             assert billed["prompt_tokens"] == sum(call["input_tokens"] for call in ours), lane
             assert billed["completion_tokens"] == sum(call["output_tokens"] for call in ours), lane

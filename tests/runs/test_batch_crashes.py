@@ -63,7 +63,7 @@ def night(job, seed, rows=5):
             while job.run(code=None).returncode == 5:  # the deadline is over, and a batch not collected yet
                 assert called_off
         lost = sum(call["error_code"] == "lost" for call in job.calls())
-        manifest = agrees(job, provider, missing=lost, twice=lost)
+        manifest = agrees(job, provider, missing=lost, twice=lost, called_off=called_off)
     assert not lost or faults == MISSING, (seed, place, faults)
     assert manifest["rows"]["ok"] == rows, (seed, place, faults)
     return manifest

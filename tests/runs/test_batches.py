@@ -118,6 +118,19 @@ def test_a_line_without_a_result_may_have_been_billed_and_is_asked_again(job, pr
     assert Decimal(manifest["cost_usd"]) + at_risk(job) >= billed_usd(provider)
 
 
+def test_results_that_are_missing_are_waited_for_over_commands_too(job, provider, monkeypatch):
+    """Each command looks once: what an earlier one has missed is on record, and is not waited for anew."""
+    monkeypatch.setattr(collect, "SHORT_S", 0.001)
+    provider.faults(lines={"missing": 0.3})
+    write(job, provider, limits={"max_attempts": 8})
+    codes = [job.run("--no-wait", code=None).returncode for _ in range(12)]
+    assert codes[0] == 5
+    assert codes[-1] == 0
+    lost = sum(call["error_code"] == "lost" for call in job.calls())
+    assert lost
+    assert agrees(job, provider, missing=lost, twice=lost)["rows"]["ok"] == len(ROWS)
+
+
 def at_risk(job):
     """In USD: what the ledger holds of calls whose cost is not known."""
     with closing(sqlite3.connect(f"file:{job.out / 'ledger.sqlite'}?mode=ro", uri=True)) as db:

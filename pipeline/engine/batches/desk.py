@@ -58,7 +58,6 @@ class Desk:
         self._poll_s = poll_s
         self._keep = keep
         self.failed_in_a_row = 0
-        self._ended_s: dict[str, float] = {}  # by nonce: when a batch was first seen to have ended
 
     @property
     def open(self) -> dict[str, BatchRecord]:
@@ -198,17 +197,18 @@ class Desk:
     # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _collect(self, batch: BatchRecord, seen: RemoteBatch) -> None:
-        now_s = time.monotonic()
-        age_s = now_s - self._ended_s.setdefault(batch.nonce, now_s)
+        age_s = 0.0 if batch.missed_us is None else (_now_us() - batch.missed_us) / 1e6
         try:
             lost = await self._collector.collect(batch, seen, age_s)
         except CallFailed as failure:
             if failure.kind is Kind.AUTH:
                 self._gate.stop(ParkReason.AUTH, f"results of batch {batch.remote_id} cannot be fetched: {failure}")
             say("notice", f"batch {batch.remote_id}: its results did not come whole ({failure}); asked again later")
+            await self._missed(batch)
             return
         if lost is None:
             say("notice", f"batch {batch.remote_id} has ended, and some of its results are not there yet")
+            await self._missed(batch)
             return
         if lost:
             say("warning", f"batch {batch.remote_id}: {lost:,} lines have no result; they may have been billed")
@@ -220,6 +220,11 @@ class Desk:
                 with contextlib.suppress(CallFailed):
                     await self._remote.ask(ask)
         self._batches.forget(batch)
+
+    async def _missed(self, batch: BatchRecord) -> None:
+        """From now on its results are waited for, by this command or the next: on record, or each would begin anew."""
+        if batch.missed_us is None:
+            await self._batches.change(batch, missed_us=_now_us())
 
 
 def _now_us() -> int:

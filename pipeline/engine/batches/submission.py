@@ -81,7 +81,7 @@ class Submitter:
         if made.full:
             await self.queue_full(batch, made.error)
             return
-        batch = await self._batches.change(batch, state=OUT, remote_id=made.id, status=made.status)
+        batch = await self._batches.change(batch, state=OUT, remote_id=made.id, status=made.status, missed_us=None)
         crash_point("batch-submitted")
         say("notice", f"batch {made.id}: {batch.rows:,} requests submitted")
 
