@@ -2,11 +2,10 @@
 
 ready = prepared(schema)                        # once per job
 leaves = align(ready, record, Source(text))     # a Leaf for each value that is not null
-grounded_share(leaves), ungrounded(leaves), ungrounded(leaves, required=True)
-page = number_at(page_starts, leaf.start) + 1
+grounded_share(leaves), ungrounded(leaves)
 """
 
 from pipeline.extraction.evidence.align import Leaf, Prepared, Source, align, prepared
-from pipeline.extraction.evidence.measure import grounded_share, number_at, ungrounded
+from pipeline.extraction.evidence.share import grounded_share, ungrounded
 
-__all__ = ["Leaf", "Prepared", "Source", "align", "grounded_share", "number_at", "prepared", "ungrounded"]
+__all__ = ["Leaf", "Prepared", "Source", "align", "grounded_share", "prepared", "ungrounded"]
