@@ -134,6 +134,10 @@ class DivertingGate:
         else:
             self._group.stop(reason, message)
 
+    def park(self, cause: str, message: str) -> None:
+        """The end of the run, as a row of this model has nowhere else to go for this."""
+        self._group.stop(ParkReason(cause), message)
+
     def _down(self, cause: str, told: str, now_s: float) -> None:
         if self.health.failed(cause, told, now_s):
             self._ends.on_change(f"{self.name}: {told}; rows go on elsewhere, and it is looked at again")

@@ -3,6 +3,7 @@
 What is found is decided in `extraction.evidence`; here is the order, and who is asked.
 """
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ from pipeline.types import Chunk, ErrorCode, Request, Row, Status
 
 MOST_NAMED = 12  # of a row's values that are nowhere, in words
 MOST_SHOWN_CHARS = 80
+THREAD_CHARS = 20_000
 
 
 class Second(Protocol):
@@ -53,7 +55,7 @@ class Grounding:
             RowFailed: ungrounded: too little of them stands in the document, after a repair.
         """
         text = RowText(row, [one.chunk for one in answers])
-        found = self._found(text, end["records"])
+        found = await self._looked(text, end["records"])
         if self._asks:
             found = await self._named(text, found, answers, second)
         if not self._is_enough(text, found):
@@ -61,7 +63,7 @@ class Grounding:
             again = self._ends.merged(repaired)
             if again["status"] is Status.OK:
                 end, before = again, found
-                found = self._found(text, end["records"])
+                found = await self._looked(text, end["records"])
                 if len(found) == len(before):
                     found = [carried(*pair) for pair in zip(found, before, strict=True)]
             if not self._is_enough(text, found):
@@ -74,6 +76,12 @@ class Grounding:
             return True
         text = RowText(row, [chunk])
         return self._is_enough(text, [text.found(self._ready, record_json, text.stretches[0])])
+
+    async def _looked(self, text: RowText, records: Sequence[str]) -> list[Found]:
+        """A long text takes its time (a millisecond a KB): off the event loop then."""
+        if len(text.text) <= THREAD_CHARS:
+            return self._found(text, records)
+        return await asyncio.to_thread(self._found, text, records)
 
     def _found(self, text: RowText, records: Sequence[str]) -> list[Found]:
         """With one record per chunk each in its chunk, else in all of the text."""

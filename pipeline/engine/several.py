@@ -17,6 +17,7 @@ from pipeline.admission.gate import Diverted
 from pipeline.admission.governor import Governor, LimitRules, rules_of
 from pipeline.admission.needs import Needs
 from pipeline.admission.queue import Admission
+from pipeline.admission.stop import Stopped
 from pipeline.console import say
 from pipeline.engine.call import Caller
 from pipeline.engine.diverting import DivertingGate, Ends, Group
@@ -27,7 +28,6 @@ from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.routing import (
     MAIN,
-    Step,
     cause_of,
     diverts,
     first_step,
@@ -40,7 +40,7 @@ from pipeline.extraction.routing import (
 from pipeline.job.settings import Job
 from pipeline.providers.credentials.keys import credentials_for
 from pipeline.telemetry.snapshot import ModelNow
-from pipeline.types import Outcome
+from pipeline.types import Outcome, ParkReason
 
 THREAD_CHARS = 20_000  # a text from this size on is cut for another model off the event loop
 
@@ -65,7 +65,7 @@ class Several:
         """Where the row ends; as of the last model that was asked, with all that were.
 
         Raises:
-            As `Extraction.outcome`. Diverted: never, as each model's rows have a way on.
+            As `Extraction.outcome`. Stopped: also where its model is down, and it has been wherever it could go on.
         """
         at, been, asked = self._from or first_step(self._job, task.row), list[str](), list[str]()
         while True:
@@ -78,20 +78,19 @@ class Several:
                 asked.append(shown_name(self._job, at.model))
             except Diverted as diverted:
                 cause = diverted.cause
-            step = None if cause is None else self._next(at, cause, been)
-            if step is None and found is not None:
+                if next_step(self._job, at, cause, been) is None:
+                    station.gate.park(cause, str(diverted))
+                    raise Stopped(ParkReason(cause), str(diverted)) from None
+            step = None if cause is None else next_step(self._job, at, cause, been)
+            if step is not None:
+                at = step
+            elif found is not None:
                 return replace(found, model=at.model or None, models_tried=tuple(asked))
-            if step is None:
-                raise AssertionError(f"a row of {at.model!r} has no way on for {cause}")
-            at = step
 
     def models(self) -> tuple[ModelNow, ...]:
         """How each does at this moment."""
         gates = (station.gate for station in self._stations.values())
         return tuple(ModelNow(gate.name, gate.governor.in_flight, gate.calls, gate.health.cause) for gate in gates)
-
-    def _next(self, at: Step, cause: str, been: list[str]) -> Step | None:
-        return next_step(self._job, at, cause, been)
 
     async def _task_at(self, model: str, task: RowTask) -> RowTask:
         """The row cut by this model's window. [model] has it so from the feed."""

@@ -1,11 +1,18 @@
 """A model in trouble and its spare, in virtual time: no row lost, none paid twice, seconds instead of minutes."""
 
+import asyncio
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 from failover import TROUBLES, Provider, down, simulated, up
 
-from pipeline.types import Status
+from pipeline.admission.gate import Diverted
+from pipeline.admission.stop import Stopped
+from pipeline.engine.feed import RowTask
+from pipeline.engine.several import Several, Station
+from pipeline.job.settings import Fallback, RouteRule
+from pipeline.types import ErrorCode, Outcome, Row, Status, text_parts
 
 WELL_S = simulated(Provider(up), Provider(up), rows=1500).seconds
 
@@ -46,3 +53,28 @@ def test_without_a_spare_nothing_has_changed():
 def test_only_what_a_fallback_is_for_goes_on():
     told = simulated(Provider(down), Provider(up), rows=60, concurrency=4, causes=("auth",))
     assert told.at_spare == 0
+
+
+def test_a_row_that_has_been_everywhere_parks_the_run_and_is_no_bug():
+    """Routed to one, gone on to another that is down, and what stands behind that is where it came from."""
+    fallbacks = (Fallback(on=("invalid_output",), model="a"), Fallback(on=("outage",), model="b"))
+    job = SimpleNamespace(
+        routes=(RouteRule(model="b", min_input_tokens=1),), fallbacks=fallbacks, model=SimpleNamespace(name="first")
+    )
+    parked, wrong = [], Outcome(b"d", 0, Status.FAILED, error_code=ErrorCode.INVALID_OUTPUT)
+
+    def at(end):
+        async def outcome(task):
+            if isinstance(end, Exception):
+                raise end
+            return end
+
+        gate = SimpleNamespace(park=lambda cause, told: parked.append((cause, told)))
+        prepared = SimpleNamespace(cut=lambda row, exact: SimpleNamespace(chunks=(), skipped=0), exact=False)
+        return Station(prepared, gate, SimpleNamespace(outcome=outcome))
+
+    several = Several(job, {"b": at(wrong), "a": at(Diverted("outage", "it is down"))})
+    row = Row(0, "r0", text_parts("some words of a document"), None, {})
+    with pytest.raises(Stopped):
+        asyncio.run(several.outcome(RowTask(row, b"d" * 16, ())))
+    assert parked == [("outage", "it is down")]

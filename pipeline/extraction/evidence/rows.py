@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -48,9 +49,7 @@ class RowText:
         self._by_eye = () if reading is None else reading.by_eye
         self._paged = reading is not None and reading.paged
         self._partial = reading is not None and not reading.whole
-        self._pages = (
-            [0, *(place + 1 for place, char in enumerate(self.text) if char == PAGE_BREAK)] if reading else [0]
-        )
+        self._pages = [0, *(one.end() for one in re.finditer(PAGE_BREAK, self.text))] if reading else [0]
         self._xml = (
             "" if row.witness is None else "".join(f"<v>{html.escape(value)}</v>" for value in _values_in(row.witness))
         )
