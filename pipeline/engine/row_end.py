@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from msgspec import Struct
@@ -69,6 +70,10 @@ class RowEnds:
         failed = {"status": Status.FAILED, "error_code": ErrorCode.INVALID_OUTPUT, "error": "; ".join(errors)}
         return {**ended, **failed}
 
+    @cached_property
+    def _schema(self) -> dict[str, Any]:
+        return self._prepared.model.model_json_schema()
+
     def compared(self, row: Row, end: dict[str, Any]) -> dict[str, Any]:
         """With the fields that the XML in an e-invoice contradicts."""
         if row.witness is None or len(end.get("records", ())) != 1:
@@ -76,7 +81,7 @@ class RowEnds:
         from pipeline.extraction.xml_compare import conflicts  # noqa: PLC0415 (few jobs have e-invoices)
 
         record = json.loads(end["records"][0])
-        return {**end, "xml_conflicts": conflicts(record, self._prepared.model.model_json_schema(), row.witness)}
+        return {**end, "xml_conflicts": conflicts(record, self._schema, row.witness)}
 
 
 def failed(code: ErrorCode, request: Request, reply: Answer, verdict: Valid | Invalid | None) -> RowFailed:
