@@ -18,7 +18,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 $(VENV)/installed-dev: $(VENV)/installed
 	@echo "Installing the providers' SDKs and the tools of the tests (about 1 GB) into ./$(VENV): some minutes, once."
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,ray,dev]'
 	touch $@
 
 run: $(VENV)/installed
