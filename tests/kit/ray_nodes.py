@@ -9,6 +9,8 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 MB = 2**20
 HEAD = {"num_cpus": 0, "object_store_memory": 80 * MB, "include_dashboard": False}
@@ -46,6 +48,17 @@ class Nodes:
         words += ["--node-id", self._nodes[node].node_id, "--reason", "DRAIN_NODE_REASON_PREEMPTION"]
         words += ["--reason-message", "spot", "--deadline-remaining-seconds", str(seconds)]
         subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def actors(self, node=None):
+        """The processes of workers, on one node or on all."""
+        raylets = [self._nodes[one].all_processes["raylet"][0].process.pid for one in self._nodes if node in {one, None}]
+        found = []
+        for raylet in raylets:
+            for child in Path(f"/proc/{raylet}/task/{raylet}/children").read_text().split():
+                with suppress(OSError):
+                    if Path(f"/proc/{child}/cmdline").read_text().startswith("ray::Actor"):
+                        found.append(int(child))
+        return found
 
     def kill_gcs(self):
         self._cluster.head_node.kill_gcs_server()
