@@ -1,8 +1,8 @@
 """A Ray cluster of several nodes on this machine, in a process of its own, that does as lines on its input say.
 
-`python tests/kit/ray_nodes.py FOLDER`: says {"address": …}, then answers each line with one JSON object. All of it
-lives in FOLDER: what Ray keeps of tokens, and its session. Nodes are at 127.0.0.3 and so on, the head at 127.0.0.2: what
-listens at 127.0.0.1 Ray takes for another machine's.
+`python tests/kit/ray_nodes.py FOLDER`: says {"address": …}, then answers each line with one JSON object. All that Ray
+writes is in FOLDER. Nodes are at 127.0.0.3 and so on, the head at 127.0.0.2: what listens at 127.0.0.1 Ray takes for
+another machine's.
 """
 
 import json
@@ -44,16 +44,16 @@ class Nodes:
 
     def drain(self, node, seconds=20):
         """As a cloud says that it takes a machine away."""
-        words = [os.path.dirname(sys.executable) + "/ray", "drain-node", "--address", self.address]
+        words = [str(Path(sys.executable).with_name("ray")), "drain-node", "--address", self.address]
         words += ["--node-id", self._nodes[node].node_id, "--reason", "DRAIN_NODE_REASON_PREEMPTION"]
         words += ["--reason-message", "spot", "--deadline-remaining-seconds", str(seconds)]
         subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def actors(self, node=None):
         """The processes of workers, on one node or on all."""
-        raylets = [self._nodes[one].all_processes["raylet"][0].process.pid for one in self._nodes if node in {one, None}]
         found = []
-        for raylet in raylets:
+        for one in self._nodes if node is None else [node]:
+            raylet = self._nodes[one].all_processes["raylet"][0].process.pid
             for child in Path(f"/proc/{raylet}/task/{raylet}/children").read_text().split():
                 with suppress(OSError):
                     if Path(f"/proc/{child}/cmdline").read_text().startswith("ray::Actor"):

@@ -145,20 +145,28 @@ def test_a_worker_that_is_killed_is_replaced(run, server, cluster, under_way):
 
 def test_a_node_that_is_gone_is_done_without(run, server, cluster, under_way):
     """All of its workers, with no notice."""
-    cluster.ask("add")
-    cluster.ask("kill", cluster.nodes.pop())
+    gone = cluster.nodes.pop()
+    cluster.ask("kill", gone)
     out, err = under_way.communicate(timeout=90)
+    cluster.nodes.append(cluster.ask("add"))
     assert under_way.returncode == 0, out + err
     whole(run, server)
+    ends = {(one["node"], one.get("ended")) for one in run.manifest()["workers"]}
+    assert (gone, "lost") in ends
+    assert (gone, None) not in ends
 
 
 def test_a_node_that_is_announced_to_go_loses_nothing(run, server, cluster, under_way):
     """Its workers are given no more rows, and end what they have."""
-    cluster.ask("add")
-    cluster.ask("drain", cluster.nodes[0])
+    gone = cluster.nodes.pop()
+    server.script = lambda document, _nth, _body: good(document, 0.5)
+    cluster.ask("drain", gone)
     out, err = under_way.communicate(timeout=60)
+    cluster.nodes.append(cluster.ask("add"))
     assert under_way.returncode == 0, out + err
     assert whole(run, server) == []
+    assert "its node goes away in" in err
+    assert (gone, "drained") in {(one["node"], one.get("ended")) for one in run.manifest()["workers"]}
 
 
 def test_a_run_that_is_killed_goes_on(run, server, cluster, under_way):
@@ -192,17 +200,18 @@ def test_without_its_bridge_a_run_parks(run, server, under_way):
 def test_no_secret_is_left_on_the_cluster(run, server, cluster, folder):
     """Nothing that Ray keeps or writes holds the key of the provider."""
     run.run()
-    assert all(key == f"Bearer {SECRET}" for key in server.keys) if hasattr(server, "keys") else True
-    held = [path for path in Path(folder, "ray").rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
-    assert held == []
+    written = [path for path in Path(folder, "ray").rglob("*") if path.is_file()]
+    assert {"gcs_server.out", "raylet.out"} <= {path.name for path in written}
+    assert [path for path in written if SECRET.encode() in path.read_bytes()] == []
 
 
 def test_without_the_head_a_run_parks(run, server, cluster, under_way):
     """The cluster is gone with it; the same job goes on elsewhere."""
+    server.script = lambda document, _nth, _body: good(document, 2.0)
     cluster.ask("kill_gcs")
     out, err = under_way.communicate(timeout=100)
-    assert under_way.returncode in {0, 4}, out + err
-    if under_way.returncode == 4:
-        assert run.manifest()["state"] == "parked"
+    assert under_way.returncode == 4, out + err
+    assert run.manifest()["state"] == "parked"
+    server.script = lambda document, _nth, _body: good(document)
     run.run("--on", "local")
     whole(run, server)
