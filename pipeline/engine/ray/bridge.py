@@ -16,7 +16,7 @@ import ray
 from msgspec import Struct, field
 from ray.exceptions import ActorUnavailableError, RayError
 
-from pipeline.engine.ray.actor import CarrierActor
+from pipeline.engine.ray.actor import LINGER_S, CarrierActor
 from pipeline.engine.ray.messages import (
     ClusterOpen,
     ClusterShut,
@@ -148,10 +148,12 @@ class Bridge:
     async def _down(self, place: _Place) -> None:
         heard = 0
         while True:
-            batch = place.outbox.batch(heard)
-            if batch is None:
+            if place.outbox.is_empty(heard):
                 place.something.clear()
                 await place.something.wait()
+            await asyncio.sleep(LINGER_S)
+            batch = place.outbox.batch(heard)
+            if batch is None:
                 continue
             await _sure(lambda told=batch: place.handle.hear.remote(*told))
             heard = batch[0]

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,6 +26,7 @@ from pipeline.engine.ray.messages import (
     Dismissed,
     Errand,
     Here,
+    Pulse,
     Ready,
     RowBroke,
     RowEnded,
@@ -50,6 +52,7 @@ from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.tally import Tally
 from pipeline.types import ParkReason
 
+PULSE_S = 1.0
 ACKNOWLEDGED_S = 10.0  # how long the last words are waited for once all has ended
 
 
@@ -77,6 +80,7 @@ class RowCarrier:
         self._scratch = tempfile.TemporaryDirectory(prefix="pipeline-worker-")
         self._rows: set[asyncio.Task[None]] = set()
         self._ending: asyncio.Task[None] | None = None
+        self._pulsing: asyncio.Task[None] | None = None
         self._channel.send(Here(versions()))
 
     def hear(self, data: bytes) -> None:
@@ -132,6 +136,7 @@ class RowCarrier:
         self._prepared = prepared
         self._extraction = Extraction(prepared, Caller(ledger, lane), RecordColumn(prepared.model))
         self._channel.send(Ready(lane.prefix))
+        self._pulsing = asyncio.create_task(self._pulse())
 
     def _with_sources(self, job: Job, sources: Mapping[str, str]) -> Job:
         """The job with its own Python files, as they lie here."""
@@ -185,5 +190,13 @@ class RowCarrier:
             await asyncio.wait(left, timeout=ACKNOWLEDGED_S)
         if self._transport is not None:
             await self._transport.aclose()
+        if self._pulsing is not None:
+            self._pulsing.cancel()
         self._scratch.cleanup()
+        self._channel.send(Pulse(time.process_time()))
         self._channel.send(Bye())
+
+    async def _pulse(self) -> None:
+        while True:
+            await asyncio.sleep(PULSE_S)
+            self._channel.send(Pulse(time.process_time()))

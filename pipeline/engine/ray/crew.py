@@ -23,6 +23,7 @@ from pipeline.engine.ray.messages import (
     FromCarrier,
     Here,
     OpenCluster,
+    Pulse,
     Ready,
     RowBroke,
     RowEnded,
@@ -204,7 +205,7 @@ class Crew:
 
     # ── what workers say ────────────────────────────────────────────────────────────────────────────────────────
 
-    def _carrier_said(self, seat: Seat, message: FromCarrier) -> None:  # noqa: C901 (a table, written as cases)
+    def _carrier_said(self, seat: Seat, message: FromCarrier) -> None:  # noqa: C901, PLR0912 (a table of cases)
         match message:
             case Intended() | Recorded() | Withdrawn() | Looked():
                 seat.books.said(message)
@@ -218,6 +219,8 @@ class Crew:
                 self._idle_deaths = 0
                 self._told.row_told(seat, message)
                 self._end_if_drained(seat)
+            case Pulse():
+                seat.cpu_s = message.cpu_s
             case StopRun():
                 self._admission.stop(message.reason, message.message)
             case Here():

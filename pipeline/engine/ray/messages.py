@@ -92,13 +92,19 @@ class RowBroke(Struct, frozen=True, array_like=True, tag="broke"):
     trace: str
 
 
+class Pulse(Struct, frozen=True, array_like=True, tag="pulse"):
+    """Once a second, and before its last word: CPU that its process has taken so far."""
+
+    cpu_s: float
+
+
 class Bye(Struct, frozen=True, array_like=True, tag="bye"):
     """Its last message."""
 
 
 FromCarrier = (
     Here | Ready | Unfit | Admit | Leave | Finish | StopRun | Intended | Withdrawn | Recorded | Looked
-    | RowEnded | RowLeft | RowBroke | Bye
+    | RowEnded | RowLeft | RowBroke | Pulse | Bye
 )  # fmt: skip
 
 # ── a run and its bridge ────────────────────────────────────────────────────────────────────────────────────────────

@@ -25,6 +25,7 @@ class Seat(Struct):
     prefix: str = ""  # of its request ids, once it takes rows
     rows: dict[int, RowTask] = field(default_factory=dict)  # that it was given and that have not ended
     ended: int = 0
+    cpu_s: float = 0.0  # that it has taken
     leaving: bool = False  # it is given no more
     gone: asyncio.Event = field(default_factory=asyncio.Event)  # it has said its last word, or never will
 
@@ -35,7 +36,8 @@ class Seat(Struct):
 
     def fact(self) -> dict[str, Any]:
         """As run.json tells it."""
-        return {"worker": self.number, "node": self.node, "rows": self.ended, "calls": self.books.calls}
+        did = {"rows": self.ended, "calls": self.books.calls, "cpu_s": round(self.cpu_s, 2)}
+        return {"worker": self.number, "node": self.node, **did}
 
     @property
     def takes(self) -> bool:
