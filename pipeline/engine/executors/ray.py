@@ -128,6 +128,7 @@ class RayExecutor:
     def _add(self, task: RowTask) -> None:
         if self._stopped:
             return  # the rows that follow are entered all the same, and stay pending
+        self._prepared.source.urls_of(task.row.parts)  # what cannot be read elsewhere is told now
         if (known := self._queue.add(task)) is not None:
             self._tally.concluded(known)
         self._pump()
@@ -144,7 +145,7 @@ class RayExecutor:
             seat = min(seats, key=lambda one: len(one.rows))
             if len(seat.rows) >= most or (task := self._queue.take()) is None:
                 break
-            given.setdefault(seat.number, []).append(seat.given(task))
+            given.setdefault(seat.number, []).append(seat.given(task, self._prepared.source.urls_of(task.row.parts)))
         for seat in seats:
             if seat.number in given:
                 seat.channel.send(Work(given[seat.number]))

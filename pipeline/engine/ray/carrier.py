@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import importlib.util
 import os
 import tempfile
 import time
@@ -66,6 +67,13 @@ class _Line:
         pass
 
 
+def _importable(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
 class RowCarrier:
     """`write` takes bytes for the run; `hear` gets those that come from it."""
 
@@ -120,6 +128,8 @@ class RowCarrier:
 
     def _make(self, errand: Errand) -> None:
         os.environ.update(errand.environ)  # where each provider's own chain of credentials looks
+        if errand.folder and not Path(errand.folder).exists():
+            raise JobError(f"{errand.folder} is not there: documents lie in a bucket, or where all nodes find them")
         prepared = prepare(self._with_sources(errand.job, errand.sources), documents=errand.documents)
         if (prepared.plan.request_hash, prepared.plan.outcome_salt) != errand.hashes:
             raise JobError("the same job is another one there: a module that its schema imports differs")
@@ -139,13 +149,15 @@ class RowCarrier:
         self._pulsing = asyncio.create_task(self._pulse())
 
     def _with_sources(self, job: Job, sources: Mapping[str, str]) -> Job:
-        """The job with its own Python files, as they lie here."""
+        """The job with its own Python files, as they lie here; a module that is installed here is taken as it is."""
         places = {}
-        for number, (path, text) in enumerate(sources.items()):
-            here = Path(self._scratch.name, str(number), Path(path).name)
+        for number, (place, text) in enumerate(sources.items()):
+            if not place.endswith(".py") and _importable(place):
+                continue
+            here = Path(self._scratch.name, str(number), Path(place).name if place.endswith(".py") else f"{place}.py")
             here.parent.mkdir()
             here.write_text(text, encoding="utf-8")
-            places[path] = str(here)
+            places[place] = str(here)
 
         def moved(named: str) -> str:
             place, _, name = named.rpartition(":")
@@ -173,7 +185,8 @@ class RowCarrier:
         row = given.row
         cut = self._prepared.cut(row, exact=self._prepared.exact)
         task = RowTask(row, given.doc, cut.chunks, given.stale_session, cut.skipped)
-        return RowEnded(row.index, await self._extraction.outcome(task))
+        with self._prepared.source.lying_at(given.urls):
+            return RowEnded(row.index, await self._extraction.outcome(task))
 
     def _broken(self, place: int, error: Exception) -> Struct:
         if (told := machine_words(error)) is not None:

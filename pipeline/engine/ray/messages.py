@@ -21,17 +21,22 @@ class Errand(Struct, frozen=True, array_like=True, tag="errand"):
     environ: Mapping[str, str]  # what the provider's credentials and its endpoint are made of
     sources: Mapping[str, str]  # path → text of the job's own Python files
     documents: bool  # rows are files
+    folder: str  # where they lie, if not in a bucket; else ""
     hashes: tuple[bytes, bytes]  # of the run's plan: of requests, of outcomes
     run: int
     keys: bytes | None  # of `ledger.remote.RemoteLedger`
 
 
 class RowGiven(Struct, frozen=True, array_like=True):
-    """One row to be done; the columns that its prompt names are text. `stale_session` as of `RowTask`."""
+    """One row to be done; the columns that its prompt names are text. `stale_session` as of `RowTask`.
+
+    `urls`: by path, of files that the run has copied from a bucket: they are fetched where they are needed.
+    """
 
     row: Row
     doc: bytes
     stale_session: int
+    urls: Mapping[str, str] = {}
 
 
 class Work(Struct, frozen=True, array_like=True, tag="work"):

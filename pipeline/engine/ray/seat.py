@@ -1,6 +1,7 @@
 """One worker as its run has it: what it has been given, and what it says."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct, field
@@ -43,10 +44,10 @@ class Seat(Struct):
     def takes(self) -> bool:
         return bool(self.prefix) and not self.leaving
 
-    def given(self, task: RowTask) -> RowGiven:
+    def given(self, task: RowTask, urls: Mapping[str, str]) -> RowGiven:
         """A row as it is told: its columns are text, as its prompt has them."""
         self.rows[task.row.index] = task
         row = task.row
         if row.values:
             row = replace(row, values={name: as_text(value) for name, value in row.values.items()})
-        return RowGiven(row, task.doc, task.stale_session)
+        return RowGiven(row, task.doc, task.stale_session, urls)
