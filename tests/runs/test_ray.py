@@ -191,6 +191,20 @@ def test_the_first_signal_drains(run, server, under_way):
     assert whole(run, server) == []
 
 
+def test_a_second_signal_cuts_it_off(run, server, under_way):
+    """Calls that were cut are named by the next run."""
+    server.script = lambda document, _nth, _body: good(document, 8.0)
+    under_way.send_signal(signal.SIGINT)
+    assert any("stopping" in line for line in under_way.stderr)  # two at once would be one
+    under_way.send_signal(signal.SIGINT)
+    under_way.communicate(timeout=7)  # less than those calls would take
+    assert under_way.returncode == 130
+    server.script = lambda document, _nth, _body: good(document)
+    run.run()
+    assert run.reconcile()["rows"]["ok"] == COUNT
+    assert sum(server.paid.values()) <= COUNT + AT_ONCE
+
+
 def test_without_its_bridge_a_run_parks(run, server, under_way):
     """It is published, and the same command goes on."""
     os.kill(children(under_way.pid)[0], signal.SIGKILL)

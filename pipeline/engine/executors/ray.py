@@ -16,11 +16,11 @@ from pipeline.engine.executors.doubts import Doubts
 from pipeline.engine.executors.local import paid_as, rows_for
 from pipeline.engine.executors.processes import WorkerFailed
 from pipeline.engine.feed import RowTask, Selection, feed
-from pipeline.engine.ray.crew import Crew, RowTold
+from pipeline.engine.ray.crew import Crew
 from pipeline.engine.ray.errand import Kit
 from pipeline.engine.ray.messages import RowBroke, RowEnded, RowGiven, RowLeft, Work
 from pipeline.engine.ray.rows import DEATHS_MOST, RowQueue
-from pipeline.engine.ray.seat import Seat
+from pipeline.engine.ray.seat import RowTold, Seat
 from pipeline.errors import JobError, LedgerError, machine_words
 from pipeline.types import Outcome, ParkReason
 
@@ -139,7 +139,7 @@ class RayExecutor:
             self._queue.clear()
             return
         seats = [seat for seat in self._crew.seats.values() if seat.takes]
-        most = -(-rows_for(self._calls) // max(1, len(seats))) + SPARE
+        most = -(-rows_for(self._calls) // max(1, self._crew.sharing)) + SPARE
         given: dict[int, list[RowGiven]] = {}
         while self._queue and seats:
             seat = min(seats, key=lambda one: len(one.rows))

@@ -1,14 +1,13 @@
 """The workers of a run on a cluster: started, told what they need, replaced when they die, and dismissed at the end."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
-from typing import Any, Protocol
+from typing import Any
 
 from pipeline.console import say
-from pipeline.engine.feed import RowTask
 from pipeline.engine.ray.books import ServedLedger
 from pipeline.engine.ray.errand import Kit, errand_of
 from pipeline.engine.ray.held import HeldSlots
@@ -34,7 +33,7 @@ from pipeline.engine.ray.messages import (
     StartSeat,
     Unfit,
 )
-from pipeline.engine.ray.seat import Seat
+from pipeline.engine.ray.seat import Seat, Told
 from pipeline.engine.ray.versions import difference, versions
 from pipeline.engine.workers.messages import Admit, Finish, Frames, Leave, RunStopped, StopRun
 from pipeline.engine.workers.served import ServedGate
@@ -49,28 +48,6 @@ DEATHS_MOST = 3  # one after the other, with nothing done between them
 HOW = "See that it is up (ray status), that this machine may reach it, and that both have the same version of Ray"
 GONE = "the Ray cluster is out of reach: its head, or the process that speaks to it, is gone"
 NEEDS = "Its nodes need what this machine has: ledger-pipeline, and the modules that the job's own files import"
-
-RowTold = RowEnded | RowLeft | RowBroke
-
-
-class Told(Protocol):
-    """Who gives the rows out, and hears of what becomes of them."""
-
-    def row_told(self, seat: Seat, message: RowTold) -> None: ...
-
-    def rows_back(self, rows: Sequence[RowTask]) -> None:
-        """Of a worker that has died."""
-        ...
-
-    def unfit(self, why: str) -> None:
-        """The workers can do nothing of this job."""
-        ...
-
-    def cannot_write(self, error: LedgerError) -> None: ...
-
-    def changed(self) -> None:
-        """There may be room for rows, or an end."""
-        ...
 
 
 class Crew:
@@ -88,6 +65,7 @@ class Crew:
         self._booking: set[asyncio.Task[None]] = set()
         self._held = HeldSlots(kit.prepared.job.limits.timeout_s)
         self._idle_deaths = 0
+        self._soon_until_s = 0.0  # those who have not come by then are not reckoned with
         self._over = False  # nobody is replaced any more
         self.seats: dict[int, Seat] = {}
         self.past: list[dict[str, Any]] = []  # workers that are no more, as run.json tells them
@@ -112,9 +90,16 @@ class Crew:
             raise JobError(f"the Ray cluster {at} cannot be used, and nothing was sent: {found}. {HOW}")
         room = f"{found.free_cpus:g} of {found.cpus:g} CPUs free"
         say("notice", f"{engine.workers} workers on the Ray cluster at {found.address}: Ray {found.version}, {room}")
+        self._soon_until_s = asyncio.get_running_loop().time() + ROOM_S
         for _ in range(engine.workers):
             self._start()
         self._spawn(self._watch_room(engine.workers), self._tasks)
+
+    @property
+    def sharing(self) -> int:
+        """Workers that the rows are for: those that take some, and for a while those that may yet come."""
+        soon = asyncio.get_running_loop().time() < self._soon_until_s
+        return sum(not seat.leaving and (soon or bool(seat.prefix)) for seat in self.seats.values())
 
     @property
     def busy(self) -> bool:

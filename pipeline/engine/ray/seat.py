@@ -1,17 +1,18 @@
 """One worker as its run has it: what it has been given, and what it says."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pipeline.engine.feed import RowTask
 from pipeline.engine.ray.books import ServedLedger
-from pipeline.engine.ray.messages import FromCarrier, RowGiven
+from pipeline.engine.ray.messages import FromCarrier, RowBroke, RowEnded, RowGiven, RowLeft
 from pipeline.engine.workers.messages import Channel
 from pipeline.engine.workers.served import ServedGate
+from pipeline.errors import LedgerError
 from pipeline.extraction.template import as_text
 
 
@@ -51,3 +52,26 @@ class Seat(Struct):
         if row.values:
             row = replace(row, values={name: as_text(value) for name, value in row.values.items()})
         return RowGiven(row, task.doc, task.stale_session, urls)
+
+
+RowTold = RowEnded | RowLeft | RowBroke
+
+
+class Told(Protocol):
+    """Who gives the rows out, and hears of what becomes of them."""
+
+    def row_told(self, seat: Seat, message: RowTold) -> None: ...
+
+    def rows_back(self, rows: Sequence[RowTask]) -> None:
+        """Of a worker that has died."""
+        ...
+
+    def unfit(self, why: str) -> None:
+        """The workers can do nothing of this job."""
+        ...
+
+    def cannot_write(self, error: LedgerError) -> None: ...
+
+    def changed(self) -> None:
+        """There may be room for rows, or an end."""
+        ...
