@@ -120,7 +120,7 @@ def on_ray(rows: int, kills: int, seed: int, between_s: list[float]) -> None:
                 process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
             while killed.total() < kills and process.poll() is None:
                 time.sleep(chance.uniform(*between_s))
-                killed[_kill_something(chance, cluster, process)] += 1
+                killed.update(_kill_something(chance, cluster, process))
             code = process.wait()
             print(f"exit {code}, killed so far: {dict(killed)}", flush=True)
             told = (folder / "told.log").read_text()
@@ -129,7 +129,8 @@ def on_ray(rows: int, kills: int, seed: int, between_s: list[float]) -> None:
         compare_books(folder, url)
 
 
-def _kill_something(chance: random.Random, cluster, process) -> str:
+def _kill_something(chance: random.Random, cluster, process) -> list[str]:
+    """What it was, if it was there."""
     what = chance.choices(["worker", "node", "bridge", "run"], [6, 1, 1, 1])[0]
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     if what == "worker" and (workers := cluster.ask("actors")):
@@ -142,8 +143,8 @@ def _kill_something(chance: random.Random, cluster, process) -> str:
     elif what == "run" and process.poll() is None:
         process.kill()
     else:
-        return "nothing was there"
-    return what
+        return []
+    return [what]
 
 
 def nights_of_batches(count: int, seed: int) -> None:

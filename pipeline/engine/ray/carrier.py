@@ -74,6 +74,26 @@ def _importable(module: str) -> bool:
         return False
 
 
+def _with_sources(job: Job, sources: Mapping[str, str], scratch: Path) -> Job:
+    """The job with its own Python files, as they lie here; a module that is installed here is taken as it is."""
+    places = {}
+    for number, (place, text) in enumerate(sources.items()):
+        if not place.endswith(".py") and _importable(place):
+            continue
+        here = scratch / str(number) / (Path(place).name if place.endswith(".py") else f"{place}.py")
+        here.parent.mkdir()
+        here.write_text(text, encoding="utf-8")
+        places[place] = str(here)
+
+    def moved(named: str) -> str:
+        place, _, name = named.rpartition(":")
+        return f"{places.get(place, place)}:{name}"
+
+    extract = job.extract
+    tools = tuple(map(moved, extract.tools))
+    return replace(job, extract=replace(extract, schema=moved(extract.schema), tools=tools))
+
+
 class RowCarrier:
     """`write` takes bytes for the run; `hear` gets those that come from it."""
 
@@ -85,7 +105,6 @@ class RowCarrier:
         self._prepared: Prepared | None = None
         self._extraction: Extraction | None = None
         self._transport: Transport | None = None
-        self._scratch = tempfile.TemporaryDirectory(prefix="pipeline-worker-")
         self._rows: set[asyncio.Task[None]] = set()
         self._ending: asyncio.Task[None] | None = None
         self._pulsing: asyncio.Task[None] | None = None
@@ -127,10 +146,14 @@ class RowCarrier:
             self._channel.send(Unfit(machine_words(error) or f"{type(error).__name__}: {error}"))
 
     def _make(self, errand: Errand) -> None:
+        with tempfile.TemporaryDirectory(prefix="pipeline-worker-") as scratch:  # read once: nothing of it stays
+            self._make_of(errand, _with_sources(errand.job, errand.sources, Path(scratch)))
+
+    def _make_of(self, errand: Errand, job: Job) -> None:
         os.environ.update(errand.environ)  # where each provider's own chain of credentials looks
         if errand.folder and not Path(errand.folder).exists():
             raise JobError(f"{errand.folder} is not there: documents lie in a bucket, or where all nodes find them")
-        prepared = prepare(self._with_sources(errand.job, errand.sources), documents=errand.documents)
+        prepared = prepare(job, documents=errand.documents)
         if (prepared.plan.request_hash, prepared.plan.outcome_salt) != errand.hashes:
             raise JobError("the same job is another one there: a module that its schema imports differs")
         spare_pandas()
@@ -147,25 +170,6 @@ class RowCarrier:
         self._extraction = Extraction(prepared, Caller(ledger, lane), RecordColumn(prepared.model))
         self._channel.send(Ready(lane.prefix))
         self._pulsing = asyncio.create_task(self._pulse())
-
-    def _with_sources(self, job: Job, sources: Mapping[str, str]) -> Job:
-        """The job with its own Python files, as they lie here; a module that is installed here is taken as it is."""
-        places = {}
-        for number, (place, text) in enumerate(sources.items()):
-            if not place.endswith(".py") and _importable(place):
-                continue
-            here = Path(self._scratch.name, str(number), Path(place).name if place.endswith(".py") else f"{place}.py")
-            here.parent.mkdir()
-            here.write_text(text, encoding="utf-8")
-            places[place] = str(here)
-
-        def moved(named: str) -> str:
-            place, _, name = named.rpartition(":")
-            return f"{places.get(place, place)}:{name}"
-
-        extract = job.extract
-        tools = tuple(map(moved, extract.tools))
-        return replace(job, extract=replace(extract, schema=moved(extract.schema), tools=tools))
 
     # ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -205,7 +209,6 @@ class RowCarrier:
             await self._transport.aclose()
         if self._pulsing is not None:
             self._pulsing.cancel()
-        self._scratch.cleanup()
         self._channel.send(Pulse(time.process_time()))
         self._channel.send(Bye())
 
