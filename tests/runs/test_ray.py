@@ -262,6 +262,15 @@ def test_nodes_of_another_version_are_refused(run, server, monkeypatch):
     assert server.sent == 0
 
 
+def test_workers_that_cannot_begin_are_not_started_for_ever(run, server):
+    """What they die of is told; nothing was sent."""
+    schema = run.folder / "thing.py"
+    schema.write_text("import sys, os\nif 'ray' in sys.modules: os._exit(9)\n" + schema.read_text())
+    found = run.run(code=2)
+    assert "6 workers on the Ray cluster died before they could begin: " in found.err
+    assert server.sent == 0
+
+
 def test_what_is_no_cluster_is_said_to_be_none(on_ray, server, monkeypatch):
     """Nothing listens there, or something else does: then it is not waited for as long as Ray would."""
     monkeypatch.setattr(crew, "OPEN_S", 6.0)

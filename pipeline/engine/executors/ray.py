@@ -141,14 +141,20 @@ class RayExecutor:
         seats = [seat for seat in self._crew.seats.values() if seat.takes]
         most = -(-rows_for(self._calls) // max(1, self._crew.sharing)) + SPARE
         given: dict[int, list[RowGiven]] = {}
+        for seat in seats:
+            if self._queue.suspects and not any(map(self._queue.is_suspect, seat.rows.values())):
+                given[seat.number] = [self._given(seat, self._queue.take_suspect())]
         while self._queue and seats:
             seat = min(seats, key=lambda one: len(one.rows))
             if len(seat.rows) >= most or (task := self._queue.take()) is None:
                 break
-            given.setdefault(seat.number, []).append(seat.given(task, self._prepared.source.urls_of(task.row.parts)))
+            given.setdefault(seat.number, []).append(self._given(seat, task))
         for seat in seats:
             if seat.number in given:
                 seat.channel.send(Work(given[seat.number]))
+
+    def _given(self, seat: Seat, task: RowTask) -> RowGiven:
+        return seat.given(task, self._prepared.source.urls_of(task.row.parts))
 
     # ── and back ────────────────────────────────────────────────────────────────────────────────────────────────
 

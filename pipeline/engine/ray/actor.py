@@ -1,9 +1,12 @@
 """A worker as Ray's actor has it: two calls, by which bytes go out and come in. Knows nothing of Ray."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
-from pipeline.engine.ray.carrier import RowCarrier
 from pipeline.engine.ray.sequence import Heard, Outbox
+
+if TYPE_CHECKING:  # the bridge needs no more than the actor's name
+    from pipeline.engine.ray.carrier import RowCarrier
 
 LINGER_S = 0.004  # a call costs both ends a millisecond of CPU: what comes up in that time goes along
 SAY_S = 5.0  # how long a call waits for something to say: that it comes back shows that the worker lives
@@ -35,8 +38,10 @@ class CarrierActor:
         if new := self._heard.take(number, data):
             carrier.hear(new)
 
-    def _begun(self) -> RowCarrier:
+    def _begun(self) -> "RowCarrier":
         if self._carrier is None:
+            from pipeline.engine.ray.carrier import RowCarrier  # noqa: PLC0415 (a second, on the node)
+
             self._carrier = RowCarrier(self._write)
         return self._carrier
 

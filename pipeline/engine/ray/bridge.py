@@ -17,7 +17,8 @@ from msgspec import Struct, field
 from ray.exceptions import ActorUnavailableError, RayError
 
 from pipeline.engine.ray.actor import LINGER_S, CarrierActor
-from pipeline.engine.ray.messages import (
+from pipeline.engine.ray.mux import Mux
+from pipeline.engine.ray.places import (
     ClusterOpen,
     ClusterShut,
     EndSeat,
@@ -28,9 +29,8 @@ from pipeline.engine.ray.messages import (
     StartSeat,
     ToBridge,
 )
-from pipeline.engine.ray.mux import Mux
 from pipeline.engine.ray.sequence import Outbox
-from pipeline.engine.workers.messages import Frames
+from pipeline.engine.workers.frames import Frames
 
 DRAIN_LOOK_S = 2.0
 AGAIN_S = 0.25  # after a call of which nobody knows whether it ran

@@ -25,6 +25,7 @@ from pipeline.engine.lanes.live import LiveLane
 from pipeline.engine.ray.messages import (
     Bye,
     Dismissed,
+    Entrusted,
     Errand,
     Here,
     Pulse,
@@ -34,13 +35,15 @@ from pipeline.engine.ray.messages import (
     RowGiven,
     RowLeft,
     ToCarrier,
+    Trusted,
     Unfit,
     Work,
 )
 from pipeline.engine.ray.versions import versions
 from pipeline.engine.row import Extraction
+from pipeline.engine.workers.frames import Channel, Frames
 from pipeline.engine.workers.gate import RemoteGate, raised
-from pipeline.engine.workers.messages import Channel, Frames, Granted, Refused, RunStopped
+from pipeline.engine.workers.messages import Granted, Refused, RunStopped
 from pipeline.errors import JobError, machine_words
 from pipeline.extraction.prepare import Prepared, prepare
 from pipeline.job.settings import Job
@@ -113,7 +116,7 @@ class RowCarrier:
     def hear(self, data: bytes) -> None:
         self._channel.data_received(data)
 
-    def _heard(self, message: ToCarrier) -> None:
+    def _heard(self, message: ToCarrier) -> None:  # noqa: C901 (a table of cases)
         match message:
             case Granted():
                 self._gate.granted(message.number, message.usd)
@@ -128,6 +131,9 @@ class RowCarrier:
                 self._gate.refused(message.number, raised(message.why))
             case RunStopped():
                 self._gate.stopped_by_run(message.reason, message.message)
+            case Entrusted():
+                os.environ.update(message.environ)  # where each provider's own chain of credentials looks
+                self._channel.send(Trusted())
             case Errand():
                 self._begin(message)
             case Dismissed():
@@ -150,7 +156,6 @@ class RowCarrier:
             self._make_of(errand, _with_sources(errand.job, errand.sources, Path(scratch)))
 
     def _make_of(self, errand: Errand, job: Job) -> None:
-        os.environ.update(errand.environ)  # where each provider's own chain of credentials looks
         if errand.folder and not Path(errand.folder).exists():
             raise JobError(f"{errand.folder} is not there: documents lie in a bucket, or where all nodes find them")
         prepared = prepare(job, documents=errand.documents)

@@ -29,9 +29,13 @@ class Kit(Struct, frozen=True):
     base_url: str
     environ: Mapping[str, str]
 
+    def secrets(self) -> dict[str, str]:
+        """What of the environment its calls need."""
+        return needed(self.prepared, self.environ)
+
     def without_secrets(self) -> dict[str, str]:
         """The environment of a process that makes no calls."""
-        secrets = needed(self.prepared, self.environ)
+        secrets = self.secrets()
         return {name: value for name, value in self.environ.items() if name not in secrets}
 
 
@@ -42,7 +46,6 @@ async def errand_of(kit: Kit) -> Errand:
         kit.prepared.job,
         kit.model,
         kit.base_url,
-        needed(kit.prepared, kit.environ),
         sources_of(kit.prepared.job),
         kit.prepared.source.documents,
         _folder_of(kit.prepared),

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from pipeline.engine.feed import RowTask
 from pipeline.engine.ray.books import ServedLedger
 from pipeline.engine.ray.messages import FromCarrier, RowBroke, RowEnded, RowGiven, RowLeft
-from pipeline.engine.workers.messages import Channel
+from pipeline.engine.workers.frames import Channel
 from pipeline.engine.workers.served import ServedGate
 from pipeline.errors import LedgerError
 from pipeline.extraction.template import as_text

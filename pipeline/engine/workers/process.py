@@ -17,13 +17,12 @@ from pipeline.engine.lanes.carrier import Carrier
 from pipeline.engine.lanes.files import loader_of
 from pipeline.engine.lanes.live import LiveLane
 from pipeline.engine.row import Extraction
+from pipeline.engine.workers.frames import Channel, Frames
 from pipeline.engine.workers.gate import RemoteGate, raised
 from pipeline.engine.workers.messages import (
     Begun,
     CallSeen,
     CannotGoOn,
-    Channel,
-    Frames,
     Granted,
     OutcomeSeen,
     Refused,
