@@ -51,8 +51,8 @@ ROOM_S = 60.0  # between two words on workers that find no place
 BYE_S = 10.0
 DEATHS_MOST = 3  # beyond one for each worker, before any could begin
 HOW = (
-    "See that it is up (ray status), and that this machine may reach it, has its version of Ray, and its token where it "
-    "asks for one (RAY_AUTH_TOKEN)"
+    "See that it is up (ray status), and that this machine may reach it, has its version of Ray, and its token where "
+    "it asks for one (RAY_AUTH_TOKEN)"
 )
 GONE = "the Ray cluster is out of reach: its head, or the process that speaks to it, is gone"
 NEEDS = "Its nodes need what this machine has: ledger-pipeline, and the modules that the job's own files import"
@@ -187,14 +187,16 @@ class Crew:
     async def _watch_room(self, wanted: int) -> None:
         """Say who has found no place; where nobody has, wait as long as for a provider that is down."""
         loop, told, most_s = asyncio.get_running_loop(), 0, self._kit.prepared.job.limits.outage_s
-        began_s = loop.time()
+        placed_s = loop.time()
         while True:
             await asyncio.sleep(ROOM_S)
             waiting = sum(not seat.node for seat in self.seats.values())
             if waiting and waiting != told:
                 say("warning", f"{waiting} of {wanted} workers have found no room on the cluster yet; the others go on")
             told = waiting
-            if waiting == len(self.seats) and not self.past and loop.time() - began_s >= most_s:
+            if waiting < len(self.seats):
+                placed_s = loop.time()
+            elif loop.time() - placed_s >= most_s:
                 self._admission.stop(ParkReason.OUTAGE, f"no worker has found room on the Ray cluster in {most_s:g} s")
 
     # ── what workers say ────────────────────────────────────────────────────────────────────────────────────────
