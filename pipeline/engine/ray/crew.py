@@ -192,7 +192,8 @@ class Crew:
             await asyncio.sleep(ROOM_S)
             waiting = sum(not seat.node for seat in self.seats.values())
             if waiting and waiting != told:
-                say("warning", f"{waiting} of {wanted} workers have found no room on the cluster yet; the others go on")
+                others = "the others go on" if waiting < len(self.seats) else "they are waited for"
+                say("warning", f"{waiting} of {wanted} workers have found no room on the cluster yet; {others}")
             told = waiting
             if waiting < len(self.seats):
                 placed_s = loop.time()
