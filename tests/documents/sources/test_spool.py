@@ -77,3 +77,16 @@ def test_what_lies_elsewhere_has_no_address(tmp_path):
     copy = spool.of_file(File(fs, "a.pdf", "a.pdf", "s3://b/a.pdf", 5, 1, "document", None)).path
     assert spool.address_of(copy) == ""
     spool.close()
+
+
+def test_a_copy_knows_what_it_is_of_for_as_long_as_it_is_there(tmp_path):
+    """What came out of a table's column is of nothing that another machine could fetch."""
+    (tmp_path / "a.pdf").write_bytes(b"bytes")
+    remote = pafs.SubTreeFileSystem(str(tmp_path), pafs.LocalFileSystem())
+    spool = Spool(1000)
+    fetched = spool.of_file(File(remote, "a.pdf", "a.pdf", "s3://b/a.pdf", 5, 1, "document", None)).path
+    kept = spool.of_cell(b"bytes", TABLE).path
+    assert [spool.url_of(path) for path in (fetched, kept, "/in/a.pdf")] == ["s3://b/a.pdf", "", ""]
+    spool.release(fetched)
+    assert spool.url_of(fetched) == ""
+    spool.close()
