@@ -95,6 +95,7 @@ def _brief(manifest: Manifest) -> dict[str, Any]:
         **{name: plain[name] for name in (*names, "started_at", "ended_at", "seconds")},
         "session": plain.get("session"),
         **({"models": manifest.models} if manifest.models else {}),
+        **({"packs": manifest.packs} if manifest.packs else {}),
     }
 
 

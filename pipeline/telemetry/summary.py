@@ -40,6 +40,7 @@ def summary(
         *(("", told) for told in map(_cause, (cause.as_json() for cause in causes))),
         *(("", told) for told in _untold(rows.failed, [cause.rows for cause in causes])),
         ("calls", f"{manifest.calls:,}   {manifest.rate_limited:,} answered 429"),
+        *(("packs", told) for told in _packs(manifest.packs)),
         ("waited", waited_for(manifest.waited_share) or "for nothing"),
         ("tokens", _tokens(tokens)),
         ("cost", _cost(manifest)),
@@ -67,6 +68,12 @@ def summary(
 def _models(models: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     for name, one in models.items():
         yield f"{name}: {one['rows']:,} rows, {one['calls']:,} calls, ${one['cost_usd']}"
+
+
+def _packs(packs: Mapping[str, int]) -> Iterator[str]:
+    if packs:
+        rows, calls, apart = packs["rows"], packs["calls"], packs["apart"]
+        yield f"{rows:,} rows went in {calls:,} calls together; {apart:,} of these fell apart into single calls"
 
 
 def _cause(cause: dict[str, Any]) -> str:
