@@ -202,6 +202,7 @@ def estimate_text(report: dict[str, Any]) -> str:
         f"  cost      {money_line}",
         f"  time      about {duration(seconds['expected'])}, up to {duration(seconds['high'])}",
         *_select_lines(report.get("chunks_select")),
+        *_pack_lines(report.get("chunks_pack")),
         *_lane_lines(report["lanes"]),
         *map(_model_line, report.get("models", ())),
         *(f"  advice    {text}" for text in report.get("advice", ())),
@@ -218,6 +219,15 @@ def _select_lines(saved: dict[str, Any] | None) -> list[str]:
     usd = "an unknown amount" if saved["usd_saved"] is None else f"${saved['usd_saved']}"
     tokens = f"{saved['input_tokens_saved']:,} input tokens"
     return [f"  chunks    chunks.select: {saved['asked']:,} of {saved['chunks']:,} chunks, saves {usd} ({tokens})"]
+
+
+def _pack_lines(saved: dict[str, Any] | None) -> list[str]:
+    """What going together saves, where the job has rows do that."""
+    if saved is None:
+        return []
+    usd = "an unknown amount" if saved["usd_saved"] is None else f"${saved['usd_saved']}"
+    told = f"{saved['requests']:,} requests instead of {saved['requests_alone']:,}, saves {usd}"
+    return [f"  chunks    chunks.pack: {told} ({saved['input_tokens_saved']:,} input tokens)"]
 
 
 def _lane_lines(lanes: Sequence[dict[str, Any]]) -> list[str]:

@@ -47,6 +47,14 @@ class Counts(Struct):
     skipped_chunks: int = 0  # that chunks.select leaves out
     skipped_input_tokens: int = 0  # of the requests that are not sent for them
     skipped_document_tokens: int = 0
+    packs: int = 0  # requests about several rows by chunks.pack, instead of one for each of packed_rows
+    packed_rows: int = 0
+    packed_input_tokens: int = 0  # that are saved by it: input_tokens is without them
+
+    @property
+    def sent(self) -> int:
+        """Requests as they leave."""
+        return self.requests - self.packed_rows + self.packs
 
     @property
     def own_mean(self) -> float:
@@ -144,7 +152,7 @@ class EstimateBands(Struct, frozen=True):
             "bad_rows": counts.bad_rows,
             "done_rows": counts.done_rows,
             "duplicate_rows": counts.duplicate_rows,
-            "requests": counts.requests + counts.free_requests,
+            "requests": counts.sent + counts.free_requests,
             "repair_requests": self.repairs._asdict(),
             "input_tokens": self.input_tokens._asdict(),
             "output_tokens": self.output_tokens._asdict(),
@@ -174,7 +182,7 @@ def estimate(counts: Counts, terms: Terms, history: History | None) -> EstimateB
     amounts = _by_shape(counts, terms) if history is None else _by_history(counts, terms, history)
     inputs, outputs, repairs = (band.each(round) for band in (amounts.inputs, amounts.outputs, amounts.repairs))
     cost = _cost(counts, terms, amounts)
-    sent = counts.requests + counts.free_requests
+    sent = counts.sent + counts.free_requests
     latency_s = history.latency_s if history else None
     seconds = Band(
         *(
@@ -186,7 +194,7 @@ def estimate(counts: Counts, terms: Terms, history: History | None) -> EstimateB
     by_batch = terms.ways.chosen == "batch"
     told = (
         *assuming.rows(counts.bad_rows, counts.done_rows, counts.duplicate_rows),
-        assuming.requests(counts.requests, counts.fixed_tokens_per_request),
+        assuming.requests(counts.sent, counts.fixed_tokens_per_request),
         *_told(counts, terms, amounts, history),
         *told_of_lanes(terms.ways, lanes),
         *([] if by_batch else assuming.time(terms.limits, terms.max_output_tokens, cap_charged=terms.cap_charged)),
@@ -241,7 +249,7 @@ def _uses(seen: Sequence[Seen]) -> tuple[list[Usage], list[Usage]]:
 def _by_shape(counts: Counts, terms: Terms) -> _Amounts:
     answer, requests = _answer_tokens(counts, terms), counts.requests
     total = counts.input_tokens if counts.provider_input_tokens is None else counts.provider_input_tokens
-    mean_input = total / requests if requests else 0.0
+    mean_input = (total + counts.packed_input_tokens) / requests if requests else 0.0  # a repair goes alone
     repairs = times(REPAIRS, requests)
     pairs = list(zip(repairs, answer, strict=True))
     # A repair sends the question again, with the answer it got and what is wrong with that.
