@@ -136,7 +136,7 @@ def words(shared: Template | None, texts: Sequence[str], key: bytes) -> str:
 
 def between(number: int, mark: str, text: str) -> str:
     """One document, and the lines around it."""
-    return f"<document {number}, mark {mark}>\n{text}\n<end of document {number}, mark {mark}>\n\n"
+    return f"<document {number} {mark}>\n{text}\n</document {number} {mark}>\n\n"
 
 
 def _mark(texts: Sequence[str], key: bytes) -> str:

@@ -38,7 +38,7 @@ def documents_in(text: str) -> list[str]:
     marked = MARK.search(text)
     if marked is None:
         return []
-    line = rf"<document (\d+), mark {marked[1]}>\n(.*?)\n<end of document \1, mark {marked[1]}>\n"
+    line = rf"<document (\d+) {marked[1]}>\n(.*?)\n</document \1 {marked[1]}>\n"
     return [one[2] for one in re.finditer(line, text, re.DOTALL)]
 
 
