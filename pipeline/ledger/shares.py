@@ -12,8 +12,16 @@ from pipeline.ledger.schema import SHARES_KNOWN
 BESIDE = ("call", "answer", "pages", "model", "batch")  # a call's record, in every ledger that has shares
 AMOUNTS = SHARE_COLUMNS[6:]
 TRANSIENT = ("rate_limited", "provider_error", "timeout", "lost", "hedged", "auth", "quota", "model_unavailable")
+# What rows that the input has no more have of a call is the first row's: calls and rows add up to the same.
+_ROW = (
+    "CASE WHEN s.row <= (SELECT MAX(row) FROM rows) THEN s.row "
+    "ELSE (SELECT l.row FROM shares l WHERE l.request_id = s.request_id AND l.place = 0) END"
+)
 _OF_ROWS = frozenset({*SHARE_COLUMNS, "answer"}) - {"request_id", "place", "run"}
-_PARTS = ", ".join(f"{'s' if name in _OF_ROWS else 'c'}.{name}" for name in (*CALL_COLUMNS, *BESIDE))
+_PARTS = ", ".join(
+    f"{_ROW} AS row" if name == "row" else f"{'s' if name in _OF_ROWS else 'c'}.{name}"
+    for name in (*CALL_COLUMNS, *BESIDE)
+)
 _WHOLE = ", ".join((*CALL_COLUMNS, *BESIDE))
 _BY_ROW = (
     f"(SELECT {_WHOLE}, 1 AS counted FROM calls WHERE request_id NOT IN (SELECT request_id FROM shares) "  # noqa: S608 (own names)
@@ -45,8 +53,10 @@ def shares_of_calls(db: Connection, request_ids: Sequence[str]) -> dict[str, lis
     """By request id, (row, id, five token sums, cost_units) of each row, in order; of calls about several rows."""
     found: dict[str, list[tuple[Any, ...]]] = {}
     if has_shares(db):
-        names, marks = ", ".join(("row", "id", *AMOUNTS)), ", ".join("?" * len(request_ids))
-        sql = f"SELECT request_id, {names} FROM shares WHERE request_id IN ({marks}) ORDER BY request_id, place"  # noqa: S608 (own names)
+        names, marks = ", ".join(("id", *AMOUNTS)), ", ".join("?" * len(request_ids))
+        sql = (
+            f"SELECT request_id, {_ROW}, {names} FROM shares s WHERE request_id IN ({marks}) ORDER BY request_id, place"  # noqa: S608 (own names)
+        )
         for request_id, *share in db.execute(sql, request_ids):
             found.setdefault(request_id, []).append(tuple(share))
     return found
