@@ -5,11 +5,13 @@ not come back as one record for each falls apart: its rows are asked about one b
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 
 from msgspec import Struct, field
 
 from pipeline.admission.stop import Stopped
+from pipeline.console import say
 from pipeline.engine.ask import Lane, RowFailed, RowLife, TooLong
 from pipeline.extraction.packs import PackItem, PackPlan, pack_request, takes
 from pipeline.extraction.plan import Plan
@@ -17,6 +19,9 @@ from pipeline.ledger.ledger import Ledger
 from pipeline.types import Answer, AnswerFrom, ErrorCode
 
 LINGER_S = 0.2  # how long the first row of a pack waits for others: little beside what a call takes
+
+LOOKED_AT, LEAST_APART = 20, 5  # of the last packs: if most fell apart, and so many, there are no more
+MOST_ALONE = 2**16  # more rows than are ever under way
 
 Promise = asyncio.Future[Answer | None]
 
@@ -45,7 +50,9 @@ class Packs:
         self._loop = asyncio.get_running_loop()
         self._open: dict[str | None, _OpenPack] = {}  # by tenant
         self._asked: dict[bytes, Promise] = {}  # by key: asked for, and not yet found by it on record
-        self._alone: set[bytes] = set()  # keys of rows whose packs fell apart
+        self._alone: dict[bytes, None] = {}  # keys of rows whose packs fell apart, the last so many
+        self._fates: deque[bool] = deque(maxlen=LOOKED_AT)  # of the last packs, whether each fell apart
+        self._given_up = False
         self._calls: set[asyncio.Task[None]] = set()
         self._linger_s = LINGER_S
 
@@ -66,8 +73,8 @@ class Packs:
                 life.sources.add(AnswerFrom.LEDGER)
                 life.reused_runs.add(found.run)
             return found.reply
-        if self._ledger.answer(item.request.key) is not None:
-            return None  # it was asked about alone before, and that is as good
+        if self._given_up or self._ledger.answer(item.request.key) is not None:
+            return None  # in the latter case it was asked about alone before, and that is as good
         promise: Promise = self._loop.create_future()
         promise.add_done_callback(_seen)
         self._asked[key] = promise
@@ -118,17 +125,18 @@ class Packs:
             delivered = await self._lane.answer(pack_request(self._plan, self._pack, [one.item for one in rows]), life)
         except (TooLong, RowFailed) as failure:
             if isinstance(failure, RowFailed) and failure.code is ErrorCode.RATE_LIMITED:
-                self._give_up(rows, failure)  # each would wait as long again
+                self._fail(rows, failure)  # each would wait as long again
             else:
                 self._fall_apart(rows)
         except BaseException as error:
-            self._give_up(rows, error)
+            self._fail(rows, error)
             if not isinstance(error, Stopped | Exception):
                 raise
         else:
             if not delivered.items:
                 self._fall_apart(rows)
                 return
+            self._fates.append(False)
             keys = [one.item.member.key for one in rows]
             delivered.durable.add_done_callback(lambda _: [self._asked.pop(key, None) for key in keys])
             for one, reply in zip(rows, delivered.items, strict=True):
@@ -140,11 +148,24 @@ class Packs:
 
     def _fall_apart(self, rows: Sequence[_Waiting]) -> None:
         for one in rows:
-            self._alone.add(one.item.member.key)
+            self._alone[one.item.member.key] = None
             del self._asked[one.item.member.key]
             one.promise.set_result(None)
+        while len(self._alone) > MOST_ALONE:
+            del self._alone[next(iter(self._alone))]
+        if len(rows) > 1:
+            self._fates.append(True)
+            self._give_up_where_most_do()
 
-    def _give_up(self, rows: Sequence[_Waiting], error: BaseException) -> None:
+    def _give_up_where_most_do(self) -> None:
+        """Each was paid for in vain: where it is most of them, the model does not do it."""
+        apart = sum(self._fates)
+        if not self._given_up and apart >= LEAST_APART and 2 * apart > len(self._fates):
+            self._given_up = True
+            told = f"{apart} of the last {len(self._fates)} calls about several rows fell apart"
+            say("warning", f"chunks.pack: {told}: from now on each row is asked about alone. Lower chunks.pack")
+
+    def _fail(self, rows: Sequence[_Waiting], error: BaseException) -> None:
         for one in rows:
             del self._asked[one.item.member.key]
             if isinstance(error, asyncio.CancelledError):

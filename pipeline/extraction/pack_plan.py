@@ -71,7 +71,7 @@ def packed_of(job: Job, model: type[BaseModel], single: Shaped, plan: Plan, coun
 def _room(job: Job, plan: Plan, fixed_tokens: int) -> tuple[int, int]:
     """The most output of a pack, and the most tokens of its documents."""
     limits, each = limits_of(known_as(job.model, job.prices)), job.model.max_output_tokens
-    every = job.chunks.pack * each
+    every = min(job.chunks.pack * each, job.limits.output_tokens_per_minute or job.chunks.pack * each)
     output_most = max(each, min(every, limits.max_output_tokens)) if limits.known else every
     try:
         room = available_tokens(

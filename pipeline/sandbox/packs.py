@@ -35,7 +35,7 @@ def pack_answered(extract: Extract, question: Question, drawn: Drawn) -> str | N
 
 def documents_in(text: str) -> list[str]:
     """Those between the lines that hold the question's mark, by number."""
-    marked = MARK.search(text)
+    marked = MARK.search(text) if PACKED in text else None
     if marked is None:
         return []
     line = rf"<document (\d+) {marked[1]}>\n(.*?)\n</document \1 {marked[1]}>\n"

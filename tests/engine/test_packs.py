@@ -6,6 +6,7 @@ import pytest
 import virtual_time
 
 from pipeline.admission.stop import Stopped
+from pipeline.console import speaking
 from pipeline.engine.ask import Delivered, RowFailed, RowLife, TooLong
 from pipeline.engine.packs import LINGER_S, Packs
 from pipeline.extraction.packs import PackItem, PackPlan
@@ -130,6 +131,20 @@ def test_what_ends_a_run_or_has_waited_long_enough_ends_every_row_of_the_pack(fa
         return await asyncio.gather(*(packs.answer(item(n), RowLife()) for n in range(4)), return_exceptions=True)
 
     assert packed(lane, script) == [failure] * 4
+
+
+def test_where_most_fall_apart_there_are_no_more(capsys):
+    """Each is paid for in vain; those that are on their way are the last."""
+    lane = Bench(RowFailed(ErrorCode.TRUNCATED, "cut off"))
+
+    async def script(packs):
+        for start in range(0, 60, 4):
+            await asyncio.gather(*(packs.answer(item(start + n), RowLife()) for n in range(4)))
+
+    with speaking("text"):
+        packed(lane, script)
+    assert len(lane.left) == 5
+    assert "chunks.pack: 5 of the last 5 calls about several rows fell apart" in capsys.readouterr().err
 
 
 def test_equal_rows_go_once_even_before_the_answer_is_on_disk():

@@ -1,11 +1,15 @@
 """Short documents in one call (`chunks.pack`), from the command line to the published files and back."""
 
 import json
+import os
+import random
 import signal
+import time
 from decimal import Decimal
 
 import pytest
 from packed import Model, listed, rows
+from sandbox_process import counters, sandbox
 from scripted_server import Scripted
 
 from pipeline.commands.verify import verify
@@ -184,7 +188,7 @@ def test_a_429_or_a_5xx_is_waited_out_together(job, server, model):
     assert [call["http_status"] for call in job.calls()] == [500, 429, 200]
 
 
-@pytest.mark.parametrize("usd", ["0.00015", "0.0003", "0.0005"])
+@pytest.mark.parametrize("usd", ["0.00015", "0.0004"])
 def test_the_cap_is_never_exceeded(job, server, model, usd):
     """A pack is reserved for at its worst; the run parks, and goes on with a higher cap where it was."""
     model.several = lambda texts: None
@@ -217,6 +221,31 @@ def test_a_run_that_dies_is_taken_up_without_paying_again(job, server, model, pl
     sent = server.sent
     job.run()
     assert server.sent == sent
+
+
+def test_kills_at_any_moment_by_the_sandboxes_own_books(job):
+    """No document is billed again but those of packs that were in flight as a run died."""
+    chance, killed = random.Random(5), 0
+    with sandbox("--latency-ms", "30") as url:
+        job.write(
+            f"{url}/v1", rows=rows(200), chunks={"pack": 5}, model={"provider": "sandbox", "max_output_tokens": 60},
+            limits={"concurrency": 3},
+        )  # fmt: skip
+        while killed < 3:
+            process = job.start("run", job.file)
+            after = counters(url)["answered"] + chance.randint(2, 6)
+            while process.poll() is None and counters(url)["answered"] < after:
+                time.sleep(0.002)
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGKILL)
+                killed += 1
+            process.communicate()
+        job.run()
+        books = counters(url)
+    whole(job)
+    lost = {share["row"] for call in job.calls() if call["error_code"] == "lost" for share in call["shares"]}
+    assert books["documents_billed"] == 200
+    assert books["documents_billed_again"] <= len(lost) <= 3 * 3 * 5
 
 
 def test_what_came_back_is_shown_row_by_row(job, server, model):
