@@ -203,12 +203,19 @@ def most_answers(db: Connection) -> int:
     return int(db.execute("SELECT COALESCE(MAX(rowid), 0) FROM answers").fetchone()[0])
 
 
-def last_answered(db: Connection, request_hash: bytes, most: int, *, well: bool = False) -> list[AnsweredCall]:
-    """The last so many calls that were answered under this form of question, in order; `well`: and had no error."""
+def last_answered(
+    db: Connection, request_hash: bytes, most: int, *, well: bool = False, packs: bool = False
+) -> list[AnsweredCall]:
+    """The last so many calls that were answered under this form of question, in order; `well`: and had no error.
+
+    About one row alone; or, with `packs`, all of the runs in which some were about several, each row's share of them.
+    """
     files = "c.pages IS NOT NULL" if knows_files(db) else "0"
-    alone = "AND c.request_id NOT IN (SELECT request_id FROM shares)" if has_shares(db) else ""
+    shared, calls = has_shares(db), by_row(db) if packs else "calls"
+    alone = "AND c.request_id NOT IN (SELECT request_id FROM shares)" if shared else ""
+    alone = ("AND c.run IN (SELECT run FROM shares)" if shared else "AND 0") if packs else alone
     sql = (
-        f"SELECT c.run, c.row, c.chunk, c.purpose, c.latency_ms, r.doc, {files}, {_listed('c.{}')} FROM calls c "  # noqa: S608 (own names)
+        f"SELECT c.run, c.row, c.chunk, c.purpose, c.latency_ms, r.doc, {files}, {_listed('c.{}')} FROM {calls} c "  # noqa: S608 (own names)
         "JOIN runs USING (run) LEFT JOIN rows r ON r.row = c.row AND c.run = (SELECT MAX(run) FROM runs) "
         f"WHERE runs.request_hash = ? AND c.http_status = 200 {'AND c.error_code IS NULL ' if well else ''}"
         f"AND c.output_tokens > 0 {alone} ORDER BY c.call DESC LIMIT ?"

@@ -288,6 +288,17 @@ def test_check_says_what_goes_together_and_the_estimate_what_that_saves(job, ser
     assert server.sent == 5
 
 
+def test_an_estimate_goes_by_what_rows_used_together(job, server, model):
+    """And not by what they used alone, or the other way round."""
+    write(job, server, number=60, pack=8).run("--limit", "24", "--yes")
+    told = json.loads(job.pipeline("estimate", job.file, "--json", code=0).out)
+    assert told["output_by"] == "history"
+    assert told["input_tokens"]["expected"] == pytest.approx(36 * 100, rel=0.05)
+    assert told["output_tokens"]["expected"] == pytest.approx(36 * 21 / 8, rel=0.1)
+    write(job, server, number=60, pack=1)
+    assert json.loads(job.pipeline("estimate", job.file, "--json", code=0).out)["output_by"] == "shape"
+
+
 def test_nothing_lingers_where_the_input_has_no_more(job, server, model, monkeypatch):
     """The last pack leaves at once: a minute's wait would be seen."""
     monkeypatch.setattr(packs, "LINGER_S", 60.0)

@@ -61,6 +61,11 @@ class Counts(Struct):
         """Input tokens of one request by our count, without readings, summaries and records of chunks before."""
         return (self.input_tokens - self.free_input_tokens) / self.requests if self.requests else 0.0
 
+    @property
+    def alone_mean(self) -> float:
+        """The same as if no rows went together: how large what was seen is counted, by ourselves."""
+        return self.own_mean + (self.packed_input_tokens / self.requests if self.requests else 0.0)
+
 
 class Seen(Struct, frozen=True):
     """One question on record: its size by our count, what it used, and what asking again used."""
@@ -215,12 +220,13 @@ def _by_history(counts: Counts, terms: Terms, history: History) -> _Amounts:
     """Every figure by a line through what was seen; asking again apart, for it is rare and dear."""
     seen, requests = history.seen, counts.requests
     sizes = [one.own_tokens for one in seen]
+    mean_size = counts.alone_mean if history.own else counts.own_mean
     slack = SLACK_OWN if history.own else SLACK_OTHER
     agains = sum(one.agains for one in seen)
     repairs = hits_of(min(agains, len(seen)), len(seen), requests)
 
     def all_of(first: Iterable[float], again: Iterable[float], guess: float) -> Band[float]:
-        once = total_of(sizes, list(first), requests, counts.own_mean)
+        once = total_of(sizes, list(first), requests, mean_size)
         more = times(repairs, sum(again) / agains if agains else guess)
         return within(together(once, more), slack)
 
