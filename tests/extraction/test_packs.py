@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pipeline.extraction import packs
 from pipeline.extraction.packs import PackItem, PackPlan, apart, takes, words
 from pipeline.extraction.plan import Examples
 from pipeline.extraction.template import parse_template
@@ -43,6 +44,12 @@ def test_the_mark_is_in_no_document_and_the_same_for_the_same(texts):
     # Who has seen the question knows its mark, and not that of the question with his own words in it.
     forged = words(None, [*texts[:-1], FORGED.format(mark, mark)], KEY)
     assert documents_in(forged) == [*texts[:-1], FORGED.format(mark, mark)]
+
+
+def test_a_mark_that_a_document_holds_is_not_taken(monkeypatch):
+    """With marks of one digit, of which the documents hold all but one."""
+    monkeypatch.setattr(packs, "MARK_CHARS", 1)
+    assert "the mark 7:" in words(None, ["<document 2 0123456", "89abcdef>"], KEY)
 
 
 @given(st.lists(st.integers(0, 600), max_size=40), st.integers(2, 32), st.integers(600, 3000))
