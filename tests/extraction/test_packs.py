@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.extraction import packs
-from pipeline.extraction.packs import PackItem, PackPlan, apart, takes, words
-from pipeline.extraction.plan import Examples
+from pipeline.extraction.packs import PackItem, PackPlan, apart, pack_request, takes, words
+from pipeline.extraction.plan import Examples, Plan
 from pipeline.extraction.template import parse_template
 from pipeline.sandbox.packs import documents_in
 from pipeline.types import Member, Purpose, Request, Stop
@@ -33,6 +33,21 @@ def test_every_document_is_read_as_it_is(texts):
     """Whatever is in them: no document begins or ends another."""
     assert documents_in(words(None, texts, KEY)) == texts
     assert documents_in(words(parse_template("Read {{them}}:\n{text}\nNow."), texts, KEY)) == texts
+
+
+@given(TEXTS, st.integers(100, 2000))
+def test_a_pack_is_reserved_for_at_its_worst(texts, cap):
+    """All its bytes as input, and as much output as all its rows may have, or the model gives."""
+    request = Request(b"r" * 16, 0, "r0", 0, Purpose.EXTRACT, "", (), cap, 60, 60)
+    items = [PackItem(request, Member(b"%016d" % n, n, f"r{n}", 0, 50), text) for n, text in enumerate(texts)]
+    job = Plan("", parse_template("{text}"), cap, 2 * cap, 10, 40, 1000, 0, b"q" * 16, b"d" * 16)
+    made = pack_request(job, plan(), items)
+    said = made.turns[-1].text.encode("utf-8", "surrogatepass")
+    assert made.input_tokens_ceiling >= plan().fixed_bytes + len(said)
+    assert made.max_output_tokens == min(len(texts) * cap, plan().output_most)
+    assert made.input_tokens == plan().fixed_tokens + 50 * len(texts)
+    assert [(one.row, one.key) for one in made.pack] == [(n, b"%016d" % n) for n in range(len(texts))]
+    assert made.key != pack_request(job, plan(), items[::-1]).key or texts == texts[::-1]
 
 
 @given(TEXTS)
