@@ -36,6 +36,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
 # Byte code is kept, also where the environment says otherwise: without it each process of the tests compiles all anew.
