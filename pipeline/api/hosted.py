@@ -40,9 +40,9 @@ class Hosting:
         """The run to its end. What `progress` has raised ends it early, and is raised once its answers are kept."""
         if self._own:
             spare_pandas()
-        with console.speaking("text" if self._progress is True else "off"):
-            with contextlib.nullcontext() if self._own else seldom_garbage():
-                found = run_job(command)
+        garbage = contextlib.nullcontext() if self._own else seldom_garbage()
+        with garbage, console.speaking("text" if self._progress is True else "off"):
+            found = run_job(command)
         if self._raised is not None:
             raise self._raised
         return found
