@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -105,12 +106,7 @@ async def executor_for(prepared: Prepared, endpoint: Endpoint, lent: Lent, how: 
         yield ProcessExecutor(prepared, lent.ledger, lent.admission, lent.tally, where)
         return
     if prepared.models:
-        from pipeline.engine.several import several_models  # noqa: PLC0415 (few jobs have several)
-
-        async with several_models(prepared, endpoint, lent, how) as several:
-            calls = job.limits.concurrency + sum(one.limits.concurrency for one in job.models.values())
-            executor = LocalExecutor(prepared, lent.ledger, several, lent.admission, lent.tally, calls=calls)
-            executor.models = several.models
+        async with _among_several(prepared, endpoint, lent, how) as executor:
             yield executor
         return
     async with live_lane(prepared, endpoint, lent.ledger, lent.admission, lent.tally) as live:
@@ -135,6 +131,20 @@ async def live_lane(
         yield LiveLane(job.limits, prepared.rate, ledger, gate, carrier, tally, model=model)
     finally:
         await transport.aclose()
+
+
+@contextlib.asynccontextmanager
+async def _among_several(
+    prepared: Prepared, endpoint: Endpoint, lent: Lent, how: Carriage
+) -> AsyncIterator[LocalExecutor]:
+    from pipeline.engine.several import models_now, several_models, ways_to_all  # noqa: PLC0415 (few jobs have several)
+
+    job = prepared.job
+    async with ways_to_all(prepared, endpoint, lent) as ways, several_models(job, ways, lent, how) as several:
+        calls = job.limits.concurrency + sum(one.limits.concurrency for one in job.models.values())
+        executor = LocalExecutor(prepared, lent.ledger, several, lent.admission, lent.tally, calls=calls)
+        executor.models = partial(models_now, ways)
+        yield executor
 
 
 @contextlib.asynccontextmanager
