@@ -10,18 +10,8 @@ from msgspec import Struct
 from pipeline.admission.gate import NeverFits, TenantOverBudget
 from pipeline.admission.report import Report
 from pipeline.admission.stop import Stopped, StopSwitch
+from pipeline.engine.workers.messages import Admit, Finish, Leave, SizedRequest, StopRun
 from pipeline.types import ParkReason, Request
-
-
-class SizedRequest(Struct, frozen=True):
-    """What the run has to know of a request to admit it."""
-
-    input_tokens: int
-    input_tokens_ceiling: int
-    max_output_tokens: int
-    tenant: str | None
-    standard_tier: bool
-    file_tokens: int
 
 
 class RemoteTicket(Struct, frozen=True):
@@ -32,10 +22,11 @@ class RemoteTicket(Struct, frozen=True):
 
 
 class RemoteGate:
-    """A `Gate`. `send` takes a message's name and its parts."""
+    """A `Gate` of one model: `model` is its NAME, "" the job's [model]."""
 
-    def __init__(self, send: Callable[..., None]) -> None:
+    def __init__(self, send: Callable[[Struct], None], model: str = "") -> None:
         self._send = send
+        self._model = model
         self._numbers = count()
         self._waiting: dict[int, asyncio.Future[Decimal]] = {}
         self._switch = StopSwitch()
@@ -58,18 +49,18 @@ class RemoteGate:
             request.input_tokens, request.input_tokens_ceiling, request.max_output_tokens, request.tenant,
             request.standard_tier, request.file_tokens,
         )  # fmt: skip
-        self._send("admit", number, asked, retry)
+        self._send(Admit(number, asked, retry, self._model))
         try:
             return RemoteTicket(await granted, number)
         except asyncio.CancelledError:
-            self._send("leave", number)
+            self._send(Leave(number))
             raise
         finally:
             self._waiting.pop(number, None)
 
     def finish(self, ticket: RemoteTicket, report: Report) -> None:
         """As `Admission.finish`."""
-        self._send("finish", ticket.number, report)
+        self._send(Finish(ticket.number, report))
 
     async def pause(self, seconds: float) -> None:
         """As `Admission.pause`."""
@@ -77,7 +68,7 @@ class RemoteGate:
 
     def stop(self, reason: ParkReason, message: str) -> None:
         """Here at once, for the whole run as soon as it hears of it."""
-        self._send("stop", reason, message)
+        self._send(StopRun(reason, message))
         self.stopped_by_run(reason, message)
 
     # ── what the run says ───────────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,65 @@
+"""The run's side of a worker's gate: what it asked for, what it was let in with, and what comes back."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from msgspec import Struct
+
+from pipeline.admission.governor import Ticket
+from pipeline.admission.queue import Admission, Turn
+from pipeline.admission.report import FATE_UNKNOWN, NEVER_SENT, Report
+from pipeline.engine.workers.gate import portable
+from pipeline.engine.workers.messages import Admit, Granted, Refused
+
+
+class ServedGate:
+    """Of one worker. `admissions`: by NAME of the model, "" the job's [model]; `send` takes what the worker is told."""
+
+    def __init__(self, admissions: Mapping[str, Admission], send: Callable[[Struct], None]) -> None:
+        self._admissions = admissions
+        self._send = send
+        self._turns: dict[int, tuple[Admission, Turn]] = {}
+        self._tickets: dict[int, tuple[Admission, Ticket]] = {}
+
+    def admit(self, asked: Admit) -> None:
+        admission = self._admissions[asked.model]
+        try:
+            turn = admission.enqueue(asked.asked, retry=asked.retry)
+        except Exception as error:  # noqa: BLE001 (sent to who asked)
+            self._send(Refused(asked.number, portable(error)))
+            return
+        self._turns[asked.number] = admission, turn
+        turn.add_done_callback(partial(self._turned, asked.number))
+
+    def _turned(self, number: int, turn: Turn) -> None:
+        """Its turn has come, or never will."""
+        waited = self._turns.pop(number, None)
+        if waited is None or turn.cancelled():
+            return
+        error = turn.exception()
+        if error is not None:
+            self._send(Refused(number, portable(error)))
+            return
+        ticket = turn.result()
+        self._tickets[number] = waited[0], ticket
+        self._send(Granted(number, ticket.need.usd))
+
+    def leave(self, number: int) -> None:
+        waited, held = self._turns.pop(number, None), self._tickets.pop(number, None)
+        if waited is not None:
+            waited[0].leave(waited[1])
+        elif held is not None:  # granted, and the word had not yet come
+            held[0].finish(held[1], NEVER_SENT)
+
+    def finish(self, number: int, report: Report) -> None:
+        admission, ticket = self._tickets.pop(number)
+        admission.finish(ticket, report)
+
+    def gone(self) -> None:
+        """The worker is: whoever waits leaves, and of what was let in nobody knows what became."""
+        for admission, turn in list(self._turns.values()):
+            admission.leave(turn)
+        for admission, ticket in self._tickets.values():
+            admission.finish(ticket, FATE_UNKNOWN)
+        self._turns.clear()
+        self._tickets.clear()
