@@ -1,9 +1,9 @@
 """What stands at the other end, and who carries the rows there: this process, several, or in waves by batch."""
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,7 +16,7 @@ from pipeline.console import say
 from pipeline.engine.ask import Lane
 from pipeline.engine.call import Caller
 from pipeline.engine.executors import Executor
-from pipeline.engine.executors.local import LocalExecutor
+from pipeline.engine.executors.local import LocalExecutor, Outcomes
 from pipeline.engine.executors.processes import ProcessExecutor, Where
 from pipeline.engine.lanes.carrier import Carrier
 from pipeline.engine.lanes.files import loader_of
@@ -25,6 +25,7 @@ from pipeline.engine.row import Extraction
 from pipeline.extraction.lanes import live_because, unspoken
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.prompt_cache import Caching, caching_for
+from pipeline.extraction.routing import MAIN
 from pipeline.job.settings import Job, Model
 from pipeline.ledger.ledger import Ledger
 from pipeline.providers import Wire, standard_wire, wire_for
@@ -34,6 +35,9 @@ from pipeline.sandbox.embedded import embedded
 from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.batches import counted
 from pipeline.telemetry.tally import Tally
+
+if TYPE_CHECKING:
+    from pipeline.engine.batches.waves import WaveExecutor
 
 
 class Endpoint(Struct, frozen=True):
@@ -134,13 +138,26 @@ async def live_lane(
 
 
 @contextlib.asynccontextmanager
-async def _among_several(
-    prepared: Prepared, endpoint: Endpoint, lent: Lent, how: Carriage
-) -> AsyncIterator[LocalExecutor]:
-    from pipeline.engine.several import models_now, several_models, ways_to_all  # noqa: PLC0415 (few jobs have several)
+async def _among_several(prepared: Prepared, endpoint: Endpoint, lent: Lent, how: Carriage) -> AsyncIterator[Executor]:
+    """Rows among a job's models; those that begin at [model] by batch, where it has that lane."""
+    from pipeline.engine.several import Several, models_now, stations_of, ways_to_all  # noqa: PLC0415 (few jobs)
 
     job = prepared.job
-    async with ways_to_all(prepared, endpoint, lent) as ways, several_models(job, ways, lent, how) as several:
+    async with contextlib.AsyncExitStack() as stack:
+        ways = await stack.enter_async_context(ways_to_all(prepared, endpoint, lent))
+        stations = await stack.enter_async_context(stations_of(ways, lent, how.column))
+        several = Several(job, stations, how.from_model)
+        if batched(job, lent.ledger):
+            main = stations[MAIN]
+
+            def by_batch(extraction: Extraction) -> Several:
+                at_main = {MAIN: replace(main, extraction=extraction)}
+                return Several(job, {**stations, **at_main}, how.from_model)
+
+            waves = await stack.enter_async_context(_in_waves(prepared, endpoint, lent, how, main.live, by_batch))
+            waves.models = partial(models_now, ways)
+            yield waves
+            return
         calls = job.limits.concurrency + sum(one.limits.concurrency for one in job.models.values())
         executor = LocalExecutor(prepared, lent.ledger, several, lent.admission, lent.tally, calls=calls)
         executor.models = partial(models_now, ways)
@@ -149,10 +166,15 @@ async def _among_several(
 
 @contextlib.asynccontextmanager
 async def _in_waves(
-    prepared: Prepared, endpoint: Endpoint, lent: Lent, how: Carriage, live: Lane
-) -> AsyncIterator[Executor]:
+    prepared: Prepared,
+    endpoint: Endpoint,
+    lent: Lent,
+    how: Carriage,
+    live: Lane,
+    among: Callable[[Extraction], Outcomes] | None = None,
+) -> AsyncIterator["WaveExecutor"]:
     from pipeline.engine.batches.setup import Way, in_waves  # noqa: PLC0415 (few jobs have batches)
 
-    way = Way(endpoint.model, endpoint.sandbox_url, endpoint.environ, live, how.wait)
+    way = Way(endpoint.model, endpoint.sandbox_url, endpoint.environ, live, how.wait, among)
     async with in_waves(prepared, how.column, way, lent) as waves:
         yield waves

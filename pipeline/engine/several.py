@@ -19,9 +19,10 @@ from pipeline.admission.needs import Needs
 from pipeline.admission.queue import Admission
 from pipeline.admission.stop import Stopped
 from pipeline.console import say
+from pipeline.engine.ask import Lane
 from pipeline.engine.call import Caller
 from pipeline.engine.diverting import DivertingGate, Ends, Group
-from pipeline.engine.endpoint import Carriage, Endpoint, Lent, endpoint_for, limits_key, live_lane
+from pipeline.engine.endpoint import Endpoint, Lent, endpoint_for, limits_key, live_lane
 from pipeline.engine.feed import RowTask
 from pipeline.engine.row import Extraction
 from pipeline.errors import JobError
@@ -39,6 +40,7 @@ from pipeline.extraction.routing import (
 )
 from pipeline.job.settings import Job
 from pipeline.providers.credentials.keys import credentials_for
+from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.snapshot import ModelNow
 from pipeline.types import Outcome, ParkReason
 
@@ -54,11 +56,12 @@ class Way(Struct, frozen=True):
 
 
 class Station(Struct, frozen=True):
-    """One model: the job as one with it alone, the gate to it, and what carries a row there."""
+    """One model: the job as one with it alone, the gate to it, and what carries a row there, by which live calls."""
 
     prepared: Prepared
     gate: DivertingGate
     extraction: Extraction
+    live: Lane
 
 
 class Several:
@@ -166,15 +169,16 @@ async def ways_to_all(prepared: Prepared, endpoint: Endpoint, lent: Lent) -> Asy
 
 
 @contextlib.asynccontextmanager
-async def several_models(job: Job, ways: Mapping[str, Way], lent: Lent, how: Carriage) -> AsyncIterator[Several]:
-    """All models, and each row's way among them, in this process."""
+async def stations_of(ways: Mapping[str, Way], lent: Lent, column: RecordColumn) -> AsyncIterator[dict[str, Station]]:
+    """NAME → what carries a row to each model, by live calls of this process."""
     stations: dict[str, Station] = {}
     async with contextlib.AsyncExitStack() as lanes:
         for name, way in ways.items():
             lane = live_lane(way.prepared, way.endpoint, lent.ledger, way.gate, lent.tally, name or None)
-            caller = Caller(lent.ledger, await lanes.enter_async_context(lane))
-            stations[name] = Station(way.prepared, way.gate, Extraction(way.prepared, caller, how.column))
-        yield Several(job, stations, how.from_model)
+            live = await lanes.enter_async_context(lane)
+            extraction = Extraction(way.prepared, Caller(lent.ledger, live), column)
+            stations[name] = Station(way.prepared, way.gate, extraction, live)
+        yield stations
 
 
 def _rules(prepared: Prepared, endpoint: Endpoint, lent: Lent) -> LimitRules:

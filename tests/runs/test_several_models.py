@@ -4,7 +4,11 @@ import json
 from decimal import Decimal
 
 import pytest
+from batch_server import PRICES, SOON, extract, providing
 from scripted_server import Scripted
+
+from pipeline.commands.verify import verify
+from pipeline.sandbox.exchange import Rules
 
 GOOD = {"name": "Blue Mill", "total": "1234.50"}
 STRONG = {"name": "gpt-4o", "max_output_tokens": 200}
@@ -259,3 +263,40 @@ def test_what_rows_may_cost_at_a_dearer_model_is_asked_about(several, job, serve
     asked = several(fallback("invalid_output"), rows=40, budget=budget).run("--output", job.folder / "anew", code=2).err
     assert "--yes" in asked
     assert server.sent == 40
+
+
+def test_rows_that_come_back_wrong_from_a_batch_go_on_live(several, job, server):
+    """The first model by batch, at half its price; what it gets wrong, and what is routed away from it, live."""
+    server.script = by_model(gpt_4o=GOOD)
+
+    def half_wrong(text, schema):
+        good = extract(text, schema)
+        return {**good, "total": "x"} if set("48") & set(text) else good
+
+    rules = Rules(half_wrong, lambda text, schema, errors: half_wrong(text, schema), lambda text, cap: text)
+    routed = '[[route]]\nwhere = {column = "language", in = ["ja"]}\nmodel = "strong"\n'
+    with providing(rules) as provider:
+        several(
+            routed + fallback("invalid_output"), rows=12,
+            model={"base_url": provider.url, "lane": "batch"}, batch=SOON, prices=PRICES,
+        ).run()  # fmt: skip
+        served = provider.counters()
+    manifest, rows = job.manifest(), job.results()
+    assert manifest["rows"]["ok"] == 12
+    first = [row for row in rows if row["models_tried"][0] == "gpt-4o-mini"]
+    on = [row for row in first if row["models_tried"] == ["gpt-4o-mini", "strong"]]
+    assert len(first) == 6
+    assert 0 < len(on) < 6
+    assert served["billed_twice"] == 0
+    assert {call["lane"] for call in job.calls() if call["model"] == "gpt-4o"} == {"live"}
+    assert sum(call["lane"] == "batch" for call in job.calls()) == 6
+    assert len(server.requests) == len(on) + 6
+    assert [check.problem for check in verify(job.out) if check.problem is not None] == []
+    job.run()
+    assert len(server.requests) == len(on) + 6, "a second run sends nothing"
+
+
+def test_a_batch_lane_does_not_go_on_elsewhere_while_its_provider_is_down(several, job):
+    several(fallback("invalid_output", "outage"), model={"lane": "batch"})
+    told = job.pipeline("check", job.file, code=2).out
+    assert "model.lane = 'batch' does not go with [[fallback]] on = ['outage'] yet" in told
