@@ -50,6 +50,7 @@ class DivertingGate:
         self.governor = governor
         self.health = Health()
         self.calls = 0  # that have ended
+        self.on_health: Callable[[str, str], None] | None = None  # told the cause, "" for none, and what it is in words
         self._group = group
         self._ends = ends
         self._turns: set[Turn] = set()
@@ -132,6 +133,8 @@ class DivertingGate:
             self.health.given_back()
         elif self.health.answered(now_s):
             self._ends.on_change(f"{self.name} is well again: rows go to it")
+            if self.on_health is not None:
+                self.on_health("", "")
 
     async def pause(self, seconds: float) -> None:
         """As `Gate.pause`. Raises Diverted."""
@@ -164,6 +167,8 @@ class DivertingGate:
     def _down(self, cause: str, told: str, now_s: float) -> None:
         if self.health.failed(cause, told, now_s):
             self._ends.on_change(f"{self.name}: {told}; rows go on elsewhere, and it is looked at again")
+        if self.on_health is not None:
+            self.on_health(cause, told)
         for turn in list(self._turns):
             if not turn.done():
                 turn.set_exception(Diverted(cause, told))

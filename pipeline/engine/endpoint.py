@@ -105,13 +105,13 @@ async def executor_for(prepared: Prepared, endpoint: Endpoint, lent: Lent, how: 
         say("notice", f"model.lane = 'auto': requests go live, as {why}")
     if not in_waves and (left := lent.ledger.open_batches()):
         say("warning", f"{counted(len(left))} of another job cannot be collected from here: {unspoken(job)}")
-    if job.limits.workers > 1 and not in_waves:
-        where = Where(endpoint.model, endpoint.sandbox_url, endpoint.environ, how.observed)
-        yield ProcessExecutor(prepared, lent.ledger, lent.admission, lent.tally, where)
-        return
     if prepared.models:
         async with _among_several(prepared, endpoint, lent, how) as executor:
             yield executor
+        return
+    if job.limits.workers > 1 and not in_waves:
+        where = Where(endpoint.model, endpoint.sandbox_url, endpoint.environ, how.observed)
+        yield ProcessExecutor(prepared, lent.ledger, lent.admission, lent.tally, where)
         return
     async with live_lane(prepared, endpoint, lent.ledger, lent.admission, lent.tally) as live:
         if in_waves:
@@ -145,6 +145,12 @@ async def _among_several(prepared: Prepared, endpoint: Endpoint, lent: Lent, how
     job = prepared.job
     async with contextlib.AsyncExitStack() as stack:
         ways = await stack.enter_async_context(ways_to_all(prepared, endpoint, lent))
+        if job.limits.workers > 1 and not batched(job, lent.ledger):
+            where = Where(endpoint.model, endpoint.sandbox_url, endpoint.environ, how.observed, ways)
+            processes = ProcessExecutor(prepared, lent.ledger, lent.admission, lent.tally, where)
+            processes.models = partial(models_now, ways)
+            yield processes
+            return
         stations = await stack.enter_async_context(stations_of(ways, lent, how.column))
         several = Several(job, stations, how.from_model)
         if batched(job, lent.ledger):

@@ -8,6 +8,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
+from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -55,11 +56,17 @@ class Way(Struct, frozen=True):
     gate: DivertingGate
 
 
+class Parks(Protocol):
+    """The gate to a model, as far as a row needs it that has nowhere else to go."""
+
+    def park(self, cause: str, message: str) -> None: ...
+
+
 class Station(Struct, frozen=True):
     """One model: the job as one with it alone, the gate to it, and what carries a row there, by which live calls."""
 
     prepared: Prepared
-    gate: DivertingGate
+    gate: Parks
     extraction: Extraction
     live: Lane
 

@@ -129,8 +129,6 @@ def several_problem(job: Job) -> str | None:
     """What a job with several models cannot have; None: nothing of it."""
     if not job.models:
         return None
-    if job.limits.workers > 1:
-        return f"limits.workers = {job.limits.workers} does not go with [models.NAME] yet: leave one of them out"
     for name, one in job.models.items():
         if one.model.lane != "live":
             return f"models.{name}.lane = {one.model.lane!r}: only [model] has a batch lane. Set it to 'live'"

@@ -95,10 +95,11 @@ def test_a_retry_begins_with_the_first_model_again(several, job, server):
     job.pipeline("verify", job.out, code=0)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize(("answer", "cause"), [(DOWN, "outage"), (NO_KEY, "auth")])
-def test_rows_go_on_at_the_spare_while_the_first_is_down(several, job, server, answer, cause):
+def test_rows_go_on_at_the_spare_while_the_first_is_down(several, job, server, answer, cause, workers):
     server.script = by_model(gpt_4o_mini=answer, gpt_4o=GOOD)
-    several(fallback(cause), rows=40, limits={"concurrency": 4}).run()
+    several(fallback(cause), rows=40, limits={"concurrency": 4, "workers": workers}).run()
     rows = job.results()
     assert {row["status"] for row in rows} == {"ok"}
     assert {row["model"] for row in rows} == {"gpt-4o"}
@@ -107,9 +108,10 @@ def test_rows_go_on_at_the_spare_while_the_first_is_down(several, job, server, a
     job.pipeline("verify", job.out, code=0)
 
 
-def test_the_run_parks_where_the_spare_is_down_too(several, job, server):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_run_parks_where_the_spare_is_down_too(several, job, server, workers):
     server.script = by_model(gpt_4o_mini=NO_KEY, gpt_4o=NO_KEY)
-    several(fallback("auth"), rows=3).run(code=4)
+    several(fallback("auth"), rows=3, limits={"workers": workers}).run(code=4)
     assert job.manifest()["reason"] == "auth"
     assert {row["status"] for row in job.results()} == {"pending"}
 
@@ -227,8 +229,11 @@ def test_a_row_that_needed_another_model_is_worth_a_look(several, job, server):
     assert (first["id"], first["review_reasons"]) == ("r0", ["fallback"])
 
 
-@pytest.mark.parametrize("point", ["call-named:9", "answer-received:14", "committed:4", "outcome-known:6"])
-def test_three_models_and_a_kill_pay_for_nothing_twice(several, job, server, point):
+POINTS = ["call-named:9", "answer-received:14", "committed:4", "outcome-known:6"]
+
+
+@pytest.mark.parametrize(("point", "workers"), [*((point, 1) for point in POINTS), ("answer-received:5", 2)])
+def test_three_models_and_a_kill_pay_for_nothing_twice(several, job, server, point, workers):
     """Rows are routed to one, go on to another, and stay at the first; each answer is paid for once."""
     right, wrong = {"name": "x", "total": "1"}, Scripted(text="no JSON")
     server.script = lambda document, nth, body: (
@@ -237,9 +242,9 @@ def test_three_models_and_a_kill_pay_for_nothing_twice(several, job, server, poi
     third = '[models.third]\nprovider = "openai"\nname = "gpt-4.1-mini"\nmax_output_tokens = 200\n'
     route = '[[route]]\nwhere = {column = "language", in = ["ja"]}\nmodel = "third"\n'
     url = f'base_url = "{server.url}"\n'
-    several(f"{third}{url}{route}{fallback('invalid_output')}", rows=10, limits={"concurrency": 3})
+    several(f"{third}{url}{route}{fallback('invalid_output')}", rows=10, limits={"concurrency": 3, "workers": workers})
     job.env["PIPELINE_CRASH_AT"] = point
-    job.process("run", job.file, code=-9)
+    job.process("run", job.file, code=-9 if workers == 1 else None)
     del job.env["PIPELINE_CRASH_AT"]
     job.run()
     lost = [call for call in job.calls() if call["error_code"] == "lost"]
@@ -250,7 +255,7 @@ def test_three_models_and_a_kill_pay_for_nothing_twice(several, job, server, poi
     assert tried[1] == ["third"]
     assert tried[3] == tried[5] == ["third", "strong"]
     assert sum(server.paid.values()) <= 10 + 2 * 2 + len(lost), "two rows: an answer, a repair, and the next model"
-    assert len(lost) <= 3 * 3, "what was in flight"
+    assert len(lost) <= 3 * 3 * (1 if workers == 1 else 2 * 3), "what was in flight; each worker is replaced twice"
     job.pipeline("verify", job.out, code=0)
 
 
