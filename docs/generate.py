@@ -43,6 +43,7 @@ UNITS = {  # end of a key → unit; the first that fits
     "concurrency": "calls",
     "_attempts": "attempts",
     "workers": "processes",
+    "cpus_per_worker": "cores",
 }
 KINDS = {str: "text", bool: "`true` or `false`", int: "whole number", float: "number", Decimal: "number"}
 RANGES = {Share: ", from 0 to 1", Span: ", 0 or more", Count: ", 0 or more"}
@@ -284,6 +285,13 @@ limits.outage_s = 1800  # How long a provider that is down (failures in a row, n
 limits.hedge_after = 0.99  # At the end of a run, when nothing waits to be sent, a call that has been out for 1.5 times
   this quantile of the run's latencies is sent once more; the first answer counts, and the other call is booked as one
   that may have cost its worst case (`error_code` hedged). 0: never.
+[engine]  # Where the rows are worked on. It is no part of what is asked: what was paid for here is found there.
+engine.on = "ray"  # `local`: this machine. `ray`: the nodes of a Ray cluster (extra `ray`), under one set of limits and
+  one cap; ledger, admission and results stay in the command's own process. Not with `limits.workers`, `[models.NAME]`
+  or the batch lane.
+engine.address = "10.0.0.5:6379"  # The head of the cluster. `auto`: the cluster that this machine is of.
+engine.workers = 16  # Processes on the cluster's nodes. Those that find no room are waited for while the others work.
+engine.cpus_per_worker = 0.5  # What each reserves of its node: a schema with heavy validators keeps a core busy.
 [budget]  # Hard caps in USD. Both need a price for the model.
 budget.max_usd = 5.00  # What the run may cost, its resumed sessions and retries included. Kept by reservation: a call
   is sent only when its worst case fits beside all calls in flight; when none fits any more the run parks with exit code

@@ -109,6 +109,15 @@ async def executor_for(prepared: Prepared, endpoint: Endpoint, lent: Lent, how: 
         async with _among_several(prepared, endpoint, lent, how) as executor:
             yield executor
         return
+    if job.engine.on == "ray" and not in_waves:
+        from pipeline.engine.executors.ray import RayExecutor  # noqa: PLC0415 (few jobs run on a cluster)
+        from pipeline.engine.ray.errand import Kit  # noqa: PLC0415 (as above)
+
+        kit = Kit(
+            prepared, lent.ledger, lent.admission, lent.tally, endpoint.model, endpoint.sandbox_url, endpoint.environ
+        )
+        yield RayExecutor(kit)
+        return
     if job.limits.workers > 1 and not in_waves:
         where = Where(endpoint.model, endpoint.sandbox_url, endpoint.environ, how.observed)
         yield ProcessExecutor(prepared, lent.ledger, lent.admission, lent.tally, where)

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from functools import partial
@@ -100,6 +100,7 @@ class Session:
         self._tally = Tally(on_call=self._telemetry.called, on_outcome=self._telemetry.concluded)
         self._outside = ""  # why somebody else has the output now
         self._issues = RunIssues()
+        self._workers: Callable[[], Sequence[Mapping[str, Any]]] = tuple
         self._tuned: list[dict[str, Any]] = []
         self._parts: _Parts | None = None
         self._publisher = Publisher(command.prepared, ledger, self._column, command.verb)
@@ -219,8 +220,18 @@ class Session:
         batches = partial(_batches_of, self._ledger) if batched(job, self._ledger) else None
         call_off = getattr(executor, "call_off", None)  # of one that has batches
         models = getattr(executor, "models", tuple)  # of one that has several
+        self._workers = getattr(executor, "workers", tuple)  # of one that has them elsewhere
         watched = Watched(
-            job.name, folder, parts.admission, parts.governor, self._tally, band_usd, call_off, batches, models
+            job.name,
+            folder,
+            parts.admission,
+            parts.governor,
+            self._tally,
+            band_usd,
+            call_off,
+            batches,
+            models,
+            self._workers,
         )
         display = display_for(host.progress if callable(host.progress) else sys.stderr if host.progress else None)
         watch = Watch(watched, self._telemetry, parts.alarm, display, executor.widen)
@@ -253,6 +264,7 @@ class Session:
             waited_share=parts.admission.snapshot().waited_share,
             events=(*parts.alarm.events, *self._tuned),
             caching=parts.endpoint.caching,
+            workers=tuple(self._workers()),
         )
 
 

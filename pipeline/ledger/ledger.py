@@ -213,10 +213,12 @@ class Ledger:
         """Of the folder's lock, for processes that are to hold it as well."""
         return self._lock.descriptor
 
-    async def lose(self, prefix: str) -> None:
-        """Book the calls in flight of a process that has died, whose request ids begin so."""
-        for _, send in queries.in_flight(self._reader, prefix):
+    async def lose(self, prefix: str) -> list[Send]:
+        """Book the calls in flight of a process that has died, whose request ids begin so; returns them."""
+        lost = [send for _, send in queries.in_flight(self._reader, prefix)]
+        for send in lost:
             await self.record(lost_call(send))
+        return lost
 
     def learn_keys(self, rows: int) -> None:
         """Know which answers are on record, where that saves more looking up than it costs. No other process writes."""
@@ -229,6 +231,12 @@ class Ledger:
             for key in queries.answer_keys(db):
                 keys.add(key)
         self._keys = keys
+
+    async def known_keys(self) -> Keys | None:
+        """Of all answers that are on record by now, those of this session too; None: not known."""
+        if self._filling is not None:
+            await asyncio.shield(self._filling)
+        return self._keys
 
     async def stop_writing(self) -> None:
         """Everything handed over is on disk when this returns."""

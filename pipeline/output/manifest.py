@@ -97,6 +97,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     previous: dict[str, int] = field(default_factory=dict)  # pending rows that show an earlier record, by its day
     previous_unfit: int = 0  # pending rows whose earlier record does not fit the schema as it is now
     models: dict[str, dict[str, Any]] = field(default_factory=dict)  # of a job with several: rows, calls and cost_usd
+    workers: tuple[dict[str, Any], ...] = ()  # of the last session on a cluster: node, rows, calls, how it ended
     batches: tuple[dict[str, Any], ...] = ()  # at a provider's batch API, of this run or still out
     session: SessionFigures | None = None  # None: written before there was such a thing
 
@@ -115,7 +116,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
         plain: dict[str, Any] = {**to_builtins(self), "cost_usd": self.cost_text}
         if self.session is not None:
             plain["session"]["cost_usd"] = self.session.cost_text
-        left_out = {name for name in ("previous", "previous_unfit", "models", "batches") if not plain[name]}
+        left_out = {name for name in ("previous", "previous_unfit", "models", "workers", "batches") if not plain[name]}
         left_out |= set(KNOWN_AT_THE_END) if self.state == RUNNING else set()
         return {name: value for name, value in plain.items() if name not in left_out}
 

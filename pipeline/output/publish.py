@@ -79,6 +79,7 @@ class SessionEnd(Struct, frozen=True):
     waited_share: Mapping[str, float]
     events: tuple[Mapping[str, Any], ...]
     caching: Caching
+    workers: tuple[Mapping[str, Any], ...] = ()  # on a cluster, as run.json tells them
 
 
 class Publisher:
@@ -157,6 +158,7 @@ class Publisher:
             events=tuple(map(dict, end.events)),
             advice=() if advised is None else (advised.told,),
             caching=self._cached(end.caching, totals),
+            workers=tuple(map(dict, end.workers)),
             batches=tuple(batches_told(ledger.path, ledger.run)),
             session=self._session_figures(totals),
         )

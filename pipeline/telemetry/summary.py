@@ -14,6 +14,7 @@ from pipeline.output.manifest import Manifest
 from pipeline.telemetry.batches import lines_of
 from pipeline.telemetry.causes import Cause
 from pipeline.telemetry.snapshot import WORDS, ModelNow, waited_for
+from pipeline.telemetry.workers import workers_lines
 from pipeline.text import duration, inert
 from pipeline.types import Usage
 
@@ -44,6 +45,7 @@ def summary(
         ("tokens", _tokens(tokens)),
         ("cost", _cost(manifest)),
         *(("model", told) for told in _models(manifest.models)),
+        *(("node", told) for told in workers_lines(manifest.workers)),
         ("time", duration(manifest.seconds or 0.0)),
         ("results", f"{folder}/{RESULTS}, {CALLS}, {RUN}"),
     ]
@@ -176,6 +178,7 @@ def _now_lines(now: dict[str, Any]) -> list[str]:
     if (until := now.get("opens_at")) is not None:
         lines.append(f"  closed    until {datetime.fromisoformat(until).strftime(MINUTE)}: a Retry-After")
     lines += [f"  model     {convert(one, ModelNow)}" for one in now.get("models", ())]
+    lines += [f"  node      {told}" for told in workers_lines(now.get("workers", ()))]
     waited = waited_for(now["waited_share"])
     return lines + ([f"  waits     {waited}"] if waited else [])
 

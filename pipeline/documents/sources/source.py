@@ -87,6 +87,10 @@ class Source:
         """Whether rows are files, or name or hold one."""
         return bool(self._spec.document) or bool(self._records.of_format(DOCUMENT))
 
+    def out_of_reach(self, *, documents: bool) -> None:
+        """The input lies elsewhere, and its rows are given one by one."""
+        self.documents = documents
+
     def load(self, part: FilePart, *, with_text: bool = False) -> bytes:
         """What the model gets of a row's file; `with_text` as of `Readers.load`.
 

@@ -1,6 +1,7 @@
 """The run's side of a worker's gate: what it asked for, what it was let in with, and what comes back."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from msgspec import Struct
@@ -11,6 +12,7 @@ from pipeline.admission.report import FATE_UNKNOWN, NEVER_SENT, Report
 from pipeline.engine.diverting import DivertingGate
 from pipeline.engine.workers.gate import portable
 from pipeline.engine.workers.messages import Admit, Granted, Refused, StopRun
+from pipeline.money import to_units
 
 Served = Admission | DivertingGate
 
@@ -67,9 +69,30 @@ class ServedGate:
 
     def gone(self) -> None:
         """The worker is: whoever waits leaves, and of what was let in nobody knows what became."""
-        for admission, turn in list(self._turns.values()):
-            admission.leave(turn)
+        self._leave_all()
         for admission, ticket in self._tickets.values():
             admission.finish(ticket, FATE_UNKNOWN)
-        self._turns.clear()
         self._tickets.clear()
+
+    def lost(self, at_risk_units: Iterable[int]) -> list[Callable[[], None]]:
+        """The same of a worker whose calls may go on elsewhere: each of those that keep a slot, to be called once.
+
+        `at_risk_units`: of the calls that were named. What was let in and not named has not left.
+        """
+        self._leave_all()
+        named = Counter(at_risk_units)
+        held: list[Callable[[], None]] = []
+        for admission, ticket in self._tickets.values():
+            units = to_units(ticket.usd)
+            if named[units] > 0:
+                named[units] -= 1
+                held.append(partial(admission.finish, ticket, FATE_UNKNOWN))
+            else:
+                admission.finish(ticket, NEVER_SENT)
+        self._tickets.clear()
+        return held
+
+    def _leave_all(self) -> None:
+        for admission, turn in list(self._turns.values()):
+            admission.leave(turn)
+        self._turns.clear()
