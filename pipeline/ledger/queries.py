@@ -28,6 +28,8 @@ from pipeline.types import TOKENS, ErrorCode, Outcome, Status, Usage
 LEAST_ANSWERED, MOST_ANSWERED = 10, 4000  # calls from which to speak of the rest
 _ANSWER = f"SELECT {', '.join((*ANSWER_COLUMNS, 'crc'))} FROM answers WHERE key = ?"  # noqa: S608 (own names)
 
+REMEMBER = "INSERT OR REPLACE INTO remembered VALUES (?, ?)"
+
 LastRun = tuple[int, bytes, bytes, str]  # run, request_hash, doc_hash, input_fingerprint
 
 # ── runs and sessions ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -88,7 +90,7 @@ def remembered(db: Connection, key: str) -> str | None:
 
 def remember(db: Connection, key: str, value: str) -> None:
     """Keep a small fact for later runs."""
-    db.execute("INSERT OR REPLACE INTO remembered VALUES (?, ?)", (key, value))
+    db.execute(REMEMBER, (key, value))
 
 
 def has_table(db: Connection, name: str) -> bool:
