@@ -24,6 +24,7 @@ class Wait(Struct, frozen=True):
 GO = Wait(0.0)
 FOR_BUDGET, FOR_SLOTS, FOR_PROBES = Wait(None, "budget"), Wait(None, "slots"), Wait(None, "circuit")
 FOR_FIRST = Wait(None, "first_answer")
+FOR_MARK = Wait(None, "watermark")
 
 
 class Ticket(Struct):
@@ -51,6 +52,7 @@ class Snapshot(Struct, frozen=True):
     spent_usd: Decimal
     reserved_usd: Decimal
     at_risk_usd: Decimal
+    assumed_usd: Decimal
     waited_s: Mapping[str, float]  # the head of the queue, by cause
     dimensions: tuple[DimensionView, ...]
 

@@ -376,6 +376,10 @@ class Ledger:
         """What this run has cost so far, in 1e-10 USD, with what calls of unknown fate may have cost at the most."""
         return queries.spent_units(self._reader, self.run)
 
+    def committed_units(self) -> int:
+        """The same, with what is in flight, which the next session books as lost."""
+        return self.spent_units() + queries.in_flight_units(self._reader)
+
     def spent_today_units(self) -> dict[str, int]:
         """What each tenant has cost since midnight (UTC), over all runs of this ledger, with what is at risk."""
         return queries.spent_units_by_tenant(self._reader, _midnight_us())

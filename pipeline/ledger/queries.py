@@ -298,6 +298,11 @@ def spent_units(db: Connection, run: int) -> int:
     return int(db.execute(sql, (run,)).fetchone()[0])
 
 
+def in_flight_units(db: Connection) -> int:
+    """What calls whose answers nobody has recorded may have cost at the most."""
+    return int(db.execute("SELECT COALESCE(SUM(at_risk_units), 0) FROM sends").fetchone()[0])
+
+
 def spent_units_by_tenant(db: Connection, since_us: int) -> dict[str, int]:
     """The same of each tenant since then, over all runs."""
     sql = (

@@ -93,7 +93,7 @@ def test_without_a_log_nothing_is_written_beside_the_ledger(tmp_path):
     with Ledger(tmp_path, "run") as ledger:
         ledger.begin(*HASHES)
         asyncio.run(night(ledger, range(3)))
-        assert type(ledger._db) is sqlite3.Connection  # noqa: SLF001 (what costs nothing)
+        assert type(ledger._db) is sqlite3.Connection  # what costs nothing
     assert not (tmp_path / COMMITS).exists()
     assert position(tmp_path / FILE) == START
 

@@ -1,5 +1,7 @@
 """The way from a snapshot through the log: in order, without a gap, and past those who had lost the output."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +11,7 @@ from pipeline.ledger.log_chain import START, Position, Stretch, chain, position_
 def cut(term, after, ends):
     """Stretches of one session: from `after`, up to each of these commits."""
     places = [after, *(Position(term, end) for end in ends)]
-    return [Stretch(one, other) for one, other in zip(places, places[1:], strict=False)]
+    return [Stretch(one, other) for one, other in pairwise(places)]
 
 
 ENDS = st.sets(st.integers(1, 400), min_size=1, max_size=30).map(sorted)

@@ -9,6 +9,7 @@ is paid for again, or comes back when that machine runs again, whose ledger is t
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,12 +23,14 @@ from pipeline.job.settings import Job, Output
 from pipeline.ledger.commit_log import begin_log, end_log, position
 from pipeline.ledger.files import copied
 from pipeline.ledger.lock import FolderLock, held
-from pipeline.output.remote.lease import LEASE_S, Lease
-from pipeline.output.remote.mirror import Known, Mirror, is_remote, known_of
+from pipeline.money import from_units, to_units
+from pipeline.output.remote.lease import GIVE_UP_SHARE, LEASE_S, Lease
+from pipeline.output.remote.mirror import NO_TERMS, Known, Mirror, is_remote, known_of
 from pipeline.output.remote.objects import Objects, StoreFailed
 from pipeline.output.remote.segments import PREFIX, name_of, stretches_in
 from pipeline.output.remote.shipper import SHIP_S, Shipper
 from pipeline.output.remote.take_up import take_up
+from pipeline.output.remote.watermark import Watermark
 
 SNAPSHOT_S = 60.0
 SNAPSHOT_VARIABLE, LEASE_VARIABLE, SHIP_VARIABLE = "PIPELINE_SNAPSHOT_S", "PIPELINE_LEASE_S", "PIPELINE_SHIP_S"
@@ -77,6 +80,10 @@ class RemoteOutput:
         self._lease = Lease(self._objects, self._mirror.holder, verb, lease_s)
         self._every_s = float(environ.get(SNAPSHOT_VARIABLE) or SNAPSHOT_S)
         self._ship_s = float(environ.get(SHIP_VARIABLE) or SHIP_S)
+        self._watermark = Watermark(self._objects)
+        self._whole_terms = NO_TERMS  # of sessions whose ledger is here to the last
+        self._settled: tuple[str, Decimal] | None = None
+        self.patience_s = GIVE_UP_SHARE * lease_s  # with a store that fails
         self._shipper: Shipper | None = None
         self._due = threading.Event()  # a snapshot, or the end
         self._ended = False
@@ -88,7 +95,9 @@ class RemoteOutput:
         self._lock.__enter__()
         try:
             self._lease.take()
+            self._watermark.begin(self._lease.term)  # first: from here on the last one's mark stands
             self._lease.outrank(take_up(self._mirror, self._objects).term)
+            self._whole_terms = self._mirror.own_terms
             begin_log(self._mirror.folder, self._lease.term)
         except (StoreFailed, LedgerUnreadable, OSError) as error:
             self._lock.__exit__(None, None, None)
@@ -120,6 +129,32 @@ class RemoteOutput:
         self._thread = threading.Thread(target=as_here(self._snapshots), name="snapshots", daemon=True)
         self._thread.start()
 
+    # ── money ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def marked_usd(self, run: str) -> Decimal:
+        """How far a run may be spent by what is on record in the bucket."""
+        mark = self._watermark.of(run)
+        return Decimal(0) if mark is None else from_units(mark.upto_units)
+
+    def whole(self, run: str) -> bool:
+        """Whether the ledger here has all that was written under this run's mark."""
+        mark, (first, last) = self._watermark.of(run), self._whole_terms
+        return mark is None or first <= mark.term <= last
+
+    def mark(self, run: str, upto_usd: Decimal) -> None:
+        """Put that on record. Blocks.
+
+        Raises:
+            StoreFailed: it is not; `Lost` where another run has the output.
+        """
+        self._watermark.set(run, to_units(upto_usd))
+
+    def settle(self, run: str, usd: Decimal) -> None:
+        """What it comes to, once the bucket has the ledger that says so."""
+        self._settled = (run, usd)
+
+    # ── its end ─────────────────────────────────────────────────────────────────────────────────────────────────
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -144,6 +179,8 @@ class RemoteOutput:
             with suppress(StoreFailed):
                 self._shipper.ship()
         self._upload()
+        if self._settled is not None:
+            self.mark(*self._settled)
 
     def _snapshots(self) -> None:
         while True:
