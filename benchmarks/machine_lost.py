@@ -109,10 +109,10 @@ def _lost(job, provider, name, after, s3):
     provider.process.communicate()
     provider.left = 0
     shutil.rmtree(mirror)
-    _no_sign_of_life(s3)
+    no_sign_of_life(s3)
 
 
-def _no_sign_of_life(s3):
+def no_sign_of_life(s3):
     """As if its lease had run out, which takes a minute."""
     import boto3  # 0.5 s
 

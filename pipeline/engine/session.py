@@ -199,7 +199,7 @@ class Session:
         self._parts = parts = _Parts(loop, governor, needs, admission, alarm, endpoint, spending)
         if self._outside:
             admission.stop(ParkReason.INTERRUPTED, self._outside)
-        self._publisher.begun(self._tally.total)
+        self._publisher.begun(self._tally.total, None if spending is None else spending.assumed_usd)
         return parts
 
     def _start_writing(self, parts: _Parts) -> None:
