@@ -45,8 +45,9 @@ class Admission:
         self._timer: asyncio.TimerHandle | None = None
         self._firm = False  # nothing but time lets the head of the queue go
         self._held_since_s = 0.0
+        self._short_usd = ZERO  # that those who wait need of the watermark
         self.on_stop: Callable[[ParkReason, str], None] | None = None  # who else is to be told
-        self.on_spending: Callable[[Decimal], None] | None = None  # told what whoever waits for the watermark needs
+        self.on_spending: Callable[[Decimal], None] | None = None  # told after each admission, with what is short
         self.on_untold: Callable[[], None] | None = None  # told once, when a provider did not tell what a call used
         self.why_waiting = ""
 
@@ -194,6 +195,12 @@ class Admission:
     def _pump(self) -> None:
         """Admit from the head of the queue while the governor says go; then wait for time or a settlement."""
         self._disarm()
+        self._short_usd = ZERO
+        self._admit_all()
+        if self.on_spending is not None:
+            self.on_spending(self._short_usd)
+
+    def _admit_all(self) -> None:
         while self._switch.reason is None and (queue := self._retries or self._new):
             if self._governor.full:  # whatever the head needs; there is nothing to work out
                 self._held(FOR_SLOTS.why)
@@ -227,8 +234,6 @@ class Admission:
             return False
         turn.set_result(found)
         self._aside.served(turn)
-        if self.on_spending is not None:
-            self.on_spending(ZERO)
         return True
 
     def _wait(self, wait: Wait, need: Need, now_s: float) -> None:
@@ -237,8 +242,8 @@ class Admission:
         if wait.seconds is not None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_at(now_s + max(wait.seconds, TIMER_LEAST_S), self._pump)
-        elif wait is FOR_MARK and self.on_spending is not None:
-            self.on_spending(need.usd * max(1, min(self.waiting, self._governor.slots - self.in_flight)))
+        elif wait is FOR_MARK:
+            self._short_usd = need.usd * max(1, min(self.waiting, self._governor.slots - self.in_flight))
         elif self._governor.budget_spent(need):
             self.stop(ParkReason.BUDGET, self._governor.budget_told)
 

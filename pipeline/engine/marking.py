@@ -1,10 +1,12 @@
 """What a run with a remote output may spend, put on record there ahead of it, and never by the event loop itself."""
 
 import asyncio
+from contextlib import suppress
 from decimal import Decimal
 
 from pipeline.admission.budget import ZERO, Account
 from pipeline.admission.queue import Admission
+from pipeline.admission.stop import Stopped
 from pipeline.admission.watermark import AHEAD, assumed_usd, raised_usd
 from pipeline.console import as_here, say
 from pipeline.money import dollars
@@ -71,15 +73,20 @@ class RemoteSpending:
 
     async def _raise(self, upto_usd: Decimal) -> None:
         until_s = self._loop.time() + self._remote.patience_s
-        while True:
+        while self._admission.stopped is None:
             try:
                 await asyncio.to_thread(as_here(self._remote.mark), self._run, upto_usd)
-                break
             except Lost:
                 self._stop("the output was taken over by another run")
             except (StoreFailed, OSError, RuntimeError) as error:  # the last: no thread is to be had
                 self._not_yet(str(error), last=self._loop.time() > until_s)
-            await self._admission.pause(RETRY_S)
+            else:
+                self._raised(upto_usd)
+                return
+            with suppress(Stopped):
+                await self._admission.pause(RETRY_S)
+
+    def _raised(self, upto_usd: Decimal) -> None:
         self._account.marked_usd = upto_usd
         self._due_usd = upto_usd - AHEAD * (upto_usd - self._account.committed_usd)
         self._since_s, self._spent_usd = self._loop.time(), self._account.spent_usd

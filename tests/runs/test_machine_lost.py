@@ -188,3 +188,25 @@ def test_without_a_cap_nothing_is_marked(job, bucket, server, s3):
     lost(job, server, s3)
     assert "assumed" not in job.run().err
     assert json.loads(bucket.get_object(Bucket="out", Key="night/spending.json")["Body"].read())["runs"] == {}
+
+
+def test_a_machine_that_only_slept_cannot_spend_more_than_it_had_marked(job, bucket, server, s3):
+    """Frozen past its lease, and woken after another went on: what it does then is not seen."""
+    job.env["PIPELINE_LEASE_S"] = "4"
+    process = job.start("run", job.file)
+    deadline_s = time.monotonic() + 30
+    while server.sent < 8:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGSTOP)
+    no_sign_of_life(s3)
+    job.machine("b").run("--limit", "12")
+    before = marked(bucket)
+    os.kill(process.pid, signal.SIGCONT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert marked(bucket) == before, "its own end says nothing of what the other spent"
+    assert manifest(bucket)["rows"]["ok"] == 12
+    job.machine("c").run()
+    assert sum(server.paid.values()) * Decimal("0.000027") <= marked(bucket) <= Decimal(CAP)
+    job.pipeline("verify", URL, code=0)
