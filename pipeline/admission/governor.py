@@ -291,7 +291,6 @@ class Governor:
             spent_usd=self.money.run.spent_usd,
             reserved_usd=self.money.run.reserved_usd,
             at_risk_usd=self.money.run.at_risk_usd,
-            assumed_usd=self.money.run.assumed_usd,
             waited_s=dict(self.waited_s),
             dimensions=self._dimensions.views(now_s),
         )

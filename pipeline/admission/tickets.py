@@ -52,7 +52,6 @@ class Snapshot(Struct, frozen=True):
     spent_usd: Decimal
     reserved_usd: Decimal
     at_risk_usd: Decimal
-    assumed_usd: Decimal
     waited_s: Mapping[str, float]  # the head of the queue, by cause
     dimensions: tuple[DimensionView, ...]
 

@@ -70,20 +70,20 @@ class Shipper:
     def _ship_on(self, held: Callable[[], bool], on_gap: Callable[[], None]) -> None:
         last_s = time.monotonic()
         while not self._ended.wait(self._every_s / LOOKS_PER_SHIPMENT):
-            now_s = time.monotonic()
-            if now_s - last_s < self._every_s and self._reader.waiting_bytes() < SEGMENT_BYTES:
-                continue
-            if not held():
-                return
-            last_s = now_s
+            now_s, whole = time.monotonic(), not self.gap
             try:
+                if now_s - last_s < self._every_s and self._reader.waiting_bytes() < SEGMENT_BYTES:
+                    continue
+                if not held():
+                    return
+                last_s = now_s
                 self.ship()
                 self._told = False
-            except StoreFailed as error:
+            except (StoreFailed, OSError) as error:
                 if not self._told:
                     say("warning", f"the log of this run could not be shipped; that is tried again: {error}")
                 self._told = True
-            if self.gap:
+            if self.gap and whole:
                 on_gap()
 
     def _shipped_next(self) -> bool:

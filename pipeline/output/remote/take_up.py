@@ -67,6 +67,8 @@ def _fetched(mirror: Mirror, objects: Objects, name: str, target: Path) -> Known
 def _ledger(mirror: Mirror, objects: Objects, log: list[Stretch], *, last: bool) -> bool:
     """Whether it is as the bucket has it; not so where a segment was deleted meanwhile, and this was not the `last`."""
     fetched = mirror.home / f".fetched-{LEDGER}"
+    for beside in LOGS:  # of one that was being brought on when its process was killed
+        fetched.with_name(fetched.name + beside).unlink(missing_ok=True)
     known = _fetched(mirror, objects, LEDGER, fetched)
     if known is not None and (told := damage(fetched)) is not None:
         raise StoreFailed(
