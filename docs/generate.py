@@ -322,7 +322,7 @@ prices.batch_share = 0.5  # Of the price, for what goes by the provider's batch 
 [output]  # Where it goes.
 output.path = "../out/invoices"  # A local folder, made when it is missing: results, call log, manifest and ledger. Not
   on a network file system. Or s3://, gs:// or az:// (extra `cloud`): worked on in a local mirror, uploaded whole every
-  minute and at the end. One run at a time uses it.
+  minute and at the end, and what the ledger commits each second between. One run at a time uses it.
 [telemetry]  # What other programs are told while a run goes on. OpenTelemetry needs no key: docs/observability.md.
 telemetry.prometheus_file = "/var/lib/node_exporter/invoices.prom"  # Counters for the node exporter's textfile
   collector, replaced every 5 s and at the end. Its name ends in .prom; its folder has to be there. Empty: none.

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.admission.brakes import HINT_MOST_S, Circuit, ThrottleGate
-from pipeline.admission.budget import Account, Alert, BudgetRoom, Spending
+from pipeline.admission.budget import ZERO, Account, Alert, BudgetRoom, Spending
 from pipeline.admission.charges import UNSENT, Amounts, Need, Used
 from pipeline.admission.dimensions.dimension import DimensionView
 from pipeline.admission.dimensions.dimension_set import DimensionSet
@@ -21,7 +21,17 @@ from pipeline.admission.learning.inference import News
 from pipeline.admission.learning.memory import Memory, read, written
 from pipeline.admission.report import CallEnd, Report
 from pipeline.admission.rules import LimitRules, rules_of
-from pipeline.admission.tickets import FOR_BUDGET, FOR_FIRST, FOR_PROBES, FOR_SLOTS, GO, Snapshot, Ticket, Wait
+from pipeline.admission.tickets import (
+    FOR_BUDGET,
+    FOR_FIRST,
+    FOR_MARK,
+    FOR_PROBES,
+    FOR_SLOTS,
+    GO,
+    Snapshot,
+    Ticket,
+    Wait,
+)
 from pipeline.money import dollars
 from pipeline.types import Dimension, LimitSeen
 
@@ -92,6 +102,15 @@ class Governor:
         """Whether no settlement can make room for it any more."""
         return self.in_flight == 0 and not self.money.run.reserved_usd and not self.affords(need.usd)
 
+    @property
+    def budget_told(self) -> str:
+        """What to say then."""
+        told, run = "the next call could cost more than what is left of budget.max_usd", self.money.run
+        if not run.assumed_usd:
+            return told
+        assumed = dollars(run.assumed_usd, run.most_usd or ZERO)
+        return f"{told}, of which {assumed} are assumed spent by a machine that was lost"
+
     def tenant_room(self, need: Need) -> BudgetRoom:
         """Whether the call fits what its tenant may spend today."""
         if need.tenant is None or self.money.tenant_most_usd is None:
@@ -116,6 +135,8 @@ class Governor:
             return FOR_BUDGET
         if self.full:
             return FOR_SLOTS
+        if not self.money.run.within_mark(need.usd):
+            return FOR_MARK
         if (first_s := self._opening.wait_s(self.in_flight, now_s)) > 0.0:
             return FOR_FIRST if first_s == math.inf else Wait(first_s, FOR_FIRST.why)
         if now_s < self._gate.until_s:

@@ -10,13 +10,14 @@ from collections import OrderedDict
 from collections.abc import Callable
 from decimal import Decimal
 
+from pipeline.admission.budget import ZERO
 from pipeline.admission.gate import NeverFits, TenantOverBudget
 from pipeline.admission.governor import FOR_SLOTS, BudgetRoom, Governor, Need, Snapshot, Ticket, Wait
 from pipeline.admission.needs import Needs
 from pipeline.admission.report import NEVER_SENT, CallEnd, Report
 from pipeline.admission.stop import StopSwitch
 from pipeline.admission.tenants import TenantQueues
-from pipeline.admission.tickets import FOR_BUDGET
+from pipeline.admission.tickets import FOR_BUDGET, FOR_MARK
 from pipeline.admission.token_scale import Sized
 from pipeline.types import ParkReason
 
@@ -38,12 +39,15 @@ class Admission:
         self._retries: Queue = OrderedDict()
         self._new: Queue = OrderedDict()
         self._aside: TenantQueues[Turn, Sized] = TenantQueues()
+        self._alongside: list[Admission] = []
         self._switch = StopSwitch()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._firm = False  # nothing but time lets the head of the queue go
         self._held_since_s = 0.0
+        self._short_usd = ZERO  # that those who wait need of the watermark
         self.on_stop: Callable[[ParkReason, str], None] | None = None  # who else is to be told
+        self.on_spending: Callable[[Decimal], None] | None = None  # told after each admission, with what is short
         self.on_untold: Callable[[], None] | None = None  # told once, when a provider did not tell what a call used
         self.why_waiting = ""
 
@@ -155,6 +159,17 @@ class Admission:
         if self.why_waiting == FOR_BUDGET.why or tenant is not None:
             self._pump()
 
+    def alongside(self, other: "Admission") -> None:
+        """Another one, that spends from the same budget."""
+        other.on_spending = self.on_spending
+        self._alongside.append(other)
+
+    def marked(self) -> None:
+        """The watermark was raised."""
+        for one in (self, *self._alongside):
+            if one.why_waiting == FOR_MARK.why:
+                one._pump()  # noqa: SLF001 (our own kind)
+
     def set_max_usd(self, usd: Decimal | None) -> None:
         """A run that has parked by its budget stays parked."""
         self._governor.set_max_usd(usd)
@@ -180,6 +195,12 @@ class Admission:
     def _pump(self) -> None:
         """Admit from the head of the queue while the governor says go; then wait for time or a settlement."""
         self._disarm()
+        self._short_usd = ZERO
+        self._admit_all()
+        if self.on_spending is not None:
+            self.on_spending(self._short_usd)
+
+    def _admit_all(self) -> None:
         while self._switch.reason is None and (queue := self._retries or self._new):
             if self._governor.full:  # whatever the head needs; there is nothing to work out
                 self._held(FOR_SLOTS.why)
@@ -221,8 +242,10 @@ class Admission:
         if wait.seconds is not None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_at(now_s + max(wait.seconds, TIMER_LEAST_S), self._pump)
+        elif wait is FOR_MARK:
+            self._short_usd = need.usd * max(1, min(self.waiting, self._governor.slots - self.in_flight))
         elif self._governor.budget_spent(need):
-            self.stop(ParkReason.BUDGET, "the next call could cost more than what is left of budget.max_usd")
+            self.stop(ParkReason.BUDGET, self._governor.budget_told)
 
     def _stands_aside(self, turn: Turn, queue: Queue, need: Need, tenant: str) -> bool:
         """Whether its tenant's budget keeps it: for good, or until a call of this tenant has ended."""

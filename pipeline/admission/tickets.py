@@ -24,6 +24,7 @@ class Wait(Struct, frozen=True):
 GO = Wait(0.0)
 FOR_BUDGET, FOR_SLOTS, FOR_PROBES = Wait(None, "budget"), Wait(None, "slots"), Wait(None, "circuit")
 FOR_FIRST = Wait(None, "first_answer")
+FOR_MARK = Wait(None, "watermark")
 
 
 class Ticket(Struct):

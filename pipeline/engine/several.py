@@ -163,6 +163,7 @@ async def ways_to_all(prepared: Prepared, endpoint: Endpoint, lent: Lent) -> Asy
                     governor, Needs(one.rate, governor), asyncio.get_running_loop().time, patience_s(job, name)
                 )
                 admission.on_stop = lent.admission.stop
+                lent.admission.alongside(admission)
             else:
                 way, governor, admission = endpoint, lent.governor, lent.admission
                 admission.on_stop = group.stopped

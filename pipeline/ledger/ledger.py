@@ -21,6 +21,7 @@ from pipeline.errors import LedgerError, LedgerUnreadable
 from pipeline.job.folder import BALLAST, LEDGER, TURNS
 from pipeline.ledger import batches, nights, queries, records, schema
 from pipeline.ledger.batches import BatchItem, BatchRecord
+from pipeline.ledger.commit_log import connect_logged
 from pipeline.ledger.files import connect, keep_beside, preallocate, reading, rescue, unreadable, unusable
 from pipeline.ledger.head import NAMED, WITHDRAWN, Head, HeadFile, advance, gained, require_whole
 from pipeline.ledger.key_filter import Keys
@@ -97,7 +98,8 @@ class Ledger:
     def __enter__(self) -> Self:
         if not self._leads:
             with unreadable(self.path):
-                self._db, self._reader, self._head = connect(self.path), connect(self.path), HeadFile(self.path)
+                self._db, self._reader = connect_logged(self.path), connect(self.path)
+                self._head = HeadFile(self.path)
             return self
         require_local(self._folder)
         self._lock.__enter__()
@@ -106,7 +108,7 @@ class Ledger:
                 keep_beside(self.path)
             elif not self._accept_loss:
                 require_whole(self.path)
-            self._db = connect(self.path)
+            self._db = connect_logged(self.path)
             schema.migrate(self._db, str(self.path))
             self._reader = connect(self.path)
             self._head = HeadFile(self.path)
@@ -189,7 +191,8 @@ class Ledger:
             self._reader.close()
             self._db.close()
             self._head.close()
-            self._db, self._reader, self._head = connect(self.path), connect(self.path), HeadFile(self.path)
+            self._db, self._reader = connect_logged(self.path), connect(self.path)
+            self._head = HeadFile(self.path)
 
     def _book_lost(self, run: int) -> list[Send]:
         lost = []
@@ -381,6 +384,10 @@ class Ledger:
         """What this run has cost so far, in 1e-10 USD, with what calls of unknown fate may have cost at the most."""
         return queries.spent_units(self._reader, self.run)
 
+    def committed_units(self) -> int:
+        """The same, with what is in flight, which the next session books as lost."""
+        return self.spent_units() + queries.in_flight_units(self._reader)
+
     def spent_today_units(self) -> dict[str, int]:
         """What each tenant has cost since midnight (UTC), over all runs of this ledger, with what is at risk."""
         return queries.spent_units_by_tenant(self._reader, _midnight_us())
@@ -389,7 +396,10 @@ class Ledger:
         return queries.remembered(self._reader, key)
 
     def remember(self, key: str, value: str) -> None:
-        """Keep a small fact for later runs; the writer has stopped or not yet started."""
+        """Keep a small fact for later runs."""
+        if self._writer is not None:
+            self._writer.put((queries.REMEMBER, (key, value)))
+            return
         with unreadable(self.path):
             queries.remember(self._db, key, value)
 
