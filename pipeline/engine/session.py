@@ -24,6 +24,7 @@ from pipeline.console import as_here, in_json, say
 from pipeline.engine.endpoint import Carriage, Endpoint, Lent, batched, endpoint_for, executor_for, limits_key
 from pipeline.engine.executors import Executor, RunIssues
 from pipeline.engine.feed import Selection
+from pipeline.engine.shared.sharing import sharing
 from pipeline.engine.signals import Interrupt, Signals
 from pipeline.engine.watch import Watch, Watched
 from pipeline.errors import machine_words
@@ -101,6 +102,7 @@ class Session:
         self._outside = ""  # why somebody else has the output now
         self._issues = RunIssues()
         self._tuned: list[dict[str, Any]] = []
+        self._shared: list[dict[str, Any]] = []  # what is told of other runs of the account
         self._parts: _Parts | None = None
         self._publisher = Publisher(command.prepared, ledger, self._column, command.verb)
 
@@ -158,7 +160,9 @@ class Session:
                 how = Carriage(
                     self._column, self._command.wait, self._telemetry.wanted, self._command.selection.from_model
                 )
-                async with executor_for(self._prepared, endpoint, lent, how) as executor:
+                shares = self._job.limits.shared and not batched(self._job, self._ledger)
+                shared = sharing(shares, endpoint, parts.admission, parts.governor)
+                async with shared as self._shared, executor_for(self._prepared, endpoint, lent, how) as executor:
                     self._issues = executor.issues
                     await self._work(parts, executor, signals)
             finally:
@@ -251,7 +255,7 @@ class Session:
             limits_key=self._limits_key,
             learned=parts.governor.learned(),
             waited_share=parts.admission.snapshot().waited_share,
-            events=(*parts.alarm.events, *self._tuned),
+            events=(*parts.alarm.events, *self._tuned, *self._shared),
             caching=parts.endpoint.caching,
         )
 

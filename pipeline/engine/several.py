@@ -24,6 +24,7 @@ from pipeline.engine.diverting import DivertingGate, Ends, Group
 from pipeline.engine.endpoint import Carriage, Endpoint, Lent, endpoint_for, limits_key, live_lane
 from pipeline.engine.feed import RowTask
 from pipeline.engine.row import Extraction
+from pipeline.engine.shared.sharing import sharing
 from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.routing import (
@@ -90,7 +91,7 @@ class Several:
     def models(self) -> tuple[ModelNow, ...]:
         """How each does at this moment."""
         gates = (station.gate for station in self._stations.values())
-        return tuple(ModelNow(gate.name, gate.governor.in_flight, gate.calls, gate.health.cause) for gate in gates)
+        return tuple(ModelNow(gate.name, gate.admission.in_flight, gate.calls, gate.health.cause) for gate in gates)
 
     async def _task_at(self, model: str, task: RowTask) -> RowTask:
         """The row cut by this model's window. [model] has it so from the feed."""
@@ -144,6 +145,8 @@ async def several_models(prepared: Prepared, endpoint: Endpoint, lent: Lent, how
                     governor, Needs(one.rate, governor), asyncio.get_running_loop().time, patience_s(job, name)
                 )
                 admission.on_stop = lent.admission.stop
+                shares = job.limits.shared and one.job.limits.shared
+                await ways.enter_async_context(sharing(shares, way, admission, governor))
             else:
                 way, governor, admission = endpoint, lent.governor, lent.admission
                 admission.on_stop = group.stopped

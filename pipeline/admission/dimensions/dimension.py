@@ -206,9 +206,9 @@ class DimensionState:
 
     def left(self, now_s: float) -> DimensionLeft:
         """Where it stands, for who carries on."""
-        used, told, level = (), None, None
+        used = () if self.ceiling is None else self.ceiling.left(now_s)
+        told = level = None
         if self.ceiling is not None:
-            used = self.ceiling.left(now_s)
             told = None if self.ceiling.limit == self.given else self.ceiling.limit
         if self.bucket is not None and not self.learned:
             self.bucket.advance(now_s)
