@@ -29,6 +29,7 @@ from pipeline.providers.credentials.account import account_digest
 JOIN_S = 2.0  # how long a run waits at its start for one that does not answer
 AGAIN_S, AGAIN_MOST_S = 0.005, 0.1
 SILENT_S = 10.0  # who keeps the limits says how they stand four times a second
+LISTEN_EVERY_S = 1.0
 GONE_S = 10.0  # how long calls of a run that has died are thought to hold slots at the provider
 VERSION = f"{__version__}/{PROTOCOL}"
 NOT_SHARED = "this account's limits are not shared with other runs (limits.shared): {why}"
@@ -169,7 +170,7 @@ class Sharing:
         if self._asking.connected and self._loop.time() - self._asking.heard_s > SILENT_S:
             self._alone(f"the run that keeps them has said nothing for {SILENT_S:.0f} s")
             return
-        self._silence = self._loop.call_later(1.0, self._listen)
+        self._silence = self._loop.call_later(LISTEN_EVERY_S, self._listen)
 
     # ── what people are told ────────────────────────────────────────────────────────────────────────────────────
 
