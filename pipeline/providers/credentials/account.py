@@ -18,10 +18,10 @@ PATHS = ("/chat/completions", "/responses")  # two ways to one account's model
 
 
 def account_digest(model: Model, url: str, environ: Mapping[str, str]) -> str:
-    """Of endpoint, credential and model, 32 hexadecimal digits: nothing of a key can be found in it."""
+    """Of endpoint, credential and model, 24 hexadecimal digits: nothing of a key can be found in it."""
     for path in PATHS:
         url = url.removesuffix(path)
     key = key_in(environ, key_variable(model))
     who = [environ.get(name, "") for name in (PROJECT if key else IDENTITY)]
     words = [model.provider, url, model.region, undated(model.name), key, *who]
-    return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:24]
