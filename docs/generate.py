@@ -284,6 +284,9 @@ limits.outage_s = 1800  # How long a provider that is down (failures in a row, n
 limits.hedge_after = 0.99  # At the end of a run, when nothing waits to be sent, a call that has been out for 1.5 times
   this quantile of the run's latencies is sent once more; the first answer counts, and the other call is booked as one
   that may have cost its worst case (`error_code` hedged). 0: never.
+limits.shared = false  # Whether runs of this user on this machine that ask the same endpoint with the same key for the
+  same model keep its limits together and take turns. `limits.*_per_minute` of any of them then counts for all, the
+  stricter where several give one; `limits.concurrency` and budgets stay each run's own. Not on Windows.
 [budget]  # Hard caps in USD. Both need a price for the model.
 budget.max_usd = 5.00  # What the run may cost, its resumed sessions and retries included. Kept by reservation: a call
   is sent only when its worst case fits beside all calls in flight; when none fits any more the run parks with exit code

@@ -47,6 +47,14 @@ def test_the_stricter_limit_of_two_jobs_counts():
         assert len(sent(limits, 100.0)) == 300
 
 
+def test_a_limit_of_another_job_refuses_no_row():
+    """One that needs more than it goes when the whole minute is free."""
+    limits = AccountLimits(LimitRules(concurrency=1000))
+    limits.give({Dimension.INPUT_TOKENS: 5.0})
+    assert limits.refusal(NEED) is None
+    assert len(sent(limits, 100.0, seconds=130.0)) == 3
+
+
 @pytest.mark.parametrize("profile", [UNKNOWN, AZURE])
 def test_no_minute_has_more_than_the_limit_when_another_run_carries_on(profile):
     """Half a minute's worth before, and the rest after: what was let in is known to who takes over."""

@@ -128,7 +128,8 @@ def test_two_runs_of_one_process_share(folders, server, meeting, monkeypatch):
     """From Python, in threads."""
     for name, value in folders[0].env.items():
         monkeypatch.setenv(name, value)
-    threads = [threading.Thread(target=pipeline.run, args=(job.file,)) for job in folders]
+    loaded = [pipeline.Job.load(job.file) for job in folders]
+    threads = [threading.Thread(target=pipeline.run, args=(job,)) for job in loaded]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -25,7 +25,8 @@ class DimensionSet:
         given = (rules.requests_per_minute, rules.input_tokens_per_minute, rules.output_tokens_per_minute)
         pairs = zip((Dimension.REQUESTS, Dimension.INPUT_TOKENS, Dimension.OUTPUT_TOKENS), given, strict=True)
         self._memory = memory.dimensions
-        self._dimensions = {dimension: self._new(dimension, float(limit)) for dimension, limit in pairs if limit}
+        self._own = {dimension: float(limit) for dimension, limit in pairs if limit}  # of this run's job
+        self._dimensions = {dimension: self._new(dimension, limit) for dimension, limit in self._own.items()}
         self._totals = AdmittedTotals()
         self.silence = LimitInference(rules.profile, self._dimensions, self._totals, self._new)
         self.silence.start(memory)
@@ -61,14 +62,14 @@ class DimensionSet:
     # ── may it go? ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def refusal(self, need: Need) -> str | None:
-        """Why this can never be admitted, or None."""
+        """Why this can never be admitted by what its own job gives, or None."""
         reserved = self.charges.reserve(need)
-        for dimension, state in self._dimensions.items():
+        for dimension, limit in self._own.items():
             amount = reserved[INDEX[dimension]]
-            if state.given and amount > state.given:
+            if amount > limit:
                 return (
                     f"the request needs {amount:,.0f} {dimension}, more than "
-                    f"limits.{dimension}_per_minute = {state.given:.0f} ever admits. "
+                    f"limits.{dimension}_per_minute = {limit:.0f} ever admits. "
                     "Raise that limit, or lower model.max_output_tokens or chunks.max_tokens"
                 )
         return None

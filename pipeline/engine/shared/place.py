@@ -39,7 +39,7 @@ def place_of(account: str, environ: Mapping[str, str]) -> Place:
         except OSError as error:
             problem = problem or error
         else:
-            return Place(folder / f"{account}.lock", folder / f"{account}.sock")
+            return Place(folder / f"{account}.held", folder / f"{account}.sock")
     raise problem or OSError("there is no folder for sockets")
 
 

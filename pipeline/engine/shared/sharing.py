@@ -26,7 +26,7 @@ from pipeline.engine.shared.place import Place, given_up, listening, place_of, t
 from pipeline.platforms import POSIX
 from pipeline.providers.credentials.account import account_digest
 
-JOIN_S = 2.0  # how long a run waits at its start for one that does not answer
+JOIN_S = 5.0  # how long a run waits at its start for one that does not answer
 AGAIN_S, AGAIN_MOST_S = 0.005, 0.1
 SILENT_S = 10.0  # who keeps the limits says how they stand four times a second
 LISTEN_EVERY_S = 1.0

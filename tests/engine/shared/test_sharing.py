@@ -215,7 +215,7 @@ def test_another_version_is_not_shared_with_and_that_is_said(folder, capsys):
     assert "the run that keeps them is of version 1, and this one of 2" in said(capsys)
 
 
-def test_one_that_says_nothing_is_waited_for_no_longer_than_two_seconds(folder, capsys, monkeypatch):
+def test_one_that_says_nothing_is_waited_for_no_longer_than_five_seconds(folder, capsys, monkeypatch):
     """A run that was stopped has the lock, and its socket takes connections."""
     monkeypatch.setattr(sharing_module, "JOIN_S", 0.05)
 
