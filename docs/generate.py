@@ -285,6 +285,9 @@ limits.outage_s = 1800  # How long a provider that is down (failures in a row, n
 limits.hedge_after = 0.99  # At the end of a run, when nothing waits to be sent, a call that has been out for 1.5 times
   this quantile of the run's latencies is sent once more; the first answer counts, and the other call is booked as one
   that may have cost its worst case (`error_code` hedged). 0: never.
+limits.shared = false  # Whether runs of this user on this machine that ask the same endpoint with the same key for the
+  same model keep its limits together and take turns. `limits.*_per_minute` of any of them then counts for all, the
+  stricter where several give one; `limits.concurrency` and budgets stay each run's own. Not on Windows.
 [engine]  # Where the rows are worked on. It is no part of what is asked: what was paid for here is found there.
 engine.on = "ray"  # `local`: this machine. `ray`: the nodes of a Ray cluster (extra `ray`), under one set of limits and
   one cap; ledger, admission and results stay in the command's own process. Not with `limits.workers`, `[models.NAME]`

@@ -25,6 +25,7 @@ from pipeline.engine.endpoint import Carriage, Endpoint, Lent, batched, endpoint
 from pipeline.engine.executors import Executor, RunIssues
 from pipeline.engine.feed import Selection
 from pipeline.engine.marking import RemoteSpending
+from pipeline.engine.shared.sharing import sharing
 from pipeline.engine.signals import Interrupt, Signals
 from pipeline.engine.watch import Watch, Watched
 from pipeline.errors import machine_words
@@ -108,6 +109,7 @@ class Session:
         self._issues = RunIssues()
         self._workers: Callable[[], Sequence[Mapping[str, Any]]] = tuple
         self._tuned: list[dict[str, Any]] = []
+        self._shared: list[dict[str, Any]] = []  # what is told of other runs of the account
         self._parts: _Parts | None = None
         self._publisher = Publisher(command.prepared, ledger, self._column, command.verb)
 
@@ -165,7 +167,9 @@ class Session:
                 how = Carriage(
                     self._column, self._command.wait, self._telemetry.wanted, self._command.selection.from_model
                 )
-                async with executor_for(self._prepared, endpoint, lent, how) as executor:
+                shares = self._job.limits.shared and not batched(self._job, self._ledger)
+                shared = sharing(shares, endpoint, parts.admission, parts.governor)
+                async with shared as self._shared, executor_for(self._prepared, endpoint, lent, how) as executor:
                     self._issues = executor.issues
                     await self._work(parts, executor, signals)
             finally:
@@ -275,7 +279,7 @@ class Session:
             limits_key=self._limits_key,
             learned=parts.governor.learned(),
             waited_share=parts.admission.snapshot().waited_share,
-            events=(*parts.alarm.events, *self._tuned),
+            events=(*parts.alarm.events, *self._tuned, *self._shared),
             caching=parts.endpoint.caching,
             workers=tuple(self._workers()),
         )

@@ -26,6 +26,7 @@ from pipeline.engine.diverting import DivertingGate, Ends, Group
 from pipeline.engine.endpoint import Endpoint, Lent, endpoint_for, limits_key, live_lane
 from pipeline.engine.feed import RowTask
 from pipeline.engine.row import Extraction
+from pipeline.engine.shared.sharing import sharing
 from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.routing import (
@@ -143,7 +144,7 @@ def with_keys(prepared: Prepared, environ: Mapping[str, str]) -> Prepared:
 def models_now(ways: Mapping[str, Way]) -> tuple[ModelNow, ...]:
     """How each does at this moment."""
     gates = (way.gate for way in ways.values())
-    return tuple(ModelNow(gate.name, gate.governor.in_flight, gate.calls, gate.health.cause) for gate in gates)
+    return tuple(ModelNow(gate.name, gate.admission.in_flight, gate.calls, gate.health.cause) for gate in gates)
 
 
 @contextlib.asynccontextmanager
@@ -164,6 +165,8 @@ async def ways_to_all(prepared: Prepared, endpoint: Endpoint, lent: Lent) -> Asy
                 )
                 admission.on_stop = lent.admission.stop
                 lent.admission.alongside(admission)
+                shares = job.limits.shared and one.job.limits.shared
+                await ways.enter_async_context(sharing(shares, way, admission, governor))
             else:
                 way, governor, admission = endpoint, lent.governor, lent.admission
                 admission.on_stop = group.stopped

@@ -137,6 +137,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     max_failed_share: Share = 0.0
     outage_s: Span = 600.0
     hedge_after: Share = 0.0  # quantile of latencies after which a second call is sent; 0: never
+    shared: bool = True  # with other runs of the account on this machine
 
 
 class Engine(Struct, frozen=True, kw_only=True):
