@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import pytest
 from s3_server import AWS, emptied
 
-from pipeline.admission.charges import Need
+from pipeline.admission.charges import Need, Used
 from pipeline.admission.governor import Governor, LimitRules
 from pipeline.admission.queue import Admission
+from pipeline.admission.report import CallEnd, Report
 from pipeline.admission.stop import Stopped
 from pipeline.engine.marking import RemoteSpending
 from pipeline.output.remote.objects import Lost, Objects, StoreFailed
@@ -90,8 +91,7 @@ def test_it_is_raised_ahead_so_that_calls_one_after_another_do_not_wait():
             turn = admission.enqueue(None)
             waited += not turn.done()
             ticket = await turn
-            account.settle(ticket.need.usd, ticket.need.usd)  # it cost all that it may
-            admission._governor.in_flight -= 1
+            admission.finish(ticket, Report(Used(1, 1, ticket.need.usd), CallEnd.ANSWERED))  # all that it may
             if spending._raising is not None:
                 await spending._raising
         return waited
