@@ -172,7 +172,9 @@ def test_when_one_that_asks_dies_its_calls_are_settled_at_their_worst(folder):
             await second.admission.admit(NEED)
             limits = first.governor.limits
             await until(lambda: limits.in_flight == 1)
-            second.sharing._asking._line._transport.abort()
+            asking = second.sharing._asking
+            line, asking._line = asking._line, None  # it does not come again
+            line._transport.abort()
             await until(lambda: first.role == "alone")
             assert (limits.in_flight, limits.concurrency, first.governor.asks) == (0, 4, False)
             assert limits.views(asyncio.get_running_loop().time())[0].level == 599
