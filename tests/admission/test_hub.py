@@ -83,7 +83,7 @@ def at_one_hub(ends):
 
 @pytest.mark.parametrize("told", [True, False])
 def test_two_runs_under_a_limit_that_neither_knows_are_as_one(told):
-    """3,000 requests a minute: 6 % slower at the most, with no more 429s, and neither is through long before the other."""
+    """3,000 requests a minute: 6 % slower at the most, no more 429s, and neither is through long before the other."""
     rules = Rules((Limit(Dimension.REQUESTS, 3000, span_s=10.0, told=told),), hint="whole")
     profile = "openai" if told else "bedrock"
     scenario = Scenario("X", "", rules, 2000, known=told, failing=0.0, profile=profile)

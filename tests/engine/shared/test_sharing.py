@@ -70,6 +70,11 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("r")
 
 
+def run(main):
+    """To its end, or to the end of patience."""
+    asyncio.run(asyncio.wait_for(main(), 30))
+
+
 async def until(true):
     async with asyncio.timeout(5):
         while not true():  # noqa: ASYNC110 (what it waits for tells nobody)
@@ -83,7 +88,7 @@ def test_a_run_alone_asks_nobody(folder):
             assert (run.role, run.governor.asks, run.sharing.events) == ("alone", False, [])
         assert list((folder / "pipeline").iterdir()) == []
 
-    asyncio.run(main())
+    run(main)
 
 
 def test_the_second_asks_the_first_and_both_count(folder):
@@ -106,7 +111,7 @@ def test_the_second_asks_the_first_and_both_count(folder):
         assert [one["role"] for one in second.sharing.events] == ["asks"]
         assert [one["role"] for one in first.sharing.events] == ["keeps"]
 
-    asyncio.run(main())
+    run(main)
 
 
 def test_more_calls_than_go_at_once_all_go(folder):
@@ -118,7 +123,7 @@ def test_more_calls_than_go_at_once_all_go(folder):
             await until(lambda: first.governor.limits.in_flight == 0)
             assert first.governor.limits._dimensions._totals.admitted[0] == 300
 
-    asyncio.run(main())
+    run(main)
 
 
 def test_when_the_one_that_keeps_them_ends_another_does(folder):
@@ -139,7 +144,7 @@ def test_when_the_one_that_keeps_them_ends_another_does(folder):
             await until(lambda: keeper.governor.limits.in_flight == 0)
             await asyncio.gather(*(run.call() for run in (second, third) for _ in range(20)))
 
-    asyncio.run(main())
+    run(main)
 
 
 def test_when_it_dies_nobody_hangs(folder):
@@ -160,7 +165,7 @@ def test_when_it_dies_nobody_hangs(folder):
             await until(lambda: keeper.governor.limits.in_flight == 0)
             assert second.governor.in_flight == third.governor.in_flight == 0
 
-    asyncio.run(main())
+    run(main)
 
 
 def test_when_one_that_asks_dies_its_calls_are_settled_at_their_worst(folder):
@@ -172,13 +177,15 @@ def test_when_one_that_asks_dies_its_calls_are_settled_at_their_worst(folder):
             await second.admission.admit(NEED)
             limits = first.governor.limits
             await until(lambda: limits.in_flight == 1)
-            second.sharing._asking._line._transport.abort()
+            asking = second.sharing._asking
+            line, asking._line = asking._line, None  # it does not come again
+            line._transport.abort()
             await until(lambda: first.role == "alone")
             assert (limits.in_flight, limits.concurrency, first.governor.asks) == (0, 4, False)
             assert limits.views(asyncio.get_running_loop().time())[0].level == 599
             await second.__aexit__(None, None, None)
 
-    asyncio.run(main())
+    run(main)
 
 
 def test_a_call_that_is_given_up_gives_back_its_place(folder):
@@ -197,7 +204,7 @@ def test_a_call_that_is_given_up_gives_back_its_place(folder):
             await until(lambda: first.governor.limits.in_flight == 0)
             assert second.governor.in_flight == 0
 
-    asyncio.run(main())
+    run(main)
 
 
 def said(capsys):
@@ -211,7 +218,7 @@ def test_another_version_is_not_shared_with_and_that_is_said(folder, capsys):
                 await second.call()
                 assert (first.role, second.role) == ("alone", "alone")
 
-    asyncio.run(main())
+    run(main)
     assert "the run that keeps them is of version 1, and this one of 2" in said(capsys)
 
 
@@ -230,7 +237,7 @@ def test_one_that_says_nothing_is_waited_for_no_longer_than_five_seconds(folder,
         silent.close()
         os.close(kept)
 
-    asyncio.run(main())
+    run(main)
     assert "the run that keeps them does not answer" in said(capsys)
 
 
@@ -247,7 +254,7 @@ def test_one_that_falls_silent_is_left(folder, capsys, monkeypatch):
                 await asyncio.wait_for(waiting, 5)
                 assert second.role == "alone"
 
-    asyncio.run(main())
+    run(main)
     assert "has said nothing for" in said(capsys)
 
 
@@ -265,7 +272,7 @@ def test_garbage_on_the_socket_is_cut_off(folder):
             await run.call()
             assert run.role == "alone"
 
-    asyncio.run(main())
+    run(main)
 
 
 def test_what_a_killed_run_has_left_is_in_nobodys_way(folder):
@@ -278,6 +285,6 @@ def test_what_a_killed_run_has_left_is_in_nobodys_way(folder):
         async with Run(folder) as first, Run(folder) as second:
             assert (first.role, second.role) == ("keeps", "asks")
 
-    asyncio.run(main())
+    run(main)
     assert not place.socket.exists()
     assert socket.AF_UNIX
