@@ -231,6 +231,9 @@ chunks.select = 6  # Of a longer document only so many chunks are asked about: t
   names and descriptions point at, by words (BM25), here and with no token spent; in their order. `chunks_skipped` in
   the results says how many were left out. A chunk is the same question as without, so that answers on record are
   found. Files that go by pages are left whole. 0: all ([more](guides/costs.md#only-the-chunks-that-matter)).
+chunks.pack = 8  # Up to so many short documents of one tenant go in one call, 32 at the most; each row is judged,
+  repaired, costed and retried on its own, and what does not come back as one record for each is asked for one by one.
+  1: each alone ([more](guides/packs.md)).
 [documents]  # How files are read that are documents: PDFs, images, mail, office files, HTML.
 documents.read = "auto"  # `text`: a file's own text. `native`: the file goes to the model. `image`: pages drawn.
   `auto`: text where every page has a sound text layer, else native, else image.

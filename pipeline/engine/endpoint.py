@@ -21,8 +21,10 @@ from pipeline.engine.executors.processes import ProcessExecutor, Where
 from pipeline.engine.lanes.carrier import Carrier
 from pipeline.engine.lanes.files import loader_of
 from pipeline.engine.lanes.live import LiveLane
+from pipeline.engine.packs import Packs
 from pipeline.engine.row import Extraction
 from pipeline.extraction.lanes import live_because, unspoken
+from pipeline.extraction.packs import PackPlan
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.prompt_cache import Caching, caching_for
 from pipeline.extraction.routing import MAIN
@@ -35,6 +37,7 @@ from pipeline.sandbox.embedded import embedded
 from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.batches import counted
 from pipeline.telemetry.tally import Tally
+from pipeline.types import AnswerShape
 
 if TYPE_CHECKING:
     from pipeline.engine.batches.waves import WaveExecutor
@@ -127,6 +130,10 @@ async def executor_for(prepared: Prepared, endpoint: Endpoint, lent: Lent, how: 
             async with _in_waves(prepared, endpoint, lent, how, live) as waves:
                 yield waves
             return
+        if prepared.packed is not None:
+            async with _in_packs(prepared, prepared.packed.plan, lent, how, live) as packing:
+                yield packing
+            return
         extraction = Extraction(prepared, Caller(lent.ledger, live), how.column)
         yield LocalExecutor(prepared, lent.ledger, extraction, lent.admission, lent.tally)
 
@@ -140,10 +147,32 @@ async def live_lane(
     transport = transport_for(job, credentials_for(job.model, endpoint.environ))
     try:
         standard = standard_wire(endpoint.model, prepared.shaped.shape, endpoint.environ, endpoint.sandbox_url)
-        carrier = Carrier(endpoint.wire, transport, prepared.counter, standard, loader_of(prepared))
+        packs = None if prepared.packed is None else _wires(endpoint, prepared.packed.shape)
+        carrier = Carrier(endpoint.wire, transport, prepared.counter, standard, loader_of(prepared), packs)
         yield LiveLane(job.limits, prepared.rate, ledger, gate, carrier, tally, model=model)
     finally:
         await transport.aclose()
+
+
+def _wires(endpoint: Endpoint, shape: AnswerShape) -> tuple[Wire, Wire | None]:
+    """To the same endpoint, for answers of another shape; and at the standard service tier, if that is wanted."""
+    to = endpoint.model, shape, endpoint.environ, endpoint.sandbox_url
+    return wire_for(*to), standard_wire(*to)
+
+
+@contextlib.asynccontextmanager
+async def _in_packs(
+    prepared: Prepared, pack: PackPlan, lent: Lent, how: Carriage, live: Lane
+) -> AsyncIterator[Executor]:
+    """As many rows at once as its calls are about."""
+    packs = Packs(prepared.plan, pack, lent.ledger, live)
+    extraction = Extraction(prepared, Caller(lent.ledger, live), how.column, together=packs)
+    executor = LocalExecutor(prepared, lent.ledger, extraction, lent.admission, lent.tally, rows_per_call=pack.rows)
+    executor.on_fed = packs.no_more
+    try:
+        yield executor
+    finally:
+        await packs.aclose()
 
 
 @contextlib.asynccontextmanager

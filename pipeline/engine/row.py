@@ -15,10 +15,11 @@ from pipeline.admission.stop import Stopped
 from pipeline.documents.chunks import chunk as cut
 from pipeline.documents.chunks import rough_tokens
 from pipeline.documents.page_chunks import halved, tokens_of
-from pipeline.engine.ask import Ask, RowFailed, RowLife, TooLong
+from pipeline.engine.ask import Ask, RowFailed, RowLife, Together, TooLong
 from pipeline.engine.context import records_before
 from pipeline.engine.evidence import grounding_of
 from pipeline.engine.feed import RowTask
+from pipeline.engine.in_packs import InPacks
 from pipeline.engine.lookups import Rounds, Run
 from pipeline.engine.row_end import ChunkAnswer, RowEnds, failed
 from pipeline.engine.row_state import RowState
@@ -38,7 +39,15 @@ from pipeline.types import Answer, AnswerFrom, Chunk, ErrorCode, Outcome, Reques
 class Extraction:
     """What all rows of a run share on their way from text to record."""
 
-    def __init__(self, prepared: Prepared, ask: Ask, column: RecordColumn, run: Run | None = None) -> None:
+    def __init__(
+        self,
+        prepared: Prepared,
+        ask: Ask,
+        column: RecordColumn,
+        run: Run | None = None,
+        together: Together | None = None,
+    ) -> None:
+        """`together`: for rows that may go in a call with others; None: each goes alone."""
         self._prepared = prepared
         self._plan = prepared.plan
         self._ask = ask
@@ -49,6 +58,7 @@ class Extraction:
         self._judge = judge_of(
             prepared.model, prepared.shaped, column, job.model.provider, job.model.base_url, job.extract.mode
         )
+        self._packed = None if together is None else InPacks(prepared, together, column)
 
     async def outcome(self, task: RowTask) -> Outcome:
         """Where the row ends.
@@ -168,10 +178,19 @@ class Extraction:
             raise
 
     async def _one_chunk(self, state: RowState, chunk: Chunk, *, shrunk: bool) -> list[ChunkAnswer]:
+        """With other rows where that may be; what that brings and does not fit is repaired alone."""
+        request, tried = planning.extract_request(self._plan, state.row, chunk, state.before), Tried(shrunk=shrunk)
+        found = None if self._packed is None else await self._packed.answer(state, chunk, request)
+        if isinstance(found, ChunkAnswer):
+            return [found]
+        if found is not None:
+            request, tried = self._repair(request, *found), replace(tried, repaired=True)
+        return await self._asked(state, chunk, request, tried)
+
+    async def _asked(self, state: RowState, chunk: Chunk, request: Request, tried: Tried) -> list[ChunkAnswer]:
         """Ask, judge, and do what `after_reply` says until it accepts or gives up."""
-        request = planning.extract_request(self._plan, state.row, chunk, state.before)
-        tried, read = Tried(shrunk=shrunk), not self._plan.two_step
-        part = self._merges and (shrunk or len(state.task.chunks) > 1)
+        read = not self._plan.two_step
+        part = self._merges and (tried.shrunk or len(state.task.chunks) > 1)
         while True:
             try:
                 if not read:

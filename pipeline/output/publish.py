@@ -186,6 +186,7 @@ class Publisher:
             models={name: (one.model.provider, one.model.name) for name, one in job.models.items()},
             evidence=columns_of(job.extract),
             selects=bool(job.chunks.select),
+            packs=job.chunks.pack > 1,
             fits=partial(_fits, prepared.model, self._column),
         )
         crash_point("publishing")

@@ -50,6 +50,7 @@ def summary(
         *(("", told) for told in map(_cause, (cause.as_json() for cause in causes))),
         *(("", told) for told in _untold(rows.failed, [cause.rows for cause in causes])),
         ("calls", f"{manifest.calls:,}   {manifest.rate_limited:,} answered 429"),
+        *(("packs", told) for told in _packs(manifest.packs)),
         ("waited", waited_for(manifest.waited_share) or "for nothing"),
         ("tokens", _tokens(tokens)),
         ("cost", _cost(manifest)),
@@ -79,6 +80,12 @@ def summary(
 def _models(models: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     for name, one in models.items():
         yield f"{name}: {one['rows']:,} rows, {one['calls']:,} calls, ${one['cost_usd']}"
+
+
+def _packs(packs: Mapping[str, int]) -> Iterator[str]:
+    if packs:
+        rows, calls, apart = packs["rows"], packs["calls"], packs["apart"]
+        yield f"{rows:,} rows went in {calls:,} calls together; {apart:,} of these fell apart into single calls"
 
 
 def _cause(cause: dict[str, Any]) -> str:
@@ -213,6 +220,7 @@ def estimate_text(report: dict[str, Any]) -> str:
         f"  cost      {money_line}",
         f"  time      about {duration(seconds['expected'])}, up to {duration(seconds['high'])}",
         *_select_lines(report.get("chunks_select")),
+        *_pack_lines(report.get("chunks_pack")),
         *_lane_lines(report["lanes"]),
         *map(_model_line, report.get("models", ())),
         *(f"  advice    {text}" for text in report.get("advice", ())),
@@ -229,6 +237,15 @@ def _select_lines(saved: dict[str, Any] | None) -> list[str]:
     usd = "an unknown amount" if saved["usd_saved"] is None else f"${saved['usd_saved']}"
     tokens = f"{saved['input_tokens_saved']:,} input tokens"
     return [f"  chunks    chunks.select: {saved['asked']:,} of {saved['chunks']:,} chunks, saves {usd} ({tokens})"]
+
+
+def _pack_lines(saved: dict[str, Any] | None) -> list[str]:
+    """What going together saves, where the job has rows do that."""
+    if saved is None:
+        return []
+    usd = "an unknown amount" if saved["usd_saved"] is None else f"${saved['usd_saved']}"
+    told = f"{saved['requests']:,} requests instead of {saved['requests_alone']:,}, saves {usd}"
+    return [f"  chunks    chunks.pack: {told} ({saved['input_tokens_saved']:,} input tokens)"]
 
 
 def _lane_lines(lanes: Sequence[dict[str, Any]]) -> list[str]:
