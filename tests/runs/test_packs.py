@@ -241,10 +241,14 @@ def test_kills_at_any_moment_by_the_sandboxes_own_books(job):
                 os.kill(process.pid, signal.SIGKILL)
                 killed += 1
             process.communicate()
+            if process.returncode == 0:
+                break  # it was through before it could be killed
         job.run()
         books = counters(url)
     whole(job)
-    lost = {share["row"] for call in job.calls() if call["error_code"] == "lost" for share in call["shares"]}
+    assert killed
+    gone = [call for call in job.calls() if call["error_code"] == "lost"]
+    lost = {share["row"] for call in gone for share in call["shares"] or [call]}
     assert books["documents_billed"] == 200
     assert books["documents_billed_again"] <= len(lost) <= 3 * 3 * 5
 
