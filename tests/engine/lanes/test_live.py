@@ -160,7 +160,7 @@ class Books(Governor):
     def finish(self, ticket, report, now_s):
         super().finish(ticket, report, now_s)
         self.settled[id(ticket)] += 1
-        self.used.append(used)
+        self.used.append(report.used)
 
 
 class Bed:
