@@ -105,6 +105,7 @@ def test_what_was_answered_a_moment_before_is_not_paid_again_and_what_was_in_fli
     paid = set(server.paid)
     ended = job.run()
     assert there
+    assert "calls in flight, which may have cost up to" in ended.err
     assert "assumed spent" in ended.err
     again = sum(server.paid.values()) - len(ROWS)
     assert again <= 10, "more than a tenth of a second of answers, and what was in flight"

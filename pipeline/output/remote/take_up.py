@@ -13,10 +13,10 @@ from msgspec import Struct
 from pipeline.console import say
 from pipeline.errors import LedgerUnreadable
 from pipeline.job.folder import CALLS, HEAD, LEDGER, LOGS, RESULTS, RUN, kept_ledger
-from pipeline.ledger.commit_log import position, replay
 from pipeline.ledger.files import damage, fold_log
 from pipeline.ledger.fold import fold_in
 from pipeline.ledger.log_chain import START, Position, Stretch, chain
+from pipeline.ledger.replay import position, replay
 from pipeline.money import money
 from pipeline.output.remote.mirror import Known, Mirror, known_of
 from pipeline.output.remote.objects import Objects, StoreFailed
