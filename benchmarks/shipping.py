@@ -1,7 +1,8 @@
 """What it costs to ship the ledger's log to a bucket, and to keep the watermark: CPU and documents a second.
 
-The same rows in turn into a folder, into a bucket, and into a bucket under a cap, at zero latency; no snapshots between
-so that what differs is the log. The bucket is a server in a process of its own.
+First by its parts, on the log of one run. Then whole runs in turn: into a folder, into a bucket, and into one under a
+cap, at zero latency, with no snapshots between, so that what differs is the log. The bucket is a server in a process of
+its own; on a machine that others use as well, only the parts say anything.
 
 python benchmarks/shipping.py [--rows 20000] [--rounds 3] [--before PATH/TO/AN/EARLIER/TREE]
 """
@@ -12,11 +13,17 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from statistics import median
 
 from common import REPO, job_file, measured, replay_server
 from scale import write_short_invoices
+
+from pipeline.job.folder import COMMITS
+from pipeline.ledger.commit_log import CommitLog, LogReader, begin_log, frames_in
+from pipeline.output.remote.segments import packed
+from pipeline.output.remote.shipper import SEGMENT_BYTES
 
 SERVER = f"""
 import sys
@@ -36,6 +43,46 @@ AWS = {
 }  # fmt: skip
 
 
+def parts(rows, url, data, scratch):
+    """The log of one run: its size, and what each step costs beside the run's own CPU."""
+    out = scratch / "parts" / "out"
+    out.mkdir(parents=True)
+    begin_log(out, 1)
+    ran = measured(
+        [sys.executable, "-m", "pipeline", "run", str(job_file(scratch / "parts", url, data)), "--yes"], REPO
+    )
+    reader = LogReader(out / COMMITS, 1)
+    segments = list(iter(lambda: reader.read(SEGMENT_BYTES), []))
+    frames = [frame for segment in segments for frame in segment]
+    made = [(frame.after, frame.upto, frame.statements) for frame in frames]
+    whole = [b"".join(frame.whole for frame in segment) for segment in segments]
+
+    def written():
+        log = CommitLog(begin_log(scratch, 1), 1)
+        for commit in made:
+            log.add(*commit)
+        log.close()
+
+    shipped = sum(len(packed(segment)) for segment in segments)
+    logged, commits = sum(map(len, whole)), len(frames)
+    print(f"{rows / commits:.0f} rows a commit, {logged / rows:.0f} bytes of log a row, {shipped / rows:.0f} shipped")
+    print(
+        f"us of CPU a row: the run {1e6 * ran['cpu_s'] / rows:.0f}; of these written down {least_us(written, rows):.1f}"
+    )
+    print(f"  read {least_us(lambda: [frames_in(one) for one in whole], rows):.1f}")
+    print(f"  packed {least_us(lambda: [packed(one) for one in segments], rows):.1f}, without the GIL")
+
+
+def least_us(work, rows):
+    """Microseconds of CPU a row, the least of several times."""
+    times = []
+    for _ in range(5):
+        began = time.thread_time()
+        work()
+        times.append(time.thread_time() - began)
+    return 1e6 * min(times) / rows
+
+
 def main(rows, rounds, before):
     trees = {"folder": REPO, "bucket": REPO, "bucket, capped": REPO}
     if before:
@@ -47,6 +94,7 @@ def main(rows, rounds, before):
         data = Path(scratch) / "rows.jsonl"
         write_short_invoices(data, rows)
         os.environ.update({**AWS, "AWS_ENDPOINT_URL": s3, "PIPELINE_SNAPSHOT_S": "3600"})
+        parts(rows, url, data, Path(scratch))
         for number in range(rounds):
             for name, tree in trees.items():
                 folder = Path(scratch) / f"{number}-{name.replace(', ', '-')}"
@@ -56,6 +104,8 @@ def main(rows, rounds, before):
                 print(f"round {number} {name:<15} {figures[0]:6.1f} us CPU a row  {figures[1]:7.0f} docs/s", flush=True)
     server.stdin.close()
     server.wait()
+    if not rounds:
+        return
     base = found["bucket, before" if before else "folder"]
     for name, all_figures in found.items():
         cpu = median(ours[0] / theirs[0] for ours, theirs in zip(all_figures, base, strict=True))

@@ -21,12 +21,11 @@ from pipeline.ledger.commit_log import (
     begin_log,
     framed,
     frames_in,
-    position,
-    replay,
 )
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.log_chain import START, Position
 from pipeline.ledger.records import RowEntry
+from pipeline.ledger.replay import position, replay
 from pipeline.types import Answer, Stop, Usage
 
 REPLY = Answer('{"a":1}', Stop.DONE, "stop", Usage(100, 0, 0, 20, 0), "m-1")

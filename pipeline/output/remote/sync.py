@@ -20,9 +20,10 @@ from pipeline.console import as_here, say
 from pipeline.errors import JobError, LedgerError, LedgerUnreadable
 from pipeline.job.folder import COMMITS, LEDGER, LOGS
 from pipeline.job.settings import Job, Output
-from pipeline.ledger.commit_log import begin_log, end_log, position
+from pipeline.ledger.commit_log import begin_log, end_log
 from pipeline.ledger.files import copied
 from pipeline.ledger.lock import FolderLock, held
+from pipeline.ledger.replay import position
 from pipeline.money import from_units, to_units
 from pipeline.output.remote.lease import GIVE_UP_SHARE, LEASE_S, Lease
 from pipeline.output.remote.mirror import NO_TERMS, Known, Mirror, is_remote, known_of

@@ -13,10 +13,10 @@ from msgspec import Struct
 from pipeline.console import say
 from pipeline.errors import LedgerUnreadable
 from pipeline.job.folder import CALLS, HEAD, LEDGER, LOGS, RESULTS, RUN, kept_ledger
-from pipeline.ledger.commit_log import position, replay
 from pipeline.ledger.files import damage, fold_log
 from pipeline.ledger.fold import fold_in
 from pipeline.ledger.log_chain import START, Position, Stretch, chain
+from pipeline.ledger.replay import position, replay
 from pipeline.money import money
 from pipeline.output.remote.mirror import Known, Mirror, known_of
 from pipeline.output.remote.objects import Objects, StoreFailed
@@ -75,7 +75,7 @@ def _ledger(mirror: Mirror, objects: Objects, log: list[Stretch], *, last: bool)
             f"{mirror.url}/{LEDGER} is damaged ({told}). Restore an older version of it, or run with --fresh"
         )
     ledger = mirror.folder / LEDGER if known is None else fetched
-    missing = _followed(mirror, objects, ledger, log)
+    missing = _followed(objects, ledger, log)
     if known is not None:
         mirror.not_ours()
         _replace_ledger(mirror, fetched)
@@ -97,7 +97,7 @@ def _position(ledger: Path) -> Position:
     return START
 
 
-def _followed(mirror: Mirror, objects: Objects, ledger: Path, log: list[Stretch]) -> str:
+def _followed(objects: Objects, ledger: Path, log: list[Stretch]) -> str:
     """Replay the log after the ledger, as far as it goes; what was in the way, or ""."""
     way = chain(_position(ledger), log)
     if not ledger.exists():
@@ -106,7 +106,6 @@ def _followed(mirror: Mirror, objects: Objects, ledger: Path, log: list[Stretch]
         found = objects.read(name_of(one))
         if found is None:
             return f"{name_of(one)} is not there"
-        mirror.not_ours()
         try:
             replay(ledger, unpacked(found.content, one))
         except (SegmentDamaged, LedgerUnreadable) as error:
