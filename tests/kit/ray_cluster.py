@@ -16,6 +16,7 @@ class RayCluster:
 
     def __init__(self, process):
         self._process = process
+        self.pid = process.pid
         self.address = self._answer()["address"]
 
     def ask(self, word, *arguments):

@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 from job_folder import LASTING
 from ray_cluster import ray_cluster, ray_environ
+from s3_server import AWS, emptied
 from scripted_server import Scripted
+from small_pdfs import pdf, text
 
 from pipeline.commands.verify import verify
+from pipeline.engine.ray import crew
+from pipeline.engine.ray.versions import versions
 
 pytestmark = [
     pytest.mark.xdist_group("ray"),
@@ -187,6 +191,20 @@ def test_the_first_signal_drains(run, server, under_way):
     assert whole(run, server) == []
 
 
+def test_a_second_signal_cuts_it_off(run, server, under_way):
+    """Calls that were cut are named by the next run."""
+    server.script = lambda document, _nth, _body: good(document, 8.0)
+    under_way.send_signal(signal.SIGINT)
+    assert any("stopping" in line for line in under_way.stderr)  # two at once would be one
+    under_way.send_signal(signal.SIGINT)
+    under_way.communicate(timeout=7)  # less than those calls would take
+    assert under_way.returncode == 130
+    server.script = lambda document, _nth, _body: good(document)
+    run.run()
+    assert run.reconcile()["rows"]["ok"] == COUNT
+    assert sum(server.paid.values()) <= COUNT + AT_ONCE
+
+
 def test_without_its_bridge_a_run_parks(run, server, under_way):
     """It is published, and the same command goes on."""
     os.kill(children(under_way.pid)[0], signal.SIGKILL)
@@ -195,6 +213,103 @@ def test_without_its_bridge_a_run_parks(run, server, under_way):
     assert run.manifest()["state"] == "parked"
     run.run()
     whole(run, server)
+
+
+DEADLY = """
+    @model_validator(mode="after")
+    def deadly(self):
+        import os
+        if self.name == "document 7": os._exit(9)
+        return self
+"""
+
+
+def test_a_row_that_kills_its_workers_is_named(run, server):
+    """The other rows of those workers are not lost with it."""
+    schema = run.folder / "thing.py"
+    schema.write_text(schema.read_text() + DEADLY)
+    found = run.run(code=130)
+    assert "row r7: 3 workers have died while they had it" in found.err
+    lost = [call["id"] for call in run.calls() if call["error_code"] == "lost"]
+    assert server.paid["document 7"] <= lost.count("r7") + 1
+    rows = run.reconcile()["rows"]
+    assert rows["ok"] > 0
+    assert rows["pending"] == COUNT - rows["ok"]
+
+
+def test_a_full_cluster_is_told_of_and_gone_on_with(run, server, monkeypatch):
+    """By the workers that found room."""
+    monkeypatch.setattr(crew, "ROOM_S", 0.4)
+    server.script = lambda document, _nth, _body: good(document, 0.5)
+    found = run.run("--set", "engine.workers=9")
+    assert "of 9 workers have found no room on the cluster yet; the others go on" in found.err
+    assert whole(run, server) == []
+
+
+def test_where_nobody_finds_room_the_run_parks(run, server, monkeypatch):
+    """After as long as it waits for a provider that is down."""
+    monkeypatch.setattr(crew, "ROOM_S", 0.3)
+    found = run.run("--set", "engine.cpus_per_worker=64", "--set", "limits.outage_s=1", code=4)
+    assert "no worker has found room on the Ray cluster in 1 s" in found.err
+    assert server.sent == 0
+
+
+def test_nodes_of_another_version_are_refused(run, server, monkeypatch):
+    """By name, with both versions; nothing is sent."""
+    monkeypatch.setattr(crew, "versions", lambda: {**versions(), "msgspec": "0.1"})
+    found = run.run(code=2)
+    assert f"has msgspec {versions()['msgspec']} (here 0.1)" in found.err
+    assert server.sent == 0
+
+
+def test_workers_that_cannot_begin_are_not_started_for_ever(run, server):
+    """What they die of is told; nothing was sent."""
+    schema = run.folder / "thing.py"
+    schema.write_text("import sys, os\nif 'ray' in sys.modules: os._exit(9)\n" + schema.read_text())
+    found = run.run(code=2)
+    assert "6 workers on the Ray cluster died before they could begin: " in found.err
+    assert server.sent == 0
+
+
+def test_what_is_no_cluster_is_said_to_be_none(on_ray, server, monkeypatch):
+    """Nothing listens there, or something else does: then it is not waited for as long as Ray would."""
+    monkeypatch.setattr(crew, "OPEN_S", 6.0)
+    port = server.url.rpartition(":")[2].partition("/")[0]
+    on_ray.write(server.url, rows=ROWS)
+    for address, told in (("127.0.0.1:9", "Connection refused"), (f"127.0.0.1:{port}", "no answer within 6 s")):
+        found = on_ray.run("--on", "ray", "--ray-address", address, code=2)
+        assert f"the Ray cluster at {address} cannot be used, and nothing was sent: " in found.err
+        assert told in found.err
+    assert server.sent == 0
+
+
+def names(run):
+    return {row["id"]: row["record"] and row["record"]["name"] for row in run.results()}
+
+
+def a_file_or(document, _nth, body):
+    content = body["messages"][-1]["content"]
+    name = document.strip().partition("\n")[0] if isinstance(content, str) else "a file"
+    return Scripted(text=json.dumps({"name": name, "total": "1"}))
+
+
+def test_documents_are_loaded_where_the_worker_is(run, server, cluster, s3):
+    """From a folder that all nodes have, and from a bucket; texts go along."""
+    pages = {f"{number}.pdf": pdf(text(50, 700, f"Invoice {number}, total 12.50")) for number in range(3)}
+    client = emptied(s3, "docs")
+    (run.folder / "inbox").mkdir()
+    for name, body in {**pages, "a.txt": b"a letter"}.items():
+        (run.folder / "inbox" / name).write_bytes(body)
+        client.put_object(Bucket="docs", Key=f"inbox/{name}", Body=body)
+    run.env |= {**AWS, "AWS_ENDPOINT_URL": s3}
+    server.script = a_file_or
+    wanted = {**dict.fromkeys(pages, "a file"), "a.txt": "a letter"}
+    engine = {"on": "ray", "address": cluster.address, "workers": 2}
+    for place in ("inbox", "s3://docs/inbox"):
+        run.write(server.url, input={"path": place, "id": ""}, documents={"read": "native"}, engine=engine)
+        run.run("--fresh")
+        assert names(run) == wanted
+    assert server.sent == 8
 
 
 def test_no_secret_is_left_on_the_cluster(run, server, cluster, folder):

@@ -23,14 +23,13 @@ from pipeline.admission.queue import Admission
 from pipeline.console import say
 from pipeline.engine.executors import RunIssues
 from pipeline.engine.feed import Selection, Share
+from pipeline.engine.workers.frames import Channel, Frames
 from pipeline.engine.workers.messages import (
     Admit,
     Begun,
     CallSeen,
     CannotGoOn,
-    Channel,
     Finish,
-    Frames,
     Leave,
     ModelHealth,
     ModelPlace,

@@ -16,11 +16,11 @@ from pipeline.engine.executors.doubts import Doubts
 from pipeline.engine.executors.local import paid_as, rows_for
 from pipeline.engine.executors.processes import WorkerFailed
 from pipeline.engine.feed import RowTask, Selection, feed
-from pipeline.engine.ray.crew import Crew, RowTold
+from pipeline.engine.ray.crew import Crew
 from pipeline.engine.ray.errand import Kit
 from pipeline.engine.ray.messages import RowBroke, RowEnded, RowGiven, RowLeft, Work
 from pipeline.engine.ray.rows import DEATHS_MOST, RowQueue
-from pipeline.engine.ray.seat import Seat
+from pipeline.engine.ray.seat import RowTold, Seat
 from pipeline.errors import JobError, LedgerError, machine_words
 from pipeline.types import Outcome, ParkReason
 
@@ -128,6 +128,7 @@ class RayExecutor:
     def _add(self, task: RowTask) -> None:
         if self._stopped:
             return  # the rows that follow are entered all the same, and stay pending
+        self._prepared.source.urls_of(task.row.parts)  # what cannot be read elsewhere is told now
         if (known := self._queue.add(task)) is not None:
             self._tally.concluded(known)
         self._pump()
@@ -138,16 +139,22 @@ class RayExecutor:
             self._queue.clear()
             return
         seats = [seat for seat in self._crew.seats.values() if seat.takes]
-        most = -(-rows_for(self._calls) // max(1, len(seats))) + SPARE
+        most = -(-rows_for(self._calls) // max(1, self._crew.sharing)) + SPARE
         given: dict[int, list[RowGiven]] = {}
+        for seat in seats:
+            if self._queue.suspects and not any(map(self._queue.is_suspect, seat.rows.values())):
+                given[seat.number] = [self._given(seat, self._queue.take_suspect())]
         while self._queue and seats:
             seat = min(seats, key=lambda one: len(one.rows))
             if len(seat.rows) >= most or (task := self._queue.take()) is None:
                 break
-            given.setdefault(seat.number, []).append(seat.given(task))
+            given.setdefault(seat.number, []).append(self._given(seat, task))
         for seat in seats:
             if seat.number in given:
                 seat.channel.send(Work(given[seat.number]))
+
+    def _given(self, seat: Seat, task: RowTask) -> RowGiven:
+        return seat.given(task, self._prepared.source.urls_of(task.row.parts))
 
     # ── and back ────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -16,8 +16,9 @@ import ray
 from msgspec import Struct, field
 from ray.exceptions import ActorUnavailableError, RayError
 
-from pipeline.engine.ray.actor import CarrierActor
-from pipeline.engine.ray.messages import (
+from pipeline.engine.ray.actor import LINGER_S, CarrierActor
+from pipeline.engine.ray.mux import Mux
+from pipeline.engine.ray.places import (
     ClusterOpen,
     ClusterShut,
     EndSeat,
@@ -28,9 +29,8 @@ from pipeline.engine.ray.messages import (
     StartSeat,
     ToBridge,
 )
-from pipeline.engine.ray.mux import Mux
 from pipeline.engine.ray.sequence import Outbox
-from pipeline.engine.workers.messages import Frames
+from pipeline.engine.workers.frames import Frames
 
 DRAIN_LOOK_S = 2.0
 AGAIN_S = 0.25  # after a call of which nobody knows whether it ran
@@ -148,10 +148,12 @@ class Bridge:
     async def _down(self, place: _Place) -> None:
         heard = 0
         while True:
-            batch = place.outbox.batch(heard)
-            if batch is None:
+            if place.outbox.is_empty(heard):
                 place.something.clear()
                 await place.something.wait()
+            await asyncio.sleep(LINGER_S)
+            batch = place.outbox.batch(heard)
+            if batch is None:
                 continue
             await _sure(lambda told=batch: place.handle.hear.remote(*told))
             heard = batch[0]

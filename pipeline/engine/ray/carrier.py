@@ -2,8 +2,10 @@
 
 import asyncio
 import gc
+import importlib.util
 import os
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,21 +25,25 @@ from pipeline.engine.lanes.live import LiveLane
 from pipeline.engine.ray.messages import (
     Bye,
     Dismissed,
+    Entrusted,
     Errand,
     Here,
+    Pulse,
     Ready,
     RowBroke,
     RowEnded,
     RowGiven,
     RowLeft,
     ToCarrier,
+    Trusted,
     Unfit,
     Work,
 )
 from pipeline.engine.ray.versions import versions
 from pipeline.engine.row import Extraction
+from pipeline.engine.workers.frames import Channel, Frames
 from pipeline.engine.workers.gate import RemoteGate, raised
-from pipeline.engine.workers.messages import Channel, Frames, Granted, Refused, RunStopped
+from pipeline.engine.workers.messages import Granted, Refused, RunStopped
 from pipeline.errors import JobError, machine_words
 from pipeline.extraction.prepare import Prepared, prepare
 from pipeline.job.settings import Job
@@ -50,6 +56,7 @@ from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.tally import Tally
 from pipeline.types import ParkReason
 
+PULSE_S = 1.0
 ACKNOWLEDGED_S = 10.0  # how long the last words are waited for once all has ended
 
 
@@ -63,6 +70,33 @@ class _Line:
         pass
 
 
+def _importable(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _with_sources(job: Job, sources: Mapping[str, str], scratch: Path) -> Job:
+    """The job with its own Python files, as they lie here; a module that is installed here is taken as it is."""
+    places = {}
+    for number, (place, text) in enumerate(sources.items()):
+        if not place.endswith(".py") and _importable(place):
+            continue
+        here = scratch / str(number) / (Path(place).name if place.endswith(".py") else f"{place}.py")
+        here.parent.mkdir()
+        here.write_text(text, encoding="utf-8")
+        places[place] = str(here)
+
+    def moved(named: str) -> str:
+        place, _, name = named.rpartition(":")
+        return f"{places.get(place, place)}:{name}"
+
+    extract = job.extract
+    tools = tuple(map(moved, extract.tools))
+    return replace(job, extract=replace(extract, schema=moved(extract.schema), tools=tools))
+
+
 class RowCarrier:
     """`write` takes bytes for the run; `hear` gets those that come from it."""
 
@@ -74,15 +108,15 @@ class RowCarrier:
         self._prepared: Prepared | None = None
         self._extraction: Extraction | None = None
         self._transport: Transport | None = None
-        self._scratch = tempfile.TemporaryDirectory(prefix="pipeline-worker-")
         self._rows: set[asyncio.Task[None]] = set()
         self._ending: asyncio.Task[None] | None = None
+        self._pulsing: asyncio.Task[None] | None = None
         self._channel.send(Here(versions()))
 
     def hear(self, data: bytes) -> None:
         self._channel.data_received(data)
 
-    def _heard(self, message: ToCarrier) -> None:
+    def _heard(self, message: ToCarrier) -> None:  # noqa: C901 (a table of cases)
         match message:
             case Granted():
                 self._gate.granted(message.number, message.usd)
@@ -97,6 +131,9 @@ class RowCarrier:
                 self._gate.refused(message.number, raised(message.why))
             case RunStopped():
                 self._gate.stopped_by_run(message.reason, message.message)
+            case Entrusted():
+                os.environ.update(message.environ)  # where each provider's own chain of credentials looks
+                self._channel.send(Trusted())
             case Errand():
                 self._begin(message)
             case Dismissed():
@@ -115,8 +152,13 @@ class RowCarrier:
             self._channel.send(Unfit(machine_words(error) or f"{type(error).__name__}: {error}"))
 
     def _make(self, errand: Errand) -> None:
-        os.environ.update(errand.environ)  # where each provider's own chain of credentials looks
-        prepared = prepare(self._with_sources(errand.job, errand.sources), documents=errand.documents)
+        with tempfile.TemporaryDirectory(prefix="pipeline-worker-") as scratch:  # read once: nothing of it stays
+            self._make_of(errand, _with_sources(errand.job, errand.sources, Path(scratch)))
+
+    def _make_of(self, errand: Errand, job: Job) -> None:
+        if errand.folder and not Path(errand.folder).exists():
+            raise JobError(f"{errand.folder} is not there: documents lie in a bucket, or where all nodes find them")
+        prepared = prepare(job, documents=errand.documents)
         if (prepared.plan.request_hash, prepared.plan.outcome_salt) != errand.hashes:
             raise JobError("the same job is another one there: a module that its schema imports differs")
         spare_pandas()
@@ -132,23 +174,7 @@ class RowCarrier:
         self._prepared = prepared
         self._extraction = Extraction(prepared, Caller(ledger, lane), RecordColumn(prepared.model))
         self._channel.send(Ready(lane.prefix))
-
-    def _with_sources(self, job: Job, sources: Mapping[str, str]) -> Job:
-        """The job with its own Python files, as they lie here."""
-        places = {}
-        for number, (path, text) in enumerate(sources.items()):
-            here = Path(self._scratch.name, str(number), Path(path).name)
-            here.parent.mkdir()
-            here.write_text(text, encoding="utf-8")
-            places[path] = str(here)
-
-        def moved(named: str) -> str:
-            place, _, name = named.rpartition(":")
-            return f"{places.get(place, place)}:{name}"
-
-        extract = job.extract
-        tools = tuple(map(moved, extract.tools))
-        return replace(job, extract=replace(extract, schema=moved(extract.schema), tools=tools))
+        self._pulsing = asyncio.create_task(self._pulse())
 
     # ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -168,7 +194,8 @@ class RowCarrier:
         row = given.row
         cut = self._prepared.cut(row, exact=self._prepared.exact)
         task = RowTask(row, given.doc, cut.chunks, given.stale_session, cut.skipped)
-        return RowEnded(row.index, await self._extraction.outcome(task))
+        with self._prepared.source.lying_at(given.urls):
+            return RowEnded(row.index, await self._extraction.outcome(task))
 
     def _broken(self, place: int, error: Exception) -> Struct:
         if (told := machine_words(error)) is not None:
@@ -185,5 +212,12 @@ class RowCarrier:
             await asyncio.wait(left, timeout=ACKNOWLEDGED_S)
         if self._transport is not None:
             await self._transport.aclose()
-        self._scratch.cleanup()
+        if self._pulsing is not None:
+            self._pulsing.cancel()
+        self._channel.send(Pulse(time.process_time()))
         self._channel.send(Bye())
+
+    async def _pulse(self) -> None:
+        while True:
+            await asyncio.sleep(PULSE_S)
+            self._channel.send(Pulse(time.process_time()))

@@ -1,41 +1,46 @@
 """The workers of a run on a cluster: started, told what they need, replaced when they die, and dismissed at the end."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
-from typing import Any, Protocol
+from typing import Any
 
 from pipeline.console import say
-from pipeline.engine.feed import RowTask
 from pipeline.engine.ray.books import ServedLedger
 from pipeline.engine.ray.errand import Kit, errand_of
 from pipeline.engine.ray.held import HeldSlots
 from pipeline.engine.ray.link import Link
 from pipeline.engine.ray.messages import (
     Bye,
-    ClusterOpen,
-    ClusterShut,
     Dismissed,
-    EndSeat,
-    FromBridge,
+    Entrusted,
     FromCarrier,
     Here,
-    OpenCluster,
+    Pulse,
     Ready,
     RowBroke,
     RowEnded,
     RowLeft,
+    Trusted,
+    Unfit,
+)
+from pipeline.engine.ray.places import (
+    ClusterOpen,
+    ClusterShut,
+    EndSeat,
+    FromBridge,
+    OpenCluster,
     SeatDraining,
     SeatLost,
     SeatTaken,
     StartSeat,
-    Unfit,
 )
-from pipeline.engine.ray.seat import Seat
+from pipeline.engine.ray.seat import Seat, Told
 from pipeline.engine.ray.versions import difference, versions
-from pipeline.engine.workers.messages import Admit, Finish, Frames, Leave, RunStopped, StopRun
+from pipeline.engine.workers.frames import Frames
+from pipeline.engine.workers.messages import Admit, Finish, Leave, RunStopped, StopRun
 from pipeline.engine.workers.served import ServedGate
 from pipeline.errors import JobError, LedgerError
 from pipeline.ledger.remote import Intended, Looked, Recorded, Withdrawn
@@ -44,32 +49,10 @@ from pipeline.types import ParkReason
 OPEN_S = 60.0  # for the cluster to answer; Ray itself would wait for two minutes, and then end the process
 ROOM_S = 60.0  # between two words on workers that find no place
 BYE_S = 10.0
-DEATHS_MOST = 3  # one after the other, with nothing done between them
+DEATHS_MOST = 3  # beyond one for each worker, before any could begin
 HOW = "See that it is up (ray status), that this machine may reach it, and that both have the same version of Ray"
 GONE = "the Ray cluster is out of reach: its head, or the process that speaks to it, is gone"
 NEEDS = "Its nodes need what this machine has: ledger-pipeline, and the modules that the job's own files import"
-
-RowTold = RowEnded | RowLeft | RowBroke
-
-
-class Told(Protocol):
-    """Who gives the rows out, and hears of what becomes of them."""
-
-    def row_told(self, seat: Seat, message: RowTold) -> None: ...
-
-    def rows_back(self, rows: Sequence[RowTask]) -> None:
-        """Of a worker that has died."""
-        ...
-
-    def unfit(self, why: str) -> None:
-        """The workers can do nothing of this job."""
-        ...
-
-    def cannot_write(self, error: LedgerError) -> None: ...
-
-    def changed(self) -> None:
-        """There may be room for rows, or an end."""
-        ...
 
 
 class Crew:
@@ -86,7 +69,8 @@ class Crew:
         self._tasks: set[asyncio.Task[None]] = set()
         self._booking: set[asyncio.Task[None]] = set()
         self._held = HeldSlots(kit.prepared.job.limits.timeout_s)
-        self._idle_deaths = 0
+        self._unborn = 0  # workers that died before they could begin, since one could
+        self._soon_until_s = 0.0  # those who have not come by then are not reckoned with
         self._over = False  # nobody is replaced any more
         self.seats: dict[int, Seat] = {}
         self.past: list[dict[str, Any]] = []  # workers that are no more, as run.json tells them
@@ -111,9 +95,16 @@ class Crew:
             raise JobError(f"the Ray cluster {at} cannot be used, and nothing was sent: {found}. {HOW}")
         room = f"{found.free_cpus:g} of {found.cpus:g} CPUs free"
         say("notice", f"{engine.workers} workers on the Ray cluster at {found.address}: Ray {found.version}, {room}")
+        self._soon_until_s = asyncio.get_running_loop().time() + ROOM_S
         for _ in range(engine.workers):
             self._start()
         self._spawn(self._watch_room(engine.workers), self._tasks)
+
+    @property
+    def sharing(self) -> int:
+        """Workers that the rows are for: those that take some, and for a while those that may yet come."""
+        soon = asyncio.get_running_loop().time() < self._soon_until_s
+        return sum(not seat.leaving and (soon or bool(seat.prefix)) for seat in self.seats.values())
 
     @property
     def busy(self) -> bool:
@@ -204,7 +195,7 @@ class Crew:
 
     # ── what workers say ────────────────────────────────────────────────────────────────────────────────────────
 
-    def _carrier_said(self, seat: Seat, message: FromCarrier) -> None:  # noqa: C901 (a table, written as cases)
+    def _carrier_said(self, seat: Seat, message: FromCarrier) -> None:  # noqa: C901, PLR0912 (a table of cases)
         match message:
             case Intended() | Recorded() | Withdrawn() | Looked():
                 seat.books.said(message)
@@ -215,14 +206,18 @@ class Crew:
             case Leave():
                 seat.gate.leave(message.number)
             case RowEnded() | RowLeft() | RowBroke():
-                self._idle_deaths = 0
                 self._told.row_told(seat, message)
                 self._end_if_drained(seat)
+            case Pulse():
+                seat.cpu_s = message.cpu_s
             case StopRun():
                 self._admission.stop(message.reason, message.message)
             case Here():
                 self._compare(seat, message)
+            case Trusted():
+                self._spawn(self._assign(seat), self._tasks)
             case Ready():
+                self._unborn = 0
                 seat.prefix = message.prefix
                 if (reason := self._admission.stopped) is not None:
                     seat.channel.send(RunStopped(reason, self._admission.stop_message))
@@ -238,7 +233,7 @@ class Crew:
         if other := difference(versions(), here.versions):
             self._told.unfit(f"{seat.name} has {other}: give the cluster's nodes what this machine has")
         else:
-            self._spawn(self._assign(seat), self._tasks)
+            seat.channel.send(Entrusted(self._kit.secrets()))
 
     async def _assign(self, seat: Seat) -> None:
         seat.channel.send(await errand_of(self._kit))
@@ -275,12 +270,9 @@ class Crew:
         self._told.rows_back(rows)
 
     def _replace(self, seat: Seat, why: str) -> None:
-        self._idle_deaths += 1
-        if self._idle_deaths >= DEATHS_MOST:
-            told = f"{self._idle_deaths} workers on the Ray cluster died with nothing done between them: {why}"
-            if not any(one["calls"] for one in self.facts()):
-                self._told.unfit(f"{told}. {NEEDS}")
-            self._admission.stop(ParkReason.INTERRUPTED, told)
+        self._unborn += not seat.prefix
+        if self._unborn >= DEATHS_MOST + self._kit.prepared.job.engine.workers:
+            self._told.unfit(f"{self._unborn} workers on the Ray cluster died before they could begin: {why}. {NEEDS}")
         if self._admission.stopped is None and not seat.leaving:
             self._start()
 

@@ -1,4 +1,4 @@
-"""What a run and its workers on a cluster tell each other, beside what all workers do; and what the bridge is told."""
+"""What a run and its workers on a cluster tell each other, beside what all workers do."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,26 +12,36 @@ from pipeline.types import Outcome, Row
 # ── a run to a worker ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
+class Entrusted(Struct, frozen=True, array_like=True, tag="entrusted"):
+    """What the provider's credentials and its endpoint are made of. Alone in its batch: Ray stores what is large."""
+
+    environ: Mapping[str, str]
+
+
 class Errand(Struct, frozen=True, array_like=True, tag="errand"):
-    """Once, before all else. The only message that holds secrets."""
+    """Once, before any row."""
 
     job: Job
     model: Model  # as the wire wants it
     base_url: str  # of the embedded sandbox, or ""
-    environ: Mapping[str, str]  # what the provider's credentials and its endpoint are made of
     sources: Mapping[str, str]  # path → text of the job's own Python files
     documents: bool  # rows are files
+    folder: str  # where they lie, if not in a bucket; else ""
     hashes: tuple[bytes, bytes]  # of the run's plan: of requests, of outcomes
     run: int
     keys: bytes | None  # of `ledger.remote.RemoteLedger`
 
 
 class RowGiven(Struct, frozen=True, array_like=True):
-    """One row to be done; the columns that its prompt names are text. `stale_session` as of `RowTask`."""
+    """One row to be done; the columns that its prompt names are text. `stale_session` as of `RowTask`.
+
+    `urls`: by path, of files that the run has copied from a bucket: they are fetched where they are needed.
+    """
 
     row: Row
     doc: bytes
     stale_session: int
+    urls: Mapping[str, str] = {}
 
 
 class Work(Struct, frozen=True, array_like=True, tag="work"):
@@ -46,7 +56,7 @@ class Dismissed(Struct, frozen=True, array_like=True, tag="dismissed"):
     cut: bool
 
 
-ToCarrier = Errand | Work | Dismissed | Granted | Refused | RunStopped | Durable | OnRecord
+ToCarrier = Entrusted | Errand | Work | Dismissed | Granted | Refused | RunStopped | Durable | OnRecord
 
 # ── a worker to the run ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -55,6 +65,10 @@ class Here(Struct, frozen=True, array_like=True, tag="here"):
     """Its first message: what it is made of, by name, to be compared before it is told anything."""
 
     versions: Mapping[str, str]
+
+
+class Trusted(Struct, frozen=True, array_like=True, tag="trusted"):
+    """It has what it was entrusted with."""
 
 
 class Ready(Struct, frozen=True, array_like=True, tag="ready"):
@@ -92,71 +106,17 @@ class RowBroke(Struct, frozen=True, array_like=True, tag="broke"):
     trace: str
 
 
+class Pulse(Struct, frozen=True, array_like=True, tag="pulse"):
+    """Once a second, and before its last word: CPU that its process has taken so far."""
+
+    cpu_s: float
+
+
 class Bye(Struct, frozen=True, array_like=True, tag="bye"):
     """Its last message."""
 
 
 FromCarrier = (
-    Here | Ready | Unfit | Admit | Leave | Finish | StopRun | Intended | Withdrawn | Recorded | Looked
-    | RowEnded | RowLeft | RowBroke | Bye
+    Here | Trusted | Ready | Unfit | Admit | Leave | Finish | StopRun | Intended | Withdrawn | Recorded | Looked
+    | RowEnded | RowLeft | RowBroke | Pulse | Bye
 )  # fmt: skip
-
-# ── a run and its bridge ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class OpenCluster(Struct, frozen=True, array_like=True, tag="open"):
-    """`address` as of `Engine`."""
-
-    address: str
-    cpus_per_worker: float
-
-
-class StartSeat(Struct, frozen=True, array_like=True, tag="start"):
-    """A worker, called by this number, as soon as the cluster has room."""
-
-    seat: int
-
-
-class EndSeat(Struct, frozen=True, array_like=True, tag="end"):
-    seat: int
-
-
-ToBridge = OpenCluster | StartSeat | EndSeat
-
-
-class ClusterOpen(Struct, frozen=True, array_like=True, tag="opened"):
-    address: str
-    version: str
-    cpus: float
-    free_cpus: float
-
-
-class ClusterShut(Struct, frozen=True, array_like=True, tag="shut"):
-    """It cannot be used, and why."""
-
-    message: str
-
-
-class SeatTaken(Struct, frozen=True, array_like=True, tag="taken"):
-    """A worker is there."""
-
-    seat: int
-    node: str  # its address
-    pid: int
-
-
-class SeatLost(Struct, frozen=True, array_like=True, tag="lost"):
-    """It is no more."""
-
-    seat: int
-    why: str
-
-
-class SeatDraining(Struct, frozen=True, array_like=True, tag="draining"):
-    """Its node is going away in so many seconds: nothing more is to be begun there."""
-
-    seat: int
-    seconds: float
-
-
-FromBridge = ClusterOpen | ClusterShut | SeatTaken | SeatLost | SeatDraining

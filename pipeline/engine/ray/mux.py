@@ -7,7 +7,7 @@ from typing import Generic, TypeVar, cast
 
 from msgspec import Struct
 
-from pipeline.engine.workers.messages import Frames, packed
+from pipeline.engine.workers.frames import Frames, packed
 
 HEAD = struct.Struct("!II")  # bytes that follow, and whose they are
 OWN = 0  # no worker's: messages of the bridge

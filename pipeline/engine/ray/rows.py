@@ -14,6 +14,7 @@ class RowQueue:
 
     def __init__(self) -> None:
         self._todo: deque[RowTask] = deque()
+        self._suspects: deque[RowTask] = deque()  # that all but the last worker allowed has died with
         self._waiting: dict[bytes, list[RowTask]] = {}  # by content that is open: the others of it
         self._before: dict[bytes, Outcome] = {}
         self._recent: dict[bytes, Outcome] = {}
@@ -21,7 +22,7 @@ class RowQueue:
 
     def __len__(self) -> int:
         """Rows that can be given out."""
-        return len(self._todo)
+        return len(self._todo) + len(self._suspects)
 
     def next_batch(self) -> None:
         """A batch of the input has come. What ended before the last one came, the next one is made knowing of."""
@@ -40,7 +41,19 @@ class RowQueue:
         return None
 
     def take(self) -> RowTask | None:
+        """One to be given out; suspects are asked for by name."""
         return self._todo.popleft() if self._todo else None
+
+    @property
+    def suspects(self) -> int:
+        return len(self._suspects)
+
+    def take_suspect(self) -> RowTask:
+        """One that may kill its worker: for one that has no other, so that it is known who did."""
+        return self._suspects.popleft()
+
+    def is_suspect(self, task: RowTask) -> bool:
+        return self._deaths[task.row.index] == DEATHS_MOST - 1
 
     def ended(self, task: RowTask, outcome: Outcome) -> list[RowTask]:
         """The rows that end with it. Where only its own file could not be read, the next of them is asked about."""
@@ -65,10 +78,11 @@ class RowQueue:
             self._deaths[task.row.index] += 1
             if self._deaths[task.row.index] >= DEATHS_MOST:
                 deadly = task
-            self._todo.appendleft(task)
+            (self._suspects if self.is_suspect(task) else self._todo).appendleft(task)
         return deadly
 
     def clear(self) -> None:
         """Nothing more is begun."""
         self._todo.clear()
+        self._suspects.clear()
         self._waiting.clear()

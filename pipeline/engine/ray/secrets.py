@@ -10,6 +10,8 @@ from pipeline.providers.credentials.keys import credentials_for
 
 OF_THE_MACHINE = {"HOME", "USERPROFILE", "APPDATA", "PATH", "TMPDIR"}
 PREFIXES = {"azure": ("AZURE_",), "bedrock": ("AWS_",)}  # whose SDKs read the environment themselves
+OF_BUCKET = {"s3": ("AWS_",), "gs": ("GOOGLE_", "STORAGE_EMULATOR_"), "az": ("AZURE_",), "abfss": ("AZURE_",)}
+OF_BUCKETS = tuple(dict.fromkeys(name for names in OF_BUCKET.values() for name in names))  # a table may name any
 
 
 class _Watched(Mapping[str, str]):
@@ -39,6 +41,9 @@ def needed(prepared: Prepared, environ: Mapping[str, str]) -> dict[str, str]:
     names = watched.read - OF_THE_MACHINE
     if password := prepared.job.documents.password_env:
         names.add(password)
-    prefixes = PREFIXES.get(model.provider, ())
+    prefixes: tuple[str, ...] = PREFIXES.get(model.provider, ())
+    if prepared.source.documents:
+        scheme = prepared.job.input.path.partition("://")[0]
+        prefixes += OF_BUCKETS if prepared.job.input.document else OF_BUCKET.get(scheme, ())
     names |= {name for name in environ if prefixes and name.startswith(prefixes)}
     return {name: environ[name] for name in sorted(names) if name in environ}

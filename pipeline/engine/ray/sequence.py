@@ -15,6 +15,10 @@ class Outbox:
     def gather(self, data: bytes) -> None:
         self._gathered.append(data)
 
+    def is_empty(self, acknowledged: int) -> bool:
+        """Whether there is nothing to be sent."""
+        return acknowledged >= self.number and not self._gathered
+
     def batch(self, acknowledged: int) -> tuple[int, bytes] | None:
         """What is to be sent now; None: nothing. `acknowledged`: the last number that has arrived."""
         if acknowledged >= self.number:

@@ -12,13 +12,12 @@ from pathlib import Path
 
 from pipeline.engine.executors.local import LocalExecutor
 from pipeline.engine.workers.carrying import Held, carrying, gates_for
+from pipeline.engine.workers.frames import Channel, Frames
 from pipeline.engine.workers.gate import RemoteGate, RemoteModelGate, raised
 from pipeline.engine.workers.messages import (
     Begun,
     CallSeen,
     CannotGoOn,
-    Channel,
-    Frames,
     Granted,
     ModelHealth,
     OutcomeSeen,

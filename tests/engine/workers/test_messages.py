@@ -10,20 +10,18 @@ from hypothesis import strategies as st
 
 from pipeline.admission.charges import Used
 from pipeline.admission.report import CallEnd, Refusal, Report
+from pipeline.engine.workers.frames import Channel, Frames, packed
 from pipeline.engine.workers.messages import (
     Admit,
     Begun,
     CallSeen,
-    Channel,
     Finish,
-    Frames,
     OutcomeSeen,
     SizedRequest,
     StopRun,
     ToRun,
     WorkDone,
     WorkerCounts,
-    packed,
 )
 from pipeline.ledger.records import Call, Send
 from pipeline.types import (

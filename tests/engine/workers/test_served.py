@@ -34,23 +34,26 @@ def ticket(usd):
 
 
 def test_what_was_named_holds_its_slot_and_what_was_not_never_left():
-    """Three let in, two of them on record: whoever waits leaves, one goes back unsent, two when they are let go."""
+    """Four let in, two of them on record: whoever waits leaves, two go back unsent, two when they are let go."""
 
     async def main():
         door, told = Door(), []
         gate = ServedGate({"": door}, told.append)
-        for number in range(4):
+        for number in range(5):
             gate.admit(Admit(number, ASKED, retry=False))
-        for turn, usd in zip(door.turns, ("0.1", "0.2", "0.2"), strict=False):
+        for turn, usd in zip(door.turns, ("0.1", "0.2", "0.2", "0.2"), strict=False):
             turn.set_result(ticket(usd))
         await asyncio.sleep(0)
-        assert [type(one) for one in told] == [Granted] * 3
+        assert [type(one) for one in told] == [Granted] * 4
         held = gate.lost([to_units(Decimal("0.2")), to_units(Decimal("0.2"))])
-        assert door.left == door.turns[3:]
-        assert [(one.usd, report) for one, report in door.finished] == [(Decimal("0.1"), NEVER_SENT)]
+        assert door.left == door.turns[4:]
+        assert [(one.usd, report) for one, report in door.finished] == [
+            (Decimal("0.1"), NEVER_SENT),
+            (Decimal("0.2"), NEVER_SENT),
+        ]
         for let_go in held:
             let_go()
-        assert [(one.usd, report) for one, report in door.finished[1:]] == [(Decimal("0.2"), FATE_UNKNOWN)] * 2
+        assert [(one.usd, report) for one, report in door.finished[2:]] == [(Decimal("0.2"), FATE_UNKNOWN)] * 2
         assert gate.lost([]) == []
 
     asyncio.run(main())
