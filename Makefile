@@ -36,6 +36,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
 # Byte code is kept, also where the environment says otherwise: without it each process of the tests compiles all anew.
@@ -71,6 +72,7 @@ soak: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/soak.py --batches 300
 	$(BIN)/python benchmarks/soak.py --deadlines 200
 	$(BIN)/python benchmarks/caps.py --seeds 1000
+	$(BIN)/python benchmarks/caps.py --machine-lost --seeds 200
 
 mutants: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/mutants.py --sample 150 --seed 1

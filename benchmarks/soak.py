@@ -2,13 +2,19 @@
 
 python benchmarks/soak.py [--rows 2000] [--kills 5] [--seed 1]          half a minute
 python benchmarks/soak.py --rows 60000 --kills 200 --between 0.9 1.6     six minutes: what `make soak` runs
+python benchmarks/soak.py --on ray --rows 40000 --kills 100              workers, nodes, bridges and runs are killed
 """
 
 import argparse
 import json
+import os
 import random
+import signal
+import subprocess
 import sys
 import tempfile
+import time
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
@@ -65,10 +71,15 @@ def main(rows: int, kills: int, seed: int, between_s: list[float], workers: int)
         print(last["err"])
         if last["code"]:
             sys.exit(f"exit {last['code']}")
-        found, served = reconciled(folder / "out"), counters(url)
-        verified = measured([sys.executable, "-m", "pipeline", "verify", str(folder / "out")], REPO)
-        print(verified["out"])
-        assert verified["code"] == 0
+        compare_books(folder, url)
+
+
+def compare_books(folder: Path, url: str) -> None:
+    """Of a run that has ended: its files with each other, and with what the server has counted."""
+    found, served = reconciled(folder / "out"), counters(url)
+    verified = measured([sys.executable, "-m", "pipeline", "verify", str(folder / "out")], REPO)
+    print(verified["out"])
+    assert verified["code"] == 0
     manifest, calls = found["manifest"], found["calls"]
     lost = sum(code == "lost" for code in calls["error_code"].to_pylist())
     answered = sum(status == 200 for status in calls["http_status"].to_pylist())
@@ -83,6 +94,57 @@ def main(rows: int, kills: int, seed: int, between_s: list[float], workers: int)
     assert seen <= 0, "a request that is not on our books"
     cut = sum(code == "timeout" for code in calls["error_code"].to_pylist())
     assert served["answered"] - answered <= lost + cut, "an answer was billed that we cannot name"
+
+
+def on_ray(rows: int, kills: int, seed: int, between_s: list[float]) -> None:
+    """Something of a run on a cluster is killed every now and then, until it has been so many times; then it ends."""
+    sys.path.append(str(REPO / "tests" / "kit"))
+    from ray_cluster import ray_cluster, ray_environ
+
+    chance, killed = random.Random(seed), Counter()
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        sandbox("--latency-ms", "50", "--seed", str(seed), *FAULTS) as url,
+        ray_cluster(scratch) as cluster,
+    ):
+        folder = Path(scratch)
+        write_invoices(folder / "rows.jsonl", rows, seed)
+        job = job_file(folder, url, folder / "rows.jsonl", concurrency="60", timeout_s="5")
+        engine = f'[engine]\non = "ray"\naddress = "{cluster.address}"\nworkers = 3\n'
+        job.write_text(job.read_text() + engine)
+        env = {**os.environ, **ray_environ(scratch)}
+        code = None
+        while code != 0:
+            command = [sys.executable, "-m", "pipeline", "run", str(job)]
+            with (folder / "told.log").open("w") as log:
+                process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
+            while killed.total() < kills and process.poll() is None:
+                time.sleep(chance.uniform(*between_s))
+                killed.update(_kill_something(chance, cluster, process))
+            code = process.wait()
+            print(f"exit {code}, killed so far: {dict(killed)}", flush=True)
+            told = (folder / "told.log").read_text()
+            if code not in {0, 4, -9, 130} and "the process that was to reach it has ended" not in told:
+                sys.exit(told[-3000:])
+        compare_books(folder, url)
+
+
+def _kill_something(chance: random.Random, cluster, process) -> list[str]:
+    """What it was, if it was there."""
+    what = chance.choices(["worker", "node", "bridge", "run"], [6, 1, 1, 1])[0]
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    if what == "worker" and (workers := cluster.ask("actors")):
+        os.kill(chance.choice(workers), signal.SIGKILL)
+    elif what == "node":
+        cluster.ask("kill", cluster.nodes.pop(chance.randrange(len(cluster.nodes))))
+        cluster.nodes.append(cluster.ask("add"))
+    elif what == "bridge" and children:
+        os.kill(int(children[0]), signal.SIGKILL)
+    elif what == "run" and process.poll() is None:
+        process.kill()
+    else:
+        return []
+    return [what]
 
 
 def nights_of_batches(count: int, seed: int) -> None:
@@ -119,6 +181,7 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--between", type=float, nargs=2, default=[1.0, 4.0], help="seconds until a kill")
     parser.add_argument("--workers", type=int, default=1, help="limits.workers; the run's own process is killed")
+    parser.add_argument("--on", choices=["local", "ray"], default="local", help="ray: anything of it is killed")
     parser.add_argument("--batches", type=int, default=0, help="instead: so many runs by batch, each killed once")
     parser.add_argument("--deadlines", type=int, default=0, help="instead: so many nights by batch in virtual time")
     arguments = parser.parse_args()
@@ -126,5 +189,7 @@ if __name__ == "__main__":
         nights_with_deadlines(arguments.deadlines)
     elif arguments.batches:
         nights_of_batches(arguments.batches, arguments.seed)
+    elif arguments.on == "ray":
+        on_ray(arguments.rows, arguments.kills, arguments.seed, arguments.between)
     else:
         main(arguments.rows, arguments.kills, arguments.seed, arguments.between, arguments.workers)

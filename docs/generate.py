@@ -43,6 +43,7 @@ UNITS = {  # end of a key → unit; the first that fits
     "concurrency": "calls",
     "_attempts": "attempts",
     "workers": "processes",
+    "cpus_per_worker": "cores",
 }
 KINDS = {str: "text", bool: "`true` or `false`", int: "whole number", float: "number", Decimal: "number"}
 RANGES = {Share: ", from 0 to 1", Span: ", 0 or more", Count: ", 0 or more"}
@@ -287,6 +288,16 @@ limits.outage_s = 1800  # How long a provider that is down (failures in a row, n
 limits.hedge_after = 0.99  # At the end of a run, when nothing waits to be sent, a call that has been out for 1.5 times
   this quantile of the run's latencies is sent once more; the first answer counts, and the other call is booked as one
   that may have cost its worst case (`error_code` hedged). 0: never.
+limits.shared = false  # Whether runs of this user on this machine that ask the same endpoint with the same key for the
+  same model keep its limits together and take turns. `limits.*_per_minute` of any of them then counts for all, the
+  stricter where several give one; `limits.concurrency` and budgets stay each run's own. Not on Windows.
+[engine]  # Where the rows are worked on. It is no part of what is asked: what was paid for here is found there.
+engine.on = "ray"  # `local`: this machine. `ray`: the nodes of a Ray cluster (extra `ray`), under one set of limits and
+  one cap; ledger, admission and results stay in the command's own process. Not with `limits.workers`, `[models.NAME]`
+  or the batch lane.
+engine.address = "10.0.0.5:6379"  # The head of the cluster. `auto`: the cluster that this machine is of.
+engine.workers = 16  # Processes on the cluster's nodes. Those that find no room are waited for while the others work.
+engine.cpus_per_worker = 0.5  # What each reserves of its node: a schema with heavy validators keeps a core busy.
 [budget]  # Hard caps in USD. Both need a price for the model.
 budget.max_usd = 5.00  # What the run may cost, its resumed sessions and retries included. Kept by reservation: a call
   is sent only when its worst case fits beside all calls in flight; when none fits any more the run parks with exit code
@@ -317,7 +328,7 @@ prices.batch_share = 0.5  # Of the price, for what goes by the provider's batch 
 [output]  # Where it goes.
 output.path = "../out/invoices"  # A local folder, made when it is missing: results, call log, manifest and ledger. Not
   on a network file system. Or s3://, gs:// or az:// (extra `cloud`): worked on in a local mirror, uploaded whole every
-  minute and at the end. One run at a time uses it.
+  minute and at the end, and what the ledger commits each second between. One run at a time uses it.
 [telemetry]  # What other programs are told while a run goes on. OpenTelemetry needs no key: docs/observability.md.
 telemetry.prometheus_file = "/var/lib/node_exporter/invoices.prom"  # Counters for the node exporter's textfile
   collector, replaced every 5 s and at the end. Its name ends in .prom; its folder has to be there. Empty: none.

@@ -24,6 +24,7 @@ Command = Callable[..., Any]
 INTERRUPTED = 130
 FLAGS = {
     "input_path": "--input", "output_path": "--output", "limit": "--limit", "max_usd": "--max-usd", "sets": "--set",
+    "on": "--on", "ray_address": "--ray-address",
 }  # fmt: skip
 
 JOB = click.argument("job_file", metavar="JOB", type=click.Path(path_type=Path))
@@ -53,6 +54,13 @@ def job_options(command: Command) -> Command:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def engine_options(command: Command) -> Command:
+    """The flags that say where the rows are worked on."""
+    on = click.option("--on", type=click.Choice(["local", "ray"]), help="Where the rows are worked on.")
+    address = click.option("--ray-address", metavar="HOST:PORT", help="The head of the Ray cluster; with --on ray.")
+    return on(address(command))
 
 
 def json_option(command: Command) -> Command:
@@ -93,6 +101,9 @@ def load(job_file: Path, overrides: dict[str, Any]) -> Job:
             pairs.append((dotted, absolute(overrides[name], here)))
     if overrides.get("max_usd") is not None:
         pairs.append(("budget.max_usd", overrides["max_usd"]))
+    for name, dotted in (("on", "engine.on"), ("ray_address", "engine.address")):
+        if overrides.get(name) is not None:
+            pairs.append((dotted, overrides[name]))
     job = load_job(job_file, pairs, overrides.get("limit"))
     if not job.output.path.startswith(REMOTE):
         return job

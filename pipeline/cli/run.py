@@ -10,7 +10,7 @@ import click
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.cli.options import JOB, errors_to_exit_code, job_options, json_option, load, tell
+from pipeline.cli.options import JOB, engine_options, errors_to_exit_code, job_options, json_option, load, tell
 from pipeline.console import emit, in_json, say, speak
 from pipeline.errors import JobError
 from pipeline.job.command import command_line
@@ -68,6 +68,7 @@ class _Command(Struct, frozen=True):
 @click.command()
 @JOB
 @job_options
+@engine_options
 @LOG_FORMAT
 @YES
 @YES_RERUN
@@ -97,6 +98,7 @@ def run(job_file: Path, log_format: str, **flags: Any) -> None:  # noqa: ANN401 
 @click.command()
 @JOB
 @job_options
+@engine_options
 @LOG_FORMAT
 @YES
 @click.option("--where", metavar="error_code=CODE", help="Only rows that failed with this code.")

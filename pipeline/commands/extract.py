@@ -77,10 +77,12 @@ def _job(wanted: Wanted) -> Job:
         "output": {"path": absolute(wanted.output, Path.cwd())},
     }
     job = laid_over(table, Path(CALLED), tuple(wanted.settings.items()))
-    if job.limits.workers > 1 and (reason := _not_for_workers(schema)):
+    on_ray = job.engine.on == "ray"
+    if (on_ray or job.limits.workers > 1) and (reason := _not_for_workers(schema)):
+        asked = "engine.on = 'ray'" if on_ray else f"limits.workers = {job.limits.workers}"
         raise JobError(
-            f"limits.workers = {job.limits.workers}: workers import the class, and {schema.__qualname__} {reason}. "
-            "Put the class into a module of its own (a .py file) and import it from there, or leave limits.workers at 1"
+            f"{asked}: workers import the class, and {schema.__qualname__} {reason}. "
+            "Put the class into a module of its own (a .py file) and import it from there, or leave that setting out"
         )
     return replace(job, extract=replace(job.extract, schema=f"{schema.__module__}:{schema.__qualname__}"))
 

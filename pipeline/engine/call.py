@@ -8,15 +8,15 @@ from collections.abc import Callable
 
 from pipeline.admission.gate import TenantOverBudget
 from pipeline.engine.ask import Abandoned, FileGone, Lane, RowLife
-from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.records import StoredAnswer
+from pipeline.ledger.remote import CallBooks
 from pipeline.types import Answer, AnswerFrom, Request
 
 
 class Caller:
     """An `Ask` over a ledger and one lane."""
 
-    def __init__(self, ledger: Ledger, lane: Lane) -> None:
+    def __init__(self, ledger: CallBooks, lane: Lane) -> None:
         self._ledger = ledger
         self._lane = lane
         self._loop = asyncio.get_running_loop()
@@ -28,14 +28,20 @@ class Caller:
 
     async def ask(self, request: Request, life: RowLife, reusable: Callable[[StoredAnswer], bool]) -> Answer:
         """As `Ask.ask`."""
-        while (twin := self._open.get(request.key)) is not None:
-            try:
-                reply = await asyncio.shield(twin)
-            except (Abandoned, FileGone, TenantOverBudget):
-                continue  # nobody is asking any more: it is this row's own to ask
-            life.sources.add(AnswerFrom.DUPLICATE)
-            return reply
-        found = self._ledger.answer(request.key)
+        while True:
+            while (twin := self._open.get(request.key)) is not None:
+                try:
+                    reply = await asyncio.shield(twin)
+                except (Abandoned, FileGone, TenantOverBudget):
+                    continue  # nobody is asking any more: it is this row's own to ask
+                life.sources.add(AnswerFrom.DUPLICATE)
+                return reply
+            found = self._ledger.answer(request.key)
+            if not isinstance(found, asyncio.Future):
+                break
+            found = await found
+            if request.key not in self._open:  # else a twin has begun to ask meanwhile
+                break
         if found is not None and reusable(found):
             if found.run == self._ledger.run:
                 life.sources.add(AnswerFrom.DUPLICATE)

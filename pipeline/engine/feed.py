@@ -66,9 +66,11 @@ class Share(Struct, frozen=True):
 
 
 async def feed(
-    prepared: Prepared, ledger_path: Path, selection: Selection, share: Share | None = None
+    prepared: Prepared, ledger_path: Path, selection: Selection, share: Share | None = None, *, cut: bool = True
 ) -> AsyncIterator[Batch]:
     """All rows of the input in order, or a share of them; the next batch is made while the last is worked on.
+
+    `cut`: each document into its chunks; else that is left to whoever is given the row.
 
     Raises:
         JobError: the input cannot be read to its end.
@@ -84,7 +86,7 @@ async def feed(
             batch = next(rows, None)
             if batch is None:
                 return None
-            return _batch(_Reading(prepared, lambda docs: ends(db, docs), plans), batch, selection, share)
+            return _batch(_Reading(prepared, lambda docs: ends(db, docs), plans, cut), batch, selection, share)
 
         upcoming = loop.run_in_executor(None, make)
         try:
@@ -111,6 +113,7 @@ class _Reading(Struct, frozen=True):
     prepared: Prepared
     ends_of: EndsOf
     earlier: Sequence[Plan]
+    cut: bool = True
 
 
 def _earlier_docs(reading: _Reading, rows: Sequence[Row]) -> dict[int, bytes]:
@@ -148,7 +151,8 @@ def _batch(reading: _Reading, rows: Sequence[Row], selection: Selection, share: 
         end = ended.get(doc)
         if chosen(row, end, selection):
             prepared.source.keep(row.parts)
-            batch.todo.append(task_of(prepared, row, doc, end, exact=prepared.exact))
+            made = task_of(prepared, row, doc, end, exact=prepared.exact) if reading.cut else _uncut(row, doc, end)
+            batch.todo.append(made)
         elif end is None:
             batch.left_pending += 1
         elif end.status == Status.OK:
@@ -160,9 +164,12 @@ def _batch(reading: _Reading, rows: Sequence[Row], selection: Selection, share: 
 
 def task_of(prepared: Prepared, row: Row, doc: bytes, end: ContentEnd | None, *, exact: bool) -> RowTask:
     """A row that is to be done, cut; `exact` as of `chunk`. `end` is how its content ended before, if it did."""
-    stale = 0 if end is None or end.of_its_file else end.session
     cut = prepared.cut(row, exact=exact)
-    return RowTask(row, doc, cut.chunks, stale, cut.skipped)
+    return replace(_uncut(row, doc, end), chunks=cut.chunks, skipped=cut.skipped)
+
+
+def _uncut(row: Row, doc: bytes, end: ContentEnd | None) -> RowTask:
+    return RowTask(row, doc, (), 0 if end is None or end.of_its_file else end.session)
 
 
 def chosen(row: Row, end: ContentEnd | None, selection: Selection) -> bool:

@@ -1,7 +1,6 @@
 """A run, as a command asks for it: one session over one output folder."""
 
 import asyncio
-from collections.abc import Callable
 
 from msgspec.structs import replace
 
@@ -24,12 +23,11 @@ def run_job(command: RunCommand) -> Ended:
     if not url:
         return _one_session(command, None)
     with RemoteOutput(url, command.verb, command.environ) as output:
-        ended = _one_session(command, output.keep)
+        ended = _one_session(command, output)
     return replace(ended, unsaved=output.problem)
 
 
-def _one_session(command: RunCommand, keep: Callable[[Callable[[str], None]], None] | None) -> Ended:
-    """`keep` is called with what stops the run from another thread, once there is one."""
+def _one_session(command: RunCommand, remote: RemoteOutput | None) -> Ended:
     prepared = command.prepared
     folder = ready_folder(prepared.job)
     with Ledger(folder, command.verb, fresh=command.fresh, accept_loss=command.accept_loss) as ledger:
@@ -37,8 +35,8 @@ def _one_session(command: RunCommand, keep: Callable[[Callable[[str], None]], No
             return Ended(idle(manifest, command.verb, nothing_to_do(manifest.rows)), None, "")
         if command.host.own:
             settle_garbage()
-        session = Session(command, ledger)
-        if keep is not None:
-            keep(session.stop_from_outside)
+        session = Session(command, ledger, remote)
+        if remote is not None:
+            remote.keep(session.stop_from_outside)
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(session.execute())

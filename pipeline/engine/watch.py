@@ -47,6 +47,7 @@ class Watched(Struct, frozen=True):
     call_off: Callable[[str], Awaitable[None]] | None = None
     batches: Callable[[], Sequence[Mapping[str, Any]]] | None = None  # as run.json has them; None: the job has none
     models: Callable[[], tuple[ModelNow, ...]] = tuple  # of a job with several
+    workers: Callable[[], Sequence[Mapping[str, Any]]] = tuple  # on a cluster, as run.json has them
 
 
 class Watch:
@@ -70,6 +71,7 @@ class Watch:
         self._widen = widen
         self._batches = run.batches
         self._models = run.models
+        self._workers = run.workers
         self._call_off = run.call_off
         self._out: BatchesOut | None = None
         self._inbox = Inbox(run.folder)
@@ -148,7 +150,7 @@ class Watch:
         reading = reading_of(self._name, self._tally, begun_done, limits, waiting, rows_per_s)
         now = datetime.now(UTC)
         reading = structs.replace(reading, opens_at=opening(limits.gate_until_s, now_s, now), out=self._out, now=now)
-        reading = structs.replace(reading, models=self._models())
+        reading = structs.replace(reading, models=self._models(), workers=tuple(self._workers()))
         if show:
             self._shown_s = now_s
             with contextlib.suppress(OSError):  # the terminal may be gone

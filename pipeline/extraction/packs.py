@@ -68,8 +68,12 @@ def _not_together(job: Job) -> str | None:
         )
     if job.model.lane != "live":
         return f"model.lane = {job.model.lane!r}: a line of a batch is one row's. Set it to 'live'"
+    if job.engine.on != "local":
+        return f"engine.on = {job.engine.on!r} yet: leave one of them out"
     if job.limits.workers > 1:
         return f"limits.workers = {job.limits.workers} yet: leave one of them out"
+    if job.engine.on != "local":
+        return f"engine.on = {job.engine.on!r} yet: leave one of them out"
     if job.models:
         return "[models.NAME] yet: leave one of them out"
     if job.extract.tools:

@@ -25,6 +25,7 @@ from pipeline.errors import JobError
 from pipeline.extraction import overhead
 from pipeline.extraction.asked_words import words_asked
 from pipeline.extraction.cutting import Cut, chunk_columns, cut
+from pipeline.extraction.engines import engine_problem
 from pipeline.extraction.evidence.share import columns_of, looked_in
 from pipeline.extraction.examples import examples_of
 from pipeline.extraction.lanes import lane_problem
@@ -100,13 +101,17 @@ class Prepared(Struct, frozen=True):
         return fixed + self.plan.examples.tokens
 
 
-def prepare(job: Job, schema: type[BaseModel] | None = None) -> Prepared:
+def prepare(job: Job, schema: type[BaseModel] | None = None, *, documents: bool | None = None) -> Prepared:
     """Load and check all that a job names. `schema`: the class itself, where a program has it.
+
+    `documents`: whether rows are files, where the input is out of reach: rows are then given one by one.
 
     Raises:
         JobError: the schema, the prompt, the model or the input cannot be used.
     """
-    problem = lane_problem(job) or several_problem(job) or lookups_problem(job) or pack_problem(job)
+    problem = (
+        engine_problem(job) or lane_problem(job) or several_problem(job) or lookups_problem(job) or pack_problem(job)
+    )
     if problem is not None:
         raise JobError(f"{job.file}: {problem}")
     model = schema or schemas.load_model(job.extract.schema)
@@ -120,10 +125,13 @@ def prepare(job: Job, schema: type[BaseModel] | None = None) -> Prepared:
         optional=template.optional,
         rules=Rules(job.documents, job.model, limits, _password(job), looked_in(job.extract)),
     )
+    if documents is not None:
+        source.out_of_reach(documents=documents)
     lookups = load_tools(job.extract.tools, model.__name__)
     prepared = _with_model(job, model, template, source, lookups)
-    _check_keep(job, _own_columns(job, documents=source.documents))
-    source.check()
+    if documents is None:
+        _check_keep(job, _own_columns(job, documents=source.documents))
+        source.check()
     return prepared if not job.models else replace(prepared, models=_others(prepared))
 
 

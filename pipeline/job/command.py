@@ -8,7 +8,14 @@ from typing import Any
 
 def command_line(verb: str, job_file: str | Path, overrides: Mapping[str, Any]) -> str:
     """The command that does `verb` with these flags, by their names in click."""
-    flags = (("--input", "input_path"), ("--output", "output_path"), ("--limit", "limit"), ("--max-usd", "max_usd"))
+    flags = (
+        ("--input", "input_path"),
+        ("--output", "output_path"),
+        ("--limit", "limit"),
+        ("--max-usd", "max_usd"),
+        ("--on", "on"),
+        ("--ray-address", "ray_address"),
+    )
     words = ["pipeline", verb, str(job_file)]
     for flag, name in flags:
         if overrides.get(name) is not None:

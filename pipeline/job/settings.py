@@ -139,6 +139,16 @@ class Limits(Struct, frozen=True, kw_only=True):
     max_failed_share: Share = 0.0
     outage_s: Span = 600.0
     hedge_after: Share = 0.0  # quantile of latencies after which a second call is sent; 0: never
+    shared: bool = True  # with other runs of the account on this machine
+
+
+class Engine(Struct, frozen=True, kw_only=True):
+    """Where the rows are worked on; it is no part of what is asked, nor of how an answer is found again."""
+
+    on: Literal["local", "ray"] = "local"
+    address: str = "auto"  # of the cluster's head, HOST:PORT; auto: the cluster that this machine is of
+    workers: Positive = 4  # processes on the cluster's nodes
+    cpus_per_worker: PositiveSize = 1.0
 
 
 class Budget(Struct, frozen=True, kw_only=True):
@@ -234,6 +244,7 @@ class Job(Struct, frozen=True, kw_only=True):
     documents: Documents = field(default_factory=Documents)
     batch: Batch = field(default_factory=Batch)
     limits: Limits = field(default_factory=Limits)
+    engine: Engine = field(default_factory=Engine)
     budget: Budget = field(default_factory=Budget)
     prices: Prices = field(default_factory=Prices)
     output: Output
@@ -266,5 +277,7 @@ class Job(Struct, frozen=True, kw_only=True):
         for several in ("models", "routes", "fallbacks"):
             if not plain[several]:
                 del plain[several]
+        if self.engine == Engine():
+            del plain["engine"]
         plain["output"] = {"path": url or self.output.path}
         return plain

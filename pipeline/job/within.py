@@ -11,6 +11,7 @@ from pipeline.job.settings import (
     MOST_PX,
     Chunks,
     Documents,
+    Engine,
     Extract,
     Limits,
     Model,
@@ -20,6 +21,7 @@ from pipeline.job.settings import (
 from pipeline.platforms import workers_problem
 
 VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)?")
+HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):\d{1,5}")
 DEAREST_PER_MTOK = 1_000_000  # USD: a dollar a token; what is more is a slip, and no cost of it fits its column
 
 
@@ -41,6 +43,14 @@ def _extract(extract: Extract) -> list[str]:
 
 def _limits(limits: Limits) -> list[str]:
     return [told] if (told := workers_problem(limits.workers)) else []
+
+
+def _engine(engine: Engine) -> list[str]:
+    if engine.address == "auto" or HOST_AND_PORT.fullmatch(engine.address):
+        return []
+    told = f"engine.address = {engine.address!r} should be HOST:PORT of the cluster's head, such as 10.0.0.5:6379"
+    other = " (ray:// and http:// lead to other doors of a cluster)" if "://" in engine.address else ""
+    return [f"{told}, or auto{other}"]
 
 
 def _chunks(chunks: Chunks) -> list[str]:
@@ -107,6 +117,7 @@ def _nothing(section: object) -> list[str]:  # noqa: ARG001 (as the others)
 WITHIN: Mapping[type, Callable[[Any], list[str]]] = {
     Extract: _extract,
     Chunks: _chunks,
+    Engine: _engine,
     Limits: _limits,
     Documents: _documents,
     Model: _model,

@@ -11,8 +11,13 @@ SHIFT, MASK = 23, PLACES - 1
 class Keys:
     """Keys of 16 random bytes."""
 
-    def __init__(self) -> None:
-        self._places = bytearray(PLACES)
+    def __init__(self, places: bytes | None = None) -> None:
+        """`places`: of another filter; without them it is empty."""
+        self._places = bytearray(PLACES if places is None else places)
+
+    @property
+    def places(self) -> bytes:
+        return bytes(self._places)
 
     def add(self, key: bytes) -> None:
         places, number = self._places, int.from_bytes(key, "little")

@@ -21,6 +21,7 @@ from pipeline.errors import LedgerError, LedgerUnreadable
 from pipeline.job.folder import BALLAST, LEDGER, TURNS
 from pipeline.ledger import batches, nights, queries, records, schema
 from pipeline.ledger.batches import BatchItem, BatchRecord
+from pipeline.ledger.commit_log import connect_logged
 from pipeline.ledger.files import connect, keep_beside, preallocate, reading, rescue, unreadable, unusable
 from pipeline.ledger.head import NAMED, WITHDRAWN, Head, HeadFile, advance, gained, require_whole
 from pipeline.ledger.key_filter import Keys
@@ -99,7 +100,8 @@ class Ledger:
     def __enter__(self) -> Self:
         if not self._leads:
             with unreadable(self.path):
-                self._db, self._reader, self._head = connect(self.path), connect(self.path), HeadFile(self.path)
+                self._db, self._reader = connect_logged(self.path), connect(self.path)
+                self._head = HeadFile(self.path)
             return self
         require_local(self._folder)
         self._lock.__enter__()
@@ -108,7 +110,7 @@ class Ledger:
                 keep_beside(self.path)
             elif not self._accept_loss:
                 require_whole(self.path)
-            self._db = connect(self.path)
+            self._db = connect_logged(self.path)
             schema.migrate(self._db, str(self.path))
             self._reader = connect(self.path)
             self._head = HeadFile(self.path)
@@ -191,7 +193,8 @@ class Ledger:
             self._reader.close()
             self._db.close()
             self._head.close()
-            self._db, self._reader, self._head = connect(self.path), connect(self.path), HeadFile(self.path)
+            self._db, self._reader = connect_logged(self.path), connect(self.path)
+            self._head = HeadFile(self.path)
 
     def _book_lost(self, run: int) -> list[Send]:
         lost = []
@@ -215,10 +218,12 @@ class Ledger:
         """Of the folder's lock, for processes that are to hold it as well."""
         return self._lock.descriptor
 
-    async def lose(self, prefix: str) -> None:
-        """Book the calls in flight of a process that has died, whose request ids begin so."""
-        for _, send in queries.in_flight(self._reader, prefix):
+    async def lose(self, prefix: str) -> list[Send]:
+        """Book the calls in flight of a process that has died, whose request ids begin so; returns them."""
+        lost = [send for _, send in queries.in_flight(self._reader, prefix)]
+        for send in lost:
             await self.record(lost_call(send))
+        return lost
 
     def learn_keys(self, rows: int) -> None:
         """Know which answers are on record, where that saves more looking up than it costs. No other process writes."""
@@ -231,6 +236,12 @@ class Ledger:
             for key in queries.answer_keys(db):
                 keys.add(key)
         self._keys = keys
+
+    async def known_keys(self) -> Keys | None:
+        """Of all answers that are on record by now, those of this session too; None: not known."""
+        if self._filling is not None:
+            await asyncio.shield(self._filling)
+        return self._keys
 
     async def stop_writing(self) -> None:
         """Everything handed over is on disk when this returns."""
@@ -399,6 +410,10 @@ class Ledger:
         """What this run has cost so far, in 1e-10 USD, with what calls of unknown fate may have cost at the most."""
         return queries.spent_units(self._reader, self.run)
 
+    def committed_units(self) -> int:
+        """The same, with what is in flight, which the next session books as lost."""
+        return self.spent_units() + queries.in_flight_units(self._reader)
+
     def spent_today_units(self) -> dict[str, int]:
         """What each tenant has cost since midnight (UTC), over all runs of this ledger, with what is at risk."""
         return queries.spent_units_by_tenant(self._reader, _midnight_us())
@@ -407,7 +422,10 @@ class Ledger:
         return queries.remembered(self._reader, key)
 
     def remember(self, key: str, value: str) -> None:
-        """Keep a small fact for later runs; the writer has stopped or not yet started."""
+        """Keep a small fact for later runs."""
+        if self._writer is not None:
+            self._writer.put((queries.REMEMBER, (key, value)))
+            return
         with unreadable(self.path):
             queries.remember(self._db, key, value)
 

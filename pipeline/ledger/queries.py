@@ -29,6 +29,8 @@ from pipeline.types import TOKENS, ErrorCode, Outcome, Status, Usage
 LEAST_ANSWERED, MOST_ANSWERED = 10, 4000  # calls from which to speak of the rest
 _ANSWER = f"SELECT {', '.join((*ANSWER_COLUMNS, 'crc'))} FROM answers WHERE key = ?"  # noqa: S608 (own names)
 
+REMEMBER = "INSERT OR REPLACE INTO remembered VALUES (?, ?)"
+
 LastRun = tuple[int, bytes, bytes, str]  # run, request_hash, doc_hash, input_fingerprint
 
 # ── runs and sessions ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -89,7 +91,7 @@ def remembered(db: Connection, key: str) -> str | None:
 
 def remember(db: Connection, key: str, value: str) -> None:
     """Keep a small fact for later runs."""
-    db.execute("INSERT OR REPLACE INTO remembered VALUES (?, ?)", (key, value))
+    db.execute(REMEMBER, (key, value))
 
 
 def has_table(db: Connection, name: str) -> bool:
@@ -307,6 +309,11 @@ def spent_units(db: Connection, run: int) -> int:
     """What a run has cost so far, with what its calls of unknown fate may have cost at the most."""
     sql = "SELECT COALESCE(SUM(COALESCE(cost_units, 0) + at_risk_units), 0) FROM calls WHERE run = ?"
     return int(db.execute(sql, (run,)).fetchone()[0])
+
+
+def in_flight_units(db: Connection) -> int:
+    """What calls whose answers nobody has recorded may have cost at the most."""
+    return int(db.execute("SELECT COALESCE(SUM(at_risk_units), 0) FROM sends").fetchone()[0])
 
 
 def spent_units_by_tenant(db: Connection, since_us: int) -> dict[str, int]:

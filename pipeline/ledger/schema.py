@@ -265,9 +265,8 @@ def migrate(db: sqlite3.Connection, path: str) -> None:
     if version < len(MIGRATIONS):
         db.create_function("crc_packed", -1, _crc_packed, deterministic=True)
         db.create_function("crc_repr", -1, _crc_repr, deterministic=True)
-    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-        db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
-    if version < len(MIGRATIONS):
+        steps = "".join(MIGRATIONS[version:])  # in one transaction: each commit waits for the disk
+        db.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {len(MIGRATIONS)}; COMMIT;")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # whatever becomes of the log, the file is a ledger
 
 

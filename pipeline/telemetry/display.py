@@ -14,6 +14,7 @@ from pipeline import console as saying
 from pipeline.admission.governor import DimensionView
 from pipeline.money import dollars, from_units, money
 from pipeline.telemetry.snapshot import WORDS, RunReading, waited_for
+from pipeline.telemetry.workers import workers_lines
 from pipeline.text import duration, inert
 
 if TYPE_CHECKING:  # 60 ms, for terminals only
@@ -234,6 +235,7 @@ def panel_lines(reading: RunReading, width: int) -> list[str]:
     if waited := waited_for(limits.waited_share):
         found.append(f"  waits   {waited}")
     found += [f"  model   {one}" for one in reading.models]
+    found += [f"  node    {one}" for one in workers_lines(reading.workers)]
     if out := reading.out_words:
         found.append(f"  batches {out}")
     return found

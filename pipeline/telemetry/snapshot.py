@@ -28,6 +28,7 @@ WORDS = {  # why calls wait, as people say it
     "slots": "free slots",
     "first_answer": "the first answer",
     "budget": "the budget",
+    "watermark": "what is spent to be on record in the bucket",
     "retry_after": "a Retry-After",
     "circuit": "the provider to come back",
 }
@@ -86,6 +87,7 @@ class RunReading(Struct, frozen=True):
     out: BatchesOut | None = None
     now: datetime | None = None  # of this look, where something is out
     models: tuple[ModelNow, ...] = ()  # of a job with several
+    workers: tuple[Mapping[str, Any], ...] = ()  # on a cluster, as run.json has them
 
     @property
     def done(self) -> int:
@@ -144,6 +146,7 @@ class RunReading(Struct, frozen=True):
             "opens_at": None if self.opens_at is None else self.opens_at.isoformat(timespec="seconds"),
             **({} if self.out is None else {"batches": self.out.as_json()}),
             **({"models": to_builtins(self.models)} if self.models else {}),
+            **({"workers": list(self.workers)} if self.workers else {}),
             "waited_share": {why: round(share, 3) for why, share in limits.waited_share.items()},
             "rows_per_s": None if self.rows_per_s is None else round(self.rows_per_s, 2),
             "seconds_left": None if self.left_s is None else round(self.left_s, 1),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from msgspec import convert
@@ -9,17 +10,26 @@ from msgspec import convert
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.folder import CALLS, RESULTS, RUN
 from pipeline.ledger.records import Send
-from pipeline.money import money
+from pipeline.money import dollars, money
 from pipeline.output.manifest import Manifest
 from pipeline.telemetry.batches import lines_of
 from pipeline.telemetry.causes import Cause
 from pipeline.telemetry.snapshot import WORDS, ModelNow, waited_for
+from pipeline.telemetry.workers import workers_lines
 from pipeline.text import duration, inert
 from pipeline.types import Usage
 
 MOST_NAMED = 10  # lost calls
 MOST_CAUSE_CHARS = 160
-STILL_TRUE = {"rows", "input", "previous", "failed", "cost", "results"}  # of a session that found nothing to do
+STILL_TRUE = {
+    "rows",
+    "input",
+    "previous",
+    "failed",
+    "cost",
+    "assumed",
+    "results",
+}  # of a session that found nothing to do
 LONGEST_TOLD_S = 366 * 86400.0
 DAY_LEAST_S = 3600.0  # a hint shorter than this is no day's
 MINUTE = "%Y-%m-%d %H:%M UTC"
@@ -44,7 +54,9 @@ def summary(
         ("waited", waited_for(manifest.waited_share) or "for nothing"),
         ("tokens", _tokens(tokens)),
         ("cost", _cost(manifest)),
+        *([("assumed", _assumed(manifest.assumed_usd))] if manifest.assumed_usd is not None else []),
         *(("model", told) for told in _models(manifest.models)),
+        *(("node", told) for told in workers_lines(manifest.workers)),
         ("time", duration(manifest.seconds or 0.0)),
         ("results", f"{folder}/{RESULTS}, {CALLS}, {RUN}"),
     ]
@@ -94,6 +106,10 @@ def _cost(manifest: Manifest) -> str:
     if session is None or session.cost_usd == manifest.cost_usd:
         return f"${cost} by {manifest.price_table}"
     return f"${session.cost_text or 0} in this session; ${cost} in all sessions of this run, by {manifest.price_table}"
+
+
+def _assumed(usd: Decimal | str) -> str:
+    return f"{dollars(Decimal(usd))} more may have been spent by a machine that was lost; budget.max_usd counts it"
 
 
 def _session_lines(manifest: Manifest) -> list[tuple[str, str]]:
@@ -158,6 +174,7 @@ def status_text(found: dict[str, Any], now_at: datetime | None = None) -> str:
         *(f"            {told}" for told in _untold(rows["failed"], [cause["rows"] for cause in found["causes"]])),
         f"  calls     {found['calls']:,}   {found['rate_limited']:,} answered 429",
         f"  cost      {'unknown' if found['cost_usd'] is None else '$' + found['cost_usd']}",
+        *([f"  assumed   {_assumed(found['assumed_usd'])}"] if "assumed_usd" in found else []),
         *(f"  model     {told}" for told in _models(found.get("models", {}))),
         f"  started   {found['started_at']}",
     ]
@@ -183,6 +200,7 @@ def _now_lines(now: dict[str, Any]) -> list[str]:
     if (until := now.get("opens_at")) is not None:
         lines.append(f"  closed    until {datetime.fromisoformat(until).strftime(MINUTE)}: a Retry-After")
     lines += [f"  model     {convert(one, ModelNow)}" for one in now.get("models", ())]
+    lines += [f"  node      {told}" for told in workers_lines(now.get("workers", ()))]
     waited = waited_for(now["waited_share"])
     return lines + ([f"  waits     {waited}"] if waited else [])
 

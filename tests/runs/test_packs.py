@@ -241,10 +241,14 @@ def test_kills_at_any_moment_by_the_sandboxes_own_books(job):
                 os.kill(process.pid, signal.SIGKILL)
                 killed += 1
             process.communicate()
+            if process.returncode == 0:
+                break  # it was through before it could be killed
         job.run()
         books = counters(url)
     whole(job)
-    lost = {share["row"] for call in job.calls() if call["error_code"] == "lost" for share in call["shares"]}
+    assert killed
+    gone = [call for call in job.calls() if call["error_code"] == "lost"]
+    lost = {share["row"] for call in gone for share in call["shares"] or [call]}
     assert books["documents_billed"] == 200
     assert books["documents_billed_again"] <= len(lost) <= 3 * 3 * 5
 
@@ -262,6 +266,7 @@ def test_what_came_back_is_shown_row_by_row(job, server, model):
     [
         ({"model": {"lane": "batch"}}, "model.lane = 'batch': a line of a batch is one row's"),
         ({"limits": {"workers": 2}}, "limits.workers = 2 yet"),
+        ({"engine": {"on": "ray"}}, "engine.on = 'ray'"),
         ({"extract": {"mode": "two_step"}}, "extract.mode = 'two_step', which reads one document at a time"),
         ({"extract": {"tools": ["thing.py:Thing"]}}, "extract.tools: what is looked up is for one document"),
         ({"budget": {"tenant_max_usd_per_day": 1.0}}, "budget.tenant_max_usd_per_day: a pack reserves the worst case"),

@@ -4,8 +4,8 @@ The rule: every row of the input is yielded exactly once, whatever its bytes, an
 A row that cannot be used is yielded with its `problem`; a file that cannot be read to its end is a JobError.
 """
 
-from collections.abc import Container, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from functools import cached_property
 from itertools import tee
 from typing import TYPE_CHECKING, Any
@@ -87,6 +87,10 @@ class Source:
         """Whether rows are files, or name or hold one."""
         return bool(self._spec.document) or bool(self._records.of_format(DOCUMENT))
 
+    def out_of_reach(self, *, documents: bool) -> None:
+        """The input lies elsewhere, and its rows are given one by one."""
+        self.documents = documents
+
     def load(self, part: FilePart, *, with_text: bool = False) -> bytes:
         """What the model gets of a row's file; `with_text` as of `Readers.load`.
 
@@ -94,6 +98,14 @@ class Source:
             Unreadable: it is no longer what was read.
         """
         return self._filed.load(part, with_text=with_text)
+
+    def urls_of(self, parts: Parts) -> dict[str, str]:
+        """As of `FiledRows.urls_of`; of rows that are no files none."""
+        return {} if (filed := self._reading) is None else filed.urls_of(parts)
+
+    def lying_at(self, urls: Mapping[str, str]) -> AbstractContextManager[None]:
+        """In this block files of these paths are fetched from a bucket when they are loaded."""
+        return self._filed.lying_at(urls) if urls else nullcontext()
 
     def address_of(self, part: FilePart, data: bytes) -> str:
         """As `FiledRows.address_of`."""

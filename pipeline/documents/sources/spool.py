@@ -51,7 +51,8 @@ class Spool:
         self._numbers = count()
         self._places = Places("the URL")
         self._kept_on: set[str] = set()
-        self._at_google: dict[str, Origin] = {}  # by the copy's path
+        self._urls: dict[str, str] = {}  # by the copy's path; what came out of a column has none
+        self._at_google: dict[str, Origin] = {}  # likewise
 
     def of_file(self, file: File) -> Placed:
         """A file of the input itself.
@@ -78,7 +79,7 @@ class Spool:
         if value is None or not isinstance(value, str) or not value.strip():
             raise Unreadable(NO_FILE, "the column is empty" if not value else "it should be bytes, or a file's name")
         if value.startswith(REMOTE):
-            return self._of_url(value)
+            return self.of_url(value)
         if "://" in value[:12]:
             raise Unreadable(NOT_ALLOWED, f"{value[:80]!r}: {REFUSED}")
         return self._beside(value, table)
@@ -86,6 +87,10 @@ class Spool:
     def holds(self, path: str) -> bool:
         """Whether it is a copy of ours."""
         return self._folder is not None and path.startswith(self._folder.name + os.sep)
+
+    def url_of(self, path: str) -> str:
+        """What a copy is of; "" where it came out of a table."""
+        return self._urls.get(path, "")
 
     def address_of(self, path: str) -> str:
         """The gs:// URL that a copy is of; "" where there is none.
@@ -113,6 +118,7 @@ class Spool:
         """Delete it if it is a copy. `kept_too`: also where it was to be kept."""
         if self.holds(path) and (kept_too or path not in self._kept_on):
             self._kept_on.discard(path)
+            self._urls.pop(path, None)
             self._at_google.pop(path, None)
             Path(path).unlink(missing_ok=True)
 
@@ -121,6 +127,7 @@ class Spool:
             self._folder.cleanup()
             self._folder = None
             self._kept_on.clear()
+            self._urls.clear()
             self._at_google.clear()
 
     def _beside(self, value: str, table: File) -> Placed:
@@ -138,7 +145,12 @@ class Spool:
             raise Unreadable(NOT_ALLOWED, f"{value[:80]!r} is a link that leads out of the table's folder")
         return Placed(path, name)
 
-    def _of_url(self, url: str) -> Placed:
+    def of_url(self, url: str) -> Placed:
+        """A file in a bucket.
+
+        Raises:
+            Unreadable: it is out of reach, or too large to fetch.
+        """
         try:
             fs, path = self._places.of(url)
         except JobError as error:
@@ -160,6 +172,7 @@ class Spool:
             raise _out_of_reach(path, error) from None
         with stream:
             copy = self._copied(_pieces(stream))
+        self._urls[copy] = url
         if seen is not None and url.startswith(GOOGLE):
             self._at_google[copy] = Origin(fs, path, url, _seen(seen))
         return copy

@@ -30,18 +30,27 @@ class Window(asyncio.Semaphore):
     """How many rows are worked on at once: twice as many as calls, so that none of these waits for a row."""
 
     def __init__(self, calls: int) -> None:
-        self._rows = _rows_for(calls)
+        self._rows = rows_for(calls)
         super().__init__(self._rows)
 
     def widen(self, calls: int) -> None:
         """Make room for as many calls; never less than before."""
-        for _ in range(_rows_for(calls) - self._rows):
+        for _ in range(rows_for(calls) - self._rows):
             self.release()
-        self._rows = max(self._rows, _rows_for(calls))
+        self._rows = max(self._rows, rows_for(calls))
 
 
-def _rows_for(calls: int) -> int:
+def rows_for(calls: int) -> int:
     return calls + max(16, calls)
+
+
+def paid_as(prepared: Prepared, ledger: Ledger, work: RowTask, outcome: Outcome) -> list[bytes]:
+    """The row's content under the other jobs whose answers its outcome took."""
+    if not outcome.reused_runs:
+        return []
+    plan = prepared.plan
+    salts = [salt for salt in ledger.salts_of(outcome.reused_runs) if salt != plan.outcome_salt]
+    return [content_key(replace(plan, outcome_salt=salt), work.row) for salt in salts]
 
 
 class Outcomes(Protocol):
@@ -143,19 +152,11 @@ class LocalExecutor:
         self._tally.ok += batch.ok
         self._tally.failed.update(batch.failed)
 
-    def _paid_as(self, work: RowTask, outcome: Outcome) -> list[bytes]:
-        """The row's content under the other jobs whose answers it took."""
-        if not outcome.reused_runs:
-            return []
-        plan = self._prepared.plan
-        salts = [salt for salt in self._ledger.salts_of(outcome.reused_runs) if salt != plan.outcome_salt]
-        return [content_key(replace(plan, outcome_salt=salt), work.row) for salt in salts]
-
     async def _row(self, work: RowTask) -> None:
         try:
             outcome = await self._extraction.outcome(work)
             crash_point("outcome-known")
-            for known in self._doubts.known((outcome, self._paid_as(work, outcome))):
+            for known in self._doubts.known((outcome, paid_as(self._prepared, self._ledger, work, outcome))):
                 await self._conclude(*known)
             self._prepared.source.release(work.row)
         except (Stopped, Deferred):

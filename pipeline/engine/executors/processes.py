@@ -11,29 +11,49 @@ import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipeline.admission.governor import Ticket
-from pipeline.admission.queue import Admission, Turn
-from pipeline.admission.report import FATE_UNKNOWN, NEVER_SENT, Report
+from pipeline.admission.queue import Admission
 from pipeline.console import say
 from pipeline.engine.executors import RunIssues
 from pipeline.engine.feed import Selection, Share
-from pipeline.engine.workers.gate import SizedRequest, portable
-from pipeline.engine.workers.messages import Channel, Message
-from pipeline.engine.workers.process import WorkerAssignment, WorkerCounts
+from pipeline.engine.workers.frames import Channel, Frames
+from pipeline.engine.workers.messages import (
+    Admit,
+    Begun,
+    CallSeen,
+    CannotGoOn,
+    Finish,
+    Leave,
+    ModelHealth,
+    ModelPlace,
+    OutcomeSeen,
+    RunStopped,
+    StopRun,
+    ToRun,
+    Widen,
+    WorkDone,
+    WorkerAssignment,
+    WorkerCounts,
+)
+from pipeline.engine.workers.served import Served, ServedGate
 from pipeline.errors import JobError, LedgerError
 from pipeline.extraction.prepare import Prepared
+from pipeline.extraction.routing import MAIN
 from pipeline.job.settings import Model
 from pipeline.ledger.ledger import Ledger
+from pipeline.telemetry.snapshot import ModelNow
 from pipeline.telemetry.tally import Tally
 from pipeline.types import ParkReason
+
+if TYPE_CHECKING:
+    from pipeline.engine.several import Way
 
 ROOT = Path(__file__).parents[3]  # the folder that holds the package
 DEATHS_MOST = 3  # of one share's workers: what kills so many kills the next as well
@@ -51,20 +71,20 @@ class Where(Struct):
     base_url: str
     environ: Mapping[str, str]
     observed: bool
+    ways: Mapping[str, "Way"] = {}  # of a job with several models
 
 
 class _WorkerSlot(Struct):
     """One share, and who works on it."""
 
     share: Share
-    channel: Channel
+    channel: Channel[ToRun]
+    gate: ServedGate
+    gone: asyncio.Event
     process: Process | None = None
-    prefix: str = ""  # of its request ids
-    turns: dict[int, Turn] = field(default_factory=dict)
-    tickets: dict[int, Ticket] = field(default_factory=dict)
+    prefixes: list[str] = field(default_factory=list)  # of its request ids
     counts: WorkerCounts | None = None
     finished: bool = False
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class ProcessExecutor:
@@ -77,15 +97,20 @@ class ProcessExecutor:
         self._admission = admission
         self._tally = tally
         self._where = where
-        self._before = WorkerCounts(tally.ok, Counter(tally.failed), 0, 0, 0, 0)
+        self._before = WorkerCounts(tally.ok, dict(tally.failed), 0, 0, 0, 0)
         self._seats: dict[int, _WorkerSlot] = {}
         self._of = prepared.job.limits.workers
         self._ledger_error = ""
-        admission.on_stop = self._tell_stop
+        self._frames = Frames[ToRun](ToRun)
+        self._gates: dict[str, Served] = {name: way.gate for name, way in where.ways.items()} or {MAIN: admission}
+        for name, way in where.ways.items():
+            way.gate.on_health = partial(self._tell_health, name)
+        self.models: Callable[[], tuple[ModelNow, ...]] = tuple  # how those of a job with several do
+        self._others_stop, admission.on_stop = admission.on_stop, self._tell_stop
 
     def widen(self, calls: int) -> None:
         for seat in self._seats.values():
-            seat.channel.send("widen", -(-calls // self._of))
+            seat.channel.send(Widen(-(-calls // self._of)))
 
     async def work(self, selection: Selection) -> None:
         """Every chosen row to its outcome.
@@ -125,8 +150,9 @@ class ProcessExecutor:
 
     async def _started(self, share: Share, selection: Selection) -> _WorkerSlot:
         ours, theirs = socket.socketpair()
-        channel = Channel(lambda message: self._heard(seat, message), lambda: self._lost(seat))
-        seat = _WorkerSlot(share, channel)
+        gone = asyncio.Event()
+        channel = Channel(self._frames, lambda message: self._heard(seat, message), gone.set)
+        seat = _WorkerSlot(share, channel, ServedGate(self._gates, channel.send), gone)
         await asyncio.get_running_loop().create_connection(lambda: channel, sock=ours)
         path = os.pathsep.join(filter(None, (str(ROOT), self._where.environ.get("PYTHONPATH"), *self._seen_here())))
         with theirs:
@@ -141,6 +167,7 @@ class ProcessExecutor:
                 start_new_session=True,
             )
         self._seats[share.number] = seat
+        ways = self._where.ways
         errand = WorkerAssignment(
             self._prepared.job,
             self._where.model,
@@ -151,10 +178,11 @@ class ProcessExecutor:
             self._ledger.run,
             self._ledger.session,
             self._where.observed,
+            {name: ModelPlace(way.endpoint.model, way.endpoint.sandbox_url) for name, way in ways.items() if name},
         )
-        channel.send("errand", errand)
+        channel.send(errand)
         if self._admission.stopped is not None:
-            channel.send("stopped", self._admission.stopped, self._admission.stop_message)
+            channel.send(RunStopped(self._admission.stopped, self._admission.stop_message))
         return seat
 
     def _seen_here(self) -> list[str]:
@@ -179,98 +207,74 @@ class ProcessExecutor:
             except TimeoutError:
                 process.kill()
                 await process.wait()
-        for turn in list(seat.turns.values()):
-            self._admission.leave(turn)
-        for ticket in seat.tickets.values():
-            self._admission.finish(ticket, FATE_UNKNOWN)
-        seat.turns.clear()
-        seat.tickets.clear()
+        seat.gate.gone()
         return None if process is None else process.returncode
 
     async def _book_lost(self, seat: _WorkerSlot) -> None:
-        if seat.prefix:
-            await self._ledger.lose(seat.prefix)
+        for prefix in seat.prefixes:
+            await self._ledger.lose(prefix)
         if seat.counts is not None:  # its rows are counted anew by who comes next; its calls were made
-            made = replace(seat.counts, ok=0, failed=Counter(), repaired=0)
-            self._before = WorkerCounts.total([self._before, made])
+            made = replace(seat.counts, ok=0, failed={}, repaired=0)
+            self._before = _total_of([self._before, made])
             seat.counts = None
 
     # ── what workers say ────────────────────────────────────────────────────────────────────────────────────────
 
-    def _heard(self, seat: _WorkerSlot, message: Message) -> None:
-        name, *parts = message
-        getattr(self, f"_on_{name}")(seat, *parts)
+    def _heard(self, seat: _WorkerSlot, message: ToRun) -> None:  # noqa: C901 (a table, written as cases)
+        match message:
+            case Admit():
+                seat.gate.admit(message)
+            case Finish():
+                seat.gate.finish(message.number, message.report)
+            case Leave():
+                seat.gate.leave(message.number)
+            case CallSeen() if self._tally.on_call is not None:
+                self._tally.on_call(message.call)
+            case OutcomeSeen() if self._tally.on_outcome is not None:
+                self._tally.on_outcome(message.outcome)
+            case WorkerCounts():
+                seat.counts = message
+                self._count()
+            case Begun():
+                seat.prefixes.append(message.prefix)
+            case StopRun():
+                seat.gate.stop(message)
+            case CannotGoOn():
+                self._ledger_error = message.message
+                self._admission.stop(ParkReason.INTERRUPTED, message.message)
+            case WorkDone():
+                seat.finished = True
+                self._ended(message)
 
-    def _lost(self, seat: _WorkerSlot) -> None:
-        seat.gone.set()
-
-    def _on_begun(self, seat: _WorkerSlot, prefix: str) -> None:
-        seat.prefix = prefix
-
-    def _on_admit(self, seat: _WorkerSlot, number: int, asked: SizedRequest, retry: bool) -> None:  # noqa: FBT001 (a message)
-        try:
-            turn = self._admission.enqueue(asked, retry=retry)
-        except Exception as error:  # noqa: BLE001 (sent to who asked)
-            seat.channel.send("refused", number, portable(error))
-            return
-        seat.turns[number] = turn
-        turn.add_done_callback(partial(self._turned, seat, number))
-
-    def _turned(self, seat: _WorkerSlot, number: int, turn: Turn) -> None:
-        """Its turn has come, or never will."""
-        if seat.turns.pop(number, None) is None or turn.cancelled():
-            return
-        error = turn.exception()
-        if error is not None:
-            seat.channel.send("refused", number, portable(error))
-            return
-        ticket = turn.result()
-        seat.tickets[number] = ticket
-        seat.channel.send("granted", number, ticket.need.usd)
-
-    def _on_leave(self, seat: _WorkerSlot, number: int) -> None:
-        turn, ticket = seat.turns.pop(number, None), seat.tickets.pop(number, None)
-        if turn is not None:
-            self._admission.leave(turn)
-        elif ticket is not None:  # granted, and the word had not yet come
-            self._admission.finish(ticket, NEVER_SENT)
-
-    def _on_finish(self, seat: _WorkerSlot, number: int, report: Report) -> None:
-        self._admission.finish(seat.tickets.pop(number), report)
-
-    def _on_stop(self, _seat: _WorkerSlot, reason: ParkReason, message: str) -> None:
-        self._admission.stop(reason, message)
-
-    def _on_tally(self, seat: _WorkerSlot, counts: WorkerCounts) -> None:
-        seat.counts = counts
-        now = WorkerCounts.total(
-            [self._before, *(one.counts for one in self._seats.values() if one.counts is not None)]
-        )
+    def _count(self) -> None:
+        now = _total_of([self._before, *(seat.counts for seat in self._seats.values() if seat.counts is not None)])
         tally = self._tally
-        tally.ok, tally.failed, tally.repaired = now.ok, now.failed, now.repaired
+        tally.ok, tally.failed, tally.repaired = now.ok, Counter(now.failed), now.repaired
         tally.calls, tally.rate_limited, tally.usd_units = now.calls, now.rate_limited, now.usd_units
 
-    def _on_call(self, _seat: _WorkerSlot, call: Any) -> None:  # noqa: ANN401 (a message)
-        if self._tally.on_call is not None:
-            self._tally.on_call(call)
-
-    def _on_outcome(self, _seat: _WorkerSlot, outcome: Any) -> None:  # noqa: ANN401 (a message)
-        if self._tally.on_outcome is not None:
-            self._tally.on_outcome(outcome)
-
-    def _on_ledger(self, _seat: _WorkerSlot, message: str) -> None:
-        self._ledger_error = message
-        self._admission.stop(ParkReason.INTERRUPTED, message)
-
-    def _on_finished(self, seat: _WorkerSlot, unread: str | None, bug: str | None, over_budget: dict[str, str]) -> None:
-        seat.finished = True
+    def _ended(self, done: WorkDone) -> None:
         issues = self.issues
-        issues.input = issues.input or (None if unread is None else JobError(unread))
-        issues.bug = issues.bug or (None if bug is None else WorkerFailed(bug))
-        issues.over_budget.update(
-            {tenant: why for tenant, why in over_budget.items() if tenant not in issues.over_budget}
-        )
+        issues.input = issues.input or (None if done.unread is None else JobError(done.unread))
+        issues.bug = issues.bug or (None if done.bug is None else WorkerFailed(done.bug))
+        issues.over_budget = {**done.over_budget, **issues.over_budget}
+
+    def _tell_health(self, model: str, cause: str, told: str) -> None:
+        for seat in self._seats.values():
+            seat.channel.send(ModelHealth(model, cause, told))
 
     def _tell_stop(self, reason: ParkReason, message: str) -> None:
+        if self._others_stop is not None:
+            self._others_stop(reason, message)
         for seat in self._seats.values():
-            seat.channel.send("stopped", reason, message)
+            seat.channel.send(RunStopped(reason, message))
+
+
+def _total_of(all_counts: list[WorkerCounts]) -> WorkerCounts:
+    failed: Counter[str] = Counter()
+    for counts in all_counts:
+        failed.update(counts.failed)
+    ok, repaired, calls, limited, units = (
+        sum(getattr(counts, name) for counts in all_counts)
+        for name in ("ok", "repaired", "calls", "rate_limited", "usd_units")
+    )
+    return WorkerCounts(ok, dict(failed), repaired, calls, limited, units)

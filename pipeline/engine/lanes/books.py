@@ -9,6 +9,7 @@ from pipeline.extraction.pack_shares import shares_of
 from pipeline.extraction.packs import apart
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.records import Call, Send, Share
+from pipeline.ledger.remote import CallBooks
 from pipeline.money import Rate
 from pipeline.types import Answer, AttemptCode, Request, Stop
 
@@ -18,7 +19,7 @@ MISMATCH = "not one record for each document, by its number: each is asked for a
 class Books:
     """`rate` None: the model has no price."""
 
-    def __init__(self, ledger: Ledger, rate: Rate | None) -> None:
+    def __init__(self, ledger: CallBooks, rate: Rate | None) -> None:
         self._ledger = ledger
         self._rate = rate
 
@@ -26,7 +27,13 @@ class Books:
         """A call that is about to leave, and the rows that it is about, where these are several."""
         if not request.pack:
             return self._ledger.intend(send)
-        return self._ledger.intend(send, [Share(one.row, one.row_id, one.chunk) for one in request.pack])
+        return self._of_packs.intend(send, [Share(one.row, one.row_id, one.chunk) for one in request.pack])
+
+    @property
+    def _of_packs(self) -> Ledger:
+        """A job that packs has its ledger in this process."""
+        assert isinstance(self._ledger, Ledger)  # noqa: S101 (`pack_problem` sees to it)
+        return self._ledger
 
     def answered(self, call: Call, request: Request, reply: Answer) -> Delivered:
         """The call and its answer, in one transaction; an answer to several rows under the key of each."""
@@ -40,12 +47,12 @@ class Books:
             replace(reply, text=text, usage=share.usage) for text, share in zip(texts or (), shares, strict=False)
         )
         keyed = [(member.key, item) for member, item in zip(request.pack, items, strict=False)]
-        durable = self._ledger.record_pack(call, shares, keyed or [(request.key, reply)])
+        durable = self._of_packs.record_pack(call, shares, keyed or [(request.key, reply)])
         return Delivered(reply, durable, items)
 
     def ended(self, call: Call, request: Request) -> None:
         """A call that brought no answer."""
         if request.pack:
-            self._ledger.record_pack(call, shares_of(request.pack, call, self._rate, None, None), ())
+            self._of_packs.record_pack(call, shares_of(request.pack, call, self._rate, None, None), ())
         else:
             self._ledger.record(call)

@@ -32,8 +32,8 @@ from pipeline.extraction.policy import KIND_CODES, STOP_CODES, Action, Decision,
 from pipeline.extraction.refusals import never_fits, refusal
 from pipeline.extraction.usage import whole_usage
 from pipeline.job.settings import Limits
-from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.records import Call, Send
+from pipeline.ledger.remote import CallBooks
 from pipeline.money import Rate, cost_usd, rate_at, to_units
 from pipeline.providers import Upload
 from pipeline.telemetry.summary import parked_text
@@ -53,7 +53,7 @@ class LiveLane:
         self,
         limits: Limits,
         rate: Rate | None,
-        ledger: Ledger,
+        ledger: CallBooks,
         gate: Gate[Any],
         carrier: Carrier,
         tally: Tally,

@@ -1,63 +1,165 @@
-"""Messages between a run and its workers: tuples, pickled, all of one turn of the event loop in one write.
+"""What a run and its workers say to each other: tagged structs. How they get there is in `frames`."""
 
-Both ends are one program of one user, and the socket is a pair that nobody else can open.
-"""
+from collections.abc import Mapping
+from decimal import Decimal
 
-import asyncio
-import pickle
-import struct
-from collections.abc import Callable
-from typing import Any, cast
+from msgspec import Struct
 
-LENGTH = struct.Struct("!I")
+from pipeline.admission.report import Report
+from pipeline.engine.feed import Selection, Share
+from pipeline.job.settings import Job, Model
+from pipeline.ledger.records import Call
+from pipeline.types import Outcome, ParkReason
 
-Message = tuple[Any, ...]  # its name, and what goes with it
+# ── what a run tells a worker ───────────────────────────────────────────────────────────────────────────────────────
 
 
-class Channel(asyncio.Protocol):
-    """`on_message` is called with each message in order, `on_closed` once, when the other end is gone."""
+class ModelPlace(Struct, frozen=True, array_like=True):
+    """One more model of the job: as its wire wants it, and the URL of its embedded sandbox, or ""."""
 
-    def __init__(self, on_message: Callable[[Message], None], on_closed: Callable[[], None]) -> None:
-        self._on_message = on_message
-        self._on_closed = on_closed
-        self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
-        self._outgoing: list[Message] = []
-        self._incoming = bytearray()
+    model: Model
+    base_url: str
 
-    def send(self, *message: Any) -> None:  # noqa: ANN401 (whatever can be pickled)
-        """Send it soon, with what else is sent in this turn; nothing happens once the other end is gone."""
-        if not self._outgoing:
-            self._loop.call_soon(self.flush)
-        self._outgoing.append(message)
 
-    def flush(self) -> None:
-        if self._outgoing and self._transport is not None:
-            data = pickle.dumps(self._outgoing, pickle.HIGHEST_PROTOCOL)
-            self._transport.write(LENGTH.pack(len(data)) + data)
-        self._outgoing = []
+class WorkerAssignment(Struct, frozen=True, array_like=True, tag="assignment"):
+    """Once, at its start."""
 
-    def close(self) -> None:
-        """What was sent still gets there."""
-        self.flush()
-        if self._transport is not None:
-            self._transport.close()
+    job: Job
+    model: Model  # as the wire wants it
+    base_url: str  # of the embedded sandbox, or ""
+    selection: Selection
+    share: Share
+    folder: str
+    run: int
+    session: int
+    observed: bool  # somebody wants to see every call and outcome
+    models: Mapping[str, ModelPlace] = {}  # NAME → of a job that has several
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
 
-    def data_received(self, data: bytes) -> None:
-        incoming = self._incoming
-        incoming += data
-        while len(incoming) >= LENGTH.size:
-            end = LENGTH.size + LENGTH.unpack_from(incoming)[0]
-            if len(incoming) < end:
-                return
-            messages = pickle.loads(memoryview(incoming)[LENGTH.size : end].tobytes())  # noqa: S301 (our own end)
-            del incoming[:end]
-            for message in messages:
-                self._on_message(message)
+class Granted(Struct, frozen=True, array_like=True, tag="granted"):
+    """The turn of what was asked for under this number has come. `usd`: the most that it may cost."""
 
-    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 (the other end is gone, however)
-        self._transport = None
-        self._on_closed()
+    number: int
+    usd: Decimal
+
+
+class Refused(Struct, frozen=True, array_like=True, tag="refused"):
+    """It never will; `why` as of `gate.portable`."""
+
+    number: int
+    why: tuple[str, ...]
+
+
+class RunStopped(Struct, frozen=True, array_like=True, tag="stopped"):
+    """Nothing more is admitted."""
+
+    reason: ParkReason
+    message: str
+
+
+class Widen(Struct, frozen=True, array_like=True, tag="widen"):
+    """Make room for as many calls at once."""
+
+    calls: int
+
+
+class ModelHealth(Struct, frozen=True, array_like=True, tag="health"):
+    """A model is down, and why; cause "": it is well again."""
+
+    model: str
+    cause: str
+    told: str
+
+
+ToWorker = WorkerAssignment | Granted | Refused | RunStopped | Widen | ModelHealth
+
+
+# ── what a worker tells the run ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class Begun(Struct, frozen=True, array_like=True, tag="begun"):
+    """`prefix`: of its request ids."""
+
+    prefix: str
+
+
+class SizedRequest(Struct, frozen=True, array_like=True):
+    """What the run has to know of a request to admit it."""
+
+    input_tokens: int
+    input_tokens_ceiling: int
+    max_output_tokens: int
+    tenant: str | None
+    standard_tier: bool
+    file_tokens: int
+
+
+class Admit(Struct, frozen=True, array_like=True, tag="admit"):
+    """Ask for an admission. `number` is its name; `model`: NAME of the model, "" the job's [model]."""
+
+    number: int
+    asked: SizedRequest
+    retry: bool
+    model: str = ""
+
+
+class Leave(Struct, frozen=True, array_like=True, tag="leave"):
+    """It is wanted no more."""
+
+    number: int
+
+
+class Finish(Struct, frozen=True, array_like=True, tag="finish"):
+    """The call that was admitted is over."""
+
+    number: int
+    report: Report
+
+
+class StopRun(Struct, frozen=True, array_like=True, tag="stop"):
+    """End the run early, for what this model has met, unless its rows go on elsewhere for that."""
+
+    reason: ParkReason
+    message: str
+    model: str = ""
+    nowhere_else: bool = False  # the row that has met it has been at all that it could go on to
+
+
+class WorkerCounts(Struct, frozen=True, array_like=True, tag="counts"):
+    """A worker's tally so far."""
+
+    ok: int
+    failed: dict[str, int]
+    repaired: int
+    calls: int
+    rate_limited: int
+    usd_units: int
+
+
+class CallSeen(Struct, frozen=True, array_like=True, tag="call"):
+    """To who looks on."""
+
+    call: Call
+
+
+class OutcomeSeen(Struct, frozen=True, array_like=True, tag="outcome"):
+    """To who looks on."""
+
+    outcome: Outcome
+
+
+class CannotGoOn(Struct, frozen=True, array_like=True, tag="cannot"):
+    """What of the machine has failed it: what it had in flight is at risk."""
+
+    message: str
+
+
+class WorkDone(Struct, frozen=True, array_like=True, tag="done"):
+    """All is on disk. What came in the way: the input that could not be read, a bug, tenants' budgets."""
+
+    unread: str | None
+    bug: str | None
+    over_budget: Mapping[str, str]
+
+
+ToRun = Begun | Admit | Leave | Finish | StopRun | WorkerCounts | CallSeen | OutcomeSeen | CannotGoOn | WorkDone

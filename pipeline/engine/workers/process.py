@@ -5,82 +5,42 @@ when that closes, what has been answered is kept, and it ends.
 """
 
 import asyncio
-import os
 import socket
 import sys
 import traceback
-from collections import Counter
 from pathlib import Path
 
-from msgspec import Struct
-
-from pipeline.engine.call import Caller
 from pipeline.engine.executors.local import LocalExecutor
-from pipeline.engine.feed import Selection, Share
-from pipeline.engine.lanes.carrier import Carrier
-from pipeline.engine.lanes.files import loader_of
-from pipeline.engine.lanes.live import LiveLane
-from pipeline.engine.row import Extraction
-from pipeline.engine.workers.gate import RemoteGate, raised
-from pipeline.engine.workers.messages import Channel, Message
+from pipeline.engine.workers.carrying import Held, carrying, gates_for
+from pipeline.engine.workers.frames import Channel, Frames
+from pipeline.engine.workers.gate import RemoteGate, RemoteModelGate, raised
+from pipeline.engine.workers.messages import (
+    Begun,
+    CallSeen,
+    CannotGoOn,
+    Granted,
+    ModelHealth,
+    OutcomeSeen,
+    Refused,
+    RunStopped,
+    ToWorker,
+    Widen,
+    WorkDone,
+    WorkerAssignment,
+    WorkerCounts,
+)
 from pipeline.errors import machine_words
 from pipeline.extraction.prepare import Prepared, prepare
-from pipeline.job.settings import Job, Model
 from pipeline.ledger.ledger import Ledger
-from pipeline.providers import standard_wire, wire_for
-from pipeline.providers.credentials.keys import credentials_for
-from pipeline.providers.transport.choose import transport_for
 from pipeline.runtime import spare_pandas
-from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.tally import Tally
 from pipeline.types import ParkReason
 
 TELL_EVERY_S = 0.1
 
 
-class WorkerAssignment(Struct, frozen=True):
-    """What a worker is told once, at its start."""
-
-    job: Job
-    model: Model  # as the wire wants it
-    base_url: str  # of the embedded sandbox, or ""
-    selection: Selection
-    share: Share
-    folder: str
-    run: int
-    session: int
-    observed: bool  # somebody wants to see every call and outcome
-
-
-class WorkerCounts(Struct, frozen=True):
-    """A worker's tally so far."""
-
-    ok: int
-    failed: Counter[str]
-    repaired: int
-    calls: int
-    rate_limited: int
-    usd_units: int
-
-    @staticmethod
-    def total(all_counts: "list[WorkerCounts]") -> "WorkerCounts":
-        failed: Counter[str] = Counter()
-        for counts in all_counts:
-            failed.update(counts.failed)
-        return WorkerCounts(
-            sum(counts.ok for counts in all_counts),
-            failed,
-            sum(counts.repaired for counts in all_counts),
-            sum(counts.calls for counts in all_counts),
-            sum(counts.rate_limited for counts in all_counts),
-            sum(counts.usd_units for counts in all_counts),
-        )
-
-
 def counts_of(tally: Tally) -> WorkerCounts:
-    return WorkerCounts(
-        tally.ok, Counter(tally.failed), tally.repaired, tally.calls, tally.rate_limited, tally.usd_units
-    )
+    return WorkerCounts(tally.ok, dict(tally.failed), tally.repaired, tally.calls, tally.rate_limited, tally.usd_units)
 
 
 class Worker:
@@ -91,8 +51,9 @@ class Worker:
         self._working: asyncio.Task[None] | None = None
         self.closed = asyncio.Event()
         self._executor: LocalExecutor | None = None
-        self.channel = Channel(self._heard, self._lost)
+        self.channel = Channel(Frames[ToWorker](ToWorker), self._heard, self._lost)
         self._gate = RemoteGate(self.channel.send)
+        self._gates: dict[str, RemoteGate] = {}
 
     async def main(self) -> None:
         """Everything from the errand to the last word."""
@@ -122,53 +83,48 @@ class Worker:
     async def _work(self, errand: WorkerAssignment, prepared: Prepared, ledger: Ledger) -> None:
         tally = Tally()
         if errand.observed:
-            tally.on_call = lambda call: self.channel.send("call", call)
-            tally.on_outcome = lambda outcome: self.channel.send("outcome", outcome)
-        wire = wire_for(errand.model, prepared.shaped.shape, os.environ, base_url=errand.base_url)
-        transport = transport_for(errand.job, credentials_for(errand.job.model, os.environ))
-        standard = standard_wire(errand.model, prepared.shaped.shape, os.environ, errand.base_url)
-        carrier = Carrier(wire, transport, prepared.counter, standard, loader_of(prepared))
-        lane = LiveLane(prepared.job.limits, prepared.rate, ledger, self._gate, carrier, tally)
-        self.channel.send("begun", lane.prefix)
-        extraction = Extraction(prepared, Caller(ledger, lane), RecordColumn(prepared.model))
-        self._executor = LocalExecutor(prepared, ledger, extraction, self._gate, tally, errand.share)
-        telling = asyncio.create_task(self._telling(tally))
-        try:
-            await self._executor.work(errand.selection)
-        finally:
-            telling.cancel()
-            self.channel.send("tally", counts_of(tally))
-            await transport.aclose()
+            tally.on_call = lambda call: self.channel.send(CallSeen(call))
+            tally.on_outcome = lambda outcome: self.channel.send(OutcomeSeen(outcome))
+        held = Held(ledger, tally, lambda prefix: self.channel.send(Begun(prefix)))
+        self._gates = gates_for(errand.job, self._gate, self.channel.send)
+        calls = errand.job.limits.concurrency + sum(one.limits.concurrency for one in errand.job.models.values())
+        async with carrying(errand, prepared, self._gates, held) as outcomes:
+            self._executor = LocalExecutor(prepared, ledger, outcomes, self._gate, tally, errand.share, calls=calls)
+            telling = asyncio.create_task(self._telling(tally))
+            try:
+                await self._executor.work(errand.selection)
+            finally:
+                telling.cancel()
+                self.channel.send(counts_of(tally))
 
     async def _telling(self, tally: Tally) -> None:
         while True:
             await asyncio.sleep(TELL_EVERY_S)
-            self.channel.send("tally", counts_of(tally))
+            self.channel.send(counts_of(tally))
 
     def _tell_end(self) -> None:
         """What came in the way, and that all is on disk."""
         if self._executor is None:
             return
         issues = self._executor.issues
-        self.channel.send(
-            "finished",
-            None if issues.input is None else str(issues.input),
-            None if issues.bug is None else repr(issues.bug),
-            dict(issues.over_budget),
-        )
+        unread = None if issues.input is None else str(issues.input)
+        bug = None if issues.bug is None else repr(issues.bug)
+        self.channel.send(WorkDone(unread, bug, issues.over_budget))
 
-    def _heard(self, message: Message) -> None:
+    def _heard(self, message: ToWorker) -> None:
         match message:
-            case ("errand", errand):
-                self._errand.set_result(errand)
-            case ("granted", number, usd):
-                self._gate.granted(number, usd)
-            case ("refused", number, parts):
-                self._gate.refused(number, raised(parts))
-            case ("stopped", reason, text):
-                self._gate.stopped_by_run(reason, text)
-            case ("widen", calls) if self._executor is not None:
-                self._executor.widen(calls)
+            case WorkerAssignment():
+                self._errand.set_result(message)
+            case Granted():
+                self._gate.granted(message.number, message.usd)
+            case Refused():
+                self._gate.refused(message.number, raised(message.why))
+            case RunStopped():
+                self._gate.stopped_by_run(message.reason, message.message)
+            case ModelHealth() if isinstance(gate := self._gates.get(message.model), RemoteModelGate):
+                gate.down(message.cause, message.told)
+            case Widen() if self._executor is not None:
+                self._executor.widen(message.calls)
 
     def _lost(self) -> None:
         """The run is gone, or wants no more."""
@@ -188,7 +144,7 @@ async def live(descriptor: int) -> int:
         code = 0
     except Exception as error:  # noqa: BLE001 (the last resort: the run starts another, or gives up)
         if (told := machine_words(error)) is not None:
-            worker.channel.send("ledger", told)
+            worker.channel.send(CannotGoOn(told))
         else:
             traceback.print_exc(file=sys.stderr)
     worker.channel.close()

@@ -19,13 +19,13 @@ def test_all_that_needs_are_worked_out_from_is_told():
     sent = []
 
     async def main():
-        gate = RemoteGate(lambda *message: sent.append(message))
+        gate = RemoteGate(sent.append)
         admitting = asyncio.create_task(gate.admit(REQUEST, retry=False))
         await asyncio.sleep(0)
-        gate.granted(sent[0][1], Decimal(1))
+        gate.granted(sent[0].number, Decimal(1))
         return await admitting
 
     assert asyncio.run(main()).usd == 1
-    (_, _, asked, _), names = sent[0], [name for name in vars(Sized) if isinstance(vars(Sized)[name], property)]
+    asked, names = sent[0].asked, [name for name in vars(Sized) if isinstance(vars(Sized)[name], property)]
     assert len(names) > 5
     assert {name: getattr(asked, name) for name in names} == {name: getattr(REQUEST, name) for name in names}

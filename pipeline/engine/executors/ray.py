@@ -1,0 +1,227 @@
+"""The rows of a job carried by workers on a Ray cluster, all admitted and all written down here.
+
+Ray gives places and processes, never truth: who has which row, what a call may cost and what is durable is known in
+this process alone. A worker that dies is replaced; its calls in flight are booked as lost, at their worst, and hold
+their slots for as long as the provider may still work on them. Without the bridge there is no cluster: the run parks.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pipeline.crash_points import crash_point
+from pipeline.engine.executors import RunIssues
+from pipeline.engine.executors.doubts import Doubts
+from pipeline.engine.executors.local import paid_as, rows_for
+from pipeline.engine.executors.processes import WorkerFailed
+from pipeline.engine.feed import RowTask, Selection, feed
+from pipeline.engine.ray.crew import Crew
+from pipeline.engine.ray.errand import Kit
+from pipeline.engine.ray.messages import RowBroke, RowEnded, RowGiven, RowLeft, Work
+from pipeline.engine.ray.rows import DEATHS_MOST, RowQueue
+from pipeline.engine.ray.seat import RowTold, Seat
+from pipeline.errors import JobError, LedgerError, machine_words
+from pipeline.types import Outcome, ParkReason
+
+AHEAD = 256  # rows that are read and not yet given out
+SPARE = 16  # rows that a worker has beyond those that its share of the calls needs: a word takes its time to get there
+
+
+class RayExecutor:
+    """An `Executor` on the nodes of a Ray cluster."""
+
+    def __init__(self, kit: Kit) -> None:
+        self.issues = RunIssues()
+        self._prepared = kit.prepared
+        self._ledger = kit.ledger
+        self._admission = kit.admission
+        self._tally = kit.tally
+        self._calls = kit.prepared.job.limits.concurrency
+        self._queue = RowQueue()
+        self._doubts = Doubts()
+        self._concluding = 0
+        self._twins: dict[bytes, int] = {}  # by content: how many rows end with one that is not yet concluded
+        self._changed = asyncio.Event()
+        self._ledger_error: LedgerError | None = None
+        self._crew = Crew(kit, self)
+        kit.admission.on_stop = self._tell_stop
+
+    def widen(self, calls: int) -> None:
+        self._calls = max(self._calls, calls)
+        self.changed()
+
+    def workers(self) -> Sequence[dict[str, Any]]:
+        """Every worker that there was, as run.json tells it."""
+        return self._crew.facts()
+
+    async def work(self, selection: Selection) -> None:
+        """As `Executor.work`.
+
+        Raises:
+            LedgerError: nothing can be written any more; what was in flight is at risk.
+        """
+        cut, feeding = True, asyncio.create_task(self._feed(selection))
+        try:
+            await self._crew.open()
+            await self._until(lambda: feeding.done() and self._idle)
+            for known in self._doubts.end(self._admission.stopped):
+                self._conclude(*known)
+            await self._until(lambda: not self._concluding)
+            cut = False
+        except JobError as error:
+            self.unfit(str(error))
+        finally:
+            feeding.cancel()
+            await asyncio.gather(feeding, return_exceptions=True)
+            await self._crew.leave(cut=cut)
+        if self._ledger_error is not None:
+            raise self._ledger_error
+        if not feeding.cancelled():
+            feeding.result()
+
+    @property
+    def _idle(self) -> bool:
+        return not self._queue and not self._crew.busy and not self._concluding
+
+    async def _until(self, is_so: Callable[[], bool]) -> None:
+        while not is_so():
+            self._changed.clear()
+            await self._changed.wait()
+
+    def changed(self) -> None:
+        self._pump()
+        self._changed.set()
+
+    # ── rows out ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _feed(self, selection: Selection) -> None:
+        """Every row of the input into the ledger, every chosen one into the queue."""
+        read = 0
+        try:
+            async for batch in feed(self._prepared, self._ledger.path, selection, cut=False):
+                self._queue.next_batch()
+                self._ledger.enter_rows(batch.entries)
+                self._tally.ok += batch.ok
+                self._tally.failed.update(batch.failed)
+                read += batch.read
+                for task in batch.todo:
+                    await self._until(lambda: len(self._queue) < AHEAD or self._stopped)
+                    self._add(task)
+        except JobError as error:
+            self.issues.input = error
+            self._admission.stop(ParkReason.INTERRUPTED, str(error))
+        except Exception as error:
+            if isinstance(error, LedgerError) or (told := machine_words(error)) is None:
+                raise
+            self.issues.machine = error
+            self._admission.stop(ParkReason.MACHINE, told)
+        else:
+            self._ledger.end_rows(read)
+        finally:
+            self.changed()
+
+    @property
+    def _stopped(self) -> bool:
+        return self._admission.stopped is not None
+
+    def _add(self, task: RowTask) -> None:
+        if self._stopped:
+            return  # the rows that follow are entered all the same, and stay pending
+        self._prepared.source.urls_of(task.row.parts)  # what cannot be read elsewhere is told now
+        if (known := self._queue.add(task)) is not None:
+            self._tally.concluded(known)
+        self._pump()
+
+    def _pump(self) -> None:
+        """Give rows out to who has room."""
+        if self._stopped:
+            self._queue.clear()
+            return
+        seats = [seat for seat in self._crew.seats.values() if seat.takes]
+        most = -(-rows_for(self._calls) // max(1, self._crew.sharing)) + SPARE
+        given: dict[int, list[RowGiven]] = {}
+        for seat in seats:
+            if self._queue.suspects and not any(map(self._queue.is_suspect, seat.rows.values())):
+                given[seat.number] = [self._given(seat, self._queue.take_suspect())]
+        while self._queue and seats:
+            seat = min(seats, key=lambda one: len(one.rows))
+            if len(seat.rows) >= most or (task := self._queue.take()) is None:
+                break
+            given.setdefault(seat.number, []).append(self._given(seat, task))
+        for seat in seats:
+            if seat.number in given:
+                seat.channel.send(Work(given[seat.number]))
+
+    def _given(self, seat: Seat, task: RowTask) -> RowGiven:
+        return seat.given(task, self._prepared.source.urls_of(task.row.parts))
+
+    # ── and back ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def row_told(self, seat: Seat, message: RowTold) -> None:
+        task = seat.rows.pop(message.row)
+        match message:
+            case RowEnded():
+                seat.ended += 1
+                crash_point("outcome-known")
+                self._ended(task, message.outcome)
+            case RowLeft():
+                if message.tenant is not None:
+                    self.issues.over_budget.setdefault(message.tenant, message.message)
+                self._queue.left(task)
+            case RowBroke():
+                sys.stderr.write(f"{seat.name}:\n{message.trace}")
+                self.issues.bug = self.issues.bug or WorkerFailed(message.error)
+                self._admission.stop(ParkReason.INTERRUPTED, f"internal error: {message.error}")
+        self.changed()
+
+    def _ended(self, task: RowTask, outcome: Outcome) -> None:
+        earlier = paid_as(self._prepared, self._ledger, task, outcome)
+        if twins := self._queue.ended(task, outcome):
+            self._twins[outcome.doc] = len(twins)
+        for known in self._doubts.known((outcome, earlier)):
+            self._conclude(*known)
+        self._prepared.source.release(task.row)
+
+    def _conclude(self, outcome: Outcome, earlier: Sequence[bytes]) -> None:
+        """On record; counted once that is durable, with the rows that are equal to it."""
+        try:
+            done = self._ledger.conclude(outcome, earlier)
+        except LedgerError as error:
+            self.cannot_write(error)
+            return
+        self._concluding += 1
+        done.add_done_callback(lambda kept: self._concluded(outcome, kept))
+
+    def _concluded(self, outcome: Outcome, kept: "asyncio.Future[None]") -> None:
+        self._concluding -= 1
+        error = None if kept.cancelled() else kept.exception()
+        if isinstance(error, LedgerError):
+            self.cannot_write(error)
+        else:
+            crash_point("outcome-durable")
+            for _ in range(1 + self._twins.pop(outcome.doc, 0)):
+                self._tally.concluded(outcome)
+        self._changed.set()
+
+    def rows_back(self, rows: Sequence[RowTask]) -> None:
+        deadly = self._queue.again(rows)
+        if deadly is not None and not self._stopped:
+            told = f"row {deadly.row.id}: {DEATHS_MOST} workers have died while they had it"
+            self._admission.stop(ParkReason.INTERRUPTED, f"{told}; what kills them may be its document, or the schema")
+        self.changed()
+
+    def unfit(self, why: str) -> None:
+        if not self._tally.calls:
+            self.issues.input = self.issues.input or JobError(why)
+        self._admission.stop(ParkReason.INTERRUPTED, why)
+        self.changed()
+
+    def cannot_write(self, error: LedgerError) -> None:
+        self._ledger_error = self._ledger_error or error
+        self._admission.stop(ParkReason.INTERRUPTED, str(error))
+        self.changed()
+
+    def _tell_stop(self, reason: ParkReason, message: str) -> None:
+        self._crew.tell_stop(reason, message)
+        self.changed()

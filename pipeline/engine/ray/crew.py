@@ -1,0 +1,288 @@
+"""The workers of a run on a cluster: started, told what they need, replaced when they die, and dismissed at the end."""
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from functools import partial
+from itertools import count
+from typing import Any
+
+from pipeline.console import say
+from pipeline.engine.ray.books import ServedLedger
+from pipeline.engine.ray.errand import Kit, errand_of
+from pipeline.engine.ray.held import HeldSlots
+from pipeline.engine.ray.link import Link
+from pipeline.engine.ray.messages import (
+    Bye,
+    Dismissed,
+    Entrusted,
+    FromCarrier,
+    Here,
+    Pulse,
+    Ready,
+    RowBroke,
+    RowEnded,
+    RowLeft,
+    Trusted,
+    Unfit,
+)
+from pipeline.engine.ray.places import (
+    ClusterOpen,
+    ClusterShut,
+    EndSeat,
+    FromBridge,
+    OpenCluster,
+    SeatDraining,
+    SeatLost,
+    SeatTaken,
+    StartSeat,
+)
+from pipeline.engine.ray.seat import Seat, Told
+from pipeline.engine.ray.versions import difference, versions
+from pipeline.engine.workers.frames import Frames
+from pipeline.engine.workers.messages import Admit, Finish, Leave, RunStopped, StopRun
+from pipeline.engine.workers.served import ServedGate
+from pipeline.errors import JobError, LedgerError
+from pipeline.ledger.remote import Intended, Looked, Recorded, Withdrawn
+from pipeline.types import ParkReason
+
+OPEN_S = 60.0  # for the cluster to answer; Ray itself would wait for two minutes, and then end the process
+ROOM_S = 60.0  # between two words on workers that find no place
+BYE_S = 10.0
+DEATHS_MOST = 3  # beyond one for each worker, before any could begin
+HOW = "See that it is up (ray status), that this machine may reach it, and that both have the same version of Ray"
+GONE = "the Ray cluster is out of reach: its head, or the process that speaks to it, is gone"
+NEEDS = "Its nodes need what this machine has: ledger-pipeline, and the modules that the job's own files import"
+
+
+class Crew:
+    """All workers of a run."""
+
+    def __init__(self, kit: Kit, told: Told) -> None:
+        self._kit = kit
+        self._told = told
+        self._admission = kit.admission
+        self._link = Link(self._bridge_said, self._bridge_gone)
+        self._frames = Frames[FromCarrier](FromCarrier)
+        self._opened: asyncio.Future[ClusterOpen | str] = asyncio.get_running_loop().create_future()
+        self._numbers = count(1)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._booking: set[asyncio.Task[None]] = set()
+        self._held = HeldSlots(kit.prepared.job.limits.timeout_s)
+        self._unborn = 0  # workers that died before they could begin, since one could
+        self._soon_until_s = 0.0  # those who have not come by then are not reckoned with
+        self._over = False  # nobody is replaced any more
+        self.seats: dict[int, Seat] = {}
+        self.past: list[dict[str, Any]] = []  # workers that are no more, as run.json tells them
+
+    async def open(self) -> None:
+        """Reach the cluster, and ask it for the workers.
+
+        Raises:
+            JobError: it cannot be used.
+        """
+        engine = self._kit.prepared.job.engine
+        await self._link.start(self._kit.without_secrets())
+        self._link.send(OpenCluster(engine.address, engine.cpus_per_worker))
+        found: ClusterOpen | str
+        try:
+            async with asyncio.timeout(OPEN_S):
+                found = await asyncio.shield(self._opened)
+        except TimeoutError:
+            found = f"no answer within {OPEN_S:g} s"
+        if isinstance(found, str):
+            at = "of this machine" if engine.address == "auto" else f"at {engine.address}"
+            raise JobError(f"the Ray cluster {at} cannot be used, and nothing was sent: {found}. {HOW}")
+        room = f"{found.free_cpus:g} of {found.cpus:g} CPUs free"
+        say("notice", f"{engine.workers} workers on the Ray cluster at {found.address}: Ray {found.version}, {room}")
+        self._soon_until_s = asyncio.get_running_loop().time() + ROOM_S
+        for _ in range(engine.workers):
+            self._start()
+        self._spawn(self._watch_room(engine.workers), self._tasks)
+
+    @property
+    def sharing(self) -> int:
+        """Workers that the rows are for: those that take some, and for a while those that may yet come."""
+        soon = asyncio.get_running_loop().time() < self._soon_until_s
+        return sum(not seat.leaving and (soon or bool(seat.prefix)) for seat in self.seats.values())
+
+    @property
+    def busy(self) -> bool:
+        """Whether a row is out, or what a lost worker had is not yet given back."""
+        return any(seat.rows for seat in self.seats.values()) or any(not task.done() for task in self._booking)
+
+    def tell_stop(self, reason: ParkReason, message: str) -> None:
+        for seat in self.seats.values():
+            seat.channel.send(RunStopped(reason, message))
+
+    def facts(self) -> list[dict[str, Any]]:
+        """Every worker that there was, as run.json tells it."""
+        return [*self.past, *(seat.fact() for seat in self.seats.values() if seat.node)]
+
+    async def leave(self, *, cut: bool) -> None:
+        """Let each keep what it has, and end; `cut`: what is open is cut off."""
+        self._over = True
+        working = [seat for seat in self.seats.values() if seat.prefix]
+        for seat in working:
+            seat.channel.send(Dismissed(cut))
+        byes = [asyncio.create_task(seat.gone.wait()) for seat in working]
+        if byes:
+            await asyncio.wait(byes, timeout=BYE_S)
+        for task in (*byes, *self._tasks):
+            task.cancel()
+        for seat in working:
+            await seat.books.settled()
+        await self._link.close()
+        await asyncio.gather(*self._booking, return_exceptions=True)
+        for seat in self.seats.values():
+            seat.gate.gone()
+        self._held.end()
+
+    # ── what the bridge says ────────────────────────────────────────────────────────────────────────────────────
+
+    def _bridge_said(self, message: FromBridge) -> None:
+        if isinstance(message, ClusterOpen | ClusterShut):
+            if not self._opened.done():
+                self._opened.set_result(message.message if isinstance(message, ClusterShut) else message)
+            return
+        seat = self.seats.get(message.seat)
+        if seat is None:
+            return
+        match message:
+            case SeatTaken():
+                seat.node = message.node
+            case SeatLost():
+                self._lost(seat, message.why)
+            case SeatDraining() if not seat.leaving:
+                say("warning", f"{seat.name}: its node goes away in {message.seconds:.0f} s; it is replaced")
+                seat.leaving = True
+                self._end_if_drained(seat)
+                self._start()
+
+    def _bridge_gone(self) -> None:
+        if not self._opened.done():
+            self._opened.set_result("the process that was to reach it has ended")
+        elif not self._over:
+            self._over = True
+            self._admission.stop(ParkReason.OUTAGE, GONE)
+            for seat in list(self.seats.values()):
+                self._lost(seat, GONE)
+            self._told.changed()
+
+    def _start(self) -> None:
+        number = next(self._numbers)
+
+        def heard(message: FromCarrier) -> None:
+            self._carrier_said(seat, message)
+
+        channel = self._link.channel(number, self._frames, heard)
+        books = ServedLedger(self._kit.ledger, self._kit.tally, channel.send, self._told.cannot_write)
+        self.seats[number] = seat = Seat(number, channel, ServedGate({"": self._admission}, channel.send), books)
+        self._link.send(StartSeat(number))
+
+    async def _watch_room(self, wanted: int) -> None:
+        """Say who has found no place; where nobody has, wait as long as for a provider that is down."""
+        loop, told, most_s = asyncio.get_running_loop(), 0, self._kit.prepared.job.limits.outage_s
+        began_s = loop.time()
+        while True:
+            await asyncio.sleep(ROOM_S)
+            waiting = sum(not seat.node for seat in self.seats.values())
+            if waiting and waiting != told:
+                say("warning", f"{waiting} of {wanted} workers have found no room on the cluster yet; the others go on")
+            told = waiting
+            if waiting == len(self.seats) and not self.past and loop.time() - began_s >= most_s:
+                self._admission.stop(ParkReason.OUTAGE, f"no worker has found room on the Ray cluster in {most_s:g} s")
+
+    # ── what workers say ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _carrier_said(self, seat: Seat, message: FromCarrier) -> None:  # noqa: C901, PLR0912 (a table of cases)
+        match message:
+            case Intended() | Recorded() | Withdrawn() | Looked():
+                seat.books.said(message)
+            case Admit():
+                seat.gate.admit(message)
+            case Finish():  # the slot is free once what the call brought is on disk
+                seat.books.after(partial(seat.gate.finish, message.number, message.report))
+            case Leave():
+                seat.gate.leave(message.number)
+            case RowEnded() | RowLeft() | RowBroke():
+                self._told.row_told(seat, message)
+                self._end_if_drained(seat)
+            case Pulse():
+                seat.cpu_s = message.cpu_s
+            case StopRun():
+                self._admission.stop(message.reason, message.message)
+            case Here():
+                self._compare(seat, message)
+            case Trusted():
+                self._spawn(self._assign(seat), self._tasks)
+            case Ready():
+                self._unborn = 0
+                seat.prefix = message.prefix
+                if (reason := self._admission.stopped) is not None:
+                    seat.channel.send(RunStopped(reason, self._admission.stop_message))
+                self._told.changed()
+            case Unfit():
+                self._told.unfit(f"{seat.name} cannot do this job: {message.message}")
+            case Bye():
+                seat.gone.set()
+                if not self._over:
+                    self._forget(seat, "drained")
+
+    def _compare(self, seat: Seat, here: Here) -> None:
+        if other := difference(versions(), here.versions):
+            self._told.unfit(f"{seat.name} has {other}: give the cluster's nodes what this machine has")
+        else:
+            seat.channel.send(Entrusted(self._kit.secrets()))
+
+    async def _assign(self, seat: Seat) -> None:
+        seat.channel.send(await errand_of(self._kit))
+
+    # ── ends of workers ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def _end_if_drained(self, seat: Seat) -> None:
+        if seat.leaving and not seat.rows:
+            seat.channel.send(Dismissed(cut=False))
+
+    def _forget(self, seat: Seat, how: str) -> None:
+        self.seats.pop(seat.number, None)
+        self._link.forget(seat.number)
+        self._link.send(EndSeat(seat.number))
+        if seat.node:
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            self.past.append({**seat.fact(), "ended": how, "ended_at": now})
+
+    def _lost(self, seat: Seat, why: str) -> None:
+        self._forget(seat, "lost")
+        seat.gone.set()
+        self._spawn(self._book(seat, why), self._booking)
+
+    async def _book(self, seat: Seat, why: str) -> None:
+        """Its calls in flight are booked as lost, and hold their slots for as long as they may go on."""
+        await seat.books.settled()
+        lost = await self._kit.ledger.lose(seat.prefix) if seat.prefix else []
+        self._held.hold(seat.gate.lost(send.at_risk_units for send in lost))
+        rows = list(seat.rows.values())
+        seat.rows.clear()
+        if not self._over:
+            say("warning", f"{seat.name} died ({why}), {len(lost)} calls in flight; its rows are taken up again")
+            self._replace(seat, why)
+        self._told.rows_back(rows)
+
+    def _replace(self, seat: Seat, why: str) -> None:
+        self._unborn += not seat.prefix
+        if self._unborn >= DEATHS_MOST + self._kit.prepared.job.engine.workers:
+            self._told.unfit(f"{self._unborn} workers on the Ray cluster died before they could begin: {why}. {NEEDS}")
+        if self._admission.stopped is None and not seat.leaving:
+            self._start()
+
+    def _spawn(self, work: Coroutine[Any, Any, None], tasks: "set[asyncio.Task[None]]") -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        tasks.add(task)
+        task.add_done_callback(lambda done: self._spawned(done, tasks))
+
+    def _spawned(self, task: "asyncio.Task[None]", tasks: "set[asyncio.Task[None]]") -> None:
+        tasks.discard(task)
+        if not task.cancelled() and isinstance(error := task.exception(), LedgerError):
+            self._told.cannot_write(error)
+        self._told.changed()

@@ -1,0 +1,80 @@
+"""What a run lends its workers on a cluster, and what of it each is told at its start."""
+
+import asyncio
+import sys
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from pipeline.admission.queue import Admission
+from pipeline.engine.ray.messages import Errand
+from pipeline.engine.ray.secrets import needed
+from pipeline.extraction.prepare import Prepared
+from pipeline.job.settings import REMOTE, Job, Model
+from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.remote import packed_keys
+from pipeline.telemetry.tally import Tally
+
+
+class Kit(Struct, frozen=True):
+    """`model` is as the wire wants it, `base_url` of the embedded sandbox, or ""."""
+
+    prepared: Prepared
+    ledger: Ledger
+    admission: Admission
+    tally: Tally
+    model: Model
+    base_url: str
+    environ: Mapping[str, str]
+
+    def secrets(self) -> dict[str, str]:
+        """What of the environment its calls need."""
+        return needed(self.prepared, self.environ)
+
+    def without_secrets(self) -> dict[str, str]:
+        """The environment of a process that makes no calls."""
+        secrets = self.secrets()
+        return {name: value for name, value in self.environ.items() if name not in secrets}
+
+
+async def errand_of(kit: Kit) -> Errand:
+    """For a worker that starts now: with all answers that are on record by now."""
+    keys, plan = await kit.ledger.known_keys(), kit.prepared.plan
+    return Errand(
+        kit.prepared.job,
+        kit.model,
+        kit.base_url,
+        sources_of(kit.prepared.job),
+        kit.prepared.source.documents,
+        _folder_of(kit.prepared),
+        (plan.request_hash, plan.outcome_salt),
+        kit.ledger.run,
+        None if keys is None else await asyncio.to_thread(packed_keys, keys),
+    )
+
+
+def _folder_of(prepared: Prepared) -> str:
+    """Where the job's documents lie on this machine, as all nodes have to find them; "" where none do."""
+    source, path = prepared.source, prepared.job.input.path
+    if not source.documents or path.startswith(REMOTE):
+        return ""
+    return str(Path(source.files[0]).parent)
+
+
+def sources_of(job: Job) -> dict[str, str]:
+    """The job's own Python files, the schema's and the look-ups', by how the job names them: a path, or a module."""
+    places = dict.fromkeys(spec.rpartition(":")[0] for spec in (job.extract.schema, *job.extract.tools))
+    found = {place: _file_of(place) for place in places}
+    return {place: file.read_text(encoding="utf-8") for place, file in found.items() if file is not None}
+
+
+def _file_of(place: str) -> Path | None:
+    """None: a module that was installed, which is there as it is here, or is not."""
+    if place.endswith(".py"):
+        return Path(place)
+    file = getattr(sys.modules.get(place), "__file__", None) or ""
+    installed = [sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib")]
+    own = file.endswith(".py") and not any(Path(file).is_relative_to(folder) for folder in installed)
+    return Path(file) if own else None

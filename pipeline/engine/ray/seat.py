@@ -1,0 +1,77 @@
+"""One worker as its run has it: what it has been given, and what it says."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from pipeline.engine.feed import RowTask
+from pipeline.engine.ray.books import ServedLedger
+from pipeline.engine.ray.messages import FromCarrier, RowBroke, RowEnded, RowGiven, RowLeft
+from pipeline.engine.workers.frames import Channel
+from pipeline.engine.workers.served import ServedGate
+from pipeline.errors import LedgerError
+from pipeline.extraction.template import as_text
+
+
+class Seat(Struct):
+    """A worker, from the wish for it to its end."""
+
+    number: int  # from 1, given once
+    channel: Channel[FromCarrier]
+    gate: ServedGate
+    books: ServedLedger
+    node: str = ""  # its address, once it is there
+    prefix: str = ""  # of its request ids, once it takes rows
+    rows: dict[int, RowTask] = field(default_factory=dict)  # that it was given and that have not ended
+    ended: int = 0
+    cpu_s: float = 0.0  # that it has taken
+    leaving: bool = False  # it is given no more
+    gone: asyncio.Event = field(default_factory=asyncio.Event)  # it has said its last word, or never will
+
+    @property
+    def name(self) -> str:
+        """As people are told of it."""
+        return f"worker {self.number} on {self.node}" if self.node else f"worker {self.number}"
+
+    def fact(self) -> dict[str, Any]:
+        """As run.json tells it."""
+        did = {"rows": self.ended, "calls": self.books.calls, "cpu_s": round(self.cpu_s, 2)}
+        return {"worker": self.number, "node": self.node, **did}
+
+    @property
+    def takes(self) -> bool:
+        return bool(self.prefix) and not self.leaving
+
+    def given(self, task: RowTask, urls: Mapping[str, str]) -> RowGiven:
+        """A row as it is told: its columns are text, as its prompt has them."""
+        self.rows[task.row.index] = task
+        row = task.row
+        if row.values:
+            row = replace(row, values={name: as_text(value) for name, value in row.values.items()})
+        return RowGiven(row, task.doc, task.stale_session, urls)
+
+
+RowTold = RowEnded | RowLeft | RowBroke
+
+
+class Told(Protocol):
+    """Who gives the rows out, and hears of what becomes of them."""
+
+    def row_told(self, seat: Seat, message: RowTold) -> None: ...
+
+    def rows_back(self, rows: Sequence[RowTask]) -> None:
+        """Of a worker that has died."""
+        ...
+
+    def unfit(self, why: str) -> None:
+        """The workers can do nothing of this job."""
+        ...
+
+    def cannot_write(self, error: LedgerError) -> None: ...
+
+    def changed(self) -> None:
+        """There may be room for rows, or an end."""
+        ...

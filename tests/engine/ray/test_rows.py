@@ -1,0 +1,98 @@
+"""Rows on their way to workers: each once, equal ones together, and again where a worker has died."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.engine.feed import RowTask
+from pipeline.engine.ray.rows import DEATHS_MOST, RowQueue
+from pipeline.types import ErrorCode, Outcome, Row, Status, text_parts
+
+
+def task(place, doc=b""):
+    return RowTask(Row(place, f"r{place}", text_parts(""), None, {}), doc or bytes([place]), ())
+
+
+def outcome(one, code=None):
+    return Outcome(one.doc, one.row.index, Status.OK if code is None else Status.FAILED, error_code=code)
+
+
+def test_equal_rows_are_asked_about_once():
+    """The others end with it, whether they came before its end or after."""
+    queue = RowQueue()
+    first, twin, late = task(1, b"a"), task(2, b"a"), task(3, b"a")
+    assert queue.add(first) is None
+    assert queue.add(twin) is None
+    assert queue.take() is first
+    assert queue.take() is None
+    ended = outcome(first)
+    assert queue.ended(first, ended) == [twin]
+    assert queue.add(late) is ended
+
+
+def test_what_ended_is_known_for_as_long_as_a_batch_may_not_know_it():
+    """One is made while the last is worked on; the one after that is made with it on record."""
+    queue = RowQueue()
+    first = task(1, b"a")
+    queue.next_batch()
+    queue.add(first)
+    queue.ended(first, outcome(first))
+    queue.next_batch()
+    assert queue.add(task(2, b"a")) is not None
+    queue.next_batch()
+    assert queue.add(task(3, b"a")) is None
+
+
+def test_a_row_whose_own_file_is_gone_or_whose_tenant_has_no_money_is_not_its_twins_end():
+    """They are asked about themselves, one at a time."""
+    queue = RowQueue()
+    tasks = [task(place, b"a") for place in range(3)]
+    for one in tasks:
+        queue.add(one)
+    first = queue.take()
+    assert queue.ended(first, outcome(first, ErrorCode.BAD_ROW)) == []
+    second = queue.take()
+    queue.left(second)
+    assert [first, second, queue.take(), queue.take()] == [*tasks, None]
+
+
+def test_a_row_that_workers_die_of_is_named():
+    """Others that were open with it are begun again, first of all; in the end each by itself."""
+    queue = RowQueue()
+    queue.add(task(9))
+    assert DEATHS_MOST == 3
+    assert queue.again([task(1), task(2)]) is None
+    assert [queue.take().row.index for _ in range(3)] == [1, 2, 9]
+    assert queue.again([task(1), task(2)]) is None
+    assert (queue.take(), queue.suspects) == (None, 2)
+    first, second = queue.take_suspect(), queue.take_suspect()
+    assert queue.is_suspect(first)
+    assert queue.ended(first, outcome(first)) == []
+    assert queue.again([second, task(3)]) is second
+
+
+@given(st.lists(st.tuples(st.sampled_from(["add", "take", "end", "die", "leave"]), st.integers(0, 5)), max_size=80))
+def test_no_row_is_lost_and_none_is_out_twice(steps):
+    """Whatever dies and ends meanwhile: each ends, is left, waits, or is out once."""
+    queue, out, added, over = RowQueue(), {}, [], []
+    for step, number in steps:
+        if step == "add":
+            one = task(len(added), bytes([number]))
+            added.append(one)
+            over += [one] if queue.add(one) is not None else []
+        elif step == "take" and (one := queue.take() or (queue.suspects and queue.take_suspect())):
+            assert one.doc not in out
+            out[one.doc] = one
+        elif out:
+            one = out.pop(sorted(out)[number % len(out)])
+            if step == "die":
+                queue.again([one])
+            elif step == "leave":
+                queue.left(one)
+                over.append(one)
+            else:
+                over += [one, *queue.ended(one, outcome(one))]
+    for one in out.values():
+        over += [one, *queue.ended(one, outcome(one))]
+    while one := queue.take() or (queue.suspects and queue.take_suspect()):
+        over += [one, *queue.ended(one, outcome(one))]
+    assert sorted(one.row.index for one in over) == list(range(len(added)))

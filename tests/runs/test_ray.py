@@ -1,0 +1,332 @@
+"""The same job on a Ray cluster: the same results, limits and a cap that hold to the call, and any part free to die."""
+
+import importlib.util
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+from job_folder import LASTING
+from ray_cluster import ray_cluster, ray_environ
+from s3_server import AWS, emptied
+from scripted_server import Scripted
+from small_pdfs import pdf, text
+
+from pipeline.commands.verify import verify
+from pipeline.engine.ray import crew
+from pipeline.engine.ray.versions import versions
+
+pytestmark = [
+    pytest.mark.xdist_group("ray"),
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed (the extra `ray`)"),
+]
+
+COUNT = 60
+ROWS = [{"id": f"r{n}", "text": f"document {n}"} for n in range(COUNT)]
+AT_ONCE = 6
+SECRET = "sk-test-very-secret-key"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("ray", numbered=True)
+
+
+@pytest.fixture(scope="module")
+def cluster(folder):
+    """Two nodes of two CPUs, for all of this file."""
+    with ray_cluster(folder, RAY_gcs_rpc_server_reconnect_timeout_s="5") as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def on_ray(job, folder):
+    """A job's environment and its sections for this cluster."""
+    job.env.update(ray_environ(folder), RAY_gcs_rpc_server_reconnect_timeout_s="5")
+    return job
+
+
+def good(document, delay_s=0.02):
+    return Scripted(text=json.dumps({"name": document[:40], "total": "1"}), delay_s=delay_s)
+
+
+@pytest.fixture
+def run(on_ray, server, cluster):
+    server.script = lambda document, _nth, _body: good(document)
+    engine = {"on": "ray", "address": cluster.address, "workers": 3}
+    return on_ray.write(server.url, rows=ROWS, limits={"concurrency": AT_ONCE, "timeout_s": 3.0}, engine=engine)
+
+
+def whole(run, server):
+    """Every row is ok, no answer was paid twice but for calls that are named as lost, and the books are in order."""
+    manifest = run.reconcile()
+    assert manifest["rows"]["ok"] == COUNT
+    lost = [call for call in run.calls() if call["error_code"] == "lost"]
+    assert COUNT <= sum(server.paid.values()) <= COUNT + len(lost)
+    assert server.sent <= manifest["calls"] <= server.sent + len(lost)
+    assert len(lost) <= AT_ONCE
+    assert server.most_at_once <= AT_ONCE
+    assert [check.problem for check in verify(run.out) if check.problem] == []
+    return lost
+
+
+def mixed(document, nth, body):
+    """Good ones, one to repair, one refused, one that is tried again."""
+    if document == "document 3" and len(body["messages"]) == 1:
+        return Scripted(text="no JSON")
+    if document == "document 4":
+        return Scripted(refusal="I'd rather not.")
+    if document == "document 5" and nth == 1:
+        return Scripted(status=429, headers={"retry-after": "0.01"})
+    return good(document)
+
+
+def test_the_results_are_those_of_one_process(run, server, cluster):
+    """With duplicates, a row that cannot be used, a repair, a refusal and a 429; what is paid here is found there."""
+    rows, found = [*ROWS, *ROWS[10:20], {"id": "bad"}], []
+    for on in ("local", "ray"):
+        server.script = mixed
+        server.seen.clear()
+        before = server.sent
+        engine = {"on": on, "address": cluster.address, "workers": 3}
+        limits = {"concurrency": AT_ONCE, "max_failed_share": 1.0}
+        run.write(server.url, rows=rows, limits=limits, engine=engine)
+        run.run("--fresh")
+        run.reconcile()
+        assert [check.problem for check in verify(run.out) if check.problem] == []
+        lasting = run.table().select(LASTING).to_pylist()
+        sources = sorted(str(line["answer_from"]) for line in run.results())
+        found.append((lasting, server.sent - before, run.manifest()["rows"], sources))
+    assert found[0] == found[1]
+    sent = server.sent
+    run.run()
+    run.run("--on", "local")
+    assert server.sent == sent
+
+
+def test_a_budget_is_one_for_all(run, server):
+    """It parks the run below its cap; what is left is done when there is more."""
+    run.run("--max-usd", "0.0006", code=3)
+    manifest = run.manifest()
+    assert float(manifest["cost_usd"]) <= 0.0006
+    assert 0 < manifest["rows"]["ok"] < COUNT
+    run.run()
+    assert whole(run, server) == []
+
+
+@pytest.fixture
+def under_way(run, server):
+    """A run that has just had its 20th request."""
+    reached = threading.Event()
+
+    def script(document, _nth, _body):
+        if server.sent == 20:
+            reached.set()
+        return good(document, 0.1)
+
+    server.script = script
+    process = run.start("run", run.file)
+    assert reached.wait(60)
+    yield process
+    process.stdout.close()
+    process.stderr.close()
+
+
+def children(pid):
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_a_worker_that_is_killed_is_replaced(run, server, cluster, under_way):
+    """Its calls in flight are booked as lost and hold their slots; its rows are done by others."""
+    os.kill(cluster.ask("actors")[0], signal.SIGKILL)
+    out, err = under_way.communicate(timeout=60)
+    assert under_way.returncode == 0, out + err
+    whole(run, server)
+    assert "its rows are taken up again" in err
+
+
+def test_a_node_that_is_gone_is_done_without(run, server, cluster, under_way):
+    """All of its workers, with no notice."""
+    gone = cluster.nodes.pop()
+    cluster.ask("kill", gone)
+    out, err = under_way.communicate(timeout=90)
+    cluster.nodes.append(cluster.ask("add"))
+    assert under_way.returncode == 0, out + err
+    whole(run, server)
+    ends = {(one["node"], one.get("ended")) for one in run.manifest()["workers"]}
+    assert (gone, "lost") in ends
+    assert (gone, None) not in ends
+
+
+def test_a_node_that_is_announced_to_go_loses_nothing(run, server, cluster, under_way):
+    """Its workers are given no more rows, and end what they have."""
+    gone = cluster.nodes.pop()
+    server.script = lambda document, _nth, _body: good(document, 0.5)
+    cluster.ask("drain", gone)
+    out, err = under_way.communicate(timeout=60)
+    cluster.nodes.append(cluster.ask("add"))
+    assert under_way.returncode == 0, out + err
+    assert whole(run, server) == []
+    assert "its node goes away in" in err
+    assert (gone, "drained") in {(one["node"], one.get("ended")) for one in run.manifest()["workers"]}
+
+
+def test_a_run_that_is_killed_goes_on(run, server, cluster, under_way):
+    """Its workers are gone with it."""
+    under_way.kill()
+    under_way.wait()
+    run.run()
+    whole(run, server)
+
+
+def test_the_first_signal_drains(run, server, under_way):
+    """What is in flight is kept; the next run does the rest."""
+    under_way.send_signal(signal.SIGINT)
+    out, err = under_way.communicate(timeout=60)
+    assert under_way.returncode == 130, out + err
+    assert run.manifest()["state"] == "interrupted"
+    run.run()
+    assert whole(run, server) == []
+
+
+def test_a_second_signal_cuts_it_off(run, server, under_way):
+    """Calls that were cut are named by the next run."""
+    server.script = lambda document, _nth, _body: good(document, 8.0)
+    under_way.send_signal(signal.SIGINT)
+    assert any("stopping" in line for line in under_way.stderr)  # two at once would be one
+    under_way.send_signal(signal.SIGINT)
+    under_way.communicate(timeout=7)  # less than those calls would take
+    assert under_way.returncode == 130
+    server.script = lambda document, _nth, _body: good(document)
+    run.run()
+    assert run.reconcile()["rows"]["ok"] == COUNT
+    assert sum(server.paid.values()) <= COUNT + AT_ONCE
+
+
+def test_without_its_bridge_a_run_parks(run, server, under_way):
+    """It is published, and the same command goes on."""
+    os.kill(children(under_way.pid)[0], signal.SIGKILL)
+    out, err = under_way.communicate(timeout=60)
+    assert under_way.returncode == 4, out + err
+    assert run.manifest()["state"] == "parked"
+    run.run()
+    whole(run, server)
+
+
+DEADLY = """
+    @model_validator(mode="after")
+    def deadly(self):
+        import os
+        if self.name == "document 7": os._exit(9)
+        return self
+"""
+
+
+def test_a_row_that_kills_its_workers_is_named(run, server):
+    """The other rows of those workers are not lost with it."""
+    schema = run.folder / "thing.py"
+    schema.write_text(schema.read_text() + DEADLY)
+    found = run.run(code=130)
+    assert "row r7: 3 workers have died while they had it" in found.err
+    lost = [call["id"] for call in run.calls() if call["error_code"] == "lost"]
+    assert server.paid["document 7"] <= lost.count("r7") + 1
+    rows = run.reconcile()["rows"]
+    assert rows["ok"] > 0
+    assert rows["pending"] == COUNT - rows["ok"]
+
+
+def test_a_full_cluster_is_told_of_and_gone_on_with(run, server, monkeypatch):
+    """By the workers that found room."""
+    monkeypatch.setattr(crew, "ROOM_S", 0.4)
+    server.script = lambda document, _nth, _body: good(document, 0.5)
+    found = run.run("--set", "engine.workers=9")
+    assert "of 9 workers have found no room on the cluster yet; the others go on" in found.err
+    assert whole(run, server) == []
+
+
+def test_where_nobody_finds_room_the_run_parks(run, server, monkeypatch):
+    """After as long as it waits for a provider that is down."""
+    monkeypatch.setattr(crew, "ROOM_S", 0.3)
+    found = run.run("--set", "engine.cpus_per_worker=64", "--set", "limits.outage_s=1", code=4)
+    assert "no worker has found room on the Ray cluster in 1 s" in found.err
+    assert server.sent == 0
+
+
+def test_nodes_of_another_version_are_refused(run, server, monkeypatch):
+    """By name, with both versions; nothing is sent."""
+    monkeypatch.setattr(crew, "versions", lambda: {**versions(), "msgspec": "0.1"})
+    found = run.run(code=2)
+    assert f"has msgspec {versions()['msgspec']} (here 0.1)" in found.err
+    assert server.sent == 0
+
+
+def test_workers_that_cannot_begin_are_not_started_for_ever(run, server):
+    """What they die of is told; nothing was sent."""
+    schema = run.folder / "thing.py"
+    schema.write_text("import sys, os\nif 'ray' in sys.modules: os._exit(9)\n" + schema.read_text())
+    found = run.run(code=2)
+    assert "6 workers on the Ray cluster died before they could begin: " in found.err
+    assert server.sent == 0
+
+
+def test_what_is_no_cluster_is_said_to_be_none(on_ray, server, monkeypatch):
+    """Nothing listens there, or something else does: then it is not waited for as long as Ray would."""
+    monkeypatch.setattr(crew, "OPEN_S", 6.0)
+    port = server.url.rpartition(":")[2].partition("/")[0]
+    on_ray.write(server.url, rows=ROWS)
+    for address, told in (("127.0.0.1:9", "Connection refused"), (f"127.0.0.1:{port}", "no answer within 6 s")):
+        found = on_ray.run("--on", "ray", "--ray-address", address, code=2)
+        assert f"the Ray cluster at {address} cannot be used, and nothing was sent: " in found.err
+        assert told in found.err
+    assert server.sent == 0
+
+
+def names(run):
+    return {row["id"]: row["record"] and row["record"]["name"] for row in run.results()}
+
+
+def a_file_or(document, _nth, body):
+    content = body["messages"][-1]["content"]
+    name = document.strip().partition("\n")[0] if isinstance(content, str) else "a file"
+    return Scripted(text=json.dumps({"name": name, "total": "1"}))
+
+
+def test_documents_are_loaded_where_the_worker_is(run, server, cluster, s3):
+    """From a folder that all nodes have, and from a bucket; texts go along."""
+    pages = {f"{number}.pdf": pdf(text(50, 700, f"Invoice {number}, total 12.50")) for number in range(3)}
+    client = emptied(s3, "docs")
+    (run.folder / "inbox").mkdir()
+    for name, body in {**pages, "a.txt": b"a letter"}.items():
+        (run.folder / "inbox" / name).write_bytes(body)
+        client.put_object(Bucket="docs", Key=f"inbox/{name}", Body=body)
+    run.env |= {**AWS, "AWS_ENDPOINT_URL": s3}
+    server.script = a_file_or
+    wanted = {**dict.fromkeys(pages, "a file"), "a.txt": "a letter"}
+    engine = {"on": "ray", "address": cluster.address, "workers": 2}
+    for place in ("inbox", "s3://docs/inbox"):
+        run.write(server.url, input={"path": place, "id": ""}, documents={"read": "native"}, engine=engine)
+        run.run("--fresh")
+        assert names(run) == wanted
+    assert server.sent == 8
+
+
+def test_no_secret_is_left_on_the_cluster(run, server, cluster, folder):
+    """Nothing that Ray keeps or writes holds the key of the provider."""
+    run.run()
+    written = [path for path in Path(folder, "ray").rglob("*") if path.is_file()]
+    assert {"gcs_server.out", "raylet.out"} <= {path.name for path in written}
+    assert [path for path in written if SECRET.encode() in path.read_bytes()] == []
+
+
+def test_without_the_head_a_run_parks(run, server, cluster, under_way):
+    """The cluster is gone with it; the same job goes on elsewhere."""
+    server.script = lambda document, _nth, _body: good(document, 2.0)
+    cluster.ask("kill_gcs")
+    out, err = under_way.communicate(timeout=100)
+    assert under_way.returncode == 4, out + err
+    assert run.manifest()["state"] == "parked"
+    server.script = lambda document, _nth, _body: good(document)
+    run.run("--on", "local")
+    whole(run, server)
