@@ -5,6 +5,8 @@ import asyncio
 from msgspec.structs import replace
 
 from pipeline.engine.session import RunCommand, Session
+from pipeline.errors import JobError
+from pipeline.job.settings import Job
 from pipeline.ledger.ledger import Ledger
 from pipeline.output.folder import finished, ready_folder
 from pipeline.output.manifest import idle, nothing_to_do
@@ -33,6 +35,7 @@ def _one_session(command: RunCommand, remote: RemoteOutput | None) -> Ended:
     with Ledger(folder, command.verb, fresh=command.fresh, accept_loss=command.accept_loss) as ledger:
         if not command.selection.failed and (manifest := finished(prepared, ledger)) is not None:
             return Ended(idle(manifest, command.verb, nothing_to_do(manifest.rows)), None, "")
+        _require_no_batches(prepared.job, ledger)
         if command.host.own:
             settle_garbage()
         session = Session(command, ledger, remote)
@@ -40,3 +43,12 @@ def _one_session(command: RunCommand, remote: RemoteOutput | None) -> Ended:
             remote.keep(session.stop_from_outside)
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(session.execute())
+
+
+def _require_no_batches(job: Job, ledger: Ledger) -> None:
+    """What batches bring is for rows one by one: rows that are out would be asked about again in packs, and paid for."""
+    if job.chunks.pack > 1 and (out := len(ledger.open_batches())):
+        raise JobError(
+            f"chunks.pack = {job.chunks.pack}: {out} batches of an earlier job are still at the provider, and nothing was "
+            f"sent. Collect them first, with the job as it was, or call them off: pipeline cancel {job.output.path}"
+        )
