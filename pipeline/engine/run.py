@@ -46,9 +46,9 @@ def _one_session(command: RunCommand, remote: RemoteOutput | None) -> Ended:
 
 
 def _require_no_batches(job: Job, ledger: Ledger) -> None:
-    """What batches bring is for rows one by one: rows that are out would be asked about again in packs, and paid for."""
+    """What batches bring is for rows one by one: rows that are out would be paid for again in packs."""
     if job.chunks.pack > 1 and (out := len(ledger.open_batches())):
         raise JobError(
-            f"chunks.pack = {job.chunks.pack}: {out} batches of an earlier job are still at the provider, and nothing was "
+            f"chunks.pack = {job.chunks.pack}: {out} batches of an earlier job are still at the provider. Nothing was "
             f"sent. Collect them first, with the job as it was, or call them off: pipeline cancel {job.output.path}"
         )
