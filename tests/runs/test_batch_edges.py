@@ -121,9 +121,6 @@ def test_a_cancel_that_fails_is_told_and_tried_again(job):
     with providing(batch_s=2.0) as provider:
         provider.faults(on={"cancel": ["500", "429"]})
         said = write(job, provider, batch=SOON).run().err
-        print(
-            job.manifest(), provider.counters(), [(c["lane"], c["http_status"], c["error_code"]) for c in job.calls()]
-        )
         assert agrees(job, provider)["rows"]["ok"] == len(ROWS)
         assert provider.counters()["cancels"] == 3
     assert "was not called off (HTTP 500)" in said
