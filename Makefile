@@ -69,6 +69,7 @@ bench: $(VENV)/installed-dev
 soak: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/soak.py --rows 60000 --kills 200 --between 0.9 1.6
 	$(BIN)/python benchmarks/soak.py --rows 30000 --kills 60 --between 1.2 2.5 --workers 3
+	$(BIN)/python benchmarks/soak.py --on ray --rows 30000 --kills 100 --between 2 7
 	$(BIN)/python benchmarks/soak.py --batches 300
 	$(BIN)/python benchmarks/soak.py --deadlines 200
 	$(BIN)/python benchmarks/caps.py --seeds 1000

@@ -229,7 +229,7 @@ def test_a_row_that_kills_its_workers_is_named(run, server):
     schema = run.folder / "thing.py"
     schema.write_text(schema.read_text() + DEADLY)
     found = run.run(code=130)
-    assert "row r7: 3 workers have died while they had it" in found.err
+    assert "row r7: 4 workers have died while they had it" in found.err
     lost = [call["id"] for call in run.calls() if call["error_code"] == "lost"]
     assert server.paid["document 7"] <= lost.count("r7") + 1
     rows = run.reconcile()["rows"]

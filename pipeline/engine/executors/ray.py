@@ -25,6 +25,7 @@ from pipeline.errors import JobError, LedgerError, machine_words
 from pipeline.types import Outcome, ParkReason
 
 AHEAD = 256  # rows that are read and not yet given out
+MOST_CHARS = 16 * 1024 * 1024  # of texts that a worker has at once
 SPARE = 16  # rows that a worker has beyond those that its share of the calls needs: a word takes its time to get there
 
 
@@ -146,7 +147,7 @@ class RayExecutor:
                 given[seat.number] = [self._given(seat, self._queue.take_suspect())]
         while self._queue and seats:
             seat = min(seats, key=lambda one: len(one.rows))
-            if len(seat.rows) >= most or (task := self._queue.take()) is None:
+            if len(seat.rows) >= most or seat.chars >= MOST_CHARS or (task := self._queue.take()) is None:
                 break
             given.setdefault(seat.number, []).append(self._given(seat, task))
         for seat in seats:
@@ -159,7 +160,7 @@ class RayExecutor:
     # ── and back ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def row_told(self, seat: Seat, message: RowTold) -> None:
-        task = seat.rows.pop(message.row)
+        task = seat.back(message.row)
         match message:
             case RowEnded():
                 seat.ended += 1

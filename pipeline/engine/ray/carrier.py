@@ -9,7 +9,6 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import cast
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -60,16 +59,6 @@ PULSE_S = 1.0
 ACKNOWLEDGED_S = 10.0  # how long the last words are waited for once all has ended
 
 
-class _Line:
-    """Stands for a socket: what is written goes with the actor's next call."""
-
-    def __init__(self, write: Callable[[bytes], None]) -> None:
-        self.write = write
-
-    def close(self) -> None:
-        pass
-
-
 def _importable(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
@@ -102,7 +91,7 @@ class RowCarrier:
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self._channel = Channel(Frames[ToCarrier](ToCarrier), self._heard, lambda: None)
-        self._channel.connection_made(cast("asyncio.Transport", _Line(write)))
+        self._channel.attach(write)
         self._gate = RemoteGate(self._channel.send)
         self._ledger: RemoteLedger | None = None
         self._prepared: Prepared | None = None

@@ -50,7 +50,10 @@ OPEN_S = 60.0  # for the cluster to answer; Ray itself would wait for two minute
 ROOM_S = 60.0  # between two words on workers that find no place
 BYE_S = 10.0
 DEATHS_MOST = 3  # beyond one for each worker, before any could begin
-HOW = "See that it is up (ray status), that this machine may reach it, and that both have the same version of Ray"
+HOW = (
+    "See that it is up (ray status), and that this machine may reach it, has its version of Ray, and its token where "
+    "it asks for one (RAY_AUTH_TOKEN)"
+)
 GONE = "the Ray cluster is out of reach: its head, or the process that speaks to it, is gone"
 NEEDS = "Its nodes need what this machine has: ledger-pipeline, and the modules that the job's own files import"
 
@@ -94,7 +97,8 @@ class Crew:
             at = "of this machine" if engine.address == "auto" else f"at {engine.address}"
             raise JobError(f"the Ray cluster {at} cannot be used, and nothing was sent: {found}. {HOW}")
         room = f"{found.free_cpus:g} of {found.cpus:g} CPUs free"
-        say("notice", f"{engine.workers} workers on the Ray cluster at {found.address}: Ray {found.version}, {room}")
+        some = f"{engine.workers} worker{'' if engine.workers == 1 else 's'}"
+        say("notice", f"{some} on the Ray cluster at {found.address}: Ray {found.version}, {room}")
         self._soon_until_s = asyncio.get_running_loop().time() + ROOM_S
         for _ in range(engine.workers):
             self._start()
@@ -161,7 +165,7 @@ class Crew:
 
     def _bridge_gone(self) -> None:
         if not self._opened.done():
-            self._opened.set_result("the process that was to reach it has ended")
+            self._opened.set_result(f"the process that was to reach it has ended: {self._link.last_words()}")
         elif not self._over:
             self._over = True
             self._admission.stop(ParkReason.OUTAGE, GONE)
@@ -183,14 +187,17 @@ class Crew:
     async def _watch_room(self, wanted: int) -> None:
         """Say who has found no place; where nobody has, wait as long as for a provider that is down."""
         loop, told, most_s = asyncio.get_running_loop(), 0, self._kit.prepared.job.limits.outage_s
-        began_s = loop.time()
+        placed_s = loop.time()
         while True:
             await asyncio.sleep(ROOM_S)
             waiting = sum(not seat.node for seat in self.seats.values())
             if waiting and waiting != told:
-                say("warning", f"{waiting} of {wanted} workers have found no room on the cluster yet; the others go on")
+                others = "the others go on" if waiting < len(self.seats) else "they are waited for"
+                say("warning", f"{waiting} of {wanted} workers have found no room on the cluster yet; {others}")
             told = waiting
-            if waiting == len(self.seats) and not self.past and loop.time() - began_s >= most_s:
+            if waiting < len(self.seats):
+                placed_s = loop.time()
+            elif loop.time() - placed_s >= most_s:
                 self._admission.stop(ParkReason.OUTAGE, f"no worker has found room on the Ray cluster in {most_s:g} s")
 
     # ── what workers say ────────────────────────────────────────────────────────────────────────────────────────

@@ -4,8 +4,10 @@ import asyncio
 import os
 import socket
 import sys
+import tempfile
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -19,20 +21,6 @@ ROOT = Path(__file__).parents[3]  # the folder that holds the package
 STOP_S = 5.0
 
 
-class _Line:
-    """Stands for a worker's socket."""
-
-    def __init__(self, mux: "Mux[FromBridge]", seat: int) -> None:
-        self._mux = mux
-        self._seat = seat
-
-    def write(self, data: bytes) -> None:
-        self._mux.write(self._seat, data)
-
-    def close(self) -> None:
-        pass
-
-
 class Link:
     """One bridge. `on_closed` is called once, when it is gone."""
 
@@ -40,6 +28,7 @@ class Link:
         self._mux = Mux(Frames[FromBridge](FromBridge), self._on_bytes, on_message, on_closed)
         self._channels: dict[int, Channel[object]] = {}
         self._process: Process | None = None
+        self._notices = tempfile.TemporaryFile()  # noqa: SIM115 (Ray's own, for as long as there is a bridge)
 
     async def start(self, environ: Mapping[str, str]) -> None:
         ours, theirs = socket.socketpair()
@@ -50,7 +39,7 @@ class Link:
                 *(sys.executable, "-P", "-m", "pipeline.engine.ray", str(theirs.fileno())),
                 stdin=DEVNULL,
                 stdout=DEVNULL,
-                stderr=DEVNULL,  # Ray's own notices; what matters is told by messages
+                stderr=self._notices,
                 pass_fds=(theirs.fileno(),),
                 env={**environ, "PYTHONPATH": path},
                 start_new_session=True,
@@ -66,19 +55,27 @@ class Link:
     def channel(self, seat: int, frames: Frames[M], on_message: Callable[[M], None]) -> Channel[M]:
         """A worker's, from now on."""
         channel = Channel(frames, on_message, lambda: None)
-        channel.connection_made(cast("asyncio.Transport", _Line(self._mux, seat)))
+        channel.attach(partial(self._mux.write, seat))
         self._channels[seat] = cast("Channel[object]", channel)
         return channel
 
     def forget(self, seat: int) -> None:
         self._channels.pop(seat, None)
 
+    def last_words(self) -> str:
+        """Of a bridge that has ended unasked."""
+        self._notices.seek(0)
+        lines = self._notices.read().decode(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")[:500]
+
     async def close(self) -> None:
         """End it, and with it all workers; by its own id, if it takes too long."""
         self._mux.close()
-        process = self._process
-        if process is None:
-            return
+        if self._process is not None:
+            await self._ended(self._process)
+        self._notices.close()
+
+    async def _ended(self, process: Process) -> None:
         try:
             async with asyncio.timeout(STOP_S):
                 await process.wait()

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pipeline.engine.feed import RowTask
 from pipeline.types import ErrorCode, Outcome
 
-DEATHS_MOST = 3  # of workers while a row was open: what kills so many kills the next as well
+DEATHS_DOUBTED = 2  # of workers while a row was open: from then on it is given out without others of its kind
+DEATHS_MOST = 4  # what kills so many kills the next as well
 
 
 class RowQueue:
@@ -14,7 +15,7 @@ class RowQueue:
 
     def __init__(self) -> None:
         self._todo: deque[RowTask] = deque()
-        self._suspects: deque[RowTask] = deque()  # that all but the last worker allowed has died with
+        self._suspects: deque[RowTask] = deque()  # that DEATHS_DOUBTED workers or more have died with
         self._waiting: dict[bytes, list[RowTask]] = {}  # by content that is open: the others of it
         self._before: dict[bytes, Outcome] = {}
         self._recent: dict[bytes, Outcome] = {}
@@ -53,7 +54,7 @@ class RowQueue:
         return self._suspects.popleft()
 
     def is_suspect(self, task: RowTask) -> bool:
-        return self._deaths[task.row.index] == DEATHS_MOST - 1
+        return self._deaths[task.row.index] >= DEATHS_DOUBTED
 
     def ended(self, task: RowTask, outcome: Outcome) -> list[RowTask]:
         """The rows that end with it. Where only its own file could not be read, the next of them is asked about."""

@@ -26,6 +26,7 @@ class Seat(Struct):
     node: str = ""  # its address, once it is there
     prefix: str = ""  # of its request ids, once it takes rows
     rows: dict[int, RowTask] = field(default_factory=dict)  # that it was given and that have not ended
+    chars: int = 0  # of their texts
     ended: int = 0
     cpu_s: float = 0.0  # that it has taken
     leaving: bool = False  # it is given no more
@@ -35,6 +36,12 @@ class Seat(Struct):
     def name(self) -> str:
         """As people are told of it."""
         return f"worker {self.number} on {self.node}" if self.node else f"worker {self.number}"
+
+    def back(self, row: int) -> RowTask:
+        """A row that it has done with."""
+        task = self.rows.pop(row)
+        self.chars -= len(task.row.text)
+        return task
 
     def fact(self) -> dict[str, Any]:
         """As run.json tells it."""
@@ -48,6 +55,7 @@ class Seat(Struct):
     def given(self, task: RowTask, urls: Mapping[str, str]) -> RowGiven:
         """A row as it is told: its columns are text, as its prompt has them."""
         self.rows[task.row.index] = task
+        self.chars += len(task.row.text)
         row = task.row
         if row.values:
             row = replace(row, values={name: as_text(value) for name, value in row.values.items()})

@@ -3,6 +3,8 @@
 A batch has a number and is said again until it is acknowledged; who hears a number again knows what it holds.
 """
 
+MOST_BYTES = 4 * 1024 * 1024  # of one call, unless a single piece has more
+
 
 class Outbox:
     """The end that sends. What gathers while a batch is on its way goes in the next."""
@@ -24,8 +26,17 @@ class Outbox:
         if acknowledged >= self.number:
             if not self._gathered:
                 return None
-            self.number, self._batch, self._gathered = self.number + 1, b"".join(self._gathered), []
+            self.number, self._batch = self.number + 1, self._next()
         return self.number, self._batch
+
+    def _next(self) -> bytes:
+        """Some of what has gathered: all of it, or as much as one call should carry."""
+        size, taken = 0, 0
+        while taken < len(self._gathered) and (not taken or size + len(self._gathered[taken]) <= MOST_BYTES):
+            size += len(self._gathered[taken])
+            taken += 1
+        now, self._gathered = self._gathered[:taken], self._gathered[taken:]
+        return b"".join(now)
 
 
 class Heard:

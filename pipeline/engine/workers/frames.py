@@ -45,6 +45,16 @@ def packed(messages: Sequence[Struct]) -> bytes:
         return WRITTEN + json.dumps(to_builtins(messages)).encode()
 
 
+class _Attached:
+    """As much of a transport as a channel asks for."""
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self.write = write
+
+    def close(self) -> None:
+        pass
+
+
 class Channel(asyncio.Protocol, Generic[M]):
     """`on_message` is called with each message in order, `on_closed` once, when the other end is gone."""
 
@@ -61,6 +71,10 @@ class Channel(asyncio.Protocol, Generic[M]):
         self._transport: asyncio.Transport | None = None
         self._outgoing: list[Struct] = []
         self._incoming = bytearray()
+
+    def attach(self, write: Callable[[bytes], None]) -> None:
+        """What is sent goes there: no socket is between the ends."""
+        self._transport = cast("asyncio.Transport", _Attached(write))
 
     def send(self, message: Struct) -> None:
         """Send it soon, with what else is sent in this turn; nothing happens once the other end is gone."""

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.engine.ray import sequence
 from pipeline.engine.ray.sequence import Heard, Outbox
 
 STEPS = st.lists(
@@ -41,6 +42,15 @@ def test_each_byte_arrives_once_and_in_order(steps):
     wanted = b"".join(step for step in steps if isinstance(step, bytes))
     assert pulled(steps) == wanted
     assert pushed(steps) == wanted
+
+
+def test_a_batch_is_no_larger_than_one_call_should_be(monkeypatch):
+    """But for a single piece that is."""
+    monkeypatch.setattr(sequence, "MOST_BYTES", 4)
+    outbox = Outbox()
+    for piece in (b"ab", b"cd", b"efghij", b"k"):
+        outbox.gather(piece)
+    assert [outbox.batch(known)[1] for known in range(3)] == [b"abcd", b"efghij", b"k"]
 
 
 def test_a_batch_that_is_on_its_way_does_not_grow():
