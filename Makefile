@@ -36,11 +36,13 @@ check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
 # Byte code is kept, also where the environment says otherwise: without it each process of the tests compiles all anew.
+# One process more than there are cores: half of the tests wait, for a disk, a server or a process.
 test: check
-	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n auto --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n $$($(BIN)/python -c "import os; print(os.cpu_count() + 1)") --dist worksteal
 
 extras:
 	$(PYTHON) benchmarks/extras.py
@@ -72,6 +74,7 @@ soak: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/soak.py --batches 300
 	$(BIN)/python benchmarks/soak.py --deadlines 200
 	$(BIN)/python benchmarks/caps.py --seeds 1000
+	$(BIN)/python benchmarks/caps.py --machine-lost --seeds 200
 
 mutants: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/mutants.py --sample 150 --seed 1

@@ -5,6 +5,7 @@ The caller, admission and money are the real ones; the ledger and the provider a
 What counts is the provider's bill, not ours.
 
 python benchmarks/caps.py [--seeds 1000]
+python benchmarks/caps.py --machine-lost [--seeds 200] [--workers 1]    (machine_lost.py)
 """
 
 import argparse
@@ -202,5 +203,13 @@ def main(seeds):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=1000)
-    main(parser.parse_args().seeds)
+    parser.add_argument("--seeds", type=int)
+    parser.add_argument("--machine-lost", action="store_true", help="real runs whose machine is gone for good")
+    parser.add_argument("--workers", type=int, default=1)
+    asked = parser.parse_args()
+    if asked.machine_lost:
+        from machine_lost import main as lost
+
+        lost(range(asked.seeds or 200), asked.workers)
+    else:
+        main(asked.seeds or 1000)

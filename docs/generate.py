@@ -231,6 +231,9 @@ chunks.select = 6  # Of a longer document only so many chunks are asked about: t
   names and descriptions point at, by words (BM25), here and with no token spent; in their order. `chunks_skipped` in
   the results says how many were left out. A chunk is the same question as without, so that answers on record are
   found. Files that go by pages are left whole. 0: all ([more](guides/costs.md#only-the-chunks-that-matter)).
+chunks.pack = 8  # Up to so many short documents of one tenant go in one call, 32 at the most; each row is judged,
+  repaired, costed and retried on its own, and what does not come back as one record for each is asked for one by one.
+  1: each alone ([more](guides/packs.md)).
 [documents]  # How files are read that are documents: PDFs, images, mail, office files, HTML.
 documents.read = "auto"  # `text`: a file's own text. `native`: the file goes to the model. `image`: pages drawn.
   `auto`: text where every page has a sound text layer, else native, else image.
@@ -285,6 +288,9 @@ limits.outage_s = 1800  # How long a provider that is down (failures in a row, n
 limits.hedge_after = 0.99  # At the end of a run, when nothing waits to be sent, a call that has been out for 1.5 times
   this quantile of the run's latencies is sent once more; the first answer counts, and the other call is booked as one
   that may have cost its worst case (`error_code` hedged). 0: never.
+limits.shared = false  # Whether runs of this user on this machine that ask the same endpoint with the same key for the
+  same model keep its limits together and take turns. `limits.*_per_minute` of any of them then counts for all, the
+  stricter where several give one; `limits.concurrency` and budgets stay each run's own. Not on Windows.
 [engine]  # Where the rows are worked on. It is no part of what is asked: what was paid for here is found there.
 engine.on = "ray"  # `local`: this machine. `ray`: the nodes of a Ray cluster (extra `ray`), under one set of limits and
   one cap; ledger, admission and results stay in the command's own process. Not with `limits.workers`, `[models.NAME]`
@@ -322,7 +328,7 @@ prices.batch_share = 0.5  # Of the price, for what goes by the provider's batch 
 [output]  # Where it goes.
 output.path = "../out/invoices"  # A local folder, made when it is missing: results, call log, manifest and ledger. Not
   on a network file system. Or s3://, gs:// or az:// (extra `cloud`): worked on in a local mirror, uploaded whole every
-  minute and at the end. One run at a time uses it.
+  minute and at the end, and what the ledger commits each second between. One run at a time uses it.
 [telemetry]  # What other programs are told while a run goes on. OpenTelemetry needs no key: docs/observability.md.
 telemetry.prometheus_file = "/var/lib/node_exporter/invoices.prom"  # Counters for the node exporter's textfile
   collector, replaced every 5 s and at the end. Its name ends in .prom; its folder has to be there. Empty: none.

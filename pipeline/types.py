@@ -191,6 +191,16 @@ class AnswerShape(Struct, frozen=True):
     lookups: tuple[Tool, ...] = ()  # what may be asked for before it
 
 
+class Member(Struct, frozen=True):
+    """A row in a request about several documents. Its number there is its place among them, from 1."""
+
+    key: bytes  # of its own answer
+    row: int
+    row_id: str
+    chunk: int
+    tokens: int  # of its document, as estimated
+
+
 class Request(Struct, frozen=True):
     """One question for a model, before any provider's dialect. `key` is the hash of all that can change the answer."""
 
@@ -210,6 +220,7 @@ class Request(Struct, frozen=True):
     shared_turns: int = 0  # how many of the first turns all requests for a record have: the job's examples
     file_tokens: int = 0  # of input_tokens, what its files are expected to be; 0 only where it has none
     closed: bool = False  # no look-up may be asked for any more
+    pack: tuple[Member, ...] = ()  # the rows that it is about, where these are several
 
 
 class Usage(Struct, frozen=True):
@@ -334,6 +345,7 @@ class AttemptCode(StrEnum):
     LOST = "lost"  # the process died while the call was in flight
     BATCH_EXPIRED = "batch_expired"  # a line that its batch left unanswered, and unbilled
     BATCH_CANCELLED = "batch_cancelled"  # likewise, as the batch was called off
+    PACK_MISMATCH = "pack_mismatch"  # an answer to several documents that is not one record for each
     HEDGED = "hedged"  # called off: another call for the same request answered first
 
 

@@ -16,6 +16,7 @@ from pipeline.cli import main
 from pipeline.documents.chunks import chunk
 from pipeline.extraction import requests as planning
 from pipeline.extraction.hashes import content_key
+from pipeline.extraction.packs import item_of, pack_request
 from pipeline.extraction.prepare import prepare
 from pipeline.job.file import load, resolve
 from pipeline.types import Chunk, Row, Turn, text_parts
@@ -41,7 +42,7 @@ MODELS = {
     "vertex": {"provider": "vertex", "name": "gemini-2.5-flash", "project": "p"},
 }
 # jobs: request hash, outcome hash, and of the first three rows: content key and key of the first chunk's request.
-# models: request hash and outcome hash. requests: their keys.
+# models: request hash and outcome hash. requests: their keys. packs: outcome hash, key of a row, and of a whole pack.
 HASHES = json.loads((GOLDEN / "hashes.json").read_text())
 
 
@@ -61,6 +62,10 @@ def hashes_of_job(name):
 
 
 def of_model(name, **sections):
+    return prepared_of(name, **sections).plan
+
+
+def prepared_of(name, **sections):
     table = {**MODELS[name]}
     mode = table.pop("mode", "auto")
     job = {
@@ -70,7 +75,7 @@ def of_model(name, **sections):
         "output": {"path": "out"},
         **sections,
     }
-    return prepare(resolve(job, GOLDEN / "made_up.toml")).plan
+    return prepare(resolve(job, GOLDEN / "made_up.toml"))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -104,6 +109,30 @@ def keys_of_requests():
         "summary": planning.summary_request(plan, asked, "So far.", one).key,
     }
     return {name: key.hex() for name, key in requests.items()}
+
+
+def test_a_row_in_a_pack_has_the_key_it_always_had():
+    """Whoever it goes with; the outcome's hash says that it may."""
+    assert keys_of_packs() == HASHES["packs"]
+
+
+def keys_of_packs():
+    row, one = (
+        Row(7, "r", text_parts("Ünlü bill"), "t", {"customer": ["a", 1]}),
+        Chunk(0, 0, 4, text_parts("Ünlü"), 2),
+    )
+    found = {}
+    for name in MODELS:
+        if name != "openai two_step":
+            prepared = prepared_of(name, chunks={"pack": 8})
+            plan, pack = prepared.plan, prepared.packed.plan
+            item = item_of(plan, pack, row, one, planning.extract_request(plan, row, one))
+            found[name] = [
+                plan.outcome_salt.hex(),
+                item.member.key.hex(),
+                pack_request(plan, pack, [item] * 2).key.hex(),
+            ]
+    return found
 
 
 @pytest.fixture

@@ -29,7 +29,9 @@ PLACEHOLDERS = {
     "tests/A/test_b.py",
     "extraction/invoices",
 }  # and a path in cron
-OF_OTHERS = {"--team", "--select"}  # a pager's, Dagster's
+OF_OTHERS = {  # a pager's, Dagster's, Ray's
+    "--team", "--select", "--head", "--num-cpus", "--include-dashboard", "--node-ip-address",
+}  # fmt: skip
 
 
 def coded(page):

@@ -1,7 +1,12 @@
-"""pandas stays out until somebody wants it."""
+"""pandas stays out until somebody wants it; garbage is looked for as the program has it."""
 
+import gc
 import subprocess
 import sys
+
+import pytest
+
+from pipeline.runtime import GARBAGE_OBJECTS, seldom_garbage
 
 PROGRAM = """
 import sys
@@ -33,3 +38,30 @@ def test_a_run_does_without_pandas(job, server):
     job.env["PYTHONPATH"] = str(job.folder)
     job.write(server.url, rows=[{"id": "a", "text": "x"}]).process("run", job.file, code=0, fresh=True)
     assert (job.folder / "loaded").read_text() == "False"
+
+
+@pytest.fixture
+def threshold():
+    before = gc.get_threshold()
+    yield gc.set_threshold
+    gc.set_threshold(*before)
+
+
+def test_garbage_is_looked_for_as_before_once_the_last_run_has_ended(threshold):
+    threshold(700, 10, 10)
+    first, second = seldom_garbage(), seldom_garbage()
+    first.__enter__()
+    second.__enter__()
+    assert gc.get_threshold()[0] == GARBAGE_OBJECTS
+    first.__exit__(None, None, None)
+    assert gc.get_threshold()[0] == GARBAGE_OBJECTS
+    second.__exit__(None, None, None)
+    assert gc.get_threshold() == (700, 10, 10)
+
+
+@pytest.mark.parametrize("own", [(0, 10, 10), (100_000, 10, 10)])
+def test_a_program_with_a_mind_of_its_own_about_garbage_keeps_it(threshold, own):
+    threshold(*own)
+    with seldom_garbage():
+        assert gc.get_threshold() == own
+    assert gc.get_threshold() == own

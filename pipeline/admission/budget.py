@@ -24,23 +24,39 @@ class BudgetRoom(Enum):
 
 
 class Account(Struct):
-    """One cap. `at_risk_usd`: calls whose fate is not known, at their worst."""
+    """One cap. `at_risk_usd`: calls whose fate is not known, at their worst.
+
+    `marked_usd`: how far it may be spent by what is on record elsewhere (watermark.py); None: nobody keeps such a mark.
+    """
 
     most_usd: Decimal | None
     spent_usd: Decimal = ZERO
     reserved_usd: Decimal = ZERO
     at_risk_usd: Decimal = ZERO
     held_usd: Decimal = ZERO  # lines of batches that are out, at their worst
+    assumed_usd: Decimal = ZERO  # that a machine may have spent whose ledger is lost
+    marked_usd: Decimal | None = None
+
+    @property
+    def committed_usd(self) -> Decimal:
+        """All that is gone, or may be."""
+        return self.spent_usd + self.reserved_usd + self.at_risk_usd + self.held_usd + self.assumed_usd
+
+    @property
+    def watched(self) -> bool:
+        """Whether it matters how much is spent: there is a cap, or there was one under which something was lost."""
+        return self.most_usd is not None or bool(self.assumed_usd)
 
     def affords(self, usd: Decimal) -> bool:
-        if self.most_usd is None:
-            return True
-        return self.spent_usd + self.reserved_usd + self.at_risk_usd + self.held_usd + usd <= self.most_usd
+        return self.most_usd is None or self.committed_usd + usd <= self.most_usd
+
+    def within_mark(self, usd: Decimal) -> bool:
+        return self.marked_usd is None or not self.watched or self.committed_usd + usd <= self.marked_usd
 
     def room(self, usd: Decimal) -> BudgetRoom:
         if self.affords(usd):
             return BudgetRoom.NOW
-        gone = self.spent_usd + self.at_risk_usd + self.held_usd  # what is held is free again in hours, not now
+        gone = self.committed_usd - self.reserved_usd  # what is held is free again in hours, not now
         ever = self.most_usd is None or gone + usd <= self.most_usd
         return BudgetRoom.LATER if ever and self.reserved_usd else BudgetRoom.NEVER
 
@@ -138,7 +154,7 @@ class Spending(Struct):
         for tenant, account in ((None, self.run), *self.tenants.items()):
             if tenant in self._alerted or account.most_usd is None:
                 continue
-            gone = account.spent_usd + account.at_risk_usd
+            gone = account.spent_usd + account.at_risk_usd + account.assumed_usd
             if gone >= Decimal(str(self.alert_at)) * account.most_usd:
                 self._alerted.add(tenant)
                 return Alert(tenant, gone, account.most_usd)

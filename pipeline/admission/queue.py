@@ -10,20 +10,23 @@ from collections import OrderedDict
 from collections.abc import Callable
 from decimal import Decimal
 
+from msgspec.structs import replace
+
+from pipeline.admission.budget import ZERO
 from pipeline.admission.gate import NeverFits, TenantOverBudget
 from pipeline.admission.governor import FOR_SLOTS, BudgetRoom, Governor, Need, Snapshot, Ticket, Wait
+from pipeline.admission.lender import Asked, Lender, Turn
 from pipeline.admission.needs import Needs
 from pipeline.admission.report import NEVER_SENT, CallEnd, Report
 from pipeline.admission.stop import StopSwitch
 from pipeline.admission.tenants import TenantQueues
-from pipeline.admission.tickets import FOR_BUDGET
+from pipeline.admission.tickets import FOR_BUDGET, FOR_FIRST, FOR_MARK
+from pipeline.admission.timer import Timer
 from pipeline.admission.token_scale import Sized
 from pipeline.types import ParkReason
 
-TIMER_LEAST_S = 0.001  # some event loops count in milliseconds, and would spin on less
+__all__ = ["Admission", "Turn"]
 
-
-Turn = asyncio.Future[Ticket]
 Queue = OrderedDict[Turn, Sized]  # in order of arrival; one who gives up leaves at once
 
 
@@ -38,12 +41,17 @@ class Admission:
         self._retries: Queue = OrderedDict()
         self._new: Queue = OrderedDict()
         self._aside: TenantQueues[Turn, Sized] = TenantQueues()
+        self._alongside: list[Admission] = []
+        self._lender: Lender | None = None
+        self._asked: dict[Turn, Asked] = {}  # of the lender
         self._switch = StopSwitch()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = Timer(self._pump)
         self._firm = False  # nothing but time lets the head of the queue go
         self._held_since_s = 0.0
+        self._short_usd = ZERO  # that those who wait need of the watermark
         self.on_stop: Callable[[ParkReason, str], None] | None = None  # who else is to be told
+        self.on_spending: Callable[[Decimal], None] | None = None  # told after each admission, with what is short
         self.on_untold: Callable[[], None] | None = None  # told once, when a provider did not tell what a call used
         self.why_waiting = ""
 
@@ -57,15 +65,16 @@ class Admission:
 
     @property
     def in_flight(self) -> int:
-        return self._governor.in_flight
+        return self._governor.in_flight - len(self._asked)
 
     @property
     def waiting(self) -> int:
-        return len(self._retries) + len(self._new) + len(self._aside)
+        return len(self._retries) + len(self._new) + len(self._aside) + len(self._asked)
 
     def snapshot(self) -> Snapshot:
         self._held(self.why_waiting, book=True)
-        return self._governor.snapshot(self._clock())
+        snapshot = self._governor.snapshot(self._clock())
+        return snapshot if self._lender is None else self._lender.shown(replace(snapshot, in_flight=self.in_flight))
 
     # ── waiting ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -106,6 +115,8 @@ class Admission:
         self._retries.pop(turn, None)
         self._new.pop(turn, None)
         self._aside.leave(turn)
+        if (asked := self._asked.pop(turn, None)) is not None:
+            self._take_back(turn, asked)
         if turn.done() and not turn.cancelled() and turn.exception() is None:
             self.finish(turn.result(), NEVER_SENT)
         else:
@@ -139,14 +150,18 @@ class Admission:
                 self.stop(ParkReason.OUTAGE, f"the provider has been down for {down_s:.0f} s")
         if (told := governor.refused_alike) is not None:
             self.stop(ParkReason.REFUSED_BY_PROVIDER, told)
+        if self._lender is not None:
+            self._lender.finished(ticket, report)
         self._aside.call_back(ticket.need.tenant)
-        if self._timer is None or not self._firm:  # else only time can tell
+        if not self._timer.armed or not self._firm:  # else only time can tell
             self._pump()
 
     # ── the run's side ──────────────────────────────────────────────────────────────────────────────────────────
 
     def set_concurrency(self, calls: int) -> None:
         self._governor.set_concurrency(calls)
+        if self._lender is not None:
+            self._lender.widened(calls)
         self._pump()
 
     def look(self, tenant: str | None) -> None:
@@ -154,6 +169,17 @@ class Admission:
         self._aside.call_back(tenant)
         if self.why_waiting == FOR_BUDGET.why or tenant is not None:
             self._pump()
+
+    def alongside(self, other: "Admission") -> None:
+        """Another one, that spends from the same budget."""
+        other.on_spending = self.on_spending
+        self._alongside.append(other)
+
+    def marked(self) -> None:
+        """The watermark was raised."""
+        for one in (self, *self._alongside):
+            if one.why_waiting == FOR_MARK.why:
+                one._pump()  # noqa: SLF001 (our own kind)
 
     def set_max_usd(self, usd: Decimal | None) -> None:
         """A run that has parked by its budget stays parked."""
@@ -165,21 +191,65 @@ class Admission:
         if not self._switch.throw(reason, message):
             return
         self._held("")
-        for turn in (*self._retries, *self._new, *self._aside):
+        for turn in (*self._retries, *self._new, *self._aside, *self._asked):
             if not turn.done():
                 turn.set_exception(self._switch.error())
+        asked, self._asked = self._asked, {}
+        for turn, one in asked.items():
+            self._take_back(turn, one)
         self._retries.clear()
         self._new.clear()
         self._aside.clear()
-        self._disarm()
+        self._timer.disarm()
         if self.on_stop is not None:
             self.on_stop(reason, message)
+
+    # ── limits that are shared with other runs ──────────────────────────────────────────────────────────────────
+
+    def share(self, lender: Lender | None) -> None:
+        """Ask there for limits from now on; None: they are kept here. What was asked for is asked for again."""
+        asked, self._asked = self._asked, {}
+        for turn, one in reversed(asked.items()):
+            self._take_back(turn, one)
+            queue = self._retries if one.retry else self._new
+            queue[turn] = one.request
+            queue.move_to_end(turn, last=False)
+        self._lender = lender
+        self._governor.asks = lender is not None
+        self._pump()
+
+    def granted(self, turn: Turn, given: Ticket) -> bool:
+        """The lender has limits for it: with `given.held`, or as `given.place` there. False: nobody wants them now."""
+        asked = self._asked.pop(turn, None)
+        if asked is None:
+            return False
+        ticket = asked.ticket
+        if turn.done():  # cancelled, and not yet told
+            self._governor.give_back(ticket)
+            return False
+        ticket.held, ticket.probe, ticket.place = given.held, given.probe, given.place
+        self._governor.granted(self._clock())
+        turn.set_result(ticket)
+        if self.why_waiting == FOR_FIRST.why:
+            asyncio.get_running_loop().call_soon(self._pump)  # now it is known how long
+        return True
+
+    def _take_back(self, turn: Turn, asked: Asked) -> None:
+        if self._lender is not None:
+            self._lender.withdraw(turn)
+        self._governor.give_back(asked.ticket)
 
     # ── the pump ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _pump(self) -> None:
         """Admit from the head of the queue while the governor says go; then wait for time or a settlement."""
-        self._disarm()
+        self._timer.disarm()
+        self._short_usd = ZERO
+        self._admit_all()
+        if self.on_spending is not None:
+            self.on_spending(self._short_usd)
+
+    def _admit_all(self) -> None:
         while self._switch.reason is None and (queue := self._retries or self._new):
             if self._governor.full:  # whatever the head needs; there is nothing to work out
                 self._held(FOR_SLOTS.why)
@@ -192,7 +262,7 @@ class Admission:
                 return
             else:
                 queue.pop(turn, None)
-        self._held("")
+        self._held(self._lender.why if self._lender is not None and self._asked else "")
 
     def _offer(self, turn: Turn, queue: Queue) -> bool:
         """Whether the head of the queue is served, one way or another."""
@@ -211,18 +281,24 @@ class Admission:
         if isinstance(found, Wait):
             self._wait(found, need, now_s)
             return False
-        turn.set_result(found)
         self._aside.served(turn)
+        if self._lender is None:
+            turn.set_result(found)
+        else:
+            retry = queue is self._retries
+            self._asked[turn] = Asked(queue.pop(turn), found, retry)
+            self._lender.ask(turn, need, retry=retry)
         return True
 
     def _wait(self, wait: Wait, need: Need, now_s: float) -> None:
         self._held(wait.why)
         self._firm = wait.firm
         if wait.seconds is not None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(now_s + max(wait.seconds, TIMER_LEAST_S), self._pump)
+            self._timer.set(now_s, wait.seconds)
+        elif wait is FOR_MARK:
+            self._short_usd = need.usd * max(1, min(self.waiting, self._governor.slots - self.in_flight))
         elif self._governor.budget_spent(need):
-            self.stop(ParkReason.BUDGET, "the next call could cost more than what is left of budget.max_usd")
+            self.stop(ParkReason.BUDGET, self._governor.budget_told)
 
     def _stands_aside(self, turn: Turn, queue: Queue, need: Need, tenant: str) -> bool:
         """Whether its tenant's budget keeps it: for good, or until a call of this tenant has ended."""
@@ -243,8 +319,3 @@ class Admission:
         if self.why_waiting:
             self._governor.waited(self.why_waiting, now_s - self._held_since_s)
         self.why_waiting, self._held_since_s = why, now_s
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None

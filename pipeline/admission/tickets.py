@@ -24,20 +24,32 @@ class Wait(Struct, frozen=True):
 GO = Wait(0.0)
 FOR_BUDGET, FOR_SLOTS, FOR_PROBES = Wait(None, "budget"), Wait(None, "slots"), Wait(None, "circuit")
 FOR_FIRST = Wait(None, "first_answer")
+FOR_MARK = Wait(None, "watermark")
 
 
 class Ticket(Struct):
-    """One admission; to be settled once. `probe`: sent to see whether a provider that was down is up again."""
+    """One admission; to be settled once. `probe`: sent to see whether a provider that was down is up again.
+
+    `held` None: its limits are kept by another run, where it goes by the name `place`; 0: they are not given yet.
+    """
 
     need: Need
-    held: Held
-    probe: bool
+    held: Held | None = None
+    probe: bool = False
     settled: bool = False
+    place: int = 0
 
     @property
     def usd(self) -> Decimal:
         """The most that the call may cost."""
         return self.need.usd
+
+    @property
+    def taken(self) -> Held:
+        """What it holds of limits that are kept here."""
+        if self.held is None:
+            raise ValueError("this ticket's limits are kept elsewhere")
+        return self.held
 
 
 class Snapshot(Struct, frozen=True):

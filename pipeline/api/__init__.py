@@ -77,7 +77,7 @@ def estimate(job: Job) -> Estimate:
     low, expected, high = of_all.cost_usd or (None, None, None)
     counts = of_all.counts
     assumptions = (*found.notes, *of_all.assumptions)
-    return Estimate(low, expected, high, counts.rows, counts.requests, of_all.input_tokens.expected, assumptions)
+    return Estimate(low, expected, high, counts.rows, counts.sent, of_all.input_tokens.expected, assumptions)
 
 
 def run(

@@ -1,6 +1,7 @@
 """A run within somebody's process: in a thread of its own, beside whatever goes on there, and stopped from outside."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
@@ -12,7 +13,7 @@ from pipeline.engine.session import Host, RunCommand
 from pipeline.engine.signals import Interrupt
 from pipeline.errors import JobError
 from pipeline.output.publish import Ended
-from pipeline.runtime import spare_pandas
+from pipeline.runtime import seldom_garbage, spare_pandas
 from pipeline.telemetry.display import Progress
 
 T = TypeVar("T")
@@ -39,7 +40,8 @@ class Hosting:
         """The run to its end. What `progress` has raised ends it early, and is raised once its answers are kept."""
         if self._own:
             spare_pandas()
-        with console.speaking("text" if self._progress is True else "off"):
+        garbage = contextlib.nullcontext() if self._own else seldom_garbage()
+        with garbage, console.speaking("text" if self._progress is True else "off"):
             found = run_job(command)
         if self._raised is not None:
             raise self._raised

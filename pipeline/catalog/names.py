@@ -12,6 +12,7 @@ CLAUDE_VERSION = re.compile(r"(?<=\d)\.(?=\d)")  # gateways write claude-sonnet-
 NAMING_ARN = re.compile(r"^arn:[^/]*:(?:foundation-model|inference-profile)/")
 PATH = re.compile(r"^(?:(?:projects/[^/]+/locations/[^/]+/)?publishers/[^/]+/)?models/(?=[^/]+$)")
 IDS = re.compile(r"^(?:arn:|projects/|endpoints/|tunedmodels/|[./~])", re.IGNORECASE)  # of an account, or a file's path
+DATE = re.compile(r"[-@]20\d\d-?[01]\d-?[0-3]\d$")
 DEFAULT_VERSION = re.compile(r"@(?:default|latest)$")  # of Vertex
 
 
@@ -19,6 +20,11 @@ def bare_model(model: str) -> str:
     """The name without what says where it runs: path or ARN, region and maker (`us.anthropic.`). `ft:` stays."""
     name = model.strip().lower().rpartition("/")[2]
     return MAKER.sub("", REGION.sub("", name))
+
+
+def undated(model: str) -> str:
+    """The name without the date of its version: `gpt-4o-mini-2024-07-18` has the limits of `gpt-4o-mini`."""
+    return DATE.sub("", model.strip())
 
 
 def family_name(model: str) -> str:

@@ -101,6 +101,8 @@ def _estimated(prepared: "Prepared", *, exact: bool) -> dict[str, Any]:
     report = {"name": job.name, "provider": job.model.provider, "model": job.model.name, **whole}
     if found.saved is not None:
         report["chunks_select"] = found.saved.as_json()
+    if found.packed is not None:
+        report["chunks_pack"] = found.packed.as_json()
     report["advice"] = list(found.advice)
     if found.models:
         report["models"] = list(found.models)

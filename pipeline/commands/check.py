@@ -22,6 +22,8 @@ from pipeline.commands.online import online as asked_online
 from pipeline.commands.strict import strictly
 from pipeline.documents.sources.source import Source
 from pipeline.errors import Finding, JobError, LedgerError
+from pipeline.extraction.engines import told_of_engine
+from pipeline.extraction.packs import MOST_DOCUMENT_TOKENS
 from pipeline.extraction.prepare import Prepared, advice_on_reasoning, prepare, require_affordable
 from pipeline.extraction.prompt_cache import caching_for
 from pipeline.job.instructor import name_in
@@ -64,6 +66,7 @@ def check(job: Job, environ: Mapping[str, str], *, online: bool = False, strict:
     if prepared is not None:
         findings.extend(_prepared(prepared, environ))
         findings.append(_try("budget and limits", lambda: _budget(prepared)))
+        findings += told_of_engine(job, documents=prepared.source.documents)
         findings.append(_try("credentials", lambda: _credentials(prepared, environ)))
     findings += _client(job.model.provider)
     findings.append(_try("output", lambda: _output(job, environ)))
@@ -97,6 +100,7 @@ def _prepared(prepared: Prepared, environ: Mapping[str, str]) -> Iterator[Findin
     if plan.select:
         told = f"of a longer document {plan.select} are asked about, by {len(plan.words_asked)} words of the schema"
         yield Finding("chunks", "ok", f"{told}; of files that go by pages none is left out")
+    yield from _packs(prepared)
     if api_of(job.model) == RESPONSES:
         why = "as this model has no chat completions" if job.model.api != RESPONSES else "as asked for"
         yield Finding("api", "ok", f"the Responses API, {why}")
@@ -112,6 +116,17 @@ def _prepared(prepared: Prepared, environ: Mapping[str, str]) -> Iterator[Findin
         yield from lane_findings(prepared, rows, environ)
     except JobError as error:
         yield Finding("lane", "problem", str(error))
+
+
+def _packs(prepared: Prepared) -> Iterator[Finding]:
+    """How short documents go together."""
+    if prepared.packed is None:
+        return
+    pack, shape = prepared.packed.plan, prepared.packed.shape
+    enforced = "" if shape.strict else ", not enforced by the provider"
+    most = min(pack.tokens, MOST_DOCUMENT_TOKENS)
+    told = f"up to {pack.rows} documents of at most {most:,} tokens each go in one call, {pack.tokens:,} together"
+    yield Finding("chunks", "ok", f"{told}, asked for as {shape.mode}{enforced}")
 
 
 def _settings(prepared: Prepared) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ from pipeline.commands.same_value import same
 from pipeline.commands.verify_chunks import chunks_unlike
 from pipeline.commands.verify_documents import documents_unlike, strange_pages
 from pipeline.commands.verify_evidence import evidence_unlike
+from pipeline.commands.verify_packs import packs_in, rows_unlike, shares_unlike
 from pipeline.commands.verify_prices import costs_unlike
 from pipeline.errors import JobError, LedgerUnreadable
 from pipeline.job.folder import CALLS, LEDGER, RESULTS, RUN
@@ -142,6 +143,9 @@ def _calls_of_rows(found: Published) -> Iterator[str]:
     calls = pq.read_metadata(found.path / CALLS).num_rows
     if calls != found.manifest.calls:
         yield f"{CALLS}: {calls} rows, run.json says {found.manifest.calls}"
+    if packs_in(found):
+        yield from rows_unlike(found)
+        return
     for name in ("calls", *TOKENS, "cost_usd"):  # one after the other: of a million rows they are large
         ours = found.column(RESULTS, "row", "calls", *({name} - {"calls"}))
         ours = ours.group_by("row").aggregate(
@@ -265,6 +269,7 @@ CHECKS: dict[str, Callable[[Published], Iterator[str]]] = {
     "tokens and cost sum to run.json": _sums,
     "every row's figures are the sum of its calls": _calls_of_rows,
     "every call costs what its tokens cost": costs_unlike,
+    "what rows have of a call adds up to it": shares_unlike,
     "every line of a batch is one call": _lines,
     "the ledger has all that was on record": _end,
     "every record of the ledger is whole": _checksums,

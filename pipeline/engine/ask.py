@@ -6,6 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
+from pipeline.extraction.packs import PackItem
 from pipeline.ledger.records import StoredAnswer
 from pipeline.types import Answer, AnswerFrom, ErrorCode, Request
 
@@ -62,11 +63,27 @@ class Ask(Protocol):
         ...
 
 
+class Together(Protocol):
+    """The answer to a row that may go with others."""
+
+    async def answer(self, item: PackItem, life: RowLife) -> Answer | None:
+        """Its own, from wherever it comes; None: it is to be asked for alone.
+
+        Raises:
+            Stopped: the run ends early. RowFailed: as `Ask.ask`.
+        """
+        ...
+
+
 class Delivered(Struct, frozen=True):
-    """An answer that has come by a lane; `durable` is done once it is safe on disk."""
+    """An answer that has come by a lane; `durable` is done once it is safe on disk.
+
+    `items`: of a request about several rows, the answer for each of them; none where there is not one for each.
+    """
 
     reply: Answer
     durable: "asyncio.Future[None]"
+    items: tuple[Answer, ...] = ()
 
 
 class Lane(Protocol):

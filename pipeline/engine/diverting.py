@@ -10,6 +10,7 @@ from pipeline.admission.governor import Governor, Ticket
 from pipeline.admission.health import Health
 from pipeline.admission.queue import Admission, Turn
 from pipeline.admission.report import NEVER_SENT, CallEnd, Report
+from pipeline.admission.token_scale import Sized
 from pipeline.extraction.routing import OUTAGE
 from pipeline.types import ParkReason, Request
 
@@ -49,11 +50,13 @@ class DivertingGate:
         self.governor = governor
         self.health = Health()
         self.calls = 0  # that have ended
+        self.on_health: Callable[[str, str], None] | None = None  # told the cause, "" for none, and what it is in words
         self._group = group
         self._ends = ends
         self._turns: set[Turn] = set()
         self._sleepers: set[asyncio.Future[None]] = set()
-        self._probe: Ticket | None = None
+        self._probing: Turn | None = None
+        self._probe: Ticket | None = None  # of that turn, once it has come
         group.gates.append(self)
 
     @property
@@ -70,26 +73,47 @@ class DivertingGate:
         Raises:
             Diverted: the model is down, and this is no probe.
         """
+        turn = self.enqueue(request, retry=retry)
+        try:
+            return await turn
+        except (asyncio.CancelledError, Diverted):
+            self.leave(turn)
+            raise
+
+    def enqueue(self, request: Sized, *, retry: bool = False) -> Turn:
+        """As `Admission.enqueue`.
+
+        Raises:
+            Diverted: the model is down, and this is no probe.
+        """
         health = self.health
         if not health.lets_in(_now_s()):
             raise Diverted(health.cause, health.told)
         turn = self.admission.enqueue(request, retry=retry)
-        probes = health.taken()
-        if not probes:
+        if health.taken():
+            self._probing = turn
+            turn.add_done_callback(self._probe_turned)
+        else:
             self._turns.add(turn)
-        try:
-            ticket = await turn
-        except BaseException as error:
-            if isinstance(error, asyncio.CancelledError | Diverted):
-                self.admission.leave(turn)
-            if probes:
-                health.given_back()
-            raise
-        finally:
-            self._turns.discard(turn)
-        if probes:
-            self._probe = ticket
-        return ticket
+            turn.add_done_callback(self._turns.discard)
+        return turn
+
+    def leave(self, turn: Turn) -> None:
+        """As `Admission.leave`."""
+        self._turns.discard(turn)
+        self.admission.leave(turn)
+        if turn is self._probing:
+            self._probing = self._probe = None
+            self.health.given_back()
+
+    def _probe_turned(self, turn: Turn) -> None:
+        if turn is not self._probing:
+            return
+        if turn.cancelled() or turn.exception() is not None:
+            self._probing = None
+            self.health.given_back()
+        else:
+            self._probe = turn.result()
 
     def finish(self, ticket: Ticket, report: Report) -> None:
         self.admission.finish(ticket, report)
@@ -97,7 +121,7 @@ class DivertingGate:
         self._group.ended(self, ticket.need.tenant)
         now_s, probed = _now_s(), ticket is self._probe
         if probed:
-            self._probe = None
+            self._probe = self._probing = None
         opened = probed or self.governor.open_since_s is not None
         if report.end is CallEnd.OVERLOADED and opened and OUTAGE in self._ends.causes:
             self._down(OUTAGE, "the provider is down", now_s)
@@ -109,6 +133,8 @@ class DivertingGate:
             self.health.given_back()
         elif self.health.answered(now_s):
             self._ends.on_change(f"{self.name} is well again: rows go to it")
+            if self.on_health is not None:
+                self.on_health("", "")
 
     async def pause(self, seconds: float) -> None:
         """As `Gate.pause`. Raises Diverted."""
@@ -141,6 +167,8 @@ class DivertingGate:
     def _down(self, cause: str, told: str, now_s: float) -> None:
         if self.health.failed(cause, told, now_s):
             self._ends.on_change(f"{self.name}: {told}; rows go on elsewhere, and it is looked at again")
+        if self.on_health is not None:
+            self.on_health(cause, told)
         for turn in list(self._turns):
             if not turn.done():
                 turn.set_exception(Diverted(cause, told))

@@ -12,33 +12,40 @@ from msgspec.structs import replace
 
 from pipeline.admission.gate import TenantOverBudget
 from pipeline.admission.stop import Stopped
-from pipeline.documents.chunks import chunk as cut
 from pipeline.documents.chunks import rough_tokens
-from pipeline.documents.page_chunks import halved, tokens_of
-from pipeline.engine.ask import Ask, RowFailed, RowLife, TooLong
+from pipeline.engine.ask import Ask, RowFailed, RowLife, Together, TooLong
 from pipeline.engine.context import records_before
 from pipeline.engine.evidence import grounding_of
 from pipeline.engine.feed import RowTask
+from pipeline.engine.in_packs import InPacks
 from pipeline.engine.lookups import Rounds, Run
 from pipeline.engine.row_end import ChunkAnswer, RowEnds, failed
 from pipeline.engine.row_state import RowState
 from pipeline.extraction import requests as planning
+from pipeline.extraction.cutting import smaller
 from pipeline.extraction.evidence.asked import SYSTEM
 from pipeline.extraction.judge import judge_of
 from pipeline.extraction.policy import Next, Tried, after_reply, row_code
 from pipeline.extraction.prepare import Prepared
-from pipeline.extraction.told_size import smaller_tokens, told_pages
 from pipeline.extraction.validate import Invalid, Valid, repair_turns
 from pipeline.ledger.records import StoredAnswer
 from pipeline.schema.arrow import RecordColumn
 from pipeline.text import COMPLAINT, DOUBT
-from pipeline.types import Answer, AnswerFrom, Chunk, ErrorCode, Outcome, Request, Row, Status, Stop, files_of
+from pipeline.types import Answer, AnswerFrom, Chunk, ErrorCode, Outcome, Request, Row, Status, Stop
 
 
 class Extraction:
     """What all rows of a run share on their way from text to record."""
 
-    def __init__(self, prepared: Prepared, ask: Ask, column: RecordColumn, run: Run | None = None) -> None:
+    def __init__(
+        self,
+        prepared: Prepared,
+        ask: Ask,
+        column: RecordColumn,
+        run: Run | None = None,
+        together: Together | None = None,
+    ) -> None:
+        """`together`: for rows that may go in a call with others; None: each goes alone."""
         self._prepared = prepared
         self._plan = prepared.plan
         self._ask = ask
@@ -49,6 +56,7 @@ class Extraction:
         self._judge = judge_of(
             prepared.model, prepared.shaped, column, job.model.provider, job.model.base_url, job.extract.mode
         )
+        self._packed = None if together is None else InPacks(prepared, together, column)
 
     async def outcome(self, task: RowTask) -> Outcome:
         """Where the row ends.
@@ -168,10 +176,19 @@ class Extraction:
             raise
 
     async def _one_chunk(self, state: RowState, chunk: Chunk, *, shrunk: bool) -> list[ChunkAnswer]:
+        """With other rows where that may be; what that brings and does not fit is repaired alone."""
+        request, tried = planning.extract_request(self._plan, state.row, chunk, state.before), Tried(shrunk=shrunk)
+        found = None if self._packed is None else await self._packed.answer(state, chunk, request)
+        if isinstance(found, ChunkAnswer):
+            return [found]
+        if found is not None:
+            request, tried = self._repair(request, *found), replace(tried, repaired=True)
+        return await self._asked(state, chunk, request, tried)
+
+    async def _asked(self, state: RowState, chunk: Chunk, request: Request, tried: Tried) -> list[ChunkAnswer]:
         """Ask, judge, and do what `after_reply` says until it accepts or gives up."""
-        request = planning.extract_request(self._plan, state.row, chunk, state.before)
-        tried, read = Tried(shrunk=shrunk), not self._plan.two_step
-        part = self._merges and (shrunk or len(state.task.chunks) > 1)
+        read = not self._plan.two_step
+        part = self._merges and (tried.shrunk or len(state.task.chunks) > 1)
         while True:
             try:
                 if not read:
@@ -196,36 +213,13 @@ class Extraction:
             raise failed(step.code or ErrorCode.TRUNCATED, request, reply, verdict)
 
     async def _smaller(self, state: RowState, request: Request, chunk: Chunk, error: TooLong) -> list[ChunkAnswer]:
-        """The one retry of a chunk that was too long: in halves, or as small as the refusal says."""
-        if files_of(chunk.parts):
-            return await self._fewer_pages(state, chunk, error)
-        counter = self._prepared.counter
-        tokens = counter.count(chunk.text)
-        told = smaller_tokens(str(error), tokens, tokens + self._plan.fixed_tokens, request.max_output_tokens)
-        most = max(1, min(tokens // 2 + 1, told or tokens))
-        parts = cut(chunk.text, counter, most, min(self._plan.overlap_tokens, most // 4), exact=True)
-        if len(parts) < 2:
-            raise RowFailed(ErrorCode.CONTEXT_EXCEEDED, str(error)) from None
-        numbered = [
-            replace(
-                part, number=state.next_number + position, start=chunk.start + part.start, end=chunk.start + part.end
-            )
-            for position, part in enumerate(parts)
-        ]
-        state.next_number += len(parts)
-        return await self._side_by_side(state, numbered, shrunk=True)
-
-    async def _fewer_pages(self, state: RowState, chunk: Chunk, error: TooLong) -> list[ChunkAnswer]:
-        """The one retry of pages that were too many or too large: half of them, or as many as the refusal says."""
-        pieces = halved(chunk, self._plan.page_bounds.overlap_pages, told_pages(str(error)))
+        """The one retry of a chunk that was too long."""
+        cap, number = request.max_output_tokens, state.next_number
+        pieces = smaller(self._plan, self._prepared.counter, chunk, str(error), cap, number)
         if len(pieces) < 2:
             raise RowFailed(ErrorCode.CONTEXT_EXCEEDED, str(error)) from None
-        numbered = [
-            Chunk(state.next_number + position, 0, 0, parts, sum(map(tokens_of, parts)))
-            for position, parts in enumerate(pieces)
-        ]
         state.next_number += len(pieces)
-        return await self._side_by_side(state, numbered, shrunk=True)
+        return await self._side_by_side(state, pieces, shrunk=True)
 
     async def ask_where(self, state: RowState, request: Request, question: str) -> str:
         try:

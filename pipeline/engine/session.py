@@ -24,6 +24,8 @@ from pipeline.console import as_here, in_json, say
 from pipeline.engine.endpoint import Carriage, Endpoint, Lent, batched, endpoint_for, executor_for, limits_key
 from pipeline.engine.executors import Executor, RunIssues
 from pipeline.engine.feed import Selection
+from pipeline.engine.marking import RemoteSpending
+from pipeline.engine.shared.sharing import sharing
 from pipeline.engine.signals import Interrupt, Signals
 from pipeline.engine.watch import Watch, Watched
 from pipeline.errors import machine_words
@@ -36,6 +38,8 @@ from pipeline.ledger.records import RunFacts
 from pipeline.money import Band, from_units
 from pipeline.output.batches import batches_told
 from pipeline.output.publish import Ended, Publisher, SessionEnd
+from pipeline.output.remote.sync import RemoteOutput
+from pipeline.output.remote.watermark import run_key
 from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.alerts import Alarm
 from pipeline.telemetry.batches import leaving_words_of
@@ -85,12 +89,15 @@ class _Parts(Struct, frozen=True):
     admission: Admission
     alarm: Alarm
     endpoint: Endpoint
+    spending: RemoteSpending | None
 
 
 class Session:
     """One session over one output folder."""
 
-    def __init__(self, command: RunCommand, ledger: Ledger) -> None:
+    def __init__(self, command: RunCommand, ledger: Ledger, remote: RemoteOutput | None = None) -> None:
+        """`remote`: the bucket that the output is in, if it is in one."""
+        self._remote = remote
         self._command = command
         self._prepared = prepared = _with_keys(command)
         self._job = prepared.job
@@ -102,6 +109,7 @@ class Session:
         self._issues = RunIssues()
         self._workers: Callable[[], Sequence[Mapping[str, Any]]] = tuple
         self._tuned: list[dict[str, Any]] = []
+        self._shared: list[dict[str, Any]] = []  # what is told of other runs of the account
         self._parts: _Parts | None = None
         self._publisher = Publisher(command.prepared, ledger, self._column, command.verb)
 
@@ -159,12 +167,16 @@ class Session:
                 how = Carriage(
                     self._column, self._command.wait, self._telemetry.wanted, self._command.selection.from_model
                 )
-                async with executor_for(self._prepared, endpoint, lent, how) as executor:
+                shares = self._job.limits.shared and not batched(self._job, self._ledger)
+                shared = sharing(shares, endpoint, parts.admission, parts.governor)
+                async with shared as self._shared, executor_for(self._prepared, endpoint, lent, how) as executor:
                     self._issues = executor.issues
                     await self._work(parts, executor, signals)
             finally:
                 await parts.alarm.aclose()
                 await self._ledger.stop_writing()
+                if parts.spending is not None:
+                    await parts.spending.settle(from_units(self._ledger.committed_units()))
                 self._ledger.land()
 
     def _begin(self, endpoint: Endpoint) -> _Parts:
@@ -184,10 +196,15 @@ class Session:
         admission = Admission(governor, needs, loop.time, patience_s(self._job, MAIN))
         admission.on_untold = partial(say, "warning", NO_USAGE)
         alarm = Alarm(self._job.name, self._job.budget.alert_command)
-        self._parts = parts = _Parts(loop, governor, needs, admission, alarm, endpoint)
+        spending = None
+        if self._remote is not None:
+            run = run_key(plan.request_hash, plan.outcome_salt, prepared.source.fingerprint())
+            spending = RemoteSpending(self._remote, run, governor.money.run, admission)
+            spending.begin(fresh=self._command.fresh, with_loss=self._command.accept_loss)
+        self._parts = parts = _Parts(loop, governor, needs, admission, alarm, endpoint, spending)
         if self._outside:
             admission.stop(ParkReason.INTERRUPTED, self._outside)
-        self._publisher.begun(self._tally.total)
+        self._publisher.begun(self._tally.total, None if spending is None else spending.assumed_usd)
         return parts
 
     def _start_writing(self, parts: _Parts) -> None:
@@ -262,7 +279,7 @@ class Session:
             limits_key=self._limits_key,
             learned=parts.governor.learned(),
             waited_share=parts.admission.snapshot().waited_share,
-            events=(*parts.alarm.events, *self._tuned),
+            events=(*parts.alarm.events, *self._tuned, *self._shared),
             caching=parts.endpoint.caching,
             workers=tuple(self._workers()),
         )

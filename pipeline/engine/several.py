@@ -8,6 +8,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
+from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,11 +20,13 @@ from pipeline.admission.needs import Needs
 from pipeline.admission.queue import Admission
 from pipeline.admission.stop import Stopped
 from pipeline.console import say
+from pipeline.engine.ask import Lane
 from pipeline.engine.call import Caller
 from pipeline.engine.diverting import DivertingGate, Ends, Group
-from pipeline.engine.endpoint import Carriage, Endpoint, Lent, endpoint_for, limits_key, live_lane
+from pipeline.engine.endpoint import Endpoint, Lent, endpoint_for, limits_key, live_lane
 from pipeline.engine.feed import RowTask
 from pipeline.engine.row import Extraction
+from pipeline.engine.shared.sharing import sharing
 from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.routing import (
@@ -39,18 +42,34 @@ from pipeline.extraction.routing import (
 )
 from pipeline.job.settings import Job
 from pipeline.providers.credentials.keys import credentials_for
+from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.snapshot import ModelNow
 from pipeline.types import Outcome, ParkReason
 
 THREAD_CHARS = 20_000  # a text from this size on is cut for another model off the event loop
 
 
-class Station(Struct, frozen=True):
-    """One model: the job as one with it alone, the gate to it, and what carries a row there."""
+class Way(Struct, frozen=True):
+    """One model: the job as one with it alone, where it is, and the gate to it, of which a run has one."""
 
     prepared: Prepared
+    endpoint: Endpoint
     gate: DivertingGate
+
+
+class Parks(Protocol):
+    """The gate to a model, as far as a row needs it that has nowhere else to go."""
+
+    def park(self, cause: str, message: str) -> None: ...
+
+
+class Station(Struct, frozen=True):
+    """One model: the job as one with it alone, the gate to it, and what carries a row there, by which live calls."""
+
+    prepared: Prepared
+    gate: Parks
     extraction: Extraction
+    live: Lane
 
 
 class Several:
@@ -87,11 +106,6 @@ class Several:
             elif found is not None:
                 return replace(found, model=at.model or None, models_tried=tuple(asked))
 
-    def models(self) -> tuple[ModelNow, ...]:
-        """How each does at this moment."""
-        gates = (station.gate for station in self._stations.values())
-        return tuple(ModelNow(gate.name, gate.governor.in_flight, gate.calls, gate.health.cause) for gate in gates)
-
     async def _task_at(self, model: str, task: RowTask) -> RowTask:
         """The row cut by this model's window. [model] has it so from the feed."""
         if model == MAIN:
@@ -127,12 +141,18 @@ def with_keys(prepared: Prepared, environ: Mapping[str, str]) -> Prepared:
     return replace(prepared, job=replace(job, models=left, fallbacks=fallbacks), models=models)
 
 
+def models_now(ways: Mapping[str, Way]) -> tuple[ModelNow, ...]:
+    """How each does at this moment."""
+    gates = (way.gate for way in ways.values())
+    return tuple(ModelNow(gate.name, gate.admission.in_flight, gate.calls, gate.health.cause) for gate in gates)
+
+
 @contextlib.asynccontextmanager
-async def several_models(prepared: Prepared, endpoint: Endpoint, lent: Lent, how: Carriage) -> AsyncIterator[Several]:
-    """The ways to all models, for as long as the session works on rows."""
+async def ways_to_all(prepared: Prepared, endpoint: Endpoint, lent: Lent) -> AsyncIterator[dict[str, Way]]:
+    """NAME → the way to each model, for as long as the session works on rows. What they learn of limits is kept."""
     job, group = prepared.job, Group(lent.admission.stop)
     say_so = partial(say, "notice")
-    stations: dict[str, Station] = {}
+    found: dict[str, Way] = {}
     async with contextlib.AsyncExitStack() as ways:
         for name in models_of(job):
             one = prepared.models[name] if name else prepared
@@ -144,18 +164,32 @@ async def several_models(prepared: Prepared, endpoint: Endpoint, lent: Lent, how
                     governor, Needs(one.rate, governor), asyncio.get_running_loop().time, patience_s(job, name)
                 )
                 admission.on_stop = lent.admission.stop
+                lent.admission.alongside(admission)
+                shares = job.limits.shared and one.job.limits.shared
+                await ways.enter_async_context(sharing(shares, way, admission, governor))
             else:
                 way, governor, admission = endpoint, lent.governor, lent.admission
                 admission.on_stop = group.stopped
-            gate = DivertingGate(shown_name(job, name), admission, governor, group, ends)
-            live = await ways.enter_async_context(live_lane(one, way, lent.ledger, gate, lent.tally, name or None))
-            stations[name] = Station(one, gate, Extraction(one, Caller(lent.ledger, live), how.column))
+            found[name] = Way(one, way, DivertingGate(shown_name(job, name), admission, governor, group, ends))
         try:
-            yield Several(job, stations, how.from_model)
+            yield found
         finally:
-            for name, station in stations.items():
+            for name, to_one in found.items():
                 if name:
-                    lent.ledger.remember(limits_key(station.prepared), json.dumps(station.gate.governor.learned()))
+                    lent.ledger.remember(limits_key(to_one.prepared), json.dumps(to_one.gate.governor.learned()))
+
+
+@contextlib.asynccontextmanager
+async def stations_of(ways: Mapping[str, Way], lent: Lent, column: RecordColumn) -> AsyncIterator[dict[str, Station]]:
+    """NAME → what carries a row to each model, by live calls of this process."""
+    stations: dict[str, Station] = {}
+    async with contextlib.AsyncExitStack() as lanes:
+        for name, way in ways.items():
+            lane = live_lane(way.prepared, way.endpoint, lent.ledger, way.gate, lent.tally, name or None)
+            live = await lanes.enter_async_context(lane)
+            extraction = Extraction(way.prepared, Caller(lent.ledger, live), column)
+            stations[name] = Station(way.prepared, way.gate, extraction, live)
+        yield stations
 
 
 def _rules(prepared: Prepared, endpoint: Endpoint, lent: Lent) -> LimitRules:

@@ -68,6 +68,7 @@ def outcome_salt(request: bytes, job: Job, schema_source_hash: str, tools_source
     looked_for = [extract.evidence, extract.min_grounded, extract.keep_text]
     more = {} if looked_for == ["off", 0.0, False] else {"evidence": looked_for}
     more |= {"select": chunks.select} if chunks.select else {}
+    more |= {"pack": True} if chunks.pack > 1 else {}  # how many go together changes when an answer comes, not which
     more |= {"window": chunks.window} if chunks.context == "window" else {}
     return _hash(
         {
@@ -92,6 +93,11 @@ def _several(job: Job) -> dict[str, Any]:
         for name, one in job.models.items()
     }
     return {"models": asked, "routes": to_builtins(job.routes), "fallbacks": to_builtins(job.fallbacks)}
+
+
+def pack_hash(job: Job, listed: AnswerShape, words: str) -> bytes:
+    """Everything that can change answers of a job to several documents, but these; `words`: what stands around them."""
+    return _hash({"request": request_hash(job, listed).hex(), "words": words})
 
 
 def content_key(plan: Plan, row: Row) -> bytes:

@@ -30,6 +30,8 @@ from pipeline.extraction.evidence.share import columns_of, looked_in
 from pipeline.extraction.examples import examples_of
 from pipeline.extraction.lanes import lane_problem
 from pipeline.extraction.lookups import lookups_problem, mode_asked
+from pipeline.extraction.pack_plan import Packed, packed_of
+from pipeline.extraction.packs import pack_problem
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.planned import plan_of
 from pipeline.extraction.routing import alone_with, route_columns, several_problem
@@ -60,6 +62,7 @@ class Prepared(Struct, frozen=True):
     window_tokens: int
     notes: tuple[str, ...]
     lookups: tuple[Lookup, ...] = ()  # what the model may look up
+    packed: Packed | None = None  # how short documents go together; None: each goes alone
     models: "Mapping[str, Prepared]" = {}  # the same job with each of its other models, over the same source
 
     def cut(self, row: Row, *, exact: bool) -> Cut:
@@ -106,9 +109,10 @@ def prepare(job: Job, schema: type[BaseModel] | None = None, *, documents: bool 
     Raises:
         JobError: the schema, the prompt, the model or the input cannot be used.
     """
-    if (
-        problem := engine_problem(job) or lane_problem(job) or several_problem(job) or lookups_problem(job)
-    ) is not None:
+    problem = (
+        engine_problem(job) or lane_problem(job) or several_problem(job) or lookups_problem(job) or pack_problem(job)
+    )
+    if problem is not None:
         raise JobError(f"{job.file}: {problem}")
     model = schema or schemas.load_model(job.extract.schema)
     template = _template(job)
@@ -206,6 +210,10 @@ def _with_model(
     plan, window = plan_of(job, shaped, template, counter, hashes, examples)
     if job.chunks.select:
         plan = replace(plan, select=job.chunks.select, words_asked=words_asked(model.model_json_schema()))
+    packed = None
+    if job.chunks.pack > 1:
+        packed = packed_of(job, model, shaped, plan, counter)
+        _check_model(job, packed.shape)
     return Prepared(
         job=job,
         model=model,
@@ -218,6 +226,7 @@ def _with_model(
         window_tokens=window,
         notes=(*shaped.notes, *writer_of(model).notes),
         lookups=lookups,
+        packed=packed,
     )
 
 

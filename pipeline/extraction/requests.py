@@ -118,7 +118,7 @@ def _free(plan: Plan, request: Request, system: str, turns: tuple[Turn, ...], ca
         turns=turns,
         max_output_tokens=cap,
         input_tokens=request.input_tokens - plan.examples.tokens + len(system) // 4,
-        input_tokens_ceiling=_ceiling(plan, FRAME_BYTES + _utf8_bytes(system), *turns),
+        input_tokens_ceiling=_ceiling(plan, FRAME_BYTES + utf8_bytes(system), *turns),
         file_tokens=_file_tokens(*turns),
         free_text=True,
         shared_turns=0,
@@ -183,8 +183,8 @@ def _most_tokens(part: TurnPart) -> int:
     if isinstance(part, FilePart):
         return part.tokens_ceiling
     if isinstance(part, ResultPart):
-        return CALL_BYTES + _utf8_bytes(part.call + part.name + part.text)
-    return _utf8_bytes(part.own if isinstance(part, SaidPart) else part.text)
+        return CALL_BYTES + utf8_bytes(part.call + part.name + part.text)
+    return utf8_bytes(part.own if isinstance(part, SaidPart) else part.text)
 
 
 def _file_tokens(*turns: Turn) -> int:
@@ -192,5 +192,5 @@ def _file_tokens(*turns: Turn) -> int:
     return sum(max(1, file.tokens) for turn in turns for file in files_of(turn.parts))
 
 
-def _utf8_bytes(text: str) -> int:
+def utf8_bytes(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

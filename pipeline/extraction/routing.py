@@ -129,10 +129,10 @@ def several_problem(job: Job) -> str | None:
     """What a job with several models cannot have; None: nothing of it."""
     if not job.models:
         return None
-    if job.limits.workers > 1:
-        return f"limits.workers = {job.limits.workers} does not go with [models.NAME] yet: leave one of them out"
-    lanes = {"model": job.model.lane, **{f"models.{name}": one.model.lane for name, one in job.models.items()}}
-    for where, lane in lanes.items():
-        if lane != "live":
-            return f"{where}.lane = {lane!r} does not go with [models.NAME] yet: set it to 'live'"
+    for name, one in job.models.items():
+        if one.model.lane != "live":
+            return f"models.{name}.lane = {one.model.lane!r}: only [model] has a batch lane. Set it to 'live'"
+    if job.model.lane != "live" and (causes := sorted(diverts(job, MAIN))):
+        told = f"model.lane = {job.model.lane!r} does not go with [[fallback]] on = {causes} yet: a batch waits"
+        return f"{told} for its provider. Leave those causes out, or set model.lane = 'live'"
     return None

@@ -83,7 +83,7 @@ def check(
 
 
 def _checked(model: type[BaseModel], validated: Validate, restore: Restore | None, text: str) -> Valid | Invalid:
-    text = _unfenced(text)
+    text = unfenced(text)
     if len(text) > MOST_BYTES:
         return Invalid((f"the answer has {len(text):,} characters, more than {MOST_BYTES:,}",))
     try:
@@ -151,7 +151,7 @@ def _loaded(text: str) -> Any:  # noqa: ANN401 (any JSON value)
     return LOOSE.decode(text)
 
 
-def _unfenced(text: str) -> str:
+def unfenced(text: str) -> str:
     text = text.lstrip("\ufeff")
     found = FENCE.match(text)
     return found.group(1) if found else text

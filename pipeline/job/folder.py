@@ -10,6 +10,7 @@ from pipeline.platforms import CLOSED_ON_EXEC, NOT_WAITING
 
 LEDGER = "ledger.sqlite"
 LOGS = ("-wal", "-shm")  # what SQLite appends to the ledger's name for what it keeps beside it
+LEDGER_LOG = "ledger.log"  # beside it in a bucket: what was committed after it was copied there
 HEAD = "-head"  # appended to it as well: how much of it was durable
 KEPT_LEDGER = re.compile(r"ledger-[0-9T]+(-\d+)?\.sqlite")
 RESULTS, CALLS, RUN = "results.parquet", "calls.parquet", "run.json"
@@ -22,6 +23,7 @@ LOCK = ".lock"
 GIVEN_LOCK = ".documents.lock"  # while a program's documents lie in the folder and are read
 BALLAST = ".ballast"  # room on the disk for answers in flight
 TURNS = ".turns"  # by which processes of one run take turns at writing
+COMMITS = ".commits"  # the log of what the ledger commits, until it is shipped to a remote output
 LIVE = ".live.json"  # how far it is
 TUNE_PREFIX, TUNE_SUFFIX = ".tune-", ".json"  # notes to it
 UNFINISHED = ".tmp"  # the end of a name that is replaced once the file is whole

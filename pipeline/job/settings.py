@@ -20,6 +20,7 @@ PositiveSpan = Annotated[float, Meta(gt=0)]  # of time
 PositiveSize = Annotated[float, Meta(gt=0)]
 Span = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
+MOST_PACK = 32  # documents of one call
 REMOTE = ("s3://", "gs://", "az://", "abfss://")
 
 
@@ -89,6 +90,7 @@ class Chunks(Struct, frozen=True, kw_only=True):
     context: Literal["none", "rolling", "window"] = "none"
     window: Positive = 2  # with context = "window": of how many chunks before the records go along
     select: Count = 0  # of a document, the most that are asked about; 0: all
+    pack: Positive = 1  # short documents of one tenant that go in one call, at the most; 1: each alone
 
 
 class Batch(Struct, frozen=True, kw_only=True):
@@ -137,6 +139,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     max_failed_share: Share = 0.0
     outage_s: Span = 600.0
     hedge_after: Share = 0.0  # quantile of latencies after which a second call is sent; 0: never
+    shared: bool = True  # with other runs of the account on this machine
 
 
 class Engine(Struct, frozen=True, kw_only=True):

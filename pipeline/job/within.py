@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline.job.instructor import refused
 from pipeline.job.settings import (
+    MOST_PACK,
     MOST_PAGES,
     MOST_PX,
     Chunks,
@@ -62,6 +63,8 @@ def _chunks(chunks: Chunks) -> list[str]:
             f"chunks.select = {chunks.select} does not go together with chunks.context = 'rolling': a running summary"
         )
         wrong.append(f"{told} is of all chunks before, and needs each to be read. Set select = 0 or context = 'none'")
+    if chunks.pack > MOST_PACK:
+        wrong.append(f"chunks.pack = {chunks.pack} should be at most {MOST_PACK}")
     return wrong
 
 

@@ -8,16 +8,19 @@ from msgspec import Struct
 
 from pipeline.ledger import nights
 from pipeline.ledger.files import Connection
-from pipeline.ledger.records import ANSWER_COLUMNS, CALL_COLUMNS, OUTCOME_COLUMNS
+from pipeline.ledger.records import ANSWER_COLUMNS, CALL_COLUMNS, OUTCOME_COLUMNS, SHARE_COLUMNS
 from pipeline.ledger.schema import beside_outcomes, checksum_of, knows_files, knows_models
+from pipeline.ledger.shares import has_shares
 
-CHECKED = {"outcomes": OUTCOME_COLUMNS, "answers": ANSWER_COLUMNS, "calls": CALL_COLUMNS}
+CHECKED = {"outcomes": OUTCOME_COLUMNS, "answers": ANSWER_COLUMNS, "calls": CALL_COLUMNS, "shares": SHARE_COLUMNS}
 
 
 def damaged(db: Connection) -> Iterator[tuple[str, Any]]:
     """(table, first column) of every record whose checksum is not its own."""
     crc_of = checksum_of(db)
     for table, columns in CHECKED.items():
+        if table == "shares" and not has_shares(db):
+            continue
         for *values, found in db.execute(f"SELECT {', '.join(columns)}, crc FROM {table}"):  # noqa: S608 (own names)
             if crc_of(*values) != found:
                 yield table, values[0]

@@ -18,14 +18,14 @@ WIDE_CACHE = "PRAGMA cache_size = -65536"  # 64 MB: for passes over all rows, wh
 BALLAST_BYTES = 16 * 1024 * 1024  # more than all answers that can be in flight
 
 
-def connect(path: Path, *, read_only: bool = False) -> Connection:
+def connect(path: Path, *, read_only: bool = False, factory: type[Connection] = Connection) -> Connection:
     """A connection with the settings that the promises rest on: write-ahead log, every commit synced to the disk."""
     _require_no_damage(path)
     mode = "ro" if read_only else "rwc"
     if read_only and not os.access(path.parent, os.W_OK) and not _size(path.with_name(path.name + LOGS[0])):
         mode = "ro&immutable=1"  # a disk that nobody writes to: there is no room for the index of a log either
     uri = f"file:{str(path).replace('%', '%25').replace('?', '%3f').replace('#', '%23')}?mode={mode}"
-    db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10.0)
+    db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10.0, factory=factory)
     if not read_only:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")

@@ -10,12 +10,19 @@ from pathlib import Path
 from msgspec import Struct
 
 from pipeline.ledger.files import Connection, connect, unreadable
-from pipeline.ledger.records import ANSWER_COLUMNS, CALL_COLUMNS, LINK_COLUMNS, SEND_COLUMNS
+from pipeline.ledger.records import ANSWER_COLUMNS, CALL_COLUMNS, LINK_COLUMNS, SEND_COLUMNS, SHARE_COLUMNS
 from pipeline.ledger.said import linked
+from pipeline.ledger.schema import SHARES_KNOWN
 
 _SAME_RUNS = (
     "SELECT a.run FROM other.runs a JOIN main.runs b ON a.run = b.run AND a.request_hash = b.request_hash "
     "AND a.doc_hash = b.doc_hash AND a.input_fingerprint = b.input_fingerprint"
+)
+
+
+_SHARES = (
+    "INSERT OR {verb} INTO main.shares ({names}) SELECT {names} FROM other.shares "
+    "WHERE request_id IN (SELECT request_id FROM {whose})"
 )
 
 
@@ -56,6 +63,10 @@ def _fold(db: Connection) -> Folded:
     db.execute("DELETE FROM main.sends WHERE request_id IN (SELECT request_id FROM other.calls)")
     known = "request_id IN (SELECT request_id FROM other.calls)"
     db.execute(f"DELETE FROM main.calls WHERE error_code = 'lost' AND {known}")  # noqa: S608 (own names)
+    if _shares(db) and _shares(db, "other"):
+        shares = ", ".join((*SHARE_COLUMNS, "crc", "answer"))
+        for verb, whose in (("REPLACE", f"other.calls WHERE {new}"), ("IGNORE", "other.sends")):
+            db.execute(_SHARES.format(verb=verb, names=shares, whose=whose))
     made = db.execute(f"INSERT INTO main.calls ({calls}) SELECT {calls} FROM other.calls WHERE {new}").rowcount  # noqa: S608 (own names)
     found = db.execute(
         f"INSERT OR IGNORE INTO main.answers ({answers}) SELECT {answers} FROM other.answers"  # noqa: S608 (own names)
@@ -65,3 +76,8 @@ def _fold(db: Connection) -> Folded:
         "WHERE request_id NOT IN (SELECT request_id FROM main.calls)"
     )
     return Folded(found, made, units)
+
+
+def _shares(db: Connection, schema: str = "main") -> bool:
+    """Whether the file is of a format in which a call may be about several rows."""
+    return bool(db.execute(f"PRAGMA {schema}.user_version").fetchone()[0] >= SHARES_KNOWN)

@@ -46,9 +46,9 @@ NOTHING = Head()
 NAMED, WITHDRAWN = Head(named=1), Head(named=-1)
 
 
-def gained(call: Call, *, answered: bool = False) -> Head:
-    """What a call brings, and its answer."""
-    return Head(calls=1, answers=int(answered), units=(call.cost_units or 0) + call.at_risk_units)
+def gained(call: Call, *, answers: int = 0) -> Head:
+    """What a call brings, and its answers."""
+    return Head(calls=1, answers=answers, units=(call.cost_units or 0) + call.at_risk_units)
 
 
 def total(parts: Iterable[Head]) -> Head:

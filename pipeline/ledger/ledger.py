@@ -14,19 +14,20 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from pipeline.crash_points import crash_point
 from pipeline.errors import LedgerError, LedgerUnreadable
 from pipeline.job.folder import BALLAST, LEDGER, TURNS
 from pipeline.ledger import batches, nights, queries, records, schema
 from pipeline.ledger.batches import BatchItem, BatchRecord
+from pipeline.ledger.commit_log import connect_logged
 from pipeline.ledger.files import connect, keep_beside, preallocate, reading, rescue, unreadable, unusable
 from pipeline.ledger.head import NAMED, WITHDRAWN, Head, HeadFile, advance, gained, require_whole
 from pipeline.ledger.key_filter import Keys
 from pipeline.ledger.lock import FolderLock, require_local, who
 from pipeline.ledger.queries import ContentEnd, ends, last_hashes
-from pipeline.ledger.records import BESIDE, Call, RowEntry, RunFacts, Send, StoredAnswer, lost_call
+from pipeline.ledger.records import BESIDE, Call, RowEntry, RunFacts, Send, Share, StoredAnswer, lost_call
 from pipeline.ledger.writer import Writer
 from pipeline.types import Answer, Outcome
 
@@ -40,9 +41,11 @@ def _insert(table: str, columns: Sequence[str], extra: str = "", verb: str = "IN
 
 
 _SEND = _insert("sends", records.SEND_COLUMNS)
+_UNSHARE = "DELETE FROM shares WHERE request_id = ?"
 _SETTLE = "DELETE FROM sends WHERE request_id = ?"
 _CALL_COLUMNS = (*records.CALL_COLUMNS, "crc", *records.LINK_COLUMNS)
 _CALL = _insert("calls", _CALL_COLUMNS)
+_SHARE = _insert("shares", (*records.SHARE_COLUMNS, "crc", "answer"), verb="INSERT OR REPLACE")
 _LINE_CALL = (
     f"INSERT INTO calls ({', '.join(_CALL_COLUMNS)}, batch) "  # noqa: S608 (own names)
     f"VALUES ({'?, ' * len(_CALL_COLUMNS)}(SELECT batch FROM batch_items WHERE name = ?))"
@@ -97,7 +100,8 @@ class Ledger:
     def __enter__(self) -> Self:
         if not self._leads:
             with unreadable(self.path):
-                self._db, self._reader, self._head = connect(self.path), connect(self.path), HeadFile(self.path)
+                self._db, self._reader = connect_logged(self.path), connect(self.path)
+                self._head = HeadFile(self.path)
             return self
         require_local(self._folder)
         self._lock.__enter__()
@@ -106,7 +110,7 @@ class Ledger:
                 keep_beside(self.path)
             elif not self._accept_loss:
                 require_whole(self.path)
-            self._db = connect(self.path)
+            self._db = connect_logged(self.path)
             schema.migrate(self._db, str(self.path))
             self._reader = connect(self.path)
             self._head = HeadFile(self.path)
@@ -189,7 +193,8 @@ class Ledger:
             self._reader.close()
             self._db.close()
             self._head.close()
-            self._db, self._reader, self._head = connect(self.path), connect(self.path), HeadFile(self.path)
+            self._db, self._reader = connect_logged(self.path), connect(self.path)
+            self._head = HeadFile(self.path)
 
     def _book_lost(self, run: int) -> list[Send]:
         lost = []
@@ -246,13 +251,37 @@ class Ledger:
             writer, self._writer = self._writer, None
             await writer.close()
 
-    def intend(self, send: Send) -> "asyncio.Future[None]":
-        """Put a request on record before it leaves; done when the record would survive a power cut."""
-        return self._w.put_durably((_SEND, records.send_values(send, self.session)), gain=NAMED)
+    def intend(self, send: Send, shares: Sequence[Share] = ()) -> "asyncio.Future[None]":
+        """Put a request on record before it leaves; done when the record would survive a power cut.
+
+        `shares`: of one about several rows, these, with nothing spent yet.
+        """
+        sent = (_SEND, records.send_values(send, self.session))
+        return self._w.put_durably(sent, *self._shared(send.request_id, shares), gain=NAMED)
 
     def withdraw(self, send: Send) -> "asyncio.Future[None]":
         """Take back a name that was put on record and never left."""
-        return self._w.put_durably((_SETTLE, (send.request_id,)), gain=WITHDRAWN)
+        name = (send.request_id,)
+        return self._w.put_durably((_SETTLE, name), (_UNSHARE, name), gain=WITHDRAWN)
+
+    def record_pack(
+        self, call: Call, shares: Sequence[Share], answers: Sequence[tuple[bytes, Answer]]
+    ) -> "asyncio.Future[None]":
+        """The same of a call about several rows: with what each has of it, and the answers by their keys."""
+        statements = [
+            (_CALL, (*records.call_values(call, self.run, self.session), *records.link_values(call.send, None))),
+            *self._shared(call.send.request_id, shares),
+            (_SETTLE, (call.send.request_id,)),
+        ]
+        for key, reply in answers:
+            if self._added is not None:
+                self._added.add(key)
+            statements.append((_ANSWER, records.answer_values(key, reply, self.run, self.session)))
+        return self._w.put_durably(*statements, gain=gained(call, answers=len(answers)))
+
+    def _shared(self, request_id: str, shares: Sequence[Share]) -> list[tuple[str, tuple[Any, ...]]]:
+        places = enumerate(shares)
+        return [(_SHARE, records.share_values(one, request_id, place, self.run)) for place, one in places]
 
     def record(self, call: Call, key: bytes | None = None, reply: Answer | None = None) -> "asyncio.Future[None]":
         """Journal an attempt and its answer, if any; the future is done once it would survive a power cut."""
@@ -265,7 +294,7 @@ class Ledger:
             if self._added is not None:
                 self._added.add(key)
             statements.append((_ANSWER, records.answer_values(key, reply, self.run, self.session)))
-        return self._w.put_durably(*statements, gain=gained(call, answered=answered))
+        return self._w.put_durably(*statements, gain=gained(call, answers=int(answered)))
 
     # ── batches ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -299,7 +328,7 @@ class Ledger:
             statements.append((_ANSWER, records.answer_values(key, reply, run, self.session)))
         code = None if call.error_code is None else str(call.error_code)
         statements.append(batches.settled(name, fate, code, call.error))
-        return self._w.put_durably(*statements, gain=gained(call, answered=answered))
+        return self._w.put_durably(*statements, gain=gained(call, answers=int(answered)))
 
     def open_batches(self) -> list[BatchRecord]:
         return batches.open_batches(self._reader)
@@ -381,6 +410,10 @@ class Ledger:
         """What this run has cost so far, in 1e-10 USD, with what calls of unknown fate may have cost at the most."""
         return queries.spent_units(self._reader, self.run)
 
+    def committed_units(self) -> int:
+        """The same, with what is in flight, which the next session books as lost."""
+        return self.spent_units() + queries.in_flight_units(self._reader)
+
     def spent_today_units(self) -> dict[str, int]:
         """What each tenant has cost since midnight (UTC), over all runs of this ledger, with what is at risk."""
         return queries.spent_units_by_tenant(self._reader, _midnight_us())
@@ -389,7 +422,10 @@ class Ledger:
         return queries.remembered(self._reader, key)
 
     def remember(self, key: str, value: str) -> None:
-        """Keep a small fact for later runs; the writer has stopped or not yet started."""
+        """Keep a small fact for later runs."""
+        if self._writer is not None:
+            self._writer.put((queries.REMEMBER, (key, value)))
+            return
         with unreadable(self.path):
             queries.remember(self._db, key, value)
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 from pipeline.ledger.files import WIDE_CACHE, Connection
 from pipeline.ledger.records import CALL_COLUMNS, OUTCOME_COLUMNS
 from pipeline.ledger.schema import beside_outcomes, knows_files
+from pipeline.ledger.shares import by_row
 
 SANDBOX = "sandbox"
 MEMORY_VERSION = 4  # of the ledger's format: older ones have no memory of nights
@@ -20,7 +21,7 @@ MEMORY_VERSION = 4  # of the ledger's format: older ones have no memory of night
 # ── writing, when another run begins ────────────────────────────────────────────────────────────────────────────────
 
 _SPENT = (
-    "INSERT INTO spent (doc, units) SELECT r.doc, SUM(COALESCE(c.cost_units, 0)) FROM calls c "
+    "INSERT INTO spent (doc, units) SELECT r.doc, SUM(COALESCE(c.cost_units, 0)) FROM {calls} c "
     "JOIN rows r ON r.row = c.row WHERE c.run = ? AND r.doc IS NOT NULL GROUP BY r.doc "
     "ON CONFLICT (doc) DO UPDATE SET units = units + excluded.units"
 )
@@ -44,7 +45,7 @@ INHERIT = (  # what answers cost that were paid for under other jobs and are use
 def carry_over(db: Connection, run: int, id_column: str) -> None:
     """Keep what is known of the rows of `run`, the last one; those of the next are named by `id_column`, if any."""
     db.execute(WIDE_CACHE)
-    db.execute(_SPENT, (run,))
+    db.execute(_SPENT.format(calls=by_row(db)), (run,))
     before = _id_column(db, run)
     good = _NEWER_REHEARSAL if _provider(db, run) == SANDBOX else _NEWER
     if before is None:
@@ -127,7 +128,7 @@ EARLIER = (  # of a row `r` with an outcome `o` or none
 
 _TWINS = (  # contents that several rows have, with what all of these cost in a run
     "SELECT p.doc AS doc, COALESCE(SUM(c.cost_units), 0) AS units FROM rows p "
-    "LEFT JOIN (SELECT row, SUM(cost_units) AS cost_units FROM calls WHERE run = {run:d} GROUP BY row) c "
+    "LEFT JOIN (SELECT row, SUM(cost_units) AS cost_units FROM {calls} WHERE run = {run:d} GROUP BY row) c "
     "ON c.row = p.row "
     "WHERE p.doc IN ({shared}) GROUP BY p.doc"
 )
@@ -157,7 +158,7 @@ def row_totals(db: Connection, run: int) -> Iterator[tuple[int, int, bytes | Non
     return db.execute(
         f"SELECT r.row, {_BEFORE} + COALESCE({shared}, c.units, 0), {EARLIER} "  # noqa: S608 (own names)
         f"FROM rows r LEFT JOIN outcomes o ON o.doc = r.doc {join} LEFT JOIN "
-        f"(SELECT row, SUM(cost_units) AS units FROM calls WHERE run = {run:d} GROUP BY row) c ON c.row = r.row "
+        f"(SELECT row, SUM(cost_units) AS units FROM {by_row(db)} WHERE run = {run:d} GROUP BY row) c ON c.row = r.row "
         "ORDER BY r.row"
     )
 
@@ -166,7 +167,7 @@ def _shared(db: Connection, run: int) -> tuple[str, str]:
     """A column, and what is to be joined for it: nothing where all contents differ."""
     if db.execute(f"{_SHARED} LIMIT 1").fetchone() is None:
         return "NULL", ""
-    return "t.units", f"LEFT JOIN ({_TWINS.format(run=run, shared=_SHARED)}) t ON t.doc = r.doc"
+    return "t.units", f"LEFT JOIN ({_TWINS.format(run=run, shared=_SHARED, calls=by_row(db))}) t ON t.doc = r.doc"
 
 
 def good_outcome(db: Connection, doc: bytes) -> tuple[Any, ...] | None:
@@ -203,7 +204,7 @@ def calls_of_row(db: Connection, run: int, row: int, row_id: str, doc: bytes | N
     same = "COALESCE(runs.id_column, ?) = ?" if column else "? IS ?"  # an id of another column may name another row
     pages = "c.pages" if knows_files(db) else "NULL"
     return db.execute(
-        f"SELECT runs.started_us, {pages}, {names} FROM calls c JOIN runs USING (run) "  # noqa: S608 (own names)
+        f"SELECT runs.started_us, {pages}, {names} FROM {by_row(db)} c JOIN runs USING (run) "  # noqa: S608 (own names)
         f"WHERE (c.run = ? AND c.row = ?) OR (c.run != ? AND ? AND c.id = ? AND {same}) OR EXISTS "
         "(SELECT 1 FROM outcomes o WHERE o.doc = ? AND o.run = c.run AND o.row = c.row) ORDER BY c.call",
         (run, row, run, named, row_id, column, column, doc),

@@ -23,10 +23,13 @@ from pipeline.ledger.records import (
     outcome_from,
 )
 from pipeline.ledger.schema import beside_outcomes, knows_batches, knows_files, knows_models
+from pipeline.ledger.shares import by_row, has_shares
 from pipeline.types import TOKENS, ErrorCode, Outcome, Status, Usage
 
 LEAST_ANSWERED, MOST_ANSWERED = 10, 4000  # calls from which to speak of the rest
 _ANSWER = f"SELECT {', '.join((*ANSWER_COLUMNS, 'crc'))} FROM answers WHERE key = ?"  # noqa: S608 (own names)
+
+REMEMBER = "INSERT OR REPLACE INTO remembered VALUES (?, ?)"
 
 LastRun = tuple[int, bytes, bytes, str]  # run, request_hash, doc_hash, input_fingerprint
 
@@ -88,7 +91,7 @@ def remembered(db: Connection, key: str) -> str | None:
 
 def remember(db: Connection, key: str, value: str) -> None:
     """Keep a small fact for later runs."""
-    db.execute("INSERT OR REPLACE INTO remembered VALUES (?, ?)", (key, value))
+    db.execute(REMEMBER, (key, value))
 
 
 def has_table(db: Connection, name: str) -> bool:
@@ -202,14 +205,22 @@ def most_answers(db: Connection) -> int:
     return int(db.execute("SELECT COALESCE(MAX(rowid), 0) FROM answers").fetchone()[0])
 
 
-def last_answered(db: Connection, request_hash: bytes, most: int, *, well: bool = False) -> list[AnsweredCall]:
-    """The last so many calls that were answered under this form of question, in order; `well`: and had no error."""
+def last_answered(
+    db: Connection, request_hash: bytes, most: int, *, well: bool = False, packs: bool = False
+) -> list[AnsweredCall]:
+    """The last so many calls that were answered under this form of question, in order; `well`: and had no error.
+
+    About one row alone; or, with `packs`, all of the runs in which some were about several, each row's share of them.
+    """
     files = "c.pages IS NOT NULL" if knows_files(db) else "0"
+    shared, calls = has_shares(db), by_row(db) if packs else "calls"
+    alone = "AND c.request_id NOT IN (SELECT request_id FROM shares)" if shared else ""
+    alone = ("AND c.run IN (SELECT run FROM shares)" if shared else "AND 0") if packs else alone
     sql = (
-        f"SELECT c.run, c.row, c.chunk, c.purpose, c.latency_ms, r.doc, {files}, {_listed('c.{}')} FROM calls c "  # noqa: S608 (own names)
+        f"SELECT c.run, c.row, c.chunk, c.purpose, c.latency_ms, r.doc, {files}, {_listed('c.{}')} FROM {calls} c "  # noqa: S608 (own names)
         "JOIN runs USING (run) LEFT JOIN rows r ON r.row = c.row AND c.run = (SELECT MAX(run) FROM runs) "
         f"WHERE runs.request_hash = ? AND c.http_status = 200 {'AND c.error_code IS NULL ' if well else ''}"
-        "AND c.output_tokens > 0 ORDER BY c.call DESC LIMIT ?"
+        f"AND c.output_tokens > 0 {alone} ORDER BY c.call DESC LIMIT ?"
     )
     found = db.execute(sql, (request_hash, most)).fetchall()
     return [
@@ -265,9 +276,13 @@ def calls_of_run(db: Connection, run: int, batch: int) -> Iterator[list[tuple[An
 
 
 def used_by_chunks(db: Connection, run: int) -> Iterator[tuple[int, ...]]:
-    """(row, chunk, calls, *TOKENS, cost_units) summed over the run's attempts at each chunk, by row and chunk."""
+    """(row, chunk, attempts, calls, *TOKENS, cost_units) of the run's attempts at each chunk, by row and chunk.
+
+    `calls`: the same, but that one about several rows counts at the first of them.
+    """
     return db.execute(
-        f"SELECT row, chunk, COUNT(*), {_listed('SUM({})')}, SUM(COALESCE(cost_units, 0)) FROM calls WHERE run = ? "  # noqa: S608 (own names)
+        f"SELECT row, chunk, COUNT(*), SUM(counted), {_listed('SUM({})')}, SUM(COALESCE(cost_units, 0)) "  # noqa: S608 (own names)
+        f"FROM {by_row(db)} WHERE run = ? "
         "GROUP BY row, chunk ORDER BY row, chunk",
         (run,),
     )
@@ -294,6 +309,11 @@ def spent_units(db: Connection, run: int) -> int:
     """What a run has cost so far, with what its calls of unknown fate may have cost at the most."""
     sql = "SELECT COALESCE(SUM(COALESCE(cost_units, 0) + at_risk_units), 0) FROM calls WHERE run = ?"
     return int(db.execute(sql, (run,)).fetchone()[0])
+
+
+def in_flight_units(db: Connection) -> int:
+    """What calls whose answers nobody has recorded may have cost at the most."""
+    return int(db.execute("SELECT COALESCE(SUM(at_risk_units), 0) FROM sends").fetchone()[0])
 
 
 def spent_units_by_tenant(db: Connection, since_us: int) -> dict[str, int]:

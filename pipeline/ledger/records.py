@@ -43,6 +43,10 @@ CALL_COLUMNS = (
 SEND_COLUMNS = (
     "request_id", "session", "row", "id", "chunk", "purpose", "attempt", "sent_us", "at_risk_units", "tenant", "model",
 )  # fmt: skip
+SHARE_COLUMNS = (
+    "request_id", "place", "run", "row", "id", "chunk", "input_tokens", "cached_input_tokens", "cache_write_tokens",
+    "output_tokens", "reasoning_tokens", "cost_units",
+)  # fmt: skip
 LINK_COLUMNS = ("answer", "pages", "model")  # of a call, beside its record
 
 
@@ -83,6 +87,17 @@ class Call(Struct, frozen=True):
     error: str | None = None
     finish_reason: str | None = None
     ttft_ms: int | None = None
+
+
+class Share(Struct, frozen=True):
+    """What one row of a pack has of its call: all shares of a call add up to it, to the token and to the unit."""
+
+    row: int
+    id: str
+    chunk: int
+    usage: Usage = Usage()
+    cost_units: int | None = None  # None: as of the call
+    answer: bytes | None = None  # the key of what came back for it
 
 
 def lost_call(send: Send) -> Call:
@@ -265,6 +280,16 @@ def send_values(send: Send, session: int) -> tuple[Any, ...]:
 def link_values(send: Send, key: bytes | None) -> tuple[Any, ...]:
     """LINK_COLUMNS of a call; `key`: of what came back."""
     return key, send.pages, send.model
+
+
+def share_values(share: Share, request_id: str, place: int, run: int) -> tuple[Any, ...]:
+    """SHARE_COLUMNS, with the checksum and the answer's key; `place` among the rows of the call, from 0."""
+    usage = share.usage
+    values = (
+        request_id, place, run, share.row, share.id, share.chunk, usage.input_tokens, usage.cached_input_tokens,
+        usage.cache_write_tokens, usage.output_tokens, usage.reasoning_tokens, share.cost_units,
+    )  # fmt: skip
+    return (*with_crc(values), share.answer)
 
 
 def row_values(entry: RowEntry) -> tuple[Any, ...]:

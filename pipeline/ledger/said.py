@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from pipeline.ledger.files import Connection
 from pipeline.ledger.schema import ANSWERS_LINKED
+from pipeline.ledger.shares import by_row
 from pipeline.types import ErrorCode
 
 _ANSWERS = """
@@ -16,7 +17,7 @@ _ANSWERS = """
         UNION SELECT w.row, o.run, o.row FROM wanted w JOIN outcomes o ON o.doc = w.doc
     )
     SELECT k.row, c.request_id, c.chunk, c.purpose, CASE WHEN a.session = c.session THEN a.text END, a.stop
-    FROM asked k JOIN calls c ON c.run = k.run AND c.row = k.payer
+    FROM asked k JOIN {calls} c ON c.run = k.run AND c.row = k.payer
     JOIN answers a ON a.key = c.answer ORDER BY k.row, c.call
 """
 _FAILED = """
@@ -55,7 +56,7 @@ def answers_of(db: Connection, rows: Sequence[int]) -> Iterator[Said]:
     Of rows with equal content one was asked for; its answers are those of all.
     """
     if linked(db):
-        sql = _ANSWERS.format(marks=", ".join("?" * len(rows)))
+        sql = _ANSWERS.format(marks=", ".join("?" * len(rows)), calls=by_row(db))
         yield from (Said(*values) for values in db.execute(sql, rows))
 
 

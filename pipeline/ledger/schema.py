@@ -206,7 +206,27 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE outcomes ADD COLUMN chunks_skipped INTEGER;  -- that were not asked about; null: none
     ALTER TABLE outcomes ADD COLUMN chunk_numbers TEXT;      -- a JSON list: the chunk of each record; null: its place
     """,
+    """
+    CREATE TABLE shares (              -- of a call about several rows, what each has of it: they add up to the call
+        request_id TEXT NOT NULL,
+        place INTEGER NOT NULL,        -- among the rows of the call, from 0; the call itself names that of place 0
+        run INTEGER NOT NULL,
+        row INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        chunk INTEGER NOT NULL,
+        input_tokens INTEGER NOT NULL,
+        cached_input_tokens INTEGER NOT NULL,
+        cache_write_tokens INTEGER NOT NULL,
+        output_tokens INTEGER NOT NULL,
+        reasoning_tokens INTEGER NOT NULL,
+        cost_units INTEGER,            -- null as of the call
+        crc INTEGER NOT NULL,
+        answer BLOB,                   -- key of what came back for this row; null: nothing did
+        PRIMARY KEY (request_id, place)
+    ) WITHOUT ROWID;
+    """,
 )
+SHARES_KNOWN = 9  # from which on a call may be about several rows
 MODELS_KNOWN = 7
 BATCHES_KNOWN = 6  # from which on there are batches
 FILES_KNOWN = 5  # the version from which rows tell of their files
@@ -245,9 +265,8 @@ def migrate(db: sqlite3.Connection, path: str) -> None:
     if version < len(MIGRATIONS):
         db.create_function("crc_packed", -1, _crc_packed, deterministic=True)
         db.create_function("crc_repr", -1, _crc_repr, deterministic=True)
-    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-        db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
-    if version < len(MIGRATIONS):
+        steps = "".join(MIGRATIONS[version:])  # in one transaction: each commit waits for the disk
+        db.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {len(MIGRATIONS)}; COMMIT;")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # whatever becomes of the log, the file is a ledger
 
 

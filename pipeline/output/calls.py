@@ -8,6 +8,8 @@ import pyarrow as pa
 
 from pipeline.ledger import queries, records
 from pipeline.ledger.files import Connection
+from pipeline.ledger.shares import shares_of_calls
+from pipeline.money import from_units
 from pipeline.output.layout import COST, ROW_GROUP_ROWS, OutputTotals, View, batch_of, cost_column
 from pipeline.types import TOKENS, tenant_hash
 
@@ -44,6 +46,17 @@ CALL_SCHEMA = pa.schema(
 )
 
 
+SHARES = "shares"  # in a job that packs
+SHARE = pa.struct(
+    [("row", pa.int64()), ("id", pa.string()), *((name, pa.int64()) for name in TOKENS), ("cost_usd", COST)]
+)
+
+
+def calls_schema(view: View) -> pa.Schema:
+    """The columns of calls.parquet."""
+    return CALL_SCHEMA.append(pa.field(SHARES, pa.list_(SHARE))) if view.packs else CALL_SCHEMA
+
+
 def call_batches(db: Connection, run: int, view: View, totals: OutputTotals) -> Iterator[pa.RecordBatch]:
     constant = {
         "provider": pa.scalar(view.provider),
@@ -53,6 +66,7 @@ def call_batches(db: Connection, run: int, view: View, totals: OutputTotals) -> 
         "feature": pa.scalar(view.feature),
         "prompt_version": pa.scalar(view.prompt_version),
     }
+    schema = calls_schema(view)
     for fetched in queries.calls_of_run(db, run, ROW_GROUP_ROWS):
         columns = dict(zip((*records.CALL_COLUMNS, "asked", "batch_id"), zip(*fetched, strict=True), strict=True))
         batched = [one is not None for one in columns["batch_id"]]
@@ -76,7 +90,20 @@ def call_batches(db: Connection, run: int, view: View, totals: OutputTotals) -> 
             "lane": ["batch" if one else "live" for one in batched],
             "wait_ms": [None if one else ms for one, ms in zip(batched, columns["wait_ms"], strict=True)],
         }
-        yield batch_of(values, CALL_SCHEMA)
+        if view.packs:
+            values[SHARES] = _shares(db, columns["request_id"])
+        yield batch_of(values, schema)
+
+
+def _shares(db: Connection, request_ids: Sequence[str]) -> list[list[dict[str, Any]] | None]:
+    """Of each call what its rows have of it; None of one about a single row."""
+    found = shares_of_calls(db, request_ids)
+    names = ("row", "id", *TOKENS)
+    return [
+        [{**dict(zip(names, told, strict=True)), "cost_usd": None if units is None else from_units(units)}
+         for *told, units in found[one]] if one in found else None
+        for one in request_ids
+    ]  # fmt: skip
 
 
 def _asked(columns: Mapping[str, Sequence[Any]], view: View, totals: OutputTotals) -> dict[str, list[str]]:

@@ -54,6 +54,7 @@ class View(Struct, frozen=True):
     models: Mapping[str, tuple[str, str]] = {}  # NAME → provider and model, of those beside the job's [model]
     evidence: tuple[str, ...] = ()  # columns that there are because values are looked for in the document
     selects: bool = False  # not all chunks of a document may be asked about
+    packs: bool = False  # a call may be about several rows
     fits: Callable[[str], bool] = lambda record: True  # noqa: ARG005 (whether a record of before is one of the schema as it is now)
 
 
@@ -76,6 +77,7 @@ class OutputTotals(Struct):
     session_ends: Counter[Status] = field(default_factory=Counter)  # rows that it brought to an end itself
     previous: Counter[str] = field(default_factory=Counter)  # rows that show an earlier record, by its day
     previous_unfit: int = 0  # rows whose earlier record does not fit the schema as it is now
+    packs: dict[str, int] = field(default_factory=dict)  # calls about several rows: calls, rows, apart; empty: none are
     model_rows: Counter[str] = field(default_factory=Counter)  # by NAME of the model that counted, "" is [model]
     model_calls: Counter[str] = field(default_factory=Counter)
     model_units: Counter[str] = field(default_factory=Counter)

@@ -20,6 +20,7 @@ from pipeline.types import TOKENS, Usage
 
 RUNNING = "running"
 TABLES = ("budget", "extract", "input", "limits", "model", "output", "prices")  # of the job, in every version
+LEFT_OUT_IF_EMPTY = ("assumed_usd", "previous", "previous_unfit", "packs", "models", "workers", "batches")
 KNOWN_AT_THE_END = ("waited_share", "events", "advice", "caching", "session", "batches")
 
 
@@ -78,6 +79,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     failed_by_code: dict[str, int] = field(default_factory=dict)
     tokens: Usage = Usage()
     cost_usd: Decimal | None = None  # None: the model has no price
+    assumed_usd: Decimal | None = None  # that a lost machine may have spent, beside all that; None: nothing
     calls: int = 0
     repairs: int = 0
     repaired_rows: int = 0
@@ -96,6 +98,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     caching: CacheUse | None = None
     previous: dict[str, int] = field(default_factory=dict)  # pending rows that show an earlier record, by its day
     previous_unfit: int = 0  # pending rows whose earlier record does not fit the schema as it is now
+    packs: dict[str, int] = field(default_factory=dict)  # calls about several rows, their rows, those that fell apart
     models: dict[str, dict[str, Any]] = field(default_factory=dict)  # of a job with several: rows, calls and cost_usd
     workers: tuple[dict[str, Any], ...] = ()  # of the last session on a cluster: node, rows, calls, how it ended
     batches: tuple[dict[str, Any], ...] = ()  # at a provider's batch API, of this run or still out
@@ -116,7 +119,9 @@ class Manifest(Struct, frozen=True, kw_only=True):
         plain: dict[str, Any] = {**to_builtins(self), "cost_usd": self.cost_text}
         if self.session is not None:
             plain["session"]["cost_usd"] = self.session.cost_text
-        left_out = {name for name in ("previous", "previous_unfit", "models", "workers", "batches") if not plain[name]}
+        if self.assumed_usd is not None:
+            plain["assumed_usd"] = f"{self.assumed_usd:.10f}"
+        left_out = {name for name in LEFT_OUT_IF_EMPTY if not plain[name]}
         left_out |= set(KNOWN_AT_THE_END) if self.state == RUNNING else set()
         return {name: value for name, value in plain.items() if name not in left_out}
 
@@ -140,6 +145,7 @@ def manifest_of(
         rate_limited=totals.rate_limited,
         previous=dict(sorted(totals.previous.items())),
         previous_unfit=totals.previous_unfit,
+        packs=totals.packs,
         models=_models(prepared.job, totals),
         started_at=started.isoformat(timespec="milliseconds"),
         ended_at=ended.isoformat(timespec="milliseconds") if ended else None,

@@ -5,6 +5,7 @@ import contextlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -93,12 +94,13 @@ class Publisher:
         self._folder = ledger.path.parent
         self._started = datetime.now(UTC)
         self._total = 0  # rows of the input
+        self._assumed_usd: Decimal | None = None
 
-    def begun(self, total: int) -> None:
-        """Say in run.json that a session is going on."""
-        self._total = total
+    def begun(self, total: int, assumed_usd: Decimal | None = None) -> None:
+        """Say in run.json that a session is going on. `assumed_usd`: what counts as spent by a lost machine."""
+        self._total, self._assumed_usd = total, assumed_usd
         totals = results.OutputTotals(total=total, pending=total)
-        self._write(manifest_of(self._prepared, totals, "running", None, self._started))
+        self._write(self._manifest(totals, "running", None))
 
     def publish(self, end: SessionEnd) -> Ended:
         """Write both Parquet files, close the session in the ledger, write run.json.
@@ -129,7 +131,7 @@ class Publisher:
         with contextlib.suppress(LedgerError):
             totals = results.counted(self._ledger.path, self._ledger.run, self._total)
             self._ledger.end("parked", str(park))
-        manifest = manifest_of(self._prepared, totals, "parked", str(park), self._started)
+        manifest = self._manifest(totals, "parked", str(park))
         with contextlib.suppress(OSError):
             self._write(manifest)
         kept = f"Every answer on record stays in {self._ledger.path}, and is not paid for again"
@@ -153,7 +155,7 @@ class Publisher:
         crash_point("session-ended")
         advised = sizing_of(self._prepared) if totals.calls else None
         manifest = replace(
-            manifest_of(self._prepared, totals, state, reason, self._started),
+            self._manifest(totals, state, reason),
             waited_share=dict(end.waited_share),
             events=tuple(map(dict, end.events)),
             advice=() if advised is None else (advised.told,),
@@ -184,6 +186,7 @@ class Publisher:
             models={name: (one.model.provider, one.model.name) for name, one in job.models.items()},
             evidence=columns_of(job.extract),
             selects=bool(job.chunks.select),
+            packs=job.chunks.pack > 1,
             fits=partial(_fits, prepared.model, self._column),
         )
         crash_point("publishing")
@@ -222,6 +225,10 @@ class Publisher:
             hit_rate=round(read / whole, 4) if whole else 0.0,
             saved_usd=None if rate is None else f"{saved_usd(read, written, rate):.6f}",
         )
+
+    def _manifest(self, totals: results.OutputTotals, state: str, reason: str | None) -> Manifest:
+        made = manifest_of(self._prepared, totals, state, reason, self._started)
+        return replace(made, assumed_usd=self._assumed_usd or None)
 
     def _write(self, manifest: Manifest) -> None:
         results.write_json(self._folder / RUN, manifest.as_json())

@@ -204,7 +204,7 @@ def _row_lines(
         shares = shares_of(spent, numbers)
         cut = not spent.keys() <= set(numbers)  # whose calls are whose is then not told by numbers
         for place, (number, record) in enumerate(zip(numbers, outcome.records, strict=True)):
-            free = answer_from is AnswerFrom.CALL and not shares[place].calls and not cut
+            free = answer_from is AnswerFrom.CALL and not shares[place].attempts and not cut
             by = AnswerFrom.DUPLICATE if free else answer_from
             yield _Line(row, row_id, number, Status.OK, record, outcome, None, None, by, shares[place], place)
     else:
@@ -254,7 +254,7 @@ def _columns(lines: Sequence[_Line], view: View, keeper: Keeper, totals: OutputT
         "model_version": [outcome.model_version if outcome else None for outcome in done],
         "cost_usd": cost_column(cost),
         "finish_reason": [outcome.finish_reason if outcome else None for outcome in done],
-        "latency_ms": [line.answered.latency_ms if line.answered and line.spent.calls else None for line in lines],
+        "latency_ms": [line.answered.latency_ms if line.answered and line.spent.attempts else None for line in lines],
         "prompt_version": _prompt_versions(lines, view),
         "answer_from": [line.answer_from and str(line.answer_from) for line in lines],
         "cost_total_usd": cost_column([line.total_units if view.priced else None for line in lines]),

@@ -13,7 +13,8 @@ from msgspec.structs import asdict
 from pipeline.job.folder import CALLS, RESULTS, UNFINISHED
 from pipeline.ledger import queries
 from pipeline.ledger.files import reading
-from pipeline.output.calls import CALL_SCHEMA, call_batches
+from pipeline.ledger.shares import pack_sums
+from pipeline.output.calls import call_batches, calls_schema
 from pipeline.output.files import write_json, write_parquet
 from pipeline.output.layout import OutputTotals, View
 from pipeline.output.rows import result_batches, results_schema
@@ -32,7 +33,9 @@ def publish(
     with reading(ledger, snapshot=True) as db:
         batches = result_batches(db, run, view, kept, totals)
         write_parquet(folder / RESULTS, results_schema(view), batches)
-        write_parquet(folder / CALLS, CALL_SCHEMA, call_batches(db, run, view, totals))
+        write_parquet(folder / CALLS, calls_schema(view), call_batches(db, run, view, totals))
+        if view.packs:
+            totals.packs = asdict(pack_sums(db, run))
     return totals
 
 

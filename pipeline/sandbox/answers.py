@@ -5,6 +5,7 @@ import orjson
 from pipeline.sandbox.exchange import Answer, Call, Ending, Question, Rules, cut, tokens_of
 from pipeline.sandbox.faults import Drawn, Fault, spoiled
 from pipeline.sandbox.lookups import asks, calls_of
+from pipeline.sandbox.packs import pack_answered
 from pipeline.sandbox.prefixes import Prefixes
 
 REFUSAL = "I'm sorry, but I can't help with that."
@@ -35,6 +36,8 @@ def answered(
 def _text(rules: Rules, question: Question, drawn: Drawn) -> str:
     if question.schema is None:
         return rules.read(question.document, question.cap_tokens)
+    if (of_several := pack_answered(rules.extract, question, drawn)) is not None:
+        return of_several
     if question.errors is not None:
         record = rules.repair(question.document, question.schema, question.errors)
     else:

@@ -13,6 +13,7 @@ from msgspec import Struct, field
 
 from pipeline.sandbox.exchange import Answer
 from pipeline.sandbox.faults import Fault
+from pipeline.sandbox.packs import documents_in
 
 NOT_CONTENT = (
     "stream",
@@ -58,7 +59,7 @@ class Counters(Struct):
     live: Billed = field(default_factory=Billed)
     batch: Billed = field(default_factory=Billed)
     batches: BatchCounters = field(default_factory=BatchCounters)
-    documents: Counter[bytes] = field(default_factory=Counter)  # digest → answers billed
+    documents: Counter[bytes] = field(default_factory=Counter)  # digest → answers billed; of several in one each
     bodies: Counter[bytes] = field(default_factory=Counter)
     contents: Counter[bytes] = field(default_factory=Counter)
     in_flight: int = 0
@@ -74,7 +75,8 @@ class Counters(Struct):
     def billed(self, answer: Answer, document: str, content: bytes, lane: Literal["live", "batch"] = "live") -> None:
         """`content`: as of `content_digest`."""
         (self.live if lane == "live" else self.batch).add(answer)
-        self.documents[blake2b(document.encode(), digest_size=16).digest()] += 1
+        for text in documents_in(document) or (document,):
+            self.documents[blake2b(text.encode(), digest_size=16).digest()] += 1
         self.contents[content] += 1
 
     def sent(self, body: bytes) -> None:

@@ -96,8 +96,15 @@ def shape_for(model: type[BaseModel], provider: str, mode: str, *, model_name: s
             _shape_name(model.__name__), modes.mode_for(provider, model_name, api, mode), {}, strict=False
         )
         return Shaped(shape, original.schema, rewritten=False, problems=problems)
+    return shape_of(original.schema, model.__name__, provider, mode, model_name=model_name, api=api)
+
+
+def shape_of(
+    original: dict[str, Any], name: str, provider: str, mode: str, *, model_name: str = "", api: str = ""
+) -> Shaped:
+    """The same of a schema of Pydantic's with our marks, under this name."""
     tries = [
-        (one, dialect, rewrite(original.schema, dialect))
+        (one, dialect, rewrite(original, dialect))
         for one in modes.modes_for(provider, model_name, api, mode)
         for dialect in _dialects(provider, one, model_name, api)
     ]
@@ -105,9 +112,9 @@ def shape_for(model: type[BaseModel], provider: str, mode: str, *, model_name: s
     notes = asked.notes
     if dialect is not tries[0][1]:
         notes = (f"asked for by {dialect.name}, because {tries[0][1].name} cannot: {tries[0][2].problems[0]}", *notes)
-    shape = AnswerShape(_shape_name(model.__name__), chosen, asked.schema, strict=dialect.enforced)
-    way_out = (WAY_OUT,) if asked.problems and not rewrite(original.schema, PLAIN).problems else ()
-    return Shaped(shape, original.schema, not asked.back.plain, notes, (*asked.problems, *way_out), asked.back)
+    shape = AnswerShape(_shape_name(name), chosen, asked.schema, strict=dialect.enforced)
+    way_out = (WAY_OUT,) if asked.problems and not rewrite(original, PLAIN).problems else ()
+    return Shaped(shape, original, not asked.back.plain, notes, (*asked.problems, *way_out), asked.back)
 
 
 def restore(shaped: Shaped, data: Any) -> Any:  # noqa: ANN401 (any JSON value)

@@ -28,6 +28,7 @@ WORDS = {  # why calls wait, as people say it
     "slots": "free slots",
     "first_answer": "the first answer",
     "budget": "the budget",
+    "watermark": "what is spent to be on record in the bucket",
     "retry_after": "a Retry-After",
     "circuit": "the provider to come back",
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from msgspec import convert
@@ -9,7 +10,7 @@ from msgspec import convert
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.folder import CALLS, RESULTS, RUN
 from pipeline.ledger.records import Send
-from pipeline.money import money
+from pipeline.money import dollars, money
 from pipeline.output.manifest import Manifest
 from pipeline.telemetry.batches import lines_of
 from pipeline.telemetry.causes import Cause
@@ -20,7 +21,15 @@ from pipeline.types import Usage
 
 MOST_NAMED = 10  # lost calls
 MOST_CAUSE_CHARS = 160
-STILL_TRUE = {"rows", "input", "previous", "failed", "cost", "results"}  # of a session that found nothing to do
+STILL_TRUE = {
+    "rows",
+    "input",
+    "previous",
+    "failed",
+    "cost",
+    "assumed",
+    "results",
+}  # of a session that found nothing to do
 LONGEST_TOLD_S = 366 * 86400.0
 DAY_LEAST_S = 3600.0  # a hint shorter than this is no day's
 MINUTE = "%Y-%m-%d %H:%M UTC"
@@ -41,9 +50,11 @@ def summary(
         *(("", told) for told in map(_cause, (cause.as_json() for cause in causes))),
         *(("", told) for told in _untold(rows.failed, [cause.rows for cause in causes])),
         ("calls", f"{manifest.calls:,}   {manifest.rate_limited:,} answered 429"),
+        *(("packs", told) for told in _packs(manifest.packs)),
         ("waited", waited_for(manifest.waited_share) or "for nothing"),
         ("tokens", _tokens(tokens)),
         ("cost", _cost(manifest)),
+        *([("assumed", _assumed(manifest.assumed_usd))] if manifest.assumed_usd is not None else []),
         *(("model", told) for told in _models(manifest.models)),
         *(("node", told) for told in workers_lines(manifest.workers)),
         ("time", duration(manifest.seconds or 0.0)),
@@ -71,6 +82,12 @@ def _models(models: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         yield f"{name}: {one['rows']:,} rows, {one['calls']:,} calls, ${one['cost_usd']}"
 
 
+def _packs(packs: Mapping[str, int]) -> Iterator[str]:
+    if packs:
+        rows, calls, apart = packs["rows"], packs["calls"], packs["apart"]
+        yield f"{rows:,} rows went in {calls:,} calls together; {apart:,} of these fell apart into single calls"
+
+
 def _cause(cause: dict[str, Any]) -> str:
     """One kind of failure by its first row, on one line."""
     example = cause["example"]
@@ -89,6 +106,10 @@ def _cost(manifest: Manifest) -> str:
     if session is None or session.cost_usd == manifest.cost_usd:
         return f"${cost} by {manifest.price_table}"
     return f"${session.cost_text or 0} in this session; ${cost} in all sessions of this run, by {manifest.price_table}"
+
+
+def _assumed(usd: Decimal | str) -> str:
+    return f"{dollars(Decimal(usd))} more may have been spent by a machine that was lost; budget.max_usd counts it"
 
 
 def _session_lines(manifest: Manifest) -> list[tuple[str, str]]:
@@ -153,6 +174,7 @@ def status_text(found: dict[str, Any], now_at: datetime | None = None) -> str:
         *(f"            {told}" for told in _untold(rows["failed"], [cause["rows"] for cause in found["causes"]])),
         f"  calls     {found['calls']:,}   {found['rate_limited']:,} answered 429",
         f"  cost      {'unknown' if found['cost_usd'] is None else '$' + found['cost_usd']}",
+        *([f"  assumed   {_assumed(found['assumed_usd'])}"] if "assumed_usd" in found else []),
         *(f"  model     {told}" for told in _models(found.get("models", {}))),
         f"  started   {found['started_at']}",
     ]
@@ -198,6 +220,7 @@ def estimate_text(report: dict[str, Any]) -> str:
         f"  cost      {money_line}",
         f"  time      about {duration(seconds['expected'])}, up to {duration(seconds['high'])}",
         *_select_lines(report.get("chunks_select")),
+        *_pack_lines(report.get("chunks_pack")),
         *_lane_lines(report["lanes"]),
         *map(_model_line, report.get("models", ())),
         *(f"  advice    {text}" for text in report.get("advice", ())),
@@ -214,6 +237,15 @@ def _select_lines(saved: dict[str, Any] | None) -> list[str]:
     usd = "an unknown amount" if saved["usd_saved"] is None else f"${saved['usd_saved']}"
     tokens = f"{saved['input_tokens_saved']:,} input tokens"
     return [f"  chunks    chunks.select: {saved['asked']:,} of {saved['chunks']:,} chunks, saves {usd} ({tokens})"]
+
+
+def _pack_lines(saved: dict[str, Any] | None) -> list[str]:
+    """What going together saves, where the job has rows do that."""
+    if saved is None:
+        return []
+    usd = "an unknown amount" if saved["usd_saved"] is None else f"${saved['usd_saved']}"
+    told = f"{saved['requests']:,} requests instead of {saved['requests_alone']:,}, saves {usd}"
+    return [f"  chunks    chunks.pack: {told} ({saved['input_tokens_saved']:,} input tokens)"]
 
 
 def _lane_lines(lanes: Sequence[dict[str, Any]]) -> list[str]:

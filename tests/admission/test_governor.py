@@ -5,12 +5,13 @@ from decimal import Decimal
 
 import pytest
 from examples import examples
+from halves import Halves
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.admission.brakes import ThrottleGate
 from pipeline.admission.dimensions.dimension import DimensionState
-from pipeline.admission.governor import GO, UNSENT, BudgetRoom, Governor, LimitRules, Need, Used, Wait
+from pipeline.admission.governor import GO, UNSENT, BudgetRoom, LimitRules, Need, Used
 from pipeline.catalog.limit_profiles import AZURE, Profile
 from pipeline.types import Dimension, LimitSeen
 
@@ -18,19 +19,6 @@ FREE = Decimal(0)
 HINTS = st.one_of(
     st.none(), st.floats(allow_nan=True, allow_infinity=True), st.sampled_from([0.0, -1.0, 1e9, 0.5, 30.0])
 )
-
-
-class Halves(Governor):
-    """`offer` in two: how long it would have to wait, and the taking."""
-
-    def wait(self, wanted, now_s):
-        return self._wait(wanted, self._dimensions.charges.reserve(wanted), now_s)
-
-    def take(self, wanted, now_s):
-        ticket = self.offer(wanted, now_s)
-        if isinstance(ticket, Wait):
-            raise ValueError(f"{wanted!r} has to wait: {ticket!r}")  # noqa: TRY004
-        return ticket
 
 
 def governor(concurrency=1000, **rules):
@@ -62,7 +50,7 @@ def admit(gov, wanted, now_s):
 
 
 def lane_of(gov, dimension=Dimension.REQUESTS):
-    return gov._dimensions._dimensions[dimension]
+    return gov.dimensions[dimension]
 
 
 def seen(limit, remaining, dimension=Dimension.REQUESTS):
@@ -338,8 +326,8 @@ def test_without_a_hint_the_gate_grows_with_each_episode_and_a_later_success_res
 
 
 def state_of(gov):
-    bursts = [(dimension.burst.gamma, dimension.burst.share) for dimension in gov._dimensions._dimensions.values()]
-    return bursts, gov._gate._episodes, dict(gov._dimensions.silence.learner.rates)
+    bursts = [(dimension.burst.gamma, dimension.burst.share) for dimension in gov.dimensions.values()]
+    return bursts, gov.limits._gate._episodes, dict(gov.limits._dimensions.silence.learner.rates)
 
 
 @pytest.mark.parametrize("headers", [True, False])

@@ -42,24 +42,17 @@ class Watched(Governor):
         self.opens_s = self.gate_until_s
         return ticket
 
-    def on_throttled(self, *told):
-        super().on_throttled(*told)
+    def finish(self, ticket, report, now_s):
+        super().finish(ticket, report, now_s)
         self.opens_s = self.gate_until_s
-
-    def hint(self, *told):
-        super().hint(*told)
-        self.opens_s = self.gate_until_s
-
-    def settle(self, ticket, used, now_s):
-        super().settle(ticket, used, now_s)
         self.settled[id(ticket)] += 1
 
     def check_at_rest(self):
         """Every ticket was settled exactly once and nothing is held any more."""
         assert len(self.settled) == len(self.taken)
         assert set(self.settled.values()) <= {1}
-        assert (self.in_flight, self.money.run.reserved_usd, self._probes) == (0, 0, 0)
-        assert all(abs(dimension._open) < 1e-6 for dimension in self._dimensions._dimensions.values())
+        assert (self.in_flight, self.money.run.reserved_usd, self.limits._probes) == (0, 0, 0)
+        assert all(abs(dimension._open) < 1e-6 for dimension in self.limits._dimensions._dimensions.values())
 
 
 def make(outage_s=600.0, concurrency=4, **rules):
@@ -154,7 +147,7 @@ def test_waiting_costs_no_polling_and_admission_is_constant_work():
 
     async def main():
         gov, admission = make(concurrency=50, first_window=50)
-        gov.hint(3600, asyncio.get_running_loop().time())
+        gov.limits.hint(3600, asyncio.get_running_loop().time())
         done = []
         tasks = [asyncio.create_task(call(admission, done, number)) for number in range(5000)]
         await asyncio.sleep(3599)
@@ -422,7 +415,7 @@ def test_while_only_time_can_tell_nobody_asks():
 
     async def main():
         gov, admission = make(concurrency=500, requests_per_minute=6000)
-        gov._dimensions._dimensions[Dimension.REQUESTS].burst.most = 1.0
+        gov.limits._dimensions._dimensions[Dimension.REQUESTS].burst.most = 1.0
         await asyncio.gather(*(call(admission, [], number, seconds=3) for number in range(2000)))
         assert gov.readings <= 2.1 * 2000
 

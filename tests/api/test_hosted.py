@@ -9,6 +9,7 @@ import pytest
 from scripted_server import Scripted
 
 import pipeline
+from pipeline.engine.signals import Interrupt
 
 
 @pytest.fixture
@@ -31,6 +32,19 @@ def held(server):
     server.begun, server.go_on = begun, go_on
     yield server
     go_on.set()
+
+
+@pytest.fixture
+def interrupted(monkeypatch):
+    """Says that the run has been told to end."""
+    heard, interrupt = threading.Event(), Interrupt.__call__
+
+    def told(self):
+        interrupt(self)
+        heard.set()
+
+    monkeypatch.setattr(Interrupt, "__call__", told)
+    return heard
 
 
 def test_a_run_leaves_the_event_loop_to_others(paid, held):
@@ -66,13 +80,14 @@ def test_a_cancellation_drains_as_a_signal_does(paid, held):
     assert held.sent == 6
 
 
-def test_ctrl_c_in_a_program_drains_too(paid, held):
+def test_ctrl_c_in_a_program_drains_too(paid, held, interrupted):
     """And is raised when the answers are kept: nobody's signal handler is replaced for it."""
     before = signal.getsignal(signal.SIGINT)
 
     def press():
         assert held.begun.wait(30)
         os.kill(os.getpid(), signal.SIGINT)
+        assert interrupted.wait(30)
         held.go_on.set()
 
     presser = threading.Thread(target=press)
@@ -86,7 +101,7 @@ def test_ctrl_c_in_a_program_drains_too(paid, held):
     assert left.rows.ok == held.sent
 
 
-def test_what_an_orchestrator_raises_to_stop_a_task_drains_too(paid, held):
+def test_what_an_orchestrator_raises_to_stop_a_task_drains_too(paid, held, interrupted):
     """Dagster, Prefect and Airflow have a signal raise an exception of their own, which is no Exception."""
 
     class TaskStopped(BaseException):
@@ -98,6 +113,7 @@ def test_what_an_orchestrator_raises_to_stop_a_task_drains_too(paid, held):
     def press():
         assert held.begun.wait(30)
         os.kill(os.getpid(), signal.SIGTERM)
+        assert interrupted.wait(30)
         held.go_on.set()
 
     before = signal.signal(signal.SIGTERM, stop)

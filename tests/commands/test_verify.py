@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from job_folder import JobFolder
+from packed import Model, rows
 from places import REPO
 from scripted_server import Scripted, serving
 
@@ -87,6 +88,23 @@ def of_chunks(tmp_path_factory):
     assert all(check.problem is None for check in verify(job.out))
     assert [line["chunk"] > 1 for line in job.results()] == [False, False, True, False, True]
     return job.out
+
+
+@pytest.fixture(scope="module")
+def of_packs(tmp_path_factory):
+    """Six rows in two calls, of which one fell apart."""
+    job = JobFolder(tmp_path_factory.mktemp("of_packs"))
+    with serving() as server:
+        server.script = Model(several=lambda texts: Scripted(text="no") if "document 0" in texts else None)
+        job.write(server.url, rows=rows(6), chunks={"pack": 3}).run()
+    assert all(check.problem is None for check in verify(job.out))
+    assert job.manifest()["packs"] == {"calls": 2, "rows": 6, "apart": 1}
+    return job.out
+
+
+@pytest.fixture
+def folder_of_packs(of_packs, tmp_path):
+    return Path(shutil.copytree(of_packs, tmp_path / "copy"))
 
 
 @pytest.fixture
@@ -169,6 +187,10 @@ TAMPERED = {
             changed(f, "results.parquet", column("input_tokens", 1, lambda n: n - 1)),
         ),
         lambda f: manifest(f, calls=99),
+        lambda f: (
+            changed(f, "results.parquet", column("output_tokens", 4, lambda n: n + 1)),
+            changed(f, "results.parquet", column("output_tokens", 5, lambda n: n - 1)),
+        ),
     ],
     "every call costs what its tokens cost": [
         lambda f: [
@@ -176,6 +198,15 @@ TAMPERED = {
             for row, step in ((0, 1), (1, -1))
             for name in ("results.parquet", "calls.parquet")
         ],
+    ],
+    "what rows have of a call adds up to it": [
+        lambda f: sql(f, "UPDATE shares SET input_tokens = input_tokens + 1 WHERE row = 4"),
+        lambda f: sql(f, "UPDATE shares SET cost_units = cost_units - 1 WHERE row = 5"),
+        lambda f: sql(f, "UPDATE shares SET cost_units = NULL WHERE row = 5"),
+        lambda f: sql(f, "DELETE FROM shares WHERE row = 2"),
+        lambda f: sql(f, "UPDATE shares SET request_id = 'another' WHERE row = 2"),
+        lambda f: changed(f, "calls.parquet", column("shares", 0, lambda told: [{**told[0], "id": "x"}, *told[1:]])),
+        lambda f: changed(f, "calls.parquet", column("shares", 0, lambda told: [*told[1:], told[0]])),
     ],
     "every line of a batch is one call": [
         lambda f: (sql(f, BATCH), sql(f, LINE.format("out"))),
@@ -258,7 +289,8 @@ TAMPERED = {
 def test_what_was_tampered_with_is_named(request, name, number):
     """By its own check and by no other before it."""
     of_files = "documents" in name or "pages" in name or "values" in name
-    of = "_of_files" if of_files else "_of_chunks" if "chunks" in name else ""
+    of_packs = "what rows have of a call" in name or (name == "every row's figures are the sum of its calls" and number)
+    of = "_of_files" if of_files else "_of_chunks" if "chunks" in name else "_of_packs" if of_packs else ""
     folder = request.getfixturevalue(f"folder{of}")
     TAMPERED[name][number](folder)
     (broken,) = [check for check in verify(folder) if check.problem is not None]

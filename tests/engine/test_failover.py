@@ -71,7 +71,7 @@ def test_a_row_that_has_been_everywhere_parks_the_run_and_is_no_bug():
 
         gate = SimpleNamespace(park=lambda cause, told: parked.append((cause, told)))
         prepared = SimpleNamespace(cut=lambda row, exact: SimpleNamespace(chunks=(), skipped=0), exact=False)
-        return Station(prepared, gate, SimpleNamespace(outcome=outcome))
+        return Station(prepared, gate, SimpleNamespace(outcome=outcome), None)
 
     several = Several(job, {"b": at(wrong), "a": at(Diverted("outage", "it is down"))})
     row = Row(0, "r0", text_parts("some words of a document"), None, {})

@@ -50,5 +50,5 @@ def test_an_answer_of_no_use_ends_the_row_with_the_code_of_its_end(stop, code):
 def test_the_words_in_users_files_stay_as_they_are():
     assert [*AnswerFrom] == ["call", "duplicate", "ledger", "previous"]
     assert {*AttemptCode} == {*KIND_CODES.values()} | {
-        "truncated", "refused", "lost", "hedged", "batch_expired", "batch_cancelled",
+        "truncated", "refused", "lost", "hedged", "pack_mismatch", "batch_expired", "batch_cancelled",
     }  # fmt: skip

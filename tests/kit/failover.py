@@ -168,6 +168,7 @@ def simulated(main, spare, *, rows=2000, concurrency=50, causes=("outage",)):
                 SimpleNamespace(cut=lambda row, exact: SimpleNamespace(chunks=(), skipped=0), exact=False),
                 gate,
                 Rows(lane),
+                lane,
             )
         several, window = Several(job, stations), asyncio.Semaphore(2 * concurrency)
 

@@ -10,6 +10,7 @@ HASHES = (b"r" * 16, b"d" * 16, "fingerprint")
 
 
 SINCE_VERSION_3 = """
+DROP TABLE shares;
 ALTER TABLE outcomes DROP COLUMN chunks_skipped; ALTER TABLE outcomes DROP COLUMN chunk_numbers;
 ALTER TABLE outcomes DROP COLUMN evidence; ALTER TABLE outcomes DROP COLUMN source_text;
 ALTER TABLE outcomes DROP COLUMN model; ALTER TABLE outcomes DROP COLUMN models_tried;

@@ -83,7 +83,7 @@ def test_calls_are_summed_over_the_run_and_by_chunk(ledger):
     found = queries.call_sums(ledger, 2)
     assert found == queries.CallSums(9, 2, 1, 63, Usage(900, 0, 0, 160, 0))
     assert queries.call_sums(ledger, 5) == queries.CallSums(0, 0, 0, 0, Usage())
-    assert next(queries.used_by_chunks(ledger, 2)) == (0, 0, 2, 200, 0, 0, 40, 0, 14)
+    assert next(queries.used_by_chunks(ledger, 2)) == (0, 0, 2, 2, 200, 0, 0, 40, 0, 14)
     assert queries.calls_at_risk(ledger) == (1, 5)
     assert queries.spent_units(ledger, 2) == 68
 

@@ -7,6 +7,7 @@ import time
 
 import pyarrow.parquet as pq
 import pytest
+from packed import Model, rows
 from s3_server import AWS, emptied
 from scripted_server import Scripted
 
@@ -154,3 +155,14 @@ def test_a_store_that_cannot_be_used_is_told_before_anything_is_sent(job, bucket
     assert "no-such-bucket" in job.run(code=2).err
     assert "no-such-bucket" in job.pipeline("check", job.file, code=2).out
     assert server.sent == 0
+
+
+def test_rows_that_went_together_are_taken_up_by_another_machine(job, bucket, server):
+    """With what each has of its call; nothing is paid for again, and the files hold together."""
+    server.script = Model()
+    job.write(server.url, rows=rows(10), chunks={"pack": 4}, output={"path": URL}).run()
+    more = [*rows(10), {"id": "new", "text": "new"}]
+    job.machine("b").write(server.url, rows=more, chunks={"pack": 4}, output={"path": URL}).run()
+    assert (len(server.script.packs), server.script.alone) == (3, ["new"])
+    assert set(server.script.paid.values()) == {1}
+    job.pipeline("verify", URL, code=0)

@@ -203,3 +203,15 @@ def agrees_in_all(job, provider):
     assert served["billed_twice"] == 0
     assert served["batch_lines_billed"] == 2
     return job.manifest()["rows"]["ok"]
+
+
+def test_what_is_out_by_batch_is_collected_before_rows_go_in_packs(job):
+    with providing(batch_s=60.0) as provider:
+        write(job, provider).run("--no-wait", code=5)
+        before = provider.counters()
+        told = job.run("--set", 'model.lane="live"', "--set", "chunks.pack=4", code=2).err
+        assert "chunks.pack = 4: 1 batches of an earlier job are still at the provider" in told
+        assert provider.counters()["lanes"]["live"]["lines"] == before["lanes"]["live"]["lines"] == 0
+        provider.turn(120)
+        job.run()
+        assert agrees(job, provider)["rows"]["ok"] == len(ROWS)

@@ -4,7 +4,11 @@ import json
 from decimal import Decimal
 
 import pytest
+from batch_server import PRICES, SOON, extract, providing
 from scripted_server import Scripted
+
+from pipeline.commands.verify import verify
+from pipeline.sandbox.exchange import Rules
 
 GOOD = {"name": "Blue Mill", "total": "1234.50"}
 STRONG = {"name": "gpt-4o", "max_output_tokens": 200}
@@ -91,10 +95,11 @@ def test_a_retry_begins_with_the_first_model_again(several, job, server):
     job.pipeline("verify", job.out, code=0)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize(("answer", "cause"), [(DOWN, "outage"), (NO_KEY, "auth")])
-def test_rows_go_on_at_the_spare_while_the_first_is_down(several, job, server, answer, cause):
+def test_rows_go_on_at_the_spare_while_the_first_is_down(several, job, server, answer, cause, workers):
     server.script = by_model(gpt_4o_mini=answer, gpt_4o=GOOD)
-    several(fallback(cause), rows=40, limits={"concurrency": 4}).run()
+    several(fallback(cause), rows=40, limits={"concurrency": 4, "workers": workers}).run()
     rows = job.results()
     assert {row["status"] for row in rows} == {"ok"}
     assert {row["model"] for row in rows} == {"gpt-4o"}
@@ -103,9 +108,10 @@ def test_rows_go_on_at_the_spare_while_the_first_is_down(several, job, server, a
     job.pipeline("verify", job.out, code=0)
 
 
-def test_the_run_parks_where_the_spare_is_down_too(several, job, server):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_run_parks_where_the_spare_is_down_too(several, job, server, workers):
     server.script = by_model(gpt_4o_mini=NO_KEY, gpt_4o=NO_KEY)
-    several(fallback("auth"), rows=3).run(code=4)
+    several(fallback("auth"), rows=3, limits={"workers": workers}).run(code=4)
     assert job.manifest()["reason"] == "auth"
     assert {row["status"] for row in job.results()} == {"pending"}
 
@@ -223,8 +229,11 @@ def test_a_row_that_needed_another_model_is_worth_a_look(several, job, server):
     assert (first["id"], first["review_reasons"]) == ("r0", ["fallback"])
 
 
-@pytest.mark.parametrize("point", ["call-named:9", "answer-received:14", "committed:4", "outcome-known:6"])
-def test_three_models_and_a_kill_pay_for_nothing_twice(several, job, server, point):
+POINTS = ["call-named:9", "answer-received:14", "committed:4", "outcome-known:6"]
+
+
+@pytest.mark.parametrize(("point", "workers"), [*((point, 1) for point in POINTS), ("answer-received:5", 2)])
+def test_three_models_and_a_kill_pay_for_nothing_twice(several, job, server, point, workers):
     """Rows are routed to one, go on to another, and stay at the first; each answer is paid for once."""
     right, wrong = {"name": "x", "total": "1"}, Scripted(text="no JSON")
     server.script = lambda document, nth, body: (
@@ -233,9 +242,9 @@ def test_three_models_and_a_kill_pay_for_nothing_twice(several, job, server, poi
     third = '[models.third]\nprovider = "openai"\nname = "gpt-4.1-mini"\nmax_output_tokens = 200\n'
     route = '[[route]]\nwhere = {column = "language", in = ["ja"]}\nmodel = "third"\n'
     url = f'base_url = "{server.url}"\n'
-    several(f"{third}{url}{route}{fallback('invalid_output')}", rows=10, limits={"concurrency": 3})
+    several(f"{third}{url}{route}{fallback('invalid_output')}", rows=10, limits={"concurrency": 3, "workers": workers})
     job.env["PIPELINE_CRASH_AT"] = point
-    job.process("run", job.file, code=-9)
+    job.process("run", job.file, code=-9 if workers == 1 else None)
     del job.env["PIPELINE_CRASH_AT"]
     job.run()
     lost = [call for call in job.calls() if call["error_code"] == "lost"]
@@ -246,7 +255,7 @@ def test_three_models_and_a_kill_pay_for_nothing_twice(several, job, server, poi
     assert tried[1] == ["third"]
     assert tried[3] == tried[5] == ["third", "strong"]
     assert sum(server.paid.values()) <= 10 + 2 * 2 + len(lost), "two rows: an answer, a repair, and the next model"
-    assert len(lost) <= 3 * 3, "what was in flight"
+    assert len(lost) <= 3 * 3 * (1 if workers == 1 else 2 * 3), "what was in flight; each worker is replaced twice"
     job.pipeline("verify", job.out, code=0)
 
 
@@ -259,3 +268,40 @@ def test_what_rows_may_cost_at_a_dearer_model_is_asked_about(several, job, serve
     asked = several(fallback("invalid_output"), rows=40, budget=budget).run("--output", job.folder / "anew", code=2).err
     assert "--yes" in asked
     assert server.sent == 40
+
+
+def test_rows_that_come_back_wrong_from_a_batch_go_on_live(several, job, server):
+    """The first model by batch, at half its price; what it gets wrong, and what is routed away from it, live."""
+    server.script = by_model(gpt_4o=GOOD)
+
+    def half_wrong(text, schema):
+        good = extract(text, schema)
+        return {**good, "total": "x"} if set("48") & set(text) else good
+
+    rules = Rules(half_wrong, lambda text, schema, errors: half_wrong(text, schema), lambda text, cap: text)
+    routed = '[[route]]\nwhere = {column = "language", in = ["ja"]}\nmodel = "strong"\n'
+    with providing(rules) as provider:
+        several(
+            routed + fallback("invalid_output"), rows=12,
+            model={"base_url": provider.url, "lane": "batch"}, batch=SOON, prices=PRICES,
+        ).run()  # fmt: skip
+        served = provider.counters()
+    manifest, rows = job.manifest(), job.results()
+    assert manifest["rows"]["ok"] == 12
+    first = [row for row in rows if row["models_tried"][0] == "gpt-4o-mini"]
+    on = [row for row in first if row["models_tried"] == ["gpt-4o-mini", "strong"]]
+    assert len(first) == 6
+    assert 0 < len(on) < 6
+    assert served["billed_twice"] == 0
+    assert {call["lane"] for call in job.calls() if call["model"] == "gpt-4o"} == {"live"}
+    assert sum(call["lane"] == "batch" for call in job.calls()) == 6
+    assert len(server.requests) == len(on) + 6
+    assert [check.problem for check in verify(job.out) if check.problem is not None] == []
+    job.run()
+    assert len(server.requests) == len(on) + 6, "a second run sends nothing"
+
+
+def test_a_batch_lane_does_not_go_on_elsewhere_while_its_provider_is_down(several, job):
+    several(fallback("invalid_output", "outage"), model={"lane": "batch"})
+    told = job.pipeline("check", job.file, code=2).out
+    assert "model.lane = 'batch' does not go with [[fallback]] on = ['outage'] yet" in told

@@ -14,7 +14,7 @@ from common import job_file, measured, replay_server
 from scale import write_short_invoices
 
 BARE = REPO / "benchmarks" / "bare_loop.py"
-FEW, MANY = 300, 5300
+FEW, MANY = 300, 3300
 MOST_TIMES = 4.5  # measured: 2.5 to 3.1 alone, up to 4.1 beside other tests
 MOST_MB = 1.35  # peak memory over that of the smaller input
 

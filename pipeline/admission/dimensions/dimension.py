@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from pipeline.admission.dimensions.bursts import Burst
 from pipeline.admission.dimensions.mirrors import LARGEST, MINUTE_S, PLENTY, Bucket, Hold, SlidingMinute
+from pipeline.admission.handover import DimensionLeft
 
 ASK_S = 2.0  # where nothing is left, one call in this time asks whether there is
 
@@ -192,3 +193,35 @@ class DimensionState:
         """What was learned turned out to be no limit."""
         if self.learned:
             self.bucket, self.learned = None, False
+
+    # ── other runs ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def give(self, per_minute: float) -> None:
+        """A limit that another run's job gives: the lower one counts."""
+        self.given = min(self.given or math.inf, per_minute)
+        if self.ceiling is None:
+            self.ceiling = SlidingMinute(self.given)
+        else:
+            self.ceiling.limit = min(self.ceiling.limit, self.given)
+
+    def left(self, now_s: float) -> DimensionLeft:
+        """Where it stands, for who carries on."""
+        used = () if self.ceiling is None else self.ceiling.left(now_s)
+        told = level = None
+        if self.ceiling is not None:
+            told = None if self.ceiling.limit == self.given else self.ceiling.limit
+        if self.bucket is not None and not self.learned:
+            self.bucket.advance(now_s)
+            told, level = self.bucket.limit, self.bucket.level
+        return DimensionLeft(used, told, level)
+
+    def resume(self, left: DimensionLeft, now_s: float) -> None:
+        """As another run has left it."""
+        if left.told is not None and left.level is None:
+            self.counted = True
+            self.stated(left.told)
+        elif left.told is not None and left.level is not None:
+            self.bucket, self.learned = Bucket(left.told, min(left.told, left.level), now_s), False
+        if self.ceiling is not None:
+            for age_s, amount in left.used:
+                self.ceiling.take(amount, now_s - age_s)

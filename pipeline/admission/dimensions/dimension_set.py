@@ -1,6 +1,6 @@
 """All dimensions of one scope together: what fits them all, and what was charged. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import structs
 
@@ -8,6 +8,7 @@ from pipeline.admission.charges import INDEX, Amounts, Charges, Need, Used
 from pipeline.admission.dimensions.dimension import DimensionState, DimensionView
 from pipeline.admission.dimensions.mirrors import LEAST, MINUTE_S, sane
 from pipeline.admission.dimensions.totals import AdmittedTotals, Held
+from pipeline.admission.handover import DimensionLeft
 from pipeline.admission.learning.inference import LimitInference, News
 from pipeline.admission.learning.learner import Mode
 from pipeline.admission.learning.memory import Memory, Remembered
@@ -24,7 +25,8 @@ class DimensionSet:
         given = (rules.requests_per_minute, rules.input_tokens_per_minute, rules.output_tokens_per_minute)
         pairs = zip((Dimension.REQUESTS, Dimension.INPUT_TOKENS, Dimension.OUTPUT_TOKENS), given, strict=True)
         self._memory = memory.dimensions
-        self._dimensions = {dimension: self._new(dimension, float(limit)) for dimension, limit in pairs if limit}
+        self._own = {dimension: float(limit) for dimension, limit in pairs if limit}  # of this run's job
+        self._dimensions = {dimension: self._new(dimension, limit) for dimension, limit in self._own.items()}
         self._totals = AdmittedTotals()
         self.silence = LimitInference(rules.profile, self._dimensions, self._totals, self._new)
         self.silence.start(memory)
@@ -60,14 +62,14 @@ class DimensionSet:
     # ── may it go? ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def refusal(self, need: Need) -> str | None:
-        """Why this can never be admitted, or None."""
+        """Why this can never be admitted by what its own job gives, or None."""
         reserved = self.charges.reserve(need)
-        for dimension, state in self._dimensions.items():
+        for dimension, limit in self._own.items():
             amount = reserved[INDEX[dimension]]
-            if state.given and amount > state.given:
+            if amount > limit:
                 return (
                     f"the request needs {amount:,.0f} {dimension}, more than "
-                    f"limits.{dimension}_per_minute = {state.given:.0f} ever admits. "
+                    f"limits.{dimension}_per_minute = {limit:.0f} ever admits. "
                     "Raise that limit, or lower model.max_output_tokens or chunks.max_tokens"
                 )
         return None
@@ -82,9 +84,9 @@ class DimensionSet:
                 longest_s, why, firm = seconds, dimension.value, paced
         return longest_s, why, firm
 
-    def take(self, need: Need, reserved: Amounts, now_s: float, most: float) -> tuple[Held, float | None]:
+    def take(self, need: Need, now_s: float, most: float) -> tuple[Held, float | None]:
         """`most` caps the multiple of the refill that dimensions go at. Also: until when the next call has to wait."""
-        expected = self.charges.expected(need)
+        reserved, expected = self.charges.reserve(need), self.charges.expected(need)
         self.silence.before(now_s)
         holds = {}
         for dimension, state in self._dimensions.items():
@@ -92,6 +94,10 @@ class DimensionSet:
             holds[dimension] = state.take(reserved[number], expected[number], now_s, most)
         self._totals.add(reserved, expected, now_s)
         return Held(now_s, reserved, holds, self._totals.admitted), self.silence.after(now_s)
+
+    def taken_before(self, need: Need, now_s: float) -> Held:
+        """Of a call that others have let out, and counted."""
+        return Held(now_s, self.charges.reserve(need), {}, self._totals.admitted)
 
     def settle(self, held: Held, need: Need, used: Used | None, now_s: float) -> None:
         """None: the call's fate is not known, so that all of it counts."""
@@ -104,6 +110,29 @@ class DimensionSet:
             hold, number = held.holds.get(dimension), INDEX[dimension]
             amount = held.reserved[number] if hold is None else hold.amount
             state.settle(hold, 0.0 if used is None else final[number] - amount, now_s)
+
+    # ── other runs ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def give(self, dimension: Dimension, per_minute: float) -> None:
+        """A limit that another run's job gives."""
+        if dimension not in self._dimensions:
+            self._dimensions[dimension] = self._new(dimension)
+        self._dimensions[dimension].give(per_minute)
+
+    def left(self, now_s: float) -> dict[str, DimensionLeft]:
+        return {dimension.value: state.left(now_s) for dimension, state in self._dimensions.items()}
+
+    def resume(self, left: Mapping[str, DimensionLeft], now_s: float) -> None:
+        """As another run has left them."""
+        for dimension in Dimension:
+            if (one := left.get(dimension.value)) is None:
+                continue
+            if dimension not in self._dimensions and one.told is not None:
+                self._dimensions[dimension] = self._new(dimension)
+            if dimension in self._dimensions:
+                self._dimensions[dimension].resume(one, now_s)
+                if one.told is not None:
+                    self.silence.told(dimension)
 
     # ── what the provider says ──────────────────────────────────────────────────────────────────────────────────
 

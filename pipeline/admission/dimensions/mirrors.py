@@ -85,6 +85,15 @@ class SlidingMinute(Struct):
             return 0.0
         return self.limit * max(0.0, self.less - (now_s - self.less_s) * FORGIVEN_PER_S)
 
+    def left(self, now_s: float) -> tuple[tuple[float, float], ...]:
+        """What is used, by the second: (seconds ago, amount), the oldest first."""
+        self.advance(now_s)
+        by_second: dict[int, float] = {}
+        for slot in self.slots:
+            age_s = max(0, int(now_s - slot.last_s))
+            by_second[age_s] = by_second.get(age_s, 0.0) + slot.amount
+        return tuple((float(age_s), amount) for age_s, amount in by_second.items())
+
     def observe(self, remaining: float, hold: Hold, now_s: float) -> None:
         """What was used when the call of `hold` was sent and not by us, was used by others.
 

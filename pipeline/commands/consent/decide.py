@@ -24,7 +24,7 @@ PARTS = {  # what can change an answer or an outcome, as the job file calls it
         *("provider", "name", "api", "betas", "temperature", "max_output_tokens", "top_p", "seed", "stop"),
         *("reasoning", "service_tier", "safety", "extra"),
     ),
-    "chunks": ("max_tokens", "overlap_tokens", "context", "select", "window"),
+    "chunks": ("max_tokens", "overlap_tokens", "context", "select", "window", "pack"),
 }
 REPAIRS = 2  # calls for one question at the most, in the cheap bound
 EARLIER = "this job has run on some rows only, and others were paid for under an earlier one"

@@ -19,6 +19,7 @@ from pipeline.engine.feed import Selection, chosen, task_of
 from pipeline.engine.row import Extraction
 from pipeline.extraction.hashes import content_key
 from pipeline.extraction.lookups import Found
+from pipeline.extraction.packs import PackItem
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.template import parse_template
@@ -46,7 +47,9 @@ def due_rows(prepared: Prepared, selection: Selection, *, afresh: bool, changed:
     ledger = prepared.ledger_path
     with reading(ledger) as db, asyncio.Runner() as runner:
         earlier = _earlier(prepared, db, afresh=afresh) if afresh or changed else []
-        rehearsal = Extraction(prepared, _OnRecord(db), RecordColumn(prepared.model), _not_run)
+        ask = _OnRecord(db)
+        together = None if prepared.packed is None else ask
+        rehearsal = Extraction(prepared, ask, RecordColumn(prepared.model), _not_run, together)
         look = _Look(prepared, db, selection, earlier, afresh, rehearsal)
         for rows in _source(prepared, earlier).batches(ROWS_MEASURED_AT_ONCE):
             found = runner.run(look.kinds(rows))
@@ -135,7 +138,7 @@ async def _not_run(call: ToolCall) -> Found:  # noqa: ARG001 (as `Run` has it)
 
 
 class _OnRecord:
-    """An `Ask` that answers what is on record, and calls nobody."""
+    """An `Ask`, and a `Together`, that answers what is on record, and calls nobody."""
 
     def __init__(self, db: Connection) -> None:
         self._db = db
@@ -148,6 +151,10 @@ class _OnRecord:
         if values is None or not reusable(answer := answer_from(values[:-1])):
             raise _Unpaid
         return answer.reply
+
+    async def answer(self, item: PackItem, life: RowLife) -> Answer | None:  # noqa: ARG002 (as `Together` has it)
+        values = answer_record(self._db, item.member.key)
+        return None if values is None else answer_from(values[:-1]).reply
 
 
 class SomeRows(Source):

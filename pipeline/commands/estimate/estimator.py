@@ -47,11 +47,24 @@ class Counts(Struct):
     skipped_chunks: int = 0  # that chunks.select leaves out
     skipped_input_tokens: int = 0  # of the requests that are not sent for them
     skipped_document_tokens: int = 0
+    packs: int = 0  # requests about several rows by chunks.pack, instead of one for each of packed_rows
+    packed_rows: int = 0
+    packed_input_tokens: int = 0  # that are saved by it: input_tokens is without them
+
+    @property
+    def sent(self) -> int:
+        """Requests as they leave."""
+        return self.requests - self.packed_rows + self.packs
 
     @property
     def own_mean(self) -> float:
         """Input tokens of one request by our count, without readings, summaries and records of chunks before."""
         return (self.input_tokens - self.free_input_tokens) / self.requests if self.requests else 0.0
+
+    @property
+    def alone_mean(self) -> float:
+        """The same as if no rows went together: how large what was seen is counted, by ourselves."""
+        return self.own_mean + (self.packed_input_tokens / self.requests if self.requests else 0.0)
 
 
 class Seen(Struct, frozen=True):
@@ -144,7 +157,7 @@ class EstimateBands(Struct, frozen=True):
             "bad_rows": counts.bad_rows,
             "done_rows": counts.done_rows,
             "duplicate_rows": counts.duplicate_rows,
-            "requests": counts.requests + counts.free_requests,
+            "requests": counts.sent + counts.free_requests,
             "repair_requests": self.repairs._asdict(),
             "input_tokens": self.input_tokens._asdict(),
             "output_tokens": self.output_tokens._asdict(),
@@ -174,7 +187,7 @@ def estimate(counts: Counts, terms: Terms, history: History | None) -> EstimateB
     amounts = _by_shape(counts, terms) if history is None else _by_history(counts, terms, history)
     inputs, outputs, repairs = (band.each(round) for band in (amounts.inputs, amounts.outputs, amounts.repairs))
     cost = _cost(counts, terms, amounts)
-    sent = counts.requests + counts.free_requests
+    sent = counts.sent + counts.free_requests
     latency_s = history.latency_s if history else None
     seconds = Band(
         *(
@@ -186,7 +199,7 @@ def estimate(counts: Counts, terms: Terms, history: History | None) -> EstimateB
     by_batch = terms.ways.chosen == "batch"
     told = (
         *assuming.rows(counts.bad_rows, counts.done_rows, counts.duplicate_rows),
-        assuming.requests(counts.requests, counts.fixed_tokens_per_request),
+        assuming.requests(counts.sent, counts.fixed_tokens_per_request),
         *_told(counts, terms, amounts, history),
         *told_of_lanes(terms.ways, lanes),
         *([] if by_batch else assuming.time(terms.limits, terms.max_output_tokens, cap_charged=terms.cap_charged)),
@@ -207,12 +220,13 @@ def _by_history(counts: Counts, terms: Terms, history: History) -> _Amounts:
     """Every figure by a line through what was seen; asking again apart, for it is rare and dear."""
     seen, requests = history.seen, counts.requests
     sizes = [one.own_tokens for one in seen]
+    mean_size = counts.alone_mean if history.own else counts.own_mean
     slack = SLACK_OWN if history.own else SLACK_OTHER
     agains = sum(one.agains for one in seen)
     repairs = hits_of(min(agains, len(seen)), len(seen), requests)
 
     def all_of(first: Iterable[float], again: Iterable[float], guess: float) -> Band[float]:
-        once = total_of(sizes, list(first), requests, counts.own_mean)
+        once = total_of(sizes, list(first), requests, mean_size)
         more = times(repairs, sum(again) / agains if agains else guess)
         return within(together(once, more), slack)
 
@@ -241,7 +255,7 @@ def _uses(seen: Sequence[Seen]) -> tuple[list[Usage], list[Usage]]:
 def _by_shape(counts: Counts, terms: Terms) -> _Amounts:
     answer, requests = _answer_tokens(counts, terms), counts.requests
     total = counts.input_tokens if counts.provider_input_tokens is None else counts.provider_input_tokens
-    mean_input = total / requests if requests else 0.0
+    mean_input = (total + counts.packed_input_tokens) / requests if requests else 0.0  # a repair goes alone
     repairs = times(REPAIRS, requests)
     pairs = list(zip(repairs, answer, strict=True))
     # A repair sends the question again, with the answer it got and what is wrong with that.

@@ -79,7 +79,8 @@ def counted_exactly(prepared: Prepared, counts: Counts, environ: Mapping[str, st
     if found is None:
         ours = "exact" if prepared.counter.exact else "an estimate"
         return counts, f"{prepared.job.model.provider} counts no tokens of its own: ours ({ours}) stand"
-    scaled = counts.free_input_tokens + found.provider_tokens
+    saved = counts.packed_input_tokens * found.provider_tokens // max(1, found.our_tokens)
+    scaled = counts.free_input_tokens + found.provider_tokens - saved
     told = f"input counted by the provider: {found.provider_tokens:,} tokens in {found.requests:,} requests"
     told += f", {found.our_tokens:,} by our own count{_asked_about(found)}"
     return replace(counts, provider_input_tokens=scaled), told

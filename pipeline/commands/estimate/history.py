@@ -33,7 +33,7 @@ def history(prepared: Prepared) -> History | None:
     if not ledger.exists():
         return None
     with reading(ledger) as db:
-        questions, latencies = _questions(db, prepared.plan.request_hash)
+        questions, latencies = _questions(db, prepared.plan.request_hash, packs=prepared.packed is not None)
     if len(questions) < LEAST_ANSWERED:
         return None
     plain = not (prepared.plan.two_step or prepared.plan.summary_tokens or prepared.plan.rounds)
@@ -50,10 +50,10 @@ def history(prepared: Prepared) -> History | None:
     return History(tuple(_as_reported(others) if plain else others), own=False, latency_s=middle)
 
 
-def _questions(db: Connection, request_hash: bytes) -> tuple[list[_Question], list[int]]:
+def _questions(db: Connection, request_hash: bytes, *, packs: bool) -> tuple[list[_Question], list[int]]:
     found: dict[tuple[int, int, int], _Question] = {}
     latencies: list[int] = []
-    for call in last_answered(db, request_hash, MOST_ANSWERED):
+    for call in last_answered(db, request_hash, MOST_ANSWERED, packs=packs):
         question = found.setdefault((call.run, call.row, call.chunk), _Question(call.doc, call.chunk))
         question.files = question.files or call.files
         question.usages.append((call.purpose, call.usage))

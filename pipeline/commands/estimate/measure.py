@@ -1,5 +1,6 @@
 """The input as an estimate needs it: rows, duplicates, chunks and token counts, in one pass and offline."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 
@@ -7,6 +8,7 @@ from msgspec import Struct
 
 from pipeline.catalog.known_as import known_as
 from pipeline.commands.estimate.estimator import Counts
+from pipeline.commands.estimate.packs import Packing
 from pipeline.documents.sources.rows import SeenIds
 from pipeline.documents.token_pool import Cutting, counted
 from pipeline.extraction import requests as planning
@@ -63,15 +65,26 @@ def measure(prepared: Prepared, *, failed_only: bool = False, all_rows: bool = F
     plan = question.plan
     name = known_as(job.model, job.prices)
     cutting = Cutting(job.model.provider, name, plan.chunk_tokens, plan.overlap_tokens, plan.select, plan.words_asked)
-    texts = (
-        [(row.text, other_text(plan, row)) for row in _without_files(prepared, question, sums, batch)] for batch in rows
-    )
-    for counts in counted(cutting, texts):
+    alone = prepared.packed is None or failed_only  # what a retry is to mend goes by itself
+    packing, tenants = None if alone else Packing(prepared, sums), deque[str | None]()
+
+    def texts_of(batch: Sequence[Row]) -> list[tuple[str, str]]:
+        found = list(_without_files(prepared, question, sums, batch))
+        tenants.extend(row.tenant for row in found if packing is not None)
+        return [(row.text, other_text(plan, row)) for row in found]
+
+    for counts in counted(cutting, map(texts_of, rows)):
         for others, asked, skipped in counts:
             _add(sums, question, others, [Piece(tokens) for tokens in asked])
+            if packing is not None:
+                tenant = tenants.popleft()
+                if len(asked) == 1 and not skipped:
+                    packing.add(tenant, others + asked[0], question.tokens(others, Piece(asked[0])))
             sums.skipped_chunks += len(skipped)
             sums.skipped_input_tokens += sum(question.tokens(others, Piece(tokens)) for tokens in skipped)
             sums.skipped_document_tokens += sum(skipped)
+    if packing is not None:
+        packing.end()
     return sums
 
 

@@ -9,6 +9,7 @@ from pipeline.commands.estimate.compare import terms_of
 from pipeline.commands.estimate.estimator import EstimateBands, estimate
 from pipeline.commands.estimate.history import history
 from pipeline.commands.estimate.measure import measure
+from pipeline.commands.estimate.packs import SavedByPacks, saved_by_packs
 from pipeline.commands.estimate.saved import Saved, saved_of
 from pipeline.extraction.prepare import Prepared
 from pipeline.output.advice import sizing_of
@@ -17,7 +18,7 @@ from pipeline.output.advice import sizing_of
 class JobEstimate(Struct, frozen=True):
     """`notes` are of how the tokens were counted; `advice` is what would make the job cheaper or faster.
 
-    `saved`: by chunks.select, where that is set.
+    `saved`: by chunks.select, where that is set; `packed`: by chunks.pack.
     """
 
     estimate: EstimateBands
@@ -25,6 +26,7 @@ class JobEstimate(Struct, frozen=True):
     advice: tuple[str, ...]
     models: tuple[dict[str, Any], ...] = ()  # of a job with several: what each is expected to be asked
     saved: Saved | None = None
+    packed: SavedByPacks | None = None
 
 
 def estimate_of(prepared: Prepared, environ: Mapping[str, str], *, exact: bool = False) -> JobEstimate:
@@ -50,4 +52,5 @@ def estimate_of(prepared: Prepared, environ: Mapping[str, str], *, exact: bool =
     terms, seen = terms_of(prepared), history(prepared)
     found = estimate(counts, terms, seen)
     saved = saved_of(counts, terms, seen, found) if prepared.job.chunks.select else None
-    return JobEstimate(found, notes, advice, saved=saved)
+    packed = None if prepared.packed is None else saved_by_packs(counts, terms, seen, found)
+    return JobEstimate(found, notes, advice, saved=saved, packed=packed)

@@ -1,7 +1,7 @@
 """A run in waves, put together: the lane, the desk, and who carries the rows of each pass."""
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from decimal import Decimal
 from hashlib import blake2b
 
@@ -20,8 +20,7 @@ from pipeline.engine.batches.submission import Submitter
 from pipeline.engine.batches.waves import WaveExecutor, Waves
 from pipeline.engine.call import Caller
 from pipeline.engine.endpoint import Lent
-from pipeline.engine.executors import Executor
-from pipeline.engine.executors.local import LocalExecutor
+from pipeline.engine.executors.local import LocalExecutor, Outcomes
 from pipeline.engine.lanes.files import loader_of
 from pipeline.engine.row import Extraction
 from pipeline.errors import JobError
@@ -37,17 +36,21 @@ from pipeline.schema.arrow import RecordColumn
 
 
 class Way(Struct, frozen=True):
-    """The way to the model: as the session has it. `live`: the lane for what is not to wait."""
+    """The way to the model: as the session has it. `live`: the lane for what is not to wait.
+
+    `among`: what carries a row, with this model as one of several; None: it is the only one.
+    """
 
     model: Model
     sandbox_url: str
     environ: Mapping[str, str]
     live: Lane
     wait: bool
+    among: Callable[[Extraction], Outcomes] | None = None
 
 
 @contextlib.asynccontextmanager
-async def in_waves(prepared: Prepared, column: RecordColumn, way: Way, run: Lent) -> AsyncIterator[Executor]:
+async def in_waves(prepared: Prepared, column: RecordColumn, way: Way, run: Lent) -> AsyncIterator[WaveExecutor]:
     """Who carries the rows.
 
     Raises:
@@ -75,7 +78,8 @@ async def in_waves(prepared: Prepared, column: RecordColumn, way: Way, run: Lent
 
         def one_pass() -> LocalExecutor:
             extraction = Extraction(prepared, Caller(run.ledger, lane), column)
-            return LocalExecutor(prepared, run.ledger, extraction, run.admission, run.tally)
+            carries = extraction if way.among is None else way.among(extraction)
+            return LocalExecutor(prepared, run.ledger, carries, run.admission, run.tally)
 
         yield WaveExecutor(Waves(job, account, way.wait, bool(way.sandbox_url)), lane, desk, run.admission, one_pass)
     finally:

@@ -23,6 +23,7 @@ from pipeline.engine.feed import Selection
 from pipeline.job.settings import Job
 from pipeline.ledger.batches import FOR_DEADLINE
 from pipeline.telemetry.batches import counted
+from pipeline.telemetry.snapshot import ModelNow
 from pipeline.telemetry.tally import Tally
 from pipeline.types import ParkReason
 
@@ -59,6 +60,7 @@ class WaveExecutor:
         self._pass = one_pass()
         self._tally: Tally = self._pass.tally
         self.issues: RunIssues = self._pass.issues
+        self.models: Callable[[], tuple[ModelNow, ...]] = tuple  # how those of a job with several do
 
     def widen(self, calls: int) -> None:
         self._pass.widen(calls)

@@ -64,7 +64,7 @@ class Outcomes(Protocol):
 class LocalExecutor:
     """An `Executor` in this process. `share`: of the rows, those that are this process's.
 
-    `calls`: at once, where these are not the job's own `limits.concurrency`.
+    `calls`: at once, where these are not the job's own `limits.concurrency`. `rows_per_call`: at the most.
     """
 
     def __init__(  # noqa: PLR0913 (all that a session has)
@@ -77,8 +77,10 @@ class LocalExecutor:
         share: Share | None = None,
         *,
         calls: int = 0,
+        rows_per_call: int = 1,
     ) -> None:
-        calls = calls or prepared.job.limits.concurrency
+        self._rows_per_call = rows_per_call
+        calls = (calls or prepared.job.limits.concurrency) * rows_per_call
         self.window = Window(-(-calls // (share.of if share else 1)))
         self.issues = RunIssues()
         self._prepared = prepared
@@ -88,6 +90,7 @@ class LocalExecutor:
         self._tally = tally
         self._share = share
         self._doubts = Doubts()
+        self.on_fed: Callable[[], None] = lambda: None  # once every chosen row of the input has begun
         self.models: Callable[[], tuple[ModelNow, ...]] = tuple  # how those of a job with several do
 
     @property
@@ -95,7 +98,7 @@ class LocalExecutor:
         return self._tally
 
     def widen(self, calls: int) -> None:
-        self.window.widen(calls)
+        self.window.widen(calls * self._rows_per_call)
 
     async def work(self, selection: Selection) -> None:
         """Every row of the input into the ledger, every chosen row to its outcome; cancelled, it cuts what is open."""
@@ -142,6 +145,7 @@ class LocalExecutor:
             self._gate.stop(ParkReason.MACHINE, told)
         else:
             self._ledger.end_rows(read)
+        self.on_fed()
 
     def _enter(self, batch: Batch) -> None:
         self._ledger.enter_rows(batch.entries)

@@ -11,10 +11,12 @@ import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pipeline.admission.queue import Admission
@@ -29,6 +31,8 @@ from pipeline.engine.workers.messages import (
     CannotGoOn,
     Finish,
     Leave,
+    ModelHealth,
+    ModelPlace,
     OutcomeSeen,
     RunStopped,
     StopRun,
@@ -38,13 +42,18 @@ from pipeline.engine.workers.messages import (
     WorkerAssignment,
     WorkerCounts,
 )
-from pipeline.engine.workers.served import ServedGate
+from pipeline.engine.workers.served import Served, ServedGate
 from pipeline.errors import JobError, LedgerError
 from pipeline.extraction.prepare import Prepared
+from pipeline.extraction.routing import MAIN
 from pipeline.job.settings import Model
 from pipeline.ledger.ledger import Ledger
+from pipeline.telemetry.snapshot import ModelNow
 from pipeline.telemetry.tally import Tally
 from pipeline.types import ParkReason
+
+if TYPE_CHECKING:
+    from pipeline.engine.several import Way
 
 ROOT = Path(__file__).parents[3]  # the folder that holds the package
 DEATHS_MOST = 3  # of one share's workers: what kills so many kills the next as well
@@ -62,6 +71,7 @@ class Where(Struct):
     base_url: str
     environ: Mapping[str, str]
     observed: bool
+    ways: Mapping[str, "Way"] = {}  # of a job with several models
 
 
 class _WorkerSlot(Struct):
@@ -72,7 +82,7 @@ class _WorkerSlot(Struct):
     gate: ServedGate
     gone: asyncio.Event
     process: Process | None = None
-    prefix: str = ""  # of its request ids
+    prefixes: list[str] = field(default_factory=list)  # of its request ids
     counts: WorkerCounts | None = None
     finished: bool = False
 
@@ -92,7 +102,11 @@ class ProcessExecutor:
         self._of = prepared.job.limits.workers
         self._ledger_error = ""
         self._frames = Frames[ToRun](ToRun)
-        admission.on_stop = self._tell_stop
+        self._gates: dict[str, Served] = {name: way.gate for name, way in where.ways.items()} or {MAIN: admission}
+        for name, way in where.ways.items():
+            way.gate.on_health = partial(self._tell_health, name)
+        self.models: Callable[[], tuple[ModelNow, ...]] = tuple  # how those of a job with several do
+        self._others_stop, admission.on_stop = admission.on_stop, self._tell_stop
 
     def widen(self, calls: int) -> None:
         for seat in self._seats.values():
@@ -138,7 +152,7 @@ class ProcessExecutor:
         ours, theirs = socket.socketpair()
         gone = asyncio.Event()
         channel = Channel(self._frames, lambda message: self._heard(seat, message), gone.set)
-        seat = _WorkerSlot(share, channel, ServedGate({"": self._admission}, channel.send), gone)
+        seat = _WorkerSlot(share, channel, ServedGate(self._gates, channel.send), gone)
         await asyncio.get_running_loop().create_connection(lambda: channel, sock=ours)
         path = os.pathsep.join(filter(None, (str(ROOT), self._where.environ.get("PYTHONPATH"), *self._seen_here())))
         with theirs:
@@ -153,6 +167,7 @@ class ProcessExecutor:
                 start_new_session=True,
             )
         self._seats[share.number] = seat
+        ways = self._where.ways
         errand = WorkerAssignment(
             self._prepared.job,
             self._where.model,
@@ -163,6 +178,7 @@ class ProcessExecutor:
             self._ledger.run,
             self._ledger.session,
             self._where.observed,
+            {name: ModelPlace(way.endpoint.model, way.endpoint.sandbox_url) for name, way in ways.items() if name},
         )
         channel.send(errand)
         if self._admission.stopped is not None:
@@ -195,8 +211,8 @@ class ProcessExecutor:
         return None if process is None else process.returncode
 
     async def _book_lost(self, seat: _WorkerSlot) -> None:
-        if seat.prefix:
-            await self._ledger.lose(seat.prefix)
+        for prefix in seat.prefixes:
+            await self._ledger.lose(prefix)
         if seat.counts is not None:  # its rows are counted anew by who comes next; its calls were made
             made = replace(seat.counts, ok=0, failed={}, repaired=0)
             self._before = _total_of([self._before, made])
@@ -220,9 +236,9 @@ class ProcessExecutor:
                 seat.counts = message
                 self._count()
             case Begun():
-                seat.prefix = message.prefix
+                seat.prefixes.append(message.prefix)
             case StopRun():
-                self._admission.stop(message.reason, message.message)
+                seat.gate.stop(message)
             case CannotGoOn():
                 self._ledger_error = message.message
                 self._admission.stop(ParkReason.INTERRUPTED, message.message)
@@ -242,7 +258,13 @@ class ProcessExecutor:
         issues.bug = issues.bug or (None if done.bug is None else WorkerFailed(done.bug))
         issues.over_budget = {**done.over_budget, **issues.over_budget}
 
+    def _tell_health(self, model: str, cause: str, told: str) -> None:
+        for seat in self._seats.values():
+            seat.channel.send(ModelHealth(model, cause, told))
+
     def _tell_stop(self, reason: ParkReason, message: str) -> None:
+        if self._others_stop is not None:
+            self._others_stop(reason, message)
         for seat in self._seats.values():
             seat.channel.send(RunStopped(reason, message))
 

@@ -20,9 +20,12 @@ class Carrier(Struct, frozen=True):
     counter: Counter
     standard: Wire | None = None  # of the standard service tier, where the one that is asked for has no room
     files: FileLoader | None = None  # None: a job whose requests hold none
+    packs: tuple[Wire, Wire | None] | None = None  # `wire` and `standard` of requests about several rows
 
     def wire_of(self, request: Request) -> Wire:
-        return self.standard if request.standard_tier and self.standard is not None else self.wire
+        packs = self.packs if request.pack else None
+        wire, standard = packs or (self.wire, self.standard)
+        return standard if request.standard_tier and standard is not None else wire
 
     def falls_back(self, request: Request, failure: CallFailed) -> bool:
         """Whether the same request goes out again at the standard tier."""

@@ -23,6 +23,7 @@ from pipeline.crash_points import crash_point
 from pipeline.engine.ask import Abandoned, Delivered, RowFailed, RowLife, TooLong
 from pipeline.engine.hedge import SUPERSEDED, Latencies, first_answer
 from pipeline.engine.lanes.attempts import Attempt, Sent
+from pipeline.engine.lanes.books import Books
 from pipeline.engine.lanes.carrier import Carrier
 from pipeline.engine.lanes.files import holds_files, pages_of
 from pipeline.engine.lanes.tries import Tries
@@ -65,6 +66,7 @@ class LiveLane:
         self._ledger = ledger
         self._gate = gate
         self._carrier = carrier
+        self._books = Books(ledger, rate)
         self._tally = tally
         self._loop = asyncio.get_running_loop()  # asked once: until Python 3.12 each asking is a system call
         self._hedge_after = limits.hedge_after
@@ -154,11 +156,11 @@ class LiveLane:
                     tries.met(failure, self._loop.time())
                     self._park(failure)
                 report = self._failure_report(attempt.request, failure)
-                self._book(self._failed_call(sent, attempt.request, failure))
+                self._book(self._failed_call(sent, attempt.request, failure), attempt.request)
                 raise
             except asyncio.CancelledError as cancelled:
                 if cancelled.args == (SUPERSEDED,):
-                    self._book(self._superseded_call(sent))
+                    self._book(self._superseded_call(sent), attempt.request)
                 raise
             usage = self._whole(attempt.request, told.usage, told.text, told.stop)
             reply = told if usage is told.usage else replace(told, usage=usage)
@@ -169,9 +171,9 @@ class LiveLane:
         if self._hedge_after:
             self._latencies.add(self._loop.time() - sent.at_s)
         call = self._answered_call(sent, answered, reply, cost)
-        durable = self._ledger.record(call, attempt.request.key, reply)
+        delivered = self._books.answered(call, attempt.request, reply)
         self._tally.called(call)
-        return Delivered(reply, durable)
+        return delivered
 
     def _park(self, failure: CallFailed) -> None:
         """What ends the run ends it before the slot is free: nobody else leaves for the same refusal."""
@@ -187,7 +189,7 @@ class LiveLane:
             time.time_ns() // 1000, to_units(attempt.ticket.usd), request.tenant, self._model, attempt.pages,
         )  # fmt: skip
         try:
-            await self._ledger.intend(send)
+            await self._books.named(send, request)
         except asyncio.CancelledError:  # called off before it could leave
             self._ledger.withdraw(send)
             raise
@@ -242,8 +244,8 @@ class LiveLane:
 
     # ── what is booked ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def _book(self, call: Call) -> None:
-        self._ledger.record(call)
+    def _book(self, call: Call, request: Request) -> None:
+        self._books.ended(call, request)
         self._tally.called(call)
 
     def _answered_call(self, sent: Sent, answered: HttpAnswer, reply: Answer, cost: Decimal | None) -> Call:

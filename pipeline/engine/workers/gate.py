@@ -1,15 +1,15 @@
 """The gate of a worker: every admission is asked of the run's own process, which has the only governor."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from itertools import count
 
 from msgspec import Struct
 
-from pipeline.admission.gate import NeverFits, TenantOverBudget
+from pipeline.admission.gate import Diverted, NeverFits, TenantOverBudget
 from pipeline.admission.report import Report
-from pipeline.admission.stop import Stopped, StopSwitch
+from pipeline.admission.stop import Stopped, StopSwitch, wake
 from pipeline.engine.workers.messages import Admit, Finish, Leave, SizedRequest, StopRun
 from pipeline.types import ParkReason, Request
 
@@ -22,14 +22,17 @@ class RemoteTicket(Struct, frozen=True):
 
 
 class RemoteGate:
-    """A `Gate` of one model: `model` is its NAME, "" the job's [model]."""
+    """A `Gate` of one model: `model` is its NAME, "" the job's [model].
 
-    def __init__(self, send: Callable[[Struct], None], model: str = "") -> None:
+    `beside`: the gate to the first of several models, which hears what the run says for all of them.
+    """
+
+    def __init__(self, send: Callable[[Struct], None], model: str = "", beside: "RemoteGate | None" = None) -> None:
         self._send = send
         self._model = model
-        self._numbers = count()
-        self._waiting: dict[int, asyncio.Future[Decimal]] = {}
-        self._switch = StopSwitch()
+        self._numbers: Iterator[int] = count() if beside is None else beside._numbers  # noqa: SLF001 (one line of those who wait)
+        self._waiting: dict[int, asyncio.Future[Decimal]] = {} if beside is None else beside._waiting  # noqa: SLF001
+        self._switch: StopSwitch = StopSwitch() if beside is None else beside._switch  # noqa: SLF001
 
     @property
     def stopped(self) -> ParkReason | None:
@@ -68,7 +71,7 @@ class RemoteGate:
 
     def stop(self, reason: ParkReason, message: str) -> None:
         """Here at once, for the whole run as soon as it hears of it."""
-        self._send(StopRun(reason, message))
+        self._send(StopRun(reason, message, self._model))
         self.stopped_by_run(reason, message)
 
     # ── what the run says ───────────────────────────────────────────────────────────────────────────────────────
@@ -92,11 +95,66 @@ class RemoteGate:
                 waiting.set_exception(self._switch.error())
 
 
+class RemoteModelGate(RemoteGate):
+    """A gate to a model whose rows have another to go to: as `engine.diverting.DivertingGate`, which the run has.
+
+    `causes`: for which of them rows go on elsewhere.
+    """
+
+    def __init__(
+        self, send: Callable[[Struct], None], model: str, beside: RemoteGate | None, causes: frozenset[str]
+    ) -> None:
+        super().__init__(send, model, beside)
+        self._causes = causes
+        self._down: tuple[str, str] | None = None  # what is wrong with it, and in words
+        self._sleepers: set[asyncio.Future[None]] = set()
+
+    async def pause(self, seconds: float) -> None:
+        """As `RemoteGate.pause`. Raises Diverted: the model is down, or goes down meanwhile."""
+        if self._down is not None:
+            raise Diverted(*self._down)
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        sleep = asyncio.ensure_future(super().pause(seconds))
+        self._sleepers.add(woken)
+        try:
+            await asyncio.wait({sleep, woken}, return_when=asyncio.FIRST_COMPLETED)
+            if self._down is not None:
+                raise Diverted(*self._down)
+            await sleep
+        finally:
+            self._sleepers.discard(woken)
+            sleep.cancel()
+            woken.cancel()
+
+    def stop(self, reason: ParkReason, message: str) -> None:
+        """The end of the run, unless rows go on elsewhere for this."""
+        if reason.value not in self._causes:
+            super().stop(reason, message)
+            return
+        self._send(StopRun(reason, message, self._model))
+        self.down(reason.value, message)
+
+    def park(self, cause: str, message: str) -> None:
+        """The end of the run, as a row of this model has nowhere else to go for this."""
+        reason = ParkReason(cause)
+        self._send(StopRun(reason, message, self._model, nowhere_else=True))
+        self.stopped_by_run(reason, message)
+
+    def down(self, cause: str, told: str) -> None:
+        """It is, as this worker or the run has found; cause "": it is well again."""
+        self._down = (cause, told) if cause else None
+        if cause:
+            for sleeper in self._sleepers:
+                wake(sleeper)
+
+
 def portable(error: BaseException) -> tuple[str, ...]:
     """An error of admission, in parts that can be sent."""
     match error:
         case TenantOverBudget():
             return ("tenant", error.tenant, str(error))
+        case Diverted():
+            return ("diverted", error.cause, str(error))
         case Stopped():
             return ("stopped", str(error.reason), str(error))
         case _:
@@ -108,6 +166,8 @@ def raised(parts: tuple[str, ...]) -> Exception:
     match parts:
         case ("tenant", tenant, text):
             return TenantOverBudget(tenant, text)
+        case ("diverted", cause, text):
+            return Diverted(cause, text)
         case ("stopped", reason, text):
             return Stopped(ParkReason(reason), text)
         case _:

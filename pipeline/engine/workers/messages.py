@@ -14,6 +14,13 @@ from pipeline.types import Outcome, ParkReason
 # ── what a run tells a worker ───────────────────────────────────────────────────────────────────────────────────────
 
 
+class ModelPlace(Struct, frozen=True, array_like=True):
+    """One more model of the job: as its wire wants it, and the URL of its embedded sandbox, or ""."""
+
+    model: Model
+    base_url: str
+
+
 class WorkerAssignment(Struct, frozen=True, array_like=True, tag="assignment"):
     """Once, at its start."""
 
@@ -26,6 +33,7 @@ class WorkerAssignment(Struct, frozen=True, array_like=True, tag="assignment"):
     run: int
     session: int
     observed: bool  # somebody wants to see every call and outcome
+    models: Mapping[str, ModelPlace] = {}  # NAME → of a job that has several
 
 
 class Granted(Struct, frozen=True, array_like=True, tag="granted"):
@@ -55,7 +63,15 @@ class Widen(Struct, frozen=True, array_like=True, tag="widen"):
     calls: int
 
 
-ToWorker = WorkerAssignment | Granted | Refused | RunStopped | Widen
+class ModelHealth(Struct, frozen=True, array_like=True, tag="health"):
+    """A model is down, and why; cause "": it is well again."""
+
+    model: str
+    cause: str
+    told: str
+
+
+ToWorker = WorkerAssignment | Granted | Refused | RunStopped | Widen | ModelHealth
 
 
 # ── what a worker tells the run ─────────────────────────────────────────────────────────────────────────────────────
@@ -101,10 +117,12 @@ class Finish(Struct, frozen=True, array_like=True, tag="finish"):
 
 
 class StopRun(Struct, frozen=True, array_like=True, tag="stop"):
-    """End the run early."""
+    """End the run early, for what this model has met, unless its rows go on elsewhere for that."""
 
     reason: ParkReason
     message: str
+    model: str = ""
+    nowhere_else: bool = False  # the row that has met it has been at all that it could go on to
 
 
 class WorkerCounts(Struct, frozen=True, array_like=True, tag="counts"):

@@ -5,25 +5,21 @@ when that closes, what has been answered is kept, and it ends.
 """
 
 import asyncio
-import os
 import socket
 import sys
 import traceback
 from pathlib import Path
 
-from pipeline.engine.call import Caller
 from pipeline.engine.executors.local import LocalExecutor
-from pipeline.engine.lanes.carrier import Carrier
-from pipeline.engine.lanes.files import loader_of
-from pipeline.engine.lanes.live import LiveLane
-from pipeline.engine.row import Extraction
+from pipeline.engine.workers.carrying import Held, carrying, gates_for
 from pipeline.engine.workers.frames import Channel, Frames
-from pipeline.engine.workers.gate import RemoteGate, raised
+from pipeline.engine.workers.gate import RemoteGate, RemoteModelGate, raised
 from pipeline.engine.workers.messages import (
     Begun,
     CallSeen,
     CannotGoOn,
     Granted,
+    ModelHealth,
     OutcomeSeen,
     Refused,
     RunStopped,
@@ -36,11 +32,7 @@ from pipeline.engine.workers.messages import (
 from pipeline.errors import machine_words
 from pipeline.extraction.prepare import Prepared, prepare
 from pipeline.ledger.ledger import Ledger
-from pipeline.providers import standard_wire, wire_for
-from pipeline.providers.credentials.keys import credentials_for
-from pipeline.providers.transport.choose import transport_for
 from pipeline.runtime import spare_pandas
-from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.tally import Tally
 from pipeline.types import ParkReason
 
@@ -61,6 +53,7 @@ class Worker:
         self._executor: LocalExecutor | None = None
         self.channel = Channel(Frames[ToWorker](ToWorker), self._heard, self._lost)
         self._gate = RemoteGate(self.channel.send)
+        self._gates: dict[str, RemoteGate] = {}
 
     async def main(self) -> None:
         """Everything from the errand to the last word."""
@@ -92,21 +85,17 @@ class Worker:
         if errand.observed:
             tally.on_call = lambda call: self.channel.send(CallSeen(call))
             tally.on_outcome = lambda outcome: self.channel.send(OutcomeSeen(outcome))
-        wire = wire_for(errand.model, prepared.shaped.shape, os.environ, base_url=errand.base_url)
-        transport = transport_for(errand.job, credentials_for(errand.job.model, os.environ))
-        standard = standard_wire(errand.model, prepared.shaped.shape, os.environ, errand.base_url)
-        carrier = Carrier(wire, transport, prepared.counter, standard, loader_of(prepared))
-        lane = LiveLane(prepared.job.limits, prepared.rate, ledger, self._gate, carrier, tally)
-        self.channel.send(Begun(lane.prefix))
-        extraction = Extraction(prepared, Caller(ledger, lane), RecordColumn(prepared.model))
-        self._executor = LocalExecutor(prepared, ledger, extraction, self._gate, tally, errand.share)
-        telling = asyncio.create_task(self._telling(tally))
-        try:
-            await self._executor.work(errand.selection)
-        finally:
-            telling.cancel()
-            self.channel.send(counts_of(tally))
-            await transport.aclose()
+        held = Held(ledger, tally, lambda prefix: self.channel.send(Begun(prefix)))
+        self._gates = gates_for(errand.job, self._gate, self.channel.send)
+        calls = errand.job.limits.concurrency + sum(one.limits.concurrency for one in errand.job.models.values())
+        async with carrying(errand, prepared, self._gates, held) as outcomes:
+            self._executor = LocalExecutor(prepared, ledger, outcomes, self._gate, tally, errand.share, calls=calls)
+            telling = asyncio.create_task(self._telling(tally))
+            try:
+                await self._executor.work(errand.selection)
+            finally:
+                telling.cancel()
+                self.channel.send(counts_of(tally))
 
     async def _telling(self, tally: Tally) -> None:
         while True:
@@ -132,6 +121,8 @@ class Worker:
                 self._gate.refused(message.number, raised(message.why))
             case RunStopped():
                 self._gate.stopped_by_run(message.reason, message.message)
+            case ModelHealth() if isinstance(gate := self._gates.get(message.model), RemoteModelGate):
+                gate.down(message.cause, message.told)
             case Widen() if self._executor is not None:
                 self._executor.widen(message.calls)
 

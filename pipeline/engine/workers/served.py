@@ -9,19 +9,22 @@ from msgspec import Struct
 from pipeline.admission.governor import Ticket
 from pipeline.admission.queue import Admission, Turn
 from pipeline.admission.report import FATE_UNKNOWN, NEVER_SENT, Report
+from pipeline.engine.diverting import DivertingGate
 from pipeline.engine.workers.gate import portable
-from pipeline.engine.workers.messages import Admit, Granted, Refused
+from pipeline.engine.workers.messages import Admit, Granted, Refused, StopRun
 from pipeline.money import to_units
+
+Served = Admission | DivertingGate
 
 
 class ServedGate:
     """Of one worker. `admissions`: by NAME of the model, "" the job's [model]; `send` takes what the worker is told."""
 
-    def __init__(self, admissions: Mapping[str, Admission], send: Callable[[Struct], None]) -> None:
+    def __init__(self, admissions: Mapping[str, Served], send: Callable[[Struct], None]) -> None:
         self._admissions = admissions
         self._send = send
-        self._turns: dict[int, tuple[Admission, Turn]] = {}
-        self._tickets: dict[int, tuple[Admission, Ticket]] = {}
+        self._turns: dict[int, tuple[Served, Turn]] = {}
+        self._tickets: dict[int, tuple[Served, Ticket]] = {}
 
     def admit(self, asked: Admit) -> None:
         admission = self._admissions[asked.model]
@@ -56,6 +59,13 @@ class ServedGate:
     def finish(self, number: int, report: Report) -> None:
         admission, ticket = self._tickets.pop(number)
         admission.finish(ticket, report)
+
+    def stop(self, asked: StopRun) -> None:
+        admission = self._admissions[asked.model]
+        if asked.nowhere_else and isinstance(admission, DivertingGate):
+            admission.park(asked.reason.value, asked.message)
+        else:
+            admission.stop(asked.reason, asked.message)
 
     def gone(self) -> None:
         """The worker is: whoever waits leaves, and of what was let in nobody knows what became."""

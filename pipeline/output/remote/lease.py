@@ -37,7 +37,13 @@ class Holding(Struct, frozen=True):
     since: str
     lease_s: float
     released: bool = False
-    renewal: str = ""  # another at each write, so that no two versions are alike
+    renewal: str = ""  # TERM-RANDOM: another at each write, so that no two versions are alike
+
+    @property
+    def term(self) -> int:
+        """How many have had it so far, this one counted; 0 where an older program wrote it."""
+        term, dash, _ = self.renewal.partition("-")
+        return int(term) if dash and term.isdecimal() else 0
 
     def told(self) -> str:
         return f"pipeline {self.verb}, {self.who}, since {self.since}"
@@ -70,6 +76,8 @@ class Lease:
         self._stamp = NEW
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
+        self.term = 0  # of all who have had it, each has a higher one
+        self.follows_own = False  # nobody else has had it since this machine's mirror had
         self.lost = ""  # why it is not ours any more
 
     def take(self) -> None:
@@ -82,6 +90,8 @@ class Lease:
         while True:
             found = self._objects.read(NAME)
             held = None if found is None else _holding(found.content)
+            self.term = 1 if held is None else held.term + 1
+            self.follows_own = held is not None and held.holder == self._mine.holder
             if found is None or held is None:
                 took = self._write(NEW if found is None else found.stamp)
             elif self._may_take(held, found):
@@ -108,7 +118,7 @@ class Lease:
 
     def _write(self, over: Stamp | None) -> bool:
         """Whether it was ours to write."""
-        holding = replace(self._mine, renewal=uuid.uuid4().hex)
+        holding = replace(self._mine, renewal=f"{self.term}-{uuid.uuid4().hex}")
         try:
             self._stamp = self._objects.write(NAME, _encoded(holding), only_over=over)
         except Lost:
@@ -141,6 +151,27 @@ class Lease:
             if self.lost:
                 on_lost(self.lost)
                 return
+
+    def outrank(self, term: int) -> None:
+        """Have a higher term than this: somebody has deleted the lease, and with it the count of terms.
+
+        Raises:
+            StoreFailed: that could not be written.
+        """
+        if self.term <= term:
+            self.term = term + 1
+            if not self._write(self._stamp):
+                raise StoreFailed(f"{self._objects.url} was taken over by another run")
+
+    def holds(self) -> bool:
+        """Whether it is still ours, by what the store says now.
+
+        Raises:
+            StoreFailed: it does not say.
+        """
+        found = None if self.lost else self._objects.read(NAME)
+        held = None if found is None else _holding(found.content)
+        return held is not None and (held.holder, held.term) == (self._mine.holder, self.term)
 
     def release(self) -> None:
         """Say that nobody is at work here; the name stays, as the last one who was."""

@@ -25,6 +25,7 @@ from pipeline.output.write import write_json
 WORKDIR = "PIPELINE_WORKDIR"
 NOTE = "remote.json"
 OUT = "out"
+NO_TERMS = (0, 0)
 IN_ORDER = (RESULTS, CALLS, LEDGER, RUN)  # of upload: what speaks of the others comes last
 
 
@@ -48,6 +49,11 @@ class Known(Struct, frozen=True):
         return (found.st_size, found.st_mtime_ns) == (self.size, self.mtime_ns)
 
 
+def known_of(stamp: Stamp, path: Path) -> Known:
+    found = path.stat()
+    return Known(stamp, found.st_size, found.st_mtime_ns)
+
+
 class Mirror:
     """One URL's folder on this machine. `home` holds the lock and the note, `folder` the output's files."""
 
@@ -61,6 +67,8 @@ class Mirror:
             name: Known(Stamp(e_tag, version), size, mtime_ns)
             for name, (e_tag, version, size, mtime_ns) in note.get("known", {}).items()
         }
+        first, last = note.get("own_terms", NO_TERMS)
+        self.own_terms: tuple[int, int] = (first, last)  # first and last of the sessions that wrote the ledger here
 
     def make(self) -> None:
         """Make the folders.
@@ -78,15 +86,26 @@ class Mirror:
                 f"Name another in {WORKDIR}"
             ) from None
 
-    def knows(self, name: str, stamp: Stamp) -> None:
+    def keep_known(self, name: str, known: Known) -> None:
         """This version is what the file here is, or was copied from."""
-        found = (self.folder / name).stat()
-        self.known[name] = Known(stamp, found.st_size, found.st_mtime_ns)
+        self.known[name] = known
         self.keep_note()
+
+    def ours(self, term: int, *, following: bool) -> None:
+        """The ledger here is written by the session of this term. `following`: the one before was of here as well."""
+        self.own_terms = (self.own_terms[0] if following and any(self.own_terms) else term, term)
+        self.keep_note()
+
+    def not_ours(self) -> None:
+        """The ledger here is what the bucket has, which may be less than was written."""
+        if self.own_terms != NO_TERMS:
+            self.own_terms = NO_TERMS
+            self.keep_note()
 
     def keep_note(self) -> None:
         known = {name: (one.stamp.e_tag, one.stamp.version, one.size, one.mtime_ns) for name, one in self.known.items()}
-        write_json(self.home / NOTE, {"url": self.url, "holder": self.holder, "known": known})
+        note = {"url": self.url, "holder": self.holder, "known": known, "own_terms": self.own_terms}
+        write_json(self.home / NOTE, note)
 
     def files(self) -> list[str]:
         """What there is to upload, in the order in which it is to be."""

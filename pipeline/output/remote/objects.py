@@ -6,7 +6,8 @@ a half-written object when the writing code raises, and cannot write "only if no
 
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,17 @@ class Objects:
         except FileNotFoundError:
             return None
 
+    def names(self, prefix: str) -> list[str]:
+        """Of all objects whose names begin so."""
+        pages = self._tried(prefix, lambda: list(self._obstore.list(self._store, prefix)))
+        return [found["path"] for page in pages for found in page]
+
+    def delete(self, names: Sequence[str]) -> None:
+        """All of these, also where one is not there."""
+        with suppress(FileNotFoundError):
+            if names:
+                self._tried(names[0], lambda: self._obstore.delete(self._store, list(names)))
+
     def now(self) -> datetime:
         """The store's clock, to the second: that of an object written and deleted again. Shows that both may be done.
 
@@ -108,7 +120,7 @@ class Objects:
         name = f".probe-{uuid.uuid4().hex[:12]}"
         self.write(name, b"written to see whether it can be, and what time it is\n")
         found = self.written(name)
-        self._tried(name, lambda: self._obstore.delete(self._store, name))
+        self.delete([name])
         if found is None:
             raise StoreFailed(f"{self.url}/{name}: was written, and is not there")
         return found[1]

@@ -7,10 +7,11 @@ from decimal import Decimal
 
 import pytest
 from examples import examples
+from halves import Halves
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.admission.governor import GO, UNSENT, Governor, LimitRules, Need, Used, Wait
+from pipeline.admission.governor import GO, UNSENT, LimitRules, Need, Used
 from pipeline.admission.learning.climb import Climb
 from pipeline.admission.learning.learner import Learner, Refusal
 from pipeline.catalog.limit_profiles import Profile
@@ -18,19 +19,6 @@ from pipeline.types import Dimension, LimitSeen
 
 FREE = Decimal(0)
 RTT_S = 0.05
-
-
-class Halves(Governor):
-    """`offer` in two: how long it would have to wait, and the taking."""
-
-    def wait(self, wanted, now_s):
-        return self._wait(wanted, self._dimensions.charges.reserve(wanted), now_s)
-
-    def take(self, wanted, now_s):
-        ticket = self.offer(wanted, now_s)
-        if isinstance(ticket, Wait):
-            raise ValueError(f"{wanted!r} has to wait: {ticket!r}")  # noqa: TRY004
-        return ticket
 
 
 def governor(concurrency=1000, **rules):

@@ -157,10 +157,10 @@ class Books(Governor):
             self.tickets.append(found)
         return found
 
-    def settle(self, ticket, used, now_s):
-        super().settle(ticket, used, now_s)
+    def finish(self, ticket, report, now_s):
+        super().finish(ticket, report, now_s)
         self.settled[id(ticket)] += 1
-        self.used.append(used)
+        self.used.append(report.used)
 
 
 class Bed:
