@@ -21,8 +21,6 @@ def _problems(job: Job) -> Iterator[str]:
     if job.limits.workers > 1:
         told = f"limits.workers = {job.limits.workers} is of this machine and does not go with {on}"
         yield f"{told}: leave it out, and say engine.workers"
-    if job.models:
-        yield f"{on} does not go with [models.NAME] yet: leave one of them out"
     if job.model.lane != "live":
         told = f"{on} does not go with model.lane = {job.model.lane!r}: batches are planned and collected in one place"
         yield f"{told}. Set model.lane = 'live', or engine.on = 'local'"
