@@ -1,7 +1,7 @@
 """A job with several models on workers far from the run: each row goes the way that it goes on one machine."""
 
 import json
-import threading
+import time
 
 import pytest
 from ray_here import LinkHere
@@ -20,13 +20,13 @@ FALLBACK = '[[fallback]]\non = {causes}\nmodel = "strong"\n'
 
 @pytest.fixture
 def several(job, server, monkeypatch):
-    """Writes a job on two workers with `[models.strong]`; `more`: its routes and fallbacks."""
+    """Writes a job on some workers with `[models.strong]`; `more`: its routes and fallbacks."""
     monkeypatch.setattr(engines, "find_spec", lambda _: object())
     monkeypatch.setattr(crew, "Link", LinkHere)
 
-    def written(more, rows=COUNT, strong="", limits=None, **sections):
+    def written(more, rows=COUNT, strong="", workers=2, limits=None, **sections):
         lines = [{"id": f"r{number}", "text": f"bill {number}", "language": None} for number in range(rows)]
-        sections |= {"engine": {"on": "ray", "workers": 2}, "limits": {"concurrency": 4, **(limits or {})}}
+        sections |= {"engine": {"on": "ray", "workers": workers}, "limits": {"concurrency": 4, **(limits or {})}}
         job.write(server.url, rows=lines, **sections)
         one = f'[models.strong]\nprovider = "openai"\nname = "gpt-4o"\nmax_output_tokens = 200\n{strong}'
         job.file.write_text(f'{job.file.read_text()}\n{one}\nbase_url = "{server.url}"\n{more}')
@@ -114,20 +114,34 @@ def test_a_null_is_routed_as_it_is_on_one_machine(several, job, server):
 
 
 def test_the_calls_of_a_lost_worker_are_booked_at_each_of_its_models(several, job, server):
-    """One is killed while calls to both are out: they are named as lost, and its rows are done by others."""
-    reached, asked = threading.Lock(), {"gpt-4o-mini": 0, "gpt-4o": 0}
+    """It is killed while a call to each is out: both are named as lost, and its rows are done by another."""
+    out = set()
 
     def script(document, _nth, body):
-        asked[body["model"]] += 1
-        if min(asked.values()) >= 8 and reached.acquire(blocking=False):
-            LinkHere.last.loop.call_soon_threadsafe(LinkHere.last.lose, 1)
-        odd = int(document.split()[1]) % 2
-        found = BAD if "mini" in body["model"] and odd else GOOD
-        return Scripted(text=found.text, delay_s=0.05)
+        model = body["model"]
+        if (document, model) in {("bill 0", "gpt-4o-mini"), ("bill 1", "gpt-4o")} - out:
+            out.add((document, model))
+            if len(out) == 2:
+                LinkHere.last.loop.call_soon_threadsafe(LinkHere.last.lose, 1)
+            return Scripted(text=GOOD.text, delay_s=0.8)
+        return BAD if document == "bill 1" and "mini" in model else GOOD
 
     server.script = script
-    several(fallback("invalid_output"), limits={"timeout_s": 1.0}).run()
+    several(fallback("invalid_output"), workers=1, limits={"timeout_s": 1.0}).run()
     lost = [call for call in job.calls() if call["error_code"] == "lost"]
-    assert {call["model"] for call in lost} == {"gpt-4o-mini", "gpt-4o"}
+    assert {("r0", "gpt-4o-mini"), ("r1", "gpt-4o")} <= {(call["id"], call["model"]) for call in lost}
     assert sound(job)["rows"]["ok"] == COUNT
     assert server.sent <= len(job.calls())
+
+
+def test_what_the_run_finds_of_a_model_a_worker_hears_at_once(several, job, server):
+    """A row that waits for a minute at the first one goes on once calls of others show that it is down."""
+    wait, down = Scripted(status=503, headers={"retry-after": "60"}), Scripted(status=503, raw=DOWN.raw, delay_s=0.3)
+    server.script = lambda document, _nth, body: (
+        GOOD if "mini" not in body["model"] else wait if document == "bill 0" else down
+    )
+    began_s = time.monotonic()
+    several(fallback("outage"), rows=8, workers=1, limits={"concurrency": 8}).run()
+    assert time.monotonic() - began_s < 30
+    assert [row["model"] for row in job.results()] == ["gpt-4o"] * 8
+    assert server.seen["bill 0"] == 2
