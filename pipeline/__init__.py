@@ -12,7 +12,7 @@ named here, and documented in `pipeline.api`; nothing of it is loaded before it 
 
 from importlib import import_module
 
-__version__ = "0.1.0"  # the one place: pyproject.toml, the command and telemetry read it here
+__version__ = "0.2.0"  # the one place: pyproject.toml, the command and telemetry read it here
 _HOMES = {  # their types: __init__.pyi
     **dict.fromkeys(
         ("Estimate", "check", "estimate", "extract", "extract_async", "results", "retry", "run", "run_async"),

@@ -22,6 +22,7 @@ from pipeline.commands.online import online as asked_online
 from pipeline.commands.strict import strictly
 from pipeline.documents.sources.source import Source
 from pipeline.errors import Finding, JobError, LedgerError
+from pipeline.extraction.engines import told_of_engine
 from pipeline.extraction.packs import MOST_DOCUMENT_TOKENS
 from pipeline.extraction.prepare import Prepared, advice_on_reasoning, prepare, require_affordable
 from pipeline.extraction.prompt_cache import caching_for
@@ -65,6 +66,7 @@ def check(job: Job, environ: Mapping[str, str], *, online: bool = False, strict:
     if prepared is not None:
         findings.extend(_prepared(prepared, environ))
         findings.append(_try("budget and limits", lambda: _budget(prepared)))
+        findings += told_of_engine(job, documents=prepared.source.documents)
         findings.append(_try("credentials", lambda: _credentials(prepared, environ)))
     findings += _client(job.model.provider)
     findings.append(_try("output", lambda: _output(job, environ)))

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from importlib.util import find_spec
 
-from pipeline.job.settings import Job
+from pipeline.errors import Finding
+from pipeline.job.settings import REMOTE, Job
 from pipeline.platforms import POSIX, WAY_OUT
 
 INSTALL = "pip install 'ledger-pipeline[ray]'"
@@ -26,3 +27,19 @@ def _problems(job: Job) -> Iterator[str]:
         yield f"{told}. Set model.lane = 'live', or engine.on = 'local'"
     if find_spec("ray") is None:
         yield f"{on} needs Ray:  {INSTALL}"
+
+
+def told_of_engine(job: Job, *, documents: bool) -> list[Finding]:
+    """What is asked of a cluster, and what of the job only this machine has. Nothing of a job that stays here."""
+    engine, where = job.engine, "of this machine" if job.engine.address == "auto" else f"at {job.engine.address}"
+    if engine.on != "ray":
+        return []
+    asked = f"{engine.workers} workers, {engine.cpus_per_worker:g} CPUs each, on the Ray cluster {where}"
+    found = [Finding("engine", "ok", f"{asked}; it is not asked here")]
+    if job.model.provider == "sandbox" and not job.model.base_url:
+        told = "the built-in sandbox listens on this machine alone: workers on other nodes do not reach it"
+        found.append(Finding("engine", "warning", f"{told}. Start `pipeline sandbox` where all do: model.base_url"))
+    if documents and not job.input.path.startswith(REMOTE):
+        told = f"files are read where the worker is: each node needs {job.input.path}"
+        found.append(Finding("engine", "warning", f"{told}, or name them in a bucket"))
+    return found

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from pipeline.extraction import engines
-from pipeline.job.settings import Engine
+from pipeline.job.settings import Engine, Job
 
 ROWS = [{"id": "a", "text": "t"}]
 RAY = {"on": "ray"}
@@ -51,3 +51,23 @@ def test_a_job_says_of_its_engine_only_what_it_asks_for(job, server):
     assert "engine" not in job.manifest()["job"]
     assert "workers" not in job.manifest()
     assert Engine() == Engine(on="local", address="auto", workers=4, cpus_per_worker=1.0)
+
+
+def test_check_tells_what_a_cluster_is_asked_for_and_what_only_this_machine_has(job, installed):
+    """The cluster itself is not asked."""
+    (job.folder / "inbox").mkdir()
+    (job.folder / "inbox" / "a.txt").write_text("a bill")
+    sandbox = {"provider": "sandbox", "base_url": ""}
+    job.write("", input={"path": "inbox", "id": ""}, engine={**RAY, "address": "10.0.0.5:6379"}, model=sandbox)
+    told = [line for line in job.pipeline("check", job.file, code=0).out.splitlines() if " engine:" in line]
+    assert "4 workers, 1 CPUs each, on the Ray cluster at 10.0.0.5:6379" in told[0]
+    assert "listens on this machine alone" in told[1]
+    assert "each node needs" in told[2]
+    job.write("http://10.0.0.6/v1", input={"path": "s3://bills/", "id": ""}, engine=RAY)
+    (only,) = engines.told_of_engine(Job.load(job.file), documents=True)
+    assert "on the Ray cluster of this machine" in only.detail
+
+
+def test_check_says_nothing_of_an_engine_where_rows_stay_here(job, server):
+    job.write(server.url, rows=ROWS)
+    assert "engine" not in job.pipeline("check", job.file, code=0).out
