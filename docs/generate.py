@@ -293,8 +293,7 @@ limits.shared = false  # Whether runs of this user on this machine that ask the 
   stricter where several give one; `limits.concurrency` and budgets stay each run's own. Not on Windows.
 [engine]  # Where the rows are worked on. It is no part of what is asked: what was paid for here is found there.
 engine.on = "ray"  # `local`: this machine. `ray`: the nodes of a Ray cluster (extra `ray`), under one set of limits and
-  one cap; ledger, admission and results stay in the command's own process. Not with `limits.workers`, `[models.NAME]`
-  or the batch lane.
+  one cap; ledger, admission and results stay in the command's own process. Not with `limits.workers` or the batch lane.
 engine.address = "10.0.0.5:6379"  # The head of the cluster. `auto`: the cluster that this machine is of.
 engine.workers = 16  # Processes on the cluster's nodes. Those that find no room are waited for while the others work.
 engine.cpus_per_worker = 0.5  # What each reserves of its node: a schema with heavy validators keeps a core busy.

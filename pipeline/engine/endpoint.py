@@ -27,7 +27,7 @@ from pipeline.extraction.lanes import live_because, unspoken
 from pipeline.extraction.packs import PackPlan
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.prompt_cache import Caching, caching_for
-from pipeline.extraction.routing import MAIN
+from pipeline.extraction.routing import MAIN, calls_at_once
 from pipeline.job.settings import Job, Model
 from pipeline.ledger.ledger import Ledger
 from pipeline.providers import Wire, standard_wire, wire_for
@@ -41,6 +41,8 @@ from pipeline.types import AnswerShape
 
 if TYPE_CHECKING:
     from pipeline.engine.batches.waves import WaveExecutor
+    from pipeline.engine.executors.ray import RayExecutor
+    from pipeline.engine.several import Way
 
 
 class Endpoint(Struct, frozen=True):
@@ -113,13 +115,7 @@ async def executor_for(prepared: Prepared, endpoint: Endpoint, lent: Lent, how: 
             yield executor
         return
     if job.engine.on == "ray" and not in_waves:
-        from pipeline.engine.executors.ray import RayExecutor  # noqa: PLC0415 (few jobs run on a cluster)
-        from pipeline.engine.ray.errand import Kit  # noqa: PLC0415 (as above)
-
-        kit = Kit(
-            prepared, lent.ledger, lent.admission, lent.tally, endpoint.model, endpoint.sandbox_url, endpoint.environ
-        )
-        yield RayExecutor(kit)
+        yield _on_ray(prepared, endpoint, lent, how, {})
         return
     if job.limits.workers > 1 and not in_waves:
         where = Where(endpoint.model, endpoint.sandbox_url, endpoint.environ, how.observed)
@@ -136,6 +132,16 @@ async def executor_for(prepared: Prepared, endpoint: Endpoint, lent: Lent, how: 
             return
         extraction = Extraction(prepared, Caller(lent.ledger, live), how.column)
         yield LocalExecutor(prepared, lent.ledger, extraction, lent.admission, lent.tally)
+
+
+def _on_ray(
+    prepared: Prepared, endpoint: Endpoint, lent: Lent, how: Carriage, ways: Mapping[str, "Way"]
+) -> "RayExecutor":
+    from pipeline.engine.executors.ray import RayExecutor  # noqa: PLC0415 (few jobs run on a cluster)
+    from pipeline.engine.ray.errand import Kit  # noqa: PLC0415 (as above)
+
+    at = endpoint.model, endpoint.sandbox_url, endpoint.environ
+    return RayExecutor(Kit(prepared, lent.ledger, lent.admission, lent.tally, *at, ways, how.from_model))
 
 
 @contextlib.asynccontextmanager
@@ -183,6 +189,11 @@ async def _among_several(prepared: Prepared, endpoint: Endpoint, lent: Lent, how
     job = prepared.job
     async with contextlib.AsyncExitStack() as stack:
         ways = await stack.enter_async_context(ways_to_all(prepared, endpoint, lent))
+        if job.engine.on == "ray" and not batched(job, lent.ledger):
+            on_ray = _on_ray(prepared, endpoint, lent, how, ways)
+            on_ray.models = partial(models_now, ways)
+            yield on_ray
+            return
         if job.limits.workers > 1 and not batched(job, lent.ledger):
             where = Where(endpoint.model, endpoint.sandbox_url, endpoint.environ, how.observed, ways)
             processes = ProcessExecutor(prepared, lent.ledger, lent.admission, lent.tally, where)
@@ -202,7 +213,7 @@ async def _among_several(prepared: Prepared, endpoint: Endpoint, lent: Lent, how
             waves.models = partial(models_now, ways)
             yield waves
             return
-        calls = job.limits.concurrency + sum(one.limits.concurrency for one in job.models.values())
+        calls = calls_at_once(job)
         executor = LocalExecutor(prepared, lent.ledger, several, lent.admission, lent.tally, calls=calls)
         executor.models = partial(models_now, ways)
         yield executor

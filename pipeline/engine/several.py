@@ -27,6 +27,7 @@ from pipeline.engine.endpoint import Endpoint, Lent, endpoint_for, limits_key, l
 from pipeline.engine.feed import RowTask
 from pipeline.engine.row import Extraction
 from pipeline.engine.shared.sharing import sharing
+from pipeline.engine.workers.messages import ModelPlace
 from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.routing import (
@@ -55,6 +56,11 @@ class Way(Struct, frozen=True):
     prepared: Prepared
     endpoint: Endpoint
     gate: DivertingGate
+
+    @property
+    def place(self) -> ModelPlace:
+        """As workers are told of it."""
+        return ModelPlace(self.endpoint.model, self.endpoint.sandbox_url)
 
 
 class Parks(Protocol):

@@ -22,8 +22,6 @@ def _problems(job: Job) -> Iterator[str]:
     if job.limits.workers > 1:
         told = f"limits.workers = {job.limits.workers} is of this machine and does not go with {on}"
         yield f"{told}: leave it out, and say engine.workers"
-    if job.models:
-        yield f"{on} does not go with [models.NAME] yet: leave one of them out"
     if job.model.lane != "live":
         told = f"{on} does not go with model.lane = {job.model.lane!r}: batches are planned and collected in one place"
         yield f"{told}. Set model.lane = 'live', or engine.on = 'local'"
@@ -38,7 +36,8 @@ def told_of_engine(job: Job, *, documents: bool) -> list[Finding]:
         return []
     asked = f"{engine.workers} workers, {engine.cpus_per_worker:g} CPUs each, on the Ray cluster {where}"
     found = [Finding("engine", "ok", f"{asked}; it is not asked here")]
-    if job.model.provider == "sandbox" and not job.model.base_url:
+    models = (job.model, *(one.model for one in job.models.values()))
+    if any(model.provider == "sandbox" and not model.base_url for model in models):
         told = "the built-in sandbox listens on this machine alone: workers on other nodes do not reach it"
         found.append(Finding("engine", "warning", f"{told}. Start `pipeline sandbox` where all do: model.base_url"))
     if documents and not job.input.path.startswith(REMOTE):

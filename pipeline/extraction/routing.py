@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from pipeline.documents.chunks import rough_tokens
 from pipeline.errors import JobError
+from pipeline.extraction.template import as_text
 from pipeline.job.settings import Fallback, Job, RouteRule
-from pipeline.job.several import as_named
 from pipeline.text import did_you_mean
 from pipeline.types import ErrorCode, FilePart, Outcome, ParkReason, Row, Status
 
@@ -37,6 +37,11 @@ def shown_name(job: Job, model: str) -> str:
 def models_of(job: Job) -> tuple[str, ...]:
     """All that a row may come to, [model] first."""
     return MAIN, *job.models
+
+
+def calls_at_once(job: Job) -> int:
+    """To all of its models together."""
+    return job.limits.concurrency + sum(one.limits.concurrency for one in job.models.values())
 
 
 def document_tokens(row: Row) -> int:
@@ -74,7 +79,7 @@ def model_named(job: Job, name: str) -> str:
 def _fits(route: RouteRule, row: Row, tokens: int) -> bool:
     if tokens < route.min_input_tokens:
         return False
-    return route.where is None or as_named(row.values.get(route.where.column)) in route.where.values
+    return route.where is None or as_text(row.values.get(route.where.column)) in route.where.values
 
 
 def next_step(job: Job, at: Step, cause: str, been: Iterable[str]) -> Step | None:

@@ -119,7 +119,7 @@ def _where(values: object, where: str, wrong: list[str]) -> Where | None:
 
 
 def as_named(value: object) -> str:
-    """A value of a column as routes compare it: `7` and `"7"` are one, and so are `true` and `"true"`."""
+    """A value as a prompt has it, so that `7` and `"7"` are one for routes, and `true` and `"true"`."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -34,14 +34,6 @@ def test_what_does_not_go_together_is_named(job, installed, sections, told):
     assert told in job.run(code=2).err
 
 
-def test_several_models_are_refused_for_now(job, installed):
-    """As with `limits.workers`."""
-    job.write("http://127.0.0.1:9/v1", rows=ROWS, engine=RAY)
-    more = '[models.b]\nprovider = "openai"\nname = "gpt-4o"\nmax_output_tokens = 9\n'
-    job.file.write_text(job.file.read_text() + more + '[[fallback]]\non = ["outage"]\nmodel = "b"\n')
-    assert "does not go with [models.NAME] yet" in job.run(code=2).err
-
-
 def test_without_ray_the_extra_is_named(job, server, monkeypatch):
     """Nothing is sent, and nothing of it imported; a job that does not ask for it does not look for it."""
     monkeypatch.setattr(engines, "find_spec", lambda name: None if name == "ray" else importlib.util.find_spec(name))

@@ -322,6 +322,26 @@ def test_no_secret_is_left_on_the_cluster(run, server, cluster, folder):
     assert [path for path in written if SECRET.encode() in path.read_bytes()] == []
 
 
+STRONG = '[models.strong]\nprovider = "openai"\nname = "gpt-4o"\nmax_output_tokens = 200\nbase_url = "{}"\n'
+DOWN = Scripted(status=503, raw=b'{"error": {"message": "down"}}')
+
+
+@pytest.mark.parametrize(("first", "cause"), [(Scripted(text="no JSON"), "invalid_output"), (DOWN, "outage")])
+def test_rows_go_on_to_the_next_model(run, server, first, cause):
+    """A row that the first gets wrong, and all of them while it is down."""
+    server.script = lambda document, _nth, body: first if "mini" in body["model"] else good(document)
+    fallback = f'[[fallback]]\non = ["{cause}"]\nmodel = "strong"\n'
+    run.file.write_text(f"{run.file.read_text()}\n{STRONG.format(server.url)}{fallback}")
+    run.run()
+    assert {(row["status"], row["model"]) for row in run.results()} == {("ok", "gpt-4o")}
+    tried = [row["models_tried"] for row in run.results()]
+    assert all(names[-1] == "strong" for names in tried)
+    at_first = sum(call["model"] == "gpt-4o-mini" for call in run.calls())
+    assert at_first < COUNT if cause == "outage" else at_first == 2 * COUNT
+    run.reconcile()
+    assert [check.problem for check in verify(run.out) if check.problem] == []
+
+
 def test_without_the_head_a_run_parks(run, server, cluster, under_way):
     """The cluster is gone with it; the same job goes on elsewhere."""
     server.script = lambda document, _nth, _body: good(document, 2.0)

@@ -32,7 +32,6 @@ from pipeline.engine.workers.messages import (
     Finish,
     Leave,
     ModelHealth,
-    ModelPlace,
     OutcomeSeen,
     RunStopped,
     StopRun,
@@ -178,7 +177,7 @@ class ProcessExecutor:
             self._ledger.run,
             self._ledger.session,
             self._where.observed,
-            {name: ModelPlace(way.endpoint.model, way.endpoint.sandbox_url) for name, way in ways.items() if name},
+            {name: way.place for name, way in ways.items() if name},
         )
         channel.send(errand)
         if self._admission.stopped is not None:

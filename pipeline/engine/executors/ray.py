@@ -8,6 +8,7 @@ their slots for as long as the provider may still work on them. Without the brid
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from pipeline.crash_points import crash_point
@@ -21,7 +22,10 @@ from pipeline.engine.ray.errand import Kit
 from pipeline.engine.ray.messages import RowBroke, RowEnded, RowGiven, RowLeft, Work
 from pipeline.engine.ray.rows import DEATHS_MOST, RowQueue
 from pipeline.engine.ray.seat import RowTold, Seat
+from pipeline.engine.workers.messages import ModelHealth, RunStopped
 from pipeline.errors import JobError, LedgerError, machine_words
+from pipeline.extraction.routing import calls_at_once
+from pipeline.telemetry.snapshot import ModelNow
 from pipeline.types import Outcome, ParkReason
 
 AHEAD = 256  # rows that are read and not yet given out
@@ -38,7 +42,7 @@ class RayExecutor:
         self._ledger = kit.ledger
         self._admission = kit.admission
         self._tally = kit.tally
-        self._calls = kit.prepared.job.limits.concurrency
+        self._calls = calls_at_once(kit.prepared.job)
         self._queue = RowQueue()
         self._doubts = Doubts()
         self._concluding = 0
@@ -46,7 +50,10 @@ class RayExecutor:
         self._changed = asyncio.Event()
         self._ledger_error: LedgerError | None = None
         self._crew = Crew(kit, self)
-        kit.admission.on_stop = self._tell_stop
+        for name, way in kit.ways.items():
+            way.gate.on_health = partial(self._tell_health, name)
+        self.models: Callable[[], tuple[ModelNow, ...]] = tuple  # how those of a job with several do
+        self._others_stop, kit.admission.on_stop = kit.admission.on_stop, self._tell_stop
 
     def widen(self, calls: int) -> None:
         self._calls = max(self._calls, calls)
@@ -224,6 +231,11 @@ class RayExecutor:
         self._admission.stop(ParkReason.INTERRUPTED, str(error))
         self.changed()
 
+    def _tell_health(self, model: str, cause: str, told: str) -> None:
+        self._crew.tell(ModelHealth(model, cause, told))
+
     def _tell_stop(self, reason: ParkReason, message: str) -> None:
-        self._crew.tell_stop(reason, message)
+        if self._others_stop is not None:
+            self._others_stop(reason, message)
+        self._crew.tell(RunStopped(reason, message))
         self.changed()

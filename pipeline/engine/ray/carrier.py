@@ -8,6 +8,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from msgspec import Struct
@@ -16,11 +17,8 @@ from msgspec.structs import replace
 from pipeline.admission.gate import TenantOverBudget
 from pipeline.admission.stop import Stopped
 from pipeline.engine.ask import Deferred
-from pipeline.engine.call import Caller
+from pipeline.engine.executors.local import Outcomes
 from pipeline.engine.feed import RowTask
-from pipeline.engine.lanes.carrier import Carrier
-from pipeline.engine.lanes.files import loader_of
-from pipeline.engine.lanes.live import LiveLane
 from pipeline.engine.ray.messages import (
     Bye,
     Dismissed,
@@ -39,19 +37,16 @@ from pipeline.engine.ray.messages import (
     Work,
 )
 from pipeline.engine.ray.versions import versions
-from pipeline.engine.row import Extraction
+from pipeline.engine.workers.carrying import Held, carrying, gates_for
 from pipeline.engine.workers.frames import Channel, Frames
-from pipeline.engine.workers.gate import RemoteGate, raised
-from pipeline.engine.workers.messages import Granted, Refused, RunStopped
+from pipeline.engine.workers.gate import RemoteGate, RemoteModelGate, raised
+from pipeline.engine.workers.messages import Granted, ModelHealth, ModelPlace, Refused, RunStopped
 from pipeline.errors import JobError, machine_words
 from pipeline.extraction.prepare import Prepared, prepare
+from pipeline.extraction.routing import MAIN
 from pipeline.job.settings import Job
 from pipeline.ledger.remote import Durable, OnRecord, RemoteLedger
-from pipeline.providers import Transport, standard_wire, wire_for
-from pipeline.providers.credentials.keys import credentials_for
-from pipeline.providers.transport.choose import transport_for
 from pipeline.runtime import settle_garbage, spare_pandas
-from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.tally import Tally
 from pipeline.types import ParkReason
 
@@ -95,8 +90,9 @@ class RowCarrier:
         self._gate = RemoteGate(self._channel.send)
         self._ledger: RemoteLedger | None = None
         self._prepared: Prepared | None = None
-        self._extraction: Extraction | None = None
-        self._transport: Transport | None = None
+        self._gates: dict[str, RemoteGate] = {}
+        self._outcomes: Outcomes | None = None
+        self._closing = AsyncExitStack()
         self._rows: set[asyncio.Task[None]] = set()
         self._ending: asyncio.Task[None] | None = None
         self._pulsing: asyncio.Task[None] | None = None
@@ -120,6 +116,8 @@ class RowCarrier:
                 self._gate.refused(message.number, raised(message.why))
             case RunStopped():
                 self._gate.stopped_by_run(message.reason, message.message)
+            case ModelHealth() if isinstance(gate := self._gates.get(message.model), RemoteModelGate):
+                gate.down(message.cause, message.told)
             case Entrusted():
                 os.environ.update(message.environ)  # where each provider's own chain of credentials looks
                 self._channel.send(Trusted())
@@ -153,16 +151,13 @@ class RowCarrier:
         spare_pandas()
         settle_garbage()
         gc.collect()
-        shape, model = prepared.shaped.shape, errand.model
-        self._transport = transport_for(prepared.job, credentials_for(prepared.job.model, os.environ))
-        wire = wire_for(model, shape, os.environ, base_url=errand.base_url)
-        standard = standard_wire(model, shape, os.environ, errand.base_url)
-        carrier = Carrier(wire, self._transport, prepared.counter, standard, loader_of(prepared))
-        self._ledger = ledger = RemoteLedger(self._channel.send, errand.run, errand.keys)
-        lane = LiveLane(prepared.job.limits, prepared.rate, ledger, self._gate, carrier, Tally())
+        self._ledger = RemoteLedger(self._channel.send, errand.run, errand.keys)
+        self._gates, prefixes = gates_for(prepared.job, self._gate, self._channel.send), list[str]()
+        held = Held(self._ledger, Tally(), prefixes.append, self._closing)
+        places = {MAIN: ModelPlace(errand.model, errand.base_url), **errand.models}
         self._prepared = prepared
-        self._extraction = Extraction(prepared, Caller(ledger, lane), RecordColumn(prepared.model))
-        self._channel.send(Ready(lane.prefix))
+        self._outcomes = carrying(prepared, places, self._gates, held, errand.from_model)
+        self._channel.send(Ready(prefixes))
         self._pulsing = asyncio.create_task(self._pulse())
 
     # ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -179,12 +174,12 @@ class RowCarrier:
             self._channel.send(self._broken(place, error))
 
     async def _done(self, given: RowGiven) -> Struct:
-        assert self._prepared is not None and self._extraction is not None  # noqa: S101, PT018 (it was ready)
+        assert self._prepared is not None and self._outcomes is not None  # noqa: S101, PT018 (it was ready)
         row = given.row
         cut = self._prepared.cut(row, exact=self._prepared.exact)
         task = RowTask(row, given.doc, cut.chunks, given.stale_session, cut.skipped)
         with self._prepared.source.lying_at(given.urls):
-            return RowEnded(row.index, await self._extraction.outcome(task))
+            return RowEnded(row.index, await self._outcomes.outcome(task))
 
     def _broken(self, place: int, error: Exception) -> Struct:
         if (told := machine_words(error)) is not None:
@@ -199,8 +194,7 @@ class RowCarrier:
         await asyncio.gather(*self._rows, return_exceptions=True)
         if self._ledger is not None and (left := self._ledger.unacknowledged):
             await asyncio.wait(left, timeout=ACKNOWLEDGED_S)
-        if self._transport is not None:
-            await self._transport.aclose()
+        await self._closing.aclose()
         if self._pulsing is not None:
             self._pulsing.cancel()
         self._channel.send(Pulse(time.process_time()))

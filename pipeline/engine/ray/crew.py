@@ -40,7 +40,7 @@ from pipeline.engine.ray.places import (
 from pipeline.engine.ray.seat import Seat, Told
 from pipeline.engine.ray.versions import difference, versions
 from pipeline.engine.workers.frames import Frames
-from pipeline.engine.workers.messages import Admit, Finish, Leave, RunStopped, StopRun
+from pipeline.engine.workers.messages import Admit, Finish, Leave, ModelHealth, RunStopped, StopRun
 from pipeline.engine.workers.served import ServedGate
 from pipeline.errors import JobError, LedgerError
 from pipeline.ledger.remote import Intended, Looked, Recorded, Withdrawn
@@ -71,7 +71,7 @@ class Crew:
         self._numbers = count(1)
         self._tasks: set[asyncio.Task[None]] = set()
         self._booking: set[asyncio.Task[None]] = set()
-        self._held = HeldSlots(kit.prepared.job.limits.timeout_s)
+        self._held = HeldSlots(kit.longest_call_s)
         self._unborn = 0  # workers that died before they could begin, since one could
         self._soon_until_s = 0.0  # those who have not come by then are not reckoned with
         self._over = False  # nobody is replaced any more
@@ -108,16 +108,16 @@ class Crew:
     def sharing(self) -> int:
         """Workers that the rows are for: those that take some, and for a while those that may yet come."""
         soon = asyncio.get_running_loop().time() < self._soon_until_s
-        return sum(not seat.leaving and (soon or bool(seat.prefix)) for seat in self.seats.values())
+        return sum(not seat.leaving and (soon or bool(seat.prefixes)) for seat in self.seats.values())
 
     @property
     def busy(self) -> bool:
         """Whether a row is out, or what a lost worker had is not yet given back."""
         return any(seat.rows for seat in self.seats.values()) or any(not task.done() for task in self._booking)
 
-    def tell_stop(self, reason: ParkReason, message: str) -> None:
+    def tell(self, message: RunStopped | ModelHealth) -> None:
         for seat in self.seats.values():
-            seat.channel.send(RunStopped(reason, message))
+            seat.channel.send(message)
 
     def facts(self) -> list[dict[str, Any]]:
         """Every worker that there was, as run.json tells it."""
@@ -126,7 +126,7 @@ class Crew:
     async def leave(self, *, cut: bool) -> None:
         """Let each keep what it has, and end; `cut`: what is open is cut off."""
         self._over = True
-        working = [seat for seat in self.seats.values() if seat.prefix]
+        working = [seat for seat in self.seats.values() if seat.prefixes]
         for seat in working:
             seat.channel.send(Dismissed(cut))
         byes = [asyncio.create_task(seat.gone.wait()) for seat in working]
@@ -180,8 +180,9 @@ class Crew:
             self._carrier_said(seat, message)
 
         channel = self._link.channel(number, self._frames, heard)
-        books = ServedLedger(self._kit.ledger, self._kit.tally, channel.send, self._told.cannot_write)
-        self.seats[number] = seat = Seat(number, channel, ServedGate({"": self._admission}, channel.send), books)
+        kit = self._kit
+        books = ServedLedger(kit.ledger, kit.tally, channel.send, self._told.cannot_write)
+        self.seats[number] = seat = Seat(number, channel, ServedGate(kit.gates, channel.send), books)
         self._link.send(StartSeat(number))
 
     async def _watch_room(self, wanted: int) -> None:
@@ -218,14 +219,14 @@ class Crew:
             case Pulse():
                 seat.cpu_s = message.cpu_s
             case StopRun():
-                self._admission.stop(message.reason, message.message)
+                seat.gate.stop(message)
             case Here():
                 self._compare(seat, message)
             case Trusted():
                 self._spawn(self._assign(seat), self._tasks)
             case Ready():
                 self._unborn = 0
-                seat.prefix = message.prefix
+                seat.prefixes = message.prefixes
                 if (reason := self._admission.stopped) is not None:
                     seat.channel.send(RunStopped(reason, self._admission.stop_message))
                 self._told.changed()
@@ -267,8 +268,8 @@ class Crew:
     async def _book(self, seat: Seat, why: str) -> None:
         """Its calls in flight are booked as lost, and hold their slots for as long as they may go on."""
         await seat.books.settled()
-        lost = await self._kit.ledger.lose(seat.prefix) if seat.prefix else []
-        self._held.hold(seat.gate.lost(send.at_risk_units for send in lost))
+        lost = [send for prefix in seat.prefixes for send in await self._kit.ledger.lose(prefix)]
+        self._held.hold(seat.gate.lost((send.model or "", send.at_risk_units) for send in lost))
         rows = list(seat.rows.values())
         seat.rows.clear()
         if not self._over:
@@ -277,7 +278,7 @@ class Crew:
         self._told.rows_back(rows)
 
     def _replace(self, seat: Seat, why: str) -> None:
-        self._unborn += not seat.prefix
+        self._unborn += not seat.prefixes
         if self._unborn >= DEATHS_MOST + self._kit.prepared.job.engine.workers:
             self._told.unfit(f"{self._unborn} workers on the Ray cluster died before they could begin: {why}. {NEEDS}")
         if self._admission.stopped is None and not seat.leaving:

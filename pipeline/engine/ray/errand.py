@@ -5,21 +5,29 @@ import sys
 import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from pipeline.admission.queue import Admission
 from pipeline.engine.ray.messages import Errand
 from pipeline.engine.ray.secrets import needed
+from pipeline.engine.workers.served import Served
+from pipeline.extraction.hashes import outcome_salt
 from pipeline.extraction.prepare import Prepared
+from pipeline.extraction.routing import MAIN
 from pipeline.job.settings import REMOTE, Job, Model
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.remote import packed_keys
+from pipeline.schema.tools import tools_hash
 from pipeline.telemetry.tally import Tally
+
+if TYPE_CHECKING:
+    from pipeline.engine.several import Way
 
 
 class Kit(Struct, frozen=True):
-    """`model` is as the wire wants it, `base_url` of the embedded sandbox, or ""."""
+    """`model` is as the wire wants it, `base_url` of the embedded sandbox, or "". `ways`: of a job that has several."""
 
     prepared: Prepared
     ledger: Ledger
@@ -28,6 +36,19 @@ class Kit(Struct, frozen=True):
     model: Model
     base_url: str
     environ: Mapping[str, str]
+    ways: Mapping[str, "Way"] = {}
+    from_model: str | None = None
+
+    @property
+    def gates(self) -> dict[str, Served]:
+        """By NAME of the model."""
+        return {name: way.gate for name, way in self.ways.items()} or {MAIN: self.admission}
+
+    @property
+    def longest_call_s(self) -> float:
+        """To any of the models."""
+        job = self.prepared.job
+        return max([job.limits.timeout_s, *(one.limits.timeout_s for one in job.models.values())])
 
     def secrets(self) -> dict[str, str]:
         """What of the environment its calls need."""
@@ -49,10 +70,18 @@ async def errand_of(kit: Kit) -> Errand:
         sources_of(kit.prepared.job),
         kit.prepared.source.documents,
         _folder_of(kit.prepared),
-        (plan.request_hash, plan.outcome_salt),
+        (plan.request_hash, _salt_of(kit.prepared)),
         kit.ledger.run,
         None if keys is None else await asyncio.to_thread(packed_keys, keys),
+        {name: way.place for name, way in kit.ways.items() if name},
+        kit.from_model,
     )
+
+
+def _salt_of(prepared: Prepared) -> bytes:
+    """As the job has it that workers get: without the models that it names and whose key is missing."""
+    job = prepared.job
+    return outcome_salt(prepared.plan.request_hash, job, prepared.schema_hash, tools_hash(job.extract.tools))
 
 
 def _folder_of(prepared: Prepared) -> str:

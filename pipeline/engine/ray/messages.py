@@ -4,7 +4,17 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from pipeline.engine.workers.messages import Admit, Finish, Granted, Leave, Refused, RunStopped, StopRun
+from pipeline.engine.workers.messages import (
+    Admit,
+    Finish,
+    Granted,
+    Leave,
+    ModelHealth,
+    ModelPlace,
+    Refused,
+    RunStopped,
+    StopRun,
+)
 from pipeline.job.settings import Job, Model
 from pipeline.ledger.remote import Durable, Intended, Looked, OnRecord, Recorded, Withdrawn
 from pipeline.types import Outcome, Row
@@ -30,6 +40,8 @@ class Errand(Struct, frozen=True, array_like=True, tag="errand"):
     hashes: tuple[bytes, bytes]  # of the run's plan: of requests, of outcomes
     run: int
     keys: bytes | None  # of `ledger.remote.RemoteLedger`
+    models: Mapping[str, ModelPlace] = {}  # NAME → of a job that has several
+    from_model: str | None = None  # as of `Selection`
 
 
 class RowGiven(Struct, frozen=True, array_like=True):
@@ -56,7 +68,7 @@ class Dismissed(Struct, frozen=True, array_like=True, tag="dismissed"):
     cut: bool
 
 
-ToCarrier = Entrusted | Errand | Work | Dismissed | Granted | Refused | RunStopped | Durable | OnRecord
+ToCarrier = Entrusted | Errand | Work | Dismissed | Granted | Refused | RunStopped | ModelHealth | Durable | OnRecord
 
 # ── a worker to the run ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -72,9 +84,9 @@ class Trusted(Struct, frozen=True, array_like=True, tag="trusted"):
 
 
 class Ready(Struct, frozen=True, array_like=True, tag="ready"):
-    """It takes rows. `prefix`: of its request ids."""
+    """It takes rows. `prefixes`: of its request ids, by each of its lanes."""
 
-    prefix: str
+    prefixes: Sequence[str]
 
 
 class Unfit(Struct, frozen=True, array_like=True, tag="unfit"):

@@ -24,7 +24,7 @@ class Seat(Struct):
     gate: ServedGate
     books: ServedLedger
     node: str = ""  # its address, once it is there
-    prefix: str = ""  # of its request ids, once it takes rows
+    prefixes: Sequence[str] = ()  # of its request ids, once it takes rows
     rows: dict[int, RowTask] = field(default_factory=dict)  # that it was given and that have not ended
     chars: int = 0  # of their texts
     ended: int = 0
@@ -50,7 +50,7 @@ class Seat(Struct):
 
     @property
     def takes(self) -> bool:
-        return bool(self.prefix) and not self.leaving
+        return bool(self.prefixes) and not self.leaving
 
     def given(self, task: RowTask, urls: Mapping[str, str]) -> RowGiven:
         """A row as it is told: its columns are text, as its prompt has them."""

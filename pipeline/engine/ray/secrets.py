@@ -1,4 +1,4 @@
-"""Of the run's environment, what its workers need for their calls: the names that the provider's chain looks at."""
+"""Of the run's environment, what its workers need for their calls: the names that the providers' chains look at."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -34,14 +34,15 @@ class _Watched(Mapping[str, str]):
 
 def needed(prepared: Prepared, environ: Mapping[str, str]) -> dict[str, str]:
     """Name → value. A chain that finds nothing here may find it there, as a node's own role."""
-    model, watched = prepared.job.model, _Watched(environ)
-    settled(model, watched)
-    with contextlib.suppress(JobError):
-        credentials_for(model, watched)
+    models, watched = [one.job.model for one in (prepared, *prepared.models.values())], _Watched(environ)
+    for model in models:
+        settled(model, watched)
+        with contextlib.suppress(JobError):
+            credentials_for(model, watched)
     names = watched.read - OF_THE_MACHINE
     if password := prepared.job.documents.password_env:
         names.add(password)
-    prefixes: tuple[str, ...] = PREFIXES.get(model.provider, ())
+    prefixes = tuple(start for model in models for start in PREFIXES.get(model.provider, ()))
     if prepared.source.documents:
         scheme = prepared.job.input.path.partition("://")[0]
         prefixes += OF_BUCKETS if prepared.job.input.document else OF_BUCKET.get(scheme, ())

@@ -8,6 +8,7 @@ import asyncio
 import socket
 import sys
 import traceback
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from pipeline.engine.executors.local import LocalExecutor
@@ -20,6 +21,7 @@ from pipeline.engine.workers.messages import (
     CannotGoOn,
     Granted,
     ModelHealth,
+    ModelPlace,
     OutcomeSeen,
     Refused,
     RunStopped,
@@ -31,6 +33,7 @@ from pipeline.engine.workers.messages import (
 )
 from pipeline.errors import machine_words
 from pipeline.extraction.prepare import Prepared, prepare
+from pipeline.extraction.routing import MAIN, calls_at_once
 from pipeline.ledger.ledger import Ledger
 from pipeline.runtime import spare_pandas
 from pipeline.telemetry.tally import Tally
@@ -85,10 +88,11 @@ class Worker:
         if errand.observed:
             tally.on_call = lambda call: self.channel.send(CallSeen(call))
             tally.on_outcome = lambda outcome: self.channel.send(OutcomeSeen(outcome))
-        held = Held(ledger, tally, lambda prefix: self.channel.send(Begun(prefix)))
         self._gates = gates_for(errand.job, self._gate, self.channel.send)
-        calls = errand.job.limits.concurrency + sum(one.limits.concurrency for one in errand.job.models.values())
-        async with carrying(errand, prepared, self._gates, held) as outcomes:
+        places, calls = {MAIN: ModelPlace(errand.model, errand.base_url), **errand.models}, calls_at_once(errand.job)
+        async with AsyncExitStack() as closing:
+            held = Held(ledger, tally, lambda prefix: self.channel.send(Begun(prefix)), closing)
+            outcomes = carrying(prepared, places, self._gates, held, errand.selection.from_model)
             self._executor = LocalExecutor(prepared, ledger, outcomes, self._gate, tally, errand.share, calls=calls)
             telling = asyncio.create_task(self._telling(tally))
             try:

@@ -74,18 +74,18 @@ class ServedGate:
             admission.finish(ticket, FATE_UNKNOWN)
         self._tickets.clear()
 
-    def lost(self, at_risk_units: Iterable[int]) -> list[Callable[[], None]]:
+    def lost(self, at_risk_units: Iterable[tuple[str, int]]) -> list[Callable[[], None]]:
         """The same of a worker whose calls may go on elsewhere: each of those that keep a slot, to be called once.
 
-        `at_risk_units`: of the calls that were named. What was let in and not named has not left.
+        `at_risk_units`: of the calls that were named, with their model. What was let in and not named has not left.
         """
         self._leave_all()
-        named = Counter(at_risk_units)
+        named = Counter((self._admissions[model], units) for model, units in at_risk_units)
         held: list[Callable[[], None]] = []
         for admission, ticket in self._tickets.values():
-            units = to_units(ticket.usd)
-            if named[units] > 0:
-                named[units] -= 1
+            call = admission, to_units(ticket.usd)
+            if named[call] > 0:
+                named[call] -= 1
                 held.append(partial(admission.finish, ticket, FATE_UNKNOWN))
             else:
                 admission.finish(ticket, NEVER_SENT)

@@ -40,3 +40,29 @@ def test_only_what_the_chain_of_the_provider_looks_at(job, monkeypatch, model, n
     found = needed(prepared, ENVIRON)
     assert set(found) == names
     assert all(found[name] == ENVIRON[name] for name in found)
+
+
+def test_of_several_models_what_each_chain_looks_at(job, monkeypatch):
+    """And still nothing else."""
+    monkeypatch.setattr(engines, "find_spec", lambda _: object())
+    job.write("http://127.0.0.1:9/v1", rows=[{"id": "a", "text": "t"}], engine={"on": "ray"})
+    more = """
+[models.own]
+provider = "openai"
+name = "gpt-4o"
+max_output_tokens = 9
+api_key_env = "OTHER_API_KEY"
+[models.cloud]
+provider = "bedrock"
+name = "amazon.nova-lite-v1:0"
+max_output_tokens = 9
+[[fallback]]
+on = ["outage"]
+model = "own"
+[[fallback]]
+on = ["auth"]
+model = "cloud"
+"""
+    job.file.write_text(job.file.read_text() + more)
+    of_aws = {name for name in ENVIRON if name.startswith("AWS_")}
+    assert set(needed(prepare(Job.load(job.file)), ENVIRON)) == {"OPENAI_API_KEY", "OTHER_API_KEY", *of_aws}

@@ -45,7 +45,7 @@ def test_what_was_named_holds_its_slot_and_what_was_not_never_left():
             turn.set_result(ticket(usd))
         await asyncio.sleep(0)
         assert [type(one) for one in told] == [Granted] * 4
-        held = gate.lost([to_units(Decimal("0.2")), to_units(Decimal("0.2"))])
+        held = gate.lost([("", to_units(Decimal("0.2")))] * 2)
         assert door.left == door.turns[4:]
         assert [(one.usd, report) for one, report in door.finished] == [
             (Decimal("0.1"), NEVER_SENT),
@@ -67,5 +67,25 @@ def test_models_have_admissions_of_their_own():
         gate = ServedGate({"": main_door, "strong": other}, lambda _: None)
         gate.admit(Admit(1, ASKED, retry=False, model="strong"))
         assert (len(main_door.turns), len(other.turns)) == (0, 1)
+
+    asyncio.run(main())
+
+
+def test_a_slot_is_held_at_the_model_that_was_called():
+    """Two calls at the same most, one at each model: that to the other one was named."""
+
+    async def main():
+        doors = {"": Door(), "strong": Door()}
+        gate = ServedGate(doors, lambda _: None)
+        for number, (model, door) in enumerate(doors.items()):
+            gate.admit(Admit(number, ASKED, retry=False, model=model))
+            door.turns[0].set_result(ticket("0.2"))
+        await asyncio.sleep(0)
+        (let_go,) = gate.lost([("strong", to_units(Decimal("0.2")))])
+        let_go()
+        assert {model: report for model, door in doors.items() for _, report in door.finished} == {
+            "": NEVER_SENT,
+            "strong": FATE_UNKNOWN,
+        }
 
     asyncio.run(main())
