@@ -40,8 +40,9 @@ check: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 
 # Byte code is kept, also where the environment says otherwise: without it each process of the tests compiles all anew.
+# One process more than there are cores: half of the tests wait, for a disk, a server or a process.
 test: check
-	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n auto --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n $$($(BIN)/python -c "import os; print(os.cpu_count() + 1)") --dist worksteal
 
 extras:
 	$(PYTHON) benchmarks/extras.py

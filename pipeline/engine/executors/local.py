@@ -30,17 +30,17 @@ class Window(asyncio.Semaphore):
     """How many rows are worked on at once: twice as many as calls, so that none of these waits for a row."""
 
     def __init__(self, calls: int) -> None:
-        self._rows = rows_for(calls)
+        self._rows = _rows_for(calls)
         super().__init__(self._rows)
 
     def widen(self, calls: int) -> None:
         """Make room for as many calls; never less than before."""
-        for _ in range(rows_for(calls) - self._rows):
+        for _ in range(_rows_for(calls) - self._rows):
             self.release()
-        self._rows = max(self._rows, rows_for(calls))
+        self._rows = max(self._rows, _rows_for(calls))
 
 
-def rows_for(calls: int) -> int:
+def _rows_for(calls: int) -> int:
     return calls + max(16, calls)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.crash_points import crash_point
 from pipeline.engine.executors import RunIssues
 from pipeline.engine.executors.doubts import Doubts
-from pipeline.engine.executors.local import paid_as, rows_for
+from pipeline.engine.executors.local import paid_as
 from pipeline.engine.executors.processes import WorkerFailed
 from pipeline.engine.feed import RowTask, Selection, feed
 from pipeline.engine.ray.crew import Crew
@@ -30,7 +30,7 @@ from pipeline.types import Outcome, ParkReason
 
 AHEAD = 256  # rows that are read and not yet given out
 MOST_CHARS = 16 * 1024 * 1024  # of texts that a worker has at once
-SPARE = 16  # rows that a worker has beyond those that its share of the calls needs: a word takes its time to get there
+SPARE = 16  # rows that a worker has at least beyond its share of the calls: a word takes its time to get there
 
 
 class RayExecutor:
@@ -147,7 +147,8 @@ class RayExecutor:
             self._queue.clear()
             return
         seats = [seat for seat in self._crew.seats.values() if seat.takes]
-        most = -(-rows_for(self._calls) // max(1, self._crew.sharing)) + SPARE
+        share = -(-self._calls // max(1, self._crew.sharing))
+        most = share + max(SPARE, share // 2)  # no more: who is given more holds slots that others wait for
         given: dict[int, list[RowGiven]] = {}
         for seat in seats:
             if self._queue.suspects and not any(map(self._queue.is_suspect, seat.rows.values())):
