@@ -252,7 +252,7 @@ class Admission:
     def _admit_all(self) -> None:
         while self._switch.reason is None and (queue := self._retries or self._new):
             if self._governor.full:  # whatever the head needs; there is nothing to work out
-                self._held(FOR_SLOTS.why)
+                self._held(self._lent_why or FOR_SLOTS.why)
                 self._firm = False
                 return
             turn = next(iter(queue))
@@ -262,7 +262,12 @@ class Admission:
                 return
             else:
                 queue.pop(turn, None)
-        self._held(self._lender.why if self._lender is not None and self._asked else "")
+        self._held(self._lent_why)
+
+    @property
+    def _lent_why(self) -> str:
+        """What calls that have their own slots wait for at the lender; "" where none do."""
+        return self._lender.why if self._lender is not None and self._asked else ""
 
     def _offer(self, turn: Turn, queue: Queue) -> bool:
         """Whether the head of the queue is served, one way or another."""

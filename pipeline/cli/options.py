@@ -105,6 +105,8 @@ def load(job_file: Path, overrides: dict[str, Any]) -> Job:
         if overrides.get(name) is not None:
             pairs.append((dotted, overrides[name]))
     job = load_job(job_file, pairs, overrides.get("limit"))
+    if overrides.get("ray_address") is not None and job.engine.on != "ray":
+        raise JobError(f"--ray-address: {job.file} is worked on here (engine.on = {job.engine.on!r}). Add --on ray")
     if not job.output.path.startswith(REMOTE):
         return job
     from pipeline.output.remote.sync import localized

@@ -72,8 +72,6 @@ def _not_together(job: Job) -> str | None:
         return f"engine.on = {job.engine.on!r} yet: leave one of them out"
     if job.limits.workers > 1:
         return f"limits.workers = {job.limits.workers} yet: leave one of them out"
-    if job.engine.on != "local":
-        return f"engine.on = {job.engine.on!r} yet: leave one of them out"
     if job.models:
         return "[models.NAME] yet: leave one of them out"
     if job.extract.tools:

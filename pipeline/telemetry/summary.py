@@ -243,9 +243,12 @@ def _pack_lines(saved: dict[str, Any] | None) -> list[str]:
     """What going together saves, where the job has rows do that."""
     if saved is None:
         return []
-    usd = "an unknown amount" if saved["usd_saved"] is None else f"${saved['usd_saved']}"
-    told = f"{saved['requests']:,} requests instead of {saved['requests_alone']:,}, saves {usd}"
-    return [f"  chunks    chunks.pack: {told} ({saved['input_tokens_saved']:,} input tokens)"]
+    usd, tokens = saved["usd_saved"], saved["input_tokens_saved"]
+    requests = f"{saved['requests']:,} requests instead of {saved['requests_alone']:,}"
+    costs = str(tokens if usd is None else usd).startswith("-")
+    amount = "an unknown amount" if usd is None else f"${usd.lstrip('-')}"
+    told = f"costs {amount} more" if costs else f"saves {amount}"
+    return [f"  chunks    chunks.pack: {requests}, {told} ({abs(tokens):,} input tokens)"]
 
 
 def _lane_lines(lanes: Sequence[dict[str, Any]]) -> list[str]:

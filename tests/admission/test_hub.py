@@ -130,6 +130,28 @@ def test_each_runs_own_concurrency_bounds_that_run():
     virtual_time.run(main())
 
 
+def test_a_run_whose_slots_are_all_waiting_there_says_what_for():
+    """Slots that are taken by calls that wait for the account's limit are not what is short."""
+
+    async def main():
+        governor = Governor(LimitRules(concurrency=2, requests_per_minute=60, count_gamma=1.0))
+        _, (admission,) = runs_at_one_hub(governor)
+        waiting = [asyncio.create_task(admission.admit(need())) for _ in range(8)]
+        for _ in range(8):
+            await asyncio.sleep(0.5)
+            for task in waiting:
+                if task.done() and not task.cancelled():
+                    admission.finish(task.result(), OK)
+            waiting = [task for task in waiting if not task.done()]
+        assert waiting
+        assert admission.why_waiting == "requests"
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    virtual_time.run(main())
+
+
 def test_a_run_that_stops_leaves_the_line_and_the_others_go_on():
     """Those who wait are told; nothing of it stays reserved anywhere."""
 

@@ -69,3 +69,11 @@ def test_tenants_go_by_their_names_where_people_look(night):
     assert b"M\xc3\xbcller" not in (night.out / "calls.parquet").read_bytes()
     (night.out / "ledger.sqlite").unlink()
     assert hashed in night.pipeline("costs", night.out, "--by", "tenant", "--run", "last", code=0).out
+
+
+def test_an_address_of_a_cluster_without_the_cluster_is_an_error(night):
+    """It would run here, and nobody would see that."""
+    for verb in ("run", "retry"):
+        err = night.pipeline(verb, night.file, "--ray-address", "127.0.0.1:6379", code=2).err
+        assert "--ray-address" in err
+        assert "Add --on ray" in err

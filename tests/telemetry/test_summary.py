@@ -8,7 +8,7 @@ from readings import reading
 from pipeline.errors import CallFailed, Kind
 from pipeline.telemetry.display import line, panel_lines
 from pipeline.telemetry.snapshot import opening
-from pipeline.telemetry.summary import _now_lines, parked_text
+from pipeline.telemetry.summary import _now_lines, _pack_lines, parked_text
 
 NOW = datetime(2026, 11, 30, 9, 0, 0, tzinfo=UTC)
 
@@ -40,3 +40,18 @@ def test_a_run_that_waits_for_long_says_until_when():
     assert closed.as_json()["opens_at"] == "2026-11-30T10:00:00+00:00"
     assert "  closed    until 2026-11-30 10:00 UTC: a Retry-After" in _now_lines(closed.as_json())
     assert "closed" not in line(reading()) + "".join(_now_lines(reading().as_json()))
+
+
+@pytest.mark.parametrize(
+    ("usd", "tokens", "told"),
+    [
+        ("0.0832", 480_000, "saves $0.0832 (480,000 input tokens)"),
+        ("-0.0000", -160, "costs $0.0000 more (160 input tokens)"),
+        (None, 80, "saves an unknown amount (80 input tokens)"),
+        (None, -80, "costs an unknown amount more (80 input tokens)"),
+    ],
+)
+def test_packs_that_save_nothing_are_told_as_what_they_cost(usd, tokens, told):
+    """Rows that find few others of their tenant have the words around them, and little to share."""
+    saved = {"requests": 14, "requests_alone": 18, "rows": 6, "input_tokens_saved": tokens, "usd_saved": usd}
+    assert _pack_lines(saved) == [f"  chunks    chunks.pack: 14 requests instead of 18, {told}"]
