@@ -1,6 +1,8 @@
 """Jobs with more than one model: where rows go, what they cost, and what the books say of it."""
 
 import json
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 
 import pytest
@@ -305,3 +307,21 @@ def test_a_batch_lane_does_not_go_on_elsewhere_while_its_provider_is_down(severa
     several(fallback("invalid_output", "outage"), model={"lane": "batch"})
     told = job.pipeline("check", job.file, code=2).out
     assert "model.lane = 'batch' does not go with [[fallback]] on = ['outage'] yet" in told
+
+
+def contents(job):
+    with closing(sqlite3.connect(job.out / "ledger.sqlite")) as db:
+        return db.execute("SELECT doc FROM rows ORDER BY row").fetchall()
+
+
+def test_workers_know_rows_as_the_run_does_where_a_spare_has_no_key(several, job, server):
+    """What they have concluded is found by the next command, whoever carries the rows then."""
+    server.script = by_model(gpt_4o_mini=Scripted(text="no JSON"), gpt_4o=GOOD)
+    several(fallback("invalid_output"), rows=6, strong={"api_key_env": "NO_SUCH_KEY"}, limits={"workers": 2}).run(
+        code=1
+    )
+    docs = contents(job)
+    sent = server.sent
+    job.run("--set", "limits.workers=1", "--fresh", code=1)
+    assert contents(job) == docs
+    assert server.sent == 2 * sent

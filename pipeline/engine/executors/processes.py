@@ -178,6 +178,7 @@ class ProcessExecutor:
             self._ledger.session,
             self._where.observed,
             {name: way.place for name, way in ways.items() if name},
+            self._prepared.plan.outcome_salt,
         )
         channel.send(errand)
         if self._admission.stopped is not None:

@@ -34,6 +34,7 @@ class WorkerAssignment(Struct, frozen=True, array_like=True, tag="assignment"):
     session: int
     observed: bool  # somebody wants to see every call and outcome
     models: Mapping[str, ModelPlace] = {}  # NAME → of a job that has several
+    outcome_salt: bytes = b""  # of the whole job: one without the models whose key is missing has another
 
 
 class Granted(Struct, frozen=True, array_like=True, tag="granted"):

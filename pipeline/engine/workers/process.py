@@ -11,6 +11,8 @@ import traceback
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from pipeline.engine.executors.local import LocalExecutor
 from pipeline.engine.workers.carrying import Held, carrying, gates_for
 from pipeline.engine.workers.frames import Channel, Frames
@@ -64,7 +66,8 @@ class Worker:
             errand = await self._errand
         except asyncio.CancelledError:  # the run was gone at once
             return
-        prepared = prepare(errand.job)
+        found = prepare(errand.job)
+        prepared = replace(found, plan=replace(found.plan, outcome_salt=errand.outcome_salt))
         spare_pandas()
         ledger = Ledger.joined(Path(errand.folder), errand.run, errand.session)
         with ledger:
