@@ -317,9 +317,8 @@ def contents(job):
 def test_workers_know_rows_as_the_run_does_where_a_spare_has_no_key(several, job, server):
     """What they have concluded is found by the next command, whoever carries the rows then."""
     server.script = by_model(gpt_4o_mini=Scripted(text="no JSON"), gpt_4o=GOOD)
-    several(fallback("invalid_output"), rows=6, strong={"api_key_env": "NO_SUCH_KEY"}, limits={"workers": 2}).run(
-        code=1
-    )
+    written = several(fallback("invalid_output"), rows=6, strong={"api_key_env": "NO_SUCH_KEY"}, limits={"workers": 2})
+    written.run(code=1)
     docs = contents(job)
     sent = server.sent
     job.run("--set", "limits.workers=1", "--fresh", code=1)

@@ -190,7 +190,7 @@ class Crew:
         loop, told, most_s = asyncio.get_running_loop(), 0, self._kit.prepared.job.limits.outage_s
         placed_s = loop.time()
         while True:
-            await asyncio.sleep(ROOM_S)
+            await asyncio.sleep(min(ROOM_S, most_s))
             waiting = sum(not seat.node for seat in self.seats.values())
             if waiting and waiting != told:
                 others = "the others go on" if waiting < len(self.seats) else "they are waited for"

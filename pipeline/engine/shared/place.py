@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from pipeline.platforms import CLOSED_ON_EXEC, lock
 
+RUN_FOLDERS = "/run/user"  # of each user who is logged in, or lingers
 LONGEST_BYTES = 100  # of a socket's path; systems allow 104 and more
 FOLDER_MODE = 0o700
 
@@ -85,8 +86,8 @@ def given_up(place: Place, descriptor: int) -> None:
 
 def _folders(environ: Mapping[str, str]) -> list[Path]:
     own = f"pipeline-{os.getuid()}"
-    run = environ.get("XDG_RUNTIME_DIR", "")
-    first = [Path(run) / "pipeline"] if run and Path(run).is_absolute() else []
+    run = environ.get("XDG_RUNTIME_DIR") or f"{RUN_FOLDERS}/{os.getuid()}"  # which cron has, and is not told of
+    first = [Path(run) / "pipeline"] if Path(run).is_absolute() else []
     return [*first, Path(environ.get("TMPDIR") or tempfile.gettempdir()).absolute() / own, Path("/tmp") / own]  # noqa: S108 (0700, and its owner is looked at)
 
 
