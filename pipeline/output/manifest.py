@@ -20,7 +20,7 @@ from pipeline.types import TOKENS, Usage
 
 RUNNING = "running"
 TABLES = ("budget", "extract", "input", "limits", "model", "output", "prices")  # of the job, in every version
-LEFT_OUT_IF_EMPTY = ("assumed_usd", "previous", "previous_unfit", "packs", "models", "workers", "batches")
+LEFT_OUT_IF_EMPTY = ("assumed_usd", "at_risk", "previous", "previous_unfit", "packs", "models", "workers", "batches")
 KNOWN_AT_THE_END = ("waited_share", "events", "advice", "caching", "session", "batches")
 
 
@@ -70,6 +70,13 @@ class CacheUse(Struct, frozen=True):
     saved_usd: str | None = None  # None: the model has no price
 
 
+class AtRisk(Struct, frozen=True):
+    """Calls of the run whose fate nobody knows, and what they may have cost beside `cost_usd`, at the most."""
+
+    calls: int
+    usd: str
+
+
 class Manifest(Struct, frozen=True, kw_only=True):
     """run.json, key by key in the order it is written. What an older one lacks has a default; a newer one's is left."""
 
@@ -80,6 +87,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     tokens: Usage = Usage()
     cost_usd: Decimal | None = None  # None: the model has no price
     assumed_usd: Decimal | None = None  # that a lost machine may have spent, beside all that; None: nothing
+    at_risk: AtRisk | None = None  # None: what every call cost is known
     calls: int = 0
     repairs: int = 0
     repaired_rows: int = 0

@@ -23,11 +23,13 @@ from pipeline.job.folder import RUN
 from pipeline.ledger import night_figures, nights
 from pipeline.ledger.files import reading
 from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.queries import calls_at_risk
 from pipeline.money import from_units
 from pipeline.output import write as results
 from pipeline.output.advice import sizing_of
 from pipeline.output.batches import batches_told
 from pipeline.output.manifest import (
+    AtRisk,
     CacheUse,
     Manifest,
     RowCounts,
@@ -156,6 +158,7 @@ class Publisher:
         advised = sizing_of(self._prepared) if totals.calls else None
         manifest = replace(
             self._manifest(totals, state, reason),
+            at_risk=self._at_risk(),
             waited_share=dict(end.waited_share),
             events=tuple(map(dict, end.events)),
             advice=() if advised is None else (advised.told,),
@@ -229,6 +232,11 @@ class Publisher:
     def _manifest(self, totals: results.OutputTotals, state: str, reason: str | None) -> Manifest:
         made = manifest_of(self._prepared, totals, state, reason, self._started)
         return replace(made, assumed_usd=self._assumed_usd or None)
+
+    def _at_risk(self) -> AtRisk | None:
+        with reading(self._ledger.path) as db:
+            calls, units = calls_at_risk(db)
+        return AtRisk(calls, f"{from_units(units):.10f}") if calls else None
 
     def _write(self, manifest: Manifest) -> None:
         results.write_json(self._folder / RUN, manifest.as_json())

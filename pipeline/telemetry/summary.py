@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from msgspec import convert
+from msgspec import convert, to_builtins
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.folder import CALLS, RESULTS, RUN
@@ -28,6 +28,7 @@ STILL_TRUE = {
     "failed",
     "cost",
     "assumed",
+    "at risk",
     "results",
 }  # of a session that found nothing to do
 LONGEST_TOLD_S = 366 * 86400.0
@@ -55,6 +56,7 @@ def summary(
         ("tokens", _tokens(tokens)),
         ("cost", _cost(manifest)),
         *([("assumed", _assumed(manifest.assumed_usd))] if manifest.assumed_usd is not None else []),
+        *([] if manifest.at_risk is None else [("at risk", _at_risk(to_builtins(manifest.at_risk)))]),
         *(("model", told) for told in _models(manifest.models)),
         *(("node", told) for told in workers_lines(manifest.workers)),
         ("time", duration(manifest.seconds or 0.0)),
@@ -110,6 +112,11 @@ def _cost(manifest: Manifest) -> str:
 
 def _assumed(usd: Decimal | str) -> str:
     return f"{dollars(Decimal(usd))} more may have been spent by a machine that was lost; budget.max_usd counts it"
+
+
+def _at_risk(found: Mapping[str, Any]) -> str:
+    calls = "1 call" if found["calls"] == 1 else f"{found['calls']:,} calls"
+    return f"up to {dollars(Decimal(found['usd']))} more may have been billed: {calls} whose fate is not known"
 
 
 def _session_lines(manifest: Manifest) -> list[tuple[str, str]]:
@@ -175,6 +182,7 @@ def status_text(found: dict[str, Any], now_at: datetime | None = None) -> str:
         f"  calls     {found['calls']:,}   {found['rate_limited']:,} answered 429",
         f"  cost      {'unknown' if found['cost_usd'] is None else '$' + found['cost_usd']}",
         *([f"  assumed   {_assumed(found['assumed_usd'])}"] if "assumed_usd" in found else []),
+        *([f"  at risk   {_at_risk(found['at_risk'])}"] if "at_risk" in found else []),
         *(f"  model     {told}" for told in _models(found.get("models", {}))),
         f"  started   {found['started_at']}",
     ]

@@ -94,6 +94,11 @@ def test_a_run_that_dies_at_any_place_is_taken_up_by_the_next(run, server, expec
     assert manifest["state"] == "finished"
     assert len(lost) <= 4
     assert sum(server.paid.values()) - CALLS <= len(lost)
+    at_risk = manifest.get("at_risk", {"calls": 0, "usd": "0"})
+    assert at_risk["calls"] == len(lost)
+    assert (Decimal(at_risk["usd"]) > 0) == bool(lost)
+    told = run.pipeline("status", run.out, code=0).out
+    assert ("more may have been billed" in told) == bool(lost)
 
 
 def test_five_kills_under_load(job, server, expected):

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import signal
+import tempfile
 import threading
 from pathlib import Path
 
@@ -31,8 +32,10 @@ SECRET = "sk-test-very-secret-key"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("ray", numbered=True)
+def folder():
+    """Of a short name: Ray's sockets are in it, whose paths have 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as name:
+        yield Path(name)
 
 
 @pytest.fixture(scope="module")

@@ -86,6 +86,8 @@ class Crew:
         """
         engine = self._kit.prepared.job.engine
         await self._link.start(self._kit.without_secrets())
+        at = "of this machine" if engine.address == "auto" else f"at {engine.address}"
+        say("notice", f"reaching the Ray cluster {at}, for {OPEN_S:g} s at the most")
         self._link.send(OpenCluster(engine.address, engine.cpus_per_worker))
         found: ClusterOpen | str
         try:
@@ -94,7 +96,6 @@ class Crew:
         except TimeoutError:
             found = f"no answer within {OPEN_S:g} s"
         if isinstance(found, str):
-            at = "of this machine" if engine.address == "auto" else f"at {engine.address}"
             raise JobError(f"the Ray cluster {at} cannot be used, and nothing was sent: {found}. {HOW}")
         room = f"{found.free_cpus:g} of {found.cpus:g} CPUs free"
         some = f"{engine.workers} worker{'' if engine.workers == 1 else 's'}"
