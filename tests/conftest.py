@@ -59,3 +59,9 @@ def pytest_collection_finish():
     """What collection has made stays to the end: no full collection of garbage need look at it again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Tests on a cluster come first: all in one process, which starts it once, while the others do the rest."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
