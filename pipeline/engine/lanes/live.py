@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 from msgspec.structs import replace
 
@@ -22,7 +22,7 @@ from pipeline.catalog.tiers import tier_named
 from pipeline.crash_points import crash_point
 from pipeline.engine.ask import Abandoned, Delivered, RowFailed, RowLife, TooLong
 from pipeline.engine.hedge import SUPERSEDED, Latencies, first_answer
-from pipeline.engine.lanes.attempts import Attempt, Sent
+from pipeline.engine.lanes.attempts import Attempt, Named, NamingGate, Sent
 from pipeline.engine.lanes.books import Books
 from pipeline.engine.lanes.carrier import Carrier
 from pipeline.engine.lanes.files import holds_files, pages_of
@@ -47,7 +47,10 @@ CALL_ENDS = {
 
 
 class LiveLane:
-    """`rate` None: the model has no price. `model`: NAME of the one that is asked, if not the job's [model]."""
+    """`rate` None: the model has no price. `model`: NAME of the one that is asked, if not the job's [model].
+
+    `naming`: the gate, where that puts a call on the ledger as it lets it in.
+    """
 
     def __init__(  # noqa: PLR0913 (all that a call meets on its way)
         self,
@@ -59,7 +62,9 @@ class LiveLane:
         tally: Tally,
         *,
         model: str | None = None,
+        naming: NamingGate | None = None,
     ) -> None:
+        self._naming = naming
         self._model = model
         self._policy = Policy(max_attempts=limits.max_attempts, max_wait_s=limits.max_wait_s or None)
         self._rate = rate
@@ -110,6 +115,8 @@ class LiveLane:
             raise Abandoned
         tries.sent += 1
         attempt = Attempt(request, ticket, tries.sent, round((self._loop.time() - asked_s) * 1000))
+        if self._naming is not None:
+            attempt = replace(attempt, named=cast("Named", ticket).named)
         files = self._carrier.files
         if files is None or not holds_files(request):
             return await self._attempt(attempt, tries, life)
@@ -124,16 +131,23 @@ class LiveLane:
         ticket: Admitted
         try:
             if deadline_s is None:
-                ticket = await self._gate.admit(request, retry=retry)
+                ticket = await self._let_in(request, tries, retry=retry)
             else:
                 async with asyncio.timeout_at(deadline_s):
-                    ticket = await self._gate.admit(request, retry=retry)
+                    ticket = await self._let_in(request, tries, retry=retry)
         except NeverFits as error:
             raise RowFailed(ErrorCode.CONTEXT_EXCEEDED, str(error)) from None
         except TimeoutError:
             told = f"the rate limit did not let it through within limits.max_wait_s = {most_s:g}"
             raise RowFailed(ErrorCode.RATE_LIMITED, told) from None
         return ticket
+
+    async def _let_in(self, request: Request, tries: Tries, *, retry: bool) -> Admitted:
+        """Named at the same time where the gate does that; files are loaded first, and may be gone."""
+        if self._naming is None or holds_files(request):
+            ticket: Admitted = await self._gate.admit(request, retry=retry)
+            return ticket
+        return await self._naming.admit(request, retry=retry, draft=self._draft(request, tries.sent + 1))
 
     # ── one attempt ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -183,11 +197,10 @@ class LiveLane:
 
     async def _named(self, attempt: Attempt) -> Send:
         """On the ledger before it leaves, with the most that it may cost."""
+        if attempt.named is not None:
+            return attempt.named
         request = attempt.request
-        send = Send(
-            next(self._ids), request.row, request.row_id, request.chunk, request.purpose, attempt.number,
-            time.time_ns() // 1000, to_units(attempt.ticket.usd), request.tenant, self._model, attempt.pages,
-        )  # fmt: skip
+        send = self._draft(request, attempt.number, time.time_ns() // 1000, to_units(attempt.ticket.usd), attempt.pages)
         try:
             await self._books.named(send, request)
         except asyncio.CancelledError:  # called off before it could leave
@@ -195,6 +208,15 @@ class LiveLane:
             raise
         crash_point("call-named")
         return send
+
+    def _draft(
+        self, request: Request, number: int, sent_us: int = 0, at_risk_units: int = 0, pages: str | None = None
+    ) -> Send:
+        """A new name. Whoever puts it on the ledger knows its time and its price."""
+        return Send(
+            next(self._ids), request.row, request.row_id, request.chunk, request.purpose, number, sent_us,
+            at_risk_units, request.tenant, self._model, pages,
+        )  # fmt: skip
 
     # ── what admission is told ──────────────────────────────────────────────────────────────────────────────────
 

@@ -104,7 +104,7 @@ class RowCarrier:
     def _heard(self, message: ToCarrier) -> None:  # noqa: C901 (a table of cases)
         match message:
             case Granted():
-                self._gate.granted(message.number, message.usd)
+                self._gate.granted(message)
             case Durable() | OnRecord() if self._ledger is not None:
                 self._ledger.heard(message)
             case Work():
@@ -153,7 +153,7 @@ class RowCarrier:
         gc.collect()
         self._ledger = RemoteLedger(self._channel.send, errand.run, errand.keys)
         self._gates, prefixes = gates_for(prepared.job, self._gate, self._channel.send), list[str]()
-        held = Held(self._ledger, Tally(), prefixes.append, self._closing)
+        held = Held(self._ledger, Tally(), prefixes.append, self._closing, named_by_run=True)
         places = {MAIN: ModelPlace(errand.model, errand.base_url), **errand.models}
         self._prepared = prepared
         self._outcomes = carrying(prepared, places, self._gates, held, errand.from_model)

@@ -183,7 +183,7 @@ class Crew:
         channel = self._link.channel(number, self._frames, heard)
         kit = self._kit
         books = ServedLedger(kit.ledger, kit.tally, channel.send, self._told.cannot_write)
-        self.seats[number] = seat = Seat(number, channel, ServedGate(kit.gates, channel.send), books)
+        self.seats[number] = seat = Seat(number, channel, ServedGate(kit.gates, channel.send, books), books)
         self._link.send(StartSeat(number))
 
     async def _watch_room(self, wanted: int) -> None:
@@ -263,6 +263,7 @@ class Crew:
 
     def _lost(self, seat: Seat, why: str) -> None:
         self._forget(seat, "lost")
+        seat.gate.leave_all()  # before its names are looked for: none is added any more
         seat.gone.set()
         self._spawn(self._book(seat, why), self._booking)
 

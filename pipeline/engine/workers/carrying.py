@@ -3,11 +3,9 @@
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from typing import Any
 
 from msgspec import Struct
 
-from pipeline.admission.gate import Gate
 from pipeline.engine.call import Caller
 from pipeline.engine.executors.local import Outcomes
 from pipeline.engine.lanes.carrier import Carrier
@@ -30,13 +28,14 @@ from pipeline.telemetry.tally import Tally
 class Held(Struct, frozen=True):
     """What a worker has for all of its calls. `on_lane`: told the prefix of each lane's request ids.
 
-    `closing`: what its connections are closed with.
+    `closing`: what its connections are closed with. `named_by_run`: calls are put on the ledger where they are let in.
     """
 
     ledger: CallBooks
     tally: Tally
     on_lane: Callable[[str], None]
     closing: AsyncExitStack
+    named_by_run: bool = False
 
 
 def gates_for(job: Job, main: RemoteGate, send: Callable[[Struct], None]) -> dict[str, RemoteGate]:
@@ -72,13 +71,14 @@ def carrying(
     return Several(job, stations, from_model)
 
 
-def _lane(prepared: Prepared, place: ModelPlace, gate: Gate[Any], held: Held, model: str | None) -> LiveLane:
+def _lane(prepared: Prepared, place: ModelPlace, gate: RemoteGate, held: Held, model: str | None) -> LiveLane:
     job, shape = prepared.job, prepared.shaped.shape
     transport = transport_for(job, credentials_for(job.model, os.environ))
     held.closing.push_async_callback(transport.aclose)
     wire = wire_for(place.model, shape, os.environ, base_url=place.base_url)
     standard = standard_wire(place.model, shape, os.environ, place.base_url)
     carrier = Carrier(wire, transport, prepared.counter, standard, loader_of(prepared))
-    lane = LiveLane(job.limits, prepared.rate, held.ledger, gate, carrier, held.tally, model=model)
+    naming = gate if held.named_by_run else None
+    lane = LiveLane(job.limits, prepared.rate, held.ledger, gate, carrier, held.tally, model=model, naming=naming)
     held.on_lane(lane.prefix)
     return lane

@@ -6,19 +6,26 @@ from decimal import Decimal
 from itertools import count
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.admission.gate import Diverted, NeverFits, TenantOverBudget
-from pipeline.admission.report import Report
+from pipeline.admission.report import NEVER_SENT, Report
 from pipeline.admission.stop import Stopped, StopSwitch, wake
-from pipeline.engine.workers.messages import Admit, Finish, Leave, SizedRequest, StopRun
+from pipeline.engine.workers.messages import Admit, Finish, Granted, Leave, SizedRequest, StopRun
+from pipeline.ledger.records import Send
+from pipeline.money import to_units
 from pipeline.types import ParkReason, Request
 
 
 class RemoteTicket(Struct, frozen=True):
-    """An admission that the run's process has given; `number` is its name there."""
+    """An admission that the run's process has given; `number` is its name there.
+
+    `named`: the call as it is on the ledger, where the run has put it there.
+    """
 
     usd: Decimal
     number: int
+    named: Send | None = None
 
 
 class RemoteGate:
@@ -31,7 +38,7 @@ class RemoteGate:
         self._send = send
         self._model = model
         self._numbers: Iterator[int] = count() if beside is None else beside._numbers  # noqa: SLF001 (one line of those who wait)
-        self._waiting: dict[int, asyncio.Future[Decimal]] = {} if beside is None else beside._waiting  # noqa: SLF001
+        self._waiting: dict[int, asyncio.Future[Granted]] = {} if beside is None else beside._waiting  # noqa: SLF001
         self._switch: StopSwitch = StopSwitch() if beside is None else beside._switch  # noqa: SLF001
 
     @property
@@ -42,28 +49,31 @@ class RemoteGate:
     def waiting(self) -> int:
         return len(self._waiting)
 
-    async def admit(self, request: Request, *, retry: bool) -> RemoteTicket:
-        """As `Admission.admit`."""
+    async def admit(self, request: Request, *, retry: bool, draft: Send | None = None) -> RemoteTicket:
+        """As `Admission.admit`. `draft`: the call, for the ledger, where the run is to put it there."""
         self._switch.check()
         number = next(self._numbers)
-        granted: asyncio.Future[Decimal] = asyncio.get_running_loop().create_future()
+        granted: asyncio.Future[Granted] = asyncio.get_running_loop().create_future()
         self._waiting[number] = granted
         asked = SizedRequest(
             request.input_tokens, request.input_tokens_ceiling, request.max_output_tokens, request.tenant,
             request.standard_tier, request.file_tokens,
         )  # fmt: skip
-        self._send(Admit(number, asked, retry, self._model))
+        self._send(Admit(number, asked, retry, self._model, draft))
         try:
-            return RemoteTicket(await granted, number)
+            told = await granted
         except asyncio.CancelledError:
             self._send(Leave(number))
             raise
         finally:
             self._waiting.pop(number, None)
+        if draft is not None:
+            draft = replace(draft, sent_us=told.sent_us, at_risk_units=to_units(told.usd))
+        return RemoteTicket(told.usd, number, draft)
 
     def finish(self, ticket: RemoteTicket, report: Report) -> None:
         """As `Admission.finish`."""
-        self._send(Finish(ticket.number, report))
+        self._send(Leave(ticket.number) if report is NEVER_SENT else Finish(ticket.number, report))
 
     async def pause(self, seconds: float) -> None:
         """As `Admission.pause`."""
@@ -76,10 +86,12 @@ class RemoteGate:
 
     # ── what the run says ───────────────────────────────────────────────────────────────────────────────────────
 
-    def granted(self, number: int, usd: Decimal) -> None:
-        waiting = self._waiting.get(number)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(usd)
+    def granted(self, told: Granted) -> None:
+        waiting = self._waiting.get(told.number)
+        if waiting is None or waiting.done():  # the run, or this worker, has stopped meanwhile
+            self._send(Leave(told.number))
+        else:
+            waiting.set_result(told)
 
     def refused(self, number: int, error: Exception) -> None:
         """With what `Admission.admit` raises; one of these ends the whole wait."""

@@ -8,7 +8,7 @@ from msgspec import Struct
 from pipeline.admission.report import Report
 from pipeline.engine.feed import Selection, Share
 from pipeline.job.settings import Job, Model
-from pipeline.ledger.records import Call
+from pipeline.ledger.records import Call, Send
 from pipeline.types import Outcome, ParkReason
 
 # ── what a run tells a worker ───────────────────────────────────────────────────────────────────────────────────────
@@ -38,10 +38,14 @@ class WorkerAssignment(Struct, frozen=True, array_like=True, tag="assignment"):
 
 
 class Granted(Struct, frozen=True, array_like=True, tag="granted"):
-    """The turn of what was asked for under this number has come. `usd`: the most that it may cost."""
+    """The turn of what was asked for under this number has come. `usd`: the most that it may cost.
+
+    `sent_us`: of a call that is on the ledger by now, with this time.
+    """
 
     number: int
     usd: Decimal
+    sent_us: int = 0
 
 
 class Refused(Struct, frozen=True, array_like=True, tag="refused"):
@@ -96,16 +100,20 @@ class SizedRequest(Struct, frozen=True, array_like=True):
 
 
 class Admit(Struct, frozen=True, array_like=True, tag="admit"):
-    """Ask for an admission. `number` is its name; `model`: NAME of the model, "" the job's [model]."""
+    """Ask for an admission. `number` is its name; `model`: NAME of the model, "" the job's [model].
+
+    `draft`: the call, to be put on the ledger with it; its time and its price are not yet known.
+    """
 
     number: int
     asked: SizedRequest
     retry: bool
     model: str = ""
+    draft: Send | None = None
 
 
 class Leave(Struct, frozen=True, array_like=True, tag="leave"):
-    """It is wanted no more."""
+    """It is wanted no more: nothing has left, nor will."""
 
     number: int
 

@@ -123,7 +123,7 @@ class Worker:
             case WorkerAssignment():
                 self._errand.set_result(message)
             case Granted():
-                self._gate.granted(message.number, message.usd)
+                self._gate.granted(message)
             case Refused():
                 self._gate.refused(message.number, raised(message.why))
             case RunStopped():
