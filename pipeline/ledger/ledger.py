@@ -51,7 +51,15 @@ _LINE_CALL = (
     f"VALUES ({'?, ' * len(_CALL_COLUMNS)}(SELECT batch FROM batch_items WHERE name = ?))"
 )
 _ANSWER = _insert("answers", (*records.ANSWER_COLUMNS, "crc"), verb="INSERT OR REPLACE")
-_ROW = _insert("rows", ("row", "id", "doc", "problem", "tenant", "earlier", "document"), verb="INSERT OR REPLACE")
+_ROW_COLUMNS = ("row", "id", "doc", "problem", "tenant", "earlier", "document")
+_ROW = _insert("rows", _ROW_COLUMNS, verb="INSERT OR REPLACE")
+_UNREAD = _insert(
+    "rows",
+    _ROW_COLUMNS,
+    "ON CONFLICT (row) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _ROW_COLUMNS[1:])
+    + " WHERE rows.id != excluded.id",
+)
 _RUN = _insert(
     "runs", ("request_hash", "doc_hash", "input_fingerprint", "started_us", "provider", "model", "columns", "id_column")
 )
@@ -376,6 +384,11 @@ class Ledger:
         for entry in entries:
             self._w.put((_ROW, records.row_values(entry)))
 
+    def enter_unread(self, entries: Iterable[RowEntry]) -> None:
+        """Rows whose files this run has not come to: what is on record of their place stands, if of the same row."""
+        for entry in entries:
+            self._w.put((_UNREAD, records.row_values(entry)))
+
     def end_rows(self, total: int) -> None:
         """The input has this many rows: forget those that an earlier, longer reading entered."""
         self._w.put(("DELETE FROM rows WHERE row >= ?", (total,)))
@@ -405,6 +418,10 @@ class Ledger:
     def salts_of(self, runs: Sequence[int]) -> list[bytes]:
         """The outcome salts of these runs, each once."""
         return nights.salts_of(self._reader, runs)
+
+    def salts(self) -> dict[int, bytes]:
+        """Run → its outcome salt, of all that are on record."""
+        return nights.salts(self._reader)
 
     def spent_units(self) -> int:
         """What this run has cost so far, in 1e-10 USD, with what calls of unknown fate may have cost at the most."""

@@ -115,6 +115,11 @@ def salts_of(db: Connection, runs: Sequence[int]) -> list[bytes]:
     return [doc_hash for (doc_hash,) in found]
 
 
+def salts(db: Connection) -> dict[int, bytes]:
+    """Run → its outcome salt, of all that are on record."""
+    return dict(db.execute("SELECT run, doc_hash FROM runs"))
+
+
 def agreed_key(doc_hash: bytes) -> str:
     """Under which a ledger remembers that all rows have been run under a job, or were agreed to be."""
     return f"agreed:{doc_hash.hex()}"

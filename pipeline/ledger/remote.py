@@ -6,7 +6,7 @@ it dies is not on record; that the call was made is, for its name was there befo
 
 import asyncio
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Protocol
 
@@ -99,10 +99,14 @@ class RemoteLedger:
     """A worker's end: `CallBooks`. `send` takes a message; what comes back is given to `heard`.
 
     `keys`: of all answers that were on record as the worker began (`packed_keys`); None: any may be.
+    `salts`: by run on record, its job's.
     """
 
-    def __init__(self, send: Callable[[Struct], None], run: int, keys: bytes | None) -> None:
+    def __init__(
+        self, send: Callable[[Struct], None], run: int, keys: bytes | None, salts: Mapping[int, bytes]
+    ) -> None:
         self.run = run
+        self._salts = salts
         self._send = send
         self._keys = None if keys is None else unpacked_keys(keys)
         self._loop = asyncio.get_running_loop()
@@ -138,6 +142,10 @@ class RemoteLedger:
         self._looks[number] = look
         self._send(Looked(number, key))
         return look
+
+    def salts_of(self, runs: Sequence[int]) -> list[bytes]:
+        """As `Ledger.salts_of`."""
+        return list(dict.fromkeys(self._salts[run] for run in runs if run in self._salts))
 
     def heard(self, message: LedgerTold) -> None:
         if isinstance(message, OnRecord):

@@ -298,23 +298,28 @@ def a_file_or(document, _nth, body):
     return Scripted(text=json.dumps({"name": name, "total": "1"}))
 
 
-def test_documents_are_loaded_where_the_worker_is(run, server, cluster, s3):
-    """From a folder that all nodes have, and from a bucket; texts go along."""
+@pytest.fixture
+def only_workers_read(monkeypatch):
+    """In the run's own process reading a file, or fetching one, is an error. A cap is set: nobody has to be asked."""
+    for name in ("reader.pool.Readers.read", "reader.pool.Readers._read_message", "documents.sources.spool.Spool.of"):
+        monkeypatch.setattr(f"pipeline.{name}", lambda *_: pytest.fail("the run has read a file"))
+
+
+def test_documents_are_read_where_the_worker_is(run, server, cluster, s3, only_workers_read, caplog):
+    """Out of a bucket, each file once; the run reads none of them."""
     pages = {f"{number}.pdf": pdf(text(50, 700, f"Invoice {number}, total 12.50")) for number in range(3)}
     client = emptied(s3, "docs")
-    (run.folder / "inbox").mkdir()
     for name, body in {**pages, "a.txt": b"a letter"}.items():
-        (run.folder / "inbox" / name).write_bytes(body)
         client.put_object(Bucket="docs", Key=f"inbox/{name}", Body=body)
     run.env |= {**AWS, "AWS_ENDPOINT_URL": s3}
     server.script = a_file_or
-    wanted = {**dict.fromkeys(pages, "a file"), "a.txt": "a letter"}
-    engine = {"on": "ray", "address": cluster.address, "workers": 2}
-    for place in ("inbox", "s3://docs/inbox"):
-        run.write(server.url, input={"path": place, "id": ""}, documents={"read": "native"}, engine=engine)
-        run.run("--fresh")
-        assert names(run) == wanted
-    assert server.sent == 8
+    sections = {"engine": {"on": "ray", "address": cluster.address, "workers": 2}, "budget": {"max_usd": 5}}
+    run.write(server.url, input={"path": "s3://docs/inbox", "id": ""}, documents={"read": "native"}, **sections)
+    run.run()
+    assert names(run) == {**dict.fromkeys(pages, "a file"), "a.txt": "a letter"}
+    assert server.sent == 4
+    fetched = [line.getMessage() for line in caplog.records if "GET /docs/inbox/" in line.getMessage()]
+    assert len(fetched) == 4
 
 
 def test_no_secret_is_left_on_the_cluster(run, server, cluster, folder):

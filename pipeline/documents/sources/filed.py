@@ -2,27 +2,22 @@
 
 import hashlib
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
 from pipeline.documents.pages import Rules, Sorted, made_ready, may_need_ocr
 from pipeline.documents.reading import reading_of
+from pipeline.documents.sources.lying import Lying
 from pipeline.documents.sources.readings import Readings
 from pipeline.documents.sources.seen import seen_too
 from pipeline.documents.sources.spool import Placed, Spool
-from pipeline.errors import JobError
 from pipeline.reader.ocr import installed
 from pipeline.reader.pool import Readers
 from pipeline.reader.read import Read, ReadOptions, Unreadable
 from pipeline.types import Document, FilePart, Parts, Row, files_of, text_parts
 
-IN_TABLES = (
-    "documents that are bytes in a table's column can be read by this machine alone. Put them into files, in a bucket "
-    "or on a file system that all nodes share, and let the column name them; or set engine.on = 'local'"
-)
 SLOW_ROWS = 16  # at a time where each may take seconds: the first ones are asked about while others are read
 
 
@@ -41,12 +36,20 @@ class FiledRows:
         self.spool = Spool(self._options.max_bytes)
         self._readers = Readers(self._options)
         self._readings = Readings()
-        self._elsewhere: dict[str, str] = {}
         self._end = weakref.finalize(self, _ended, self._readers, self._readings, self.spool)  # whoever forgets it
 
     def most_rows(self, wanted: int) -> int:
         """How many rows to read before any of them is worked on."""
         return min(wanted, SLOW_ROWS) if may_need_ocr(self._rules) and installed() else wanted
+
+    def placed(self, one: Lying | Unreadable) -> Placed | Unreadable:
+        """Where it is on this machine, by now."""
+        if isinstance(one, Unreadable):
+            return one
+        try:
+            return self.spool.of(one)
+        except Unreadable as error:
+            return error
 
     def completed(self, rows: Sequence[Row], placed: Mapping[int, Placed | Unreadable]) -> list[Row]:
         """The rows, those with a place in `placed` (by index) with their files read; in the order given."""
@@ -75,36 +78,7 @@ class FiledRows:
         Raises:
             Unreadable: it is no longer what was read.
         """
-        url = self._elsewhere.get(part.path)
-        if url is None:
-            return self._readers.load(part, with_text=with_text)
-        copy = self.spool.of_url(url).path
-        try:
-            return self._readers.load(replace(part, path=copy), with_text=with_text)
-        finally:
-            self.spool.release(copy)
-
-    def urls_of(self, parts: Parts) -> dict[str, str]:
-        """Path → URL of files that were copied here, for who has no copy.
-
-        Raises:
-            JobError: one came out of a table, and lies nowhere else.
-        """
-        paths = {part.path for part in files_of(parts) if self.spool.holds(part.path)}
-        found = {path: self.spool.url_of(path) for path in paths}
-        if not all(found.values()):
-            raise JobError(IN_TABLES)
-        return found
-
-    @contextmanager
-    def lying_at(self, urls: Mapping[str, str]) -> Iterator[None]:
-        """In this block files of these paths are fetched when they are loaded; what was read is elsewhere."""
-        self._elsewhere.update(urls)
-        try:
-            yield
-        finally:
-            for path in urls:
-                self._elsewhere.pop(path, None)
+        return self._readers.load(part, with_text=with_text)
 
     def address_of(self, part: FilePart, data: bytes) -> str:
         """Where the whole file lies at Google, if the model gets it as it lies there; else "".

@@ -4,15 +4,14 @@ The rule: every row of the input is yielded exactly once, whatever its bytes, an
 A row that cannot be used is yielded with its `problem`; a file that cannot be read to its end is a JobError.
 """
 
-from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import cached_property
 from itertools import tee
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from msgspec import Struct, field
-from msgspec.structs import replace
 
 from pipeline.documents.sources import checks as checking
 from pipeline.documents.sources import column_types as kinds
@@ -20,14 +19,16 @@ from pipeline.documents.sources import jsonl
 from pipeline.documents.sources.files import DOCUMENT, File, Stats, fingerprint, left_out
 from pipeline.documents.sources.kept import KeptColumns
 from pipeline.documents.sources.records import Records
-from pipeline.documents.sources.rows import RowMaker, SeenIds, duplicate, located
+from pipeline.documents.sources.row_batch import RowBatch, lying, placed
+from pipeline.documents.sources.rows import RowMaker, SeenIds
 from pipeline.job.settings import Input
 from pipeline.reader.read import Unreadable
-from pipeline.types import FilePart, Parts, Row, text_parts
+from pipeline.types import FilePart, Parts, Row
 
 if TYPE_CHECKING:
     from pipeline.documents.pages import Rules
     from pipeline.documents.sources.filed import FiledRows
+    from pipeline.documents.sources.lying import Lying
     from pipeline.documents.sources.spool import Placed
 
 SHOWN_FILES = 5
@@ -57,6 +58,8 @@ class Source:
         self._records = Records(spec, limit_rows, optional, max_line_bytes)
         self._kept = KeptColumns(self._records)
         self._rules = rules
+        self._begun: FiledRows | None = None
+        self._beginning = Lock()
 
     def with_columns(self, prompt_columns: Sequence[str], optional: Sequence[str]) -> "Source":
         """The same input, read for other columns."""
@@ -69,18 +72,22 @@ class Source:
             rules=self._rules,
         )
 
-    @cached_property
+    @property
     def _filed(self) -> "FiledRows":
+        """What reads files, from now on; the same for all threads."""
         from pipeline.documents.sources.filed import FiledRows  # noqa: PLC0415 (a job over tables reads no files)
 
-        if self._rules is None:
-            raise TypeError("rows that are files are read by rules")
-        return FiledRows(self._rules)
+        with self._beginning:
+            if self._begun is None:
+                if self._rules is None:
+                    raise TypeError("rows that are files are read by rules")
+                self._begun = FiledRows(self._rules)
+            return self._begun
 
     @property
     def _reading(self) -> "FiledRows | None":
         """What reads files, where it has begun."""
-        return self.__dict__.get("_filed")
+        return self._begun
 
     @cached_property
     def documents(self) -> bool:
@@ -99,14 +106,6 @@ class Source:
         """
         return self._filed.load(part, with_text=with_text)
 
-    def urls_of(self, parts: Parts) -> dict[str, str]:
-        """As of `FiledRows.urls_of`; of rows that are no files none."""
-        return {} if (filed := self._reading) is None else filed.urls_of(parts)
-
-    def lying_at(self, urls: Mapping[str, str]) -> AbstractContextManager[None]:
-        """In this block files of these paths are fetched from a bucket when they are loaded."""
-        return self._filed.lying_at(urls) if urls else nullcontext()
-
     def address_of(self, part: FilePart, data: bytes) -> str:
         """As `FiledRows.address_of`."""
         return self._filed.address_of(part, data)
@@ -123,9 +122,9 @@ class Source:
 
     def close(self) -> None:
         """End the reading of files; it starts again where it is asked for."""
-        if "_filed" in self.__dict__:
-            self._filed.close()
-            del self.__dict__["_filed"]
+        if self._begun is not None:
+            self._begun.close()
+            self._begun = None
 
     @cached_property
     def _fingerprint(self) -> str:
@@ -204,52 +203,59 @@ class Source:
         Raises:
             JobError: a file cannot be read to its end.
         """
+        for batch in self._batched(size, placed, wanted):
+            rows = self._filed.completed(batch.rows, batch.files) if batch.files else batch.rows
+            try:
+                yield rows
+            finally:
+                if batch.files and (filed := self._reading) is not None:
+                    for row in rows:  # its reader has come back, or has left: what was fetched for it goes
+                        filed.release(row, kept_too=False)
+
+    def listed(self, size: int = 256) -> "Iterator[tuple[list[Row], dict[int, Lying]]]":
+        """As `batches`, with no file read: where each lies goes with the rows, by the row's index, for `read`.
+
+        Raises:
+            JobError: a file of rows cannot be read to its end.
+        """
+        for batch in self._batched(size, lying, None):
+            found = {index: one for index, one in batch.files.items() if not isinstance(one, Unreadable)}
+            none = {index: one for index, one in batch.files.items() if isinstance(one, Unreadable)}
+            yield self._filed.completed(batch.rows, none) if none else batch.rows, found
+
+    def read(self, rows: Sequence[Row], files: "Mapping[int, Lying]") -> list[Row]:
+        """Rows of `listed`, on any machine, with their files read. Each is given to `release` sooner or later."""
+        filed = self._filed
+        return filed.completed(rows, {index: filed.placed(one) for index, one in files.items()})
+
+    def _batched(
+        self,
+        size: int,
+        place: "Callable[[FiledRows, File, Any], Lying | Placed | Unreadable]",
+        wanted: Container[int] | None,
+    ) -> "Iterator[RowBatch]":
+        """All rows in order, with duplicate ids marked and every problem located; files are where `place` says."""
         seen_kinds = kinds.Kinds(() if self._records.typed else self._spec.keep)
         maker = RowMaker(self._spec, self._prompt_columns, self._optional)
         if self.documents and self._rules is not None:
             size = self._filed.most_rows(size)
         with closing(SeenIds()) as seen_ids:
-            batch = _Batch()
-            for index, (file, place, record, line) in enumerate(self._records.of(self._columns)):
+            batch = RowBatch()
+            for index, (file, number, record, line) in enumerate(self._records.of(self._columns)):
                 if not isinstance(record, str):
                     seen_kinds.observe(record)
                 row, own_id = maker.make(index, record, line, filed=file.format == DOCUMENT)
-                batch.add(row, (file, place), own_id)
+                batch.add(row, (file, number), own_id)
                 filed = file.format == DOCUMENT or bool(self._spec.document)  # a table beside documents has texts
                 if filed and not isinstance(record, str) and (wanted is None or index in wanted):
-                    batch.files[index] = self._placed(file, record)
+                    batch.files[index] = place(self._filed, file, record.get(self._spec.document))
                     batch.chars += file.size if file.format == DOCUMENT else 0
                 if len(batch.rows) >= size or batch.chars >= BATCH_CHARS:
-                    yield from self._lent(batch, seen_ids)
-                    batch = _Batch()
+                    yield batch.told(seen_ids)
+                    batch = RowBatch()
             if batch.rows:
-                yield from self._lent(batch, seen_ids)
+                yield batch.told(seen_ids)
         self._kept.kinds = seen_kinds
-
-    def _placed(self, file: File, record: dict[str, Any]) -> "Placed | Unreadable":
-        """Where a row's file lies."""
-        spool = self._filed.spool
-        try:
-            if file.format == DOCUMENT:
-                return spool.of_file(file)
-            return spool.of_cell(record.get(self._spec.document), file)
-        except Unreadable as error:
-            return error
-
-    def _lent(self, batch: "_Batch", seen_ids: SeenIds) -> Iterator[list[Row]]:
-        """The batch; once its reader comes back, or leaves, what was fetched for it goes."""
-        rows = self._finished(batch, seen_ids)
-        try:
-            yield rows
-        finally:
-            if batch.files and (filed := self._reading) is not None:
-                for row in rows:
-                    filed.release(row, kept_too=False)
-
-    def _finished(self, batch: "_Batch", seen_ids: SeenIds) -> list[Row]:
-        """The batch's rows, with duplicate ids marked, their files read, and every problem located."""
-        rows = _told(batch.rows, batch.places, seen_ids.claim(batch.ids))
-        return self._filed.completed(rows, batch.files) if batch.files else rows
 
     def kept_schema(self, known: pa.Schema | None) -> pa.Schema:
         """As of `KeptColumns.schema`."""
@@ -271,29 +277,3 @@ class Source:
             *(() if self._records.typed else spec.keep),
         ]
         return tuple(dict.fromkeys(name for name in names if name))
-
-
-class _Batch(Struct):
-    """Some rows, and what is to be done before they are whole."""
-
-    rows: list[Row] = field(default_factory=list)
-    ids: list[tuple[int, str]] = field(default_factory=list)
-    places: list[tuple[File, int]] = field(default_factory=list)
-    files: dict[int, "Placed | Unreadable"] = field(default_factory=dict)  # by the row's index
-    chars: int = 0
-
-    def add(self, row: Row, place: tuple[File, int], own_id: str | None) -> None:
-        self.rows.append(row)
-        self.places.append(place)
-        self.chars += len(row.text)
-        if own_id is not None:
-            self.ids.append((row.index, own_id))
-
-
-def _told(batch: list[Row], places: Sequence[tuple[File, int]], owners: dict[int, int]) -> list[Row]:
-    """The batch, with duplicate ids marked and every problem located."""
-    for number, (row, place) in enumerate(zip(batch, places, strict=True)):
-        problem = duplicate(row, owners[row.index]) if row.index in owners else row.problem
-        if problem is not None:
-            batch[number] = replace(row, parts=text_parts(""), problem=located(*place, problem))
-    return batch

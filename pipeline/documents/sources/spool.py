@@ -5,22 +5,22 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import count
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pyarrow as pa
 from msgspec import Struct
 from pyarrow import fs as pafs
 
+from pipeline.documents.sources import lying
 from pipeline.documents.sources.files import File
 from pipeline.documents.sources.filesystems import Places
+from pipeline.documents.sources.lying import NOT_THERE, Lying
 from pipeline.errors import JobError
-from pipeline.job.settings import REMOTE
 from pipeline.reader.read import CHANGED, OUT_OF_REACH, TOO_LARGE, Unreadable
 
 COPIED_BYTES = 1024 * 1024
 GOOGLE = "gs://"
-NOT_THERE, NOT_ALLOWED, NO_FILE = "no such file", "not allowed", "no file"
-REFUSED = "documents are read from below the table's folder, or from s3://, gs:// and az://"
 
 
 class Placed(Struct, frozen=True):
@@ -43,16 +43,16 @@ class Origin(Struct, frozen=True):
 
 
 class Spool:
-    """Copies of files that lie elsewhere, each for as long as its row is worked on."""
+    """Copies of files that lie elsewhere, each for as long as its row is worked on. Any thread may ask."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._making = Lock()
         self._numbers = count()
         self._places = Places("the URL")
         self._kept_on: set[str] = set()
-        self._urls: dict[str, str] = {}  # by the copy's path; what came out of a column has none
-        self._at_google: dict[str, Origin] = {}  # likewise
+        self._at_google: dict[str, Origin] = {}  # by the copy's path
 
     def of_file(self, file: File) -> Placed:
         """A file of the input itself.
@@ -60,13 +60,7 @@ class Spool:
         Raises:
             Unreadable: it is a link that leads out of its folder, too large to fetch, or out of reach.
         """
-        name = file.path.rpartition("/")[2]
-        if isinstance(file.fs, pafs.LocalFileSystem):
-            root = file.path.removesuffix(file.name)
-            if Path(file.path).is_symlink() and not _below(os.path.realpath(file.path), root):
-                raise Unreadable(NOT_ALLOWED, "it is a link that leads out of the folder")
-            return Placed(file.path, name)
-        return Placed(self._fetched(file.fs, file.path, file.url, file.size), name)
+        return self.of(lying.of_file(file), (file.fs, file.path))
 
     def of_cell(self, value: Any, table: File) -> Placed:  # noqa: ANN401 (what a table holds)
         """What a table's column holds, or names.
@@ -74,23 +68,25 @@ class Spool:
         Raises:
             Unreadable: it is neither bytes nor the name of a file that may be read.
         """
-        if isinstance(value, bytes | bytearray | memoryview):
-            return Placed(self._kept(bytes(value)), "")
-        if value is None or not isinstance(value, str) or not value.strip():
-            raise Unreadable(NO_FILE, "the column is empty" if not value else "it should be bytes, or a file's name")
-        if value.startswith(REMOTE):
-            return self.of_url(value)
-        if "://" in value[:12]:
-            raise Unreadable(NOT_ALLOWED, f"{value[:80]!r}: {REFUSED}")
-        return self._beside(value, table)
+        return self.of(lying.of_cell(value, table))
+
+    def of(self, one: Lying, at: tuple[pafs.FileSystem, str] | None = None) -> Placed:
+        """What lies there, on this machine. `at`: where that is, in a file system that is open already.
+
+        Raises:
+            Unreadable: it is out of reach, or too large to fetch.
+        """
+        if not one.url:
+            return Placed(one.path or self._copied([one.data]), one.name)
+        try:
+            fs, path = at or self._places.of(one.url)
+        except JobError as error:
+            raise Unreadable(OUT_OF_REACH, str(error)[:300]) from None
+        return Placed(self._fetched(fs, path, one.url, one.size), one.name)
 
     def holds(self, path: str) -> bool:
         """Whether it is a copy of ours."""
         return self._folder is not None and path.startswith(self._folder.name + os.sep)
-
-    def url_of(self, path: str) -> str:
-        """What a copy is of; "" where it came out of a table."""
-        return self._urls.get(path, "")
 
     def address_of(self, path: str) -> str:
         """The gs:// URL that a copy is of; "" where there is none.
@@ -118,7 +114,6 @@ class Spool:
         """Delete it if it is a copy. `kept_too`: also where it was to be kept."""
         if self.holds(path) and (kept_too or path not in self._kept_on):
             self._kept_on.discard(path)
-            self._urls.pop(path, None)
             self._at_google.pop(path, None)
             Path(path).unlink(missing_ok=True)
 
@@ -127,35 +122,7 @@ class Spool:
             self._folder.cleanup()
             self._folder = None
             self._kept_on.clear()
-            self._urls.clear()
             self._at_google.clear()
-
-    def _beside(self, value: str, table: File) -> Placed:
-        folder = table.path.rpartition("/")[0]
-        if value.startswith("/") or ".." in value.split("/"):
-            raise Unreadable(NOT_ALLOWED, f"{value[:80]!r}: {REFUSED}")
-        path = f"{folder}/{value}"
-        name = value.rpartition("/")[2]
-        if not isinstance(table.fs, pafs.LocalFileSystem):
-            url = f"{table.url.rpartition('/')[0]}/{value}"
-            return Placed(self._fetched(table.fs, path, url), name)
-        if not Path(path).exists():
-            raise Unreadable(NOT_THERE, f"{value[:80]!r}, seen from the table's folder")
-        if not _below(os.path.realpath(path), folder):
-            raise Unreadable(NOT_ALLOWED, f"{value[:80]!r} is a link that leads out of the table's folder")
-        return Placed(path, name)
-
-    def of_url(self, url: str) -> Placed:
-        """A file in a bucket.
-
-        Raises:
-            Unreadable: it is out of reach, or too large to fetch.
-        """
-        try:
-            fs, path = self._places.of(url)
-        except JobError as error:
-            raise Unreadable(OUT_OF_REACH, str(error)[:300]) from None
-        return Placed(self._fetched(fs, path, url), url.rpartition("/")[2])
 
     def _fetched(self, fs: pafs.FileSystem, path: str, url: str, size: int | None = None) -> str:
         """A copy. What lies at Google is looked at first, so that a change from here on is seen."""
@@ -172,7 +139,6 @@ class Spool:
             raise _out_of_reach(path, error) from None
         with stream:
             copy = self._copied(_pieces(stream))
-        self._urls[copy] = url
         if seen is not None and url.startswith(GOOGLE):
             self._at_google[copy] = Origin(fs, path, url, _seen(seen))
         return copy
@@ -181,9 +147,6 @@ class Spool:
         if size > self._most_bytes:
             told = f"{size / 1e6:.1f} MB, where documents.max_mb allows {self._most_bytes / 1e6:g}; it was not fetched"
             raise Unreadable(TOO_LARGE, told)
-
-    def _kept(self, data: bytes) -> str:
-        return self._copied([data])
 
     def _copied(self, pieces: Iterable[bytes]) -> str:
         """Raises OSError, with the folder in it, where there is no room: that is no row's fault."""
@@ -200,8 +163,9 @@ class Spool:
         return target
 
     def _new(self) -> str:
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="pipeline-documents-")
+        with self._making:
+            if self._folder is None:
+                self._folder = tempfile.TemporaryDirectory(prefix="pipeline-documents-")
         return f"{self._folder.name}{os.sep}{next(self._numbers)}"
 
 
@@ -225,7 +189,3 @@ def _pieces(stream: pa.NativeFile) -> Iterator[bytes]:
 
 def _out_of_reach(what: str, error: Exception) -> Unreadable:
     return Unreadable(OUT_OF_REACH, f"{what}: {error}"[:300])
-
-
-def _below(path: str, folder: str) -> bool:
-    return path.startswith(os.path.realpath(folder or "/").rstrip("/") + "/")

@@ -44,7 +44,15 @@ def _rows_for(calls: int) -> int:
     return calls + max(16, calls)
 
 
-def paid_as(prepared: Prepared, ledger: Ledger, work: RowTask, outcome: Outcome) -> list[bytes]:
+class Salts(Protocol):
+    """What a ledger knows of runs."""
+
+    def salts_of(self, runs: Sequence[int]) -> list[bytes]:
+        """As `Ledger.salts_of`."""
+        ...
+
+
+def paid_as(prepared: Prepared, ledger: Salts, work: RowTask, outcome: Outcome) -> list[bytes]:
     """The row's content under the other jobs whose answers its outcome took."""
     if not outcome.reused_runs:
         return []

@@ -7,6 +7,7 @@ their slots for as long as the provider may still work on them. Without the brid
 
 import asyncio
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -14,12 +15,12 @@ from typing import Any
 from pipeline.crash_points import crash_point
 from pipeline.engine.executors import RunIssues
 from pipeline.engine.executors.doubts import Doubts
-from pipeline.engine.executors.local import paid_as
 from pipeline.engine.executors.processes import WorkerFailed
 from pipeline.engine.feed import RowTask, Selection, feed
 from pipeline.engine.ray.crew import Crew
 from pipeline.engine.ray.errand import Kit
-from pipeline.engine.ray.messages import RowBroke, RowEnded, RowGiven, RowLeft, Work
+from pipeline.engine.ray.files import FileRows
+from pipeline.engine.ray.messages import RowBroke, RowEnded, RowGiven, RowLeft, RowRead, Work
 from pipeline.engine.ray.rows import DEATHS_MOST, RowQueue
 from pipeline.engine.ray.seat import RowTold, Seat
 from pipeline.engine.workers.messages import ModelHealth, RunStopped
@@ -29,7 +30,7 @@ from pipeline.telemetry.snapshot import ModelNow
 from pipeline.types import Outcome, ParkReason
 
 AHEAD = 256  # rows that are read and not yet given out
-MOST_CHARS = 16 * 1024 * 1024  # of texts that a worker has at once
+MOST_SIZE = 16 * 1024 * 1024  # of texts, in characters, and of files, in bytes, that a worker has at once
 SPARE = 16  # rows that a worker has at least beyond its share of the calls: a word takes its time to get there
 
 
@@ -50,6 +51,7 @@ class RayExecutor:
         self._changed = asyncio.Event()
         self._ledger_error: LedgerError | None = None
         self._crew = Crew(kit, self)
+        self._files = FileRows(kit, self._queue, self)
         for name, way in kit.ways.items():
             way.gate.on_health = partial(self._tell_health, name)
         self.models: Callable[[], tuple[ModelNow, ...]] = tuple  # how those of a job with several do
@@ -69,9 +71,10 @@ class RayExecutor:
         Raises:
             LedgerError: nothing can be written any more; what was in flight is at risk.
         """
+        self._files.open(selection)
         cut, feeding = True, asyncio.create_task(self._feed(selection))
         try:
-            await self._crew.open()
+            await self._crew.open(self._files.earlier)
             await self._until(lambda: feeding.done() and self._idle)
             for known in self._doubts.end(self._admission.stopped):
                 self._conclude(*known)
@@ -83,6 +86,7 @@ class RayExecutor:
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
             await self._crew.leave(cut=cut)
+            await self._files.close()
         if self._ledger_error is not None:
             raise self._ledger_error
         if not feeding.cancelled():
@@ -107,23 +111,22 @@ class RayExecutor:
         """Every row of the input into the ledger, every chosen one into the queue."""
         read = 0
         try:
-            async for batch in feed(self._prepared, self._ledger.path, selection, cut=False):
+            async for batch in feed(self._prepared, self._ledger.path, selection, elsewhere=True):
                 self._queue.next_batch()
                 self._ledger.enter_rows(batch.entries)
                 self._tally.ok += batch.ok
                 self._tally.failed.update(batch.failed)
                 read += batch.read
                 for task in batch.todo:
-                    await self._until(lambda: len(self._queue) < AHEAD or self._stopped)
+                    await self._until(lambda: self._has_room or self._stopped)
                     self._add(task)
         except JobError as error:
             self.issues.input = error
             self._admission.stop(ParkReason.INTERRUPTED, str(error))
         except Exception as error:
-            if isinstance(error, LedgerError) or (told := machine_words(error)) is None:
+            if isinstance(error, LedgerError) or machine_words(error) is None:
                 raise
-            self.issues.machine = error
-            self._admission.stop(ParkReason.MACHINE, told)
+            self.broke(error)
         else:
             self._ledger.end_rows(read)
         finally:
@@ -133,10 +136,14 @@ class RayExecutor:
     def _stopped(self) -> bool:
         return self._admission.stopped is not None
 
+    @property
+    def _has_room(self) -> bool:
+        return len(self._queue) < AHEAD and self._queue.size < MOST_SIZE
+
     def _add(self, task: RowTask) -> None:
-        if self._stopped:
-            return  # the rows that follow are entered all the same, and stay pending
-        self._prepared.source.urls_of(task.row.parts)  # what cannot be read elsewhere is told now
+        if self._stopped:  # the rows that follow are entered all the same, and stay pending
+            self._files.enter_unread([task] if task.lying is not None else [])
+            return
         if (known := self._queue.add(task)) is not None:
             self._tally.concluded(known)
         self._pump()
@@ -144,7 +151,7 @@ class RayExecutor:
     def _pump(self) -> None:
         """Give rows out to who has room."""
         if self._stopped:
-            self._queue.clear()
+            self._files.enter_unread(self._queue.clear())
             return
         seats = [seat for seat in self._crew.seats.values() if seat.takes]
         share = -(-self._calls // max(1, self._crew.sharing))
@@ -152,28 +159,28 @@ class RayExecutor:
         given: dict[int, list[RowGiven]] = {}
         for seat in seats:
             if self._queue.suspects and not any(map(self._queue.is_suspect, seat.rows.values())):
-                given[seat.number] = [self._given(seat, self._queue.take_suspect())]
+                given[seat.number] = [seat.given(self._queue.take_suspect())]
         while self._queue and seats:
             seat = min(seats, key=lambda one: len(one.rows))
-            if len(seat.rows) >= most or seat.chars >= MOST_CHARS or (task := self._queue.take()) is None:
+            if len(seat.rows) >= most or seat.size >= MOST_SIZE or (task := self._queue.take()) is None:
                 break
-            given.setdefault(seat.number, []).append(self._given(seat, task))
+            given.setdefault(seat.number, []).append(seat.given(task))
         for seat in seats:
             if seat.number in given:
                 seat.channel.send(Work(given[seat.number]))
 
-    def _given(self, seat: Seat, task: RowTask) -> RowGiven:
-        return seat.given(task, self._prepared.source.urls_of(task.row.parts))
-
     # ── and back ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def row_told(self, seat: Seat, message: RowTold) -> None:
+        if isinstance(message, RowRead):
+            self._files.told(seat, message)
+            return
         task = seat.back(message.row)
         match message:
             case RowEnded():
                 seat.ended += 1
                 crash_point("outcome-known")
-                self._ended(task, message.outcome)
+                self._ended(task, message)
             case RowLeft():
                 if message.tenant is not None:
                     self.issues.over_budget.setdefault(message.tenant, message.message)
@@ -184,13 +191,17 @@ class RayExecutor:
                 self._admission.stop(ParkReason.INTERRUPTED, f"internal error: {message.error}")
         self.changed()
 
-    def _ended(self, task: RowTask, outcome: Outcome) -> None:
-        earlier = paid_as(self._prepared, self._ledger, task, outcome)
+    def row_dropped(self, seat: Seat, row: int) -> None:
+        """A row that was read is not to be done."""
+        seat.back(row)
+        self._crew.end_if_drained(seat)
+
+    def _ended(self, task: RowTask, message: RowEnded) -> None:
+        outcome = message.outcome
         if twins := self._queue.ended(task, outcome):
             self._twins[outcome.doc] = len(twins)
-        for known in self._doubts.known((outcome, earlier)):
+        for known in self._doubts.known((outcome, message.earlier)):
             self._conclude(*known)
-        self._prepared.source.release(task.row)
 
     def _conclude(self, outcome: Outcome, earlier: Sequence[bytes]) -> None:
         """On record; counted once that is durable, with the rows that are equal to it."""
@@ -224,6 +235,17 @@ class RayExecutor:
         if not self._tally.calls:
             self.issues.input = self.issues.input or JobError(why)
         self._admission.stop(ParkReason.INTERRUPTED, why)
+        self.changed()
+
+    def broke(self, error: Exception) -> None:
+        """A bug, or the machine."""
+        if (told := machine_words(error)) is not None:
+            self.issues.machine = error
+            self._admission.stop(ParkReason.MACHINE, told)
+        else:
+            self.issues.bug = self.issues.bug or error
+            traceback.print_exception(error, file=sys.stderr)
+            self._admission.stop(ParkReason.INTERRUPTED, f"internal error: {error!r}")
         self.changed()
 
     def cannot_write(self, error: LedgerError) -> None:

@@ -17,8 +17,8 @@ from msgspec.structs import replace
 from pipeline.admission.gate import TenantOverBudget
 from pipeline.admission.stop import Stopped
 from pipeline.engine.ask import Deferred
-from pipeline.engine.executors.local import Outcomes
-from pipeline.engine.feed import RowTask
+from pipeline.engine.executors.local import Outcomes, paid_as
+from pipeline.engine.feed import RowTask, plan_under
 from pipeline.engine.ray.messages import (
     Bye,
     Dismissed,
@@ -28,6 +28,7 @@ from pipeline.engine.ray.messages import (
     Pulse,
     Ready,
     RowBroke,
+    RowDecided,
     RowEnded,
     RowGiven,
     RowLeft,
@@ -36,19 +37,21 @@ from pipeline.engine.ray.messages import (
     Unfit,
     Work,
 )
+from pipeline.engine.ray.reading import RowReader
 from pipeline.engine.ray.versions import versions
 from pipeline.engine.workers.carrying import Held, carrying, gates_for
 from pipeline.engine.workers.frames import Channel, Frames
 from pipeline.engine.workers.gate import RemoteGate, RemoteModelGate, raised
 from pipeline.engine.workers.messages import Granted, ModelHealth, ModelPlace, Refused, RunStopped
 from pipeline.errors import JobError, machine_words
+from pipeline.extraction.hashes import content_key
 from pipeline.extraction.prepare import Prepared, prepare
 from pipeline.extraction.routing import MAIN
 from pipeline.job.settings import Job
 from pipeline.ledger.remote import Durable, OnRecord, RemoteLedger
 from pipeline.runtime import settle_garbage, spare_pandas
 from pipeline.telemetry.tally import Tally
-from pipeline.types import ParkReason
+from pipeline.types import ParkReason, Row
 
 PULSE_S = 1.0
 ACKNOWLEDGED_S = 10.0  # how long the last words are waited for once all has ended
@@ -93,6 +96,7 @@ class RowCarrier:
         self._gates: dict[str, RemoteGate] = {}
         self._outcomes: Outcomes | None = None
         self._closing = AsyncExitStack()
+        self._reader: RowReader | None = None
         self._rows: set[asyncio.Task[None]] = set()
         self._ending: asyncio.Task[None] | None = None
         self._pulsing: asyncio.Task[None] | None = None
@@ -112,6 +116,8 @@ class RowCarrier:
                     task = asyncio.get_running_loop().create_task(self._row(given))
                     self._rows.add(task)
                     task.add_done_callback(self._rows.discard)
+            case RowDecided() if self._reader is not None:
+                self._reader.told(message)
             case Refused():
                 self._gate.refused(message.number, raised(message.why))
             case RunStopped():
@@ -151,12 +157,16 @@ class RowCarrier:
         spare_pandas()
         settle_garbage()
         gc.collect()
-        self._ledger = RemoteLedger(self._channel.send, errand.run, errand.keys)
+        self._ledger = RemoteLedger(self._channel.send, errand.run, errand.keys, errand.salts)
         self._gates, prefixes = gates_for(prepared.job, self._gate, self._channel.send), list[str]()
         held = Held(self._ledger, Tally(), prefixes.append, self._closing, named_by_run=True)
         places = {MAIN: ModelPlace(errand.model, errand.base_url), **errand.models}
         self._prepared = prepared
         self._outcomes = carrying(prepared, places, self._gates, held, errand.from_model)
+        if errand.documents:
+            earlier = [plan_under(prepared.plan, salt, columns) for salt, columns in errand.earlier]
+            self._reader = RowReader(prepared, earlier, self._channel.send)
+            self._closing.callback(self._reader.close)
         self._channel.send(Ready(prefixes))
         self._pulsing = asyncio.create_task(self._pulse())
 
@@ -165,21 +175,38 @@ class RowCarrier:
     async def _row(self, given: RowGiven) -> None:
         place = given.row.index
         try:
-            self._channel.send(await self._done(given))
+            if (ended := await self._done(given)) is not None:
+                self._channel.send(ended)
         except (Stopped, Deferred):
             self._channel.send(RowLeft(place))
+        except JobError as error:
+            self._channel.send(RowLeft(place))
+            self._channel.send(Unfit(str(error)))
         except TenantOverBudget as error:
             self._channel.send(RowLeft(place, error.tenant, str(error)))
         except Exception as error:  # noqa: BLE001 (the boundary of one row: a bug ends the run, with all answers kept)
             self._channel.send(self._broken(place, error))
 
-    async def _done(self, given: RowGiven) -> Struct:
-        assert self._prepared is not None and self._outcomes is not None  # noqa: S101, PT018 (it was ready)
-        row = given.row
-        cut = self._prepared.cut(row, exact=self._prepared.exact)
-        task = RowTask(row, given.doc, cut.chunks, given.stale_session, cut.skipped)
-        with self._prepared.source.lying_at(given.urls):
-            return RowEnded(row.index, await self._outcomes.outcome(task))
+    async def _done(self, given: RowGiven) -> RowEnded | None:
+        """None: it was not to be done, after all."""
+        if given.lying is None:
+            return await self._outcome(given.row, given.doc, given.stale_session)
+        assert self._reader is not None and self._prepared is not None  # noqa: S101, PT018 (rows are files)
+        if (found := await self._reader.read(given)) is None:
+            return None
+        row, stale_session = found
+        try:
+            return await self._outcome(row, content_key(self._prepared.plan, row), stale_session)
+        finally:
+            self._prepared.source.release(row)
+
+    async def _outcome(self, row: Row, doc: bytes, stale_session: int) -> RowEnded:
+        prepared, ledger = self._prepared, self._ledger
+        assert prepared is not None and ledger is not None and self._outcomes is not None  # noqa: S101, PT018 (ready)
+        cut = prepared.cut(row, exact=prepared.exact)
+        task = RowTask(row, doc, cut.chunks, stale_session, cut.skipped)
+        outcome = await self._outcomes.outcome(task)
+        return RowEnded(row.index, outcome, paid_as(prepared, ledger, task, outcome))
 
     def _broken(self, place: int, error: Exception) -> Struct:
         if (told := machine_words(error)) is not None:

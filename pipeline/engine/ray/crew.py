@@ -1,7 +1,7 @@
 """The workers of a run on a cluster: started, told what they need, replaced when they die, and dismissed at the end."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
@@ -23,6 +23,7 @@ from pipeline.engine.ray.messages import (
     RowBroke,
     RowEnded,
     RowLeft,
+    RowRead,
     Trusted,
     Unfit,
 )
@@ -43,6 +44,7 @@ from pipeline.engine.workers.frames import Frames
 from pipeline.engine.workers.messages import Admit, Finish, Leave, ModelHealth, RunStopped, StopRun
 from pipeline.engine.workers.served import ServedGate
 from pipeline.errors import JobError, LedgerError
+from pipeline.extraction.plan import Plan
 from pipeline.ledger.remote import Intended, Looked, Recorded, Withdrawn
 from pipeline.types import ParkReason
 
@@ -74,16 +76,18 @@ class Crew:
         self._held = HeldSlots(kit.longest_call_s)
         self._unborn = 0  # workers that died before they could begin, since one could
         self._soon_until_s = 0.0  # those who have not come by then are not reckoned with
+        self._earlier: Sequence[Plan] = ()
         self._over = False  # nobody is replaced any more
         self.seats: dict[int, Seat] = {}
         self.past: list[dict[str, Any]] = []  # workers that are no more, as run.json tells them
 
-    async def open(self) -> None:
-        """Reach the cluster, and ask it for the workers.
+    async def open(self, earlier: Sequence[Plan]) -> None:
+        """Reach the cluster, and ask it for the workers. `earlier`: plans of earlier jobs, for rows that are files.
 
         Raises:
             JobError: it cannot be used.
         """
+        self._earlier = earlier
         engine = self._kit.prepared.job.engine
         await self._link.start(self._kit.without_secrets())
         at = "of this machine" if engine.address == "auto" else f"at {engine.address}"
@@ -161,7 +165,7 @@ class Crew:
             case SeatDraining() if not seat.leaving:
                 say("warning", f"{seat.name}: its node goes away in {message.seconds:.0f} s; it is replaced")
                 seat.leaving = True
-                self._end_if_drained(seat)
+                self.end_if_drained(seat)
                 self._start()
 
     def _bridge_gone(self) -> None:
@@ -214,9 +218,9 @@ class Crew:
                 seat.books.after(partial(seat.gate.finish, message.number, message.report))
             case Leave():
                 seat.gate.leave(message.number)
-            case RowEnded() | RowLeft() | RowBroke():
+            case RowRead() | RowEnded() | RowLeft() | RowBroke():
                 self._told.row_told(seat, message)
-                self._end_if_drained(seat)
+                self.end_if_drained(seat)
             case Pulse():
                 seat.cpu_s = message.cpu_s
             case StopRun():
@@ -245,11 +249,12 @@ class Crew:
             seat.channel.send(Entrusted(self._kit.secrets()))
 
     async def _assign(self, seat: Seat) -> None:
-        seat.channel.send(await errand_of(self._kit))
+        seat.channel.send(await errand_of(self._kit, self._earlier))
 
     # ── ends of workers ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def _end_if_drained(self, seat: Seat) -> None:
+    def end_if_drained(self, seat: Seat) -> None:
+        """Once it has none of its rows any more."""
         if seat.leaving and not seat.rows:
             seat.channel.send(Dismissed(cut=False))
 

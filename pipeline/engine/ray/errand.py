@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from pipeline.engine.ray.messages import Errand
 from pipeline.engine.ray.secrets import needed
 from pipeline.engine.workers.served import Served
 from pipeline.extraction.hashes import outcome_salt
+from pipeline.extraction.plan import Plan
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.routing import MAIN
 from pipeline.job.settings import REMOTE, Job, Model
@@ -60,8 +61,8 @@ class Kit(Struct, frozen=True):
         return {name: value for name, value in self.environ.items() if name not in secrets}
 
 
-async def errand_of(kit: Kit) -> Errand:
-    """For a worker that starts now: with all answers that are on record by now."""
+async def errand_of(kit: Kit, earlier: Sequence[Plan]) -> Errand:
+    """For a worker that starts now: with all answers that are on record by now. `earlier`: plans of earlier jobs."""
     keys, plan = await kit.ledger.known_keys(), kit.prepared.plan
     return Errand(
         kit.prepared.job,
@@ -75,6 +76,8 @@ async def errand_of(kit: Kit) -> Errand:
         None if keys is None else await asyncio.to_thread(packed_keys, keys),
         {name: way.place for name, way in kit.ways.items() if name},
         kit.from_model,
+        [(plan.outcome_salt, plan.template.other_columns) for plan in earlier],
+        kit.ledger.salts(),
     )
 
 

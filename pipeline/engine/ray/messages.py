@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from pipeline.documents.sources.lying import Lying
 from pipeline.engine.workers.messages import (
     Admit,
     Finish,
@@ -17,7 +18,7 @@ from pipeline.engine.workers.messages import (
 )
 from pipeline.job.settings import Job, Model
 from pipeline.ledger.remote import Durable, Intended, Looked, OnRecord, Recorded, Withdrawn
-from pipeline.types import Outcome, Row
+from pipeline.types import Document, Outcome, Row
 
 # ── a run to a worker ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -42,18 +43,20 @@ class Errand(Struct, frozen=True, array_like=True, tag="errand"):
     keys: bytes | None  # of `ledger.remote.RemoteLedger`
     models: Mapping[str, ModelPlace] = {}  # NAME → of a job that has several
     from_model: str | None = None  # as of `Selection`
+    earlier: Sequence[tuple[bytes, Sequence[str]]] = ()  # of earlier jobs: what `plan_under` is given
+    salts: Mapping[int, bytes] = {}  # by run on record: its job's
 
 
 class RowGiven(Struct, frozen=True, array_like=True):
     """One row to be done; the columns that its prompt names are text. `stale_session` as of `RowTask`.
 
-    `urls`: by path, of files that the run has copied from a bucket: they are fetched where they are needed.
+    `lying`: its file, to be read first: the worker says what it is by `RowRead`, and hears whether to go on.
     """
 
     row: Row
     doc: bytes
     stale_session: int
-    urls: Mapping[str, str] = {}
+    lying: Lying | None = None
 
 
 class Work(Struct, frozen=True, array_like=True, tag="work"):
@@ -62,13 +65,26 @@ class Work(Struct, frozen=True, array_like=True, tag="work"):
     rows: Sequence[RowGiven]
 
 
+class RowDecided(Struct, frozen=True, array_like=True, tag="decided"):
+    """A row whose file was read is to be done, or not, with no `stale_session`. By its place in the input.
+
+    Not: its end is known, another of the same content is being done, or the run ends.
+    """
+
+    row: int
+    stale_session: int | None = None
+
+
 class Dismissed(Struct, frozen=True, array_like=True, tag="dismissed"):
     """End once all that was begun has ended. `cut`: end it now."""
 
     cut: bool
 
 
-ToCarrier = Entrusted | Errand | Work | Dismissed | Granted | Refused | RunStopped | ModelHealth | Durable | OnRecord
+ToCarrier = (
+    Entrusted | Errand | Work | RowDecided | Dismissed | Granted | Refused | RunStopped | ModelHealth | Durable
+    | OnRecord
+)  # fmt: skip
 
 # ── a worker to the run ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -95,11 +111,26 @@ class Unfit(Struct, frozen=True, array_like=True, tag="unfit"):
     message: str
 
 
+class RowRead(Struct, frozen=True, array_like=True, tag="read"):
+    """A row's file has been read. `doc`: its content, or `problem`: why it cannot be used. `chars`: of its text.
+
+    `earlier`: its content under each earlier job of the errand, where it has one.
+    """
+
+    row: int
+    doc: bytes | None
+    problem: str | None
+    document: Document | None
+    chars: int
+    earlier: Sequence[bytes | None] = ()
+
+
 class RowEnded(Struct, frozen=True, array_like=True, tag="ended"):
-    """By its place in the input."""
+    """By its place in the input. `earlier`: its content under the other jobs whose answers it took."""
 
     row: int
     outcome: Outcome
+    earlier: Sequence[bytes] = ()
 
 
 class RowLeft(Struct, frozen=True, array_like=True, tag="left"):
@@ -130,5 +161,5 @@ class Bye(Struct, frozen=True, array_like=True, tag="bye"):
 
 FromCarrier = (
     Here | Trusted | Ready | Unfit | Admit | Leave | Finish | StopRun | Intended | Withdrawn | Recorded | Looked
-    | RowEnded | RowLeft | RowBroke | Pulse | Bye
+    | RowRead | RowEnded | RowLeft | RowBroke | Pulse | Bye
 )  # fmt: skip

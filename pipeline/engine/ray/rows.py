@@ -1,7 +1,9 @@
 """Rows on their way to workers: in order, each content once at a time, and again where a worker has died. Pure."""
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from msgspec.structs import replace
 
 from pipeline.engine.feed import RowTask
 from pipeline.types import ErrorCode, Outcome
@@ -10,40 +12,88 @@ DEATHS_DOUBTED = 2  # of workers while a row was open: from then on it is given 
 DEATHS_MOST = 4  # what kills so many kills the next as well
 
 
+class Recent:
+    """Outcomes that somebody who has looked at the ledger may not have found there."""
+
+    def __init__(self) -> None:
+        self._ended: dict[bytes, tuple[int, Outcome]] = {}  # in the order of their ends
+        self._number = 0
+        self._looks: list[int] = []
+
+    def look(self) -> int:
+        """Somebody looks: from now on all are kept, until `looked` of this number."""
+        self._looks.append(self._number)
+        return self._number
+
+    def looked(self, look: int) -> None:
+        """What was found there has been acted on."""
+        self._looks.remove(look)
+        first = min(self._looks, default=self._number)
+        while self._ended and self._ended[doc := next(iter(self._ended))][0] < first:
+            del self._ended[doc]
+
+    def add(self, outcome: Outcome) -> None:
+        self._ended.pop(outcome.doc, None)
+        self._ended[outcome.doc] = self._number, outcome
+        self._number += 1
+
+    def get(self, doc: bytes) -> Outcome | None:
+        found = self._ended.get(doc)
+        return None if found is None else found[1]
+
+
 class RowQueue:
-    """Equal rows meet here: who comes while one of them is open waits for its outcome, and is not asked about."""
+    """Equal rows meet here: who comes while one of them is open waits for its outcome, and is not asked about.
+
+    Of a row whose file is yet to be read nobody knows what it equals: it is given out, and claims its content then.
+    """
 
     def __init__(self) -> None:
         self._todo: deque[RowTask] = deque()
+        self.size = 0  # of those: of their texts and files, in characters and bytes, as far as that is known
         self._suspects: deque[RowTask] = deque()  # that DEATHS_DOUBTED workers or more have died with
         self._waiting: dict[bytes, list[RowTask]] = {}  # by content that is open: the others of it
-        self._before: dict[bytes, Outcome] = {}
-        self._recent: dict[bytes, Outcome] = {}
         self._deaths: Counter[int] = Counter()
+        self.recent = Recent()
+        self._looks = [self.recent.look()]
 
     def __len__(self) -> int:
         """Rows that can be given out."""
         return len(self._todo) + len(self._suspects)
 
     def next_batch(self) -> None:
-        """A batch of the input has come. What ended before the last one came, the next one is made knowing of."""
-        self._before, self._recent = self._recent, {}
+        """A batch of the input has come: the next one is being made. What is on record since may not be known to it."""
+        self._looks.append(self.recent.look())
+        if len(self._looks) > 2:
+            self.recent.looked(self._looks.pop(0))
 
     def add(self, task: RowTask) -> Outcome | None:
         """A row that is to be done, or how its content has ended since somebody looked."""
-        known = self._recent.get(task.doc) or self._before.get(task.doc)
-        if known is not None:
+        claim = task.lying is not None or self.claim(task)
+        if isinstance(claim, Outcome):
+            return claim
+        if claim:
+            self._todo.append(task)
+            self.size += size_of(task)
+        return None
+
+    def claim(self, task: RowTask) -> Outcome | bool:
+        """Whether a row is the one of its content to be asked about, or how that has ended; else it waits here."""
+        if (known := self.recent.get(task.doc)) is not None:
             return known
         if (twins := self._waiting.get(task.doc)) is not None:
             twins.append(task)
-            return None
+            return False
         self._waiting[task.doc] = []
-        self._todo.append(task)
-        return None
+        return True
 
     def take(self) -> RowTask | None:
         """One to be given out; suspects are asked for by name."""
-        return self._todo.popleft() if self._todo else None
+        if not self._todo:
+            return None
+        task = self._todo.popleft()
+        self.size -= size_of(task)
+        return task
 
     @property
     def suspects(self) -> int:
@@ -61,16 +111,21 @@ class RowQueue:
         if outcome.error_code is ErrorCode.BAD_ROW:
             self.left(task)
             return []
-        self._recent[task.doc] = outcome
+        self.recent.add(outcome)
         self._deaths.pop(task.row.index, None)
         return self._waiting.pop(task.doc, [])
 
     def left(self, task: RowTask) -> None:
         """It stays as it is; one with the same content may have more luck, or more money."""
-        twins = self._waiting.pop(task.doc, [])
-        if twins:
-            self._waiting[task.doc] = twins[1:]
-            self._todo.appendleft(twins[0])
+        twins, unread = self._waiting.pop(task.doc, []), list[RowTask]()
+        for number, twin in enumerate(twins, 1):
+            if twin.lying is None:
+                self._waiting[task.doc] = twins[number:]
+                self._first(twin)
+                break
+            unread.append(twin)  # what was read of it is gone: whoever reads it first claims it
+        for twin in reversed(unread):
+            self._first(_unread(twin))
 
     def again(self, tasks: Iterable[RowTask]) -> RowTask | None:
         """Rows of a worker that has died, first of all; one of them that too many have died of, if there is one."""
@@ -79,11 +134,33 @@ class RowQueue:
             self._deaths[task.row.index] += 1
             if self._deaths[task.row.index] >= DEATHS_MOST:
                 deadly = task
-            (self._suspects if self.is_suspect(task) else self._todo).appendleft(task)
+            if task.lying is not None and task.doc:
+                self.left(task)
+            if self.is_suspect(task):
+                self._suspects.appendleft(_unread(task))
+            else:
+                self._first(_unread(task))
         return deadly
 
-    def clear(self) -> None:
-        """Nothing more is begun."""
+    def _first(self, task: RowTask) -> None:
+        self._todo.appendleft(task)
+        self.size += size_of(task)
+
+    def clear(self) -> Sequence[RowTask]:
+        """Nothing more is begun. Those that nobody has read."""
+        unread = [one for one in (*self._todo, *self._suspects) if one.lying is not None]
         self._todo.clear()
+        self.size = 0
         self._suspects.clear()
         self._waiting.clear()
+        return unread
+
+
+def size_of(task: RowTask) -> int:
+    """Of its text, in characters, or of its file, in bytes, as far as that is known."""
+    return len(task.row.text) if task.lying is None else task.lying.size or 0
+
+
+def _unread(task: RowTask) -> RowTask:
+    """As it was before its file was read, if it is one."""
+    return task if task.lying is None else replace(task, doc=b"", stale_session=0)

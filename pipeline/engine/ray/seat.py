@@ -1,7 +1,7 @@
 """One worker as its run has it: what it has been given, and what it says."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct, field
@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from pipeline.engine.feed import RowTask
 from pipeline.engine.ray.books import ServedLedger
-from pipeline.engine.ray.messages import FromCarrier, RowBroke, RowEnded, RowGiven, RowLeft
+from pipeline.engine.ray.messages import FromCarrier, RowBroke, RowEnded, RowGiven, RowLeft, RowRead
+from pipeline.engine.ray.rows import size_of
 from pipeline.engine.workers.frames import Channel
 from pipeline.engine.workers.served import ServedGate
 from pipeline.errors import LedgerError
@@ -26,7 +27,8 @@ class Seat(Struct):
     node: str = ""  # its address, once it is there
     prefixes: Sequence[str] = ()  # of its request ids, once it takes rows
     rows: dict[int, RowTask] = field(default_factory=dict)  # that it was given and that have not ended
-    chars: int = 0  # of their texts
+    sizes: dict[int, int] = field(default_factory=dict)  # of their texts, as far as these are known
+    size: int = 0  # of them all
     ended: int = 0
     cpu_s: float = 0.0  # that it has taken
     leaving: bool = False  # it is given no more
@@ -39,9 +41,13 @@ class Seat(Struct):
 
     def back(self, row: int) -> RowTask:
         """A row that it has done with."""
-        task = self.rows.pop(row)
-        self.chars -= len(task.row.text)
-        return task
+        self.size -= self.sizes.pop(row)
+        return self.rows.pop(row)
+
+    def found(self, row: int, chars: int) -> None:
+        """A file of its rows has so much text."""
+        self.size += chars - self.sizes[row]
+        self.sizes[row] = chars
 
     def fact(self) -> dict[str, Any]:
         """As run.json tells it."""
@@ -52,17 +58,19 @@ class Seat(Struct):
     def takes(self) -> bool:
         return bool(self.prefixes) and not self.leaving
 
-    def given(self, task: RowTask, urls: Mapping[str, str]) -> RowGiven:
-        """A row as it is told: its columns are text, as its prompt has them."""
-        self.rows[task.row.index] = task
-        self.chars += len(task.row.text)
-        row = task.row
+    def given(self, task: RowTask) -> RowGiven:
+        """A row as it is told: its columns are text, as its prompt has them, but for what its file is to say."""
+        row, unread = task.row, task.lying is not None
+        self.rows[row.index] = task
+        self.sizes[row.index] = size_of(task)
+        self.size += size_of(task)
         if row.values:
-            row = replace(row, values={name: as_text(value) for name, value in row.values.items()})
-        return RowGiven(row, task.doc, task.stale_session, urls)
+            values = {name: None if value is None and unread else as_text(value) for name, value in row.values.items()}
+            row = replace(row, values=values)
+        return RowGiven(row, task.doc, task.stale_session, task.lying)
 
 
-RowTold = RowEnded | RowLeft | RowBroke
+RowTold = RowRead | RowEnded | RowLeft | RowBroke
 
 
 class Told(Protocol):

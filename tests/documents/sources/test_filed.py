@@ -10,7 +10,6 @@ from pipeline.catalog.file_limits import file_limits
 from pipeline.documents.pages import Rules
 from pipeline.documents.sources.filed import FiledRows
 from pipeline.documents.sources.files import File
-from pipeline.errors import JobError
 from pipeline.job.settings import Documents, Model
 from pipeline.types import FilePart
 
@@ -37,13 +36,3 @@ def test_a_file_is_named_by_its_address_only_where_all_of_it_goes_as_it_is(filed
 
     assert address(pages(1, 3)) == address(pages(0, 0)) == "gs://b/a.pdf"
     assert address(pages(2, 3)) == address(pages(1, 1, px=200)) == ""
-
-
-def test_what_another_machine_fetches_is_named_and_what_it_cannot_is_refused(filed):
-    """A copy of a bucket's file by its URL; bytes out of a table's column lie nowhere else."""
-    rows, pages = filed
-    part = pages(1, 3)
-    assert rows.urls_of((part,)) == {part.path: "gs://b/a.pdf"}
-    kept = FilePart("application/pdf", "0" * 64, "document", 1, path=rows.spool._kept(b"bytes"))
-    with pytest.raises(JobError, match="bytes in a table's column"):
-        rows.urls_of((part, kept))

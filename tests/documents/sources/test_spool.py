@@ -1,7 +1,12 @@
 """Copies of documents: no room for one is nobody's row, and is told with what mends it."""
 
+import contextlib
 import errno
 import os
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from pyarrow import fs as pafs
@@ -79,14 +84,18 @@ def test_what_lies_elsewhere_has_no_address(tmp_path):
     spool.close()
 
 
-def test_a_copy_knows_what_it_is_of_for_as_long_as_it_is_there(tmp_path):
-    """What came out of a table's column is of nothing that another machine could fetch."""
-    (tmp_path / "a.pdf").write_bytes(b"bytes")
-    remote = pafs.SubTreeFileSystem(str(tmp_path), pafs.LocalFileSystem())
-    spool = Spool(1000)
-    fetched = spool.of_file(File(remote, "a.pdf", "a.pdf", "s3://b/a.pdf", 5, 1, "document", None)).path
-    kept = spool.of_cell(b"bytes", TABLE).path
-    assert [spool.url_of(path) for path in (fetched, kept, "/in/a.pdf")] == ["s3://b/a.pdf", "", ""]
-    spool.release(fetched)
-    assert spool.url_of(fetched) == ""
+def test_threads_that_begin_at_once_share_a_folder(monkeypatch):
+    """With a folder each, the first one's copies would go with it."""
+    spool, begun = Spool(1000), threading.Barrier(4)
+    made = tempfile.TemporaryDirectory
+
+    def slowly(**options):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            begun.wait(0.2)  # as long as another may take to find that there is none yet
+        return made(**options)
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", slowly)
+    with ThreadPoolExecutor(4) as threads:
+        copies = list(threads.map(lambda number: spool.of_cell(b"%d" % number, TABLE).path, range(4)))
+    assert [Path(copy).read_bytes() for copy in copies] == [b"0", b"1", b"2", b"3"]
     spool.close()

@@ -2,9 +2,11 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from pipeline.documents.sources.lying import Lying
 from pipeline.engine.feed import RowTask
-from pipeline.engine.ray.rows import DEATHS_DOUBTED, DEATHS_MOST, RowQueue
+from pipeline.engine.ray.rows import DEATHS_DOUBTED, DEATHS_MOST, Recent, RowQueue
 from pipeline.types import ErrorCode, Outcome, Row, Status, text_parts
 
 
@@ -98,3 +100,78 @@ def test_no_row_is_lost_and_none_is_out_twice(steps):
     while one := queue.take() or (queue.suspects and queue.take_suspect()):
         over += [one, *queue.ended(one, outcome(one))]
     assert sorted(one.row.index for one in over) == list(range(len(added)))
+
+
+# ── rows whose files workers read ───────────────────────────────────────────────────────────────────────────────────
+
+
+def unread(place, size=10):
+    return RowTask(Row(place, f"r{place}", text_parts(""), None, {}), b"", (), lying=Lying("a.pdf", size=size))
+
+
+def test_a_row_claims_its_content_once_its_file_has_been_read():
+    """Two that turn out to be equal are out at once, and the second waits for the first."""
+    queue = RowQueue()
+    for place in (1, 2, 3):
+        assert queue.add(unread(place)) is None
+    first, second, third = (replace(queue.take(), doc=b"a") for _ in range(3))
+    assert queue.claim(first) is True
+    assert queue.claim(second) is False
+    ended = outcome(first)
+    assert queue.ended(first, ended) == [second]
+    assert queue.claim(third) is ended
+
+
+def test_what_was_read_of_a_row_dies_with_its_worker():
+    """It is read again; those that waited for it are too, and may claim the content first."""
+    queue = RowQueue()
+    first, second = (replace(unread(place), doc=b"a", stale_session=3) for place in (1, 2))
+    queue.claim(first)
+    queue.claim(second)
+    queue.again([first])
+    again = [queue.take(), queue.take()]
+    assert [(one.row.index, one.doc, one.stale_session) for one in again] == [(1, b"", 0), (2, b"", 0)]
+    assert queue.claim(replace(again[1], doc=b"a")) is True
+
+
+def test_a_text_that_equals_a_file_is_asked_about_when_that_is_gone():
+    queue = RowQueue()
+    first, second, third = replace(unread(1), doc=b"a"), task(2, b"a"), replace(unread(3), doc=b"a")
+    for one in (first, second, third):
+        queue.claim(one)
+    queue.left(first)
+    assert queue.take() is second
+    assert queue.ended(second, outcome(second)) == [third]
+
+
+def test_what_a_row_may_hold_is_known_while_it_waits():
+    queue = RowQueue()
+    for place, size in ((1, 100), (2, None), (3, 7)):
+        queue.add(unread(place, size))
+    assert queue.size == 107
+    queue.again([queue.take()])
+    assert (queue.size, queue.take().row.index, queue.size) == (107, 1, 7)
+    assert [one.row.index for one in queue.clear()] == [2, 3]
+    assert (queue.size, len(queue)) == (0, 0)
+
+
+@given(st.lists(st.sampled_from(["look", "looked", "end"]), max_size=60))
+def test_no_outcome_is_missed_by_who_has_looked_before_it(steps):
+    """However many look at once, and however long each takes; and in the end nothing is kept."""
+    recent, looks, number = Recent(), [], 0
+    for step in steps:
+        if step == "look":
+            looks.append((recent.look(), set()))
+        elif step == "end":
+            number += 1
+            recent.add(Outcome(str(number).encode(), number, Status.OK))
+            for _, ended in looks:
+                ended.add(str(number).encode())
+        elif looks:
+            look, ended = looks.pop(number % len(looks))
+            assert all(recent.get(doc) is not None for doc in ended)
+            recent.looked(look)
+    for look, _ in looks:
+        recent.looked(look)
+    recent.looked(recent.look())
+    assert recent._ended == {}
