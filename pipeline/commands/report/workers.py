@@ -18,7 +18,11 @@ def workers_section(manifest: Manifest) -> str:
     if not workers:
         return ""
     nodes = by_node(workers)
-    rows = [_worker(one) for one in sorted(workers, key=_number)] if len(workers) <= MOST_WORKERS else [_node(one) for one in nodes]
+    rows = (
+        [_worker(one) for one in sorted(workers, key=_number)]
+        if len(workers) <= MOST_WORKERS
+        else [_node(one) for one in nodes]
+    )
     left = len(rows) - MOST_NODES
     note = f'<p class="quiet">and {left:,} more, which run.json has</p>' if left > 0 else ""
     head = '<th scope="col">Node</th><th scope="col" class="n">Rows</th><th scope="col" class="n">Calls</th>'
