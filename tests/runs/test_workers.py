@@ -158,6 +158,8 @@ def test_a_worker_that_is_killed_is_replaced(run, server, under_way):
     told = json.loads(run.pipeline("status", run.file, "--json", code=0).out)
     assert told["workers"] == workers
     assert f"localhost: {WORKERS + 1} workers (1 lost)" in run.pipeline("status", run.file, code=0).out
+    run.pipeline("report", run.out, code=0)
+    assert "UTC: exit code -9</li>" in (run.out / "report.html").read_text()
 
 
 def test_workers_do_not_outlive_a_run_that_is_killed(run, server, under_way):
@@ -205,6 +207,8 @@ def test_what_kills_every_worker_ends_the_run_with_a_word_on_it(job, server):
     job.write(server.url, rows=ROWS, limits={"concurrency": 6, "workers": 2})
     found = job.process("run", job.file, code=130)
     assert "died 3 times" in found.err
+    ends = [one.get("ended") for one in job.manifest()["workers"]]
+    assert ends == ["lost"] * 3 + [None], "the last one is not told of twice"
     assert (
         server.paid["document 7"] <= [call["row"] for call in job.calls() if call["error_code"] == "lost"].count(7) + 1
     )
