@@ -31,6 +31,14 @@ def workers_problem(workers: int) -> str | None:
     return f"limits.workers = {workers} should be 1: this system has no workers. {WAY_OUT}"
 
 
+def usable_cores() -> int:
+    """Of this machine, those that this process may run on."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # Linux' alone
+        return os.cpu_count() or 1
+
+
 def lock(descriptor: int, *, wait: bool = False, shared: bool = False) -> None:
     """Until the file is unlocked or closed. Windows has no shared ones.
 

@@ -94,7 +94,7 @@ def _brief(manifest: Manifest) -> dict[str, Any]:
         "name": manifest.job["name"],
         **{name: plain[name] for name in (*names, "started_at", "ended_at", "seconds")},
         "session": plain.get("session"),
-        **({name: plain[name] for name in ("assumed_usd", "at_risk", "packs", "models") if name in plain}),
+        **({name: plain[name] for name in ("assumed_usd", "at_risk", "packs", "models", "workers") if name in plain}),
     }
 
 

@@ -11,6 +11,10 @@ from pipeline.engine.control import LOOK_S, TuneRequest
 from pipeline.errors import JobError
 from pipeline.job.folder import TUNE_PREFIX, TUNE_SUFFIX, UNFINISHED
 from pipeline.ledger.lock import held, who
+from pipeline.output.manifest import read_run
+from pipeline.platforms import usable_cores
+from pipeline.telemetry.snapshot import read_live
+from pipeline.telemetry.workers import workers_advice
 
 
 def tune_request(concurrency: int | None, max_usd: str | None) -> TuneRequest:
@@ -67,3 +71,14 @@ def ask(folder: Path, wish: TuneRequest, patience_s: float = 10.0) -> bool:
     done = not note.exists()
     note.unlink(missing_ok=True)
     return done
+
+
+def workers_told(folder: Path) -> str:
+    """Whether the run in `folder` has too few workers or too many, as far as they tell by now; "" where it has none."""
+    now, manifest = read_live(folder), read_run(folder)
+    if now is None or manifest is None:
+        return ""
+    on_cluster = manifest.job.get("engine", {}).get("on") == "ray"
+    setting, cores = ("engine.workers", None) if on_cluster else ("limits.workers", usable_cores())
+    told = workers_advice(now.get("workers", ()), setting, cores)
+    return f"{told}; a run that goes on keeps those it has" if "--set" in told else told

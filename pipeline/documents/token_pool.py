@@ -23,6 +23,7 @@ from msgspec.structs import asdict
 from pipeline.documents.chunks import Counter, chunk
 from pipeline.documents.select import Query, chosen
 from pipeline.documents.tokens import counter_for
+from pipeline.platforms import usable_cores
 from pipeline.text import repaired
 
 ALONE_CHARS = 6_000_000  # of text that is counted before other processes are started
@@ -48,7 +49,7 @@ class Cutting(Struct, frozen=True):
 def counted(cutting: Cutting, batches: Iterable[Texts]) -> Iterator[Counts]:
     """The counts of every batch, in order."""
     counter, left, chars = counter_for(cutting.provider, cutting.model), iter(batches), 0
-    cores = _cores()
+    cores = usable_cores()
     for texts in left:
         yield _count(cutting, counter, texts)
         chars += sum(len(text) for text, _ in texts)
@@ -67,12 +68,6 @@ def counted(cutting: Cutting, batches: Iterable[Texts]) -> Iterator[Counts]:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-
-
-def _cores() -> int:
-    with contextlib.suppress(AttributeError):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _count(cutting: Cutting, counter: Counter, texts: Texts) -> Counts:

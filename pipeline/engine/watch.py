@@ -47,7 +47,7 @@ class Watched(Struct, frozen=True):
     call_off: Callable[[str], Awaitable[None]] | None = None
     batches: Callable[[], Sequence[Mapping[str, Any]]] | None = None  # as run.json has them; None: the job has none
     models: Callable[[], tuple[ModelNow, ...]] = tuple  # of a job with several
-    workers: Callable[[], Sequence[Mapping[str, Any]]] = tuple  # on a cluster, as run.json has them
+    workers: Callable[[], Sequence[Mapping[str, Any]]] = tuple  # of a job that has some, as run.json has them
 
 
 class Watch:
@@ -158,6 +158,8 @@ class Watch:
         if live:
             self._lived_s = now_s
             self._write_live(reading)
+            if reading.workers:
+                self._telemetry.worked(reading.workers)
 
     def _write_live(self, reading: RunReading) -> None:
         temporary = self._live.with_suffix(UNFINISHED)

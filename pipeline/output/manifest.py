@@ -108,7 +108,9 @@ class Manifest(Struct, frozen=True, kw_only=True):
     previous_unfit: int = 0  # pending rows whose earlier record does not fit the schema as it is now
     packs: dict[str, int] = field(default_factory=dict)  # calls about several rows, their rows, those that fell apart
     models: dict[str, dict[str, Any]] = field(default_factory=dict)  # of a job with several: rows, calls and cost_usd
-    workers: tuple[dict[str, Any], ...] = ()  # of the last session on a cluster: node, rows, calls, how it ended
+    workers: tuple[
+        dict[str, Any], ...
+    ] = ()  # of the last session, where it had some: node, rows, calls, CPU, how it ended
     batches: tuple[dict[str, Any], ...] = ()  # at a provider's batch API, of this run or still out
     session: SessionFigures | None = None  # None: written before there was such a thing
 

@@ -82,7 +82,7 @@ class SessionEnd(Struct, frozen=True):
     waited_share: Mapping[str, float]
     events: tuple[Mapping[str, Any], ...]
     caching: Caching
-    workers: tuple[Mapping[str, Any], ...] = ()  # on a cluster, as run.json tells them
+    workers: tuple[Mapping[str, Any], ...] = ()  # where it had some, as run.json tells them
 
 
 class Publisher:

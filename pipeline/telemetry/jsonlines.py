@@ -1,6 +1,8 @@
 """One JSON line for every call, on standard error: the fields of calls.parquet, and when."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from pipeline.console import emit
 from pipeline.job.settings import Job
@@ -26,6 +28,9 @@ class CallLines:
 
     def looked(self, rows_total: int, in_flight: int, batches_out: int = 0) -> None:
         """Progress has lines of its own."""
+
+    def worked(self, workers: Sequence[Mapping[str, Any]]) -> None:
+        """Those lines have them."""
 
     def ended(self, manifest: Manifest) -> None:
         """The summary has its own line."""

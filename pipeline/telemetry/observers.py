@@ -4,8 +4,8 @@ All of them see calls and outcomes as the ledger does, in the fields of calls.pa
 key is in any. None of them can end a run: what fails is told once, on standard error, and is then left alone.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from pipeline.console import say
 from pipeline.job.settings import Job
@@ -29,6 +29,10 @@ class Observer(Protocol):
 
     def looked(self, rows_total: int, in_flight: int, batches_out: int = 0) -> None:
         """Now and then, a few times a second at most."""
+        ...
+
+    def worked(self, workers: Sequence[Mapping[str, Any]]) -> None:
+        """About once a second, of a job that has workers: what each has done so far, as run.json tells it."""
         ...
 
     def ended(self, manifest: Manifest) -> None:
@@ -55,6 +59,9 @@ class Observers:
 
     def looked(self, rows_total: int, in_flight: int, batches_out: int = 0) -> None:
         self._tell(lambda observer: observer.looked(rows_total, in_flight, batches_out))
+
+    def worked(self, workers: Sequence[Mapping[str, Any]]) -> None:
+        self._tell(lambda observer: observer.worked(workers))
 
     def ended(self, manifest: Manifest) -> None:
         self._tell(lambda observer: observer.ended(manifest))

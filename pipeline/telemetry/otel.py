@@ -5,12 +5,16 @@ Attribute names and bucket bounds: OpenTelemetry's semantic conventions for gene
 """
 
 import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from msgspec.structs import asdict
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
@@ -25,6 +29,7 @@ from pipeline.job.settings import Job
 from pipeline.ledger.records import Call
 from pipeline.output.manifest import Manifest
 from pipeline.telemetry.batches import is_out
+from pipeline.telemetry.workers import LOST, NodeFigures, by_node
 from pipeline.types import Outcome
 
 SCOPE = "ledger-pipeline"
@@ -44,7 +49,7 @@ class OpenTelemetry:
         self._spans.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         reader = PeriodicExportingMetricReader(OTLPMetricExporter())
         self._meters = MeterProvider(metric_readers=[reader], resource=resource, shutdown_on_exit=False)
-        meter = self._meters.get_meter(SCOPE, __version__)
+        self._meter = meter = self._meters.get_meter(SCOPE, __version__)
         self._tokens = meter.create_histogram(
             "gen_ai.client.token.usage", "{token}", explicit_bucket_boundaries_advisory=TOKEN_BOUNDS
         )
@@ -55,6 +60,8 @@ class OpenTelemetry:
         self._run = self._tracer.start_span(f"pipeline run {job.name}")
         self._parent = trace.set_span_in_context(self._run)
         self._common = _common(job)
+        self._nodes: Sequence[NodeFigures] = ()
+        self._over = False
 
     def called(self, call: Call) -> None:
         send, usage = call.send, call.usage
@@ -83,7 +90,37 @@ class OpenTelemetry:
     def looked(self, rows_total: int, in_flight: int, batches_out: int = 0) -> None:
         """Both providers export by themselves."""
 
+    def worked(self, workers: Sequence[Mapping[str, Any]]) -> None:
+        if not self._nodes:
+            self._measure_nodes()
+        self._nodes = by_node(workers)  # read from the exporter's thread: replaced as a whole
+
+    def _measure_nodes(self) -> None:
+        """Made with the first worker: a job without any exports none of them."""
+        counter, gauge = self._meter.create_observable_counter, self._meter.create_observable_up_down_counter
+        gauge("pipeline.node.workers", [self._each(lambda one: 0 if self._over else one.working)], "{worker}")
+        counter("pipeline.node.workers_lost", [self._each(lambda one: one.lost)], "{worker}")
+        counter("pipeline.node.rows", [self._each(lambda one: one.rows)], "{row}")
+        counter("pipeline.node.calls", [self._each(lambda one: one.calls)], "{call}")
+        counter("pipeline.node.cpu_time", [self._each(lambda one: one.cpu_s)], "s")
+
+    def _each(self, of: Callable[[NodeFigures], float]) -> Callable[[CallbackOptions], Iterable[Observation]]:
+        job = self._job.name
+        return lambda _: [Observation(of(one), {"pipeline.job": job, "pipeline.node": one.node}) for one in self._nodes]
+
+    def _tell_workers(self, workers: Sequence[Mapping[str, Any]]) -> None:
+        """Who was lost, when and why, on the run's span."""
+        self.worked(workers)
+        for one in workers:
+            if one.get("ended") == LOST:
+                about = {"pipeline.node": one["node"], "pipeline.worker": one["worker"], "reason": one.get("why", "")}
+                ended_ns = round(datetime.fromisoformat(one["ended_at"]).timestamp()) * 1_000_000_000
+                self._run.add_event("worker lost", about, ended_ns)
+
     def ended(self, manifest: Manifest) -> None:
+        self._over = True
+        if manifest.workers:
+            self._tell_workers(manifest.workers)
         batches = {"pipeline.batches_out": sum(map(is_out, manifest.batches))} if manifest.batches else {}
         rows = {f"pipeline.rows.{name}": count for name, count in asdict(manifest.rows).items()}
         cost = {} if manifest.cost_usd is None else {"pipeline.cost_usd": float(manifest.cost_usd)}

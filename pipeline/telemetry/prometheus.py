@@ -6,14 +6,16 @@ Counters are of the session that writes them, and start anew with each. The form
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pipeline.job.settings import Job
 from pipeline.ledger.records import Call
 from pipeline.money import from_units
 from pipeline.output.manifest import Manifest
 from pipeline.telemetry.batches import is_out
+from pipeline.telemetry.workers import NodeFigures, by_node
 from pipeline.types import TOKENS, Outcome, Status
 
 EVERY_S = 5.0
@@ -43,6 +45,7 @@ class PrometheusFile:
         self._latency: Counter[float] = Counter()
         self._latency_sum_ms = 0
         self._last_finished_s: float | None = None
+        self._workers: Sequence[Mapping[str, Any]] = ()
 
     def called(self, call: Call) -> None:
         self._calls[call.error_code or "ok"] += 1
@@ -69,10 +72,14 @@ class PrometheusFile:
             self._written_s = now_s
             self._write()
 
+    def worked(self, workers: Sequence[Mapping[str, Any]]) -> None:
+        self._workers = workers
+
     def ended(self, manifest: Manifest) -> None:
         self._state, self._in_flight = manifest.state, 0
         self._rows_total = manifest.rows.total
         self._batches_out = sum(map(is_out, manifest.batches))
+        self._workers = manifest.workers or self._workers
         if self._state == "finished":
             self._last_finished_s = time.time()
         self._write()
@@ -99,6 +106,7 @@ class PrometheusFile:
             *self._family("calls_in_flight", "gauge", "Calls in flight.", [({}, self._in_flight)]),
             *self._family("run_state", "gauge", "1 for the state that the run is in.", states),
             *self._histogram(),
+            *self._by_node(),
         ]
         if self._last_finished_s is not None:
             told = f"{self._last_finished_s:.3f}"
@@ -119,6 +127,24 @@ class PrometheusFile:
             lines.append(f"{name}_bucket{self._labels({'le': bound})} {total}")
         labels = self._labels({})
         return [*lines, f"{name}_sum{labels} {self._latency_sum_ms / 1000}", f"{name}_count{labels} {total}"]
+
+    def _by_node(self) -> list[str]:
+        """Nothing of a job without workers. A node is one label, however often its workers were replaced."""
+        nodes = sorted(by_node(self._workers), key=lambda one: one.node)
+        if not nodes:
+            return []
+
+        def family(name: str, kind: str, help_text: str, of: Callable[[NodeFigures], float]) -> list[str]:
+            return self._family(f"node_{name}", kind, help_text, [({"node": one.node}, of(one)) for one in nodes])
+
+        working = self._state == "running"
+        return [
+            *family("workers", "gauge", "Workers on the node.", lambda one: one.working if working else 0),
+            *family("workers_lost_total", "counter", "Workers that died there.", lambda one: one.lost),
+            *family("rows_total", "counter", "Rows that ended there.", lambda one: one.rows),
+            *family("calls_total", "counter", "Calls made there.", lambda one: one.calls),
+            *family("cpu_seconds_total", "counter", "CPU of its workers.", lambda one: round(one.cpu_s, 2)),
+        ]
 
     def _labels(self, labels: Mapping[str, str]) -> str:
         pairs = [f'{name}="{_escaped(value)}"' for name, value in {"job_name": self._job, **labels}.items()]

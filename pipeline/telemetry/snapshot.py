@@ -87,7 +87,7 @@ class RunReading(Struct, frozen=True):
     out: BatchesOut | None = None
     now: datetime | None = None  # of this look, where something is out
     models: tuple[ModelNow, ...] = ()  # of a job with several
-    workers: tuple[Mapping[str, Any], ...] = ()  # on a cluster, as run.json has them
+    workers: tuple[Mapping[str, Any], ...] = ()  # of a job that has some, as run.json has them
 
     @property
     def done(self) -> int:

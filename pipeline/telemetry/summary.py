@@ -184,6 +184,7 @@ def status_text(found: dict[str, Any], now_at: datetime | None = None) -> str:
         *([f"  assumed   {_assumed(found['assumed_usd'])}"] if "assumed_usd" in found else []),
         *([f"  at risk   {_at_risk(found['at_risk'])}"] if "at_risk" in found else []),
         *(f"  model     {told}" for told in _models(found.get("models", {}))),
+        *(f"  node      {told}" for told in workers_lines(found.get("workers", ()))),
         f"  started   {found['started_at']}",
     ]
     batches = lines_of(found["batches"], now_at or datetime.now(UTC))

@@ -20,6 +20,7 @@ class Tally(Struct):
     calls: int = 0
     rate_limited: int = 0
     usd_units: int = 0  # 1e-10 USD
+    ended: int = 0  # rows that came to their end here; not those that had an outcome before
     on_call: Callable[[Call], None] | None = None  # who else is to be told
     on_outcome: Callable[[Outcome], None] | None = None
 
@@ -35,6 +36,7 @@ class Tally(Struct):
     def concluded(self, outcome: Outcome) -> None:
         if self.on_outcome is not None:
             self.on_outcome(outcome)
+        self.ended += 1
         self.repaired += outcome.repaired
         if outcome.status is Status.OK:
             self.ok += 1

@@ -6,9 +6,12 @@ import time
 import pytest
 from scripted_server import Scripted
 
-from pipeline.commands.tune import tune_request
+from pipeline.commands import tune
+from pipeline.commands.tune import tune_request, workers_told
 from pipeline.errors import JobError
+from pipeline.output.manifest import TABLES
 
+WORKERS = [{"worker": n, "node": "a", "rows": 9, "calls": 9, "cpu_s": 9.0, "cpu_share": 0.96} for n in (1, 2)]
 ANSWER = json.dumps({"name": "x", "total": "1"})
 
 
@@ -84,3 +87,25 @@ def test_status_watches_until_the_run_has_ended(job, server):
     assert now
     assert all(one["slots"] == 1 for one in now)
     assert any(one["waited_share"].get("slots") for one in now)
+
+
+@pytest.mark.parametrize(
+    ("cores", "on", "told"),
+    [
+        (8, "local", "--set limits.workers=4 may be faster; a run that goes on keeps those it has"),
+        (2, "local", "all 2 cores of this machine busy: more of them would not be faster here"),
+        (2, "ray", "--set engine.workers=4 may be faster; a run that goes on keeps those it has"),
+    ],
+)
+def test_of_a_run_with_workers_it_is_told_whether_more_would_do(job, monkeypatch, cores, on, told):
+    """By what they say of their CPU now; a cluster's cores are not this machine's."""
+    monkeypatch.setattr(tune, "usable_cores", lambda: cores)
+    monkeypatch.setattr(tune, "ask", lambda folder, wish: True)  # a run that takes all wishes
+    settings = {"name": "x", **{table: {} for table in TABLES}, "engine": {"on": on}}
+    (job.folder / "run.json").write_text(json.dumps({"state": "running", "job": settings}))
+    change = ("tune", job.folder, "--concurrency", "9", "--json")
+    assert json.loads(job.pipeline(*change, code=0).out) == {"applied": {"concurrency": 9, "max_usd": None}}
+    (job.folder / ".live.json").write_text(json.dumps({"workers": WORKERS}))
+    assert workers_told(job.folder).endswith(told)
+    assert json.loads(job.pipeline(*change, code=0).out)["advice"] == [workers_told(job.folder)]
+    assert f"advice: {workers_told(job.folder)}" in job.pipeline(*change[:-1], code=0).out

@@ -16,13 +16,13 @@ def test_counts_are_the_same_on_all_cores_and_in_order(monkeypatch, select):
     assert max(len(asked) for part in alone for _, asked, _ in part) == (select or 4)
     assert {len(asked) for part in alone for _, asked, skipped in part if skipped} == ({select} if select else set())
     monkeypatch.setattr("pipeline.documents.token_pool.ALONE_CHARS", 0)
-    monkeypatch.setattr("pipeline.documents.token_pool._cores", lambda: 2)
+    monkeypatch.setattr("pipeline.documents.token_pool.usable_cores", lambda: 2)
     assert list(counted(cutting, batches)) == alone
 
 
 def test_a_counting_process_that_dies_is_an_error_and_not_a_wrong_figure(monkeypatch):
     monkeypatch.setattr("pipeline.documents.token_pool.ALONE_CHARS", 0)
-    monkeypatch.setattr("pipeline.documents.token_pool._cores", lambda: 2)
+    monkeypatch.setattr("pipeline.documents.token_pool.usable_cores", lambda: 2)
     monkeypatch.setattr("pipeline.documents.token_pool.sys.executable", "/bin/false")
     with pytest.raises(RuntimeError, match="a process that counts tokens died"):
         list(counted(Cutting("openai", "gpt-4o-mini", 50, 0), [[("some text", "")]] * 6))

@@ -71,6 +71,15 @@ def mixed(document, nth, body):
     return good(document)
 
 
+def counted(job, workers):
+    """The calls of as many workers, which together brought all rows to their end that could be used."""
+    told = job.manifest().get("workers", [])
+    assert [(one["worker"], one["node"]) for one in told] == [(number + 1, "localhost") for number in range(workers)]
+    assert sum(one["rows"] for one in told) == (COUNT if workers else 0)
+    assert all(one["cpu_s"] > 0 for one in told)
+    return sum(one["calls"] for one in told)
+
+
 def test_the_results_are_those_of_one_process(job, server):
     """With duplicates, a row that cannot be used, a repair, a refusal and a 429; a second run sends nothing."""
     rows = [*ROWS, *ROWS[10:20], {"id": "bad"}]
@@ -84,6 +93,7 @@ def test_the_results_are_those_of_one_process(job, server):
         job.reconcile()
         assert [check.problem for check in verify(job.out) if check.problem] == []
         found.append((lasting(job), server.sent - before, job.manifest()["rows"], sources(job)))
+        assert counted(job, WORKERS if workers > 1 else 0) == (server.sent - before if workers > 1 else 0)
     assert found[0] == found[1]
     sent = server.sent
     job.run()
@@ -142,6 +152,14 @@ def test_a_worker_that_is_killed_is_replaced(run, server, under_way):
     lost = whole(run, server)
     assert len(lost) <= 6
     assert "died (exit code -9); its rows are taken up again" in err
+    workers = run.manifest()["workers"]
+    assert [one["why"] for one in workers if one.get("ended") == "lost"] == ["exit code -9"]
+    assert len(workers) == WORKERS + 1
+    told = json.loads(run.pipeline("status", run.file, "--json", code=0).out)
+    assert told["workers"] == workers
+    assert f"localhost: {WORKERS + 1} workers (1 lost)" in run.pipeline("status", run.file, code=0).out
+    run.pipeline("report", run.out, code=0)
+    assert "UTC: exit code -9</li>" in (run.out / "report.html").read_text()
 
 
 def test_workers_do_not_outlive_a_run_that_is_killed(run, server, under_way):
@@ -189,6 +207,8 @@ def test_what_kills_every_worker_ends_the_run_with_a_word_on_it(job, server):
     job.write(server.url, rows=ROWS, limits={"concurrency": 6, "workers": 2})
     found = job.process("run", job.file, code=130)
     assert "died 3 times" in found.err
+    ends = [one.get("ended") for one in job.manifest()["workers"]]
+    assert ends == ["lost"] * 3 + [None], "the last one is not told of twice"
     assert (
         server.paid["document 7"] <= [call["row"] for call in job.calls() if call["error_code"] == "lost"].count(7) + 1
     )

@@ -5,6 +5,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from pipeline.job.file import load
+from pipeline.output.manifest import Manifest
+
 SECRET_TEXT = "Supplier: Acorn Mills, the document itself"
 
 
@@ -86,6 +89,7 @@ def test_opentelemetry_gets_a_span_for_every_call_and_the_sums(job, server, coll
     usage = metrics_of(kept)["gen_ai.client.token.usage"].histogram.data_points
     sums = {value(next(a for a in point.attributes if a.key == "gen_ai.token.type")): point.sum for point in usage}
     assert sums == {kind: sum(call[f"{kind}_tokens"] for call in calls) for kind in ("input", "output")}
+    assert not [name for name in metrics_of(kept) if name.startswith("pipeline.node")]
     assert SECRET_TEXT.encode() not in b"".join(body for bodies in kept.values() for body in bodies)
 
 
@@ -95,3 +99,34 @@ def test_a_collector_that_is_down_costs_a_run_nothing(job, server):
     job.env |= {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
     job.write(server.url, rows=[{"id": "a", "text": "x"}]).run()
     assert job.reconcile()["rows"]["ok"] == 1
+
+
+def test_workers_are_told_by_their_nodes(job, collector, monkeypatch):
+    """Sums by node, and on the run's span who was lost, when and why."""
+    pytest.importorskip("opentelemetry.sdk")
+    from pipeline.telemetry.otel import OpenTelemetry
+
+    url, kept = collector
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+    observer = OpenTelemetry(load(job.write("", rows=[]).file))
+    one = {"worker": 1, "node": "a", "rows": 5, "calls": 7, "cpu_s": 1.25}
+    lost = {**one, "worker": 2, "ended": "lost", "ended_at": "2026-11-30T09:00:00+00:00", "why": "killed"}
+    observer.worked([one])
+    observer.worked([one, {**one, "worker": 2}])
+    observer.ended(Manifest(state="finished", workers=(lost, one, {**one, "node": "b"})))
+    found = {
+        name: {value(point.attributes[1]): getattr(point, point.WhichOneof("value")) for point in one.sum.data_points}
+        for name, one in metrics_of(kept).items()
+    }
+    assert found == {
+        "pipeline.node.workers": {"a": 0, "b": 0},
+        "pipeline.node.workers_lost": {"a": 1, "b": 0},
+        "pipeline.node.rows": {"a": 10, "b": 5},
+        "pipeline.node.calls": {"a": 14, "b": 7},
+        "pipeline.node.cpu_time": {"a": 2.5, "b": 1.25},
+    }
+    (run,) = spans_of(kept)
+    (event,) = run.events
+    assert (event.name, event.time_unix_nano) == ("worker lost", 1_796_029_200 * 10**9)
+    about = {attribute.key: value(attribute) for attribute in event.attributes}
+    assert about == {"pipeline.node": "a", "pipeline.worker": 2, "reason": "killed"}

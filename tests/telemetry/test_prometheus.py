@@ -1,5 +1,9 @@
 """The Prometheus file says what run.json says."""
 
+from pipeline.job.file import load
+from pipeline.output.manifest import Manifest
+from pipeline.telemetry.prometheus import PrometheusFile
+
 SECRET_TEXT = "Supplier: Acorn Mills, the document itself"
 
 
@@ -27,6 +31,7 @@ def test_the_prometheus_file_says_what_run_json_says(job, server):
     assert found[f'ledger_pipeline_tokens_total{{{label},type="input_tokens"}}'] == manifest["tokens"]["input_tokens"]
     assert found[f'ledger_pipeline_run_state{{{label},state="finished"}}'] == 1
     assert found[f'ledger_pipeline_call_duration_seconds_bucket{{{label},le="+Inf"}}'] == manifest["calls"]
+    assert "_node_" not in text
     assert SECRET_TEXT not in text
     assert [path.name for path in job.folder.iterdir() if path.name.endswith(".tmp")] == []
 
@@ -53,3 +58,24 @@ def test_calls_and_cost_are_told_by_lane_with_what_is_out(job):
     assert found['ledger_pipeline_lane_calls_total{job_name="job",lane="batch"}'] == manifest["calls"] == 3
     assert found['ledger_pipeline_lane_cost_usd_total{job_name="job",lane="batch"}'] == float(manifest["cost_usd"])
     assert found['ledger_pipeline_batches_out{job_name="job"}'] == 0
+
+
+def test_workers_are_told_by_their_nodes(job):
+    """One label for a node, however often its workers were replaced; none are there once the run has ended."""
+    one = {"worker": 1, "rows": 5, "calls": 7, "cpu_s": 1.25}
+    lost = {"ended": "lost", "ended_at": "2026-11-30T09:00:00+00:00", "why": "killed"}
+    job.write("", rows=[], telemetry={"prometheus_file": "x.prom"})
+    file = PrometheusFile(load(job.file))
+    file.worked([{**one, "node": "a", **lost}, {**one, "node": "b"}, {**one, "worker": 3, "node": "a", "calls": 8}])
+
+    def node(family, name):
+        return samples(file.text())[f'ledger_pipeline_node_{family}{{job_name="job",node="{name}"}}']
+
+    assert [node("workers", name) for name in "ab"] == [1, 1]
+    assert [node("workers_lost_total", name) for name in "ab"] == [1, 0]
+    assert [node("rows_total", name) for name in "ab"] == [10, 5]
+    assert [node("calls_total", name) for name in "ab"] == [15, 7]
+    assert [node("cpu_seconds_total", name) for name in "ab"] == [2.5, 1.25]
+    file.ended(Manifest(state="finished", workers=({**one, "node": "a", "rows": 9},)))
+    assert (node("workers", "a"), node("rows_total", "a")) == (0, 9)
+    assert sum("node=" in line for line in file.text().splitlines()) == 5

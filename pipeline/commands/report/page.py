@@ -12,6 +12,7 @@ from pipeline.commands.report.page_grounded import grounded_section
 from pipeline.commands.report.page_rows import Again, rows_section
 from pipeline.commands.report.rows import Shown
 from pipeline.commands.report.words import escape, milliseconds, percent, short, usd
+from pipeline.commands.report.workers import workers_section
 from pipeline.output.manifest import Manifest
 from pipeline.telemetry.snapshot import waited_for
 from pipeline.text import duration
@@ -46,6 +47,7 @@ def page(
         _durations(figures),
         _money(figures),
         batches_section(manifest, figures.usd_by_batch),
+        workers_section(manifest),
         _failures(manifest, shown, again),
         _conflicts(figures),
         rows_section(shown, again),

@@ -11,10 +11,11 @@ import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -23,6 +24,7 @@ from pipeline.admission.queue import Admission
 from pipeline.console import say
 from pipeline.engine.executors import RunIssues
 from pipeline.engine.feed import Selection, Share
+from pipeline.engine.workers.facts import HERE, CpuSeen, ended_fact, worker_fact
 from pipeline.engine.workers.frames import Channel, Frames
 from pipeline.engine.workers.messages import (
     Admit,
@@ -49,6 +51,7 @@ from pipeline.job.settings import Model
 from pipeline.ledger.ledger import Ledger
 from pipeline.telemetry.snapshot import ModelNow
 from pipeline.telemetry.tally import Tally
+from pipeline.telemetry.workers import LOST
 from pipeline.types import ParkReason
 
 if TYPE_CHECKING:
@@ -83,7 +86,13 @@ class _WorkerSlot(Struct):
     process: Process | None = None
     prefixes: list[str] = field(default_factory=list)  # of its request ids
     counts: WorkerCounts | None = None
+    cpu: CpuSeen = field(default_factory=CpuSeen)
     finished: bool = False
+
+    def fact(self) -> dict[str, Any]:
+        """As run.json tells it."""
+        rows, calls = (0, 0) if self.counts is None else (self.counts.ended, self.counts.calls)
+        return worker_fact(self.share.number + 1, HERE, rows, calls, self.cpu)
 
 
 class ProcessExecutor:
@@ -98,6 +107,7 @@ class ProcessExecutor:
         self._where = where
         self._before = WorkerCounts(tally.ok, dict(tally.failed), 0, 0, 0, 0)
         self._seats: dict[int, _WorkerSlot] = {}
+        self._past: list[dict[str, Any]] = []  # workers that have died
         self._of = prepared.job.limits.workers
         self._ledger_error = ""
         self._frames = Frames[ToRun](ToRun)
@@ -110,6 +120,10 @@ class ProcessExecutor:
     def widen(self, calls: int) -> None:
         for seat in self._seats.values():
             seat.channel.send(Widen(-(-calls // self._of)))
+
+    def workers(self) -> Sequence[dict[str, Any]]:
+        """Every worker that there was, as run.json tells it."""
+        return [*self._past, *(seat.fact() for seat in self._seats.values())]
 
     async def work(self, selection: Selection) -> None:
         """Every chosen row to its outcome.
@@ -137,7 +151,7 @@ class ProcessExecutor:
             code = await self._left(seat)
             if seat.finished or self._ledger_error:
                 return
-            await self._book_lost(seat)
+            await self._book_lost(seat, f"exit code {code}")
             say("warning", f"worker {share.number + 1} died (exit code {code}); its rows are taken up again")
             if death == DEATHS_MOST:
                 told = (
@@ -210,7 +224,9 @@ class ProcessExecutor:
         seat.gate.gone()
         return None if process is None else process.returncode
 
-    async def _book_lost(self, seat: _WorkerSlot) -> None:
+    async def _book_lost(self, seat: _WorkerSlot, why: str) -> None:
+        self._past.append(ended_fact(seat.fact(), LOST, why, datetime.now(UTC)))
+        del self._seats[seat.share.number]
         for prefix in seat.prefixes:
             await self._ledger.lose(prefix)
         if seat.counts is not None:  # its rows are counted anew by who comes next; its calls were made
@@ -234,6 +250,7 @@ class ProcessExecutor:
                 self._tally.on_outcome(message.outcome)
             case WorkerCounts():
                 seat.counts = message
+                seat.cpu.heard(message.cpu_s, asyncio.get_running_loop().time())
                 self._count()
             case Begun():
                 seat.prefixes.append(message.prefix)

@@ -229,5 +229,5 @@ class RowCarrier:
 
     async def _pulse(self) -> None:
         while True:
-            await asyncio.sleep(PULSE_S)
             self._channel.send(Pulse(time.process_time()))
+            await asyncio.sleep(PULSE_S)

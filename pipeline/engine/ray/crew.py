@@ -40,12 +40,14 @@ from pipeline.engine.ray.places import (
 )
 from pipeline.engine.ray.seat import Seat, Told
 from pipeline.engine.ray.versions import difference, versions
+from pipeline.engine.workers.facts import ended_fact
 from pipeline.engine.workers.frames import Frames
 from pipeline.engine.workers.messages import Admit, Finish, Leave, ModelHealth, RunStopped, StopRun
 from pipeline.engine.workers.served import ServedGate
 from pipeline.errors import JobError, LedgerError
 from pipeline.extraction.plan import Plan
 from pipeline.ledger.remote import Intended, Looked, Recorded, Withdrawn
+from pipeline.telemetry.workers import LOST
 from pipeline.types import ParkReason
 
 OPEN_S = 60.0  # for the cluster to answer; Ray itself would wait for two minutes, and then end the process
@@ -222,7 +224,7 @@ class Crew:
                 self._told.row_told(seat, message)
                 self.end_if_drained(seat)
             case Pulse():
-                seat.cpu_s = message.cpu_s
+                seat.cpu.heard(message.cpu_s, asyncio.get_running_loop().time())
             case StopRun():
                 seat.gate.stop(message)
             case Here():
@@ -258,16 +260,15 @@ class Crew:
         if seat.leaving and not seat.rows:
             seat.channel.send(Dismissed(cut=False))
 
-    def _forget(self, seat: Seat, how: str) -> None:
+    def _forget(self, seat: Seat, how: str, why: str = "") -> None:
         self.seats.pop(seat.number, None)
         self._link.forget(seat.number)
         self._link.send(EndSeat(seat.number))
         if seat.node:
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            self.past.append({**seat.fact(), "ended": how, "ended_at": now})
+            self.past.append(ended_fact(seat.fact(), how, why, datetime.now(UTC)))
 
     def _lost(self, seat: Seat, why: str) -> None:
-        self._forget(seat, "lost")
+        self._forget(seat, LOST, why)
         seat.gate.leave_all()  # before its names are looked for: none is added any more
         seat.gone.set()
         self._spawn(self._book(seat, why), self._booking)

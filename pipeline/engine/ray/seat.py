@@ -11,6 +11,7 @@ from pipeline.engine.feed import RowTask
 from pipeline.engine.ray.books import ServedLedger
 from pipeline.engine.ray.messages import FromCarrier, RowBroke, RowEnded, RowGiven, RowLeft, RowRead
 from pipeline.engine.ray.rows import size_of
+from pipeline.engine.workers.facts import CpuSeen, worker_fact
 from pipeline.engine.workers.frames import Channel
 from pipeline.engine.workers.served import ServedGate
 from pipeline.errors import LedgerError
@@ -30,7 +31,7 @@ class Seat(Struct):
     sizes: dict[int, int] = field(default_factory=dict)  # of their texts, as far as these are known
     size: int = 0  # of them all
     ended: int = 0
-    cpu_s: float = 0.0  # that it has taken
+    cpu: CpuSeen = field(default_factory=CpuSeen)
     leaving: bool = False  # it is given no more
     gone: asyncio.Event = field(default_factory=asyncio.Event)  # it has said its last word, or never will
 
@@ -51,8 +52,7 @@ class Seat(Struct):
 
     def fact(self) -> dict[str, Any]:
         """As run.json tells it."""
-        did = {"rows": self.ended, "calls": self.books.calls, "cpu_s": round(self.cpu_s, 2)}
-        return {"worker": self.number, "node": self.node, **did}
+        return worker_fact(self.number, self.node, self.ended, self.books.calls, self.cpu)
 
     @property
     def takes(self) -> bool:

@@ -143,6 +143,8 @@ class WorkerCounts(Struct, frozen=True, array_like=True, tag="counts"):
     calls: int
     rate_limited: int
     usd_units: int
+    ended: int = 0  # rows, by this worker
+    cpu_s: float = 0.0  # that it has taken
 
 
 class CallSeen(Struct, frozen=True, array_like=True, tag="call"):

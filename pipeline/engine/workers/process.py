@@ -7,6 +7,7 @@ when that closes, what has been answered is kept, and it ends.
 import asyncio
 import socket
 import sys
+import time
 import traceback
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -45,7 +46,16 @@ TELL_EVERY_S = 0.1
 
 
 def counts_of(tally: Tally) -> WorkerCounts:
-    return WorkerCounts(tally.ok, dict(tally.failed), tally.repaired, tally.calls, tally.rate_limited, tally.usd_units)
+    return WorkerCounts(
+        tally.ok,
+        dict(tally.failed),
+        tally.repaired,
+        tally.calls,
+        tally.rate_limited,
+        tally.usd_units,
+        tally.ended,
+        time.process_time(),
+    )
 
 
 class Worker:

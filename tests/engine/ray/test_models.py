@@ -130,7 +130,10 @@ def test_the_calls_of_a_lost_worker_are_booked_at_each_of_its_models(several, jo
     several(fallback("invalid_output"), workers=1, limits={"timeout_s": 1.0}).run()
     lost = [call for call in job.calls() if call["error_code"] == "lost"]
     assert {("r0", "gpt-4o-mini"), ("r1", "gpt-4o")} <= {(call["id"], call["model"]) for call in lost}
-    assert sound(job)["rows"]["ok"] == COUNT
+    manifest = sound(job)
+    assert manifest["rows"]["ok"] == COUNT
+    assert manifest["job"]["engine"]["on"] == "ray"
+    assert [one.get("why") for one in manifest["workers"]] == ["killed", None]
     assert server.sent <= len(job.calls())
 
 
