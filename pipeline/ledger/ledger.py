@@ -10,24 +10,24 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from pipeline.crash_points import crash_point
 from pipeline.errors import LedgerError, LedgerUnreadable
 from pipeline.job.folder import BALLAST, LEDGER, TURNS
-from pipeline.ledger import batches, nights, queries, records, schema
-from pipeline.ledger.batches import BatchItem, BatchRecord
+from pipeline.ledger import nights, queries, records, schema, statements
+from pipeline.ledger.answer_keys import AnswerKeys
+from pipeline.ledger.batch_books import BatchBooks
 from pipeline.ledger.commit_log import connect_logged
-from pipeline.ledger.files import connect, keep_beside, preallocate, reading, rescue, unreadable, unusable
-from pipeline.ledger.head import NAMED, WITHDRAWN, Head, HeadFile, advance, gained, require_whole
+from pipeline.ledger.files import connect, keep_beside, preallocate, rescue, unreadable, unusable
+from pipeline.ledger.head import NAMED, WITHDRAWN, HeadFile, advance, gained, require_whole
 from pipeline.ledger.key_filter import Keys
 from pipeline.ledger.lock import FolderLock, require_local, who
 from pipeline.ledger.queries import ContentEnd, ends, last_hashes
-from pipeline.ledger.records import BESIDE, Call, RowEntry, RunFacts, Send, Share, StoredAnswer, lost_call
+from pipeline.ledger.records import Call, RowEntry, RunFacts, Send, Share, StoredAnswer, lost_call
 from pipeline.ledger.writer import Writer
 from pipeline.types import Answer, Outcome
 
@@ -35,45 +35,7 @@ ANSWERS_PER_ROW = 4  # on record for each row of the input: with more, looking s
 __all__ = ["ContentEnd", "Ledger", "connect", "ends", "last_hashes"]
 
 
-def _insert(table: str, columns: Sequence[str], extra: str = "", verb: str = "INSERT") -> str:
-    names = ", ".join(columns)
-    return f"{verb} INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))}) {extra}"
-
-
-_SEND = _insert("sends", records.SEND_COLUMNS)
-_UNSHARE = "DELETE FROM shares WHERE request_id = ?"
-_SETTLE = "DELETE FROM sends WHERE request_id = ?"
-_CALL_COLUMNS = (*records.CALL_COLUMNS, "crc", *records.LINK_COLUMNS)
-_CALL = _insert("calls", _CALL_COLUMNS)
-_SHARE = _insert("shares", (*records.SHARE_COLUMNS, "crc", "answer"), verb="INSERT OR REPLACE")
-_LINE_CALL = (
-    f"INSERT INTO calls ({', '.join(_CALL_COLUMNS)}, batch) "  # noqa: S608 (own names)
-    f"VALUES ({'?, ' * len(_CALL_COLUMNS)}(SELECT batch FROM batch_items WHERE name = ?))"
-)
-_ANSWER = _insert("answers", (*records.ANSWER_COLUMNS, "crc"), verb="INSERT OR REPLACE")
-_ROW_COLUMNS = ("row", "id", "doc", "problem", "tenant", "earlier", "document")
-_ROW = _insert("rows", _ROW_COLUMNS, verb="INSERT OR REPLACE")
-_UNREAD = _insert(
-    "rows",
-    _ROW_COLUMNS,
-    "ON CONFLICT (row) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in _ROW_COLUMNS[1:])
-    + " WHERE rows.id != excluded.id",
-)
-_RUN = _insert(
-    "runs", ("request_hash", "doc_hash", "input_fingerprint", "started_us", "provider", "model", "columns", "id_column")
-)
-_OUTCOME = _insert(
-    "outcomes",
-    (*records.OUTCOME_COLUMNS, "crc", *BESIDE),
-    # A success is final: the same content under the same job has nothing better to become.
-    "ON CONFLICT(doc) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in (*records.OUTCOME_COLUMNS[1:], "crc", *BESIDE))
-    + " WHERE outcomes.status != 'ok'",
-)
-
-
-class Ledger:
+class Ledger(BatchBooks):
     """An output folder's ledger, open for one session. Use as `with Ledger(folder, verb) as ledger`.
 
     Raises:
@@ -91,9 +53,7 @@ class Ledger:
         self._lock = FolderLock(folder, verb)
         self._ballast = folder / BALLAST
         self._writer: Writer | None = None
-        self._keys: Keys | None = None  # of all answers; None: not known
-        self._added: Keys | None = None  # the same while it is being filled
-        self._filling: asyncio.Future[None] | None = None
+        self._keys = AnswerKeys()
         self.run = 0
         self.session = 0
         self.entered = 0  # rows of this very input that were there when the session began
@@ -166,7 +126,9 @@ class Ledger:
             if last is not None:
                 nights.carry_over(db, last[0], facts.id_column)
             kept = (facts.provider, facts.model, json.dumps(facts.columns), facts.id_column)
-            self.run = db.execute(_RUN, (request_hash, doc_hash, input_fingerprint, now_us, *kept)).lastrowid or 0
+            self.run = (
+                db.execute(statements.RUN, (request_hash, doc_hash, input_fingerprint, now_us, *kept)).lastrowid or 0
+            )
             db.execute("DELETE FROM rows")
         sql = "INSERT INTO sessions (run, verb, who, started_us, state) VALUES (?, ?, ?, ?, 'running')"
         self.session = db.execute(sql, (self.run, self._verb, who(), now_us)).lastrowid or 0
@@ -208,7 +170,7 @@ class Ledger:
         lost = []
         for session, send in queries.in_flight(self._reader):
             self._db.execute(
-                _CALL, (*records.call_values(lost_call(send), run, session), *records.link_values(send, None))
+                statements.CALL, (*records.call_values(lost_call(send), run, session), *records.link_values(send, None))
             )
             lost.append(send)
         self._db.execute("DELETE FROM sends")
@@ -236,25 +198,15 @@ class Ledger:
     def learn_keys(self, rows: int) -> None:
         """Know which answers are on record, where that saves more looking up than it costs. No other process writes."""
         if queries.most_answers(self._reader) <= ANSWERS_PER_ROW * rows:
-            self._added = Keys()
-            self._filling = asyncio.get_running_loop().run_in_executor(None, self._fill, self._added)
-
-    def _fill(self, keys: Keys) -> None:
-        with closing(connect(self.path, read_only=True)) as db:
-            for key in queries.answer_keys(db):
-                keys.add(key)
-        self._keys = keys
+            self._keys.learn(self.path)
 
     async def known_keys(self) -> Keys | None:
         """Of all answers that are on record by now, those of this session too; None: not known."""
-        if self._filling is not None:
-            await asyncio.shield(self._filling)
-        return self._keys
+        return await self._keys.whole()
 
     async def stop_writing(self) -> None:
         """Everything handed over is on disk when this returns."""
-        if self._filling is not None:
-            await self._filling
+        await self._keys.whole()
         if self._writer is not None:
             writer, self._writer = self._writer, None
             await writer.close()
@@ -264,130 +216,42 @@ class Ledger:
 
         `shares`: of one about several rows, these, with nothing spent yet.
         """
-        sent = (_SEND, records.send_values(send, self.session))
-        return self._w.put_durably(sent, *self._shared(send.request_id, shares), gain=NAMED)
+        return self._w.put_durably(*statements.named(send, self.run, self.session, shares), gain=NAMED)
 
     def withdraw(self, send: Send) -> "asyncio.Future[None]":
         """Take back a name that was put on record and never left."""
-        name = (send.request_id,)
-        return self._w.put_durably((_SETTLE, name), (_UNSHARE, name), gain=WITHDRAWN)
+        return self._w.put_durably(*statements.withdrawn(send.request_id), gain=WITHDRAWN)
+
+    def record(self, call: Call, key: bytes | None = None, reply: Answer | None = None) -> "asyncio.Future[None]":
+        """Journal an attempt and its answer, if any; the future is done once it would survive a power cut."""
+        answers = () if key is None or reply is None else ((key, reply),)
+        self._keys.add(answers)
+        made = statements.ended(call, self.run, self.session, answers, link=key)
+        return self._w.put_durably(*made, gain=gained(call, answers=len(answers)))
 
     def record_pack(
         self, call: Call, shares: Sequence[Share], answers: Sequence[tuple[bytes, Answer]]
     ) -> "asyncio.Future[None]":
         """The same of a call about several rows: with what each has of it, and the answers by their keys."""
-        statements = [
-            (_CALL, (*records.call_values(call, self.run, self.session), *records.link_values(call.send, None))),
-            *self._shared(call.send.request_id, shares),
-            (_SETTLE, (call.send.request_id,)),
-        ]
-        for key, reply in answers:
-            if self._added is not None:
-                self._added.add(key)
-            statements.append((_ANSWER, records.answer_values(key, reply, self.run, self.session)))
-        return self._w.put_durably(*statements, gain=gained(call, answers=len(answers)))
-
-    def _shared(self, request_id: str, shares: Sequence[Share]) -> list[tuple[str, tuple[Any, ...]]]:
-        places = enumerate(shares)
-        return [(_SHARE, records.share_values(one, request_id, place, self.run)) for place, one in places]
-
-    def record(self, call: Call, key: bytes | None = None, reply: Answer | None = None) -> "asyncio.Future[None]":
-        """Journal an attempt and its answer, if any; the future is done once it would survive a power cut."""
-        statements = [
-            (_CALL, (*records.call_values(call, self.run, self.session), *records.link_values(call.send, key))),
-            (_SETTLE, (call.send.request_id,)),
-        ]
-        answered = key is not None and reply is not None
-        if key is not None and reply is not None:
-            if self._added is not None:
-                self._added.add(key)
-            statements.append((_ANSWER, records.answer_values(key, reply, self.run, self.session)))
-        return self._w.put_durably(*statements, gain=gained(call, answers=int(answered)))
-
-    # ── batches ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def plan_batch(self, batch: BatchRecord, items: Sequence[BatchItem]) -> None:
-        """A batch and its lines on record, before anything of it leaves."""
-        statements = await asyncio.to_thread(batches.planned, batch, items)
-        await self._w.put_durably(*statements, gain=Head(named=len(items)))
-
-    def change_batch(self, nonce: str, **fields: object) -> "asyncio.Future[None]":
-        """What has become known of a batch."""
-        return self._w.put_durably(batches.changed(nonce, **fields))
-
-    def withdraw_batch(self, nonce: str, lines: int, error: str) -> "asyncio.Future[None]":
-        """No line of it was billed."""
-        return self._w.put_durably(*batches.withdrawn(nonce, error), gain=Head(named=-lines))
-
-    def settle_line(
-        self, call: Call, fate: str, run: int, key: bytes | None = None, reply: Answer | None = None
-    ) -> "asyncio.Future[None]":
-        """The end of a line: its call, its answer if it has one, and its fate, in one transaction.
-
-        `run`: of its batch, on whose books it is.
-        """
-        values = records.call_values(call, run, self.session)
-        name = call.send.request_id
-        statements: list[batches.Statement] = [(_LINE_CALL, (*values, *records.link_values(call.send, key), name))]
-        answered = key is not None and reply is not None
-        if key is not None and reply is not None:
-            if self._added is not None:
-                self._added.add(key)
-            statements.append((_ANSWER, records.answer_values(key, reply, run, self.session)))
-        code = None if call.error_code is None else str(call.error_code)
-        statements.append(batches.settled(name, fate, code, call.error))
-        return self._w.put_durably(*statements, gain=gained(call, answers=int(answered)))
-
-    def open_batches(self) -> list[BatchRecord]:
-        return batches.open_batches(self._reader)
-
-    async def items_of(self, nonce: str) -> dict[str, BatchItem]:
-        """By name. Read aside: there may be fifty thousand."""
-
-        def found() -> dict[str, BatchItem]:
-            with reading(self.path) as db:
-                return batches.items_of(db, nonce)
-
-        return await asyncio.to_thread(found)
-
-    def last_item(self, key: bytes) -> BatchItem | None:
-        return batches.last_item(self._reader, key)
-
-    def batch_deadline_us(self) -> int | None:
-        return batches.deadline_us(self._reader, self.run)
-
-    def held_units(self) -> int:
-        """What lines of this run that are out may cost at the most."""
-        return batches.held_units(self._reader, self.run)
-
-    def called_off(self) -> bool:
-        """Whether batches of this run were, for its deadline."""
-        return batches.called_off(self._reader, self.run)
-
-    def held_units_by_tenant(self) -> dict[str, int]:
-        """Over all runs and days: each is let go once its fate is known."""
-        return batches.held_units_by_tenant(self._reader)
+        self._keys.add(answers)
+        made = statements.ended(call, self.run, self.session, answers, shares=shares)
+        return self._w.put_durably(*made, gain=gained(call, answers=len(answers)))
 
     def conclude(self, outcome: Outcome, paid_as: Sequence[bytes] = ()) -> "asyncio.Future[None]":
         """Record where a row's content ended; done when that would survive a power cut.
 
         `paid_as`: the content under other jobs, whose answers the outcome was made of.
         """
-        values = records.outcome_values(outcome, self.run, self.session)
-        statements = [(_OUTCOME, (*values, *records.beside_values(outcome)))]
-        if paid_as:
-            inherit = nights.INHERIT.format(marks=", ".join("?" * len(paid_as)))
-            statements.append((inherit, (outcome.doc, *paid_as)))
-        return self._w.put_durably(*statements)
+        return self._w.put_durably(*statements.concluded(outcome, self.run, self.session, paid_as))
 
     def enter_rows(self, entries: Iterable[RowEntry]) -> None:
         for entry in entries:
-            self._w.put((_ROW, records.row_values(entry)))
+            self._w.put((statements.ROW, records.row_values(entry)))
 
     def enter_unread(self, entries: Iterable[RowEntry]) -> None:
         """Rows whose files this run has not come to: what is on record of their place stands, if of the same row."""
         for entry in entries:
-            self._w.put((_UNREAD, records.row_values(entry)))
+            self._w.put((statements.UNREAD, records.row_values(entry)))
 
     def end_rows(self, total: int) -> None:
         """The input has this many rows: forget those that an earlier, longer reading entered."""
@@ -403,7 +267,7 @@ class Ledger:
 
     def answer(self, key: bytes) -> StoredAnswer | None:
         """The answer to this very request, if one is on record and whole."""
-        if self._keys is not None and key not in self._keys:
+        if not self._keys.may_have(key):
             return None
         values = queries.answer_record(self._reader, key)
         if values is None or records.crc(values[:-1]) != values[-1]:

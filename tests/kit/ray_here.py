@@ -3,9 +3,9 @@
 import asyncio
 from functools import partial
 
+from pipeline.engine.frames import Channel
 from pipeline.engine.ray.carrier import RowCarrier
 from pipeline.engine.ray.places import ClusterOpen, EndSeat, OpenCluster, SeatLost, SeatTaken, StartSeat
-from pipeline.engine.workers.frames import Channel
 
 
 class LinkHere:

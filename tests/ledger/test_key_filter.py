@@ -30,8 +30,7 @@ def test_known_keys_change_no_answer(tmp_path):
     async def after(ledger):
         ledger.learn_keys(1)
         await ledger.record(call(), b"b" * 16, reply)
-        await ledger._filling
-        assert ledger._keys is not None
+        assert await ledger.known_keys() is not None
         await ledger.record(call(), b"c" * 16, reply)
         assert [ledger.answer(letter * 16) is not None for letter in (b"a", b"b", b"c", b"d")] == [True] * 3 + [False]
 
@@ -46,7 +45,7 @@ def test_a_ledger_with_far_more_answers_than_rows_is_looked_into_as_before(tmp_p
         for number in range(5):
             await ledger.record(call(), bytes([number]) * 16, Answer("{}", Stop.DONE, "stop", Usage(), None))
         ledger.learn_keys(1)
-        assert ledger._filling is None
+        assert await ledger.known_keys() is None
         assert ledger.answer(b"\x01" * 16) is not None
 
     use(tmp_path, script)

@@ -29,7 +29,7 @@ REPLY = Answer("{}", Stop.DONE, "stop", Usage(1, 2), "v1")
 def on_loop(test):
     async def main():
         sent = []
-        await test(RemoteLedger(sent.append, 4, packed_keys(Keys())), sent)
+        await test(RemoteLedger(sent.append, 4, packed_keys(Keys()), {}), sent)
 
     asyncio.run(main())
 
@@ -64,7 +64,7 @@ def test_only_what_may_be_on_record_is_asked_about():
         ledger.heard(OnRecord(sent[-1].number, stored))
         assert await look is stored
         assert ledger.answer(OTHER) is None
-        without = RemoteLedger(sent.append, 4, None)
+        without = RemoteLedger(sent.append, 4, None, {1: b"a", 2: b"b", 3: b"a"})
         assert isinstance(without.answer(OTHER), asyncio.Future)
 
     on_loop(test)
@@ -101,7 +101,7 @@ def test_twins_that_look_at_the_same_time_ask_once(rows):
 
     async def main():
         sent, lane = [], OnceLane()
-        ledger = RemoteLedger(sent.append, 4, None)
+        ledger = RemoteLedger(sent.append, 4, None, {1: b"a", 2: b"b", 3: b"a"})
         caller = Caller(ledger, lane)
         asking = [asyncio.create_task(caller.ask(Key, RowLife(), lambda _: True)) for _ in range(rows)]
         for _ in range(3):
@@ -112,3 +112,14 @@ def test_twins_that_look_at_the_same_time_ask_once(rows):
         assert lane.asked == 1
 
     asyncio.run(main())
+
+
+def test_the_jobs_of_earlier_runs_are_known_without_asking():
+    """Each once, in the order of the runs that are asked about; of a run that nobody knows there is none."""
+    sent = []
+
+    async def script():
+        return RemoteLedger(sent.append, 4, None, {1: b"a", 2: b"b", 3: b"a"}).salts_of([3, 1, 2, 9])
+
+    assert asyncio.run(script()) == [b"a", b"b"]
+    assert sent == []

@@ -154,8 +154,9 @@ def test_a_worker_that_is_killed_is_replaced(run, server, cluster, under_way):
 def test_a_node_that_is_gone_is_done_without(run, server, cluster, under_way):
     """All of its workers, with no notice."""
     gone = cluster.nodes.pop()
-    server.script = lambda document, _nth, _body: good(document, 1.0)  # it goes on while the node is killed
+    server.script = lambda document, _nth, _body: good(document, 2.0)  # it goes on while the node is killed
     cluster.ask("kill", gone)
+    server.script = lambda document, _nth, _body: good(document)
     out, err = under_way.communicate(timeout=90)
     cluster.nodes.append(cluster.ask("add"))
     assert under_way.returncode == 0, out + err

@@ -24,8 +24,8 @@ from pipeline.admission.queue import Admission
 from pipeline.console import say
 from pipeline.engine.executors import RunIssues
 from pipeline.engine.feed import Selection, Share
+from pipeline.engine.frames import Channel, Frames
 from pipeline.engine.workers.facts import HERE, CpuSeen, ended_fact, worker_fact
-from pipeline.engine.workers.frames import Channel, Frames
 from pipeline.engine.workers.messages import (
     Admit,
     Begun,

@@ -16,6 +16,7 @@ import ray
 from msgspec import Struct, field
 from ray.exceptions import ActorUnavailableError, RayError
 
+from pipeline.engine.frames import Frames
 from pipeline.engine.ray.actor import LINGER_S, CarrierActor
 from pipeline.engine.ray.mux import Mux
 from pipeline.engine.ray.places import (
@@ -30,7 +31,6 @@ from pipeline.engine.ray.places import (
     ToBridge,
 )
 from pipeline.engine.ray.sequence import Outbox
-from pipeline.engine.workers.frames import Frames
 
 DRAIN_LOOK_S = 2.0
 AGAIN_S = 0.25  # after a call of which nobody knows whether it ran

@@ -19,6 +19,7 @@ from pipeline.admission.stop import Stopped
 from pipeline.engine.ask import Deferred
 from pipeline.engine.executors.local import Outcomes, paid_as
 from pipeline.engine.feed import RowTask, plan_under
+from pipeline.engine.frames import Channel, Frames
 from pipeline.engine.ray.messages import (
     Bye,
     Dismissed,
@@ -40,7 +41,6 @@ from pipeline.engine.ray.messages import (
 from pipeline.engine.ray.reading import RowReader
 from pipeline.engine.ray.versions import versions
 from pipeline.engine.workers.carrying import Held, carrying, gates_for
-from pipeline.engine.workers.frames import Channel, Frames
 from pipeline.engine.workers.gate import RemoteGate, RemoteModelGate, raised
 from pipeline.engine.workers.messages import Granted, ModelHealth, ModelPlace, Refused, RunStopped
 from pipeline.errors import JobError, machine_words

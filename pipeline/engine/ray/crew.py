@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 
 from pipeline.console import say
+from pipeline.engine.frames import Frames
 from pipeline.engine.ray.books import ServedLedger
 from pipeline.engine.ray.errand import Kit, errand_of
 from pipeline.engine.ray.held import HeldSlots
@@ -41,7 +42,6 @@ from pipeline.engine.ray.places import (
 from pipeline.engine.ray.seat import Seat, Told
 from pipeline.engine.ray.versions import difference, versions
 from pipeline.engine.workers.facts import ended_fact
-from pipeline.engine.workers.frames import Frames
 from pipeline.engine.workers.messages import Admit, Finish, Leave, ModelHealth, RunStopped, StopRun
 from pipeline.engine.workers.served import ServedGate
 from pipeline.errors import JobError, LedgerError

@@ -97,7 +97,7 @@ class FileRows:
             if seat.rows.get(given.row.index) is not given:  # its worker has died meanwhile
                 continue
             batch.take(decided)
-            if decided.task is None or self._kit.admission.stopped is not None:
+            if decided.task is None:
                 self._drop(seat, given)
             else:
                 self._begin(seat, replace(decided.task, lying=given.lying))

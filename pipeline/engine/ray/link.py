@@ -13,9 +13,9 @@ from typing import cast
 
 from msgspec import Struct
 
+from pipeline.engine.frames import Channel, Frames, M
 from pipeline.engine.ray.mux import Mux
 from pipeline.engine.ray.places import FromBridge
-from pipeline.engine.workers.frames import Channel, Frames, M
 
 ROOT = Path(__file__).parents[3]  # the folder that holds the package
 STOP_S = 5.0

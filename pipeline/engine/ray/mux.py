@@ -7,7 +7,7 @@ from typing import Generic, TypeVar, cast
 
 from msgspec import Struct
 
-from pipeline.engine.workers.frames import Frames, packed
+from pipeline.engine.frames import Frames, Pieces, packed
 
 HEAD = struct.Struct("!II")  # bytes that follow, and whose they are
 OWN = 0  # no worker's: messages of the bridge
@@ -29,7 +29,7 @@ class Mux(asyncio.Protocol, Generic[M]):
         self._on_message = on_message
         self._on_closed = on_closed
         self._transport: asyncio.Transport | None = None
-        self._incoming = bytearray()
+        self._pieces = Pieces(HEAD)
 
     def write(self, seat: int, data: bytes) -> None:
         """Nothing happens once the other end is gone."""
@@ -47,18 +47,11 @@ class Mux(asyncio.Protocol, Generic[M]):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        incoming = self._incoming
-        incoming += data
-        while len(incoming) >= HEAD.size:
-            length, seat = HEAD.unpack_from(incoming)
-            if len(incoming) < HEAD.size + length:
-                return
-            payload = memoryview(incoming)[HEAD.size : HEAD.size + length].tobytes()
-            del incoming[: HEAD.size + length]
+        for (_, seat), piece in self._pieces.of(data):
             if seat != OWN:
-                self._on_bytes(seat, payload)
+                self._on_bytes(seat, piece)
                 continue
-            for message in self._frames.read(payload):
+            for message in self._frames.read(piece):
                 self._on_message(message)
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 (the other end is gone, however)

@@ -8,11 +8,11 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pipeline.engine.feed import RowTask
+from pipeline.engine.frames import Channel
 from pipeline.engine.ray.books import ServedLedger
 from pipeline.engine.ray.messages import FromCarrier, RowBroke, RowEnded, RowGiven, RowLeft, RowRead
 from pipeline.engine.ray.rows import size_of
 from pipeline.engine.workers.facts import CpuSeen, worker_fact
-from pipeline.engine.workers.frames import Channel
 from pipeline.engine.workers.served import ServedGate
 from pipeline.errors import LedgerError
 from pipeline.extraction.template import as_text

@@ -13,7 +13,6 @@ from pipeline.admission.queue import Admission
 from pipeline.admission.report import NEVER_SENT, Report
 from pipeline.admission.tickets import Snapshot, Ticket
 from pipeline.engine.shared.messages import (
-    FROM_KEEPING,
     Ask,
     Bye,
     Down,
@@ -72,7 +71,7 @@ class Asking:
             OSError: nobody listens there.
         """
         answer: asyncio.Future[Welcome | Unlike | None] = self._loop.create_future()
-        line: Line[Down] = Line(FROM_KEEPING, self._heard, lambda: self._closed(line))
+        line: Line[Down] = Line(Down, self._heard, lambda: self._closed(line))
         self._answer = answer
         await self._loop.create_unix_connection(lambda: line, path)
         line.send(self._hello())

@@ -10,7 +10,6 @@ from pipeline.admission.queue import Admission
 from pipeline.admission.report import FATE_UNKNOWN, NEVER_SENT
 from pipeline.admission.tickets import Ticket
 from pipeline.engine.shared.messages import (
-    FROM_ASKING,
     Ask,
     Bye,
     Down,
@@ -106,7 +105,7 @@ class Seat:
         self._hub = keeping.hub
         self._tickets: dict[int, Ticket] = {}
         self._concurrency = 0  # 0: it has not said what it is yet
-        self.line: Line[Up] = Line(FROM_ASKING, self._heard, self._closed)
+        self.line: Line[Up] = Line(Up, self._heard, self._closed)
 
     def granted(self, key: int, ticket: Ticket) -> bool:
         self._tickets[key] = ticket

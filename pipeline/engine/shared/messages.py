@@ -1,27 +1,24 @@
 """What is said between the run that keeps an account's limits and one that asks for them, and the line it goes over.
 
-Each message is a tagged MessagePack array; all of one turn of the event loop go in one frame: its length in four
-bytes, then an array of them.
+Each message is a tagged struct, in frames as of `engine.frames`.
 """
 
-import asyncio
-import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Any, Generic, TypeVar, cast
+from typing import Any
 
-from msgspec import DecodeError, Struct, msgpack
+from msgspec import DecodeError, Struct
 from msgspec.structs import replace
 
 from pipeline.admission.charges import Need
 from pipeline.admission.dimensions.dimension import DimensionView
 from pipeline.admission.handover import Handover
 from pipeline.admission.report import Report
+from pipeline.engine.frames import Channel, Frames, M
 from pipeline.types import Dimension
 
-LENGTH = struct.Struct("!I")
 LONGEST_BYTES = 1 << 24
-PROTOCOL = 1
+PROTOCOL = 2
 
 
 class Hello(Struct, frozen=True, tag=True, array_like=True):
@@ -92,9 +89,6 @@ class Bye(Struct, frozen=True, tag=True, array_like=True):
 
 Up = Hello | Ask | Withdraw | Finish | Widen
 Down = Welcome | Unlike | Granted | State | Bye
-T = TypeVar("T")
-FROM_ASKING: "msgpack.Decoder[list[Up]]" = msgpack.Decoder(list[Up])
-FROM_KEEPING: "msgpack.Decoder[list[Down]]" = msgpack.Decoder(list[Down])
 
 
 def bare(need: Need) -> Need:
@@ -102,68 +96,15 @@ def bare(need: Need) -> Need:
     return replace(need, usd=Decimal(0), tenant=None)
 
 
-class Line(asyncio.Protocol, Generic[T]):
-    """`on_message` is called with each message in order, `on_closed` once. What is no message ends the line."""
+class Line(Channel[M]):
+    """A channel to another run: what is no message ends it, for anybody of this user's may speak there."""
 
-    def __init__(
-        self, decoder: "msgpack.Decoder[list[T]]", on_message: Callable[[T], None], on_closed: Callable[[], None]
-    ) -> None:
-        self._decoder = decoder
-        self._on_message = on_message
-        self._on_closed = on_closed
-        self._encoder = msgpack.Encoder()
-        self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
-        self._outgoing: list[Any] = []
-        self._incoming = bytearray()
+    def __init__(self, kind: Any, on_message: Callable[[M], None], on_closed: Callable[[], None]) -> None:  # noqa: ANN401 (as of `Frames`)
+        super().__init__(Frames(kind), on_message, on_closed, LONGEST_BYTES)
 
-    def send(self, message: Struct) -> None:
-        """Soon, with what else is sent in this turn; nothing happens once the other end is gone."""
-        if not self._outgoing:
-            self._loop.call_soon(self.flush)
-        self._outgoing.append(message)
-
-    def flush(self) -> None:
-        outgoing, self._outgoing = self._outgoing, []
-        if outgoing and self._transport is not None:
-            data = self._encoder.encode(outgoing)
-            self._transport.write(LENGTH.pack(len(data)) + data)
-
-    def close(self) -> None:
-        """What was sent still gets there."""
-        self.flush()
-        if self._transport is not None:
-            self._transport.close()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        incoming = self._incoming
-        incoming += data
-        while len(incoming) >= LENGTH.size:
-            (length,) = LENGTH.unpack_from(incoming)
-            if length > LONGEST_BYTES:
-                self._break()
-                return
-            end = LENGTH.size + length
-            if len(incoming) < end:
-                return
-            frame = bytes(memoryview(incoming)[LENGTH.size : end])
-            del incoming[:end]
-            try:
-                messages = self._decoder.decode(frame)
-            except (DecodeError, ValueError):
-                self._break()
-                return
-            for message in messages:
-                self._on_message(message)
-
-    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 (the other end is gone, however)
-        self._transport = None
-        self._on_closed()
-
-    def _break(self) -> None:
-        self._incoming.clear()
-        if self._transport is not None:
-            self._transport.abort()
+    def _messages(self, data: bytes) -> Iterator[M]:
+        try:
+            yield from super()._messages(data)
+        except (DecodeError, ValueError):
+            if self._transport is not None:
+                self._transport.abort()

@@ -15,8 +15,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from pipeline.engine.executors.local import LocalExecutor
+from pipeline.engine.frames import Channel, Frames
 from pipeline.engine.workers.carrying import Held, carrying, gates_for
-from pipeline.engine.workers.frames import Channel, Frames
 from pipeline.engine.workers.gate import RemoteGate, RemoteModelGate, raised
 from pipeline.engine.workers.messages import (
     Begun,

@@ -14,6 +14,7 @@ from small_pdfs import pdf, text
 
 from pipeline.commands.verify import verify
 from pipeline.documents.sources.source import Source
+from pipeline.engine.executors import ray as executor
 from pipeline.engine.ray import crew, files
 from pipeline.engine.ray.places import StartSeat
 from pipeline.errors import JobError
@@ -100,11 +101,13 @@ def test_a_retry_asks_about_what_failed(filed, job, server):
     assert sound(job) == {"total": len(BODIES), "ok": GOOD, "failed": 1, "pending": 0}
 
 
-def test_files_that_nobody_came_to_stay_pending(filed, job, server):
+def test_files_that_nobody_came_to_stay_pending(filed, job, server, monkeypatch):
     """A cap ends the run when most are not read yet: each row is in one place, and the next command goes on."""
+    monkeypatch.setattr(executor, "SPARE", 0)
     filed(calls=1, workers=1, budget={"max_usd": 1e-7}).run(code=3)
     rows = job.manifest()["rows"]
     assert (rows["ok"], rows["failed"] + rows["pending"]) == (0, len(BODIES))
+    assert sorted(row["id"] for row in job.results()) == sorted(BODIES)
     filed().run()
     assert (sound(job)["ok"], server.sent) == (GOOD, ASKED)
 

@@ -1,12 +1,13 @@
-"""How messages between a run and its workers get there: as MessagePack, those of one turn of the loop in one frame.
+"""How messages between processes get there: as MessagePack, those of one turn of the loop in one frame.
 
-What text MessagePack cannot hold (a lone surrogate, which JSON can write as an escape) makes its frame one of JSON.
+A frame is its length in four bytes, a byte that says how it is written, and a list of messages, which are tagged
+structs. What text MessagePack cannot hold (a lone surrogate, which JSON can write as an escape) makes it one of JSON.
 """
 
 import asyncio
 import json
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, TypeVar, cast
 
 from msgspec import Struct, convert, msgpack, to_builtins
@@ -18,8 +19,35 @@ _PACK = msgpack.Encoder().encode
 M = TypeVar("M")
 
 
+class Pieces:
+    """A stream of bytes, cut where its senders ended: each piece has a head, whose first number is its length."""
+
+    def __init__(self, head: struct.Struct, most_bytes: int | None = None) -> None:
+        self._head, self._most_bytes = head, most_bytes
+        self._incoming = bytearray()
+
+    def of(self, data: bytes) -> Iterator[tuple[tuple[int, ...], bytes]]:
+        """The pieces that are whole by now, each with its head.
+
+        Raises:
+            ValueError: one would have more than `most_bytes`.
+        """
+        incoming, start = self._incoming, self._head.size
+        incoming += data
+        while len(incoming) >= start:
+            head = self._head.unpack_from(incoming)
+            if self._most_bytes is not None and head[0] > self._most_bytes:
+                raise ValueError(f"a frame of {head[0]} bytes")
+            end = start + head[0]
+            if len(incoming) < end:
+                return
+            piece = memoryview(incoming)[start:end].tobytes()
+            del incoming[:end]
+            yield head, piece
+
+
 class Frames(Generic[M]):
-    """Frames of messages of one kind: `ToRun` or `ToWorker`.
+    """Frames of messages of one kind, as `ToRun` or `ToWorker`.
 
     Example:
         >>> Frames[ToWorker](ToWorker).read(packed([Widen(3)]))  # of `messages`
@@ -63,14 +91,15 @@ class Channel(asyncio.Protocol, Generic[M]):
         frames: Frames[M],
         on_message: Callable[[M], None],
         on_closed: Callable[[], None],
+        most_bytes: int | None = None,
     ) -> None:
         self._frames = frames
+        self._pieces = Pieces(LENGTH, most_bytes)
         self._on_message = on_message
         self._on_closed = on_closed
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._outgoing: list[Struct] = []
-        self._incoming = bytearray()
 
     def attach(self, write: Callable[[bytes], None]) -> None:
         """What is sent goes there: no socket is between the ends."""
@@ -98,16 +127,12 @@ class Channel(asyncio.Protocol, Generic[M]):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        incoming = self._incoming
-        incoming += data
-        while len(incoming) >= LENGTH.size:
-            end = LENGTH.size + LENGTH.unpack_from(incoming)[0]
-            if len(incoming) < end:
-                return
-            messages = self._frames.read(memoryview(incoming)[LENGTH.size : end].tobytes())
-            del incoming[:end]
-            for message in messages:
-                self._on_message(message)
+        for message in self._messages(data):
+            self._on_message(message)
+
+    def _messages(self, data: bytes) -> Iterator[M]:
+        for _, frame in self._pieces.of(data):
+            yield from self._frames.read(frame)
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 (the other end is gone, however)
         self._transport = None

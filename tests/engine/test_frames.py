@@ -1,16 +1,17 @@
-"""What is sent between a run and its workers arrives as it was, in order, however the bytes are cut."""
+"""What is sent between processes arrives as it was, in order, however the bytes are cut."""
 
 import asyncio
 from decimal import Decimal
 from itertools import pairwise
 from types import SimpleNamespace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.admission.charges import Used
 from pipeline.admission.report import CallEnd, Refusal, Report
-from pipeline.engine.workers.frames import Channel, Frames, packed
+from pipeline.engine.frames import LENGTH, Channel, Frames, Pieces, packed
 from pipeline.engine.workers.messages import (
     Admit,
     Begun,
@@ -109,3 +110,12 @@ def test_only_a_frame_that_has_to_be_is_json():
     """It costs ten times as much."""
     assert packed(MESSAGES[:5])[:1] == b"\x00"
     assert packed(MESSAGES)[:1] == b"\x01"
+
+
+def test_a_piece_that_is_too_long_is_told_before_it_has_come():
+    """Nobody gathers what a stranger claims to send."""
+    pieces = Pieces(LENGTH, 5)
+    found = pieces.of(LENGTH.pack(5) + b"short" + LENGTH.pack(6))
+    assert next(found)[1] == b"short"
+    with pytest.raises(ValueError, match="6 bytes"):
+        next(found)
