@@ -2,6 +2,8 @@
 
 import json
 import threading
+from contextlib import closing
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,11 +16,14 @@ from small_pdfs import pdf, text
 
 from pipeline.commands.verify import verify
 from pipeline.documents.sources.source import Source
+from pipeline.documents.sources.spool import Spool
 from pipeline.engine.executors import ray as executor
 from pipeline.engine.ray import crew, files
 from pipeline.engine.ray.places import StartSeat
 from pipeline.errors import JobError
 from pipeline.extraction import engines
+from pipeline.job.folder import LEDGER
+from pipeline.ledger.files import connect
 
 PAGES = {f"{number}.pdf": pdf(text(50, 700, f"Invoice {number}, total 12.50")) for number in range(3)}
 BODIES = {**PAGES, "2-again.pdf": PAGES["2.pdf"], "a.txt": b"a letter", "b.pdf": b"%PDF-1.7 and no more"}
@@ -50,8 +55,21 @@ def sound(job):
     return job.reconcile()["rows"]
 
 
+@pytest.fixture
+def left(monkeypatch):
+    """Copies that were there still when a worker ended."""
+    close, found = Spool.close, []
+
+    def counted(spool):
+        found.extend([] if spool._folder is None else Path(spool._folder.name).iterdir())
+        close(spool)
+
+    monkeypatch.setattr(Spool, "close", counted)
+    return found
+
+
 @pytest.mark.parametrize("path", ["inbox", "s3://docs/inbox", "names.jsonl", "held.parquet"])
-def test_equal_files_are_asked_about_once_and_bad_ones_are_told(filed, job, server, s3, path):
+def test_equal_files_are_asked_about_once_and_bad_ones_are_told(filed, job, server, s3, path, left):
     """From a folder, a bucket, and tables that name or hold them; a second command finds all of it done."""
     client = emptied(s3, "docs")
     for name, body in BODIES.items():
@@ -67,6 +85,7 @@ def test_equal_files_are_asked_about_once_and_bad_ones_are_told(filed, job, serv
         job.run()
     bad = next(row for row in job.results() if row["status"] != "ok")
     assert (bad["id"], bad["error_code"]) == ("b.pdf", "bad_row")
+    assert left == []
 
 
 def test_the_results_are_those_of_one_process(filed, job, server):
@@ -88,6 +107,9 @@ def test_a_row_goes_by_how_it_ended_under_an_earlier_job(filed, job, server):
     """Another merge rule makes rows anew of answers that are paid for: the worker tells their keys under that job."""
     filed().run()
     filed(extract={"merge": "first"}).run()
+    with closing(connect(job.out / LEDGER)) as db:
+        assert db.execute("SELECT COUNT(earlier) FROM rows").fetchone() == (GOOD,)
+        assert db.execute("SELECT COUNT(*) FROM spent WHERE inherited > 0").fetchone() == (ASKED,)
     assert (server.sent, sound(job)["ok"]) == (ASKED, GOOD)
     assert {row["answer_from"] for row in job.results() if row["status"] == "ok"} <= {"ledger", "duplicate"}
 

@@ -1,0 +1,54 @@
+"""A worker that dies leaves nothing on the ledger: what it had named is booked, and no more is named for it."""
+
+import asyncio
+import json
+from contextlib import closing
+
+import pytest
+from ray_here import LinkHere
+from scripted_server import Scripted
+
+from pipeline.commands.verify import verify
+from pipeline.engine.ray import crew
+from pipeline.extraction import engines
+from pipeline.job.folder import LEDGER
+from pipeline.ledger.files import connect
+from pipeline.ledger.ledger import Ledger
+
+ROWS = [{"id": f"r{number}", "text": f"bill {number}"} for number in range(30)]
+
+
+@pytest.fixture
+def losing(job, server, monkeypatch):
+    """A job on two workers, one call at a time, whose first worker dies at the fifth answer, and is booked late."""
+    monkeypatch.setattr(engines, "find_spec", lambda _: object())
+    monkeypatch.setattr(crew, "Link", LinkHere)
+    server.script = lambda *_: Scripted(text=json.dumps({"name": "Blue Mill", "total": "1"}))
+    record, lose, answered, more = Ledger.record, Ledger.lose, [], []
+
+    def recorded(ledger, call, *rest):
+        answered.append(call)
+        if len(answered) == 5:
+            asyncio.get_running_loop().call_soon(LinkHere.last.lose, 1)
+        if len(answered) == 10:
+            more[0].set()
+        return record(ledger, call, *rest)
+
+    async def lost_late(ledger, prefix):
+        more.append(asyncio.Event())
+        found = await lose(ledger, prefix)
+        await more[0].wait()  # others go on meanwhile, and their slots come free
+        return found
+
+    monkeypatch.setattr(Ledger, "record", recorded)
+    monkeypatch.setattr(Ledger, "lose", lost_late)
+    limits = {"concurrency": 3, "timeout_s": 1.0}
+    return job.write(server.url, rows=ROWS, engine={"on": "ray", "workers": 2}, limits=limits)
+
+
+def test_nothing_is_named_for_a_worker_once_it_is_gone(losing, server):
+    losing.run()
+    assert losing.reconcile()["rows"]["ok"] == len(ROWS)
+    with closing(connect(losing.out / LEDGER)) as db:
+        assert db.execute("SELECT COUNT(*) FROM sends").fetchone() == (0,)
+    assert [check.problem for check in verify(losing.out) if check.problem] == []
