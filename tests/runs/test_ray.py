@@ -7,12 +7,14 @@ import signal
 import tempfile
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from job_folder import LASTING
+import worker_deaths
+from job_folder import LASTING, SCHEMA, JobFolder
 from ray_cluster import ray_cluster, ray_environ
 from s3_server import AWS, emptied
-from scripted_server import Scripted
+from scripted_server import Scripted, serving
 from small_pdfs import pdf, text
 
 from pipeline.commands.verify import verify
@@ -240,6 +242,55 @@ def test_a_row_that_kills_its_workers_is_named(run, server):
     rows = run.reconcile()["rows"]
     assert rows["ok"] > 0
     assert rows["pending"] == COUNT - rows["ok"]
+
+
+STEPS = [  # of a call at which a worker dies; whether it is booked as lost, and how often it is paid
+    ("given", False, 1),
+    ("granted", False, 1),
+    ("named", True, 1),
+    ("sent", True, 2),
+    ("answered", True, 2),
+    ("written", True, 2),
+    ("told", False, 1),
+]
+CALLS_OF_ONE = 4
+
+
+@pytest.fixture(scope="module")
+def deaths(cluster, folder, tmp_path_factory):
+    """A run of which one worker after the other has died, each at another step of a call."""
+    run = JobFolder(tmp_path_factory.mktemp("deaths"))
+    run.env.update(ray_environ(folder))
+    (run.folder / "thing.py").write_text(worker_deaths.deadly(SCHEMA, run.folder))
+    rows = [{"id": f"r{n}", "text": f"r{n}"} for n in range(worker_deaths.APART * len(STEPS))]
+    limits = {"concurrency": CALLS_OF_ONE, "timeout_s": 3.0}
+    engine = {"on": "ray", "address": cluster.address, "workers": 1}
+    with serving(lambda document, _nth, _body: good(document)) as server:
+        run.write(server.url, rows=rows, limits=limits, engine=engine).run()
+    lost = [call["id"] for call in run.calls() if call["error_code"] == "lost"]
+    return SimpleNamespace(run=run, server=server, rows=rows, lost=lost)
+
+
+@pytest.mark.parametrize(("step", "lost", "paid"), STEPS)
+def test_a_worker_may_die_at_any_step_of_a_call(deaths, step, lost, paid):
+    """Its call is booked as lost if it was named and its answer did not get to the run; only what had left is paid."""
+    assert step in worker_deaths.died(deaths.run.folder)
+    row = f"r{worker_deaths.victim(step)}"
+    assert deaths.lost.count(row) == lost
+    assert deaths.server.paid[row] == paid
+
+
+def test_after_such_deaths_the_books_are_in_order(deaths):
+    """What else was in flight at each is booked as well, and nothing is paid twice but that."""
+    manifest = deaths.run.reconcile()
+    assert manifest["rows"]["ok"] == len(deaths.rows)
+    assert len(manifest["workers"]) == len(STEPS) + 1
+    assert len(deaths.lost) <= len(STEPS) * CALLS_OF_ONE
+    again = {row: paid - 1 for row, paid in deaths.server.paid.items() if paid > 1}
+    assert again.keys() <= set(deaths.lost)
+    assert sum(again.values()) <= len(deaths.lost)
+    assert deaths.server.most_at_once <= CALLS_OF_ONE
+    assert [check.problem for check in verify(deaths.run.out) if check.problem] == []
 
 
 def test_a_full_cluster_is_told_of_and_gone_on_with(run, server, monkeypatch):
