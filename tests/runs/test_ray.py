@@ -1,5 +1,6 @@
 """The same job on a Ray cluster: the same results, limits and a cap that hold to the call, and any part free to die."""
 
+import importlib
 import importlib.util
 import json
 import os
@@ -17,6 +18,7 @@ from s3_server import AWS, emptied
 from scripted_server import Scripted, serving
 from small_pdfs import pdf, text
 
+import pipeline
 from pipeline.commands.verify import verify
 from pipeline.engine.ray import crew
 from pipeline.engine.ray.versions import versions
@@ -366,6 +368,26 @@ def test_documents_are_loaded_where_the_worker_is(run, server, cluster, s3):
         run.run("--fresh")
         assert names(run) == wanted
     assert server.sent == 8
+
+
+def test_a_program_gets_instances_of_its_own_class(server, cluster, folder, tmp_path, monkeypatch):
+    """Of texts and of files; the class's module is where this program alone finds it."""
+    Path(tmp_path, "own_things.py").write_text(SCHEMA.rstrip())
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, value in {**ray_environ(folder), "OPENAI_API_KEY": SECRET}.items():
+        monkeypatch.setenv(name, value)
+    thing = importlib.import_module("own_things").Thing
+    server.script = a_file_or
+    letter = Path(tmp_path, "a.txt")
+    letter.write_text("a letter")
+    for documents, wanted in ((["one", "two"], ["one", "two"]), ([letter], ["a letter"])):
+        result = pipeline.extract(
+            iter(documents), schema=thing, model="openai:gpt-4o-mini", prompt="<<{text}>>", base_url=server.url,
+            output=Path(tmp_path, "out"), max_usd=1,
+            set={"engine.on": "ray", "engine.address": cluster.address, "engine.workers": 1},
+        )  # fmt: skip
+        assert [(type(row.record), row.record.name) for row in result] == [(thing, name) for name in wanted]
+    assert server.sent == 3
 
 
 def test_no_secret_is_left_on_the_cluster(run, server, cluster, folder):

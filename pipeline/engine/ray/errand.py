@@ -1,6 +1,7 @@
 """What a run lends its workers on a cluster, and what of it each is told at its start."""
 
 import asyncio
+import inspect
 import sys
 import sysconfig
 from collections.abc import Mapping
@@ -95,15 +96,16 @@ def _folder_of(prepared: Prepared) -> str:
 def sources_of(job: Job) -> dict[str, str]:
     """The job's own Python files, the schema's and the look-ups', by how the job names them: a path, or a module."""
     places = dict.fromkeys(spec.rpartition(":")[0] for spec in (job.extract.schema, *job.extract.tools))
-    found = {place: _file_of(place) for place in places}
-    return {place: file.read_text(encoding="utf-8") for place, file in found.items() if file is not None}
+    found = {place: _source_of(place) for place in places}
+    return {place: text for place, text in found.items() if text is not None}
 
 
-def _file_of(place: str) -> Path | None:
-    """None: a module that was installed, which is there as it is here, or is not."""
+def _source_of(place: str) -> str | None:
+    """As it is hashed. None: a module that was installed, which is there as it is here, or is not."""
     if place.endswith(".py"):
-        return Path(place)
-    file = getattr(sys.modules.get(place), "__file__", None) or ""
+        return Path(place).read_text(encoding="utf-8")
+    module = sys.modules.get(place)
+    file = getattr(module, "__file__", None) or ""
     installed = [sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib")]
     own = file.endswith(".py") and not any(Path(file).is_relative_to(folder) for folder in installed)
-    return Path(file) if own else None
+    return inspect.getsource(module) if own and module is not None else None
