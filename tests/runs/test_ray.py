@@ -370,6 +370,18 @@ def test_documents_are_loaded_where_the_worker_is(run, server, cluster, s3):
     assert server.sent == 8
 
 
+def test_what_the_schema_imports_from_beside_it_goes_along(run, server):
+    """From a module, and from a package whose modules import each other; none is where a worker looks by itself."""
+    schemas = Path(run.folder, "schemas")
+    Path(schemas, "kinds_of_ours").mkdir(parents=True)
+    Path(schemas, "thing.py").write_text(SCHEMA.replace("from decimal", "from money_of_ours"))
+    Path(schemas, "money_of_ours.py").write_text("from kinds_of_ours.money import Decimal\n")
+    Path(schemas, "kinds_of_ours", "money.py").write_text("from .base import Decimal\n")
+    Path(schemas, "kinds_of_ours", "base.py").write_text("from decimal import Decimal\n")
+    run.run("--set", "extract.schema=schemas/thing.py:Thing", "--set", "engine.workers=1")
+    assert whole(run, server) == []
+
+
 def test_a_program_gets_instances_of_its_own_class(server, cluster, folder, tmp_path, monkeypatch):
     """Of texts and of files; the class's module is where this program alone finds it."""
     Path(tmp_path, "own_things.py").write_text(SCHEMA.rstrip())
