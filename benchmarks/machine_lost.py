@@ -27,7 +27,7 @@ from tempfile import TemporaryDirectory
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "kit"))
 
 from job_folder import JobFolder
-from ray_cluster import ray_cluster, ray_environ
+from ray_cluster import ray_cluster
 from s3_server import AWS, emptied, serving
 from scripted_server import Scripted
 from scripted_server import serving as provider_serving
@@ -155,7 +155,6 @@ def nights(seeds, workers=1, on="local"):
         if on == "ray":
             place = until_all_end.enter_context(TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True))
             cluster = until_all_end.enter_context(ray_cluster(place))
-            cluster.environ = ray_environ(place)
         for seed in seeds:
             with TemporaryDirectory() as folder:
                 yield night(seed, Path(folder), url, server, workers=workers, cluster=cluster)

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import signal
+import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -13,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 import worker_deaths
 from job_folder import LASTING, SCHEMA, JobFolder
+from places import REPO
 from ray_cluster import ray_cluster, ray_environ
 from s3_server import AWS, emptied
 from scripted_server import Scripted, serving
@@ -22,6 +24,10 @@ import pipeline
 from pipeline.commands.verify import verify
 from pipeline.engine.ray import crew
 from pipeline.engine.ray.versions import versions
+
+sys.path.append(str(REPO / "benchmarks"))
+
+from machine_lost import night
 
 pytestmark = [
     pytest.mark.xdist_group("ray"),
@@ -188,6 +194,13 @@ def test_a_run_that_is_killed_goes_on(run, server, cluster, under_way):
     under_way.wait()
     run.run()
     whole(run, server, TWO_COMMANDS)
+
+
+def test_when_its_machine_is_gone_for_good_the_cap_holds(cluster, s3, server, tmp_path):
+    """`benchmarks/caps.py --machine-lost --on ray` has two hundred of them."""
+    one = night(6, tmp_path, s3, server, cluster=cluster)
+    assert one.billed_usd <= one.cap_usd
+    assert (one.machines, one.code, one.verified, one.assumed) == (1, 3, 0, True)
 
 
 def test_the_first_signal_drains(run, server, under_way):
