@@ -75,6 +75,7 @@ soak: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/soak.py --deadlines 200
 	$(BIN)/python benchmarks/caps.py --seeds 1000
 	$(BIN)/python benchmarks/caps.py --machine-lost --seeds 200
+	$(BIN)/python benchmarks/caps.py --machine-lost --seeds 200 --on ray
 
 mutants: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/mutants.py --sample 150 --seed 1

@@ -5,7 +5,7 @@ The caller, admission and money are the real ones; the ledger and the provider a
 What counts is the provider's bill, not ours.
 
 python benchmarks/caps.py [--seeds 1000]
-python benchmarks/caps.py --machine-lost [--seeds 200] [--workers 1]    (machine_lost.py)
+python benchmarks/caps.py --machine-lost [--seeds 200] [--workers 2 | --on ray]    (machine_lost.py)
 """
 
 import argparse
@@ -203,13 +203,14 @@ def main(seeds):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int)
+    parser.add_argument("--seeds", "--runs", type=int)
     parser.add_argument("--machine-lost", action="store_true", help="real runs whose machine is gone for good")
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--workers", type=int, help="limits.workers, or of the cluster; else 1, of a cluster 2")
+    parser.add_argument("--on", choices=["local", "ray"], default="local", help="of runs whose machine is lost")
     asked = parser.parse_args()
     if asked.machine_lost:
         from machine_lost import main as lost
 
-        lost(range(asked.seeds or 200), asked.workers)
+        lost(range(asked.seeds or 200), asked.workers or (2 if asked.on == "ray" else 1), asked.on)
     else:
         main(asked.seeds or 1000)

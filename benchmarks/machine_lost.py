@@ -4,7 +4,10 @@ Real runs of the command against a local bucket and a provider that keeps its ow
 seeded request, its mirror is deleted, and another machine goes on from the bucket, under the same cap; by seed that one
 is killed as well, and a third goes on. What counts is the provider's bill, over all of them.
 
-python benchmarks/caps.py --machine-lost [--seeds 200]
+With `--on ray` that machine is the run's: its process is killed, and the one that speaks to Ray. Nodes stay, and what
+workers there have in flight by then is billed.
+
+python benchmarks/caps.py --machine-lost [--seeds 200] [--workers 2 | --on ray]
 """
 
 import json
@@ -14,6 +17,7 @@ import random
 import shutil
 import signal
 import sys
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +27,7 @@ from tempfile import TemporaryDirectory
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "kit"))
 
 from job_folder import JobFolder
+from ray_cluster import ray_cluster
 from s3_server import AWS, emptied, serving
 from scripted_server import Scripted
 from scripted_server import serving as provider_serving
@@ -56,9 +61,17 @@ class Provider:
         if self.left:
             self.left -= 1
             if not self.left:
-                os.kill(self.process.pid, signal.SIGKILL)
+                kill_with_children(self.process.pid)
         answer = json.dumps({"name": document, "total": "1"})
         return Scripted(text=answer, usage=(usage.input_tokens, usage.output_tokens), delay_s=self.chance.random() / 40)
+
+
+def kill_with_children(pid):
+    """What a machine takes with it: the run first, and the process by which it speaks to a cluster."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    for one in (pid, *map(int, children)):
+        with suppress(ProcessLookupError):
+            os.kill(one, signal.SIGKILL)
 
 
 @dataclass(frozen=True)
@@ -73,21 +86,22 @@ class Night:
     assumed: bool  # something was said to be assumed spent
 
 
-def night(seed, folder, s3, server, *, workers=1):
-    """One job, lost once or twice, until it parks by its cap or is done."""
+def night(seed, folder, s3, server, *, workers=1, cluster=None):
+    """One job, lost once or twice, until it parks by its cap or is done. `cluster`: of its workers, if on one."""
     chance = random.Random(seed)
     provider = server.script = Provider(chance)
     emptied(s3, "out")
     cap = (EXPECTED_USD * ROWS * chance.randint(60, 95) / 100).quantize(Decimal("0.000001"))
     job = JobFolder(folder)
     job.env |= {**AWS, "AWS_ENDPOINT_URL": s3, "PIPELINE_SHIP_S": chance.choice(["0.05", "0.3", "1"])}
+    job.env |= {} if cluster is None else cluster.environ
     job.env["PIPELINE_SNAPSHOT_S"] = chance.choice(["0.2", "3600"])
     rows = [{"id": f"r{number}", "text": f"document {number} of {seed}"} for number in range(ROWS)]
     job.write(
         server.url,
         rows=rows,
         output={"path": "s3://out/night"},
-        limits={"concurrency": CONCURRENCY, "workers": workers},
+        **_carried_by(workers, cluster),
         model={"max_output_tokens": OUTPUT_CAP},
         budget={"max_usd": float(cap)},
     )
@@ -98,6 +112,14 @@ def night(seed, folder, s3, server, *, workers=1):
     ended = job.run(code=None)
     verified = job.pipeline("verify", "s3://out/night")
     return Night(cap, provider.billed_usd, machines, ended.returncode, verified.returncode, "assumed" in ended.err)
+
+
+def _carried_by(workers, cluster):
+    """The job's sections that say so."""
+    if cluster is None:
+        return {"limits": {"concurrency": CONCURRENCY, "workers": workers}}
+    engine = {"on": "ray", "address": cluster.address, "workers": workers, "cpus_per_worker": 0.5}
+    return {"limits": {"concurrency": CONCURRENCY, "timeout_s": 3.0}, "engine": engine}
 
 
 def _lost(job, provider, name, after, s3):
@@ -123,26 +145,31 @@ def no_sign_of_life(s3):
     client.put_object(Bucket="out", Key="night/lease.json", Body=body)
 
 
-def nights(seeds, workers=1):
-    s3 = serving()
-    url = next(s3)
-    with provider_serving() as server:
+def nights(seeds, workers=1, on="local"):
+    """All on one cluster, if on one."""
+    with ExitStack() as until_all_end:
+        s3 = serving()
+        url = next(s3)
+        until_all_end.callback(next, s3, None)
+        server, cluster = until_all_end.enter_context(provider_serving()), None
+        if on == "ray":
+            place = until_all_end.enter_context(TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True))
+            cluster = until_all_end.enter_context(ray_cluster(place))
         for seed in seeds:
             with TemporaryDirectory() as folder:
-                yield night(seed, Path(folder), url, server, workers=workers)
-    next(s3, None)
+                yield night(seed, Path(folder), url, server, workers=workers, cluster=cluster)
 
 
-def main(seeds, workers=1):
+def main(seeds, workers=1, on="local"):
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # the bucket's own lines
     found = []
-    for seed, one in zip(seeds, nights(seeds, workers), strict=True):
+    for seed, one in zip(seeds, nights(seeds, workers, on), strict=True):
         found.append(one)
         over = "  OVER THE CAP" if one.billed_usd > one.cap_usd else ""
         if over or one.verified or one.code not in {0, 3}:
             print(f"seed {seed}: {one}{over}", flush=True)
     shares = sorted(one.billed_usd / one.cap_usd for one in found)
-    print(f"{len(found)} runs, {sum(one.machines for one in found)} machines lost, {workers} workers")
+    print(f"{len(found)} runs, {sum(one.machines for one in found)} machines lost, {workers} workers, {on}", flush=True)
     print(f"  above the cap by the provider's bill: {sum(share > 1 for share in shares)} runs")
     print(
         f"  the bill, as a share of the cap: {shares[0]:.4f} least, {median(shares):.4f} median, {shares[-1]:.4f} most"

@@ -13,6 +13,7 @@ from pipeline.console import own_stdout
 from pipeline.errors import JobError
 
 SCHEMA = "extract.schema"
+CALLED = "_pipeline_"  # how the names of modules begin that were loaded from a path
 
 
 class _FromSource(SourceFileLoader):
@@ -47,7 +48,7 @@ def _from_file(path: Path, setting: str) -> ModuleType:
         raise JobError(f"{path}: no such file ({setting})")
     name = hashlib.blake2b(str(path).encode(), digest_size=16).hexdigest()
     inside = [str(path.parent)] if path.name == "__init__.py" else None  # a package, with modules of its own
-    called = f"_pipeline_{setting.rpartition('.')[2]}_{name}"
+    called = f"{CALLED}{setting.rpartition('.')[2]}_{name}"
     loader = _FromSource(called, str(path))
     spec = importlib.util.spec_from_file_location(called, path, loader=loader, submodule_search_locations=inside)
     if spec is None or spec.loader is None:

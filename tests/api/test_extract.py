@@ -145,6 +145,8 @@ def test_a_class_of_a_notebook_is_as_good(ask, server, monkeypatch):
         list(pipeline.results(result.output))
     with pytest.raises(pipeline.JobError, match=r"Cell is defined in __main__.*module of its own"):
         ask(["one"], schema=Cell, set={"limits.workers": 2})
+    with pytest.raises(pipeline.JobError, match=r"engine.on = 'ray': workers import the class.*Put the class into"):
+        ask(["one"], schema=Cell, set={"engine.on": "ray"})
 
 
 def test_a_folder_in_use_is_refused_by_name_and_its_documents_stay(ask, server):

@@ -12,10 +12,11 @@ ROOT = Path(__file__).parents[2]
 
 
 class RayCluster:
-    """`address` is its head's."""
+    """`address` is its head's, `environ` what its users have in their environment."""
 
-    def __init__(self, process):
+    def __init__(self, process, environ):
         self._process = process
+        self.environ = environ
         self.pid = process.pid
         self.address = self._answer()["address"]
 
@@ -47,7 +48,7 @@ def ray_cluster(folder, nodes=2, **environ):
             env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
         )  # fmt: skip
     try:
-        cluster = RayCluster(process)
+        cluster = RayCluster(process, ray_environ(folder))
         cluster.nodes = [cluster.ask("add") for _ in range(nodes)]
         yield cluster
     finally:

@@ -1,23 +1,33 @@
 """The same job on a Ray cluster: the same results, limits and a cap that hold to the call, and any part free to die."""
 
+import importlib
 import importlib.util
 import json
 import os
 import signal
+import sys
 import tempfile
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from job_folder import LASTING
+import worker_deaths
+from job_folder import LASTING, SCHEMA, JobFolder
+from places import REPO
 from ray_cluster import ray_cluster, ray_environ
 from s3_server import AWS, emptied
-from scripted_server import Scripted
+from scripted_server import Scripted, serving
 from small_pdfs import pdf, text
 
+import pipeline
 from pipeline.commands.verify import verify
 from pipeline.engine.ray import crew
 from pipeline.engine.ray.versions import versions
+
+sys.path.append(str(REPO / "benchmarks"))
+
+from machine_lost import night
 
 pytestmark = [
     pytest.mark.xdist_group("ray"),
@@ -187,6 +197,13 @@ def test_a_run_that_is_killed_goes_on(run, server, cluster, under_way):
     whole(run, server, TWO_COMMANDS)
 
 
+def test_when_its_machine_is_gone_for_good_the_cap_holds(cluster, s3, server, tmp_path):
+    """`benchmarks/caps.py --machine-lost --on ray` has two hundred of them."""
+    one = night(6, tmp_path, s3, server, cluster=cluster)
+    assert one.billed_usd <= one.cap_usd
+    assert (one.machines, one.code, one.verified, one.assumed) == (1, 3, 0, True)
+
+
 def test_the_first_signal_drains(run, server, under_way):
     """What is in flight is kept; the next run does the rest."""
     under_way.send_signal(signal.SIGINT)
@@ -241,6 +258,55 @@ def test_a_row_that_kills_its_workers_is_named(run, server):
     rows = run.reconcile()["rows"]
     assert rows["ok"] > 0
     assert rows["pending"] == COUNT - rows["ok"]
+
+
+STEPS = [  # of a call at which a worker dies; whether it is booked as lost, and how often it is paid
+    ("given", False, 1),
+    ("granted", False, 1),
+    ("named", True, 1),
+    ("sent", True, 2),
+    ("answered", True, 2),
+    ("written", True, 2),
+    ("told", False, 1),
+]
+CALLS_OF_ONE = 4
+
+
+@pytest.fixture(scope="module")
+def deaths(cluster, folder, tmp_path_factory):
+    """A run of which one worker after the other has died, each at another step of a call."""
+    run = JobFolder(tmp_path_factory.mktemp("deaths"))
+    run.env.update(ray_environ(folder))
+    (run.folder / "thing.py").write_text(worker_deaths.deadly(SCHEMA, run.folder))
+    rows = [{"id": f"r{n}", "text": f"r{n}"} for n in range(worker_deaths.APART * len(STEPS))]
+    limits = {"concurrency": CALLS_OF_ONE, "timeout_s": 3.0}
+    engine = {"on": "ray", "address": cluster.address, "workers": 1}
+    with serving(lambda document, _nth, _body: good(document)) as server:
+        run.write(server.url, rows=rows, limits=limits, engine=engine).run()
+    lost = [call["id"] for call in run.calls() if call["error_code"] == "lost"]
+    return SimpleNamespace(run=run, server=server, rows=rows, lost=lost)
+
+
+@pytest.mark.parametrize(("step", "lost", "paid"), STEPS)
+def test_a_worker_may_die_at_any_step_of_a_call(deaths, step, lost, paid):
+    """Its call is booked as lost if it was named and its answer did not get to the run; only what had left is paid."""
+    assert step in worker_deaths.died(deaths.run.folder)
+    row = f"r{worker_deaths.victim(step)}"
+    assert deaths.lost.count(row) == lost
+    assert deaths.server.paid[row] == paid
+
+
+def test_after_such_deaths_the_books_are_in_order(deaths):
+    """What else was in flight at each is booked as well, and nothing is paid twice but that."""
+    manifest = deaths.run.reconcile()
+    assert manifest["rows"]["ok"] == len(deaths.rows)
+    assert len(manifest["workers"]) == len(STEPS) + 1
+    assert len(deaths.lost) <= len(STEPS) * CALLS_OF_ONE
+    again = {row: paid - 1 for row, paid in deaths.server.paid.items() if paid > 1}
+    assert again.keys() <= set(deaths.lost)
+    assert sum(again.values()) <= len(deaths.lost)
+    assert deaths.server.most_at_once <= CALLS_OF_ONE
+    assert [check.problem for check in verify(deaths.run.out) if check.problem] == []
 
 
 def test_a_full_cluster_is_told_of_and_gone_on_with(run, server, monkeypatch):
@@ -321,6 +387,38 @@ def test_documents_are_read_where_the_worker_is(run, server, cluster, s3, only_w
     assert server.sent == 4
     fetched = [line.getMessage() for line in caplog.records if "GET /docs/inbox/" in line.getMessage()]
     assert len(fetched) == 4
+
+
+def test_what_the_schema_imports_from_beside_it_goes_along(run, server):
+    """From a module, and from a package whose modules import each other; none is where a worker looks by itself."""
+    schemas = Path(run.folder, "schemas")
+    Path(schemas, "kinds_of_ours").mkdir(parents=True)
+    Path(schemas, "thing.py").write_text(SCHEMA.replace("from decimal", "from money_of_ours"))
+    Path(schemas, "money_of_ours.py").write_text("from kinds_of_ours.money import Decimal\n")
+    Path(schemas, "kinds_of_ours", "money.py").write_text("from .base import Decimal\n")
+    Path(schemas, "kinds_of_ours", "base.py").write_text("from decimal import Decimal\n")
+    run.run("--set", "extract.schema=schemas/thing.py:Thing", "--set", "engine.workers=1")
+    assert whole(run, server) == []
+
+
+def test_a_program_gets_instances_of_its_own_class(server, cluster, folder, tmp_path, monkeypatch):
+    """Of texts and of files; the class's module is where this program alone finds it."""
+    Path(tmp_path, "own_things.py").write_text(SCHEMA.rstrip())
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, value in {**ray_environ(folder), "OPENAI_API_KEY": SECRET}.items():
+        monkeypatch.setenv(name, value)
+    thing = importlib.import_module("own_things").Thing
+    server.script = a_file_or
+    letter = Path(tmp_path, "a.txt")
+    letter.write_text("a letter")
+    for documents, wanted in ((["one", "two"], ["one", "two"]), ([letter], ["a letter"])):
+        result = pipeline.extract(
+            iter(documents), schema=thing, model="openai:gpt-4o-mini", prompt="<<{text}>>", base_url=server.url,
+            output=Path(tmp_path, "out"), max_usd=1,
+            set={"engine.on": "ray", "engine.address": cluster.address, "engine.workers": 1},
+        )  # fmt: skip
+        assert [(type(row.record), row.record.name) for row in result] == [(thing, name) for name in wanted]
+    assert server.sent == 3
 
 
 def test_no_secret_is_left_on_the_cluster(run, server, cluster, folder):

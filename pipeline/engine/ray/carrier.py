@@ -2,17 +2,14 @@
 
 import asyncio
 import gc
-import importlib.util
 import os
-import tempfile
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from pipeline.admission.gate import TenantOverBudget
 from pipeline.admission.stop import Stopped
@@ -39,6 +36,7 @@ from pipeline.engine.ray.messages import (
     Work,
 )
 from pipeline.engine.ray.reading import RowReader
+from pipeline.engine.ray.sources import laid_out
 from pipeline.engine.ray.versions import versions
 from pipeline.engine.workers.carrying import Held, carrying, gates_for
 from pipeline.engine.workers.gate import RemoteGate, RemoteModelGate, raised
@@ -55,33 +53,6 @@ from pipeline.types import ParkReason, Row
 
 PULSE_S = 1.0
 ACKNOWLEDGED_S = 10.0  # how long the last words are waited for once all has ended
-
-
-def _importable(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except (ImportError, ValueError):
-        return False
-
-
-def _with_sources(job: Job, sources: Mapping[str, str], scratch: Path) -> Job:
-    """The job with its own Python files, as they lie here; a module that is installed here is taken as it is."""
-    places = {}
-    for number, (place, text) in enumerate(sources.items()):
-        if not place.endswith(".py") and _importable(place):
-            continue
-        here = scratch / str(number) / (Path(place).name if place.endswith(".py") else f"{place}.py")
-        here.parent.mkdir()
-        here.write_text(text, encoding="utf-8")
-        places[place] = str(here)
-
-    def moved(named: str) -> str:
-        place, _, name = named.rpartition(":")
-        return f"{places.get(place, place)}:{name}"
-
-    extract = job.extract
-    tools = tuple(map(moved, extract.tools))
-    return replace(job, extract=replace(extract, schema=moved(extract.schema), tools=tools))
 
 
 class RowCarrier:
@@ -145,8 +116,8 @@ class RowCarrier:
             self._channel.send(Unfit(machine_words(error) or f"{type(error).__name__}: {error}"))
 
     def _make(self, errand: Errand) -> None:
-        with tempfile.TemporaryDirectory(prefix="pipeline-worker-") as scratch:  # read once: nothing of it stays
-            self._make_of(errand, _with_sources(errand.job, errand.sources, Path(scratch)))
+        with laid_out(errand.job, errand.sources) as job:
+            self._make_of(errand, job)
 
     def _make_of(self, errand: Errand, job: Job) -> None:
         if errand.folder and not Path(errand.folder).exists():

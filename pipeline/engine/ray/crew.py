@@ -1,7 +1,7 @@
 """The workers of a run on a cluster: started, told what they need, replaced when they die, and dismissed at the end."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
@@ -40,6 +40,7 @@ from pipeline.engine.ray.places import (
     StartSeat,
 )
 from pipeline.engine.ray.seat import Seat, Told
+from pipeline.engine.ray.sources import NEEDS, sources_of
 from pipeline.engine.ray.versions import difference, versions
 from pipeline.engine.workers.facts import ended_fact
 from pipeline.engine.workers.messages import Admit, Finish, Leave, ModelHealth, RunStopped, StopRun
@@ -59,7 +60,6 @@ HOW = (
     "it asks for one (RAY_AUTH_TOKEN)"
 )
 GONE = "the Ray cluster is out of reach: its head, or the process that speaks to it, is gone"
-NEEDS = "Its nodes need what this machine has: ledger-pipeline, and the modules that the job's own files import"
 
 
 class Crew:
@@ -69,6 +69,7 @@ class Crew:
         self._kit = kit
         self._told = told
         self._admission = kit.admission
+        self._sources: Mapping[str, str] = {}  # of the job's own files, as of the run's beginning
         self._link = Link(self._bridge_said, self._bridge_gone)
         self._frames = Frames[FromCarrier](FromCarrier)
         self._opened: asyncio.Future[ClusterOpen | str] = asyncio.get_running_loop().create_future()
@@ -90,6 +91,7 @@ class Crew:
             JobError: it cannot be used.
         """
         self._earlier = earlier
+        self._sources = sources_of(self._kit.prepared.job)
         engine = self._kit.prepared.job.engine
         await self._link.start(self._kit.without_secrets())
         at = "of this machine" if engine.address == "auto" else f"at {engine.address}"
@@ -238,7 +240,8 @@ class Crew:
                     seat.channel.send(RunStopped(reason, self._admission.stop_message))
                 self._told.changed()
             case Unfit():
-                self._told.unfit(f"{seat.name} cannot do this job: {message.message}")
+                needs = f". {NEEDS}" if "No module named" in message.message else ""
+                self._told.unfit(f"{seat.name} cannot do this job: {message.message}{needs}")
             case Bye():
                 seat.gone.set()
                 if not self._over:
@@ -251,7 +254,7 @@ class Crew:
             seat.channel.send(Entrusted(self._kit.secrets()))
 
     async def _assign(self, seat: Seat) -> None:
-        seat.channel.send(await errand_of(self._kit, self._earlier))
+        seat.channel.send(await errand_of(self._kit, self._sources, self._earlier))
 
     # ── ends of workers ─────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,8 +1,6 @@
 """What a run lends its workers on a cluster, and what of it each is told at its start."""
 
 import asyncio
-import sys
-import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +15,7 @@ from pipeline.extraction.hashes import outcome_salt
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.routing import MAIN
-from pipeline.job.settings import REMOTE, Job, Model
+from pipeline.job.settings import REMOTE, Model
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.remote import packed_keys
 from pipeline.schema.tools import tools_hash
@@ -61,14 +59,14 @@ class Kit(Struct, frozen=True):
         return {name: value for name, value in self.environ.items() if name not in secrets}
 
 
-async def errand_of(kit: Kit, earlier: Sequence[Plan]) -> Errand:
+async def errand_of(kit: Kit, sources: Mapping[str, str], earlier: Sequence[Plan]) -> Errand:
     """For a worker that starts now: with all answers that are on record by now. `earlier`: plans of earlier jobs."""
     keys, plan = await kit.ledger.known_keys(), kit.prepared.plan
     return Errand(
         kit.prepared.job,
         kit.model,
         kit.base_url,
-        sources_of(kit.prepared.job),
+        sources,
         kit.prepared.source.documents,
         _folder_of(kit.prepared),
         (plan.request_hash, _salt_of(kit.prepared)),
@@ -93,20 +91,3 @@ def _folder_of(prepared: Prepared) -> str:
     if not source.documents or path.startswith(REMOTE):
         return ""
     return str(Path(source.files[0]).parent)
-
-
-def sources_of(job: Job) -> dict[str, str]:
-    """The job's own Python files, the schema's and the look-ups', by how the job names them: a path, or a module."""
-    places = dict.fromkeys(spec.rpartition(":")[0] for spec in (job.extract.schema, *job.extract.tools))
-    found = {place: _file_of(place) for place in places}
-    return {place: file.read_text(encoding="utf-8") for place, file in found.items() if file is not None}
-
-
-def _file_of(place: str) -> Path | None:
-    """None: a module that was installed, which is there as it is here, or is not."""
-    if place.endswith(".py"):
-        return Path(place)
-    file = getattr(sys.modules.get(place), "__file__", None) or ""
-    installed = [sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib")]
-    own = file.endswith(".py") and not any(Path(file).is_relative_to(folder) for folder in installed)
-    return Path(file) if own else None

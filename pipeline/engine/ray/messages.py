@@ -35,7 +35,7 @@ class Errand(Struct, frozen=True, array_like=True, tag="errand"):
     job: Job
     model: Model  # as the wire wants it
     base_url: str  # of the embedded sandbox, or ""
-    sources: Mapping[str, str]  # path → text of the job's own Python files
+    sources: Mapping[str, str]  # of the job's own Python files: where each lies on the worker → its text
     documents: bool  # rows are files
     folder: str  # where they lie, if not in a bucket; else ""
     hashes: tuple[bytes, bytes]  # of the run's plan: of requests, of outcomes
