@@ -284,7 +284,7 @@ class Admission:
         now_s = self._clock()
         found = self._governor.offer(need, now_s)
         if isinstance(found, Wait):
-            self._wait(found, need, now_s)
+            self._wait(found, need, queue[turn], now_s)
             return False
         self._aside.served(turn)
         if self._lender is None:
@@ -295,7 +295,7 @@ class Admission:
             self._lender.ask(turn, need, retry=retry)
         return True
 
-    def _wait(self, wait: Wait, need: Need, now_s: float) -> None:
+    def _wait(self, wait: Wait, need: Need, request: Sized, now_s: float) -> None:
         self._held(wait.why)
         self._firm = wait.firm
         if wait.seconds is not None:
@@ -303,7 +303,8 @@ class Admission:
         elif wait is FOR_MARK:
             self._short_usd = need.usd * max(1, min(self.waiting, self._governor.slots - self.in_flight))
         elif self._governor.budget_spent(need):
-            self.stop(ParkReason.BUDGET, self._governor.budget_told)
+            told = self._governor.out_of_budget(need, self._needs.least_usd(request))
+            self.stop(ParkReason.BUDGET, told)
 
     def _stands_aside(self, turn: Turn, queue: Queue, need: Need, tenant: str) -> bool:
         """Whether its tenant's budget keeps it: for good, or until a call of this tenant has ended."""

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -18,6 +19,7 @@ from pipeline.catalog.tiers import BY_CONTRACT, FLEX
 from pipeline.catalog.windows import LIMITS, limits_of
 from pipeline.commands.check_models import models_found
 from pipeline.commands.lane import lane_findings
+from pipeline.commands.least_cap import least_cap
 from pipeline.commands.online import online as asked_online
 from pipeline.commands.strict import strictly
 from pipeline.documents.sources.source import Source
@@ -66,6 +68,7 @@ def check(job: Job, environ: Mapping[str, str], *, online: bool = False, strict:
     if prepared is not None:
         findings.extend(_prepared(prepared, environ))
         findings.append(_try("budget and limits", lambda: _budget(prepared)))
+        findings += _cap(prepared)
         findings += told_of_engine(job, documents=prepared.source.documents)
         findings.append(_try("credentials", lambda: _credentials(prepared, environ)))
     findings += _client(job.model.provider)
@@ -276,6 +279,18 @@ def _budget(prepared: Prepared) -> str:
     require_affordable(prepared)
     cap = prepared.job.budget.max_usd
     return f"at most ${cap:f}" if cap is not None else "no cap in USD"
+
+
+def _cap(prepared: Prepared) -> list[Finding]:
+    """Where a first call has no room beneath budget.max_usd; a job that can send none at all is a problem."""
+    try:
+        found = least_cap(prepared)
+    except JobError:  # told of the input
+        return []
+    if found is None:
+        return []
+    level = "problem" if found.too_dear == found.rows else "warning"
+    return [Finding("budget.max_usd", level, found.told(prepared.job.budget.max_usd or Decimal(0)))]
 
 
 def _credentials(prepared: Prepared, environ: Mapping[str, str]) -> str:

@@ -281,6 +281,7 @@ class Session:
             waited_share=parts.admission.snapshot().waited_share,
             events=(*parts.alarm.events, *self._tuned, *self._shared),
             caching=parts.endpoint.caching,
+            enough_usd=parts.governor.money.run.enough_usd,
             workers=tuple(self._workers()),
         )
 

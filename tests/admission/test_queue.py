@@ -75,6 +75,9 @@ class Called:
     def of(self, need):
         return need()
 
+    def least_usd(self, need):
+        return need().usd
+
 
 async def call(admission, done, name, *, seconds=1.0, retry=False, **how):
     ticket = await admission.admit(need(**how), retry=retry)
@@ -302,6 +305,7 @@ def test_a_spent_budget_waits_for_what_is_in_flight_and_then_parks():
         assert ends.count(None) == 6  # 5 x 0.4 leaves room for one more, 6 x 0.4 does not
         assert {end.reason for end in ends if end} == {ParkReason.BUDGET}
         assert gov.money.run.spent_usd == Decimal("2.4")
+        assert gov.money.run.enough_usd == Decimal("3.4"), "what is gone, and the next call"
         gov.check_at_rest()
 
     virtual_time.run(main())
