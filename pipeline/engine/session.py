@@ -32,9 +32,11 @@ from pipeline.errors import machine_words
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.prompt_cache import Caching
 from pipeline.extraction.routing import MAIN, patience_s
+from pipeline.ledger.files import reading
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.nights import agreed_key
 from pipeline.ledger.records import RunFacts
+from pipeline.ledger.shares import rows_of_calls
 from pipeline.money import Band, from_units
 from pipeline.output.batches import batches_told
 from pipeline.output.publish import Ended, Publisher, SessionEnd
@@ -45,7 +47,7 @@ from pipeline.telemetry.alerts import Alarm
 from pipeline.telemetry.batches import leaving_words_of
 from pipeline.telemetry.display import Progress, display_for
 from pipeline.telemetry.observers import telemetry_for
-from pipeline.telemetry.summary import lost_text
+from pipeline.telemetry.summary import MOST_NAMED, lost_text
 from pipeline.telemetry.tally import Tally
 from pipeline.types import ParkReason
 
@@ -189,7 +191,9 @@ class Session:
         if self._command.agreed:
             ledger.remember(agreed_key(plan.outcome_salt), "asked")
         if lost:
-            say("notice", lost_text(lost))
+            with reading(ledger.path) as db:
+                several = rows_of_calls(db, [send.request_id for send in lost[:MOST_NAMED]])
+            say("notice", lost_text(lost, several))
         loop = asyncio.get_running_loop()
         governor = Governor(self._rules(endpoint.caching))
         needs = Needs(prepared.rate, governor)
