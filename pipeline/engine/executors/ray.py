@@ -13,6 +13,7 @@ from typing import Any
 
 from pipeline.crash_points import crash_point
 from pipeline.engine.executors import RunIssues
+from pipeline.engine.executors.deaths import deadly_text
 from pipeline.engine.executors.doubts import Doubts
 from pipeline.engine.executors.local import paid_as
 from pipeline.engine.executors.processes import WorkerFailed
@@ -216,8 +217,7 @@ class RayExecutor:
     def rows_back(self, rows: Sequence[RowTask]) -> None:
         deadly = self._queue.again(rows)
         if deadly is not None and not self._stopped:
-            told = f"row {deadly.row.id}: {DEATHS_MOST} workers have died while they had it"
-            self._admission.stop(ParkReason.INTERRUPTED, f"{told}; what kills them may be its document, or the schema")
+            self._admission.stop(ParkReason.INTERRUPTED, deadly_text(deadly.row.id, DEATHS_MOST))
         self.changed()
 
     def unfit(self, why: str) -> None:

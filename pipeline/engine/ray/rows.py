@@ -1,8 +1,9 @@
 """Rows on their way to workers: in order, each content once at a time, and again where a worker has died. Pure."""
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable
 
+from pipeline.engine.executors.deaths import Deaths
 from pipeline.engine.feed import RowTask
 from pipeline.types import ErrorCode, Outcome
 
@@ -19,7 +20,7 @@ class RowQueue:
         self._waiting: dict[bytes, list[RowTask]] = {}  # by content that is open: the others of it
         self._before: dict[bytes, Outcome] = {}
         self._recent: dict[bytes, Outcome] = {}
-        self._deaths: Counter[int] = Counter()
+        self._deaths = Deaths(DEATHS_DOUBTED, DEATHS_MOST)
 
     def __len__(self) -> int:
         """Rows that can be given out."""
@@ -54,7 +55,7 @@ class RowQueue:
         return self._suspects.popleft()
 
     def is_suspect(self, task: RowTask) -> bool:
-        return self._deaths[task.row.index] >= DEATHS_DOUBTED
+        return self._deaths.is_suspect(task.row.index)
 
     def ended(self, task: RowTask, outcome: Outcome) -> list[RowTask]:
         """The rows that end with it. Where only its own file could not be read, the next of them is asked about."""
@@ -62,7 +63,7 @@ class RowQueue:
             self.left(task)
             return []
         self._recent[task.doc] = outcome
-        self._deaths.pop(task.row.index, None)
+        self._deaths.ended(task.row.index)
         return self._waiting.pop(task.doc, [])
 
     def left(self, task: RowTask) -> None:
@@ -74,13 +75,11 @@ class RowQueue:
 
     def again(self, tasks: Iterable[RowTask]) -> RowTask | None:
         """Rows of a worker that has died, first of all; one of them that too many have died of, if there is one."""
-        deadly = None
-        for task in reversed(list(tasks)):
-            self._deaths[task.row.index] += 1
-            if self._deaths[task.row.index] >= DEATHS_MOST:
-                deadly = task
+        back = list(tasks)
+        deadly = self._deaths.died(task.row.index for task in back)
+        for task in reversed(back):
             (self._suspects if self.is_suspect(task) else self._todo).appendleft(task)
-        return deadly
+        return next((task for task in back if task.row.index == deadly), None)
 
     def clear(self) -> None:
         """Nothing more is begun."""

@@ -26,6 +26,7 @@ from pipeline.engine.workers.messages import (
     ModelPlace,
     OutcomeSeen,
     Refused,
+    RowNow,
     RunStopped,
     ToWorker,
     Widen,
@@ -39,7 +40,7 @@ from pipeline.extraction.routing import MAIN, calls_at_once
 from pipeline.ledger.ledger import Ledger
 from pipeline.runtime import spare_pandas
 from pipeline.telemetry.tally import Tally
-from pipeline.types import ParkReason
+from pipeline.types import ParkReason, Row
 
 TELL_EVERY_S = 0.1
 
@@ -97,12 +98,20 @@ class Worker:
             held = Held(ledger, tally, lambda prefix: self.channel.send(Begun(prefix)), closing)
             outcomes = carrying(prepared, places, self._gates, held, errand.selection.from_model)
             self._executor = LocalExecutor(prepared, ledger, outcomes, self._gate, tally, errand.share, calls=calls)
+            self._executor.alone = frozenset(errand.alone)
+            if errand.tell_rows:
+                self._executor.on_row = self._tell_row
             telling = asyncio.create_task(self._telling(tally))
             try:
                 await self._executor.work(errand.selection)
             finally:
                 telling.cancel()
                 self.channel.send(counts_of(tally))
+
+    def _tell_row(self, row: Row, begins: bool) -> None:  # noqa: FBT001 (as `LocalExecutor.on_row`)
+        self.channel.send(RowNow(row.index, row.id, begins))
+        if begins:
+            self.channel.flush()  # it may be its last word
 
     async def _telling(self, tally: Tally) -> None:
         while True:
