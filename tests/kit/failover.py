@@ -103,6 +103,24 @@ class Provider:
         return Answer("{}", Stop.DONE, "stop", USED, "m-1")
 
 
+class Saying(Provider):
+    """`script`: status and Retry-After of its nth call, from 0, at so many seconds; None: as well as any other."""
+
+    def __init__(self, script):
+        super().__init__(up)
+        self.script = script
+
+    async def send(self, wire, request, *, fresh=False, upload=None):
+        said = self.script(self.met.total(), asyncio.get_running_loop().time() - 1000)
+        if said is None:
+            return await super().send(wire, request, fresh=fresh, upload=upload)
+        status, hint_s = said
+        self.met["429" if status == 429 else "5xx"] += 1
+        await asyncio.sleep(0.1)
+        kind = Kind.THROTTLED if status == 429 else Kind.OVERLOADED
+        raise CallFailed(kind, "no", status=status, retry_after_s=hint_s)
+
+
 class Rows:
     """In the place of an extraction: one call a row."""
 

@@ -233,8 +233,7 @@ class ProcessExecutor:
         for prefix in seat.prefixes:
             await self._ledger.lose(prefix)
         if seat.counts is not None:  # its rows are counted anew by who comes next; its calls were made
-            made = replace(seat.counts, ok=0, failed={}, repaired=0)
-            self._before = _total_of([self._before, made])
+            self._before = _total_of([self._before, replace(seat.counts, ok=0, failed={}, repaired=0)])
             seat.counts = None
 
     def _heard(self, seat: _WorkerSlot, message: ToRun) -> None:  # noqa: C901 (a table, written as cases)
