@@ -34,12 +34,13 @@ from pipeline.extraction.validate import repair_turns
 from pipeline.job.file import load
 from pipeline.job.settings import Prices
 from pipeline.money import cost_usd
+from pipeline.parts import text_parts
 from pipeline.providers import wire_for
 from pipeline.sandbox.exchange import no_reader, tokens_of
 from pipeline.sandbox.rules import rules
 from pipeline.sandbox.wires.openai.requests import question_of
 from pipeline.schema.answer_size import answer_tokens
-from pipeline.types import Chunk, Row, Usage, text_parts
+from pipeline.types import Chunk, Row, Usage
 
 ITEMS = ("Copper kettle", "Descaling kit", "Pallet delivery", "Office paper A4", "Hosting, monthly", "Cable, 3 m")
 NOTES = (

@@ -24,7 +24,7 @@ from pipeline.admission.tenants import TenantQueues
 from pipeline.admission.tickets import FOR_BUDGET, FOR_FIRST, FOR_MARK
 from pipeline.admission.timer import Timer
 from pipeline.admission.token_scale import Sized
-from pipeline.types import ParkReason
+from pipeline.codes import ParkReason
 
 __all__ = ["Admission", "Turn"]
 

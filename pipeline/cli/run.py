@@ -216,7 +216,7 @@ def _interrupt(number: int, frame: Any) -> None:  # noqa: ANN401, ARG001 (the si
 
 
 def _where(text: str | None) -> str | None:
-    from pipeline.types import ErrorCode
+    from pipeline.codes import ErrorCode
 
     if text is None:
         return None

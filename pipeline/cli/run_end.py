@@ -31,8 +31,8 @@ def tell_end(ended: "Ended", prepared: "Prepared", command: Command) -> None:
 
 
 def _next_step(ended: "Ended", prepared: "Prepared", command: Command) -> str:
+    from pipeline.codes import ErrorCode
     from pipeline.commands.consent.decide import nothing_to_retry, unusable
-    from pipeline.types import ErrorCode
 
     failed = ended.manifest.failed_by_code
     if ended.manifest.rows.pending or ended.park is not None:
@@ -45,7 +45,7 @@ def _next_step(ended: "Ended", prepared: "Prepared", command: Command) -> str:
 
 
 def _how_to_go_on(ended: "Ended", prepared: "Prepared", command: Command) -> str:
-    from pipeline.types import ParkReason
+    from pipeline.codes import ParkReason
 
     why = f"Stopped early: {ended.message}\n" if ended.message else ""
     cap = ended.manifest.job["budget"]["max_usd"]

@@ -17,6 +17,7 @@ from pipeline.catalog.reasoning import said_of
 from pipeline.catalog.sampling import temperature_advice
 from pipeline.catalog.tiers import BY_CONTRACT, FLEX
 from pipeline.catalog.windows import LIMITS, limits_of
+from pipeline.codes import ErrorCode
 from pipeline.commands.check_models import models_found
 from pipeline.commands.lane import lane_findings
 from pipeline.commands.least_cap import least_cap
@@ -42,7 +43,6 @@ from pipeline.providers.instructor.installed import require_client
 from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.causes import Cause, causes_of
 from pipeline.text import nearest
-from pipeline.types import ErrorCode
 
 ENDPOINT = re.compile(
     r"(?:(?:/openai/deployments/[^/]+)?/(?:chat/)?completions|/responses|/messages|/models/[^/]+:\w+"

@@ -18,7 +18,8 @@ from pipeline.extraction.requests import extract_request, reading_request, utf8_
 from pipeline.extraction.routing import MAIN, first_step
 from pipeline.extraction.template import render
 from pipeline.money import Rate, dollars, rounded_up, worst_case_usd
-from pipeline.types import Request, Row, files_of
+from pipeline.parts import files_of
+from pipeline.types import Request, Row
 
 
 class LeastCap(Struct, frozen=True):

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import Struct
 
+from pipeline.codes import AnswerFrom
 from pipeline.errors import JobError
 from pipeline.job.folder import RESULTS, OutputPlace
 from pipeline.output.manifest import Manifest
 from pipeline.output.read import readable
-from pipeline.types import AnswerFrom
 
 LINES_AT_ONCE = 8192
 

@@ -11,8 +11,9 @@ from pipeline.admission.health import Health
 from pipeline.admission.queue import Admission, Turn
 from pipeline.admission.report import NEVER_SENT, CallEnd, Report
 from pipeline.admission.token_scale import Sized
+from pipeline.codes import ParkReason
 from pipeline.extraction.routing import OUTAGE
-from pipeline.types import ParkReason, Request
+from pipeline.types import Request
 
 
 class Group:

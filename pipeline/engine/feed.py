@@ -10,6 +10,7 @@ from pathlib import Path
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from pipeline.codes import ErrorCode, Status
 from pipeline.extraction.hashes import content_key
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.prepare import Prepared
@@ -17,7 +18,7 @@ from pipeline.extraction.template import Template
 from pipeline.ledger.ledger import ContentEnd, connect, ends
 from pipeline.ledger.nights import EarlierJob, earlier_jobs
 from pipeline.ledger.records import RowEntry
-from pipeline.types import Chunk, ErrorCode, Row, Status
+from pipeline.types import Chunk, Row
 
 BATCH_ROWS = 128
 EARLIER_JOBS = 8  # the last so many are looked at for how a row ended under them

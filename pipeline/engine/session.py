@@ -20,6 +20,7 @@ from pipeline.admission.first_calls import WRITES_CACHE, FirstCalls
 from pipeline.admission.governor import Governor, LimitRules, rules_of
 from pipeline.admission.needs import Needs
 from pipeline.admission.queue import Admission
+from pipeline.codes import ParkReason
 from pipeline.console import as_here, in_json, say
 from pipeline.engine.endpoint import Carriage, Endpoint, Lent, batched, endpoint_for, executor_for, limits_key
 from pipeline.engine.executors import Executor, RunIssues
@@ -49,7 +50,6 @@ from pipeline.telemetry.display import Progress, display_for
 from pipeline.telemetry.observers import telemetry_for
 from pipeline.telemetry.summary import MOST_NAMED, lost_text
 from pipeline.telemetry.tally import Tally
-from pipeline.types import ParkReason
 
 DISK_FULL = "no space left on the disk"
 NO_USAGE = "the server tells no usage; tokens and cost are counted here"

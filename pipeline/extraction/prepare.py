@@ -17,6 +17,7 @@ from pipeline.catalog.model_settings import settings_advice
 from pipeline.catalog.prices import how_to_price, required_rate
 from pipeline.catalog.reasoning import reasoning_advice
 from pipeline.catalog.sampling import Advice
+from pipeline.columns import FILE_COLUMNS, MODELS_COLUMNS, RESULT_COLUMNS
 from pipeline.documents.chunks import Counter
 from pipeline.documents.pages import Rules
 from pipeline.documents.sources.source import Source
@@ -45,7 +46,7 @@ from pipeline.schema import shape as schemas
 from pipeline.schema.record_json import writer_of
 from pipeline.schema.shape import Shaped
 from pipeline.schema.tools import Lookup, load_tools, tools_hash
-from pipeline.types import FILE_COLUMNS, MODELS_COLUMNS, RESULT_COLUMNS, AnswerShape, Chunk, Row
+from pipeline.types import AnswerShape, Chunk, Row
 
 
 class Prepared(Struct, frozen=True):

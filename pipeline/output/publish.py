@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import BaseModel
 
+from pipeline.codes import ParkReason, Status
 from pipeline.crash_points import crash_point
 from pipeline.errors import LedgerError, machine_words, out_of_room
 from pipeline.extraction.evidence.share import columns_of
@@ -39,7 +40,6 @@ from pipeline.output.manifest import (
     nothing_to_do,
 )
 from pipeline.schema.arrow import RecordColumn
-from pipeline.types import ParkReason, Status
 
 KEPT = "kept_schema"
 

@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pipeline.codes import Status
+from pipeline.columns import TOKENS
 from pipeline.job.settings import Job
 from pipeline.ledger.records import Call
 from pipeline.money import from_units
 from pipeline.output.manifest import Manifest
 from pipeline.telemetry.batches import is_out
-from pipeline.types import TOKENS, Outcome, Status
+from pipeline.types import Outcome
 
 EVERY_S = 5.0
 PREFIX = "ledger_pipeline_"

@@ -19,7 +19,8 @@ from pipeline.admission.governor import Governor, LimitRules, Need, Ticket, Used
 from pipeline.admission.queue import Admission
 from pipeline.admission.report import FATE_UNKNOWN, CallEnd, Report
 from pipeline.admission.stop import Stopped
-from pipeline.types import Dimension, LimitSeen, ParkReason
+from pipeline.codes import ParkReason
+from pipeline.types import Dimension, LimitSeen
 
 
 class Watched(Governor):

@@ -9,10 +9,12 @@ from failover import TROUBLES, Provider, Saying, down, simulated, up
 
 from pipeline.admission.gate import Diverted
 from pipeline.admission.stop import Stopped
+from pipeline.codes import ErrorCode, Status
 from pipeline.engine.feed import RowTask
 from pipeline.engine.several import Several, Station
 from pipeline.job.settings import Fallback, RouteRule
-from pipeline.types import ErrorCode, Outcome, Row, Status, text_parts
+from pipeline.parts import text_parts
+from pipeline.types import Outcome, Row
 
 WELL_S = simulated(Provider(up), Provider(up), rows=1500).seconds
 

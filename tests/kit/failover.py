@@ -17,6 +17,7 @@ from pipeline.admission.governor import Governor, LimitRules
 from pipeline.admission.needs import Needs
 from pipeline.admission.queue import Admission
 from pipeline.admission.stop import Stopped
+from pipeline.codes import Status
 from pipeline.documents.tokens import counter_for
 from pipeline.engine.ask import RowFailed, RowLife
 from pipeline.engine.diverting import DivertingGate, Ends, Group
@@ -28,20 +29,9 @@ from pipeline.errors import CallFailed, Kind
 from pipeline.extraction.routing import MAIN, diverts, patience_s
 from pipeline.job.settings import Fallback, Limits
 from pipeline.money import Rate
+from pipeline.parts import text_parts
 from pipeline.telemetry.tally import Tally
-from pipeline.types import (
-    Answer,
-    HttpAnswer,
-    Outcome,
-    Purpose,
-    Request,
-    Row,
-    Status,
-    Stop,
-    Turn,
-    Usage,
-    text_parts,
-)
+from pipeline.types import Answer, HttpAnswer, Outcome, Purpose, Request, Row, Stop, Turn, Usage
 
 SPARE = "spare"
 CALL_S = 1.0

@@ -26,7 +26,8 @@ from pipeline.ledger.queries import last_session_work
 from pipeline.money import Band, dollars, from_units
 from pipeline.output.manifest import read_run
 from pipeline.output.publish import Ended
-from pipeline.types import Row, files_of
+from pipeline.parts import files_of
+from pipeline.types import Row
 
 CHARS_PER_TOKEN = 4
 REASON = "pilot"  # why run.json is parked, with all other rows pending

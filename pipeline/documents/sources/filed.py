@@ -14,10 +14,11 @@ from pipeline.documents.sources.readings import Readings
 from pipeline.documents.sources.seen import seen_too
 from pipeline.documents.sources.spool import Placed, Spool
 from pipeline.errors import JobError
+from pipeline.parts import FilePart, Parts, files_of, text_parts
 from pipeline.reader.ocr import installed
 from pipeline.reader.pool import Readers
 from pipeline.reader.read import Read, ReadOptions, Unreadable
-from pipeline.types import Document, FilePart, Parts, Row, files_of, text_parts
+from pipeline.types import Document, Row
 
 IN_TABLES = (
     "documents that are bytes in a table's column can be read by this machine alone. Put them into files, in a bucket "

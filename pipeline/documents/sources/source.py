@@ -22,8 +22,9 @@ from pipeline.documents.sources.kept import KeptColumns
 from pipeline.documents.sources.records import Records
 from pipeline.documents.sources.rows import RowMaker, SeenIds, duplicate, located
 from pipeline.job.settings import Input
+from pipeline.parts import FilePart, Parts, text_parts
 from pipeline.reader.read import Unreadable
-from pipeline.types import FilePart, Parts, Row, text_parts
+from pipeline.types import Row
 
 if TYPE_CHECKING:
     from pipeline.documents.pages import Rules

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from pipeline.admission.gate import Gate, TenantOverBudget
 from pipeline.admission.stop import Stopped
+from pipeline.codes import ParkReason
 from pipeline.crash_points import crash_point
 from pipeline.engine.ask import Deferred
 from pipeline.engine.executors import RunIssues
@@ -21,7 +22,7 @@ from pipeline.extraction.prepare import Prepared
 from pipeline.ledger.ledger import Ledger
 from pipeline.telemetry.snapshot import ModelNow
 from pipeline.telemetry.tally import Tally
-from pipeline.types import Outcome, ParkReason, Row
+from pipeline.types import Outcome, Row
 
 AT_ONCE = 16  # rows that begin in one turn of the loop
 

@@ -20,6 +20,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pipeline.admission.queue import Admission
+from pipeline.codes import ParkReason
 from pipeline.console import say
 from pipeline.engine.executors import RunIssues
 from pipeline.engine.executors.deaths import Deaths, deadly_text
@@ -51,7 +52,6 @@ from pipeline.job.settings import Model
 from pipeline.ledger.ledger import Ledger
 from pipeline.telemetry.snapshot import ModelNow
 from pipeline.telemetry.tally import Tally
-from pipeline.types import ParkReason
 
 if TYPE_CHECKING:
     from pipeline.engine.several import Way

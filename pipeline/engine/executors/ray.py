@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from pipeline.codes import ParkReason
 from pipeline.crash_points import crash_point
 from pipeline.engine.executors import RunIssues
 from pipeline.engine.executors.deaths import deadly_text
@@ -27,7 +28,7 @@ from pipeline.engine.workers.messages import ModelHealth, RunStopped
 from pipeline.errors import JobError, LedgerError, machine_words
 from pipeline.extraction.routing import calls_at_once
 from pipeline.telemetry.snapshot import ModelNow
-from pipeline.types import Outcome, ParkReason
+from pipeline.types import Outcome
 
 AHEAD = 256  # rows that are read and not yet given out
 MOST_CHARS = 16 * 1024 * 1024  # of texts that a worker has at once

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from pipeline.admission.gate import TenantOverBudget
 from pipeline.admission.stop import Stopped
+from pipeline.codes import ParkReason
 from pipeline.engine.ask import Deferred
 from pipeline.engine.executors.local import Outcomes
 from pipeline.engine.feed import RowTask
@@ -48,7 +49,6 @@ from pipeline.job.settings import Job
 from pipeline.ledger.remote import Durable, OnRecord, RemoteLedger
 from pipeline.runtime import settle_garbage, spare_pandas
 from pipeline.telemetry.tally import Tally
-from pipeline.types import ParkReason
 
 PULSE_S = 1.0
 ACKNOWLEDGED_S = 10.0  # how long the last words are waited for once all has ended

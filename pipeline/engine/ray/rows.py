@@ -3,9 +3,10 @@
 from collections import deque
 from collections.abc import Iterable
 
+from pipeline.codes import ErrorCode
 from pipeline.engine.executors.deaths import Deaths
 from pipeline.engine.feed import RowTask
-from pipeline.types import ErrorCode, Outcome
+from pipeline.types import Outcome
 
 DEATHS_DOUBTED = 2  # of workers while a row was open: from then on it is given out without others of its kind
 DEATHS_MOST = 4  # what kills so many kills the next as well

@@ -10,8 +10,9 @@ from msgspec import Struct
 from pipeline.admission.gate import Diverted, NeverFits, TenantOverBudget
 from pipeline.admission.report import Report
 from pipeline.admission.stop import Stopped, StopSwitch, wake
+from pipeline.codes import ParkReason
 from pipeline.engine.workers.messages import Admit, Finish, Leave, SizedRequest, StopRun
-from pipeline.types import ParkReason, Request
+from pipeline.types import Request
 
 
 class RemoteTicket(Struct, frozen=True):

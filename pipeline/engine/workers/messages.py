@@ -6,10 +6,11 @@ from decimal import Decimal
 from msgspec import Struct
 
 from pipeline.admission.report import Report
+from pipeline.codes import ParkReason
 from pipeline.engine.feed import Selection, Share
 from pipeline.job.settings import Job, Model
 from pipeline.ledger.records import Call
-from pipeline.types import Outcome, ParkReason
+from pipeline.types import Outcome
 
 # ── what a run tells a worker ───────────────────────────────────────────────────────────────────────────────────────
 

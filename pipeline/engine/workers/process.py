@@ -13,6 +13,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from pipeline.codes import ParkReason
 from pipeline.engine.executors.local import LocalExecutor
 from pipeline.engine.workers.carrying import Held, carrying, gates_for
 from pipeline.engine.workers.frames import Channel, Frames
@@ -40,7 +41,7 @@ from pipeline.extraction.routing import MAIN, calls_at_once
 from pipeline.ledger.ledger import Ledger
 from pipeline.runtime import spare_pandas
 from pipeline.telemetry.tally import Tally
-from pipeline.types import ParkReason, Row
+from pipeline.types import Row
 
 TELL_EVERY_S = 0.1
 

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from pipeline.admission.token_scale import Sized
 from pipeline.engine.workers.gate import RemoteGate
-from pipeline.types import FilePart, Purpose, Request, TextPart, Turn
+from pipeline.parts import FilePart, TextPart
+from pipeline.types import Purpose, Request, Turn
 
 PAGE = FilePart("image/png", "d" * 64, "page", 70_000, 200)
 REQUEST = Request(
