@@ -25,7 +25,8 @@ import orjson
 from common import REPO, job_file
 from msgspec.structs import replace
 
-from pipeline.commands.estimate.estimator import Counts, History, Seen, Terms, estimate
+from pipeline.commands.estimate.counted import Counts, History, Seen
+from pipeline.commands.estimate.estimator import Terms, estimate
 from pipeline.commands.estimate.measure import Piece, overhead_of
 from pipeline.commands.estimate.pilot import spread
 from pipeline.extraction import requests as planning

@@ -32,7 +32,8 @@ from pipeline.commands.extract import Wanted, prepared_for
 from pipeline.engine.feed import Selection
 from pipeline.engine.session import RunCommand
 from pipeline.errors import Finding, JobError
-from pipeline.extraction.prepare import Prepared, prepare, require_affordable
+from pipeline.extraction.affordable import require_affordable
+from pipeline.extraction.prepare import Prepared, prepare
 from pipeline.job.environment import environ_of
 from pipeline.job.settings import REMOTE, Job
 from pipeline.output.read import Result, results_of

@@ -102,7 +102,8 @@ def retry(job_file: Path, log_format: str, **flags: Any) -> None:  # noqa: ANN40
 def _run(command: Command, selection: "Selection") -> None:
     from pipeline.engine.run import run_job
     from pipeline.engine.session import Host, RunCommand
-    from pipeline.extraction.prepare import prepare, require_affordable
+    from pipeline.extraction.affordable import require_affordable
+    from pipeline.extraction.prepare import prepare
     from pipeline.extraction.routing import model_named
     from pipeline.output.publish import exit_code
     from pipeline.runtime import spare_pandas

@@ -21,9 +21,10 @@ from pipeline.commands.least_cap import least_cap
 from pipeline.commands.online import online as asked_online
 from pipeline.commands.strict import strictly
 from pipeline.errors import Finding, JobError, LedgerError
+from pipeline.extraction.affordable import require_affordable
 from pipeline.extraction.engines import told_of_engine
 from pipeline.extraction.packs import MOST_DOCUMENT_TOKENS
-from pipeline.extraction.prepare import Prepared, advice_on_reasoning, prepare, require_affordable
+from pipeline.extraction.prepare import Prepared, advice_on_reasoning, prepare
 from pipeline.extraction.prompt_cache import caching_for
 from pipeline.job.instructor import name_in
 from pipeline.job.settings import Job

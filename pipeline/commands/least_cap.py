@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from pipeline.admission.needs import first_usd
 from pipeline.admission.token_scale import BLIND_SAFETY
 from pipeline.catalog.prices import lane_share
-from pipeline.commands.estimate.estimator import Counts
+from pipeline.commands.estimate.counted import Counts
 from pipeline.commands.estimate.measure import rows_to_send
 from pipeline.extraction.lanes import live_because
 from pipeline.extraction.packs import MOST_DOCUMENT_TOKENS

@@ -220,7 +220,7 @@ class Session:
     def _rules(self, caching: Caching) -> LimitRules:
         """The job's limits, what is left of its budgets, and what earlier nights found out."""
         ledger = self._ledger
-        remembered = ledger.remembered(self._limits_key)
+        remembered = ledger.remembered(limits_key(self._prepared))
         capped = self._job.budget.tenant_max_usd_per_day is not None
         by_tenant = ledger.spent_today_units() if capped else {}
         return rules_of(
@@ -230,10 +230,6 @@ class Session:
             learned=None if remembered is None else json.loads(remembered),
             first=WRITES_CACHE if caching.warm else FirstCalls(),
         )
-
-    @property
-    def _limits_key(self) -> str:
-        return limits_key(self._prepared)
 
     async def _work(self, parts: _Parts, executor: Executor, signals: contextlib.ExitStack) -> None:
         host, job = self._command.host, self._job
@@ -280,7 +276,7 @@ class Session:
             message=parts.admission.stop_message,
             over_budget=tuple(self._issues.over_budget.values()),
             only_some=self._command.selection.only_rows is not None,
-            limits_key=self._limits_key,
+            limits_key=limits_key(self._prepared),
             learned=parts.governor.learned(),
             waited_share=parts.admission.snapshot().waited_share,
             events=(*parts.alarm.events, *self._tuned, *self._shared),

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.catalog.providers import PROVIDERS
-from pipeline.commands.estimate.estimator import Counts
+from pipeline.commands.estimate.counted import Counts
 from pipeline.commands.estimate.measure import requests_to_send
 from pipeline.commands.estimate.samples import ASKED, FileSamples
 from pipeline.engine.ask import FileGone

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from pipeline.catalog.known_as import known_as
 from pipeline.codes import Status
-from pipeline.commands.estimate.estimator import Counts
+from pipeline.commands.estimate.counted import Counts
 from pipeline.commands.estimate.packs import Packing
 from pipeline.documents.sources.rows import SeenIds
 from pipeline.documents.token_pool import Cutting, counted

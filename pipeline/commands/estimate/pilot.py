@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.commands.estimate.estimator import Counts
+from pipeline.commands.estimate.counted import Counts
 from pipeline.commands.estimate.measure import other_text, rows_to_send
 from pipeline.engine.feed import Selection
 from pipeline.engine.run import run_job
