@@ -35,8 +35,9 @@ from pipeline.engine.lanes.live import LiveLane
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Limits
 from pipeline.money import Rate, cost_usd, worst_case_usd
+from pipeline.parts import text_parts
 from pipeline.telemetry.tally import Tally
-from pipeline.types import Answer, Purpose, Request, Stop, Turn, Usage, text_parts
+from pipeline.types import Answer, Purpose, Request, Stop, Turn, Usage
 
 RATE = Rate(
     input=Decimal("0.15"), cached_input=Decimal("0.075"), cache_write=Decimal("0.15"), output=Decimal("0.60"), source=""

@@ -25,7 +25,8 @@ import orjson
 from common import REPO, job_file
 from msgspec.structs import replace
 
-from pipeline.commands.estimate.estimator import Counts, History, Seen, Terms, estimate
+from pipeline.commands.estimate.counted import Counts, History, Seen
+from pipeline.commands.estimate.estimator import Terms, estimate
 from pipeline.commands.estimate.measure import Piece, overhead_of
 from pipeline.commands.estimate.pilot import spread
 from pipeline.extraction import requests as planning
@@ -34,12 +35,13 @@ from pipeline.extraction.validate import repair_turns
 from pipeline.job.file import load
 from pipeline.job.settings import Prices
 from pipeline.money import cost_usd
+from pipeline.parts import text_parts
 from pipeline.providers import wire_for
 from pipeline.sandbox.exchange import no_reader, tokens_of
 from pipeline.sandbox.rules import rules
 from pipeline.sandbox.wires.openai.requests import question_of
 from pipeline.schema.answer_size import answer_tokens
-from pipeline.types import Chunk, Row, Usage, text_parts
+from pipeline.types import Chunk, Row, Usage
 
 ITEMS = ("Copper kettle", "Descaling kit", "Pallet delivery", "Office paper A4", "Hosting, monthly", "Cable, 3 m")
 NOTES = (

@@ -19,11 +19,12 @@ from pipeline.documents.tokens import counter_for
 from pipeline.engine.lanes.carrier import Carrier
 from pipeline.engine.lanes.files import FileLoader
 from pipeline.job.settings import Limits, Model
+from pipeline.parts import FilePart, TextPart
 from pipeline.providers import wire_for
 from pipeline.providers.credentials.keys import FixedKey
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.transport.http import HttpTransport
-from pipeline.types import AnswerShape, FilePart, Purpose, Request, TextPart, Turn
+from pipeline.types import AnswerShape, Purpose, Request, Turn
 
 SHAPE = AnswerShape("Thing", "json_object", {"type": "object", "properties": {}}, strict=False)
 NAMES = {"anthropic": "claude-sonnet-4-5", "openai": "gpt-5.4", "bedrock": "amazon.nova-lite-v1:0"}

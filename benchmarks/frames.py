@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from common import REPO, measured, peak_mb
 
+from pipeline.columns import TOKENS
 from pipeline.output.calls import CALL_SCHEMA
 from pipeline.output.layout import COST, ROW_GROUP_ROWS
-from pipeline.types import TOKENS
 
 LINE = pa.struct([("description", pa.string()), ("quantity", pa.decimal128(14, 4)), ("amount", pa.decimal128(14, 2))])
 RECORD = pa.struct(

@@ -18,9 +18,9 @@ from xml.etree import ElementTree as ET
 from common import peak_mb
 from msgspec import Struct
 
+from pipeline.parts import FilePart
 from pipeline.reader.pool import Readers
 from pipeline.reader.read import Read, ReadOptions
-from pipeline.types import FilePart
 
 PAGES_TIMED = 2000
 NAME_CHARS = 12  # of an item's name: the rest may be wrapped

@@ -93,6 +93,15 @@ def worst_case_usd(input_tokens_ceiling: int, max_output_tokens: int, rate: Rate
     return total.quantize(QUANTUM, ROUND_CEILING)
 
 
+def rounded_up(usd: Decimal) -> Decimal:
+    """To two digits that count, as a cap that people set.
+
+    >>> rounded_up(Decimal("0.00012341")), rounded_up(Decimal("3.2"))
+    (Decimal('0.00013'), Decimal('3.2'))
+    """
+    return usd.quantize(Decimal(1).scaleb(max(usd.adjusted() - 1, -MOST_DIGITS)), ROUND_CEILING) if usd else usd
+
+
 def to_units(usd: Decimal) -> int:
     """USD as a whole number of 1e-10 USD, for integer columns."""
     return math.ceil(usd * UNITS_PER_USD)

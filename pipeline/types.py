@@ -1,6 +1,7 @@
 """The values that flow through a run: row → chunks → requests → answers → outcome.
 
-Frozen and dull: no behaviour but arithmetic, no I/O, nothing imported from the rest of the package.
+Frozen and dull: no behaviour but arithmetic, no I/O. What contents are made of is in `parts`, the words for how things
+ended in `codes`.
 """
 
 import hashlib
@@ -10,82 +11,8 @@ from typing import Any
 
 from msgspec import Struct
 
-
-class TextPart(Struct, frozen=True, tag="text"):
-    """Text, as it is said."""
-
-    text: str
-
-
-class FilePart(Struct, frozen=True, tag="file"):
-    """A file, or some of its pages, that goes to the model as it is; its bytes are read when the request leaves."""
-
-    media_type: str  # of what the model gets
-    digest: str  # sha256 of the whole source's bytes, in hex: what the answer depends on
-    name: str  # neutral: a provider may show it to the model
-    tokens_ceiling: int  # never less than what a provider bills for it as input
-    tokens: int = 0  # what it is expected to be billed as
-    first: int = 0  # its pages, from 1, both included; 0: all of it, as it is
-    last: int = 0
-    px: int = 0  # longest edge of the picture that its one page is drawn as; 0: it is not drawn
-    path: str = ""  # the source, on this machine: no part of what is asked
-    piece: int = 0  # of the source: the part of a mail, from 0
-    size: int = 0  # bytes that it adds to a request before base64, about
-
-
-class LoadedPart(FilePart, frozen=True, tag="loaded"):
-    """The same with its bytes, for as long as it takes to send them. It is in no ledger, log or error."""
-
-    base64: bytes = b""
-
-    def __repr__(self) -> str:
-        return f"LoadedPart({self.media_type}, {self.digest[:12]}, {len(self.base64)} bytes)"
-
-
-class ToolCall(Struct, frozen=True, array_like=True):
-    """A look-up that a model asks for; `arguments` is JSON as it wrote it."""
-
-    id: str
-    name: str
-    arguments: str
-
-
-class SaidPart(Struct, frozen=True, tag="said"):
-    """What a model said when it asked for look-ups: JSON in its provider's own form, given back as it came."""
-
-    own: str
-
-
-class ResultPart(Struct, frozen=True, tag="result"):
-    """What a look-up found, as JSON, or why there is nothing."""
-
-    call: str  # the id of its ToolCall
-    name: str
-    text: str
-    failed: bool = False
-
-
-Part = TextPart | FilePart  # what a request's content is made of, in order
-TurnPart = Part | SaidPart | ResultPart  # the same of a turn, where look-ups stand too
-Parts = tuple[Part, ...]
-
-
-def text_parts(text: str) -> Parts:
-    """Content that is text alone."""
-    return (TextPart(text),)
-
-
-def text_of(parts: tuple[TurnPart, ...]) -> str:
-    """All text of a content, without its files."""
-    if len(parts) == 1 and isinstance(parts[0], TextPart):
-        return parts[0].text
-    return "".join(part.text for part in parts if isinstance(part, TextPart))
-
-
-def files_of(parts: tuple[TurnPart, ...]) -> tuple[FilePart, ...]:
-    if len(parts) == 1 and isinstance(parts[0], TextPart):
-        return ()
-    return tuple(part for part in parts if isinstance(part, FilePart))
+from pipeline.codes import AnswerFrom, ErrorCode, Status
+from pipeline.parts import Parts, TurnPart, text_of
 
 
 class Document(Struct, frozen=True):
@@ -303,76 +230,6 @@ class HttpAnswer(Struct, frozen=True):
     ttft_ms: int | None = None  # time to first token, when streaming
 
 
-class Status(StrEnum):
-    """Where a row ends. Exactly one of them."""
-
-    OK = "ok"
-    FAILED = "failed"
-    PENDING = "pending"  # the run was parked before it
-
-
-class ErrorCode(StrEnum):
-    """Why a row failed: the contract's section 4."""
-
-    BAD_ROW = "bad_row"
-    CONTEXT_EXCEEDED = "context_exceeded"
-    TRUNCATED = "truncated"
-    INVALID_OUTPUT = "invalid_output"
-    UNGROUNDED = "ungrounded"  # too little of its record stands in the document
-    REFUSED = "refused"
-    BLOCKED = "blocked"
-    INVALID_REQUEST = "invalid_request"
-    PROVIDER_ERROR = "provider_error"
-    TIMEOUT = "timeout"
-    RATE_LIMITED = "rate_limited"
-    TOOL_ERROR = "tool_error"  # a look-up of the job's own raised or took too long
-
-
-class AttemptCode(StrEnum):
-    """Why an attempt brought no answer to work with. What ends a row by the same cause has the same word there."""
-
-    RATE_LIMITED = "rate_limited"
-    PROVIDER_ERROR = "provider_error"
-    TIMEOUT = "timeout"
-    CONTEXT_EXCEEDED = "context_exceeded"
-    INVALID_REQUEST = "invalid_request"
-    TRUNCATED = "truncated"
-    REFUSED = "refused"
-    BLOCKED = "blocked"
-    AUTH = "auth"
-    QUOTA = "quota"
-    MODEL_UNAVAILABLE = "model_unavailable"
-    LOST = "lost"  # the process died while the call was in flight
-    BATCH_EXPIRED = "batch_expired"  # a line that its batch left unanswered, and unbilled
-    BATCH_CANCELLED = "batch_cancelled"  # likewise, as the batch was called off
-    PACK_MISMATCH = "pack_mismatch"  # an answer to several documents that is not one record for each
-    HEDGED = "hedged"  # called off: another call for the same request answered first
-
-
-class AnswerFrom(StrEnum):
-    """Where a row's answers came from; of several the first of these counts."""
-
-    CALL = "call"
-    DUPLICATE = "duplicate"  # an equal row of the same run
-    LEDGER = "ledger"  # an earlier run
-    PREVIOUS = "previous"  # none yet: the record is the row's last good one
-
-
-class ParkReason(StrEnum):
-    """Why a run stops early with its rows left pending."""
-
-    AUTH = "auth"
-    QUOTA = "quota"
-    MODEL_UNAVAILABLE = "model_unavailable"
-    OUTAGE = "outage"
-    REFUSED_BY_PROVIDER = "refused_by_provider"
-    BUDGET = "budget"
-    DISK_FULL = "disk_full"
-    MACHINE = "machine"  # it gave no memory, no thread, or no file to write
-    WAITING = "waiting"  # batches are at the provider, and nobody waits for them here
-    INTERRUPTED = "interrupted"
-
-
 class Outcome(Struct, frozen=True):
     """Where a row's content ended, found by the content's hash. `records` holds JSON objects, one per result row."""
 
@@ -401,14 +258,3 @@ class Outcome(Struct, frozen=True):
 
 def tenant_hash(tenant: str | None) -> str | None:
     return None if tenant is None else hashlib.sha256(tenant.encode("utf-8", "replace")).hexdigest()[:16]
-
-
-TOKENS = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
-EVIDENCE_COLUMNS = ("evidence", "grounded_share", "ungrounded", "needs_review")  # where evidence is wanted
-MODELS_COLUMNS = ("models_tried",)  # where a job has several
-FILE_COLUMNS = ("document", "xml_conflicts")  # of results.parquet, in jobs over documents
-RESULT_COLUMNS = (  # of results.parquet; `chunk` where merge = "none". The input's own come before `status`
-    "row", "id", "chunk", "status", "record", "error_code", "error", "repaired", "conflicts", "chunks", "calls",
-    "provider", "model", "model_version", *TOKENS, "cost_usd", "finish_reason", "latency_ms", "prompt_version",
-    "answer_from", "cost_total_usd",
-)  # fmt: skip

@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner
 from places import REPO
 
+from pipeline.codes import ErrorCode, ParkReason
 from pipeline.output.manifest import Manifest, RowCounts
 from pipeline.output.publish import Ended, exit_code
-from pipeline.types import ErrorCode, ParkReason
 
 PAGES = sorted([REPO / "README.md", REPO / "CONTRIBUTING.md", *(REPO / "docs").glob("*.md")])
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)

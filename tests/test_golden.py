@@ -19,7 +19,8 @@ from pipeline.extraction.hashes import content_key
 from pipeline.extraction.packs import item_of, pack_request
 from pipeline.extraction.prepare import prepare
 from pipeline.job.file import load, resolve
-from pipeline.types import Chunk, Row, Turn, text_parts
+from pipeline.parts import text_parts
+from pipeline.types import Chunk, Row, Turn
 
 GOLDEN = Path(__file__).parent / "golden"
 OF_A_ROW = ["id", "status", "record", "error_code", "error", "repaired", "conflicts", "chunks"]

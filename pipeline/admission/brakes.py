@@ -15,6 +15,7 @@ RAMP_PACE = 1.3
 FAILURES = 5  # in a row
 PROBE_S = 0.25  # before the first probe; doubles with each that fails
 PROBE_MOST_S = 8.0
+LONG_S = 30.0  # a failure that asks for so long a wait says itself that it is an outage
 CLOSED_ABOVE = 64  # calls at once
 
 
@@ -83,9 +84,12 @@ class Circuit(Struct):
             return self._probe_at_s - now_s
         return 0.0 if probes < self.width else None
 
-    def failed(self, now_s: float, jitter: float) -> None:
-        """`jitter` in [0, 1): the next probe is due after half to the whole of 0.25, 0.5, 1, 2, 4, 8, 8, … s."""
-        self._failures += 1
+    def failed(self, now_s: float, jitter: float, hint_s: float | None = None) -> None:
+        """`jitter` in [0, 1): the next probe is due after half to the whole of 0.25, 0.5, 1, 2, 4, 8, 8, … s.
+
+        `hint_s`: that it asks to wait for. Nothing is sent meanwhile: four more would take as long each.
+        """
+        self._failures += FAILURES if hint_s is not None and hint_s >= LONG_S else 1
         if self.width is None:
             if self._failures < FAILURES:
                 return
@@ -99,6 +103,11 @@ class Circuit(Struct):
             self.open_since_s = now_s
         most_s = min(PROBE_MOST_S, PROBE_S * 2.0 ** min(self._trips, 16))
         self._probe_at_s = now_s + most_s * (0.5 + jitter / 2)
+
+    def throttled(self, sent_s: float) -> None:
+        """A probe that is answered with a 429 has found somebody; amid failures one proves nothing."""
+        if self.width is not None:
+            self.succeeded(sent_s)
 
     def succeeded(self, sent_s: float) -> None:
         """An answer; one to a call that was sent before it opened says nothing of now."""

@@ -36,6 +36,7 @@ class Account(Struct):
     held_usd: Decimal = ZERO  # lines of batches that are out, at their worst
     assumed_usd: Decimal = ZERO  # that a machine may have spent whose ledger is lost
     marked_usd: Decimal | None = None
+    enough_usd: Decimal | None = None  # the cap that would have let the call pass that found no room, and ended the run
 
     @property
     def committed_usd(self) -> Decimal:
@@ -49,6 +50,20 @@ class Account(Struct):
 
     def affords(self, usd: Decimal) -> bool:
         return self.most_usd is None or self.committed_usd + usd <= self.most_usd
+
+    def out_of(self, usd: Decimal, again_usd: Decimal) -> str:
+        """What to say where the run ends, as a call that may cost `usd` finds no room.
+
+        `again_usd`: what is reserved for it by a run that answers have taught nothing yet.
+        """
+        self.enough_usd = self.committed_usd + max(usd, again_usd)
+        cap = self.most_usd or ZERO
+        left = max(ZERO, cap - self.committed_usd)
+        told = f"the next call could cost {dollars(usd, left)}, more than the {dollars(left, usd)} that is left of "
+        told += f"budget.max_usd = ${cap:f}"
+        if not self.assumed_usd:
+            return told
+        return f"{told}, of which {dollars(self.assumed_usd, cap)} are assumed spent by a machine that was lost"
 
     def within_mark(self, usd: Decimal) -> bool:
         return self.marked_usd is None or not self.watched or self.committed_usd + usd <= self.marked_usd

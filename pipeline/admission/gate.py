@@ -4,7 +4,8 @@ from decimal import Decimal
 from typing import Protocol, TypeVar
 
 from pipeline.admission.report import Report
-from pipeline.types import ParkReason, Request
+from pipeline.codes import ParkReason
+from pipeline.types import Request
 
 
 class Admitted(Protocol):

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from pipeline.admission.budget import ZERO, Account, Alert, BudgetRoom, Spending
+from pipeline.admission.budget import Account, Alert, BudgetRoom, Spending
 from pipeline.admission.charges import UNSENT, Need, Used
 from pipeline.admission.dimensions.dimension import DimensionView
 from pipeline.admission.first_calls import Opening
@@ -86,14 +86,9 @@ class Governor:
         """Whether no settlement can make room for it any more."""
         return self.in_flight == 0 and not self.money.run.reserved_usd and not self.affords(need.usd)
 
-    @property
-    def budget_told(self) -> str:
-        """What to say then."""
-        told, run = "the next call could cost more than what is left of budget.max_usd", self.money.run
-        if not run.assumed_usd:
-            return told
-        assumed = dollars(run.assumed_usd, run.most_usd or ZERO)
-        return f"{told}, of which {assumed} are assumed spent by a machine that was lost"
+    def out_of_budget(self, need: Need, again_usd: Decimal) -> str:
+        """What to say then; as of `Account.out_of`."""
+        return self.money.run.out_of(need.usd, again_usd)
 
     def tenant_room(self, need: Need) -> BudgetRoom:
         """Whether the call fits what its tenant may spend today."""

@@ -3,12 +3,9 @@
 import asyncio
 from typing import Protocol
 
-from msgspec import Struct
-
 from pipeline.admission.charges import Need
 from pipeline.admission.report import Report
 from pipeline.admission.tickets import Snapshot, Ticket
-from pipeline.admission.token_scale import Sized
 
 Turn = asyncio.Future[Ticket]
 
@@ -38,11 +35,3 @@ class Lender(Protocol):
     def shown(self, snapshot: Snapshot) -> Snapshot:
         """With what is known of the limits there."""
         ...
-
-
-class Asked(Struct, frozen=True):
-    """A call whose limits are asked for; the run's own part is reserved."""
-
-    request: Sized
-    ticket: Ticket
-    retry: bool

@@ -127,7 +127,7 @@ class AccountLimits:
                 self.on_throttled(ticket, report.retry_after_s, now_s, report.jitter, report.short)
             case CallEnd.OVERLOADED:
                 self.hint(report.retry_after_s, now_s)
-                self.on_overloaded(now_s, report.jitter)
+                self.on_overloaded(now_s, report.jitter, report.retry_after_s)
         if report.end is not CallEnd.ANSWERED:
             self.settle(ticket, report.used, now_s)
 
@@ -163,7 +163,7 @@ class AccountLimits:
         `dimension`: what was short, where the provider says it.
         """
         taken = ticket.taken
-        self._circuit.succeeded(taken.taken_s)  # whoever says 429 is not down
+        self._circuit.throttled(taken.taken_s)
         hint_s = sane(retry_after_s, HINT_MOST_S)
         fresh = self._gate.news(taken.taken_s, hint_s, now_s)
         until_s = self._dimensions.refused(taken, News(fresh, hint_s or 0.0, dimension), now_s)
@@ -178,8 +178,8 @@ class AccountLimits:
         if hint_s:
             self._gate.hold(now_s + hint_s)
 
-    def on_overloaded(self, now_s: float, jitter: float) -> None:
-        self._circuit.failed(now_s, jitter)
+    def on_overloaded(self, now_s: float, jitter: float, retry_after_s: float | None = None) -> None:
+        self._circuit.failed(now_s, jitter, sane(retry_after_s, HINT_MOST_S))
 
     def on_ok(self, now_s: float, ticket: Ticket | None = None) -> None:
         """`ticket`: of the call that was answered: one sent before the last 429 or outage says nothing of its end."""

@@ -12,10 +12,11 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from pipeline.admission.borrowed import Asked, Borrowed
 from pipeline.admission.budget import ZERO
 from pipeline.admission.gate import NeverFits, TenantOverBudget
 from pipeline.admission.governor import FOR_SLOTS, BudgetRoom, Governor, Need, Snapshot, Ticket, Wait
-from pipeline.admission.lender import Asked, Lender, Turn
+from pipeline.admission.lender import Lender, Turn
 from pipeline.admission.needs import Needs
 from pipeline.admission.report import NEVER_SENT, CallEnd, Report
 from pipeline.admission.stop import StopSwitch
@@ -23,7 +24,7 @@ from pipeline.admission.tenants import TenantQueues
 from pipeline.admission.tickets import FOR_BUDGET, FOR_FIRST, FOR_MARK
 from pipeline.admission.timer import Timer
 from pipeline.admission.token_scale import Sized
-from pipeline.types import ParkReason
+from pipeline.codes import ParkReason
 
 __all__ = ["Admission", "Turn"]
 
@@ -42,8 +43,7 @@ class Admission:
         self._new: Queue = OrderedDict()
         self._aside: TenantQueues[Turn, Sized] = TenantQueues()
         self._alongside: list[Admission] = []
-        self._lender: Lender | None = None
-        self._asked: dict[Turn, Asked] = {}  # of the lender
+        self._borrowed = Borrowed(governor.give_back)
         self._switch = StopSwitch()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer = Timer(self._pump)
@@ -65,16 +65,16 @@ class Admission:
 
     @property
     def in_flight(self) -> int:
-        return self._governor.in_flight - len(self._asked)
+        return self._governor.in_flight - len(self._borrowed)
 
     @property
     def waiting(self) -> int:
-        return len(self._retries) + len(self._new) + len(self._aside) + len(self._asked)
+        return len(self._retries) + len(self._new) + len(self._aside) + len(self._borrowed)
 
     def snapshot(self) -> Snapshot:
         self._held(self.why_waiting, book=True)
         snapshot = self._governor.snapshot(self._clock())
-        return snapshot if self._lender is None else self._lender.shown(replace(snapshot, in_flight=self.in_flight))
+        return self._borrowed.shown(replace(snapshot, in_flight=self.in_flight))
 
     # ── waiting ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -115,8 +115,7 @@ class Admission:
         self._retries.pop(turn, None)
         self._new.pop(turn, None)
         self._aside.leave(turn)
-        if (asked := self._asked.pop(turn, None)) is not None:
-            self._take_back(turn, asked)
+        self._borrowed.leave(turn)
         if turn.done() and not turn.cancelled() and turn.exception() is None:
             self.finish(turn.result(), NEVER_SENT)
         else:
@@ -135,8 +134,7 @@ class Admission:
             ValueError: it was said before; nothing has changed.
         """
         now_s = self._clock()
-        governor = self._governor
-        governor.finish(ticket, report, now_s)
+        self._governor.finish(ticket, report, now_s)
         if report.counted is not None:
             self._needs.observe(ticket.need, *report.counted)
         if report.service is not None:
@@ -144,14 +142,13 @@ class Admission:
         if report.untold and (say_so := self.on_untold) is not None:
             self.on_untold = None  # once
             say_so()
-        if report.end is CallEnd.OVERLOADED and (opened_s := governor.open_since_s) is not None:
+        if report.end is CallEnd.OVERLOADED and (opened_s := self._governor.open_since_s) is not None:
             down_s = now_s - opened_s
             if down_s >= self._outage_s:
                 self.stop(ParkReason.OUTAGE, f"the provider has been down for {down_s:.0f} s")
-        if (told := governor.refused_alike) is not None:
+        if (told := self._governor.refused_alike) is not None:
             self.stop(ParkReason.REFUSED_BY_PROVIDER, told)
-        if self._lender is not None:
-            self._lender.finished(ticket, report)
+        self._borrowed.finished(ticket, report)
         self._aside.call_back(ticket.need.tenant)
         if not self._timer.armed or not self._firm:  # else only time can tell
             self._pump()
@@ -160,8 +157,7 @@ class Admission:
 
     def set_concurrency(self, calls: int) -> None:
         self._governor.set_concurrency(calls)
-        if self._lender is not None:
-            self._lender.widened(calls)
+        self._borrowed.widened(calls)
         self._pump()
 
     def look(self, tenant: str | None) -> None:
@@ -191,12 +187,10 @@ class Admission:
         if not self._switch.throw(reason, message):
             return
         self._held("")
-        for turn in (*self._retries, *self._new, *self._aside, *self._asked):
+        for turn in (*self._retries, *self._new, *self._aside, *self._borrowed):
             if not turn.done():
                 turn.set_exception(self._switch.error())
-        asked, self._asked = self._asked, {}
-        for turn, one in asked.items():
-            self._take_back(turn, one)
+        self._borrowed.leave_all()
         self._retries.clear()
         self._new.clear()
         self._aside.clear()
@@ -208,36 +202,23 @@ class Admission:
 
     def share(self, lender: Lender | None) -> None:
         """Ask there for limits from now on; None: they are kept here. What was asked for is asked for again."""
-        asked, self._asked = self._asked, {}
-        for turn, one in reversed(asked.items()):
-            self._take_back(turn, one)
-            queue = self._retries if one.retry else self._new
-            queue[turn] = one.request
-            queue.move_to_end(turn, last=False)
-        self._lender = lender
+        for asked in reversed(self._borrowed.leave_all()):
+            queue = self._retries if asked.retry else self._new
+            queue[asked.turn] = asked.request
+            queue.move_to_end(asked.turn, last=False)
+        self._borrowed.lender = lender
         self._governor.asks = lender is not None
         self._pump()
 
     def granted(self, turn: Turn, given: Ticket) -> bool:
         """The lender has limits for it: with `given.held`, or as `given.place` there. False: nobody wants them now."""
-        asked = self._asked.pop(turn, None)
-        if asked is None:
+        if (ticket := self._borrowed.granted(turn, given)) is None:
             return False
-        ticket = asked.ticket
-        if turn.done():  # cancelled, and not yet told
-            self._governor.give_back(ticket)
-            return False
-        ticket.held, ticket.probe, ticket.place = given.held, given.probe, given.place
         self._governor.granted(self._clock())
         turn.set_result(ticket)
         if self.why_waiting == FOR_FIRST.why:
             asyncio.get_running_loop().call_soon(self._pump)  # now it is known how long
         return True
-
-    def _take_back(self, turn: Turn, asked: Asked) -> None:
-        if self._lender is not None:
-            self._lender.withdraw(turn)
-        self._governor.give_back(asked.ticket)
 
     # ── the pump ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -252,7 +233,7 @@ class Admission:
     def _admit_all(self) -> None:
         while self._switch.reason is None and (queue := self._retries or self._new):
             if self._governor.full:  # whatever the head needs; there is nothing to work out
-                self._held(self._lent_why or FOR_SLOTS.why)
+                self._held(self._borrowed.why or FOR_SLOTS.why)
                 self._firm = False
                 return
             turn = next(iter(queue))
@@ -262,12 +243,7 @@ class Admission:
                 return
             else:
                 queue.pop(turn, None)
-        self._held(self._lent_why)
-
-    @property
-    def _lent_why(self) -> str:
-        """What calls that have their own slots wait for at the lender; "" where none do."""
-        return self._lender.why if self._lender is not None and self._asked else ""
+        self._held(self._borrowed.why)
 
     def _offer(self, turn: Turn, queue: Queue) -> bool:
         """Whether the head of the queue is served, one way or another."""
@@ -284,18 +260,16 @@ class Admission:
         now_s = self._clock()
         found = self._governor.offer(need, now_s)
         if isinstance(found, Wait):
-            self._wait(found, need, now_s)
+            self._wait(found, need, queue[turn], now_s)
             return False
         self._aside.served(turn)
-        if self._lender is None:
+        if (lender := self._borrowed.lender) is None:
             turn.set_result(found)
         else:
-            retry = queue is self._retries
-            self._asked[turn] = Asked(queue.pop(turn), found, retry)
-            self._lender.ask(turn, need, retry=retry)
+            self._borrowed.ask(Asked(turn, queue.pop(turn), found, queue is self._retries), need, lender)
         return True
 
-    def _wait(self, wait: Wait, need: Need, now_s: float) -> None:
+    def _wait(self, wait: Wait, need: Need, request: Sized, now_s: float) -> None:
         self._held(wait.why)
         self._firm = wait.firm
         if wait.seconds is not None:
@@ -303,7 +277,7 @@ class Admission:
         elif wait is FOR_MARK:
             self._short_usd = need.usd * max(1, min(self.waiting, self._governor.slots - self.in_flight))
         elif self._governor.budget_spent(need):
-            self.stop(ParkReason.BUDGET, self._governor.budget_told)
+            self.stop(ParkReason.BUDGET, self._governor.out_of_budget(need, self._needs.least_usd(request)))
 
     def _stands_aside(self, turn: Turn, queue: Queue, need: Need, tenant: str) -> bool:
         """Whether its tenant's budget keeps it: for good, or until a call of this tenant has ended."""

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from pipeline.types import ParkReason
+from pipeline.codes import ParkReason
 
 
 class Stopped(Exception):

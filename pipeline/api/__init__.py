@@ -24,6 +24,7 @@ from msgspec import Struct
 from pydantic import BaseModel
 
 from pipeline.api.hosted import Hosting, ProgressTo, outside_a_loop
+from pipeline.codes import ErrorCode
 from pipeline.commands.check import check as check_job
 from pipeline.commands.consent.retry import nothing_left
 from pipeline.commands.estimate.of_job import estimate_of
@@ -31,12 +32,12 @@ from pipeline.commands.extract import Wanted, prepared_for
 from pipeline.engine.feed import Selection
 from pipeline.engine.session import RunCommand
 from pipeline.errors import Finding, JobError
-from pipeline.extraction.prepare import Prepared, prepare, require_affordable
+from pipeline.extraction.affordable import require_affordable
+from pipeline.extraction.prepare import Prepared, prepare
 from pipeline.job.environment import environ_of
 from pipeline.job.settings import REMOTE, Job
 from pipeline.output.read import Result, results_of
 from pipeline.output.remote.sync import localized, mirrored
-from pipeline.types import ErrorCode
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -87,7 +87,7 @@ def _whole(prepared: "Prepared", report: dict[str, Any]) -> list[str]:
 def _pilot(prepared: "Prepared", rows: int) -> "Piloted":
     from pipeline.commands.estimate.pilot import pilot
     from pipeline.engine.session import Host
-    from pipeline.extraction.prepare import require_affordable
+    from pipeline.extraction.affordable import require_affordable
 
     require_affordable(prepared)
     return pilot(prepared, rows, environ_of(prepared.job.file), Host(signals=True, progress=True, own=True))

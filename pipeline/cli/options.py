@@ -16,6 +16,7 @@ from pipeline.errors import JobError, LedgerError, machine_words
 from pipeline.job.environment import environ_of
 from pipeline.job.file import absolute, parse_set
 from pipeline.job.file import load as load_job
+from pipeline.job.folder import OutputPlace
 from pipeline.job.given import JOB_OR_FOLDER, refusal
 from pipeline.job.settings import REMOTE, Job
 
@@ -115,6 +116,11 @@ def load(job_file: Path, overrides: dict[str, Any]) -> Job:
 
 
 def output_folder(place: str, overrides: Mapping[str, Any] | None = None) -> Path:
+    """As `output_place`, where it is."""
+    return output_place(place, overrides).path
+
+
+def output_place(place: str, overrides: Mapping[str, Any] | None = None) -> OutputPlace:
     """The output folder that is given, or that of the job that is given; of a remote one its local mirror.
 
     Raises:
@@ -128,10 +134,13 @@ def output_folder(place: str, overrides: Mapping[str, Any] | None = None) -> Pat
     if place.startswith(REMOTE):
         from pipeline.output.remote.sync import mirrored
 
-        return mirrored(place, os.environ)
+        return OutputPlace(mirrored(place, os.environ), place.rstrip("/"))
     if (refused := refusal(Path(place), JOB_OR_FOLDER)) is not None:
         raise JobError(refused)
-    return Path(place) if a_folder else Path(load(Path(place), dict(overrides or {})).output.path)
+    if a_folder:
+        return OutputPlace(Path(place))
+    job = load(Path(place), dict(overrides or {}))
+    return OutputPlace(Path(job.output.path), job.output_url)
 
 
 def tell(value: dict[str, Any], text: str, *, as_json: bool, quiet: bool = False) -> None:

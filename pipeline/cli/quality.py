@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import PLACE, errors_to_exit_code, json_option, output_folder, tell
+from pipeline.cli.options import PLACE, errors_to_exit_code, json_option, output_folder, output_place, tell
 
 
 def _share(ctx: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
@@ -79,7 +79,7 @@ def diff(left: str, right: str, to: Path | None, as_json: bool) -> None:  # noqa
     from pipeline.commands.diff.page import MOST_ON_PAGE, write_page
     from pipeline.commands.diff.words import diff_text
 
-    found = compared(output_folder(left), output_folder(right), MOST_SHOWN if to is None else MOST_ON_PAGE)
+    found = compared(output_place(left), output_place(right), MOST_SHOWN if to is None else MOST_ON_PAGE)
     if to is not None:
         write_page(found, to)
         click.echo(f"{to}: {len(found['changes']):,} of {found['changed']:,} changed rows", err=True)

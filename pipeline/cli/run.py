@@ -1,19 +1,18 @@
 """The verbs that spend money: run and retry."""
 
-import shlex
 import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.cli.options import JOB, engine_options, errors_to_exit_code, job_options, json_option, load, tell
-from pipeline.console import emit, in_json, say, speak
+from pipeline.cli.command import Command
+from pipeline.cli.options import JOB, engine_options, errors_to_exit_code, job_options, json_option, load
+from pipeline.cli.run_end import tell_end
+from pipeline.console import in_json, say, speak
 from pipeline.errors import JobError
-from pipeline.job.command import command_line
 from pipeline.job.environment import environ_of
 from pipeline.platforms import STOPPING
 
@@ -43,28 +42,6 @@ YES_RERUN = click.option(
 )
 
 
-class _Command(Struct, frozen=True):
-    """One command as it was given, to be carried out, and to be printed for the next time."""
-
-    verb: str
-    job_file: Path
-    overrides: dict[str, Any]  # of the job, by `job_options`
-    yes: bool
-    as_json: bool
-    yes_rerun: bool = False  # not repeated by itself: the job that goes on is no longer a changed one
-    fresh: bool = False
-    wait: bool = True
-    where: str | None = None
-
-    def again(self, verb: str, *, extra: str = "") -> str:
-        """The command line of `verb` with the flags that this one had; starting over is not repeated by itself."""
-        words = [command_line(verb, self.job_file, {**self.overrides, "yes": self.yes})]
-        words += [f"--where {shlex.quote(self.where)}"] if self.where and verb == "retry" else []
-        words += ["--log-format json"] if in_json() else []
-        words += ["--json"] if self.as_json else []
-        return " ".join([*words, *extra.split()])
-
-
 @click.command()
 @JOB
 @job_options
@@ -92,7 +69,7 @@ def run(job_file: Path, log_format: str, **flags: Any) -> None:  # noqa: ANN401 
     speak(log_format)
     own = {name: flags.pop(name) for name in ("yes", "yes_rerun", "fresh", "as_json")}
     own["wait"] = not flags.pop("no_wait")
-    _run(_Command("run", job_file, flags, **own), Selection())
+    _run(Command("run", job_file, flags, **own), Selection())
 
 
 @click.command()
@@ -119,13 +96,14 @@ def retry(job_file: Path, log_format: str, **flags: Any) -> None:  # noqa: ANN40
     own = {name: flags.pop(name) for name in ("yes", "where", "as_json")}
     from_model = flags.pop("from_model")
     chosen = Selection(failed=True, error_code=_where(own["where"]), from_model=from_model)
-    _run(_Command("retry", job_file, flags, **own), chosen)
+    _run(Command("retry", job_file, flags, **own), chosen)
 
 
-def _run(command: _Command, selection: "Selection") -> None:
+def _run(command: Command, selection: "Selection") -> None:
     from pipeline.engine.run import run_job
     from pipeline.engine.session import Host, RunCommand
-    from pipeline.extraction.prepare import prepare, require_affordable
+    from pipeline.extraction.affordable import require_affordable
+    from pipeline.extraction.prepare import prepare
     from pipeline.extraction.routing import model_named
     from pipeline.output.publish import exit_code
     from pipeline.runtime import spare_pandas
@@ -149,13 +127,13 @@ def _run(command: _Command, selection: "Selection") -> None:
                 prepared, command.verb, selection, environ, command.fresh, lost, cost_usd, agreed, command.wait, host
             )
         )
-        _tell_end(ended, prepared, command)
+        tell_end(ended, prepared, command)
     elif in_json() or command.as_json:
-        _tell_end(ended, prepared, command)
+        tell_end(ended, prepared, command)
     sys.exit(exit_code(ended))
 
 
-def _warn_of_no_wait(prepared: "Prepared", command: _Command) -> None:
+def _warn_of_no_wait(prepared: "Prepared", command: Command) -> None:
     """What --no-wait leaves out has to be there for the next run."""
     model = prepared.job.model
     if command.wait or model.provider != "sandbox" or model.base_url or model.lane == "live":
@@ -178,7 +156,7 @@ def _nothing_to_retry(prepared: "Prepared", selection: "Selection") -> "Ended | 
     return nothing.ended
 
 
-def _consent(prepared: "Prepared", selection: "Selection", command: _Command) -> "tuple[Band[Decimal] | None, bool]":
+def _consent(prepared: "Prepared", selection: "Selection", command: Command) -> "tuple[Band[Decimal] | None, bool]":
     """Say what is about to be spent, and ask where it is much.
 
     Returns its cost as low, expected and high, if worked out, and whether all rows are agreed to be paid for again.
@@ -192,7 +170,7 @@ def _consent(prepared: "Prepared", selection: "Selection", command: _Command) ->
     return word.cost_usd, word.rerun and word.level == "ask" and prepared.job.limit_rows is None
 
 
-def _agree_to_loss(prepared: "Prepared", command: _Command) -> bool:
+def _agree_to_loss(prepared: "Prepared", command: Command) -> bool:
     """Ask before what the ledger has lost is paid for again; whether it has, and that was agreed to."""
     from pipeline.commands.consent.changes import loss_before
 
@@ -203,7 +181,7 @@ def _agree_to_loss(prepared: "Prepared", command: _Command) -> bool:
     return True
 
 
-def _say_or_ask(word: "ConsentPrompt", command: _Command) -> None:
+def _say_or_ask(word: "ConsentPrompt", command: Command) -> None:
     if word.level != "ask" or command.yes_rerun or (command.yes and not word.rerun):
         say("warning" if word.level == "warning" else "notice", word.text)
     elif word.rehearsal:
@@ -218,7 +196,7 @@ def _say_or_ask(word: "ConsentPrompt", command: _Command) -> None:
         sys.exit(2)
 
 
-def _how_to_agree(word: "ConsentPrompt", command: _Command) -> str:
+def _how_to_agree(word: "ConsentPrompt", command: Command) -> str:
     if word.rerun:
         only = ", which --yes alone does not agree to" if command.yes else ""
         return f"To pay for those rows again{only}:  {command.again(command.verb, extra='--yes-rerun')}"
@@ -238,56 +216,8 @@ def _interrupt(number: int, frame: Any) -> None:  # noqa: ANN401, ARG001 (the si
     raise KeyboardInterrupt
 
 
-def _tell_end(ended: "Ended", prepared: "Prepared", command: _Command) -> None:
-    from pipeline.commands.status import causes_in
-    from pipeline.telemetry.summary import summary
-
-    next_step = _next_step(ended, command)
-    if ended.unsaved is not None:
-        job = prepared.job
-        say("warning", f"{job.output_url} has not everything: {ended.unsaved}. It is in {job.output.path}; run again")
-    if in_json():
-        emit({"event": "summary", "next": next_step or None, **ended.manifest.as_json()})
-    if command.as_json or not in_json():
-        causes = causes_in(prepared.output_folder) if ended.manifest.rows.failed else []
-        text = summary(ended.manifest, prepared.job.output_url or prepared.job.output.path, next_step, causes)
-        tell(ended.manifest.as_json(), text, as_json=command.as_json, quiet=True)
-
-
-def _next_step(ended: "Ended", command: _Command) -> str:
-    from pipeline.commands.consent.decide import nothing_to_retry, unusable
-    from pipeline.types import ErrorCode
-
-    failed = ended.manifest.failed_by_code
-    if ended.manifest.rows.pending or ended.park is not None:
-        return _how_to_go_on(ended, command)
-    if not failed:
-        return ""
-    if nothing_to_retry(failed, None):
-        return f"{unusable(failed[ErrorCode.BAD_ROW])}, then:  {command.again('run')}"
-    return f"To run only the failed rows again:  {command.again('retry')}"
-
-
-def _how_to_go_on(ended: "Ended", command: _Command) -> str:
-    from pipeline.types import ParkReason
-
-    why = f"Stopped early: {ended.message}\n" if ended.message else ""
-    cap = ended.manifest.job["budget"]["max_usd"]
-    tuned = any(event["event"] == "tuned" and event["after"]["max_usd"] for event in ended.manifest.events)
-    if ended.park is None and command.verb == "retry":
-        return f"{why}To run the rows that have no outcome yet:  {command.again('run')}"
-    if ended.park is ParkReason.BUDGET and tuned:
-        return f"{why}To go on under the job's own cap:  {command.again(command.verb)}"
-    if ended.park is ParkReason.BUDGET and cap is None:
-        return f"{why}To go on tomorrow (UTC), or with a higher cap:  {command.again(command.verb)}"
-    if ended.park is ParkReason.BUDGET:
-        dearer = replace(command, overrides={**command.overrides, "max_usd": f"{2 * float(cap):g}"})
-        return f"{why}To go on with twice the budget:  {dearer.again(command.verb)}"
-    return f"{why}To go on from here:  {command.again(command.verb)}"
-
-
 def _where(text: str | None) -> str | None:
-    from pipeline.types import ErrorCode
+    from pipeline.codes import ErrorCode
 
     if text is None:
         return None

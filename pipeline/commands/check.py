@@ -1,11 +1,8 @@
 """`pipeline check`: everything that can be known to be wrong before a cent is spent, one line per thing looked at."""
 
-import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from itertools import chain
+from decimal import Decimal
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 from pipeline.catalog.apis import RESPONSES, api_advice, api_of
 from pipeline.catalog.known_as import known_as
@@ -16,20 +13,22 @@ from pipeline.catalog.reasoning import said_of
 from pipeline.catalog.sampling import temperature_advice
 from pipeline.catalog.tiers import BY_CONTRACT, FLEX
 from pipeline.catalog.windows import LIMITS, limits_of
+from pipeline.commands.check_input import input_findings
 from pipeline.commands.check_models import models_found
+from pipeline.commands.check_url import url_findings
 from pipeline.commands.lane import lane_findings
+from pipeline.commands.least_cap import least_cap
 from pipeline.commands.online import online as asked_online
 from pipeline.commands.strict import strictly
-from pipeline.documents.sources.source import Source
 from pipeline.errors import Finding, JobError, LedgerError
+from pipeline.extraction.affordable import require_affordable
 from pipeline.extraction.engines import told_of_engine
 from pipeline.extraction.packs import MOST_DOCUMENT_TOKENS
-from pipeline.extraction.prepare import Prepared, advice_on_reasoning, prepare, require_affordable
+from pipeline.extraction.prepare import Prepared, advice_on_reasoning, prepare
 from pipeline.extraction.prompt_cache import caching_for
 from pipeline.job.instructor import name_in
-from pipeline.job.settings import Job, Model
+from pipeline.job.settings import Job
 from pipeline.ledger.lock import held, require_local
-from pipeline.ledger.said import FailedRow
 from pipeline.money import told_price
 from pipeline.output.advice import sizing_of
 from pipeline.output.folder import ready_folder
@@ -38,16 +37,8 @@ from pipeline.providers import settled, wire_for
 from pipeline.providers.credentials.keys import credentials_for
 from pipeline.providers.instructor.installed import require_client
 from pipeline.schema.arrow import RecordColumn
-from pipeline.telemetry.causes import Cause, causes_of
 from pipeline.text import nearest
-from pipeline.types import ErrorCode
 
-ENDPOINT = re.compile(
-    r"(?:(?:/openai/deployments/[^/]+)?/(?:chat/)?completions|/responses|/messages|/models/[^/]+:\w+"
-    r"|/model/[^/]+/(?:converse|invoke)[\w-]*)/?$"
-)
-VERSION = re.compile(r"/v1(?:beta\d*|alpha)?/?$")
-BARE = {"gemini": "/v1beta", "vertex": "/v1", "bedrock": None}  # whose base_url is the bare host, or ends in this
 LIKE_A_SLIP = 0.75
 FLEX_S = 900.0  # developers.openai.com, flex processing, and ai.google.dev, flex inference: up to 15 minutes
 
@@ -57,7 +48,7 @@ def check(job: Job, environ: Mapping[str, str], *, online: bool = False, strict:
 
     `online`: the provider is asked too, at no cost. `strict`: what production needs is a problem where it is missing.
     """
-    findings = [Finding("job file", "ok", job.file), *_base_url(settled(job.model, environ))]
+    findings = [Finding("job file", "ok", job.file), *url_findings(settled(job.model, environ))]
     prepared: Prepared | None = None
     try:
         prepared = prepare(job)
@@ -66,6 +57,7 @@ def check(job: Job, environ: Mapping[str, str], *, online: bool = False, strict:
     if prepared is not None:
         findings.extend(_prepared(prepared, environ))
         findings.append(_try("budget and limits", lambda: _budget(prepared)))
+        findings += _cap(prepared)
         findings += told_of_engine(job, documents=prepared.source.documents)
         findings.append(_try("credentials", lambda: _credentials(prepared, environ)))
     findings += _client(job.model.provider)
@@ -94,7 +86,7 @@ def _prepared(prepared: Prepared, environ: Mapping[str, str]) -> Iterator[Findin
         yield Finding(
             "look-ups", "ok", ", ".join(f"{one.tool.name}({', '.join(one.takes)})" for one in prepared.lookups)
         )
-    rows, findings = _input(prepared.source, prepared.job.documents.read)
+    rows, findings = input_findings(prepared.source, prepared.job.documents.read)
     yield from findings
     yield _window(prepared)
     if plan.select:
@@ -168,61 +160,6 @@ def _priced(job: Job) -> bool:
     return own or job.model.provider in BY_CONTRACT
 
 
-def _input(source: Source, read: str) -> tuple[int, list[Finding]]:
-    """How many rows can be used, and of those that cannot how many and why; every row is read for it."""
-    rows = bad = 0
-    modes: Counter[str] = Counter()
-    reasons: Counter[str] = Counter()
-
-    def unusable() -> Iterator[FailedRow]:
-        nonlocal rows, bad
-        for row in chain.from_iterable(source.batches()):
-            rows += 1
-            if row.problem is not None:
-                reasons[row.problem.partition(":")[0]] += 1
-            elif row.document is not None:
-                modes[row.document.mode or ""] += 1
-            if row.problem is not None:
-                bad += 1
-                yield FailedRow(row.index, row.id, str(ErrorCode.BAD_ROW), row.problem)
-
-    try:
-        causes = causes_of(unusable())
-    except JobError as error:
-        return rows, [Finding("input", "problem", str(error))]
-    told = f"{rows:,} rows in {len(source.files)} files"
-    if source.documents:
-        told = _told_files(rows, modes, reasons, read)
-    notes = [Finding("input", "ok", note) for note in source.notes()]
-    if not bad:
-        return rows, [Finding("input", "ok" if rows else "warning", told), *notes]
-    findings = [
-        *notes,
-        Finding("input", "warning", f"{told}; {bad:,} of them cannot be used, and will fail as bad_row"),
-    ]
-    findings += [Finding("input", "warning", _told_cause(cause, named=source.documents)) for cause in causes]
-    if untold := bad - sum(cause.rows for cause in causes):
-        findings.append(Finding("input", "warning", f"{untold:,} more for other reasons, as results will say"))
-    return rows - bad, findings
-
-
-def _told_cause(cause: Cause, *, named: bool) -> str:
-    """`named`: the reason does not say where the row stands, as that of a table's does."""
-    told = f"{cause.rows:,} as {cause.error}"
-    return f"{told} ({'as ' if cause.rows > 1 else ''}{cause.id!r})" if named else told
-
-
-def _told_files(rows: int, modes: Counter[str], reasons: Counter[str], read: str) -> str:
-    """As in `412 files: 380 text, 27 native (scans), 5 bad (3 password, 2 damaged)`."""
-    native = "native (scans)" if read == "auto" else "native"  # else what has a text layer goes so too
-    words = {"text": "text", "native": native, "image": "image (pages drawn)"}
-    told = [f"{modes[mode]:,} {word}" for mode, word in words.items() if modes[mode]]
-    if reasons:
-        each = ", ".join(f"{count:,} {why}" for why, count in reasons.most_common())
-        told.append(f"{reasons.total():,} bad ({each})")
-    return f"{rows:,} files: {', '.join(told)}" if told else f"{rows:,} files"
-
-
 def _window(prepared: Prepared) -> Finding:
     """What the model takes; of one that is not in our table, the name that may be meant."""
     job = prepared.job
@@ -241,41 +178,22 @@ def _window(prepared: Prepared) -> Finding:
     return Finding("model", "warning", f"{detail}; {less} (not in our table: assumed){meant}")
 
 
-def _base_url(model: Model) -> Iterator[Finding]:
-    """The wires put the path of each request behind it: a query would stand in the middle, an endpoint twice."""
-    try:
-        url = urlsplit(model.base_url)
-    except ValueError as error:
-        yield Finding("base_url", "problem", f"model.base_url = {model.base_url!r} is no URL: {error}")
-        return
-    version = VERSION.search(url.path) if model.provider in BARE else None
-    if version is not None and version.group().rstrip("/") != BARE[model.provider]:
-        plain = urlunsplit(url._replace(path=url.path[: version.start()], query="", fragment=""))
-        told = f"ends in {version.group()}, which stands in the path of each request already. Write {plain}"
-        yield Finding("base_url", "warning", f"model.base_url {told}")
-        return
-    if model.provider == "openai" and url.netloc and not url.path.strip("/") and not url.query:
-        plain = urlunsplit(url._replace(path="/v1", fragment=""))
-        path = "responses" if api_of(model) == RESPONSES else "chat/completions"
-        told = f"has no path, so that requests go to {url.netloc}/{path}. Most servers want {plain}"
-        yield Finding("base_url", "warning", f"model.base_url {told}")
-        return
-    wrong = ["a query (all from ? or #)"] if url.query or url.fragment else []
-    endpoint = ENDPOINT.search(url.path)
-    path = url.path
-    if endpoint:
-        wrong.append(endpoint.group())
-        path = path[: endpoint.start()]
-    if wrong:
-        plain = urlunsplit(url._replace(path=path, query="", fragment=""))
-        told = f"should not end in {' and '.join(wrong)}: the path of each request is put behind it. Write {plain}"
-        yield Finding("base_url", "warning", f"model.base_url {told}")
-
-
 def _budget(prepared: Prepared) -> str:
     require_affordable(prepared)
     cap = prepared.job.budget.max_usd
     return f"at most ${cap:f}" if cap is not None else "no cap in USD"
+
+
+def _cap(prepared: Prepared) -> list[Finding]:
+    """Where a first call has no room beneath budget.max_usd; a job that can send none at all is a problem."""
+    try:
+        found = least_cap(prepared)
+    except JobError:  # told of the input
+        return []
+    if found is None:
+        return []
+    level = "problem" if found.too_dear == found.rows else "warning"
+    return [Finding("budget.max_usd", level, found.told(prepared.job.budget.max_usd or Decimal(0)))]
 
 
 def _credentials(prepared: Prepared, environ: Mapping[str, str]) -> str:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.columns import TOKENS
 from pipeline.commands.tenants import names_of_tenants
 from pipeline.errors import JobError
 from pipeline.job.folder import CALLS, LEDGER
@@ -18,7 +19,7 @@ from pipeline.ledger.files import Connection, reading
 from pipeline.money import from_units
 from pipeline.output.manifest import read_run
 from pipeline.output.read import readable
-from pipeline.types import TOKENS, tenant_hash
+from pipeline.types import tenant_hash
 
 KEYS = {"tenant": "tenant_hash", "model": "model", "day": "day", "error_code": "error_code", "lane": "lane"}
 SUMMED = ("cost_usd", *TOKENS)

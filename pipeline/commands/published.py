@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import Struct
 
+from pipeline.codes import AnswerFrom
 from pipeline.errors import JobError
-from pipeline.job.folder import RESULTS
+from pipeline.job.folder import RESULTS, OutputPlace
 from pipeline.output.manifest import Manifest
 from pipeline.output.read import readable
-from pipeline.types import AnswerFrom
 
 LINES_AT_ONCE = 8192
 
@@ -34,20 +34,20 @@ class Published(Struct, frozen=True):
         return pq.read_table(self.path / name, columns=list(columns), page_checksum_verification=True)
 
 
-def results_in(folder: Path, *needed: str) -> tuple[Path, pa.Schema]:
+def results_in(folder: Path | OutputPlace, *needed: str) -> tuple[Path, pa.Schema]:
     """Where a folder's results are, and their columns.
 
     Raises:
         JobError: the folder holds none, or they cannot be read, or lack a column that is needed.
     """
-    path = folder / RESULTS
+    path = (folder.path if isinstance(folder, OutputPlace) else folder) / RESULTS
     if not path.is_file():
         raise JobError(f"{folder}: no {RESULTS} here. Run a job with this output first")
     with readable(path):
         schema = pq.read_schema(path)
     lacking = [name for name in needed if name not in schema.names]
     if lacking:
-        raise JobError(f"{path}: has no column {lacking[0]!r}: these are no results of a run")
+        raise JobError(f"{folder}/{RESULTS}: has no column {lacking[0]!r}: these are no results of a run")
     return path, schema
 
 

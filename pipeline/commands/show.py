@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec.structs import asdict
 
+from pipeline.codes import ErrorCode
 from pipeline.commands.answers import Heard, judge_of_run, judged
 from pipeline.commands.lines import add_lines
 from pipeline.commands.show_evidence import evidence_shown
@@ -22,7 +23,7 @@ from pipeline.ledger.said import answers_of, linked
 from pipeline.money import from_units
 from pipeline.output.manifest import read_run
 from pipeline.text import did_you_mean, inert
-from pipeline.types import ErrorCode, tenant_hash
+from pipeline.types import tenant_hash
 
 MOST_IDS = 10_000  # among which the nearest is looked for
 NOT_LINKED = "not on record: written by a version that did not keep which call an answer came by"

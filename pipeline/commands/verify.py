@@ -17,6 +17,8 @@ import pyarrow.parquet as pq
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from pipeline.codes import AnswerFrom, ErrorCode
+from pipeline.columns import TOKENS
 from pipeline.commands.published import Published
 from pipeline.commands.same_value import same
 from pipeline.commands.verify_chunks import chunks_unlike
@@ -33,7 +35,6 @@ from pipeline.ledger.head import missing, missing_text
 from pipeline.ledger.schema import knows_batches
 from pipeline.money import from_units, to_units
 from pipeline.output.manifest import read_run
-from pipeline.types import TOKENS, AnswerFrom, ErrorCode
 
 
 class Check(Struct, frozen=True):

@@ -5,12 +5,12 @@ from itertools import groupby
 
 import pyarrow.parquet as pq
 
+from pipeline.codes import AnswerFrom, Status
 from pipeline.commands.published import Published
 from pipeline.extraction.cutting import SKIPPED
 from pipeline.job.folder import LEDGER, RESULTS
 from pipeline.ledger import audit
 from pipeline.ledger.files import reading
-from pipeline.types import AnswerFrom, Status
 
 
 def chunks_unlike(found: Published) -> Iterator[str]:

@@ -7,12 +7,13 @@ from typing import Any
 
 from msgspec.structs import asdict
 
+from pipeline.columns import FILE_COLUMNS
 from pipeline.commands.published import Published
 from pipeline.job.folder import LEDGER, RESULTS
 from pipeline.ledger import audit
 from pipeline.ledger.files import reading
 from pipeline.ledger.records import document_from
-from pipeline.types import FILE_COLUMNS, Document
+from pipeline.types import Document
 
 
 def documents_unlike(found: Published) -> Iterator[str]:

@@ -6,13 +6,13 @@ from decimal import Decimal
 
 import pyarrow.parquet as pq
 
+from pipeline.columns import TOKENS
 from pipeline.commands.published import Published
 from pipeline.job.folder import CALLS, LEDGER, RESULTS
 from pipeline.ledger.files import reading
 from pipeline.ledger.shares import shares_of_calls, unlike_calls
 from pipeline.money import from_units, to_units
 from pipeline.output.calls import SHARES
-from pipeline.types import TOKENS
 
 AMOUNTS = (*TOKENS, "cost_usd")
 

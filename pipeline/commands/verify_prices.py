@@ -8,13 +8,14 @@ import pyarrow.parquet as pq
 from msgspec import convert
 
 from pipeline.catalog.prices import lane_share, rate_for
+from pipeline.columns import TOKENS
 from pipeline.commands.published import Published
 from pipeline.job.folder import CALLS, LEDGER
 from pipeline.job.settings import Model, Prices
 from pipeline.ledger import audit
 from pipeline.ledger.files import reading
 from pipeline.money import Rate, at_share, cost_usd
-from pipeline.types import TOKENS, Usage
+from pipeline.types import Usage
 
 
 def costs_unlike(found: Published) -> Iterator[str]:

@@ -13,8 +13,9 @@ from typing import Protocol
 from msgspec import Struct
 
 from pipeline.documents.boundaries import LOOK, best_cut, first_start, is_safe
+from pipeline.parts import text_parts
 from pipeline.text import repaired
-from pipeline.types import Chunk, text_parts
+from pipeline.types import Chunk
 
 ROUGH_BYTES_PER_TOKEN = 3.6  # between prose (4.5), JSON and invoices (3) and Chinese (4)
 

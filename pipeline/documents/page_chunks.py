@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from pipeline.documents.chunks import Counter, chunk, rough_tokens
 from pipeline.job.settings import MOST_PAGES
-from pipeline.types import Chunk, FilePart, Part, Parts, TextPart
+from pipeline.parts import FilePart, Part, Parts, TextPart
+from pipeline.types import Chunk
 
 PDF = "application/pdf"
 

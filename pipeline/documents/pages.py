@@ -12,6 +12,7 @@ from pipeline.catalog.file_limits import FileLimits
 from pipeline.catalog.page_tokens import PageTokens, image_tokens, pdf_page_tokens, pdf_text_billed
 from pipeline.documents.chunks import rough_tokens
 from pipeline.job.settings import Documents, Model
+from pipeline.parts import FilePart, Part, Parts, TextPart, text_parts
 from pipeline.reader.ocr import EXTRA
 from pipeline.reader.read import (
     BAD_TEXT,
@@ -26,7 +27,6 @@ from pipeline.reader.read import (
     Read,
     Unreadable,
 )
-from pipeline.types import FilePart, Part, Parts, TextPart, text_parts
 
 PDF, PNG = "application/pdf", "image/png"
 TEXT, NATIVE, IMAGE, AUTO = "text", "native", "image", "auto"

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from pipeline.documents.pages import TEXT, Sorted, sort_of
+from pipeline.parts import text_of
 from pipeline.reader.read import PAGE_BREAK, Page, Read
-from pipeline.types import Reading, text_of
+from pipeline.types import Reading
 
 PAGED = ("application/pdf", "image/")
 

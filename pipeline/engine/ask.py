@@ -6,9 +6,10 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
+from pipeline.codes import AnswerFrom, ErrorCode
 from pipeline.extraction.packs import PackItem
 from pipeline.ledger.records import StoredAnswer
-from pipeline.types import Answer, AnswerFrom, ErrorCode, Request
+from pipeline.types import Answer, Request
 
 
 class RowFailed(Exception):

@@ -7,10 +7,11 @@ import asyncio
 from collections.abc import Callable
 
 from pipeline.admission.gate import TenantOverBudget
+from pipeline.codes import AnswerFrom
 from pipeline.engine.ask import Abandoned, FileGone, Lane, RowLife
 from pipeline.ledger.records import StoredAnswer
 from pipeline.ledger.remote import CallBooks
-from pipeline.types import Answer, AnswerFrom, Request
+from pipeline.types import Answer, Request
 
 
 class Caller:

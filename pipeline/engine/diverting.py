@@ -11,8 +11,9 @@ from pipeline.admission.health import Health
 from pipeline.admission.queue import Admission, Turn
 from pipeline.admission.report import NEVER_SENT, CallEnd, Report
 from pipeline.admission.token_scale import Sized
+from pipeline.codes import ParkReason
 from pipeline.extraction.routing import OUTAGE
-from pipeline.types import ParkReason, Request
+from pipeline.types import Request
 
 
 class Group:
@@ -86,8 +87,9 @@ class DivertingGate:
         Raises:
             Diverted: the model is down, and this is no probe.
         """
-        health = self.health
-        if not health.lets_in(_now_s()):
+        health, now_s = self.health, _now_s()
+        asked_to_wait = health.cause and now_s < self.governor.gate_until_s  # a probe would sit that out
+        if asked_to_wait or not health.lets_in(now_s):
             raise Diverted(health.cause, health.told)
         turn = self.admission.enqueue(request, retry=retry)
         if health.taken():

@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from pipeline.codes import ErrorCode, Status
 from pipeline.engine.ask import RowFailed
 from pipeline.engine.row_end import ChunkAnswer, RowEnds
 from pipeline.extraction.evidence.align import Leaf
@@ -16,7 +17,7 @@ from pipeline.extraction.evidence.rows import Found, RowText, carried, named, re
 from pipeline.extraction.evidence.share import is_wanted
 from pipeline.extraction.prepare import Prepared
 from pipeline.schema.json_schema import original_of
-from pipeline.types import Chunk, ErrorCode, Request, Row, Status
+from pipeline.types import Chunk, Request, Row
 
 MOST_NAMED = 12  # of a row's values that are nowhere, in words
 MOST_SHOWN_CHARS = 80

@@ -10,6 +10,7 @@ from pathlib import Path
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from pipeline.codes import ErrorCode, Status
 from pipeline.documents.sources.lying import Lying
 from pipeline.extraction.hashes import content_key
 from pipeline.extraction.plan import Plan
@@ -18,7 +19,7 @@ from pipeline.extraction.template import Template
 from pipeline.ledger.ledger import ContentEnd, connect, ends
 from pipeline.ledger.nights import earlier_jobs
 from pipeline.ledger.records import RowEntry
-from pipeline.types import Chunk, ErrorCode, Row, Status
+from pipeline.types import Chunk, Row
 
 BATCH_ROWS = 128
 EARLIER_JOBS = 8  # the last so many are looked at for how a row ended under them

@@ -1,5 +1,6 @@
 """A row that may go in a call with others: whether it does, and what its answer is worth."""
 
+from pipeline.codes import ErrorCode
 from pipeline.engine.ask import Together
 from pipeline.engine.row_end import ChunkAnswer, failed
 from pipeline.engine.row_state import RowState
@@ -8,7 +9,7 @@ from pipeline.extraction.packs import item_of
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.validate import Valid
 from pipeline.schema.arrow import RecordColumn
-from pipeline.types import Answer, Chunk, ErrorCode, Request
+from pipeline.types import Answer, Chunk, Request
 
 
 class InPacks:

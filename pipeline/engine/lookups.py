@@ -11,14 +11,16 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from pipeline.codes import ErrorCode
 from pipeline.engine.ask import Ask, RowFailed, RowLife
 from pipeline.extraction.lookups import MOST_CALLS, Found, next_request, within
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.validate import errors_of, raised
 from pipeline.ledger.records import StoredAnswer
+from pipeline.parts import ToolCall
 from pipeline.providers.tool_calls import asked_in
 from pipeline.schema.tools import Lookup
-from pipeline.types import Answer, ErrorCode, Request, Stop, ToolCall
+from pipeline.types import Answer, Request, Stop
 
 AT_ONCE = 32  # threads
 MOST_LOST = 64  # threads that were given up and still run

@@ -8,11 +8,11 @@ from pipeline.admission.budget import ZERO, Account
 from pipeline.admission.queue import Admission
 from pipeline.admission.stop import Stopped
 from pipeline.admission.watermark import AHEAD, assumed_usd, raised_usd
+from pipeline.codes import ParkReason
 from pipeline.console import as_here, say
 from pipeline.money import dollars
 from pipeline.output.remote.objects import Lost, StoreFailed
 from pipeline.output.remote.sync import RemoteOutput
-from pipeline.types import ParkReason
 
 RATE_OVER_S = 1.0  # at the least: what is spent a second is not known sooner
 RETRY_S = 1.0

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from msgspec import Struct, field
 
 from pipeline.admission.stop import Stopped
+from pipeline.codes import AnswerFrom, ErrorCode
 from pipeline.console import say
 from pipeline.engine.ask import Lane, RowFailed, RowLife, TooLong
 from pipeline.extraction.packs import PackItem, PackPlan, pack_request, takes
 from pipeline.extraction.plan import Plan
 from pipeline.ledger.ledger import Ledger
-from pipeline.types import Answer, AnswerFrom, ErrorCode
+from pipeline.types import Answer
 
 LINGER_S = 0.2  # how long the first row of a pack waits for others: little beside what a call takes
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from pipeline.admission.gate import TenantOverBudget
 from pipeline.admission.stop import Stopped
+from pipeline.codes import AnswerFrom, ErrorCode, Status
 from pipeline.documents.chunks import rough_tokens
 from pipeline.engine.ask import Ask, RowFailed, RowLife, Together, TooLong
 from pipeline.engine.context import records_before
@@ -31,7 +32,7 @@ from pipeline.extraction.validate import Invalid, Valid, repair_turns
 from pipeline.ledger.records import StoredAnswer
 from pipeline.schema.arrow import RecordColumn
 from pipeline.text import COMPLAINT, DOUBT
-from pipeline.types import Answer, AnswerFrom, Chunk, ErrorCode, Outcome, Request, Row, Status, Stop
+from pipeline.types import Answer, Chunk, Outcome, Request, Row, Stop
 
 
 class Extraction:

@@ -8,13 +8,15 @@ from typing import Any
 from msgspec import Struct
 from pydantic import BaseModel
 
+from pipeline.codes import ErrorCode, Status
 from pipeline.engine.ask import RowFailed
 from pipeline.extraction.merge import Merged, merge
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.usage import all_reasoning
 from pipeline.extraction.validate import Invalid, Valid
+from pipeline.parts import files_of
 from pipeline.schema.arrow import RecordColumn
-from pipeline.types import Answer, Chunk, ErrorCode, Request, Row, Status, files_of
+from pipeline.types import Answer, Chunk, Request, Row
 
 MESSAGES = {
     ErrorCode.TRUNCATED: "the answer hit its cap of {cap} output tokens, and a higher cap did not help. "

@@ -20,6 +20,7 @@ from pipeline.admission.first_calls import WRITES_CACHE, FirstCalls
 from pipeline.admission.governor import Governor, LimitRules, rules_of
 from pipeline.admission.needs import Needs
 from pipeline.admission.queue import Admission
+from pipeline.codes import ParkReason
 from pipeline.console import as_here, in_json, say
 from pipeline.engine.endpoint import Carriage, Endpoint, Lent, batched, endpoint_for, executor_for, limits_key
 from pipeline.engine.executors import Executor, RunIssues
@@ -32,9 +33,11 @@ from pipeline.errors import machine_words
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.prompt_cache import Caching
 from pipeline.extraction.routing import MAIN, patience_s
+from pipeline.ledger.files import reading
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.nights import agreed_key
 from pipeline.ledger.records import RunFacts
+from pipeline.ledger.shares import rows_of_calls
 from pipeline.money import Band, from_units
 from pipeline.output.batches import batches_told
 from pipeline.output.publish import Ended, Publisher, SessionEnd
@@ -45,9 +48,8 @@ from pipeline.telemetry.alerts import Alarm
 from pipeline.telemetry.batches import leaving_words_of
 from pipeline.telemetry.display import Progress, display_for
 from pipeline.telemetry.observers import telemetry_for
-from pipeline.telemetry.summary import lost_text
+from pipeline.telemetry.summary import MOST_NAMED, lost_text
 from pipeline.telemetry.tally import Tally
-from pipeline.types import ParkReason
 
 DISK_FULL = "no space left on the disk"
 NO_USAGE = "the server tells no usage; tokens and cost are counted here"
@@ -189,7 +191,9 @@ class Session:
         if self._command.agreed:
             ledger.remember(agreed_key(plan.outcome_salt), "asked")
         if lost:
-            say("notice", lost_text(lost))
+            with reading(ledger.path) as db:
+                several = rows_of_calls(db, [send.request_id for send in lost[:MOST_NAMED]])
+            say("notice", lost_text(lost, several))
         loop = asyncio.get_running_loop()
         governor = Governor(self._rules(endpoint.caching))
         needs = Needs(prepared.rate, governor)
@@ -216,7 +220,7 @@ class Session:
     def _rules(self, caching: Caching) -> LimitRules:
         """The job's limits, what is left of its budgets, and what earlier nights found out."""
         ledger = self._ledger
-        remembered = ledger.remembered(self._limits_key)
+        remembered = ledger.remembered(limits_key(self._prepared))
         capped = self._job.budget.tenant_max_usd_per_day is not None
         by_tenant = ledger.spent_today_units() if capped else {}
         return rules_of(
@@ -226,10 +230,6 @@ class Session:
             learned=None if remembered is None else json.loads(remembered),
             first=WRITES_CACHE if caching.warm else FirstCalls(),
         )
-
-    @property
-    def _limits_key(self) -> str:
-        return limits_key(self._prepared)
 
     async def _work(self, parts: _Parts, executor: Executor, signals: contextlib.ExitStack) -> None:
         host, job = self._command.host, self._job
@@ -276,11 +276,12 @@ class Session:
             message=parts.admission.stop_message,
             over_budget=tuple(self._issues.over_budget.values()),
             only_some=self._command.selection.only_rows is not None,
-            limits_key=self._limits_key,
+            limits_key=limits_key(self._prepared),
             learned=parts.governor.learned(),
             waited_share=parts.admission.snapshot().waited_share,
             events=(*parts.alarm.events, *self._tuned, *self._shared),
             caching=parts.endpoint.caching,
+            enough_usd=parts.governor.money.run.enough_usd,
             workers=tuple(self._workers()),
         )
 

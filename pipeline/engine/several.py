@@ -19,6 +19,7 @@ from pipeline.admission.governor import Governor, LimitRules, rules_of
 from pipeline.admission.needs import Needs
 from pipeline.admission.queue import Admission
 from pipeline.admission.stop import Stopped
+from pipeline.codes import ParkReason
 from pipeline.console import say
 from pipeline.engine.ask import Lane
 from pipeline.engine.call import Caller
@@ -45,7 +46,7 @@ from pipeline.job.settings import Job
 from pipeline.providers.credentials.keys import credentials_for
 from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.snapshot import ModelNow
-from pipeline.types import Outcome, ParkReason
+from pipeline.types import Outcome
 
 THREAD_CHARS = 20_000  # a text from this size on is cut for another model off the event loop
 

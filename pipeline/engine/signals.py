@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Self
 
 from pipeline.admission.queue import Admission
+from pipeline.codes import ParkReason
 from pipeline.console import say
 from pipeline.platforms import STOPPING, on_signal
-from pipeline.types import ParkReason
 
 DRAIN_VARIABLE = "PIPELINE_DRAIN_S"  # for containers that are killed soon after they were told to stop
 

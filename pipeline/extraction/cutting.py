@@ -9,7 +9,8 @@ from pipeline.documents.select import chosen
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.told_size import smaller_tokens, told_pages
 from pipeline.job.settings import Chunks
-from pipeline.types import Chunk, Row, files_of
+from pipeline.parts import files_of
+from pipeline.types import Chunk, Row
 
 SKIPPED = "chunks_skipped"  # the column of results that says how many
 

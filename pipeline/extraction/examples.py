@@ -19,6 +19,7 @@ from pipeline.extraction.requests import NORMALISE
 from pipeline.extraction.template import Template, render
 from pipeline.extraction.validate import Invalid, errors_of, raised
 from pipeline.job.settings import Example, Job
+from pipeline.parts import text_parts
 from pipeline.schema.arrow import RecordColumn
 from pipeline.schema.dialects.answer import NoAnswer, answer_of
 from pipeline.schema.dialects.fit import fits
@@ -26,7 +27,7 @@ from pipeline.schema.dialects.restore import WRAPPED
 from pipeline.schema.record_given import record_given, under_asked_names
 from pipeline.schema.record_json import writer_of
 from pipeline.schema.shape import Shaped
-from pipeline.types import Turn, text_parts
+from pipeline.types import Turn
 
 MOST_TOLD = 5
 

@@ -14,7 +14,8 @@ from pipeline.catalog.apis import CONVERSE, RESPONSES, api_of, apis_of
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.template import as_text
 from pipeline.job.settings import Job
-from pipeline.types import AnswerShape, FilePart, Row, TextPart, Turn, files_of
+from pipeline.parts import FilePart, TextPart, files_of
+from pipeline.types import AnswerShape, Row, Turn
 
 NOT_ASKED = frozenset(
     {"base_url", "api_key_env", "stream", "transport", "caching", "lane", "flex_fallback", "send_tenant"}

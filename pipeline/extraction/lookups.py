@@ -16,8 +16,9 @@ from pipeline.extraction.plan import Plan
 from pipeline.extraction.requests import round_request
 from pipeline.job.instructor import name_in
 from pipeline.job.settings import Job
+from pipeline.parts import ResultPart, SaidPart, ToolCall
 from pipeline.providers.tool_calls import Asked
-from pipeline.types import Request, ResultPart, SaidPart, ToolCall, Turn
+from pipeline.types import Request, Turn
 
 MOST_BYTES = 20_000  # of one result
 MOST_CALLS = 16  # of one round

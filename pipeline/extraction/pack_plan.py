@@ -18,9 +18,10 @@ from pipeline.extraction.planned import FRAME_TOKENS
 from pipeline.extraction.requests import FRAME_BYTES, utf8_bytes
 from pipeline.extraction.template import render
 from pipeline.job.settings import Job
+from pipeline.parts import text_parts
 from pipeline.schema.listed import ANSWERS, NUMBER, RECORD, item_of, listed_shape
 from pipeline.schema.shape import Shaped
-from pipeline.types import AnswerShape, Turn, text_parts
+from pipeline.types import AnswerShape, Turn
 
 
 class Packed(Struct, frozen=True):

@@ -18,8 +18,9 @@ from pipeline.extraction.template import TEXT, Template, render
 from pipeline.extraction.validate import unfenced
 from pipeline.job.instructor import name_in
 from pipeline.job.settings import Job
+from pipeline.parts import files_of, text_parts
 from pipeline.text import PACKED
-from pipeline.types import Chunk, Member, Purpose, Request, Row, Stop, Turn, files_of, text_parts
+from pipeline.types import Chunk, Member, Purpose, Request, Row, Stop, Turn
 
 MOST_DOCUMENT_TOKENS = 2_000  # of one: with a longer one there is little to be saved
 MARK_CHARS = 8

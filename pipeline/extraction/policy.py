@@ -9,8 +9,9 @@ from typing import Self
 
 from msgspec import Struct
 
+from pipeline.codes import AttemptCode, ErrorCode, ParkReason
 from pipeline.errors import CallFailed, Kind
-from pipeline.types import AttemptCode, ErrorCode, ParkReason, Stop
+from pipeline.types import Stop
 
 BASE_S = 0.5
 MOST_S = 30.0

@@ -14,9 +14,10 @@ from pipeline.catalog.apis import api_advice
 from pipeline.catalog.file_limits import AS_TEXT, file_limits
 from pipeline.catalog.known_as import known_as
 from pipeline.catalog.model_settings import settings_advice
-from pipeline.catalog.prices import how_to_price, required_rate
+from pipeline.catalog.prices import required_rate
 from pipeline.catalog.reasoning import reasoning_advice
 from pipeline.catalog.sampling import Advice
+from pipeline.columns import FILE_COLUMNS, MODELS_COLUMNS, RESULT_COLUMNS
 from pipeline.documents.chunks import Counter
 from pipeline.documents.pages import Rules
 from pipeline.documents.sources.source import Source
@@ -45,7 +46,7 @@ from pipeline.schema import shape as schemas
 from pipeline.schema.record_json import writer_of
 from pipeline.schema.shape import Shaped
 from pipeline.schema.tools import Lookup, load_tools, tools_hash
-from pipeline.types import FILE_COLUMNS, MODELS_COLUMNS, RESULT_COLUMNS, AnswerShape, Chunk, Row
+from pipeline.types import AnswerShape, Chunk, Row
 
 
 class Prepared(Struct, frozen=True):
@@ -253,31 +254,6 @@ def advice_on_reasoning(job: Job, shaped: Shaped) -> Advice | None:
     shape = shaped.shape
     mode = "tool" if shape.lookups else shape.mode
     return reasoning_advice(job.model, mode, summaries=job.chunks.context == "rolling")
-
-
-def require_affordable(prepared: Prepared) -> None:
-    """A cap in USD needs a price; an allowance of output must be able to hold one answer.
-
-    Raises:
-        JobError: the budget or a limit cannot be kept.
-    """
-    job = prepared.job
-    for name, one in prepared.models.items():
-        try:
-            require_affordable(one)
-        except JobError as error:
-            raise JobError(f"[models.{name}]: {error}") from None
-    if prepared.rate is None and (job.budget.max_usd is not None or job.budget.tenant_max_usd_per_day is not None):
-        raise JobError(
-            f"{job.file}: budget.max_usd needs a price, and the price table has none for model {job.model.name!r}. "
-            f"{how_to_price(job.model.provider, job.model.name)}"
-        )
-    allowed, wanted = job.limits.output_tokens_per_minute, job.model.max_output_tokens
-    if 0 < allowed < wanted:
-        raise JobError(
-            f"{job.file}: model.max_output_tokens = {wanted} can never fit "
-            f"limits.output_tokens_per_minute = {allowed}. Lower the first or raise the second"
-        )
 
 
 def _rate(job: Job) -> Rate | None:

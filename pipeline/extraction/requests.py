@@ -9,20 +9,8 @@ from pipeline.extraction.context import SUMMARY_HEAD, WINDOW_HEAD
 from pipeline.extraction.hashes import request_key
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.template import TEXT, as_text, render
-from pipeline.types import (
-    Chunk,
-    FilePart,
-    Purpose,
-    Request,
-    ResultPart,
-    Row,
-    SaidPart,
-    TextPart,
-    Turn,
-    TurnPart,
-    files_of,
-    text_parts,
-)
+from pipeline.parts import FilePart, ResultPart, SaidPart, TextPart, TurnPart, files_of, text_parts
+from pipeline.types import Chunk, Purpose, Request, Row, Turn
 
 CALL_BYTES = 256  # names and punctuation around what a look-up found
 FRAME_BYTES = 1024  # parameter names and punctuation around what the job fixes

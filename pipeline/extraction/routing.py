@@ -9,12 +9,14 @@ from collections.abc import Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.codes import ErrorCode, ParkReason, Status
 from pipeline.documents.chunks import rough_tokens
 from pipeline.errors import JobError
 from pipeline.extraction.template import as_text
 from pipeline.job.settings import Fallback, Job, RouteRule
+from pipeline.parts import FilePart
 from pipeline.text import did_you_mean
-from pipeline.types import ErrorCode, FilePart, Outcome, ParkReason, Row, Status
+from pipeline.types import Outcome, Row
 
 MAIN = ""
 OUTAGE = ParkReason.OUTAGE.value

@@ -5,7 +5,8 @@ Nothing that is billed may be free because a server is silent, or `max_usd` woul
 
 from pipeline.documents.chunks import Counter
 from pipeline.extraction.reading import without_thoughts
-from pipeline.types import Answer, PartialUsage, Request, Stop, Usage, files_of
+from pipeline.parts import files_of
+from pipeline.types import Answer, PartialUsage, Request, Stop, Usage
 
 
 def whole_usage(told: Usage, request: Request, text: str, stop: Stop | None, counter: Counter) -> Usage:

@@ -12,12 +12,13 @@ from pydantic import BaseModel, ValidationError
 
 from pipeline.catalog.providers import PROVIDERS
 from pipeline.extraction.reading import Several, value_in
+from pipeline.parts import text_parts
 from pipeline.schema.dialects.mend import mended
 from pipeline.schema.dialects.restore import KeyTwice
 from pipeline.schema.part_model import part_validator
 from pipeline.schema.record_json import writer_of
 from pipeline.text import COMPLAINT
-from pipeline.types import AnswerShape, Turn, text_parts
+from pipeline.types import AnswerShape, Turn
 
 MOST_BYTES = 16 * 1024 * 1024
 MOST_ERRORS = 12

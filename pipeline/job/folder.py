@@ -6,6 +6,8 @@ import re
 import stat
 from pathlib import Path
 
+from msgspec import Struct
+
 from pipeline.platforms import CLOSED_ON_EXEC, NOT_WAITING
 
 LEDGER = "ledger.sqlite"
@@ -45,3 +47,13 @@ def read_text(path: Path) -> str:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "not a plain file", str(path))
         return file.read()
+
+
+class OutputPlace(Struct, frozen=True):
+    """An output folder, and what people call it: of one in a bucket its URL, not the mirror that is looked into."""
+
+    path: Path
+    url: str = ""
+
+    def __str__(self) -> str:
+        return self.url or str(self.path)

@@ -5,10 +5,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from pipeline.columns import TOKENS
 from pipeline.ledger.files import Connection
 from pipeline.ledger.nights import remembers
 from pipeline.ledger.schema import knows_batches, knows_models
-from pipeline.types import TOKENS, Usage
+from pipeline.types import Usage
 
 # ── a session's own figures ─────────────────────────────────────────────────────────────────────────────────────────
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from pipeline.codes import ErrorCode, Status
+from pipeline.columns import TOKENS
 from pipeline.errors import LedgerUnreadable
 from pipeline.ledger.files import Connection, reading
 from pipeline.ledger.records import (
@@ -24,7 +26,7 @@ from pipeline.ledger.records import (
 )
 from pipeline.ledger.schema import beside_outcomes, knows_batches, knows_files, knows_models
 from pipeline.ledger.shares import by_row, has_shares
-from pipeline.types import TOKENS, ErrorCode, Outcome, Status, Usage
+from pipeline.types import Outcome, Usage
 
 LEAST_ANSWERED, MOST_ANSWERED = 10, 4000  # calls from which to speak of the rest
 _ANSWER = f"SELECT {', '.join((*ANSWER_COLUMNS, 'crc'))} FROM answers WHERE key = ?"  # noqa: S608 (own names)

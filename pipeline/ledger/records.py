@@ -7,20 +7,10 @@ from typing import Any
 import orjson
 from msgspec import Struct, json, msgpack
 
+from pipeline.codes import AnswerFrom, AttemptCode, ErrorCode, Status
 from pipeline.ledger.evidence import packed, unpacked
 from pipeline.text import repaired
-from pipeline.types import (
-    Answer,
-    AnswerFrom,
-    AttemptCode,
-    Document,
-    ErrorCode,
-    Outcome,
-    Purpose,
-    Status,
-    Stop,
-    Usage,
-)
+from pipeline.types import Answer, Document, Outcome, Purpose, Stop, Usage
 
 _PACKED = msgpack.Encoder().encode
 ZLIB_LEVEL = 6

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
+from pipeline.codes import ErrorCode
 from pipeline.ledger.files import Connection
 from pipeline.ledger.schema import ANSWERS_LINKED
 from pipeline.ledger.shares import by_row
-from pipeline.types import ErrorCode
 
 _ANSWERS = """
     WITH wanted AS (SELECT row, doc FROM rows WHERE row IN ({marks})),

@@ -62,6 +62,17 @@ def shares_of_calls(db: Connection, request_ids: Sequence[str]) -> dict[str, lis
     return found
 
 
+def rows_of_calls(db: Connection, request_ids: Sequence[str]) -> dict[str, list[tuple[int, str]]]:
+    """By request id, (row, id) of each row as it was asked about, in order; of calls about several rows."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    if request_ids and has_shares(db):
+        marks = ", ".join("?" * len(request_ids))
+        sql = f"SELECT request_id, row, id FROM shares WHERE request_id IN ({marks}) ORDER BY request_id, place"  # noqa: S608 (own names)
+        for request_id, row, row_id in db.execute(sql, request_ids):
+            found.setdefault(request_id, []).append((row, row_id))
+    return found
+
+
 def unlike_calls(db: Connection) -> Iterator[str]:
     """The ids of calls, of all runs, whose shares do not add up to them, or that there are shares of and no call."""
     if not has_shares(db):

@@ -6,12 +6,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline.columns import TOKENS
 from pipeline.ledger import queries, records
 from pipeline.ledger.files import Connection
 from pipeline.ledger.shares import shares_of_calls
 from pipeline.money import from_units
 from pipeline.output.layout import COST, ROW_GROUP_ROWS, OutputTotals, View, batch_of, cost_column
-from pipeline.types import TOKENS, tenant_hash
+from pipeline.types import tenant_hash
 
 CALL_SCHEMA = pa.schema(
     [

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from pipeline.codes import ErrorCode
+from pipeline.columns import RESULT_COLUMNS
 from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared
 from pipeline.job.folder import BALLAST, CALLS, HEAD, LEDGER, LIVE, LOCK, RESULTS, RUN, TURNS, UNFINISHED
@@ -13,7 +15,6 @@ from pipeline.job.settings import Job
 from pipeline.ledger.ledger import Ledger
 from pipeline.output.manifest import Manifest, read_run
 from pipeline.schema.arrow import RecordColumn
-from pipeline.types import RESULT_COLUMNS, ErrorCode
 
 PUBLISHED = (RESULTS, CALLS, RUN)
 WRITTEN = (*PUBLISHED, LEDGER + HEAD, LOCK, BALLAST, TURNS, LIVE)  # the ledger tells by itself what it is

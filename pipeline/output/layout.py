@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 from msgspec import Struct, field
 
+from pipeline.codes import Status
 from pipeline.schema.arrow import RecordColumn
-from pipeline.types import Status
 
 ROW_GROUP_ROWS = 4096  # lines in memory at once
 COST = pa.decimal128(20, 10)

@@ -10,13 +10,14 @@ from msgspec import Struct, convert, field, to_builtins
 from msgspec.structs import replace
 
 from pipeline.catalog.prices import price_table_name
+from pipeline.columns import TOKENS
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.routing import models_of, shown_name
 from pipeline.job.folder import RUN, read_text
 from pipeline.job.settings import Job
 from pipeline.money import from_units
 from pipeline.output.write import OutputTotals
-from pipeline.types import TOKENS, Usage
+from pipeline.types import Usage
 
 RUNNING = "running"
 TABLES = ("budget", "extract", "input", "limits", "model", "output", "prices")  # of the job, in every version

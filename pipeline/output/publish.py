@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import BaseModel
 
+from pipeline.codes import ParkReason, Status
 from pipeline.crash_points import crash_point
 from pipeline.errors import LedgerError, machine_words, out_of_room
 from pipeline.extraction.evidence.share import columns_of
@@ -39,7 +40,6 @@ from pipeline.output.manifest import (
     nothing_to_do,
 )
 from pipeline.schema.arrow import RecordColumn
-from pipeline.types import ParkReason, Status
 
 KEPT = "kept_schema"
 
@@ -50,6 +50,7 @@ class Ended(Struct, frozen=True):
     manifest: Manifest
     park: ParkReason | None
     message: str  # why it was parked, in full
+    enough_usd: Decimal | None = None  # of one that budget.max_usd has parked: the least cap that its next call fits
     unsaved: str | None = None  # why a remote output has not all that is in its mirror
 
 
@@ -82,6 +83,7 @@ class SessionEnd(Struct, frozen=True):
     waited_share: Mapping[str, float]
     events: tuple[Mapping[str, Any], ...]
     caching: Caching
+    enough_usd: Decimal | None = None  # as of Ended
     workers: tuple[Mapping[str, Any], ...] = ()  # where it had some, as run.json tells them
 
 
@@ -168,7 +170,7 @@ class Publisher:
             session=self._session_figures(totals),
         )
         self._write(manifest)
-        return Ended(manifest, park, message if park else "")
+        return Ended(manifest, park, message if park else "", end.enough_usd if park else None)
 
     def _files(self) -> results.OutputTotals:
         prepared, ledger, job = self._prepared, self._ledger, self._prepared.job

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from msgspec import Struct
 from pydantic import BaseModel, ValidationError
 
+from pipeline.codes import ErrorCode, Status
 from pipeline.errors import JobError
 from pipeline.job.folder import LEDGER, RESULTS, RUN
 from pipeline.ledger import nights
@@ -22,7 +23,6 @@ from pipeline.output.manifest import Manifest, RowCounts, read_run
 from pipeline.output.publish import Ended, ended_before, exit_code
 from pipeline.schema.read_back import read_back
 from pipeline.schema.shape import load_model
-from pipeline.types import ErrorCode, Status
 
 if TYPE_CHECKING:  # it knows defaults, as Python's own does from 3.13 on
     from typing_extensions import TypeVar

@@ -10,6 +10,8 @@ from typing import Any
 import pyarrow as pa
 from msgspec import Struct
 
+from pipeline.codes import AnswerFrom, ErrorCode, Status
+from pipeline.columns import RESULT_COLUMNS, TOKENS
 from pipeline.extraction.cutting import SKIPPED
 from pipeline.ledger import nights, records
 from pipeline.ledger.files import Connection
@@ -20,7 +22,7 @@ from pipeline.output.keeper import Keeper
 from pipeline.output.layout import COST, ROW_GROUP_ROWS, OutputTotals, View, batch_of, cost_column
 from pipeline.output.spending import Spent, numbers_of, shares_of, spending, together
 from pipeline.schema.arrow import CANNOT
-from pipeline.types import RESULT_COLUMNS, TOKENS, AnswerFrom, Document, ErrorCode, Outcome, Status
+from pipeline.types import Document, Outcome
 
 COLUMN_TYPES = {
     "row": pa.int64(),

@@ -16,9 +16,10 @@ from pipeline.catalog.providers import PROVIDERS
 from pipeline.catalog.tiers import FLEX
 from pipeline.errors import CallFailed, JobError, Kind
 from pipeline.job.settings import Model
+from pipeline.parts import files_of
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.files import Body, Pieces
-from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, Turn, files_of
+from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, Turn
 
 
 class EventAssembler(Protocol):

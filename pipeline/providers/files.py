@@ -13,8 +13,9 @@ import orjson
 from msgspec import Struct
 
 from pipeline.errors import CallFailed, Kind
+from pipeline.parts import FilePart, LoadedPart, TextPart, files_of
 from pipeline.text import repaired
-from pipeline.types import FilePart, LoadedPart, Request, TextPart, Turn, files_of
+from pipeline.types import Request, Turn
 
 GAP = b"\0"  # JSON has no such byte: in a string it is escaped, whatever a document says
 PIECEMEAL_BYTES = 64 * 1024  # a body from this size on is written piece by piece, and let go of as soon as it has left

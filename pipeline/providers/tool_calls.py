@@ -9,9 +9,10 @@ from typing import Any
 import orjson
 from msgspec import Struct, json
 
+from pipeline.parts import ResultPart, SaidPart, ToolCall
 from pipeline.providers.json import dumped
 from pipeline.text import repaired
-from pipeline.types import Answer, ResultPart, SaidPart, Tool, ToolCall, Turn
+from pipeline.types import Answer, Tool, Turn
 
 
 class Asked(Struct, frozen=True):

@@ -8,8 +8,9 @@ from msgspec.structs import replace
 from pipeline.catalog.providers import PROVIDERS
 from pipeline.catalog.tiers import FLEX, PRIORITY
 from pipeline.job.settings import Model
+from pipeline.parts import text_parts
 from pipeline.providers import wire_for
-from pipeline.types import AnswerShape, Purpose, Request, Turn, text_parts
+from pipeline.types import AnswerShape, Purpose, Request, Turn
 
 ANYWHERE = {"base_url": "https://localhost", "region": "us-east-1", "project": "p"}  # a body says nothing of it
 OURS: Mapping[str, str] = {  # what changes how an answer is read, or how much of it is paid for

@@ -5,10 +5,10 @@ import os
 from importlib import import_module
 from typing import Any
 
+from pipeline.parts import FilePart
 from pipeline.reader.kinds import kind_of
 from pipeline.reader.read import CHANGED, ReadOptions, Unreadable
 from pipeline.reader.source import take
-from pipeline.types import FilePart
 
 
 class _Kept:

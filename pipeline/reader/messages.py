@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from pipeline.parts import FilePart
 from pipeline.reader.read import Page, Read, ReadOptions, Unreadable
-from pipeline.types import FilePart
 
 HEAD_BYTES = 8
 

@@ -16,11 +16,11 @@ from typing import Final, Self
 from msgspec.structs import replace
 
 from pipeline.errors import JobError
+from pipeline.parts import FilePart
 from pipeline.reader.messages import Answer, Ask, Bounds, LoadAsk, Loaded, NotRead, OcrAsk, ReadAsk, WasRead, WasSeen
 from pipeline.reader.process import PROGRAM, Lost, NotStarted, Process
 from pipeline.reader.read import CRASHED, Page, Read, ReadOptions, Unreadable
 from pipeline.text import repaired
-from pipeline.types import FilePart
 
 MESSAGE_FILES: Final = 16  # the most in one message,
 MESSAGE_BYTES: Final = 2_000_000  # and what they may have together

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from pipeline.columns import TOKENS
 from pipeline.job.settings import Job
 from pipeline.ledger.records import Call
 from pipeline.money import from_units
-from pipeline.types import TOKENS, tenant_hash
+from pipeline.types import tenant_hash
 
 
 def call_fields(call: Call, job: Job) -> dict[str, Any]:

@@ -10,13 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.codes import Status
+from pipeline.columns import TOKENS
 from pipeline.job.settings import Job
 from pipeline.ledger.records import Call
 from pipeline.money import from_units
 from pipeline.output.manifest import Manifest
 from pipeline.telemetry.batches import is_out
 from pipeline.telemetry.workers import NodeFigures, by_node
-from pipeline.types import TOKENS, Outcome, Status
+from pipeline.types import Outcome
 
 EVERY_S = 5.0
 PREFIX = "ledger_pipeline_"

@@ -19,7 +19,7 @@ from pipeline.telemetry.workers import workers_lines
 from pipeline.text import duration, inert
 from pipeline.types import Usage
 
-MOST_NAMED = 10  # lost calls
+MOST_NAMED = 10  # lost calls, and rows of each
 MOST_CAUSE_CHARS = 160
 STILL_TRUE = {
     "rows",
@@ -315,14 +315,16 @@ def books_text(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def lost_text(lost: Sequence[Send]) -> str:
-    """The calls that were in flight when the last session died, by name."""
+def lost_text(lost: Sequence[Send], rows: Mapping[str, Sequence[tuple[int, str]]]) -> str:
+    """The calls that were in flight when the last session died, by name. `rows`: of those about several, by call."""
     most = money(sum(send.at_risk_units for send in lost))
     lines = [f"the last session died with {len(lost)} calls in flight, which may have cost up to {most}:"]
-    lines += [
-        f"  row {send.row} ({send.id!r}), chunk {send.chunk}, {send.purpose}, call {send.request_id}"
-        for send in lost[:MOST_NAMED]
-    ]
+    for send in lost[:MOST_NAMED]:
+        about = f"row {send.row} ({send.id!r}), chunk {send.chunk}"
+        if (pack := rows.get(send.request_id)) is not None:
+            more = f" and {len(pack) - MOST_NAMED} more" if len(pack) > MOST_NAMED else ""
+            about = f"rows {', '.join(f'{row} ({name!r})' for row, name in pack[:MOST_NAMED])}{more}"
+        lines.append(f"  {about}, {send.purpose}, call {send.request_id}")
     if len(lost) > MOST_NAMED:
         lines.append(f"  and {len(lost) - MOST_NAMED} more; all are in {CALLS} with error_code 'lost'")
     return "\n".join(lines)

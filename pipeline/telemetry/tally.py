@@ -6,8 +6,9 @@ from http import HTTPStatus
 
 from msgspec import Struct, field
 
+from pipeline.codes import AttemptCode, Status
 from pipeline.ledger.records import Call
-from pipeline.types import AttemptCode, Outcome, Status
+from pipeline.types import Outcome
 
 
 class Tally(Struct):

@@ -610,6 +610,26 @@ def test_a_429_is_no_outage():
     assert gov.wait(need(), 2.0).why == "retry_after"
 
 
+def test_429s_among_failures_do_not_hide_an_outage():
+    """Nothing has succeeded: five failures open it, whatever was said between them."""
+    gov = governor(concurrency=100, first_window=100)
+    for _ in range(5):
+        assert gov.open_since_s is None
+        gov.on_throttled(gov.take(need(), 1.0), 0.0, 1.0, 0.0)
+        gov.on_overloaded(1.0, 0.5)
+    assert gov.open_since_s == 1.0
+
+
+def test_a_failure_that_asks_for_minutes_is_an_outage_at_once():
+    """Four more would take as long each, as nothing is sent meanwhile; one that asks for seconds is counted."""
+    gov = governor()
+    gov.on_overloaded(0.0, 0.5, 5.0)
+    gov.on_overloaded(0.0, 0.5, math.nan)
+    assert gov.open_since_s is None
+    gov.on_overloaded(2.0, 0.5, 300.0)
+    assert gov.open_since_s == 2.0
+
+
 def test_rules_that_make_no_sense_are_refused():
     """Zero slots would wait for ever."""
     for wrong in ({"concurrency": 0}, {"concurrency": 1, "gamma": 0.5}, {"concurrency": 1, "gamma": math.nan}):

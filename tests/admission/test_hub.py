@@ -15,7 +15,8 @@ from pipeline.admission.hub import Hub, OwnSeat
 from pipeline.admission.queue import Admission
 from pipeline.admission.report import NEVER_SENT, CallEnd, Report
 from pipeline.admission.stop import Stopped
-from pipeline.types import Dimension, ParkReason
+from pipeline.codes import ParkReason
+from pipeline.types import Dimension
 
 sys.path.append(str(REPO / "benchmarks" / "admission"))
 

@@ -12,7 +12,8 @@ from pipeline.admission.rules import LimitRules
 from pipeline.catalog.prices import rate_for
 from pipeline.job.settings import Prices
 from pipeline.money import cost_usd
-from pipeline.types import FilePart, Purpose, Request, TextPart, Turn, Usage, text_parts
+from pipeline.parts import FilePart, TextPart, text_parts
+from pipeline.types import Purpose, Request, Turn, Usage
 
 REQUEST = Request(b"k" * 16, 0, "a", 0, Purpose.EXTRACT, "", (Turn("user", text_parts("a")),), 100, 10, 1000)
 

@@ -19,7 +19,8 @@ from pipeline.admission.governor import Governor, LimitRules, Need, Ticket, Used
 from pipeline.admission.queue import Admission
 from pipeline.admission.report import FATE_UNKNOWN, CallEnd, Report
 from pipeline.admission.stop import Stopped
-from pipeline.types import Dimension, LimitSeen, ParkReason
+from pipeline.codes import ParkReason
+from pipeline.types import Dimension, LimitSeen
 
 
 class Watched(Governor):
@@ -74,6 +75,9 @@ class Called:
 
     def of(self, need):
         return need()
+
+    def least_usd(self, need):
+        return need().usd
 
 
 async def call(admission, done, name, *, seconds=1.0, retry=False, **how):
@@ -302,6 +306,7 @@ def test_a_spent_budget_waits_for_what_is_in_flight_and_then_parks():
         assert ends.count(None) == 6  # 5 x 0.4 leaves room for one more, 6 x 0.4 does not
         assert {end.reason for end in ends if end} == {ParkReason.BUDGET}
         assert gov.money.run.spent_usd == Decimal("2.4")
+        assert gov.money.run.enough_usd == Decimal("3.4"), "what is gone, and the next call"
         gov.check_at_rest()
 
     virtual_time.run(main())

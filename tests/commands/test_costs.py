@@ -13,11 +13,11 @@ from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.columns import TOKENS
 from pipeline.commands import costs as module
 from pipeline.commands.costs import KEYS, costs
 from pipeline.errors import JobError
 from pipeline.output.calls import CALL_SCHEMA
-from pipeline.types import TOKENS
 
 MOMENTS = st.datetimes(dt.datetime(1969, 1, 1), dt.datetime(2200, 1, 1), timezones=st.just(dt.UTC))  # noqa: DTZ001 (as they are made)
 CALLS = st.fixed_dictionaries(

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from pipeline.documents.page_chunks import PDF, PageBounds, chunk_pages, halved, joined
 from pipeline.documents.tokens import counter_for
-from pipeline.types import Chunk, FilePart, TextPart
+from pipeline.parts import FilePart, TextPart
+from pipeline.types import Chunk
 
 COUNTER = counter_for("openai", "gpt-4o-mini")
 

@@ -6,8 +6,8 @@ from msgspec.structs import replace
 from pipeline.catalog.file_limits import FileLimits
 from pipeline.documents.pages import Rules, drawn_px, made_ready, may_need_ocr, pages_for_ocr, sort_of, with_seen
 from pipeline.job.settings import Documents, Model
+from pipeline.parts import FilePart, TextPart
 from pipeline.reader.read import Page, PageFacts, Piece, Read, Unreadable
-from pipeline.types import FilePart, TextPart
 
 MODEL = Model(provider="openai", name="gpt-4o-mini", max_output_tokens=1000)
 SEES = FileLimits(

@@ -14,10 +14,12 @@ from virtual_time import run as in_virtual_time
 
 from pipeline.admission.gate import TenantOverBudget
 from pipeline.admission.stop import Stopped
+from pipeline.codes import AnswerFrom, ErrorCode, ParkReason
 from pipeline.engine.ask import Abandoned, Deferred, Delivered, FileGone, RowFailed, RowLife, TooLong
 from pipeline.engine.call import Caller
 from pipeline.ledger.records import StoredAnswer
-from pipeline.types import Answer, AnswerFrom, ErrorCode, ParkReason, Purpose, Request, Stop, Turn, Usage, text_parts
+from pipeline.parts import text_parts
+from pipeline.types import Answer, Purpose, Request, Stop, Turn, Usage
 
 THIS_RUN, THIS_SESSION, DURABLE_S = 4, 9, 5.0
 

@@ -5,15 +5,17 @@ import json
 import pytest
 from virtual_time import run as in_virtual_time
 
+from pipeline.codes import ErrorCode, Status
 from pipeline.engine.ask import RowFailed, TooLong
 from pipeline.engine.feed import RowTask
 from pipeline.engine.row import Extraction
 from pipeline.extraction.prepare import prepare
 from pipeline.job.file import resolve
 from pipeline.ledger.records import StoredAnswer
+from pipeline.parts import text_parts
 from pipeline.schema.arrow import RecordColumn
 from pipeline.text import DOUBT, WHERE
-from pipeline.types import Answer, Chunk, ErrorCode, Purpose, Reading, Row, Status, Stop, Usage, text_parts
+from pipeline.types import Answer, Chunk, Purpose, Reading, Row, Stop, Usage
 
 SCHEMA = """
 from datetime import date

@@ -5,14 +5,16 @@ from collections import Counter
 from types import SimpleNamespace
 
 import pytest
-from failover import TROUBLES, Provider, down, simulated, up
+from failover import TROUBLES, Provider, Saying, down, simulated, up
 
 from pipeline.admission.gate import Diverted
 from pipeline.admission.stop import Stopped
+from pipeline.codes import ErrorCode, Status
 from pipeline.engine.feed import RowTask
 from pipeline.engine.several import Several, Station
 from pipeline.job.settings import Fallback, RouteRule
-from pipeline.types import ErrorCode, Outcome, Row, Status, text_parts
+from pipeline.parts import text_parts
+from pipeline.types import Outcome, Row
 
 WELL_S = simulated(Provider(up), Provider(up), rows=1500).seconds
 
@@ -34,6 +36,35 @@ def test_an_outage_costs_seconds_and_is_over_when_it_is_over():
     assert (flapping.downs, flapping.lost) == (1, 0)
     assert flapping.at_spare < 1000, "rows go to the first model again"
     assert [told.partition(" ")[0] for told in flapping.changes] == ["first:", "first"]
+
+
+@pytest.mark.parametrize(
+    ("script", "most_s"),
+    [
+        (lambda n, _: (429, 300.0) if n == 0 else (503, None), 400),
+        (lambda n, _: (429, None) if n % 3 == 0 else (503, None), 120),
+        (lambda n, _: (429, 2.0) if n % 4 == 3 else (503, None), 120),
+        (lambda n, _: (503, 300.0), 60),
+    ],
+    ids=["429 of 5 minutes, then 503", "429s among 503s", "429s with hints among 503s", "503 of 5 minutes"],
+)
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_an_outage_is_seen_whatever_429s_and_hints_stand_in_it(script, most_s, concurrency):
+    """A rate limit is waited out, for it is none; what comes after or among them sends rows to the spare."""
+    told = simulated(Saying(script), Provider(up), rows=24, concurrency=concurrency)
+    assert (told.lost, told.at_spare, told.downs) == (0, 24, 1)
+    assert told.seconds < most_s
+
+
+@pytest.mark.parametrize("concurrency", [1, 4, 50])
+@pytest.mark.parametrize("hint_s", [None, 1.0])
+def test_a_run_that_begins_while_nothing_is_left_begins_when_there_is(hint_s, concurrency):
+    """Somebody else has used the limit up. What refuses every call teaches no rate: a call in three hours, it was."""
+    main = Saying(lambda _, now_s: (429, hint_s) if now_s < 60 else None)
+    told = simulated(main, None, rows=20, concurrency=concurrency)
+    assert (told.lost, told.parked) == (0, "")
+    assert told.seconds < 160
+    assert told.met_429 < 400
 
 
 def test_both_down_parks_the_run_with_its_rows_pending():

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.admission.charges import Used
 from pipeline.admission.report import CallEnd, Refusal, Report
+from pipeline.codes import ErrorCode, ParkReason, Status
 from pipeline.engine.frames import LENGTH, Channel, Frames, Pieces, packed
 from pipeline.engine.workers.messages import (
     Admit,
@@ -25,17 +26,7 @@ from pipeline.engine.workers.messages import (
     WorkerCounts,
 )
 from pipeline.ledger.records import Call, Send
-from pipeline.types import (
-    Dimension,
-    ErrorCode,
-    Evidence,
-    LimitSeen,
-    Outcome,
-    ParkReason,
-    Purpose,
-    Status,
-    Usage,
-)
+from pipeline.types import Dimension, Evidence, LimitSeen, Outcome, Purpose, Usage
 
 LONE = "a \ud800 that a model wrote"
 REPORT = Report(

@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.engine import lookups
 from pipeline.engine.lookups import Functions
+from pipeline.parts import ToolCall
 from pipeline.schema.tools import load_tools
-from pipeline.types import ToolCall
 
 SOURCE = """
 import sys

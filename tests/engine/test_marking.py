@@ -13,10 +13,10 @@ from pipeline.admission.governor import Governor, LimitRules
 from pipeline.admission.queue import Admission
 from pipeline.admission.report import CallEnd, Report
 from pipeline.admission.stop import Stopped
+from pipeline.codes import ParkReason
 from pipeline.engine.marking import RemoteSpending
 from pipeline.output.remote.objects import Lost, Objects, StoreFailed
 from pipeline.output.remote.watermark import Watermark
-from pipeline.types import ParkReason
 
 CALL_USD = Decimal(1)
 UNLIMITED = 10**9

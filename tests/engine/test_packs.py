@@ -6,13 +6,14 @@ import pytest
 import virtual_time
 
 from pipeline.admission.stop import Stopped
+from pipeline.codes import ErrorCode, ParkReason
 from pipeline.console import speaking
 from pipeline.engine.ask import Delivered, RowFailed, RowLife, TooLong
 from pipeline.engine.packs import LINGER_S, Packs
 from pipeline.extraction.packs import PackItem, PackPlan
 from pipeline.extraction.plan import Examples, Plan
 from pipeline.extraction.template import Template
-from pipeline.types import Answer, ErrorCode, Member, ParkReason, Purpose, Request, Stop, Usage
+from pipeline.types import Answer, Member, Purpose, Request, Stop, Usage
 
 PACK = PackPlan(4, 1000, 100, 400, 10, 4096, b"k" * 16, Examples(), None)
 PLAN = Plan("", Template(("", ""), ("text",)), 100, 200, 10, 40, 1000, 0, b"q" * 16, b"d" * 16)

@@ -13,6 +13,7 @@ from virtual_time import run as in_virtual_time
 
 from pipeline.admission.gate import TenantOverBudget
 from pipeline.admission.stop import Stopped
+from pipeline.codes import AnswerFrom, ErrorCode, ParkReason, Status
 from pipeline.engine.ask import Abandoned, RowFailed, TooLong
 from pipeline.engine.feed import RowTask
 from pipeline.engine.row import Extraction
@@ -21,21 +22,9 @@ from pipeline.extraction.prepare import prepare
 from pipeline.extraction.requests import NORMALISE
 from pipeline.job.file import resolve
 from pipeline.ledger.records import StoredAnswer
+from pipeline.parts import text_parts
 from pipeline.schema.arrow import RecordColumn
-from pipeline.types import (
-    Answer,
-    AnswerFrom,
-    Chunk,
-    ErrorCode,
-    Outcome,
-    ParkReason,
-    Purpose,
-    Row,
-    Status,
-    Stop,
-    Usage,
-    text_parts,
-)
+from pipeline.types import Answer, Chunk, Outcome, Purpose, Row, Stop, Usage
 
 DOC = b"d" * 16
 THIS_SESSION, STALE = 5, 3  # a retry that replaces what was bad in session 3 or before

@@ -2,9 +2,10 @@
 
 import pytest
 
+from pipeline.codes import AnswerFrom, AttemptCode, ErrorCode
 from pipeline.errors import CallFailed, Kind
 from pipeline.extraction.policy import KIND_CODES, Action, Policy, Tried, after_reply, decide, row_code
-from pipeline.types import AnswerFrom, AttemptCode, ErrorCode, Stop
+from pipeline.types import Stop
 
 WORDS = {
     Kind.THROTTLED: "rate_limited",

@@ -18,8 +18,9 @@ from pipeline.extraction.lookups import (
 )
 from pipeline.extraction.prepare import prepare
 from pipeline.job.file import resolve
+from pipeline.parts import ToolCall, text_parts
 from pipeline.providers.tool_calls import Asked
-from pipeline.types import Chunk, Row, ToolCall, text_parts
+from pipeline.types import Chunk, Row
 
 OPENAI = {"provider": "openai", "name": "gpt-4o-mini"}
 

@@ -5,10 +5,11 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.columns import TOKENS
 from pipeline.extraction.pack_shares import parted, shares_of, usages_of
 from pipeline.ledger.records import Call, Send
 from pipeline.money import Rate, cost_usd, to_units
-from pipeline.types import TOKENS, Member, Purpose, Usage
+from pipeline.types import Member, Purpose, Usage
 
 COUNTS = st.integers(0, 10**6)
 USAGES = st.builds(Usage, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS)

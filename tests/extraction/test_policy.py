@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.codes import ErrorCode, ParkReason
 from pipeline.errors import CallFailed, Kind
 from pipeline.extraction.policy import Action, Next, Policy, Tried, after_reply, backoff_s, decide
-from pipeline.types import ErrorCode, ParkReason, Stop
+from pipeline.types import Stop
 
 POLICY = Policy(max_attempts=6)
 JITTER = st.floats(0, 1, exclude_max=True)

@@ -20,7 +20,8 @@ from pipeline.extraction.requests import (
 )
 from pipeline.extraction.template import parse_template, render
 from pipeline.job.file import resolve
-from pipeline.types import AnswerShape, Chunk, FilePart, Purpose, Row, Turn, text_parts
+from pipeline.parts import FilePart, text_parts
+from pipeline.types import AnswerShape, Chunk, Purpose, Row, Turn
 
 SHAPE = AnswerShape("Thing", "json_schema", {"type": "object", "properties": {"name": {"type": "string"}}}, strict=True)
 TABLE = {

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.codes import ErrorCode, Status
 from pipeline.errors import JobError
 from pipeline.extraction.routing import MAIN, PARKING, cause_of, diverts, first_step, next_step
 from pipeline.job.file import resolve
 from pipeline.job.several import CAUSES
-from pipeline.types import ErrorCode, Outcome, Row, Status, text_parts
+from pipeline.parts import text_parts
+from pipeline.types import Outcome, Row
 
 MODEL = {"provider": "openai", "name": "gpt-4o-mini", "max_output_tokens": 100}
 NAMES = ("a", "b", "c")

@@ -11,21 +11,10 @@ from places import RECORDINGS
 from pipeline.documents.tokens import counter_for
 from pipeline.extraction.usage import all_reasoning, whole_usage
 from pipeline.job.settings import Model
+from pipeline.parts import FilePart, TextPart
 from pipeline.providers.gemini.wire import GeminiWire
 from pipeline.providers.openai.wire import OpenAIWire
-from pipeline.types import (
-    Answer,
-    AnswerShape,
-    FilePart,
-    HttpAnswer,
-    PartialUsage,
-    Purpose,
-    Request,
-    Stop,
-    TextPart,
-    Turn,
-    Usage,
-)
+from pipeline.types import Answer, AnswerShape, HttpAnswer, PartialUsage, Purpose, Request, Stop, Turn, Usage
 
 COUNTER = counter_for("openai", "gpt-4o-mini")
 TEXT = '{"name": "Anna", "count": 3}'

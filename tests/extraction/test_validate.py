@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from pipeline.extraction.validate import MOST_ANSWER_CHARS, MOST_BYTES, MOST_ERRORS, Invalid, Valid, check, repair_turns
-from pipeline.types import Turn, text_parts
+from pipeline.parts import text_parts
+from pipeline.types import Turn
 
 
 class Line(BaseModel):

@@ -8,9 +8,10 @@ from places import RECORDINGS
 
 from pipeline.errors import CallFailed
 from pipeline.job.settings import Batch
+from pipeline.parts import text_parts
 from pipeline.providers import wire_for
 from pipeline.providers.batches import batch_wire_for, line_model
-from pipeline.types import AnswerShape, HttpAnswer, Purpose, Request, Turn, text_parts
+from pipeline.types import AnswerShape, HttpAnswer, Purpose, Request, Turn
 
 SCHEMA = {
     "type": "object",

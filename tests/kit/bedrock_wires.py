@@ -9,10 +9,11 @@ from msgspec.structs import astuple, replace
 
 from pipeline.errors import CallFailed
 from pipeline.job.settings import Model
+from pipeline.parts import text_parts
 from pipeline.providers.bedrock.converse import ConverseWire
 from pipeline.providers.bedrock.invoke import InvokeWire
 from pipeline.sandbox.wires.bedrock.frames import event
-from pipeline.types import Answer, AnswerShape, HttpAnswer, Purpose, Request, Stop, Turn, text_parts
+from pipeline.types import Answer, AnswerShape, HttpAnswer, Purpose, Request, Stop, Turn
 
 HAIKU, NOVA = "us.anthropic.claude-haiku-4-5-20251001-v1:0", "us.amazon.nova-lite-v1:0"
 SCHEMA = {

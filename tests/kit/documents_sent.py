@@ -5,7 +5,8 @@ from base64 import b64encode
 from every_wire import REQUEST
 from msgspec.structs import asdict, replace
 
-from pipeline.types import FilePart, LoadedPart, TextPart, Turn
+from pipeline.parts import FilePart, LoadedPart, TextPart
+from pipeline.types import Turn
 
 PDF, PNG, JPEG = "application/pdf", "image/png", "image/jpeg"
 BYTES = {PDF: b"%PDF-1.4 \xff\xfb\xf0 %%EOF", PNG: b"\x89PNG\r\n\xff\xfb", JPEG: b"\xff\xd8\xff\xe0"}

@@ -1,8 +1,9 @@
 """One model for each wire there is, with its wire and a request."""
 
 from pipeline.job.settings import Model
+from pipeline.parts import text_parts
 from pipeline.providers import wire_for
-from pipeline.types import AnswerShape, Purpose, Request, Turn, tenant_hash, text_parts
+from pipeline.types import AnswerShape, Purpose, Request, Turn, tenant_hash
 
 SHAPE = AnswerShape("Thing", "json_object", {"type": "object", "properties": {}}, strict=False)
 REQUEST = Request(b"k", 0, "r", 0, Purpose.EXTRACT, "Read.", (Turn("user", text_parts("a bill")),), 9, 5, 100, "acme")

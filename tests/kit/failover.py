@@ -17,6 +17,7 @@ from pipeline.admission.governor import Governor, LimitRules
 from pipeline.admission.needs import Needs
 from pipeline.admission.queue import Admission
 from pipeline.admission.stop import Stopped
+from pipeline.codes import Status
 from pipeline.documents.tokens import counter_for
 from pipeline.engine.ask import RowFailed, RowLife
 from pipeline.engine.diverting import DivertingGate, Ends, Group
@@ -28,20 +29,9 @@ from pipeline.errors import CallFailed, Kind
 from pipeline.extraction.routing import MAIN, diverts, patience_s
 from pipeline.job.settings import Fallback, Limits
 from pipeline.money import Rate
+from pipeline.parts import text_parts
 from pipeline.telemetry.tally import Tally
-from pipeline.types import (
-    Answer,
-    HttpAnswer,
-    Outcome,
-    Purpose,
-    Request,
-    Row,
-    Status,
-    Stop,
-    Turn,
-    Usage,
-    text_parts,
-)
+from pipeline.types import Answer, HttpAnswer, Outcome, Purpose, Request, Row, Stop, Turn, Usage
 
 SPARE = "spare"
 CALL_S = 1.0
@@ -101,6 +91,24 @@ class Provider:
 
     def reply(self, answered):  # noqa: ARG002 (as a wire is called)
         return Answer("{}", Stop.DONE, "stop", USED, "m-1")
+
+
+class Saying(Provider):
+    """`script`: status and Retry-After of its nth call, from 0, at so many seconds; None: as well as any other."""
+
+    def __init__(self, script):
+        super().__init__(up)
+        self.script = script
+
+    async def send(self, wire, request, *, fresh=False, upload=None):
+        said = self.script(self.met.total(), asyncio.get_running_loop().time() - 1000)
+        if said is None:
+            return await super().send(wire, request, fresh=fresh, upload=upload)
+        status, hint_s = said
+        self.met["429" if status == 429 else "5xx"] += 1
+        await asyncio.sleep(0.1)
+        kind = Kind.THROTTLED if status == 429 else Kind.OVERLOADED
+        raise CallFailed(kind, "no", status=status, retry_after_s=hint_s)
 
 
 class Rows:

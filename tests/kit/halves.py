@@ -30,8 +30,8 @@ class Halves(Governor):
     def on_limits(self, ticket, seen, now_s):
         self.limits.on_limits(ticket, seen, now_s)
 
-    def on_overloaded(self, now_s, jitter):
-        self.limits.on_overloaded(now_s, jitter)
+    def on_overloaded(self, now_s, jitter, retry_after_s=None):
+        self.limits.on_overloaded(now_s, jitter, retry_after_s)
 
     def hint(self, retry_after_s, now_s):
         self.limits.hint(retry_after_s, now_s)

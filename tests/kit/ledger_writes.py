@@ -2,9 +2,10 @@
 
 import asyncio
 
+from pipeline.codes import Status
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.records import Call, Send
-from pipeline.types import Outcome, Purpose, Status, Usage
+from pipeline.types import Outcome, Purpose, Usage
 
 HASHES = (b"r" * 16, b"d" * 16, "fingerprint")
 

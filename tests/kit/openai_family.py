@@ -9,13 +9,14 @@ from sandbox_client import SCHEMA, STUB
 
 from pipeline.errors import CallFailed
 from pipeline.job.settings import Limits, Model, Sandbox
+from pipeline.parts import text_parts
 from pipeline.providers import wire_for
 from pipeline.providers.credentials.keys import FixedKey
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.transport.http import HttpTransport
 from pipeline.sandbox.exchange import Answer, Ending, Received, tokens_of
 from pipeline.sandbox.server import serve
-from pipeline.types import AnswerShape, HttpAnswer, Purpose, Request, Turn, text_parts
+from pipeline.types import AnswerShape, HttpAnswer, Purpose, Request, Turn
 
 MODES = ("json_schema", "tool", "json_object")
 NOW = datetime(2026, 11, 25, tzinfo=UTC)

@@ -16,12 +16,13 @@ import pytest
 from ledger_writes import HASHES, call, make_older, outcome, send, use
 from places import REPO
 
+from pipeline.codes import ErrorCode, Status
 from pipeline.errors import LedgerError
 from pipeline.job.folder import LEDGER as FILE
 from pipeline.ledger.audit import CHECKED, damaged
 from pipeline.ledger.ledger import Ledger, connect, ends
 from pipeline.ledger.records import RowEntry
-from pipeline.types import Answer, ErrorCode, Status, Stop, Usage
+from pipeline.types import Answer, Stop, Usage
 
 
 def test_an_answer_is_found_by_the_hash_of_its_request(tmp_path):

@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from pipeline.codes import ErrorCode, Status
 from pipeline.job.folder import LEDGER as FILE
 from pipeline.ledger.ledger import Ledger, connect, ends
 from pipeline.ledger.records import Call, Send
-from pipeline.types import Answer, ErrorCode, Outcome, Purpose, Status, Stop, Usage
+from pipeline.types import Answer, Outcome, Purpose, Stop, Usage
 
 DOCS = st.integers(0, 5).map(lambda n: bytes([n]) * 16)
 KEYS = st.integers(0, 7).map(lambda n: bytes([n + 100]) * 16)

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ledger_writes import call, make_older, outcome
 
+from pipeline.codes import ErrorCode, Status
 from pipeline.job.folder import LEDGER
 from pipeline.ledger import night_figures, nights, records
 from pipeline.ledger.files import reading
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.records import RunFacts
-from pipeline.types import ErrorCode, Status
 
 DOCS = [bytes([number]) * 16 for number in range(6)]
 

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from pipeline.codes import ErrorCode, Status
 from pipeline.ledger import records
-from pipeline.types import ErrorCode, Outcome, Status
+from pipeline.types import Outcome
 
 
 @given(

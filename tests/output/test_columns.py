@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import asdict, replace
 from pydantic import BaseModel
 
+from pipeline.columns import FILE_COLUMNS, MODELS_COLUMNS, RESULT_COLUMNS
 from pipeline.errors import JobError
 from pipeline.extraction.prepare import prepare
 from pipeline.job.file import resolve
@@ -16,7 +17,7 @@ from pipeline.output.rows import COLUMN_TYPES, results_schema
 from pipeline.output.write import View
 from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.fields import call_fields
-from pipeline.types import FILE_COLUMNS, MODELS_COLUMNS, RESULT_COLUMNS, Purpose, Usage
+from pipeline.types import Purpose, Usage
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 UNPUBLISHED = {"run", "session", "error", "at_risk_units"}  # of the ledger's columns

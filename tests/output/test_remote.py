@@ -75,6 +75,25 @@ def test_another_machine_reads_it_and_goes_on_without_paying_again(job, bucket, 
     assert server.sent == sent + 1
 
 
+def test_people_are_told_of_the_bucket_and_not_of_the_mirror(job, bucket):
+    """Diff names its sides by their URLs, also where they lack something; a report lies where one who asked is."""
+    job.run()
+    mirrors = job.env["PIPELINE_WORKDIR"]
+    same = job.pipeline("diff", URL, f"{URL}/", code=0)
+    assert same.out.startswith(f"left   {URL} ")
+    assert json.loads(job.pipeline("diff", job.file, URL, "--json").out)["left"]["folder"] == URL
+    nothing = job.pipeline("diff", URL, "s3://out/nothing", code=2)
+    assert "s3://out/nothing: no results.parquet here" in nothing.err
+    written = job.pipeline("report", URL, code=0)
+    assert written.out.startswith("report.html  (")
+    assert "<html" in (job.folder / "report.html").read_text()
+    job.pipeline("report", job.file, "--to", "night.html", code=0)
+    assert (job.folder / "night.html").is_file()
+    without = job.pipeline("report", "s3://out/nothing", code=2)
+    assert "s3://out/nothing: no published run here" in without.err
+    assert mirrors not in "".join(one.out + one.err for one in (same, nothing, written, without))
+
+
 def test_a_machine_that_died_is_taken_over_from_its_last_snapshot(job, bucket, server):
     """Kill -9 there; here every row ends in one place, and only what came after the snapshot is paid for again."""
     process = job.start("run", job.file)

@@ -8,10 +8,11 @@ from batch_lines import made
 
 from pipeline.catalog.providers import ENTRIES
 from pipeline.job.settings import Batch, Model
+from pipeline.parts import LoadedPart, text_parts
 from pipeline.providers import wire_for
 from pipeline.providers.batches import BatchWire, batch_wire_for, line_model
 from pipeline.providers.files import PIECEMEAL_BYTES, Pieces
-from pipeline.types import AnswerShape, LoadedPart, Purpose, Request, Turn, text_parts
+from pipeline.types import AnswerShape, Purpose, Request, Turn
 
 BATCHED = [entry.name for entry in ENTRIES if entry.batch_wire]
 METHODS = [name for name in vars(BatchWire) if not name.startswith("_") and callable(getattr(BatchWire, name))]

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from streams import chunk, sse
 
 from pipeline.job.settings import Model
+from pipeline.parts import text_parts
 from pipeline.providers import wire_for
 from pipeline.providers.json import called_with
 from pipeline.sandbox.wires.bedrock.frames import event as frame
-from pipeline.types import AnswerShape, HttpAnswer, Purpose, Request, Stop, Turn, text_parts
+from pipeline.types import AnswerShape, HttpAnswer, Purpose, Request, Stop, Turn
 
 ANNA, BERT = {"name": "Anna", "count": 3}, {"name": "Bert", "count": 3}
 SAME = {"count": 3, "name": "Anna"}  # in another order: the same record

@@ -11,13 +11,14 @@ from streams import STREAMS, TEXT, chunk, sse
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Limits
+from pipeline.parts import text_parts
 from pipeline.providers.credentials.keys import FixedKey
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.sse import EventStream
 from pipeline.providers.transport.http import HttpTransport
 from pipeline.providers.transport.sdk import SdkTransport
 from pipeline.sandbox.wires.bedrock.frames import event as frame
-from pipeline.types import Purpose, Request, Turn, Usage, text_parts
+from pipeline.types import Purpose, Request, Turn, Usage
 
 USED = Usage(10, 0, 0, 5, 0)
 REQUEST = Request(b"k" * 16, 0, "a", 0, Purpose.EXTRACT, "", (Turn("user", text_parts("a")),), 100, 10, 20)

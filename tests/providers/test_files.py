@@ -13,11 +13,12 @@ from msgspec.structs import replace
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Model
+from pipeline.parts import TextPart, text_parts
 from pipeline.providers import wire_for
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.files import LARGE_BYTES, PIECE_BYTES, PIECEMEAL_BYTES, Pieces, upload_s
 from pipeline.text import repaired
-from pipeline.types import TextPart, Turn, text_parts
+from pipeline.types import Turn
 
 MORE = {
     "responses": {"provider": "openai", "api": "responses", "name": "gpt-5.4"},

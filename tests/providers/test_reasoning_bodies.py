@@ -7,8 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.job.settings import Model
+from pipeline.parts import text_parts
 from pipeline.providers import settled, wire_for
-from pipeline.types import AnswerShape, Purpose, Request, Turn, text_parts
+from pipeline.types import AnswerShape, Purpose, Request, Turn
 
 SCHEMA = {
     "type": "object",

@@ -7,8 +7,9 @@ from every_wire import REQUEST, SHAPE, WIRES, model
 from msgspec.structs import replace
 from places import REPO
 
+from pipeline.parts import text_parts
 from pipeline.providers import wire_for
-from pipeline.types import AnswerShape, Turn, text_parts
+from pipeline.types import AnswerShape, Turn
 
 GOLDEN = REPO / "tests" / "golden" / "bodies.json"
 EXAMPLES = (Turn("user", text_parts("Rechnung \u201e7\u201c\n\ud800")), Turn("assistant", text_parts('{"a": 1}')))

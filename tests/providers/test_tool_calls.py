@@ -5,20 +5,10 @@ import json
 import pytest
 
 from pipeline.job.settings import Model
+from pipeline.parts import ResultPart, SaidPart, text_parts
 from pipeline.providers import wire_for
 from pipeline.providers.tool_calls import asked_in
-from pipeline.types import (
-    AnswerShape,
-    HttpAnswer,
-    Purpose,
-    Request,
-    ResultPart,
-    SaidPart,
-    Stop,
-    Tool,
-    Turn,
-    text_parts,
-)
+from pipeline.types import AnswerShape, HttpAnswer, Purpose, Request, Stop, Tool, Turn
 
 FIND = Tool("find", "Finds it.", {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]})
 SHAPE = AnswerShape("Thing", "tool", {"type": "object", "properties": {}}, strict=False, lookups=(FIND,))

@@ -5,8 +5,9 @@ import pytest
 from pipeline.catalog.providers import ENTRIES
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Model
+from pipeline.parts import FilePart, text_parts
 from pipeline.providers import wire_for
-from pipeline.types import AnswerShape, FilePart, Purpose, Request, Turn, text_parts
+from pipeline.types import AnswerShape, Purpose, Request, Turn
 
 SHAPE = AnswerShape("Thing", "tool", {"type": "object", "properties": {}}, strict=False)
 INVOKED = ["anthropic.claude-haiku-4-5-20251001-v1:0", "amazon.nova-lite-v1:0", "meta.llama3-1-8b-instruct-v1:0",

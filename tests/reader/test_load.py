@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 from small_pdfs import pdf, text
 
+from pipeline.parts import FilePart
 from pipeline.reader import load as loading
 from pipeline.reader.read import CHANGED, OUT_OF_REACH, ReadOptions, Unreadable
-from pipeline.types import FilePart
 
 
 @pytest.fixture

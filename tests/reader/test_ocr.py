@@ -7,10 +7,10 @@ import sys
 import pytest
 from places import REPO
 
+from pipeline.parts import FilePart
 from pipeline.reader import ocr
 from pipeline.reader.pool import Readers
 from pipeline.reader.read import ONLY_SCANS, ReadOptions, Unreadable
-from pipeline.types import FilePart
 
 
 def box(left, top):

@@ -11,6 +11,7 @@ import pytest
 from small_pdfs import pdf, text
 
 from pipeline.errors import JobError
+from pipeline.parts import FilePart
 from pipeline.reader.messages import Bounds
 from pipeline.reader.pool import Readers
 from pipeline.reader.read import (
@@ -25,7 +26,6 @@ from pipeline.reader.read import (
     ReadOptions,
     Unreadable,
 )
-from pipeline.types import FilePart
 
 ROOT = Path(__file__).parents[2]
 

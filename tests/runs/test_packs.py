@@ -212,13 +212,16 @@ def test_a_run_that_dies_is_taken_up_without_paying_again(job, server, model, pl
     job.env["PIPELINE_CRASH_AT"] = place
     job.process("run", job.file, code=-signal.SIGKILL)
     del job.env["PIPELINE_CRASH_AT"]
-    job.run()
+    told = job.run().err
     manifest = whole(job)
     assert manifest["rows"]["ok"] == 24
     lost = [call for call in job.calls() if call["error_code"] == "lost"]
     assert len(lost) <= 4
     again = {text for text, times in model.paid.items() if times > 1}
     assert again <= {f"document {share['row']}" for call in lost for share in call["shares"]}
+    for call in lost:
+        named = ", ".join(f"{share['row']} ('r{share['row']}')" for share in call["shares"])
+        assert f"rows {named}, extract, call {call['request_id']}" in told
     sent = server.sent
     job.run()
     assert server.sent == sent

@@ -197,7 +197,7 @@ def test_a_second_signal_cuts_them_off(run, server, under_way):
     whole(run, server)
 
 
-def test_what_kills_every_worker_ends_the_run_with_a_word_on_it(job, server):
+def test_a_row_that_kills_every_worker_ends_the_run_and_is_named(job, server):
     """A validator that takes the process down: what it had just been answered is booked as lost, each time."""
     schema = job.folder / "thing.py"
     deadly = "    @model_validator(mode='after')\n    def deadly(self):\n        import os\n        "
@@ -206,7 +206,7 @@ def test_what_kills_every_worker_ends_the_run_with_a_word_on_it(job, server):
     server.script = lambda document, _nth, _body: good(document)
     job.write(server.url, rows=ROWS, limits={"concurrency": 6, "workers": 2})
     found = job.process("run", job.file, code=130)
-    assert "died 3 times" in found.err
+    assert "row r7: 2 workers have died while they had it" in found.err, "and one before them, which told of no rows"
     ends = [one.get("ended") for one in job.manifest()["workers"]]
     assert ends == ["lost"] * 3 + [None], "the last one is not told of twice"
     assert (
@@ -215,6 +215,18 @@ def test_what_kills_every_worker_ends_the_run_with_a_word_on_it(job, server):
     rows = job.reconcile()["rows"]
     assert rows["ok"] > 0
     assert rows["pending"] == COUNT - rows["ok"]
+
+
+def test_workers_that_die_of_no_row_are_told_by_number(job, server):
+    """What kills them is said somewhere else."""
+    schema = job.folder / "thing.py"
+    deadly = "import os, sys\nif sys.argv[0].endswith('workers/__main__.py'): os._exit(9)\n"
+    schema.write_text(deadly + schema.read_text())
+    job.write(server.url, rows=ROWS, limits={"concurrency": 6, "workers": 2})
+    told = job.process("run", job.file, code=130).err
+    assert "died 3 times; what kills it may be said above, or in a system log" in told
+    assert server.sent == 0
+    assert job.reconcile()["rows"] == {"total": COUNT, "ok": 0, "failed": 0, "pending": COUNT}, "none is left out"
 
 
 def test_the_number_has_to_make_sense(run):

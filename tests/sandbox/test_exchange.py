@@ -3,8 +3,9 @@
 import pytest
 
 from pipeline.extraction.validate import repair_turns
+from pipeline.parts import text_parts
 from pipeline.sandbox.exchange import document_and_errors
-from pipeline.types import Turn, text_parts
+from pipeline.types import Turn
 
 ASKED, SHOWN, DONE = ("user", "a bill"), ("user", "an example"), ("assistant", '{"name":"x"}')
 FIT = repair_turns([Turn("user", text_parts("a bill"))], '{"name":1}', ["name: Input should be a valid string"])

@@ -6,9 +6,11 @@ import pytest
 from readings import reading
 
 from pipeline.errors import CallFailed, Kind
+from pipeline.ledger.records import Send
 from pipeline.telemetry.display import line, panel_lines
 from pipeline.telemetry.snapshot import opening
-from pipeline.telemetry.summary import _now_lines, _pack_lines, parked_text
+from pipeline.telemetry.summary import _now_lines, _pack_lines, lost_text, parked_text
+from pipeline.types import Purpose
 
 NOW = datetime(2026, 11, 30, 9, 0, 0, tzinfo=UTC)
 
@@ -55,3 +57,14 @@ def test_packs_that_save_nothing_are_told_as_what_they_cost(usd, tokens, told):
     """Rows that find few others of their tenant have the words around them, and little to share."""
     saved = {"requests": 14, "requests_alone": 18, "rows": 6, "input_tokens_saved": tokens, "usd_saved": usd}
     assert _pack_lines(saved) == [f"  chunks    chunks.pack: 14 requests instead of 18, {told}"]
+
+
+def test_a_lost_call_about_several_rows_is_told_with_all_of_them_up_to_ten():
+    sends = [Send(name, 7, "g", 0, Purpose.EXTRACT, 1, 0, 10**8, None) for name in ("alone", "pack", "large")]
+    rows = {"pack": [(7, "g"), (9, "i")], "large": [(n, f"r{n}") for n in range(14)]}
+    first, *told = lost_text(sends, rows).splitlines()
+    assert first == "the last session died with 3 calls in flight, which may have cost up to $0.03:"
+    assert told[0] == "  row 7 ('g'), chunk 0, extract, call alone"
+    assert told[1] == "  rows 7 ('g'), 9 ('i'), extract, call pack"
+    assert told[2].startswith("  rows 0 ('r0'), 1 ('r1')")
+    assert told[2].endswith("9 ('r9') and 4 more, extract, call large")

@@ -117,6 +117,8 @@ class Learner(Struct):
                 self.mode, self.count, self.rates = Mode.FREE, None, {}
         elif self.mode is Mode.STRAY or self.trial.begun_s is not None:
             return
+        elif self.mode is Mode.FREE and not any(news.net.values()):
+            return  # nothing was let in yet: there is nothing now, and no rate to tell by; pauses are for that
         elif self.mode is Mode.FREE:
             self._on_trial = news
             if not self.trial.begin(news.sent_s, news.now_s, news.on_way, news.due) and news.evident:

@@ -24,7 +24,8 @@ from pipeline.commands.consent.decide import (
 )
 from pipeline.commands.consent.rehearse import SomeRows, due_rows
 from pipeline.commands.estimate.compare import terms_of
-from pipeline.commands.estimate.estimator import History, estimate
+from pipeline.commands.estimate.counted import History
+from pipeline.commands.estimate.estimator import estimate
 from pipeline.commands.estimate.history import history
 from pipeline.commands.estimate.measure import measure
 from pipeline.commands.estimate.several import with_models

@@ -10,10 +10,10 @@ from typing import Any, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.codes import ErrorCode
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.template import TEXT
 from pipeline.money import Band, Rate, worst_case_usd
-from pipeline.types import ErrorCode
 
 PARTS = {  # what can change an answer or an outcome, as the job file calls it
     "extract": (

@@ -28,8 +28,9 @@ from pipeline.ledger.nights import rehearsed_jobs
 from pipeline.ledger.queries import ContentEnd, answer_record, ends, last_doc_hashes
 from pipeline.ledger.records import StoredAnswer, answer_from
 from pipeline.output.manifest import Manifest, read_run
+from pipeline.parts import ToolCall
 from pipeline.schema.arrow import RecordColumn
-from pipeline.types import Answer, Request, Row, ToolCall
+from pipeline.types import Answer, Request, Row
 
 if TYPE_CHECKING:
     from pipeline.documents.sources.filed import FiledRows

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -14,13 +13,14 @@ from pipeline.commands.evaluate.meanings import meaning_of, only_in, shared
 from pipeline.commands.evaluate.shapes import shape_of
 from pipeline.commands.published import results_in
 from pipeline.errors import JobError
+from pipeline.job.folder import OutputPlace
 from pipeline.output.manifest import read_run
 
 NEEDED = ("id", "status", "record", "cost_usd")
 MOST_SHOWN = 100  # changed rows in JSON
 
 
-def diff(left: Path, right: Path, most: int = MOST_SHOWN) -> dict[str, Any]:
+def diff(left: OutputPlace, right: OutputPlace, most: int = MOST_SHOWN) -> dict[str, Any]:
     """What differs: section 11 of the contract, and what each side is, `outcomes`, and the first `most` changed rows.
 
     `rows` is `same` + `changed` + `only_left` + `only_right`; `fields` counts the rows in which a field changed. A row
@@ -71,7 +71,7 @@ def _counted(counts: Counts) -> dict[str, Any]:
     }
 
 
-def _require_same_lines(left: Path, left_schema: pa.Schema, right: Path, right_schema: pa.Schema) -> None:
+def _require_same_lines(left: OutputPlace, left_schema: pa.Schema, right: OutputPlace, right_schema: pa.Schema) -> None:
     chunked = [folder for folder, schema in ((left, left_schema), (right, right_schema)) if "chunk" in schema.names]
     if len(chunked) == 1:
         whole = right if chunked[0] == left else left
@@ -85,9 +85,9 @@ def _usd(cost: Decimal | None) -> str | None:
     return None if cost is None else f"{cost:.10f}"
 
 
-def _facts(folder: Path) -> Mapping[str, Any]:
+def _facts(folder: OutputPlace) -> Mapping[str, Any]:
     """What made an output, as far as its run.json tells."""
-    manifest = read_run(folder)
+    manifest = read_run(folder.path)
     if manifest is None:
         return {"folder": str(folder)}
     job = manifest.job

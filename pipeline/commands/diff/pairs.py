@@ -15,10 +15,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec import Struct
 
+from pipeline.codes import AnswerFrom
 from pipeline.commands.aside import Aside
 from pipeline.commands.published import LINES_AT_ONCE, cost_columns
 from pipeline.output.read import readable
-from pipeline.types import AnswerFrom
 
 KEY = "key"
 EVIDENCE = "evidence"  # is turned into objects where it is shown

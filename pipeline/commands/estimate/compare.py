@@ -12,7 +12,8 @@ from pipeline.catalog.prices import batch_share, lane_share
 from pipeline.catalog.providers import profile_of
 from pipeline.catalog.reasoning import expected_by, expected_tokens, reasoning_advice
 from pipeline.catalog.tiers import FACTORS, FLEX
-from pipeline.commands.estimate.estimator import Counts, EstimateBands, History, Terms, estimate
+from pipeline.commands.estimate.counted import Counts, History
+from pipeline.commands.estimate.estimator import EstimateBands, Terms, estimate
 from pipeline.commands.estimate.lanes import Ways
 from pipeline.commands.estimate.measure import measure
 from pipeline.errors import JobError

@@ -15,17 +15,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.catalog.providers import PROVIDERS
-from pipeline.commands.estimate.estimator import Counts
+from pipeline.commands.estimate.counted import Counts
 from pipeline.commands.estimate.measure import requests_to_send
 from pipeline.commands.estimate.samples import ASKED, FileSamples
 from pipeline.engine.ask import FileGone
 from pipeline.engine.lanes.files import FileLoader, holds_files, loader_of
 from pipeline.errors import CallFailed, JobError, Kind
 from pipeline.extraction.prepare import Prepared
+from pipeline.parts import files_of
 from pipeline.providers import CountingWire, wire_for
 from pipeline.providers.credentials.keys import credentials_for
 from pipeline.providers.transport.http import HttpTransport
-from pipeline.types import Request, files_of
+from pipeline.types import Request
 
 AT_ONCE = 16
 TRIES = 8

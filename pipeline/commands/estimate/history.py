@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipeline.commands.estimate.estimator import History, Seen
+from pipeline.commands.estimate.counted import History, Seen
 from pipeline.commands.estimate.measure import ROWS_MEASURED_AT_ONCE, RequestOverhead, other_text, overhead_of, piece_of
 from pipeline.extraction.hashes import content_key
 from pipeline.extraction.prepare import Prepared

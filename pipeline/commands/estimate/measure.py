@@ -7,7 +7,8 @@ from contextlib import ExitStack, closing
 from msgspec import Struct
 
 from pipeline.catalog.known_as import known_as
-from pipeline.commands.estimate.estimator import Counts
+from pipeline.codes import Status
+from pipeline.commands.estimate.counted import Counts
 from pipeline.commands.estimate.packs import Packing
 from pipeline.documents.sources.rows import SeenIds
 from pipeline.documents.token_pool import Cutting, counted
@@ -18,8 +19,9 @@ from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.template import TEXT, Template, render
 from pipeline.ledger.files import Connection, reading
 from pipeline.ledger.queries import ends
+from pipeline.parts import files_of
 from pipeline.schema.answer_size import answer_tokens
-from pipeline.types import Chunk, Request, Row, Status, files_of
+from pipeline.types import Chunk, Request, Row
 
 ROUND_TOKENS = 100  # of what a model asks for in a round of look-ups, and of what they find, as a guess
 ROWS_MEASURED_AT_ONCE = 256

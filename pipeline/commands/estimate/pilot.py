@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.commands.estimate.estimator import Counts
+from pipeline.commands.estimate.counted import Counts
 from pipeline.commands.estimate.measure import other_text, rows_to_send
 from pipeline.engine.feed import Selection
 from pipeline.engine.run import run_job
@@ -26,7 +26,8 @@ from pipeline.ledger.queries import last_session_work
 from pipeline.money import Band, dollars, from_units
 from pipeline.output.manifest import read_run
 from pipeline.output.publish import Ended
-from pipeline.types import Row, files_of
+from pipeline.parts import files_of
+from pipeline.types import Row
 
 CHARS_PER_TOKEN = 4
 REASON = "pilot"  # why run.json is parked, with all other rows pending

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
-from pipeline.types import Request, files_of
+from pipeline.parts import files_of
+from pipeline.types import Request
 
 ASKED = 10  # of each class, and one of each row
 Class = tuple[str, int]  # form, and the power of two that its tokens are below

@@ -6,7 +6,8 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.commands.estimate.estimator import Counts, EstimateBands, History, Terms, estimate
+from pipeline.commands.estimate.counted import Counts, History
+from pipeline.commands.estimate.estimator import EstimateBands, Terms, estimate
 
 
 class Saved(Struct, frozen=True):

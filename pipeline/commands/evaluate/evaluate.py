@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import Struct
 
+from pipeline.codes import Status
 from pipeline.commands.aside import Aside, aside, key_of
 from pipeline.commands.evaluate.column import Column, column_of, column_values
 from pipeline.commands.evaluate.compare import Judged, judged, unanswered
@@ -19,7 +20,6 @@ from pipeline.commands.evaluate.tally import Tally
 from pipeline.commands.published import LINES_AT_ONCE, cost_columns, cost_of, results_in
 from pipeline.errors import JobError
 from pipeline.output.read import readable
-from pipeline.types import Status
 
 MOST_GROUPS = 1000
 NEEDED = ("id", "status", "record")

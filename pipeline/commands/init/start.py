@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from pipeline.columns import RESULT_COLUMNS
 from pipeline.commands.init.guess import fields_of, language_of
 from pipeline.commands.init.look import REHEARSED, Column, Looked, look
 from pipeline.commands.init.texts import Plan, job_text, sample_text, schema_text
@@ -14,7 +15,6 @@ from pipeline.errors import JobError
 from pipeline.job.file import absolute
 from pipeline.job.settings import REMOTE
 from pipeline.text import did_you_mean
-from pipeline.types import RESULT_COLUMNS
 
 JOB, SCHEMA, SAMPLE = "job.toml", "schema.py", "sample.jsonl"
 SAMPLE_ROWS = 5

@@ -3,11 +3,11 @@
 import shlex
 from collections.abc import Callable, Iterator
 
+from pipeline.codes import ErrorCode
 from pipeline.commands.report.beside import beside
 from pipeline.commands.report.rows import Shown, ShownAnswer, ShownRow
 from pipeline.commands.report.words import counted, escape, milliseconds, short
 from pipeline.extraction.evidence.share import ungrounded
-from pipeline.types import ErrorCode
 
 UNGROUNDED_VALUES, REVIEW = "ungrounded-values", "review"  # kinds of rows, beside statuses, causes and marks
 Again = Callable[[str], str]

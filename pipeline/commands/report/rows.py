@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.columns import EVIDENCE_COLUMNS, MODELS_COLUMNS
 from pipeline.commands.answers import Heard, first_errors, heard_for
 from pipeline.commands.doubted import Doubts
 from pipeline.commands.report.grounded import has_evidence
@@ -26,7 +27,7 @@ from pipeline.extraction.evidence.share import XML
 from pipeline.extraction.review import reasons_on
 from pipeline.job.folder import RESULTS
 from pipeline.output.manifest import Manifest
-from pipeline.types import EVIDENCE_COLUMNS, MODELS_COLUMNS, Evidence
+from pipeline.types import Evidence
 
 MOST_OF_CODE = 60  # failed rows of one error_code
 MOST_FAILED, MOST_NOTED, MOST_OK, MOST_PENDING = 500, 200, 300, 20

@@ -13,10 +13,11 @@ from pipeline.documents.sources.lying import Lying
 from pipeline.documents.sources.readings import Readings
 from pipeline.documents.sources.seen import seen_too
 from pipeline.documents.sources.spool import Placed, Spool
+from pipeline.parts import FilePart, Parts, files_of, text_parts
 from pipeline.reader.ocr import installed
 from pipeline.reader.pool import Readers
 from pipeline.reader.read import Read, ReadOptions, Unreadable
-from pipeline.types import Document, FilePart, Parts, Row, files_of, text_parts
+from pipeline.types import Document, Row
 
 SLOW_ROWS = 16  # at a time where each may take seconds: the first ones are asked about while others are read
 

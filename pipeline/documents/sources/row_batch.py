@@ -9,8 +9,9 @@ from pipeline.documents.sources import lying as where
 from pipeline.documents.sources.files import DOCUMENT, File
 from pipeline.documents.sources.lying import Lying
 from pipeline.documents.sources.rows import SeenIds, duplicate, located
+from pipeline.parts import text_parts
 from pipeline.reader.read import Unreadable
-from pipeline.types import Row, text_parts
+from pipeline.types import Row
 
 if TYPE_CHECKING:
     from pipeline.documents.sources.filed import FiledRows

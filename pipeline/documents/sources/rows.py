@@ -17,7 +17,8 @@ from pipeline.documents.sources.files import File
 from pipeline.documents.sources.written import as_written
 from pipeline.errors import JobError
 from pipeline.job.settings import Input
-from pipeline.types import Row, text_parts
+from pipeline.parts import text_parts
+from pipeline.types import Row
 
 CACHE_KIB = 32 * 1024
 SHOWN_CHARS = 80

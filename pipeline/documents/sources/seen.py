@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pipeline.documents.pages import Rules, pages_for_ocr, with_seen
 from pipeline.documents.sources.readings import Readings
 from pipeline.documents.sources.spool import Placed
+from pipeline.parts import FilePart
 from pipeline.reader.ocr import installed
 from pipeline.reader.pool import Readers
 from pipeline.reader.read import Page, Read, Unreadable
-from pipeline.types import FilePart
 
 Found = Read | Unreadable
 Seen = dict[tuple[str, int, int], Page | Unreadable]  # by digest, piece and page

@@ -22,8 +22,9 @@ from pipeline.documents.sources.records import Records
 from pipeline.documents.sources.row_batch import RowBatch, lying, placed
 from pipeline.documents.sources.rows import RowMaker, SeenIds
 from pipeline.job.settings import Input
+from pipeline.parts import FilePart, Parts
 from pipeline.reader.read import Unreadable
-from pipeline.types import FilePart, Parts, Row
+from pipeline.types import Row
 
 if TYPE_CHECKING:
     from pipeline.documents.pages import Rules

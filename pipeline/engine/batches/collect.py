@@ -7,6 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from pipeline.codes import AttemptCode
 from pipeline.crash_points import crash_point
 from pipeline.engine.batches.lane import BATCHES, Refused
 from pipeline.engine.batches.money import BatchMoney
@@ -20,7 +21,7 @@ from pipeline.money import Rate, cost_usd, from_units, to_units
 from pipeline.providers import Wire
 from pipeline.providers.batches import BatchLine, Fate, RemoteBatch
 from pipeline.telemetry.tally import Tally
-from pipeline.types import Answer, AttemptCode, PartialUsage, Usage
+from pipeline.types import Answer, PartialUsage, Usage
 
 NO_RESULT = "the batch ended without a result for this line, which may have been billed"
 AT_ONCE = 128  # lines that are read, then booked, in one piece

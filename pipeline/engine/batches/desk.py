@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from pipeline.admission.gate import Gate
+from pipeline.codes import AttemptCode, ParkReason
 from pipeline.console import say
 from pipeline.crash_points import crash_point
 from pipeline.engine.batches.collect import Collector
@@ -28,7 +29,6 @@ from pipeline.ledger.batches import (
     BatchRecord,
 )
 from pipeline.providers.batches import RemoteBatch, RemoteState
-from pipeline.types import AttemptCode, ParkReason
 
 GRACE_S = 600.0  # a batch that is not found so soon after its submission is not there yet
 SANDBOX = "sandbox"

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 from msgspec import Struct, field
 
 from pipeline.admission.gate import Gate, TenantOverBudget
+from pipeline.codes import AttemptCode, ErrorCode, ParkReason
 from pipeline.crash_points import crash_point
 from pipeline.engine.ask import Deferred, Delivered, Lane, RowFailed, RowLife, TooLong
 from pipeline.engine.batches.money import COMES_BACK, BatchMoney
@@ -25,7 +26,7 @@ from pipeline.money import to_units
 from pipeline.platforms import CLOSED_ON_EXEC
 from pipeline.providers import Wire
 from pipeline.providers.batches import BatchLimits, BatchWire
-from pipeline.types import AttemptCode, ErrorCode, ParkReason, Purpose, Request
+from pipeline.types import Purpose, Request
 
 FILLED = 0.95  # of what a provider lets into a batch
 FEW_REPAIRS = 100  # of a pass, that go live where batch.repair = "auto"

@@ -11,7 +11,6 @@ from pipeline.money import UNITS_PER_USD, dollars, from_units
 from pipeline.types import Request
 
 COMES_BACK = "comes back"
-OVER_BUDGET = "the next call could cost more than what is left of budget.max_usd"
 
 
 class BatchMoney:
@@ -36,7 +35,7 @@ class BatchMoney:
             return TenantOverBudget(tenant, f"{told}, more than budget.tenant_max_usd_per_day leaves")
         if money.run.affords(usd):
             return None
-        return COMES_BACK if money.run.held_usd else OVER_BUDGET
+        return COMES_BACK if money.run.held_usd else money.run.out_of(usd, usd)
 
     def hold(self, tenant: str | None, usd: Decimal) -> None:
         self._spending.hold(tenant, usd)

@@ -8,12 +8,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from pipeline.admission.gate import Gate
+from pipeline.codes import ParkReason
 from pipeline.console import say
 from pipeline.engine.batches.collect import Books
 from pipeline.engine.batches.lane import BATCHES
 from pipeline.errors import CallFailed, Kind
 from pipeline.ledger.batches import COLLECTED, LINE_OPEN, WITHDRAWN, BatchRecord
-from pipeline.types import ParkReason
 
 PASSING = {Kind.CONNECTION, Kind.TIMEOUT, Kind.OVERLOADED, Kind.NO_ANSWER, Kind.THROTTLED, Kind.DAMAGED}
 

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from pipeline.admission.gate import Gate
+from pipeline.codes import AttemptCode, ParkReason
 from pipeline.console import say
 from pipeline.crash_points import crash_point
 from pipeline.engine.batches.lane import Refused, Room
@@ -17,7 +18,6 @@ from pipeline.errors import CallFailed, Kind
 from pipeline.extraction.policy import Policy, decide
 from pipeline.ledger.batches import OUT, SUBMITTING, UNKNOWN, UPLOADED, BatchRecord
 from pipeline.providers.batches import RemoteBatch
-from pipeline.types import AttemptCode, ParkReason
 
 ABSENT_GAP_S = 120.0  # between two listings that must both lack a batch before it is submitted again
 ABSENT_GAP_NAMELESS_S = 600.0  # where a provider keeps no name of ours

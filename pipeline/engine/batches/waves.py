@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from pipeline.admission.gate import Gate
 from pipeline.admission.stop import Stopped
+from pipeline.codes import ParkReason
 from pipeline.console import say
 from pipeline.engine.batches.desk import Desk
 from pipeline.engine.batches.lane import BatchLane
@@ -25,7 +26,6 @@ from pipeline.ledger.batches import FOR_DEADLINE
 from pipeline.telemetry.batches import counted
 from pipeline.telemetry.snapshot import ModelNow
 from pipeline.telemetry.tally import Tally
-from pipeline.types import ParkReason
 
 SHORTEST_S = 0.02
 FULL_S, FULL_MOST_S = 30.0, 600.0  # that a full queue is left alone

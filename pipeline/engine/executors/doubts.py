@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from pipeline.types import ErrorCode, Outcome, ParkReason
+from pipeline.codes import ErrorCode, ParkReason
+from pipeline.types import Outcome
 
 IN_DOUBT = {ErrorCode.INVALID_REQUEST, ErrorCode.PROVIDER_ERROR}
 MOST_HELD = 20  # a run that is refused alike has ended by then

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from pipeline.admission.gate import Gate, TenantOverBudget
 from pipeline.admission.stop import Stopped
+from pipeline.codes import ParkReason
 from pipeline.crash_points import crash_point
 from pipeline.engine.ask import Deferred
 from pipeline.engine.executors import RunIssues
@@ -21,7 +22,7 @@ from pipeline.extraction.prepare import Prepared
 from pipeline.ledger.ledger import Ledger
 from pipeline.telemetry.snapshot import ModelNow
 from pipeline.telemetry.tally import Tally
-from pipeline.types import Outcome, ParkReason
+from pipeline.types import Outcome, Row
 
 AT_ONCE = 16  # rows that begin in one turn of the loop
 
@@ -99,6 +100,8 @@ class LocalExecutor:
         self._share = share
         self._doubts = Doubts()
         self.on_fed: Callable[[], None] = lambda: None  # once every chosen row of the input has begun
+        self.on_row: Callable[[Row, bool], None] = lambda _row, _begins: None  # told when one begins, and when it ends
+        self.alone: frozenset[int] = frozenset()  # rows that begin once no other is open, and others after them
         self.models: Callable[[], tuple[ModelNow, ...]] = tuple  # how those of a job with several do
 
     @property
@@ -128,7 +131,7 @@ class LocalExecutor:
         self._tally.concluded(outcome)
 
     async def _start_rows(self, selection: Selection, rows: set[asyncio.Task[None]]) -> None:
-        loop, window, read = asyncio.get_running_loop(), self.window, 0
+        window, read = self.window, 0
         try:
             async for batch in feed(self._prepared, self._ledger.path, selection, self._share):
                 self._enter(batch)
@@ -138,11 +141,7 @@ class LocalExecutor:
                     if self._gate.stopped is not None:
                         window.release()
                         continue  # the rows that follow are entered all the same, and stay pending
-                    task = loop.create_task(self._row(work))
-                    rows.add(task)
-                    task.add_done_callback(rows.discard)
-                    if not len(rows) % AT_ONCE:
-                        await asyncio.sleep(0)  # those that find all on record are worked on where they begin
+                    await self._begin(work, rows)
         except JobError as error:
             self.issues.input = error
             self._gate.stop(ParkReason.INTERRUPTED, str(error))
@@ -155,12 +154,25 @@ class LocalExecutor:
             self._ledger.end_rows(read)
         self.on_fed()
 
+    async def _begin(self, work: RowTask, rows: set[asyncio.Task[None]]) -> None:
+        alone = work.row.index in self.alone
+        if alone and rows:
+            await asyncio.wait(rows)
+        task = asyncio.get_running_loop().create_task(self._row(work))
+        rows.add(task)
+        task.add_done_callback(rows.discard)
+        if alone:
+            await asyncio.wait([task])
+        elif not len(rows) % AT_ONCE:
+            await asyncio.sleep(0)  # those that find all on record are worked on where they begin
+
     def _enter(self, batch: Batch) -> None:
         self._ledger.enter_rows(batch.entries)
         self._tally.ok += batch.ok
         self._tally.failed.update(batch.failed)
 
     async def _row(self, work: RowTask) -> None:
+        self.on_row(work.row, True)
         try:
             outcome = await self._extraction.outcome(work)
             crash_point("outcome-known")
@@ -179,4 +191,5 @@ class LocalExecutor:
             traceback.print_exc(file=sys.stderr)
             self._gate.stop(ParkReason.INTERRUPTED, f"internal error: {error!r}")
         finally:
+            self.on_row(work.row, False)
             self.window.release()

@@ -21,9 +21,11 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pipeline.admission.queue import Admission
+from pipeline.codes import ParkReason
 from pipeline.console import say
 from pipeline.engine.executors import RunIssues
-from pipeline.engine.feed import Selection, Share
+from pipeline.engine.executors.deaths import Deaths, deadly_text
+from pipeline.engine.feed import Selection, Share, feed
 from pipeline.engine.frames import Channel, Frames
 from pipeline.engine.workers.facts import HERE, CpuSeen, ended_fact, worker_fact
 from pipeline.engine.workers.messages import (
@@ -35,6 +37,7 @@ from pipeline.engine.workers.messages import (
     Leave,
     ModelHealth,
     OutcomeSeen,
+    RowNow,
     RunStopped,
     StopRun,
     ToRun,
@@ -52,7 +55,6 @@ from pipeline.ledger.ledger import Ledger
 from pipeline.telemetry.snapshot import ModelNow
 from pipeline.telemetry.tally import Tally
 from pipeline.telemetry.workers import LOST
-from pipeline.types import ParkReason
 
 if TYPE_CHECKING:
     from pipeline.engine.several import Way
@@ -88,6 +90,7 @@ class _WorkerSlot(Struct):
     counts: WorkerCounts | None = None
     cpu: CpuSeen = field(default_factory=CpuSeen)
     finished: bool = False
+    rows: dict[int, str] = field(default_factory=dict)  # open ones by their ids, as far as it tells
 
     def fact(self) -> dict[str, Any]:
         """As run.json tells it."""
@@ -145,23 +148,37 @@ class ProcessExecutor:
 
     async def _share(self, share: Share, selection: Selection) -> None:
         """One share to its end, by as many workers as it takes."""
+        deaths = Deaths(doubted=1, most=DEATHS_MOST - 1)  # which rows the first has died with nobody knows
         for death in range(1, DEATHS_MOST + 1):
-            seat = await self._started(share, selection)
+            seat = await self._started(share, selection, None if death == 1 else deaths)
             await seat.gone.wait()
             code = await self._left(seat)
             if seat.finished or self._ledger_error:
                 return
             await self._book_lost(seat, f"exit code {code}")
+            told = f"worker {share.number + 1} died {death} times; what kills it may be said above, or in a system log"
             say("warning", f"worker {share.number + 1} died (exit code {code}); its rows are taken up again")
+            deadly = deaths.died(seat.rows)
+            if deadly is not None:
+                told = deadly_text(seat.rows[deadly], DEATHS_MOST - 1)
             if death == DEATHS_MOST:
-                told = (
-                    f"worker {share.number + 1} died {death} times; what kills it may be said above, or in a system log"
-                )
                 self._admission.stop(ParkReason.INTERRUPTED, told)
             if self._admission.stopped is not None:
+                await self._enter_rest(share, selection)
                 return
 
-    async def _started(self, share: Share, selection: Selection) -> _WorkerSlot:
+    async def _enter_rest(self, share: Share, selection: Selection) -> None:
+        """The rows that no worker of this share has come to: they stay pending, and are in the results."""
+        read = 0
+        try:
+            async for batch in feed(self._prepared, self._ledger.path, selection, share):
+                self._ledger.enter_rows(batch.entries)
+                read += batch.read
+            self._ledger.end_rows(read)
+        except JobError as error:
+            self.issues.input = self.issues.input or error
+
+    async def _started(self, share: Share, selection: Selection, deaths: Deaths | None) -> _WorkerSlot:
         ours, theirs = socket.socketpair()
         gone = asyncio.Event()
         channel = Channel(self._frames, lambda message: self._heard(seat, message), gone.set)
@@ -193,6 +210,8 @@ class ProcessExecutor:
             self._where.observed,
             {name: way.place for name, way in ways.items() if name},
             self._prepared.plan.outcome_salt,
+            deaths is not None,
+            () if deaths is None else deaths.suspects,
         )
         channel.send(errand)
         if self._admission.stopped is not None:
@@ -230,11 +249,8 @@ class ProcessExecutor:
         for prefix in seat.prefixes:
             await self._ledger.lose(prefix)
         if seat.counts is not None:  # its rows are counted anew by who comes next; its calls were made
-            made = replace(seat.counts, ok=0, failed={}, repaired=0)
-            self._before = _total_of([self._before, made])
+            self._before = _total_of([self._before, replace(seat.counts, ok=0, failed={}, repaired=0)])
             seat.counts = None
-
-    # ── what workers say ────────────────────────────────────────────────────────────────────────────────────────
 
     def _heard(self, seat: _WorkerSlot, message: ToRun) -> None:  # noqa: C901 (a table, written as cases)
         match message:
@@ -254,6 +270,10 @@ class ProcessExecutor:
                 self._count()
             case Begun():
                 seat.prefixes.append(message.prefix)
+            case RowNow(begins=True):
+                seat.rows[message.row] = message.id
+            case RowNow():
+                seat.rows.pop(message.row, None)
             case StopRun():
                 seat.gate.stop(message)
             case CannotGoOn():

@@ -12,8 +12,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from pipeline.codes import ParkReason
 from pipeline.crash_points import crash_point
 from pipeline.engine.executors import RunIssues
+from pipeline.engine.executors.deaths import deadly_text
 from pipeline.engine.executors.doubts import Doubts
 from pipeline.engine.executors.processes import WorkerFailed
 from pipeline.engine.feed import RowTask, Selection, feed
@@ -27,7 +29,7 @@ from pipeline.engine.workers.messages import ModelHealth, RunStopped
 from pipeline.errors import JobError, LedgerError, machine_words
 from pipeline.extraction.routing import calls_at_once
 from pipeline.telemetry.snapshot import ModelNow
-from pipeline.types import Outcome, ParkReason
+from pipeline.types import Outcome
 
 AHEAD = 256  # rows that are read and not yet given out
 MOST_SIZE = 16 * 1024 * 1024  # of texts, in characters, and of files, in bytes, that a worker has at once
@@ -227,8 +229,7 @@ class RayExecutor:
     def rows_back(self, rows: Sequence[RowTask]) -> None:
         deadly = self._queue.again(rows)
         if deadly is not None and not self._stopped:
-            told = f"row {deadly.row.id}: {DEATHS_MOST} workers have died while they had it"
-            self._admission.stop(ParkReason.INTERRUPTED, f"{told}; what kills them may be its document, or the schema")
+            self._admission.stop(ParkReason.INTERRUPTED, deadly_text(deadly.row.id, DEATHS_MOST))
         self.changed()
 
     def unfit(self, why: str) -> None:

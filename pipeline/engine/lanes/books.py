@@ -4,6 +4,7 @@ import asyncio
 
 from msgspec.structs import replace
 
+from pipeline.codes import AttemptCode
 from pipeline.engine.ask import Delivered
 from pipeline.extraction.pack_shares import shares_of
 from pipeline.extraction.packs import apart
@@ -11,7 +12,7 @@ from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.records import Call, Send, Share
 from pipeline.ledger.remote import CallBooks
 from pipeline.money import Rate
-from pipeline.types import Answer, AttemptCode, Request, Stop
+from pipeline.types import Answer, Request, Stop
 
 MISMATCH = "not one record for each document, by its number: each is asked for alone"
 

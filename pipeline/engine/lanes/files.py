@@ -13,11 +13,13 @@ from msgspec.structs import asdict, replace
 
 from pipeline.admission.gate import Gate
 from pipeline.admission.report import NEVER_SENT
+from pipeline.codes import ErrorCode
 from pipeline.engine.ask import Abandoned, FileGone, RowLife
 from pipeline.engine.lanes.attempts import Attempt
 from pipeline.extraction.prepare import Prepared
+from pipeline.parts import FilePart, LoadedPart, files_of
 from pipeline.reader.read import CHANGED, Unreadable
-from pipeline.types import ErrorCode, FilePart, LoadedPart, Request, Turn, files_of
+from pipeline.types import Request, Turn
 
 MOST_BYTES = 128_000_000  # of base64
 READ_AT_ONCE = 2  # requests, beside what is in flight: as many as there are readers

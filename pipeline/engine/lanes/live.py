@@ -19,6 +19,7 @@ from pipeline.admission.charges import Used, used_by
 from pipeline.admission.gate import Admitted, Gate, NeverFits
 from pipeline.admission.report import FATE_UNKNOWN, NEVER_SENT, CallEnd, Report
 from pipeline.catalog.tiers import tier_named
+from pipeline.codes import AttemptCode, ErrorCode
 from pipeline.crash_points import crash_point
 from pipeline.engine.ask import Abandoned, Delivered, RowFailed, RowLife, TooLong
 from pipeline.engine.hedge import SUPERSEDED, Latencies, first_answer
@@ -38,7 +39,7 @@ from pipeline.money import Rate, cost_usd, rate_at, to_units
 from pipeline.providers import Upload
 from pipeline.telemetry.summary import parked_text
 from pipeline.telemetry.tally import Tally
-from pipeline.types import Answer, AttemptCode, ErrorCode, HttpAnswer, PartialUsage, Request, Stop, Usage
+from pipeline.types import Answer, HttpAnswer, PartialUsage, Request, Stop, Usage
 
 CALL_ENDS = {
     Kind.THROTTLED: CallEnd.THROTTLED,

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from pipeline.admission.gate import TenantOverBudget
 from pipeline.admission.stop import Stopped
+from pipeline.codes import ParkReason
 from pipeline.engine.ask import Deferred
 from pipeline.engine.executors.local import Outcomes, paid_as
 from pipeline.engine.feed import RowTask, plan_under
@@ -49,7 +50,7 @@ from pipeline.job.settings import Job
 from pipeline.ledger.remote import Durable, OnRecord, RemoteLedger
 from pipeline.runtime import settle_garbage, spare_pandas
 from pipeline.telemetry.tally import Tally
-from pipeline.types import ParkReason, Row
+from pipeline.types import Row
 
 PULSE_S = 1.0
 ACKNOWLEDGED_S = 10.0  # how long the last words are waited for once all has ended

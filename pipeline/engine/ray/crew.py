@@ -7,6 +7,7 @@ from functools import partial
 from itertools import count
 from typing import Any
 
+from pipeline.codes import ParkReason
 from pipeline.console import say
 from pipeline.engine.frames import Frames
 from pipeline.engine.ray.books import ServedLedger
@@ -49,7 +50,6 @@ from pipeline.errors import JobError, LedgerError
 from pipeline.extraction.plan import Plan
 from pipeline.ledger.remote import Intended, Looked, Recorded, Withdrawn
 from pipeline.telemetry.workers import LOST
-from pipeline.types import ParkReason
 
 OPEN_S = 60.0  # for the cluster to answer; Ray itself would wait for two minutes, and then end the process
 ROOM_S = 60.0  # between two words on workers that find no place

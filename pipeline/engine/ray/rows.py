@@ -1,12 +1,14 @@
 """Rows on their way to workers: in order, each content once at a time, and again where a worker has died. Pure."""
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
+from pipeline.codes import ErrorCode
+from pipeline.engine.executors.deaths import Deaths
 from pipeline.engine.feed import RowTask
-from pipeline.types import ErrorCode, Outcome
+from pipeline.types import Outcome
 
 DEATHS_DOUBTED = 2  # of workers while a row was open: from then on it is given out without others of its kind
 DEATHS_MOST = 4  # what kills so many kills the next as well
@@ -53,7 +55,7 @@ class RowQueue:
         self.size = 0  # of those: of their texts and files, in characters and bytes, as far as that is known
         self._suspects: deque[RowTask] = deque()  # that DEATHS_DOUBTED workers or more have died with
         self._waiting: dict[bytes, list[RowTask]] = {}  # by content that is open: the others of it
-        self._deaths: Counter[int] = Counter()
+        self._deaths = Deaths(DEATHS_DOUBTED, DEATHS_MOST)
         self.recent = Recent()
         self._looks = [self.recent.look()]
 
@@ -104,7 +106,7 @@ class RowQueue:
         return self._suspects.popleft()
 
     def is_suspect(self, task: RowTask) -> bool:
-        return self._deaths[task.row.index] >= DEATHS_DOUBTED
+        return self._deaths.is_suspect(task.row.index)
 
     def ended(self, task: RowTask, outcome: Outcome) -> list[RowTask]:
         """The rows that end with it. Where only its own file could not be read, the next of them is asked about."""
@@ -112,7 +114,7 @@ class RowQueue:
             self.left(task)
             return []
         self.recent.add(outcome)
-        self._deaths.pop(task.row.index, None)
+        self._deaths.ended(task.row.index)
         return self._waiting.pop(task.doc, [])
 
     def left(self, task: RowTask) -> None:
@@ -129,18 +131,16 @@ class RowQueue:
 
     def again(self, tasks: Iterable[RowTask]) -> RowTask | None:
         """Rows of a worker that has died, first of all; one of them that too many have died of, if there is one."""
-        deadly = None
-        for task in reversed(list(tasks)):
-            self._deaths[task.row.index] += 1
-            if self._deaths[task.row.index] >= DEATHS_MOST:
-                deadly = task
+        back = list(tasks)
+        deadly = self._deaths.died(task.row.index for task in back)
+        for task in reversed(back):
             if task.lying is not None and task.doc:
                 self.left(task)
             if self.is_suspect(task):
                 self._suspects.appendleft(_unread(task))
             else:
                 self._first(_unread(task))
-        return deadly
+        return next((task for task in back if task.row.index == deadly), None)
 
     def _first(self, task: RowTask) -> None:
         self._todo.appendleft(task)

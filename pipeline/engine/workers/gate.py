@@ -11,10 +11,11 @@ from msgspec.structs import replace
 from pipeline.admission.gate import Diverted, NeverFits, TenantOverBudget
 from pipeline.admission.report import NEVER_SENT, Report
 from pipeline.admission.stop import Stopped, StopSwitch, wake
+from pipeline.codes import ParkReason
 from pipeline.engine.workers.messages import Admit, Finish, Granted, Leave, SizedRequest, StopRun
 from pipeline.ledger.records import Send
 from pipeline.money import to_units
-from pipeline.types import ParkReason, Request
+from pipeline.types import Request
 
 
 class RemoteTicket(Struct, frozen=True):

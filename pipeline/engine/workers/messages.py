@@ -6,10 +6,11 @@ from decimal import Decimal
 from msgspec import Struct
 
 from pipeline.admission.report import Report
+from pipeline.codes import ParkReason
 from pipeline.engine.feed import Selection, Share
 from pipeline.job.settings import Job, Model
 from pipeline.ledger.records import Call, Send
-from pipeline.types import Outcome, ParkReason
+from pipeline.types import Outcome
 
 # ── what a run tells a worker ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -35,6 +36,8 @@ class WorkerAssignment(Struct, frozen=True, array_like=True, tag="assignment"):
     observed: bool  # somebody wants to see every call and outcome
     models: Mapping[str, ModelPlace] = {}  # NAME → of a job that has several
     outcome_salt: bytes = b""  # of the whole job: one without the models whose key is missing has another
+    tell_rows: bool = False  # which are open, for the one before has died
+    alone: tuple[int, ...] = ()  # rows that others have died with: each goes without others
 
 
 class Granted(Struct, frozen=True, array_like=True, tag="granted"):
@@ -165,6 +168,14 @@ class CannotGoOn(Struct, frozen=True, array_like=True, tag="cannot"):
     message: str
 
 
+class RowNow(Struct, frozen=True, array_like=True, tag="row"):
+    """A row begins here, or is over."""
+
+    row: int
+    id: str
+    begins: bool
+
+
 class WorkDone(Struct, frozen=True, array_like=True, tag="done"):
     """All is on disk. What came in the way: the input that could not be read, a bug, tenants' budgets."""
 
@@ -173,4 +184,6 @@ class WorkDone(Struct, frozen=True, array_like=True, tag="done"):
     over_budget: Mapping[str, str]
 
 
-ToRun = Begun | Admit | Leave | Finish | StopRun | WorkerCounts | CallSeen | OutcomeSeen | CannotGoOn | WorkDone
+ToRun = (
+    Begun | Admit | Leave | Finish | StopRun | WorkerCounts | CallSeen | OutcomeSeen | CannotGoOn | RowNow | WorkDone
+)

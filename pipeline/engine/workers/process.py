@@ -14,6 +14,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from pipeline.codes import ParkReason
 from pipeline.engine.executors.local import LocalExecutor
 from pipeline.engine.frames import Channel, Frames
 from pipeline.engine.workers.carrying import Held, carrying, gates_for
@@ -27,6 +28,7 @@ from pipeline.engine.workers.messages import (
     ModelPlace,
     OutcomeSeen,
     Refused,
+    RowNow,
     RunStopped,
     ToWorker,
     Widen,
@@ -40,7 +42,7 @@ from pipeline.extraction.routing import MAIN, calls_at_once
 from pipeline.ledger.ledger import Ledger
 from pipeline.runtime import spare_pandas
 from pipeline.telemetry.tally import Tally
-from pipeline.types import ParkReason
+from pipeline.types import Row
 
 TELL_EVERY_S = 0.1
 
@@ -107,12 +109,20 @@ class Worker:
             held = Held(ledger, tally, lambda prefix: self.channel.send(Begun(prefix)), closing)
             outcomes = carrying(prepared, places, self._gates, held, errand.selection.from_model)
             self._executor = LocalExecutor(prepared, ledger, outcomes, self._gate, tally, errand.share, calls=calls)
+            self._executor.alone = frozenset(errand.alone)
+            if errand.tell_rows:
+                self._executor.on_row = self._tell_row
             telling = asyncio.create_task(self._telling(tally))
             try:
                 await self._executor.work(errand.selection)
             finally:
                 telling.cancel()
                 self.channel.send(counts_of(tally))
+
+    def _tell_row(self, row: Row, begins: bool) -> None:  # noqa: FBT001 (as `LocalExecutor.on_row`)
+        self.channel.send(RowNow(row.index, row.id, begins))
+        if begins:
+            self.channel.flush()  # it may be its last word
 
     async def _telling(self, tally: Tally) -> None:
         while True:

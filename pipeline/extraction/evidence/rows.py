@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from pipeline.extraction.evidence.align import Leaf, Prepared, Source, align, prepared
 from pipeline.extraction.evidence.asked import line_spans, seen_on
 from pipeline.extraction.evidence.share import NOT_FOUND, QUOTED, grounded_share
+from pipeline.parts import FilePart, TextPart
 from pipeline.reader.read import PAGE_BREAK
-from pipeline.types import Chunk, Evidence, FilePart, Row, TextPart
+from pipeline.types import Chunk, Evidence, Row
 
 INFERRED_KINDS = frozenset({"enum", "bool"})
 MOST_QUOTE_CHARS = 120

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from pipeline.columns import EVIDENCE_COLUMNS
 from pipeline.job.settings import Extract
-from pipeline.types import EVIDENCE_COLUMNS
 
 NOT_FOUND, UNVERIFIABLE, INFERRED, QUOTED, XML = "not_found", "unverifiable", "inferred", "quoted", "xml"
 FOUND = frozenset({"exact", "normalised", "fuzzy", "derived", QUOTED, XML})

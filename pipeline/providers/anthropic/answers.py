@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipeline.parts import ToolCall
 from pipeline.providers.json import called_with, count, dumped, items, mapping, string, told_count
 from pipeline.providers.tool_calls import identified
 from pipeline.providers.usage import usage_from
 from pipeline.text import repaired
-from pipeline.types import ToolCall, Usage
+from pipeline.types import Usage
 
 
 def content_text(content: object, tool: str) -> str:

@@ -13,6 +13,7 @@ import orjson
 from pipeline.catalog.reasoning import reasoned
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Model
+from pipeline.parts import ResultPart
 from pipeline.providers.anthropic.answers import asked_of, content_text, refusal_words, tier_of, usage_of
 from pipeline.providers.anthropic.errors import failure_of, is_error, request_id
 from pipeline.providers.anthropic.models import chooses
@@ -27,7 +28,7 @@ from pipeline.providers.parameters import MESSAGES, ending, sampling, tier_asked
 from pipeline.providers.tool_calls import asked_text, members, turn_of, wanted
 from pipeline.providers.usage import as_told
 from pipeline.text import repaired
-from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, ResultPart, Stop
+from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, Stop
 
 BASE_URL = "https://api.anthropic.com"
 # All models and all compatible servers take 2023-06-01. Under 2026-10-21 any sampling parameter is a 400, also for the

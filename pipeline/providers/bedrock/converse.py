@@ -13,6 +13,7 @@ import orjson
 
 from pipeline.catalog.reasoning import reasoned, uncapped
 from pipeline.job.settings import Model
+from pipeline.parts import FilePart
 from pipeline.providers.bedrock.answers import ModelAnswer, reply_of, tier_of
 from pipeline.providers.bedrock.endpoint import Endpoint
 from pipeline.providers.bedrock.errors import failure, is_error, no_answer, request_id
@@ -27,7 +28,7 @@ from pipeline.providers.parameters import CONVERSE, ending, sampling
 from pipeline.providers.tool_calls import asked_text, turn_of, wanted
 from pipeline.providers.usage import usage_from
 from pipeline.text import repaired
-from pipeline.types import Answer, AnswerShape, FilePart, HttpAnswer, Request, Stop, Usage
+from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, Stop, Usage
 
 STOPS = {
     "end_turn": Stop.DONE,

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.parts import ResultPart, ToolCall
 from pipeline.providers.json import dumped, items, mapping, string
 from pipeline.providers.tool_calls import identified, told
 from pipeline.text import repaired
-from pipeline.types import ResultPart, Tool, ToolCall
+from pipeline.types import Tool
 
 
 def spec_of(tool: Tool) -> dict[str, Any]:

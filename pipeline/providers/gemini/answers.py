@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.errors import CallFailed, Kind
+from pipeline.parts import ToolCall
 from pipeline.providers.damage import DAMAGED, damage_of
 from pipeline.providers.gemini.errors import GoogleStatus, kind_of, limits_in, no_room_in, short_in, status_in
 from pipeline.providers.gemini.stream import CUT_OFF, joined
@@ -15,7 +16,7 @@ from pipeline.providers.hints import limits_seen, retry_after_s, shortened
 from pipeline.providers.json import called_with, count, dumped, items, mapping, parsed, string, told_count
 from pipeline.providers.tool_calls import asked_text, wanted
 from pipeline.providers.usage import as_told, usage_from
-from pipeline.types import Answer, HttpAnswer, Stop, Tool, ToolCall, Usage
+from pipeline.types import Answer, HttpAnswer, Stop, Tool, Usage
 
 STOPS = {
     "STOP": Stop.DONE,

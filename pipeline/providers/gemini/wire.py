@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from pipeline.catalog.reasoning import reasoned
 from pipeline.job.settings import Model
+from pipeline.parts import FilePart, LoadedPart, ResultPart
 from pipeline.providers import require
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.files import Block, Blocks, Body, filled, gap, turn_blocks
@@ -24,7 +25,7 @@ from pipeline.providers.json import parsed
 from pipeline.providers.parameters import GENERATE, ending, sampling, tier_asked
 from pipeline.providers.tool_calls import members, turn_of
 from pipeline.text import repaired
-from pipeline.types import Answer, AnswerShape, FilePart, HttpAnswer, LoadedPart, Request, ResultPart
+from pipeline.types import Answer, AnswerShape, HttpAnswer, Request
 
 BASE_URL = "https://generativelanguage.googleapis.com"
 # v1beta, not v1: preview models and the -latest aliases are served there only, and everything that v1 takes is too.

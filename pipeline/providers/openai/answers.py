@@ -8,10 +8,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from pipeline.parts import ToolCall
 from pipeline.providers.json import called_with, count, dumped, items, mapping, string, told_count
 from pipeline.providers.tool_calls import identified
 from pipeline.providers.usage import usage_from
-from pipeline.types import Stop, ToolCall, Usage
+from pipeline.types import Stop, Usage
 
 STOPS = {  # in lower case; a gateway may pass on the word of the provider behind it
     **dict.fromkeys(("stop", "eos", "eos_token", "stop_sequence", "end_turn", "completed"), Stop.DONE),

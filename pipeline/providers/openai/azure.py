@@ -9,12 +9,12 @@ from datetime import datetime
 from urllib.parse import quote
 
 from pipeline.job.settings import Model
+from pipeline.parts import FilePart
 from pipeline.providers import require
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.files import IMAGES, Block, Body, refused
 from pipeline.providers.openai.responses import ResponsesWire
 from pipeline.providers.openai.wire import NEW_CAP, OLD_CAP, OpenAIWire
-from pipeline.types import FilePart
 
 DATED = re.compile(r"^\d{4}-\d{2}-\d{2}")
 NEW_CAP_SINCE = "2024-12-01"  # older versions take it from reasoning models only

@@ -7,11 +7,12 @@ looked at where a request for a JSON object has to say "json".
 from typing import Any
 
 from pipeline.job.settings import Model
+from pipeline.parts import FilePart, ResultPart
 from pipeline.providers.files import IMAGES, PDF, Block, data_url, named, refused
 from pipeline.providers.openai.wire import DETAIL, OpenAIWire
 from pipeline.providers.tool_calls import members, told
 from pipeline.text import repaired
-from pipeline.types import AnswerShape, FilePart, ResultPart, Tool
+from pipeline.types import AnswerShape, Tool
 
 OF_CHAT = {"stream_options", "reasoning_effort", "verbosity"}  # usage comes unasked, the others in places of their own
 

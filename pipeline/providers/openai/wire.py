@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from pipeline.catalog.reasoning import reasoned
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Model
+from pipeline.parts import FilePart, ResultPart
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.damage import DAMAGED, damage_of
 from pipeline.providers.files import IMAGES, PDF, Block, Blocks, Body, data_url, filled, named, refused, turn_content
@@ -24,7 +25,7 @@ from pipeline.providers.openai.stream import CUT_OFF, OpenAIAssembler
 from pipeline.providers.parameters import CHAT, ending, sampling, tier_asked
 from pipeline.providers.tool_calls import asked_text, members, results_in, said_in, told, wanted
 from pipeline.text import repaired
-from pipeline.types import Answer, AnswerShape, FilePart, HttpAnswer, Request, ResultPart, Stop, Tool, Turn
+from pipeline.types import Answer, AnswerShape, HttpAnswer, Request, Stop, Tool, Turn
 
 BASE_URL = "https://api.openai.com/v1"
 OLD_CAP, NEW_CAP = "max_tokens", "max_completion_tokens"

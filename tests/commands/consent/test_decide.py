@@ -24,7 +24,8 @@ from pipeline.commands.consent.decide import (
     nothing_to_retry,
     weigh,
 )
-from pipeline.commands.estimate.estimator import Counts, Terms, estimate
+from pipeline.commands.estimate.counted import Counts
+from pipeline.commands.estimate.estimator import Terms, estimate
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.template import parse_template
 from pipeline.job.settings import Limits

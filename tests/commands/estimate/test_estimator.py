@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pipeline.commands.estimate.estimator import Counts, History, Seen, Terms, cost_of, estimate
+from pipeline.commands.estimate.counted import Counts, History, Seen
+from pipeline.commands.estimate.estimator import Terms, cost_of, estimate
 from pipeline.commands.estimate.lanes import Ways
 from pipeline.job.settings import Limits
 from pipeline.money import Rate, Tier

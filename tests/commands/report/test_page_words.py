@@ -1,9 +1,9 @@
 """What the page says of each cause."""
 
+from pipeline.codes import ErrorCode
 from pipeline.commands.report import beside
 from pipeline.commands.report.page import WHAT_TO_DO
 from pipeline.extraction import review
-from pipeline.types import ErrorCode
 
 
 def test_every_code_that_a_row_may_fail_with_is_told_what_to_do_about():

@@ -16,6 +16,7 @@ from scripted_server import Scripted, serving
 from pipeline.commands.report.figures import figures_of
 from pipeline.commands.report.report import report
 from pipeline.commands.report.rows import MOST_FAILED, MOST_OF_CODE, MOST_OK
+from pipeline.job.folder import OutputPlace
 
 ATTACK = (
     "</pre></script><script>document.title='owned'</script><img src=x onerror=document.title='owned'>\u2028\x00\x1b[2J"
@@ -80,7 +81,7 @@ def reported(night):
 
 
 def text_of(job):
-    report(job.out)
+    report(OutputPlace(job.out))
     return (job.out / "report.html").read_text()
 
 
@@ -142,7 +143,7 @@ def test_the_command_names_the_places_that_the_job_file_does_not(job, server):
     elsewhere, other = job.folder / "else where", job.folder / "other.jsonl"
     other.write_bytes((job.folder / "in.jsonl").read_bytes())
     job.run("--output", elsewhere, "--input", other, "--limit", 1, code=1)
-    report(elsewhere)
+    report(OutputPlace(elsewhere))
     words = "".join(Page((elsewhere / "report.html").read_text()).words)
     command = f"pipeline retry {job.file} --input {other} --output '{elsewhere}' --limit 1"
     assert command in words
@@ -150,7 +151,7 @@ def test_the_command_names_the_places_that_the_job_file_does_not(job, server):
     job.pipeline(*shlex.split(command)[1:], code=1)
     assert server.sent == sent + 1
     job.run(code=1)
-    report(job.out)
+    report(OutputPlace(job.out))
     assert f"pipeline retry {job.file} --where" in "".join(Page((job.out / "report.html").read_text()).words)
 
 
@@ -204,7 +205,7 @@ def test_a_large_run_makes_a_small_page(tmp_path, reported):
     manifest = reported.manifest()
     manifest["rows"]["total"] = many.num_rows
     (tmp_path / "run.json").write_text(json.dumps(manifest))
-    found = report(tmp_path)
+    found = report(OutputPlace(tmp_path))
     assert found["bytes"] < 3_000_000
     assert found["rows_shown"] <= MOST_OK + MOST_FAILED + 200 + 20
     words = "".join(Page((tmp_path / "report.html").read_text()).words)

@@ -14,13 +14,14 @@ from scripted_server import Scripted, serving
 from pipeline.commands.report.figures import figures_of
 from pipeline.commands.report.report import report
 from pipeline.commands.report.rows import _places
+from pipeline.job.folder import OutputPlace
 
 BILL = "\U0001f9fe Bill of the Blue <b>Mill</b>\r\ntotal due:\t1.234,50 EUR\nno. {}"
 GOOD, WRONG = {"name": "Blue <b>Mill</b>", "total": "1234.50"}, {"name": "Red Rye", "total": "1234.50"}
 
 
 def page_of(job):
-    report(job.out)
+    report(OutputPlace(job.out))
     return (job.out / "report.html").read_text()
 
 
@@ -112,7 +113,7 @@ def test_no_mark_stands_where_the_text_says_something_else(night, tmp_path):
     pq.write_table(table, tmp_path / "results.parquet")
     for name in ("calls.parquet", "run.json"):
         (tmp_path / name).write_bytes((night.out / name).read_bytes())
-    report(tmp_path)
+    report(OutputPlace(tmp_path))
     page = (tmp_path / "report.html").read_text()
     assert "!\U0001f9fe Bill" in page
     assert "<mark" not in page
@@ -135,7 +136,7 @@ def test_without_the_text_it_says_at_least_that_much(tmp_path, night):
     manifest = night.manifest()
     manifest["job"]["extract"]["keep_text"] = False
     (tmp_path / "run.json").write_text(json.dumps({**manifest, "input_fingerprint": "another"}))
-    report(tmp_path)
+    report(OutputPlace(tmp_path))
     (_, head, _) = rows_of((tmp_path / "report.html").read_text())[1]
     assert "repaired: values not in the document<" in head
 

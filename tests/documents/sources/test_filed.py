@@ -11,7 +11,7 @@ from pipeline.documents.pages import Rules
 from pipeline.documents.sources.filed import FiledRows
 from pipeline.documents.sources.files import File
 from pipeline.job.settings import Documents, Model
-from pipeline.types import FilePart
+from pipeline.parts import FilePart
 
 VERTEX = Model(provider="vertex", name="gemini-2.5-flash", max_output_tokens=500)
 

@@ -17,8 +17,8 @@ from pipeline.documents.sources.files import File
 from pipeline.documents.sources.lying import Lying
 from pipeline.documents.sources.source import Source
 from pipeline.job.settings import Documents, Input, Model
+from pipeline.parts import FilePart
 from pipeline.reader.read import Unreadable
-from pipeline.types import FilePart
 
 MODEL = Model(provider="vertex", name="gemini-2.5-flash", max_output_tokens=500)
 LOCAL = pafs.LocalFileSystem()

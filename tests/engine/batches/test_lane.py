@@ -8,10 +8,12 @@ import pytest
 
 from pipeline.admission.budget import Account, Spending
 from pipeline.admission.stop import StopSwitch
+from pipeline.codes import ErrorCode
 from pipeline.engine.ask import Deferred, FileGone, RowLife
 from pipeline.engine.batches.lane import BatchLane, Room, Terms, Ways
 from pipeline.engine.batches.money import BatchMoney
-from pipeline.types import ErrorCode, Purpose, Request, Turn, text_parts
+from pipeline.parts import text_parts
+from pipeline.types import Purpose, Request, Turn
 
 TERMS = Terms("openai", "account", "m", Decimal("0.5"), 3, "auto", 24.0)
 REQUEST = Request(b"k" * 16, 0, "r0", 0, Purpose.EXTRACT, "", (Turn("user", text_parts("")),), 100, 10, 20)

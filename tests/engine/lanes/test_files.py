@@ -13,7 +13,7 @@ from virtual_time import run as in_virtual_time
 
 from pipeline.engine.lanes.files import READ_AT_ONCE, FileLoader, Room, holds_files, loader_of
 from pipeline.job.settings import Limits
-from pipeline.types import LoadedPart
+from pipeline.parts import LoadedPart
 
 sizes = st.lists(st.integers(1, 150), min_size=1, max_size=12)
 

@@ -21,6 +21,7 @@ from pipeline.admission.governor import Governor, LimitRules
 from pipeline.admission.needs import Needs
 from pipeline.admission.queue import Admission
 from pipeline.admission.stop import Stopped
+from pipeline.codes import AttemptCode, ErrorCode, ParkReason
 from pipeline.documents.tokens import counter_for
 from pipeline.engine.ask import Abandoned, RowFailed, RowLife, TooLong
 from pipeline.engine.hedge import ENOUGH, SUPERSEDED
@@ -31,25 +32,10 @@ from pipeline.errors import FATE_UNKNOWN, CallFailed, Kind
 from pipeline.extraction.policy import BASE_S
 from pipeline.job.settings import Limits
 from pipeline.money import Rate, to_units
+from pipeline.parts import FilePart, text_parts
 from pipeline.reader.read import CHANGED, CRASHED, Unreadable
 from pipeline.telemetry.tally import Tally
-from pipeline.types import (
-    Answer,
-    AttemptCode,
-    Dimension,
-    ErrorCode,
-    FilePart,
-    HttpAnswer,
-    LimitSeen,
-    ParkReason,
-    PartialUsage,
-    Purpose,
-    Request,
-    Stop,
-    Turn,
-    Usage,
-    text_parts,
-)
+from pipeline.types import Answer, Dimension, HttpAnswer, LimitSeen, PartialUsage, Purpose, Request, Stop, Turn, Usage
 
 RATE = Rate(
     input=Decimal("0.15"), cached_input=Decimal("0.075"), cache_write=Decimal("0.15"), output=Decimal("0.60"), source=""

@@ -3,6 +3,7 @@
 import asyncio
 from types import SimpleNamespace
 
+from pipeline.codes import Status
 from pipeline.documents.sources.lying import Lying
 from pipeline.engine.feed import Decided, RowTask
 from pipeline.engine.ray.files import FileRows
@@ -11,8 +12,9 @@ from pipeline.engine.ray.rows import RowQueue
 from pipeline.engine.ray.seat import Seat
 from pipeline.errors import LedgerError
 from pipeline.ledger.records import RowEntry
+from pipeline.parts import text_parts
 from pipeline.telemetry.tally import Tally
-from pipeline.types import Outcome, Row, Status, text_parts
+from pipeline.types import Outcome, Row
 
 
 class Looked:

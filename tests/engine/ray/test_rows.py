@@ -4,10 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from pipeline.codes import ErrorCode, Status
 from pipeline.documents.sources.lying import Lying
 from pipeline.engine.feed import RowTask
 from pipeline.engine.ray.rows import DEATHS_DOUBTED, DEATHS_MOST, Recent, RowQueue
-from pipeline.types import ErrorCode, Outcome, Row, Status, text_parts
+from pipeline.parts import text_parts
+from pipeline.types import Outcome, Row
 
 
 def task(place, doc=b""):

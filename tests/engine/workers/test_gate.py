@@ -5,11 +5,13 @@ from decimal import Decimal
 
 from pipeline.admission.report import NEVER_SENT
 from pipeline.admission.token_scale import Sized
+from pipeline.codes import ParkReason
 from pipeline.engine.workers.gate import RemoteGate
 from pipeline.engine.workers.messages import Granted, Leave
 from pipeline.ledger.records import Send
 from pipeline.money import to_units
-from pipeline.types import FilePart, ParkReason, Purpose, Request, TextPart, Turn
+from pipeline.parts import FilePart, TextPart
+from pipeline.types import Purpose, Request, Turn
 
 PAGE = FilePart("image/png", "d" * 64, "page", 70_000, 200)
 REQUEST = Request(

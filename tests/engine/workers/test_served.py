@@ -5,11 +5,12 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 from pipeline.admission.report import FATE_UNKNOWN, NEVER_SENT
+from pipeline.codes import ParkReason
 from pipeline.engine.workers.messages import Admit, Granted, SizedRequest
 from pipeline.engine.workers.served import ServedGate
 from pipeline.ledger.records import Send
 from pipeline.money import to_units
-from pipeline.types import ParkReason, Purpose
+from pipeline.types import Purpose
 
 ASKED = SizedRequest(1, 2, 3, None, standard_tier=False, file_tokens=0)
 

@@ -17,22 +17,11 @@ from pipeline.catalog.sampling import refuses_temperature
 from pipeline.errors import CallFailed, Kind
 from pipeline.extraction.prompt_cache import minimum_tokens
 from pipeline.job.settings import Model
+from pipeline.parts import text_parts
 from pipeline.providers.anthropic.models import refuses_forcing
 from pipeline.providers.anthropic.wire import AnthropicWire, tool_name
 from pipeline.providers.credentials.secret import Secret
-from pipeline.types import (
-    Answer,
-    AnswerShape,
-    Dimension,
-    HttpAnswer,
-    PartialUsage,
-    Purpose,
-    Request,
-    Stop,
-    Turn,
-    Usage,
-    text_parts,
-)
+from pipeline.types import Answer, AnswerShape, Dimension, HttpAnswer, PartialUsage, Purpose, Request, Stop, Turn, Usage
 
 FOLDER = RECORDINGS / "anthropic"
 recorded = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recorded answers are not part of the repository")

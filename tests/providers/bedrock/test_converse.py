@@ -36,13 +36,14 @@ from places import RECORDINGS
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Model
+from pipeline.parts import text_parts
 from pipeline.providers.bedrock.converse import STOPS, ConverseWire
 from pipeline.providers.bedrock.errors import CODES
 from pipeline.providers.bedrock.eventstream import Corrupt, Decoder, Frame
 from pipeline.providers.bedrock.models import forced_choice
 from pipeline.providers.credentials.secret import Secret
 from pipeline.sandbox.wires.bedrock.frames import event, exception, frame
-from pipeline.types import AnswerShape, HttpAnswer, PartialUsage, Stop, Turn, Usage, text_parts
+from pipeline.types import AnswerShape, HttpAnswer, PartialUsage, Stop, Turn, Usage
 
 FOLDER = RECORDINGS / "bedrock"
 recorded = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recorded answers are not part of the repository")

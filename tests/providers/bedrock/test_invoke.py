@@ -25,9 +25,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pipeline.errors import JobError, Kind
+from pipeline.parts import text_parts
 from pipeline.providers.bedrock.invoke import FINISHES
 from pipeline.sandbox.wires.bedrock.frames import event
-from pipeline.types import HttpAnswer, PartialUsage, Stop, Usage, text_parts
+from pipeline.types import HttpAnswer, PartialUsage, Stop, Usage
 
 LLAMA, LLAMA_4 = "us.meta.llama3-3-70b-instruct-v1:0", "us.meta.llama4-scout-17b-instruct-v1:0"
 MISTRAL, MISTRAL_CHAT = "mistral.mistral-7b-instruct-v0:2", "mistral.mistral-large-2407-v1:0"

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from spellings import SPELLINGS, hexed, twice
 
 from pipeline.job.settings import Limits, Model
+from pipeline.parts import text_parts
 from pipeline.providers import wire_for
 from pipeline.providers.credentials.keys import FixedKey
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.transport.connection import BadAnswer, Raw, TooLarge
 from pipeline.providers.transport.http import HttpTransport, failure
 from pipeline.providers.transport.received import told
-from pipeline.types import AnswerShape, Purpose, Request, Turn, text_parts
+from pipeline.types import AnswerShape, Purpose, Request, Turn
 
 KEY = 'sk-very/secret"key-0123456789'
 AWS = Secret("aws-secret-access", access_key_id="AKIAEXAMPLE123", session_token="session-token-text")

@@ -15,23 +15,12 @@ from places import RECORDINGS
 
 from pipeline.errors import CallFailed, JobError, Kind
 from pipeline.job.settings import Model
+from pipeline.parts import text_parts
 from pipeline.providers import wire_for
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.gemini.answers import NUMBERS, STOPS
 from pipeline.providers.gemini.wire import GeminiWire, VertexWire
-from pipeline.types import (
-    Answer,
-    AnswerShape,
-    Dimension,
-    HttpAnswer,
-    PartialUsage,
-    Purpose,
-    Request,
-    Stop,
-    Turn,
-    Usage,
-    text_parts,
-)
+from pipeline.types import Answer, AnswerShape, Dimension, HttpAnswer, PartialUsage, Purpose, Request, Stop, Turn, Usage
 
 FOLDER = RECORDINGS / "gemini"
 recorded = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recorded answers are not part of the repository")

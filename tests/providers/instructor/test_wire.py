@@ -5,18 +5,9 @@ import pytest
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Model
+from pipeline.parts import text_parts
 from pipeline.providers import wire_for
-from pipeline.types import (
-    AnswerShape,
-    HttpAnswer,
-    PartialUsage,
-    Purpose,
-    Request,
-    Stop,
-    Turn,
-    Usage,
-    text_parts,
-)
+from pipeline.types import AnswerShape, HttpAnswer, PartialUsage, Purpose, Request, Stop, Turn, Usage
 
 SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
 TURNS = tuple(Turn(role, text_parts(text)) for role, text in (("user", "a bill"), ("assistant", "{}"), ("user", "no")))

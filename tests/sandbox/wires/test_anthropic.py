@@ -12,6 +12,7 @@ from sandbox_client import SCHEMA, STUB, always, client_of, nested
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Limits, Model, Sandbox
+from pipeline.parts import text_parts
 from pipeline.providers.anthropic.wire import AnthropicWire
 from pipeline.providers.credentials.keys import FixedKey
 from pipeline.providers.credentials.secret import Secret
@@ -22,7 +23,7 @@ from pipeline.sandbox.quota import Denial, Level
 from pipeline.sandbox.wires.anthropic.schemas import problem
 from pipeline.sandbox.wires.anthropic.wire import Anthropic
 from pipeline.types import Answer as ModelAnswer
-from pipeline.types import AnswerShape, Dimension, HttpAnswer, Purpose, Request, Stop, Turn, Usage, text_parts
+from pipeline.types import AnswerShape, Dimension, HttpAnswer, Purpose, Request, Stop, Turn, Usage
 
 KEY = {"x-api-key": "sk-any", "anthropic-version": "2023-06-01", "content-type": "application/json"}
 SANDBOX = Anthropic(clock_s=lambda: 1_700_000_000.2)

@@ -16,6 +16,7 @@ from sandbox_client import SCHEMA, STUB, always, client_of, nested
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Limits, Model, Sandbox
+from pipeline.parts import text_parts
 from pipeline.providers.bedrock.converse import ConverseWire
 from pipeline.providers.bedrock.eventstream import Decoder
 from pipeline.providers.bedrock.invoke import InvokeWire
@@ -30,7 +31,7 @@ from pipeline.sandbox.wires.bedrock.invoke import Invoke
 from pipeline.sandbox.wires.bedrock.schemas import problem
 from pipeline.sandbox.wires.bedrock.wire import Converse
 from pipeline.types import Answer as ModelAnswer
-from pipeline.types import AnswerShape, HttpAnswer, Stop, Turn, Usage, text_parts
+from pipeline.types import AnswerShape, HttpAnswer, Stop, Turn, Usage
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 KEY = Secret("sandbox-secret", "AKIASANDBOX1")

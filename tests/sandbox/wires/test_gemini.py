@@ -11,6 +11,7 @@ from sandbox_client import SCHEMA, STUB, always
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Limits, Model, Sandbox
+from pipeline.parts import text_parts
 from pipeline.providers.credentials.keys import FixedKey
 from pipeline.providers.credentials.secret import Secret
 from pipeline.providers.gemini.wire import GeminiWire, VertexWire
@@ -21,7 +22,7 @@ from pipeline.sandbox.quota import Denial
 from pipeline.sandbox.server import serve
 from pipeline.sandbox.wires.gemini.schemas import problem
 from pipeline.sandbox.wires.gemini.wire import Gemini, Vertex
-from pipeline.types import AnswerShape, HttpAnswer, Purpose, Request, Stop, Turn, text_parts
+from pipeline.types import AnswerShape, HttpAnswer, Purpose, Request, Stop, Turn
 
 PROVIDERS = {"gemini": (GeminiWire, Gemini()), "vertex": (VertexWire, Vertex())}
 MODES = ("json_schema", "tool", "json_object")
