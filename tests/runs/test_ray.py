@@ -22,7 +22,7 @@ from small_pdfs import pdf, text
 
 import pipeline
 from pipeline.commands.verify import verify
-from pipeline.engine.ray import crew
+from pipeline.engine.ray import crew, room
 from pipeline.engine.ray.versions import versions
 
 sys.path.append(str(REPO / "benchmarks"))
@@ -311,7 +311,7 @@ def test_after_such_deaths_the_books_are_in_order(deaths):
 
 def test_a_full_cluster_is_told_of_and_gone_on_with(run, server, monkeypatch):
     """By the workers that found room."""
-    monkeypatch.setattr(crew, "ROOM_S", 0.4)
+    monkeypatch.setattr(room, "ROOM_S", 0.4)
     server.script = lambda document, _nth, _body: good(document, 0.5)
     found = run.run("--set", "engine.workers=9")
     assert "of 9 workers have found no room on the cluster yet; the others go on" in found.err
@@ -320,7 +320,7 @@ def test_a_full_cluster_is_told_of_and_gone_on_with(run, server, monkeypatch):
 
 def test_where_nobody_finds_room_the_run_parks(run, server, monkeypatch):
     """After as long as it waits for a provider that is down."""
-    monkeypatch.setattr(crew, "ROOM_S", 0.3)
+    monkeypatch.setattr(room, "ROOM_S", 0.3)
     found = run.run("--set", "engine.cpus_per_worker=64", "--set", "limits.outage_s=1", code=4)
     assert "no worker has found room on the Ray cluster in 1 s" in found.err
     assert server.sent == 0

@@ -9,7 +9,7 @@ import asyncio
 import os
 import socket
 import sys
-from asyncio.subprocess import DEVNULL, Process
+from asyncio.subprocess import DEVNULL
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.admission.queue import Admission
@@ -27,7 +27,7 @@ from pipeline.engine.executors import RunIssues
 from pipeline.engine.executors.deaths import Deaths, deadly_text
 from pipeline.engine.feed import Selection, Share, feed
 from pipeline.engine.frames import Channel, Frames
-from pipeline.engine.workers.facts import HERE, CpuSeen, ended_fact, worker_fact
+from pipeline.engine.workers.facts import ended_fact
 from pipeline.engine.workers.messages import (
     Admit,
     Begun,
@@ -47,6 +47,7 @@ from pipeline.engine.workers.messages import (
     WorkerCounts,
 )
 from pipeline.engine.workers.served import Served, ServedGate
+from pipeline.engine.workers.slot import WorkerSlot, total_of
 from pipeline.errors import JobError, LedgerError
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.routing import MAIN
@@ -78,26 +79,6 @@ class Where(Struct):
     ways: Mapping[str, "Way"] = {}  # of a job with several models
 
 
-class _WorkerSlot(Struct):
-    """One share, and who works on it."""
-
-    share: Share
-    channel: Channel[ToRun]
-    gate: ServedGate
-    gone: asyncio.Event
-    process: Process | None = None
-    prefixes: list[str] = field(default_factory=list)  # of its request ids
-    counts: WorkerCounts | None = None
-    cpu: CpuSeen = field(default_factory=CpuSeen)
-    finished: bool = False
-    rows: dict[int, str] = field(default_factory=dict)  # open ones by their ids, as far as it tells
-
-    def fact(self) -> dict[str, Any]:
-        """As run.json tells it."""
-        rows, calls = (0, 0) if self.counts is None else (self.counts.ended, self.counts.calls)
-        return worker_fact(self.share.number + 1, HERE, rows, calls, self.cpu)
-
-
 class ProcessExecutor:
     """An `Executor` in `limits.workers` processes."""
 
@@ -109,7 +90,7 @@ class ProcessExecutor:
         self._tally = tally
         self._where = where
         self._before = WorkerCounts(tally.ok, dict(tally.failed), 0, 0, 0, 0)
-        self._seats: dict[int, _WorkerSlot] = {}
+        self._seats: dict[int, WorkerSlot] = {}
         self._past: list[dict[str, Any]] = []  # workers that have died
         self._of = prepared.job.limits.workers
         self._ledger_error = ""
@@ -178,11 +159,11 @@ class ProcessExecutor:
         except JobError as error:
             self.issues.input = self.issues.input or error
 
-    async def _started(self, share: Share, selection: Selection, deaths: Deaths | None) -> _WorkerSlot:
+    async def _started(self, share: Share, selection: Selection, deaths: Deaths | None) -> WorkerSlot:
         ours, theirs = socket.socketpair()
         gone = asyncio.Event()
         channel = Channel(self._frames, lambda message: self._heard(seat, message), gone.set)
-        seat = _WorkerSlot(share, channel, ServedGate(self._gates, channel.send), gone)
+        seat = WorkerSlot(share, channel, ServedGate(self._gates, channel.send), gone)
         await asyncio.get_running_loop().create_connection(lambda: channel, sock=ours)
         path = os.pathsep.join(filter(None, (str(ROOT), self._where.environ.get("PYTHONPATH"), *self._seen_here())))
         with theirs:
@@ -224,13 +205,13 @@ class ProcessExecutor:
             return []
         return [folder or str(Path.cwd()) for folder in sys.path]
 
-    async def _dismissed(self, seat: _WorkerSlot) -> None:
+    async def _dismissed(self, seat: WorkerSlot) -> None:
         """Let it keep what it has; it then ends by itself."""
         if not seat.gone.is_set():
             seat.channel.close()
         await self._left(seat)
 
-    async def _left(self, seat: _WorkerSlot) -> int | None:
+    async def _left(self, seat: WorkerSlot) -> int | None:
         """Wait for its end, and kill it, by its own id, if that does not come; give back what it held."""
         process = seat.process
         if process is not None and process.returncode is None:
@@ -243,16 +224,16 @@ class ProcessExecutor:
         seat.gate.gone()
         return None if process is None else process.returncode
 
-    async def _book_lost(self, seat: _WorkerSlot, why: str) -> None:
+    async def _book_lost(self, seat: WorkerSlot, why: str) -> None:
         self._past.append(ended_fact(seat.fact(), LOST, why, datetime.now(UTC)))
         del self._seats[seat.share.number]
         for prefix in seat.prefixes:
             await self._ledger.lose(prefix)
         if seat.counts is not None:  # its rows are counted anew by who comes next; its calls were made
-            self._before = _total_of([self._before, replace(seat.counts, ok=0, failed={}, repaired=0)])
+            self._before = total_of([self._before, replace(seat.counts, ok=0, failed={}, repaired=0)])
             seat.counts = None
 
-    def _heard(self, seat: _WorkerSlot, message: ToRun) -> None:  # noqa: C901 (a table, written as cases)
+    def _heard(self, seat: WorkerSlot, message: ToRun) -> None:  # noqa: C901 (a table, written as cases)
         match message:
             case Admit():
                 seat.gate.admit(message)
@@ -284,7 +265,7 @@ class ProcessExecutor:
                 self._ended(message)
 
     def _count(self) -> None:
-        now = _total_of([self._before, *(seat.counts for seat in self._seats.values() if seat.counts is not None)])
+        now = total_of([self._before, *(seat.counts for seat in self._seats.values() if seat.counts is not None)])
         tally = self._tally
         tally.ok, tally.failed, tally.repaired = now.ok, Counter(now.failed), now.repaired
         tally.calls, tally.rate_limited, tally.usd_units = now.calls, now.rate_limited, now.usd_units
@@ -304,14 +285,3 @@ class ProcessExecutor:
             self._others_stop(reason, message)
         for seat in self._seats.values():
             seat.channel.send(RunStopped(reason, message))
-
-
-def _total_of(all_counts: list[WorkerCounts]) -> WorkerCounts:
-    failed: Counter[str] = Counter()
-    for counts in all_counts:
-        failed.update(counts.failed)
-    ok, repaired, calls, limited, units = (
-        sum(getattr(counts, name) for counts in all_counts)
-        for name in ("ok", "repaired", "calls", "rate_limited", "usd_units")
-    )
-    return WorkerCounts(ok, dict(failed), repaired, calls, limited, units)

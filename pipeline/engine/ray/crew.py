@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.codes import ParkReason
 from pipeline.console import say
 from pipeline.engine.frames import Frames
+from pipeline.engine.ray import room
 from pipeline.engine.ray.books import ServedLedger
 from pipeline.engine.ray.errand import Kit, errand_of
 from pipeline.engine.ray.held import HeldSlots
@@ -52,7 +53,6 @@ from pipeline.ledger.remote import Intended, Looked, Recorded, Withdrawn
 from pipeline.telemetry.workers import LOST
 
 OPEN_S = 60.0  # for the cluster to answer; Ray itself would wait for two minutes, and then end the process
-ROOM_S = 60.0  # between two words on workers that find no place
 BYE_S = 10.0
 DEATHS_MOST = 3  # beyond one for each worker, before any could begin
 HOW = (
@@ -105,13 +105,13 @@ class Crew:
             found = f"no answer within {OPEN_S:g} s"
         if isinstance(found, str):
             raise JobError(f"the Ray cluster {at} cannot be used, and nothing was sent: {found}. {HOW}")
-        room = f"{found.free_cpus:g} of {found.cpus:g} CPUs free"
+        free = f"{found.free_cpus:g} of {found.cpus:g} CPUs free"
         some = f"{engine.workers} worker{'' if engine.workers == 1 else 's'}"
-        say("notice", f"{some} on the Ray cluster at {found.address}: Ray {found.version}, {room}")
-        self._soon_until_s = asyncio.get_running_loop().time() + ROOM_S
+        say("notice", f"{some} on the Ray cluster at {found.address}: Ray {found.version}, {free}")
+        self._soon_until_s = asyncio.get_running_loop().time() + room.ROOM_S
         for _ in range(engine.workers):
             self._start()
-        self._spawn(self._watch_room(engine.workers), self._tasks)
+        self._spawn(room.watch_room(self._kit, self.seats, engine.workers), self._tasks)
 
     @property
     def sharing(self) -> int:
@@ -193,22 +193,6 @@ class Crew:
         books = ServedLedger(kit.ledger, kit.tally, channel.send, self._told.cannot_write)
         self.seats[number] = seat = Seat(number, channel, ServedGate(kit.gates, channel.send, books), books)
         self._link.send(StartSeat(number))
-
-    async def _watch_room(self, wanted: int) -> None:
-        """Say who has found no place; where nobody has, wait as long as for a provider that is down."""
-        loop, told, most_s = asyncio.get_running_loop(), 0, self._kit.prepared.job.limits.outage_s
-        placed_s = loop.time()
-        while True:
-            await asyncio.sleep(min(ROOM_S, most_s))
-            waiting = sum(not seat.node for seat in self.seats.values())
-            if waiting and waiting != told:
-                others = "the others go on" if waiting < len(self.seats) else "they are waited for"
-                say("warning", f"{waiting} of {wanted} workers have found no room on the cluster yet; {others}")
-            told = waiting
-            if waiting < len(self.seats):
-                placed_s = loop.time()
-            elif loop.time() - placed_s >= most_s:
-                self._admission.stop(ParkReason.OUTAGE, f"no worker has found room on the Ray cluster in {most_s:g} s")
 
     # ── what workers say ────────────────────────────────────────────────────────────────────────────────────────
 
