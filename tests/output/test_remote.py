@@ -7,12 +7,12 @@ import time
 
 import pyarrow.parquet as pq
 import pytest
+from bucket_job import URL, in_bucket
 from packed import Model, rows
-from s3_server import AWS, emptied
+from s3_server import emptied
 from scripted_server import Scripted
 
 ROWS = [{"id": f"r{n}", "text": f"document {n}"} for n in range(40)]
-URL = "s3://out/night"
 
 
 @pytest.fixture
@@ -24,17 +24,7 @@ def bucket(s3):
 @pytest.fixture
 def job(job, s3, bucket, server):
     """A job whose answers take a moment, with its output in the bucket; `machine("b")` is another one."""
-    server.script = lambda document, nth, body: Scripted(
-        text=json.dumps({"name": document, "total": "1"}), delay_s=0.05
-    )
-    job.env |= {**AWS, "AWS_ENDPOINT_URL": s3, "PIPELINE_SNAPSHOT_S": "0.2", "PIPELINE_LEASE_S": "2"}
-
-    def machine(name):
-        job.env["PIPELINE_WORKDIR"] = str(job.folder / name)
-        return job
-
-    job.machine = machine
-    machine("a")
+    in_bucket(job, s3, server, delay_s=0.05, PIPELINE_SNAPSHOT_S="0.2", PIPELINE_LEASE_S="2")
     return job.write(server.url, rows=ROWS, output={"path": URL}, limits={"concurrency": 2})
 
 

@@ -12,8 +12,9 @@ import time
 from decimal import Decimal
 
 import pytest
+from bucket_job import URL, in_bucket
 from places import REPO
-from s3_server import AWS, emptied
+from s3_server import emptied
 from scripted_server import Scripted
 
 sys.path.append(str(REPO / "benchmarks"))
@@ -21,7 +22,6 @@ sys.path.append(str(REPO / "benchmarks"))
 from machine_lost import night, no_sign_of_life
 
 ROWS = [{"id": f"r{n}", "text": f"document {n}"} for n in range(30)]
-URL = "s3://out/night"
 CAP = "0.01"
 WORST_USD = Decimal("0.0003")  # of one call, and more
 
@@ -34,17 +34,7 @@ def bucket(s3):
 @pytest.fixture
 def job(job, s3, bucket, server):
     """Under a cap, with its output in a bucket that hears of it every 50 ms and gets no snapshot; on machine "a"."""
-    server.script = lambda document, nth, body: Scripted(
-        text=json.dumps({"name": document, "total": "1"}), delay_s=0.02
-    )
-    job.env |= {**AWS, "AWS_ENDPOINT_URL": s3, "PIPELINE_SNAPSHOT_S": "3600", "PIPELINE_SHIP_S": "0.05"}
-
-    def machine(name):
-        job.env["PIPELINE_WORKDIR"] = str(job.folder / name)
-        return job
-
-    job.machine = machine
-    machine("a")
+    in_bucket(job, s3, server, delay_s=0.02, PIPELINE_SNAPSHOT_S="3600", PIPELINE_SHIP_S="0.05")
     job.write(server.url, rows=ROWS, output={"path": URL}, limits={"concurrency": 2}, budget={"max_usd": float(CAP)})
     return job
 

@@ -14,6 +14,8 @@ from types import SimpleNamespace
 import pytest
 import worker_deaths
 from job_folder import LASTING, SCHEMA, JobFolder
+from many_workers import COUNT, ROWS, good, mixed
+from many_workers import whole as kit_whole
 from places import REPO
 from ray_cluster import ray_cluster, ray_environ
 from s3_server import AWS, emptied
@@ -34,8 +36,6 @@ pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed (the extra `ray`)"),
 ]
 
-COUNT = 60
-ROWS = [{"id": f"r{n}", "text": f"document {n}"} for n in range(COUNT)]
 AT_ONCE = 6
 TWO_COMMANDS = 2 * AT_ONCE  # the provider works on what the first had made when it died, and the second begins
 SECRET = "sk-test-very-secret-key"
@@ -62,10 +62,6 @@ def on_ray(job, folder):
     return job
 
 
-def good(document, delay_s=0.02):
-    return Scripted(text=json.dumps({"name": document[:40], "total": "1"}), delay_s=delay_s)
-
-
 @pytest.fixture
 def run(on_ray, server, cluster):
     server.script = lambda document, _nth, _body: good(document)
@@ -74,27 +70,11 @@ def run(on_ray, server, cluster):
 
 
 def whole(run, server, at_once=AT_ONCE):
-    """Every row is ok, no answer was paid twice but for calls that are named as lost, and the books are in order."""
-    manifest = run.reconcile()
-    assert manifest["rows"]["ok"] == COUNT
-    lost = [call for call in run.calls() if call["error_code"] == "lost"]
-    assert COUNT <= sum(server.paid.values()) <= COUNT + len(lost)
-    assert server.sent <= manifest["calls"] <= server.sent + len(lost)
+    """And no more calls than may be at once were so, or are lost."""
+    lost = kit_whole(run, server)
     assert len(lost) <= AT_ONCE
     assert server.most_at_once <= at_once
-    assert [check.problem for check in verify(run.out) if check.problem] == []
     return lost
-
-
-def mixed(document, nth, body):
-    """Good ones, one to repair, one refused, one that is tried again."""
-    if document == "document 3" and len(body["messages"]) == 1:
-        return Scripted(text="no JSON")
-    if document == "document 4":
-        return Scripted(refusal="I'd rather not.")
-    if document == "document 5" and nth == 1:
-        return Scripted(status=429, headers={"retry-after": "0.01"})
-    return good(document)
 
 
 def test_the_results_are_those_of_one_process(run, server, cluster):

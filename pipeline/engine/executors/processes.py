@@ -27,6 +27,7 @@ from pipeline.engine.executors import RunIssues
 from pipeline.engine.executors.deaths import Deaths, deadly_text
 from pipeline.engine.feed import Selection, Share, feed
 from pipeline.engine.frames import Channel, Frames
+from pipeline.engine.workers.ending import ended
 from pipeline.engine.workers.facts import ended_fact
 from pipeline.engine.workers.messages import (
     Admit,
@@ -215,12 +216,7 @@ class ProcessExecutor:
         """Wait for its end, and kill it, by its own id, if that does not come; give back what it held."""
         process = seat.process
         if process is not None and process.returncode is None:
-            try:
-                async with asyncio.timeout(STOP_S):
-                    await process.wait()
-            except TimeoutError:
-                process.kill()
-                await process.wait()
+            await ended(process, STOP_S)
         seat.gate.gone()
         return None if process is None else process.returncode
 

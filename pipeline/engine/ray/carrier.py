@@ -40,7 +40,7 @@ from pipeline.engine.ray.reading import RowReader
 from pipeline.engine.ray.sources import laid_out
 from pipeline.engine.ray.versions import versions
 from pipeline.engine.workers.carrying import Held, carrying, gates_for
-from pipeline.engine.workers.gate import RemoteGate, RemoteModelGate, raised
+from pipeline.engine.workers.gate import RemoteGate, hear
 from pipeline.engine.workers.messages import Granted, ModelHealth, ModelPlace, Refused, RunStopped
 from pipeline.errors import JobError, machine_words
 from pipeline.extraction.hashes import content_key
@@ -77,10 +77,10 @@ class RowCarrier:
     def hear(self, data: bytes) -> None:
         self._channel.data_received(data)
 
-    def _heard(self, message: ToCarrier) -> None:  # noqa: C901 (a table of cases)
+    def _heard(self, message: ToCarrier) -> None:
         match message:
-            case Granted():
-                self._gate.granted(message)
+            case Granted() | Refused() | RunStopped() | ModelHealth():
+                hear(message, self._gate, self._gates)
             case Durable() | OnRecord() if self._ledger is not None:
                 self._ledger.heard(message)
             case Work():
@@ -90,12 +90,6 @@ class RowCarrier:
                     task.add_done_callback(self._rows.discard)
             case RowDecided() if self._reader is not None:
                 self._reader.told(message)
-            case Refused():
-                self._gate.refused(message.number, raised(message.why))
-            case RunStopped():
-                self._gate.stopped_by_run(message.reason, message.message)
-            case ModelHealth() if isinstance(gate := self._gates.get(message.model), RemoteModelGate):
-                gate.down(message.cause, message.told)
             case Entrusted():
                 os.environ.update(message.environ)  # where each provider's own chain of credentials looks
                 self._channel.send(Trusted())

@@ -16,6 +16,7 @@ from msgspec import Struct
 from pipeline.engine.frames import Channel, Frames, M
 from pipeline.engine.ray.mux import Mux
 from pipeline.engine.ray.places import FromBridge
+from pipeline.engine.workers.ending import ended
 
 ROOT = Path(__file__).parents[3]  # the folder that holds the package
 STOP_S = 5.0
@@ -72,16 +73,8 @@ class Link:
         """End it, and with it all workers; by its own id, if it takes too long."""
         self._mux.close()
         if self._process is not None:
-            await self._ended(self._process)
+            await ended(self._process, STOP_S)
         self._notices.close()
-
-    async def _ended(self, process: Process) -> None:
-        try:
-            async with asyncio.timeout(STOP_S):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
 
     def _on_bytes(self, seat: int, data: bytes) -> None:
         if (channel := self._channels.get(seat)) is not None:

@@ -1,7 +1,7 @@
 """The gate of a worker: every admission is asked of the run's own process, which has the only governor."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from itertools import count
 
@@ -12,7 +12,17 @@ from pipeline.admission.gate import Diverted, NeverFits, TenantOverBudget
 from pipeline.admission.report import NEVER_SENT, Report
 from pipeline.admission.stop import Stopped, StopSwitch, wake
 from pipeline.codes import ParkReason
-from pipeline.engine.workers.messages import Admit, Finish, Granted, Leave, SizedRequest, StopRun
+from pipeline.engine.workers.messages import (
+    Admit,
+    Finish,
+    Granted,
+    Leave,
+    ModelHealth,
+    Refused,
+    RunStopped,
+    SizedRequest,
+    StopRun,
+)
 from pipeline.ledger.records import Send
 from pipeline.money import to_units
 from pipeline.types import Request
@@ -159,6 +169,19 @@ class RemoteModelGate(RemoteGate):
         if cause:
             for sleeper in self._sleepers:
                 wake(sleeper)
+
+
+def hear(told: Granted | Refused | RunStopped | ModelHealth, main: RemoteGate, gates: Mapping[str, RemoteGate]) -> None:
+    """What the run says of admissions. `main`: the gate of the job's [model]; `gates`: of all its models, by NAME."""
+    match told:
+        case Granted():
+            main.granted(told)
+        case Refused():
+            main.refused(told.number, raised(told.why))
+        case RunStopped():
+            main.stopped_by_run(told.reason, told.message)
+        case ModelHealth() if isinstance(gate := gates.get(told.model), RemoteModelGate):
+            gate.down(told.cause, told.told)
 
 
 def portable(error: BaseException) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from pipeline.codes import ParkReason
 from pipeline.engine.executors.local import LocalExecutor
 from pipeline.engine.frames import Channel, Frames
 from pipeline.engine.workers.carrying import Held, carrying, gates_for
-from pipeline.engine.workers.gate import RemoteGate, RemoteModelGate, raised
+from pipeline.engine.workers.gate import RemoteGate, hear
 from pipeline.engine.workers.messages import (
     Begun,
     CallSeen,
@@ -142,14 +142,8 @@ class Worker:
         match message:
             case WorkerAssignment():
                 self._errand.set_result(message)
-            case Granted():
-                self._gate.granted(message)
-            case Refused():
-                self._gate.refused(message.number, raised(message.why))
-            case RunStopped():
-                self._gate.stopped_by_run(message.reason, message.message)
-            case ModelHealth() if isinstance(gate := self._gates.get(message.model), RemoteModelGate):
-                gate.down(message.cause, message.told)
+            case Granted() | Refused() | RunStopped() | ModelHealth():
+                hear(message, self._gate, self._gates)
             case Widen() if self._executor is not None:
                 self._executor.widen(message.calls)
 
