@@ -20,7 +20,7 @@ from msgspec import Struct, field
 from pipeline.errors import JobError
 from pipeline.job.folder import CALLS, LEDGER
 from pipeline.ledger.files import reading
-from pipeline.ledger.queries import calls_at_risk
+from pipeline.ledger.run_calls import calls_at_risk
 from pipeline.money import from_units
 
 MEASURES = ("requests", "input_tokens", "output_tokens", "cost_usd")

@@ -10,7 +10,7 @@ from msgspec.structs import asdict
 
 from pipeline.errors import JobError, LedgerError, LedgerUnreadable
 from pipeline.job.folder import LEDGER, RUN
-from pipeline.ledger import queries
+from pipeline.ledger import queries, run_calls
 from pipeline.ledger.files import Connection, reading
 from pipeline.ledger.lock import held
 from pipeline.ledger.said import failed_rows
@@ -99,7 +99,7 @@ def _brief(manifest: Manifest) -> dict[str, Any]:
 
 
 def _live(db: Connection, total: int) -> dict[str, Any]:
-    rows, calls = queries.rows_by_end(db), queries.call_sums(db, _last_run(db))
+    rows, calls = queries.rows_by_end(db), run_calls.call_sums(db, _last_run(db))
     failed = rows.failed.total()
     done = rows.ok + failed
     return {

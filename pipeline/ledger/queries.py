@@ -1,10 +1,11 @@
-"""Every question to a ledger's tables but those of `verify`, which are in `audit`; none needs a session.
+"""Every question to a ledger's tables, but for those of `verify` (`audit`) and of all calls of a run (`run_calls`).
 
-`db` is what `files.reading` gives. What may be many comes as an iterator: one record at a time, in the order it says.
+None needs a session. `db` is what `files.reading` gives. What may be many comes as an iterator: one record at a time,
+in the order it says.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from pipeline.errors import LedgerUnreadable
 from pipeline.ledger.files import Connection, reading
 from pipeline.ledger.records import (
     ANSWER_COLUMNS,
-    CALL_COLUMNS,
     OUTCOME_COLUMNS,
     SEND_COLUMNS,
     RowEntry,
@@ -24,7 +24,7 @@ from pipeline.ledger.records import (
     document_from,
     outcome_from,
 )
-from pipeline.ledger.schema import beside_outcomes, knows_batches, knows_files, knows_models
+from pipeline.ledger.schema import beside_outcomes, knows_files
 from pipeline.ledger.shares import by_row, has_shares
 from pipeline.types import Outcome, Usage
 
@@ -215,11 +215,12 @@ def last_answered(
     About one row alone; or, with `packs`, all of the runs in which some were about several, each row's share of them.
     """
     files = "c.pages IS NOT NULL" if knows_files(db) else "0"
+    used = ", ".join(f"c.{name}" for name in TOKENS)
     shared, calls = has_shares(db), by_row(db) if packs else "calls"
     alone = "AND c.request_id NOT IN (SELECT request_id FROM shares)" if shared else ""
     alone = ("AND c.run IN (SELECT run FROM shares)" if shared else "AND 0") if packs else alone
     sql = (
-        f"SELECT c.run, c.row, c.chunk, c.purpose, c.latency_ms, r.doc, {files}, {_listed('c.{}')} FROM {calls} c "  # noqa: S608 (own names)
+        f"SELECT c.run, c.row, c.chunk, c.purpose, c.latency_ms, r.doc, {files}, {used} FROM {calls} c "  # noqa: S608 (own names)
         "JOIN runs USING (run) LEFT JOIN rows r ON r.row = c.row AND c.run = (SELECT MAX(run) FROM runs) "
         f"WHERE runs.request_hash = ? AND c.http_status = 200 {'AND c.error_code IS NULL ' if well else ''}"
         f"AND c.output_tokens > 0 {alone} ORDER BY c.call DESC LIMIT ?"
@@ -232,71 +233,6 @@ def last_answered(
 
 
 # ── calls ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class CallSums(Struct, frozen=True):
-    """Over all attempts of a run; `repairs` counts each question once."""
-
-    calls: int
-    rate_limited: int
-    repairs: int
-    cost_units: int
-    usage: Usage
-
-
-def call_sums(db: Connection, run: int) -> CallSums:
-    amounts = (
-        "COALESCE(error_code = 'rate_limited', 0) OR http_status = 429",
-        "purpose = 'repair' AND attempt = 1",
-        "cost_units",
-        *TOKENS,
-    )
-    sums = _listed("COALESCE(SUM({}), 0)", amounts)
-    calls, limited, repairs, units, *tokens = db.execute(
-        f"SELECT COUNT(*), {sums} FROM calls WHERE run = ?",  # noqa: S608 (own names)
-        (run,),
-    ).fetchone()
-    return CallSums(calls, limited, repairs, units, Usage(*tokens))
-
-
-def calls_of_run(db: Connection, run: int, batch: int) -> Iterator[list[tuple[Any, ...]]]:
-    """(*CALL_COLUMNS, asked, batch_id) of the run's calls, in order, so many at once; of rows that the input still has.
-
-    `asked`: NAME of the model that was; None is the job's [model].
-    `batch_id`: the provider's name of the batch that a call was a line of; None of a live call.
-    """
-    batch_id, join, asked = "NULL", "", "c.model" if knows_models(db) else "NULL"
-    if knows_batches(db):
-        batch_id, join = "b.remote_id", "LEFT JOIN batches b ON b.batch = c.batch"
-    cursor = db.execute(
-        f"SELECT {_listed('c.{}', CALL_COLUMNS)}, {asked}, {batch_id} FROM calls c {join} WHERE c.run = ? "  # noqa: S608 (own names)
-        "AND c.row <= (SELECT MAX(row) FROM rows) ORDER BY c.call",
-        (run,),
-    )
-    while fetched := cursor.fetchmany(batch):
-        yield fetched
-
-
-def used_by_chunks(db: Connection, run: int) -> Iterator[tuple[int, ...]]:
-    """(row, chunk, attempts, calls, *TOKENS, cost_units) of the run's attempts at each chunk, by row and chunk.
-
-    `calls`: the same, but that one about several rows counts at the first of them.
-    """
-    return db.execute(
-        f"SELECT row, chunk, COUNT(*), SUM(counted), {_listed('SUM({})')}, SUM(COALESCE(cost_units, 0)) "  # noqa: S608 (own names)
-        f"FROM {by_row(db)} WHERE run = ? "
-        "GROUP BY row, chunk ORDER BY row, chunk",
-        (run,),
-    )
-
-
-def calls_at_risk(db: Connection) -> tuple[int, int]:
-    """(calls, at_risk_units) of the last run's calls whose fate is not known."""
-    count, units = db.execute(
-        "SELECT COUNT(*), COALESCE(SUM(at_risk_units), 0) FROM calls "
-        "WHERE at_risk_units > 0 AND run = (SELECT MAX(run) FROM runs)"
-    ).fetchone()
-    return count, units
 
 
 def in_flight(db: Connection, prefix: str = "") -> list[tuple[int, Send]]:
@@ -331,7 +267,3 @@ def tenants(db: Connection) -> Iterator[str]:
     """All tenants of this ledger's runs, by name."""
     sql = "SELECT tenant FROM calls WHERE tenant IS NOT NULL UNION SELECT tenant FROM rows WHERE tenant IS NOT NULL"
     return (name for (name,) in db.execute(sql))
-
-
-def _listed(form: str, names: Iterable[str] = TOKENS) -> str:
-    return ", ".join(form.format(name) for name in names)

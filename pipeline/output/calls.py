@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.columns import TOKENS
-from pipeline.ledger import queries, records
+from pipeline.ledger import records, run_calls
 from pipeline.ledger.files import Connection
 from pipeline.ledger.shares import shares_of_calls
 from pipeline.money import from_units
@@ -68,7 +68,7 @@ def call_batches(db: Connection, run: int, view: View, totals: OutputTotals) -> 
         "prompt_version": pa.scalar(view.prompt_version),
     }
     schema = calls_schema(view)
-    for fetched in queries.calls_of_run(db, run, ROW_GROUP_ROWS):
+    for fetched in run_calls.calls_of_run(db, run, ROW_GROUP_ROWS):
         columns = dict(zip((*records.CALL_COLUMNS, "asked", "batch_id"), zip(*fetched, strict=True), strict=True))
         batched = [one is not None for one in columns["batch_id"]]
         totals.calls += len(fetched)

@@ -24,7 +24,7 @@ from pipeline.job.folder import RUN
 from pipeline.ledger import night_figures, nights
 from pipeline.ledger.files import reading
 from pipeline.ledger.ledger import Ledger
-from pipeline.ledger.queries import calls_at_risk
+from pipeline.ledger.run_calls import calls_at_risk
 from pipeline.money import from_units
 from pipeline.output import write as results
 from pipeline.output.advice import sizing_of

@@ -3,7 +3,7 @@
 Every figure of a row is the sum of its calls, so the files cannot disagree with each other.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -20,6 +20,7 @@ from pipeline.output.evidence_columns import evidence_columns
 from pipeline.output.file_columns import of_files
 from pipeline.output.keeper import Keeper
 from pipeline.output.layout import COST, ROW_GROUP_ROWS, OutputTotals, View, batch_of, cost_column
+from pipeline.output.previous import Previous, previous_of
 from pipeline.output.spending import Spent, numbers_of, shares_of, spending, together
 from pipeline.schema.arrow import CANNOT
 from pipeline.types import Document, Outcome
@@ -82,15 +83,6 @@ class _Line(Struct):
         return None if self.answer_from is AnswerFrom.PREVIOUS else self.outcome
 
 
-class _Previous(Struct, frozen=True):
-    """The last good outcome of a row that has none yet; `records` as today's columns take them."""
-
-    outcome: Outcome
-    day: str  # when it was made
-    units: int  # what it cost
-    records: tuple[str, ...]  # empty: they do not fit the schema as it is now
-
-
 def results_schema(view: View) -> pa.Schema:
     """The columns of results.parquet: the same on every run of a schema."""
     types = {**COLUMN_TYPES, **EVIDENCE_TYPES, SKIPPED: pa.int32(), "record": view.record.type}
@@ -127,7 +119,7 @@ def _lines(db: Connection, run: int, view: View, totals: OutputTotals) -> Iterat
         spent = upcoming[1] if upcoming is not None and upcoming[0] == row else {}
         outcome = records.outcome_from(columns) if columns[0] is not None else None
         by = _answer_from(row, run, columns[1], outcome, called=bool(spent))
-        previous = None if earlier is None else _previous(db, earlier, view, days)
+        previous = None if earlier is None else previous_of(db, earlier, view, days)
         if previous is not None and previous.records:
             lines = list(_previous_lines((row, row_id), previous, spent, per_chunk=view.per_chunk))
             totals.previous[previous.day] += 1
@@ -146,18 +138,8 @@ def _lines(db: Connection, run: int, view: View, totals: OutputTotals) -> Iterat
         yield from lines
 
 
-def _previous(db: Connection, doc: bytes, view: View, days: Mapping[int, str]) -> _Previous | None:
-    columns = nights.good_outcome(db, doc)
-    if columns is None:
-        return None
-    outcome = records.outcome_from(columns)
-    fit = all(map(view.fits, outcome.records)) and (view.per_chunk or len(outcome.records) == 1)
-    day = days.get(columns[2], "an earlier day")
-    return _Previous(outcome, day, nights.spent_before(db, doc), outcome.records if fit else ())
-
-
 def _previous_lines(
-    entry: tuple[int, str], previous: _Previous, spent: dict[int, Spent], *, per_chunk: bool
+    entry: tuple[int, str], previous: Previous, spent: dict[int, Spent], *, per_chunk: bool
 ) -> Iterator[_Line]:
     """The row is pending, and what it has used tonight stands on its first line."""
     row, row_id = entry

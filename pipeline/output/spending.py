@@ -5,7 +5,7 @@ from itertools import groupby
 
 from msgspec import Struct
 
-from pipeline.ledger import queries
+from pipeline.ledger import run_calls
 from pipeline.ledger.files import Connection
 from pipeline.types import Outcome
 
@@ -28,7 +28,7 @@ class Spent(Struct):
 
 def spending(db: Connection, run: int) -> Iterator[tuple[int, dict[int, Spent]]]:
     """(row, {chunk: what it used}) in the order of rows, over all attempts of this run."""
-    for row, group in groupby(queries.used_by_chunks(db, run), key=lambda values: values[0]):
+    for row, group in groupby(run_calls.used_by_chunks(db, run), key=lambda values: values[0]):
         yield (
             row,
             {chunk: Spent(calls, tuple(tokens), cost, attempts) for _, chunk, attempts, calls, *tokens, cost in group},

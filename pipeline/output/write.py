@@ -11,7 +11,7 @@ import pyarrow as pa
 from msgspec.structs import asdict
 
 from pipeline.job.folder import CALLS, RESULTS, UNFINISHED
-from pipeline.ledger import queries
+from pipeline.ledger import queries, run_calls
 from pipeline.ledger.files import reading
 from pipeline.ledger.shares import pack_sums
 from pipeline.output.calls import call_batches, calls_schema
@@ -46,7 +46,7 @@ def counted(ledger: Path, run: int, rows: int) -> OutputTotals:
         LedgerUnreadable: it cannot be read.
     """
     with reading(ledger, snapshot=True) as db:
-        ends, calls = queries.rows_by_end(db), queries.call_sums(db, run)
+        ends, calls = queries.rows_by_end(db), run_calls.call_sums(db, run)
     done = ends.ok + ends.failed.total()
     return OutputTotals(
         total=max(rows, done),

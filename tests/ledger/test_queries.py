@@ -9,7 +9,7 @@ import pytest
 import pipeline
 from pipeline.errors import LedgerUnreadable
 from pipeline.job.folder import LEDGER
-from pipeline.ledger import audit, queries, records
+from pipeline.ledger import audit, queries, records, run_calls
 from pipeline.ledger.files import reading
 from pipeline.ledger.ledger import Ledger
 from pipeline.types import Usage
@@ -80,16 +80,16 @@ def test_the_last_answers_to_a_question_are_those_of_its_form_in_order(ledger):
 
 
 def test_calls_are_summed_over_the_run_and_by_chunk(ledger):
-    found = queries.call_sums(ledger, 2)
-    assert found == queries.CallSums(9, 2, 1, 63, Usage(900, 0, 0, 160, 0))
-    assert queries.call_sums(ledger, 5) == queries.CallSums(0, 0, 0, 0, Usage())
-    assert next(queries.used_by_chunks(ledger, 2)) == (0, 0, 2, 2, 200, 0, 0, 40, 0, 14)
-    assert queries.calls_at_risk(ledger) == (1, 5)
+    found = run_calls.call_sums(ledger, 2)
+    assert found == run_calls.CallSums(9, 2, 1, 63, Usage(900, 0, 0, 160, 0))
+    assert run_calls.call_sums(ledger, 5) == run_calls.CallSums(0, 0, 0, 0, Usage())
+    assert next(run_calls.used_by_chunks(ledger, 2)) == (0, 0, 2, 2, 200, 0, 0, 40, 0, 14)
+    assert run_calls.calls_at_risk(ledger) == (1, 5)
     assert queries.spent_units(ledger, 2) == 68
 
 
 def test_calls_come_in_batches_without_those_of_rows_that_are_gone(ledger):
-    batches = list(queries.calls_of_run(ledger, 2, 3))
+    batches = list(run_calls.calls_of_run(ledger, 2, 3))
     place = records.CALL_COLUMNS.index("request_id")
     assert [len(batch) for batch in batches] == [3, 3, 1]
     found = [one[place] for batch in batches for one in batch]

@@ -9,7 +9,7 @@ import pytest
 from ledger_writes import HASHES, call, send, use
 
 from pipeline.job.folder import LEDGER
-from pipeline.ledger import audit, queries
+from pipeline.ledger import audit, queries, run_calls
 from pipeline.ledger.files import connect, reading
 from pipeline.ledger.fold import fold_in
 from pipeline.ledger.ledger import Ledger
@@ -40,9 +40,9 @@ def test_an_answer_stands_under_the_key_of_each_row_and_its_figures_with_each(tm
     with Ledger(tmp_path, "run") as ledger:
         assert ledger.answer(b"b" * 16).reply.text == REPLY.text
     with reading(tmp_path / LEDGER) as db:
-        used = list(queries.used_by_chunks(db, 1))
+        used = list(run_calls.used_by_chunks(db, 1))
         assert used == [(0, 0, 1, 1, 60, 0, 0, 15, 0, 30), (1, 0, 1, 0, 40, 0, 0, 5, 0, 20)]
-        assert queries.call_sums(db, 1).calls == 1
+        assert run_calls.call_sums(db, 1).calls == 1
         assert pack_sums(db, 1) == PackSums(1, 2, 0)
         assert list(unlike_calls(db)) == []
         assert list(audit.damaged(db)) == []
@@ -54,7 +54,7 @@ def test_a_call_that_died_in_flight_is_lost_with_all_its_rows(tmp_path):
     with Ledger(tmp_path, "run") as ledger:
         assert len(ledger.begin(*HASHES)) == 1
     with reading(tmp_path / LEDGER) as db:
-        assert [(row, cost) for row, *_, cost in queries.used_by_chunks(db, 1)] == [(0, 0), (1, 0)]
+        assert [(row, cost) for row, *_, cost in run_calls.used_by_chunks(db, 1)] == [(0, 0), (1, 0)]
         assert queries.spent_units(db, 1) == 70
         assert list(unlike_calls(db)) == []
         assert [share[:2] for share in shares_of_calls(db, ["req-0"])["req-0"]] == [(0, "id-0"), (1, "id-1")]
@@ -79,7 +79,7 @@ def test_what_rows_that_are_gone_had_is_the_first_rows(tmp_path):
     use(tmp_path, answered)
     use(tmp_path, shorter)
     with reading(tmp_path / LEDGER) as db:
-        assert list(queries.used_by_chunks(db, 1)) == [(0, 0, 2, 1, 100, 0, 0, 20, 0, 50)]
+        assert list(run_calls.used_by_chunks(db, 1)) == [(0, 0, 2, 1, 100, 0, 0, 20, 0, 50)]
         assert [share[0] for share in shares_of_calls(db, ["req-0"])["req-0"]] == [0, 0]
 
 
@@ -136,7 +136,7 @@ def test_a_ledger_without_such_calls_is_asked_as_ever(tmp_path):
 
     use(tmp_path, alone)
     with reading(tmp_path / LEDGER) as db:
-        assert list(queries.used_by_chunks(db, 1)) == [(0, 0, 1, 1, 100, 0, 0, 20, 0, 50)]
+        assert list(run_calls.used_by_chunks(db, 1)) == [(0, 0, 1, 1, 100, 0, 0, 20, 0, 50)]
     with closing(connect(tmp_path / LEDGER)) as db:
         db.executescript("DROP TABLE shares; PRAGMA user_version = 8;")
         assert by_row(db) == "(SELECT *, 1 AS counted FROM calls)"

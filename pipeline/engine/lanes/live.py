@@ -18,7 +18,6 @@ from msgspec.structs import replace
 from pipeline.admission.charges import Used, used_by
 from pipeline.admission.gate import Admitted, Gate, NeverFits
 from pipeline.admission.report import FATE_UNKNOWN, NEVER_SENT, CallEnd, Report
-from pipeline.catalog.tiers import tier_named
 from pipeline.codes import AttemptCode, ErrorCode
 from pipeline.crash_points import crash_point
 from pipeline.engine.ask import Abandoned, Delivered, RowFailed, RowLife, TooLong
@@ -27,6 +26,7 @@ from pipeline.engine.lanes.attempts import Attempt, Named, NamingGate, Sent
 from pipeline.engine.lanes.books import Books
 from pipeline.engine.lanes.carrier import Carrier
 from pipeline.engine.lanes.files import holds_files, pages_of
+from pipeline.engine.lanes.tariff import Tariff
 from pipeline.engine.lanes.tries import Tries
 from pipeline.errors import CallFailed, Kind
 from pipeline.extraction.policy import KIND_CODES, STOP_CODES, Action, Decision, Policy, backoff_s, decide
@@ -35,7 +35,7 @@ from pipeline.extraction.usage import whole_usage
 from pipeline.job.settings import Limits
 from pipeline.ledger.records import Call, Send
 from pipeline.ledger.remote import CallBooks
-from pipeline.money import Rate, cost_usd, rate_at, to_units
+from pipeline.money import Rate, to_units
 from pipeline.providers import Upload
 from pipeline.telemetry.summary import parked_text
 from pipeline.telemetry.tally import Tally
@@ -68,7 +68,7 @@ class LiveLane:
         self._naming = naming
         self._model = model
         self._policy = Policy(max_attempts=limits.max_attempts, max_wait_s=limits.max_wait_s or None)
-        self._rate = rate
+        self._tariff = Tariff(rate)
         self._ledger = ledger
         self._gate = gate
         self._carrier = carrier
@@ -179,7 +179,7 @@ class LiveLane:
                 raise
             usage = self._whole(attempt.request, told.usage, told.text, told.stop)
             reply = told if usage is told.usage else replace(told, usage=usage)
-            cost = self._cost(usage, told.tier, attempt.request)
+            cost = self._tariff.cost_usd(usage, told.tier, attempt.request)
             report = self._answer_report(attempt.request, told, used_by(usage, cost))
         finally:
             self._gate.finish(attempt.ticket, report)
@@ -224,7 +224,7 @@ class LiveLane:
     def _answer_report(self, request: Request, told: Answer, used: Used) -> Report:
         untold = isinstance(told.usage, PartialUsage)
         counted = None if untold else (request.input_tokens, told.usage.input_tokens)
-        service = self._unasked(told.tier, request)
+        service = self._tariff.unasked(told.tier, request)
         return Report(
             used, CallEnd.ANSWERED, told.limits, told.retry_after_s, counted=counted, untold=untold, service=service
         )
@@ -234,7 +234,7 @@ class LiveLane:
         falls_back = self._carrier.falls_back(request, failure)  # no limit, nor the provider's health
         if not failure.fate_unknown:
             usage = failure.usage = self._whole(request, failure.usage or Usage(), failure.said, None)
-            cost = self._cost(usage, failure.tier, request)
+            cost = self._tariff.cost_usd(usage, failure.tier, request)
             used = replace(used_by(usage, cost), rejected=failure.kind is Kind.THROTTLED)
         return Report(
             used,
@@ -245,25 +245,11 @@ class LiveLane:
             failure.short,
             untold=untold,
             refusal=refusal(failure, self._carrier.wire.url),
-            service=self._unasked(failure.tier, request),
+            service=self._tariff.unasked(failure.tier, request),
         )
 
     def _whole(self, request: Request, told: Usage, text: str, stop: Stop | None) -> Usage:
         return whole_usage(told, request, text, stop, self._carrier.counter)
-
-    def _cost(self, usage: Usage, said: str, request: Request) -> Decimal | None:
-        """At the tier that the answer says, in the provider's own word, else at the one that was asked for."""
-        if self._rate is None:
-            return None
-        return cost_usd(usage, rate_at(self._rate, tier_named(said) if said else self._asked(request)))
-
-    def _asked(self, request: Request) -> str:
-        return "" if self._rate is None or request.standard_tier else self._rate.asked
-
-    def _unasked(self, said: str, request: Request) -> str | None:
-        """The tier that an answer says, where it is another than was asked for."""
-        tier = tier_named(said)
-        return tier if said and tier != self._asked(request) else None
 
     # ── what is booked ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -288,7 +274,7 @@ class LiveLane:
 
     def _failed_call(self, sent: Sent, request: Request, failure: CallFailed) -> Call:
         unknown, usage = failure.fate_unknown, failure.usage or Usage()
-        cost = None if unknown else self._cost(usage, failure.tier, request)
+        cost = None if unknown else self._tariff.cost_usd(usage, failure.tier, request)
         return Call(
             sent.send,
             self._latency_ms(sent),
