@@ -54,11 +54,16 @@ def s3():
     yield from s3_server.serving()
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_finish():
-    """What collection has made stays to the end: no full collection of garbage need look at it again."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What collection makes stays to the end: no collection of garbage need look at it, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)
