@@ -3,8 +3,9 @@
 `python -P warm_interpreter.py DOOR LIFE HOME`: two open sockets, one that listens and one that its owner holds, and the
 folder that is to go with it.
 
-Each asker has a connection. It says what is to run (`marshal`: who asks shall import little) and hands over its descriptors; it is told the process's id
-and, at its end, the exit code as `subprocess` has it. A process whose asker is gone is killed, as it would be itself.
+Each asker has a connection. It says what is to run (in `marshal`: it shall import little for it) and hands over its
+descriptors; it is told the process's id and, at its end, the exit code as `subprocess` has it. A process whose asker is
+gone is killed, as it would be itself.
 """
 
 import contextlib
