@@ -4,7 +4,6 @@ A typo is an error that names the key, the value and the nearest right key; all 
 needs the schema, the prompt or the provider is checked later.
 """
 
-import functools
 import importlib.util
 import os
 import re
@@ -14,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import FieldInfo, replace
 from msgspec.structs import fields as fields_of
+from msgspec.structs import replace
 
 from pipeline.errors import JobError
 from pipeline.job.given import refusal
@@ -57,6 +56,7 @@ SECTIONS: dict[str, type] = {
     "telemetry": Telemetry,
     "sandbox": Sandbox,
 }
+SETTINGS = {kind: {field.encode_name: field for field in fields_of(kind)} for kind in SECTIONS.values()}
 TOP_KEYS = ("name", "prompt_version")
 SECRET = re.compile(r"key|secret|password|token$", re.IGNORECASE)  # keys whose value no error shows
 
@@ -155,7 +155,7 @@ def _section(kind: type[Any], name: str, values: object, wrong: list[str]) -> An
     if not isinstance(values, Mapping):
         wrong.append(f"{name} = {shown(values)} should be a section: write [{name}] and its keys below")
         return None
-    fields = _settings_of(kind)
+    fields = SETTINGS[kind]
     found, slips = _unknown(values, fields, where=name)
     known = {key: value for key, value in values.items() if key in fields}
     for key in (name for name, field in fields.items() if field.required):
@@ -172,12 +172,6 @@ def _section(kind: type[Any], name: str, values: object, wrong: list[str]) -> An
         found += told_within(section)
     wrong += found
     return section
-
-
-@functools.cache
-def _settings_of(kind: type[Any]) -> Mapping[str, FieldInfo]:
-    """The settings of a section, by their keys."""
-    return {field.encode_name: field for field in fields_of(kind)}
 
 
 def _unknown(
