@@ -5,6 +5,7 @@ import socket
 
 import examples  # noqa: F401 (loads the profile)
 import pytest
+import s3_server
 from job_folder import JobFolder
 from scripted_server import serving
 
@@ -49,8 +50,6 @@ def server():
 @pytest.fixture(scope="session")
 def s3():
     """The URL of a server of buckets."""
-    import s3_server  # 0.5 s, for who wants it
-
     yield from s3_server.serving()
 
 
