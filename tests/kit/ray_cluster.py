@@ -40,12 +40,8 @@ def ray_environ(folder):
 @contextmanager
 def ray_cluster(folder, nodes=2, **environ):
     """A cluster with so many nodes of two CPUs each."""
-    env = {
-        **os.environ,
-        **ray_environ(folder),
-        "RAY_TMPDIR": str(folder),
-        **environ,
-    }  # else it writes to /tmp/ray, which need not be
+    env = {**os.environ, **ray_environ(folder), **environ}
+    env["RAY_TMPDIR"] = str(folder)  # else it writes to a /tmp/ray that need not be there
     with Path(folder, "nodes.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, str(SCRIPT), str(folder)],
