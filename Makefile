@@ -40,9 +40,13 @@ check: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 
 # Byte code is kept, also where the environment says otherwise: without it each process of the tests compiles all anew.
-# One process more than there are cores: half of the tests wait, for a disk, a server or a process.
+# One process more than there are cores: half of the tests wait, for a server or a process. Not for a disk where memory
+# has room for their files (half a gigabyte), which are kept where a test has failed.
+MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 3000000 { print $$6 }')
 test: check
-	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n $$($(BIN)/python -c "import os; print(os.cpu_count() + 1)") --dist worksteal
+	folder=$$(mktemp -d $(or $(MEMORY),/tmp)/tXXXXXX) && \
+	PYTHONDONTWRITEBYTECODE= TMPDIR=$$folder $(BIN)/pytest -q --basetemp=$$folder/b \
+		-n $$($(BIN)/python -c "import os; print(os.cpu_count() + 1)") --dist worksteal && rm -rf $$folder
 
 extras:
 	$(PYTHON) benchmarks/extras.py

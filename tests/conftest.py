@@ -5,6 +5,7 @@ import socket
 
 import examples  # noqa: F401 (loads the profile)
 import pytest
+import s3_server
 from job_folder import JobFolder
 from scripted_server import serving
 
@@ -49,16 +50,19 @@ def server():
 @pytest.fixture(scope="session")
 def s3():
     """The URL of a server of buckets."""
-    import s3_server  # 0.5 s, for who wants it
-
     yield from s3_server.serving()
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_finish():
-    """What collection has made stays to the end: no full collection of garbage need look at it again."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What collection makes stays to the end: no collection of garbage need look at it, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)

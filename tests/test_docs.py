@@ -5,6 +5,7 @@ import re
 
 import pytest
 from click.testing import CliRunner
+from each_case import each_case
 from places import REPO
 
 from pipeline.codes import ErrorCode, ParkReason
@@ -116,7 +117,7 @@ def _anchors(page):
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@each_case("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
     """Every relative link points to a file that exists and, after a #, to a heading in it."""
     for link in LINK.findall(FENCED.sub("", page.read_text())):

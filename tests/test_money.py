@@ -4,6 +4,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -104,7 +105,7 @@ def test_a_tier_holds_from_its_first_token_on_and_for_the_whole_request():
 AMOUNTS = st.decimals(0, 100_000, places=10)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("amount", "beside", "told"),
     [
         ("0.0004", ["0.005"], "$0.0004"), ("0.00497", ["0.005"], "$0.00497"), ("4.9996", ["5"], "$4.9996"),

@@ -3,7 +3,7 @@
 import re
 from functools import cache
 
-import pytest
+from each_case import each_case
 from places import REPO
 
 import pipeline
@@ -62,7 +62,7 @@ def source_and_words():
     return source, set(re.findall(r"\w+", source))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPO)))
+@each_case("page", PAGES, ids=lambda page: str(page.relative_to(REPO)))
 def test_every_name_is_one(page):
     """Of a file or folder of ours, a verb, a flag, a key of the job file."""
     flags, verbs = all_flags(), set(main.commands)
@@ -77,7 +77,7 @@ def test_every_name_is_one(page):
     assert not wrong, f"{page.name} names what is not there: {sorted(set(wrong))}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPO)))
+@each_case("page", PAGES, ids=lambda page: str(page.relative_to(REPO)))
 def test_every_module_and_function_is_one(page):
     """pipeline.ROOM.MODULE; what the package gives; and functions, as `snapshot()`."""
     source, known = source_and_words()

@@ -1,6 +1,7 @@
 """The price table: genai-prices' data → one `Rate` per job. The only importer of genai_prices; nothing is fetched."""
 
 import difflib
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -106,6 +107,7 @@ def priced_names(provider: str) -> list[str]:
     return [model.id for table in providers if table.id in PROVIDERS[provider].price_tables for model in table.models]
 
 
+@functools.cache  # the package's description is read for it
 def price_table_name() -> str:
     """The table and its version, for run.json."""
     return f"genai-prices {version('genai-prices')}"

@@ -117,8 +117,8 @@ def prepare(job: Job, schema: type[BaseModel] | None = None, *, documents: bool 
         raise JobError(f"{job.file}: {problem}")
     model = schema or schemas.load_model(job.extract.schema)
     template = _template(job)
-    shape_mode = _shaped(job, model).shape.mode
-    limits = file_limits(job.model, shape_mode)
+    shaped = _shaped(job, model)
+    limits = file_limits(job.model, shaped.shape.mode)
     source = Source(
         job.input,
         (*template.other_columns, *(name for name in route_columns(job) if name not in template.columns)),
@@ -129,7 +129,7 @@ def prepare(job: Job, schema: type[BaseModel] | None = None, *, documents: bool 
     if documents is not None:
         source.out_of_reach(documents=documents)
     lookups = load_tools(job.extract.tools, model.__name__)
-    prepared = _with_model(job, model, template, source, lookups)
+    prepared = _with_model(job, model, template, source, lookups, shaped)
     if documents is None:
         _check_keep(job, _own_columns(job, documents=source.documents))
         source.check()
@@ -188,9 +188,14 @@ def _check_files(name: str, main: Prepared, other: Prepared) -> None:
 
 
 def _with_model(
-    job: Job, model: type[BaseModel], template: Template, source: Source, lookups: tuple[Lookup, ...]
+    job: Job,
+    model: type[BaseModel],
+    template: Template,
+    source: Source,
+    lookups: tuple[Lookup, ...],
+    shaped: Shaped | None = None,
 ) -> Prepared:
-    """The job with its [model], over a source that may be shared.
+    """The job with its [model], over a source that may be shared; and its schema's shape, where that is known.
 
     Raises:
         JobError: the model cannot be used as it is asked.
@@ -199,7 +204,7 @@ def _with_model(
         raise JobError(f"{job.file}: {problem}")
     if (advice := api_advice(job.model)) is not None and advice.sure:
         raise JobError(f"{job.file}: {advice.told}")
-    shaped = _shaped(job, model)
+    shaped = shaped or _shaped(job, model)
     shaped = replace(shaped, shape=replace(shaped.shape, lookups=tuple(one.tool for one in lookups)))
     if (advice := advice_on_reasoning(job, shaped)) is not None and advice.sure:
         raise JobError(f"{job.file}: {advice.told}")

@@ -56,6 +56,7 @@ SECTIONS: dict[str, type] = {
     "telemetry": Telemetry,
     "sandbox": Sandbox,
 }
+SETTINGS = {kind: {field.encode_name: field for field in fields_of(kind)} for kind in SECTIONS.values()}
 TOP_KEYS = ("name", "prompt_version")
 SECRET = re.compile(r"key|secret|password|token$", re.IGNORECASE)  # keys whose value no error shows
 
@@ -154,7 +155,7 @@ def _section(kind: type[Any], name: str, values: object, wrong: list[str]) -> An
     if not isinstance(values, Mapping):
         wrong.append(f"{name} = {shown(values)} should be a section: write [{name}] and its keys below")
         return None
-    fields = {field.encode_name: field for field in fields_of(kind)}
+    fields = SETTINGS[kind]
     found, slips = _unknown(values, fields, where=name)
     known = {key: value for key, value in values.items() if key in fields}
     for key in (name for name, field in fields.items() if field.required):

@@ -1,6 +1,6 @@
 """Which API a job speaks, and what is known against it."""
 
-import pytest
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,7 +25,7 @@ def model(provider="openai", name="gpt-4o", **changes):
     return Model(provider=provider, name=name, **{"max_output_tokens": 100, **changes})
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("name", "api"),
     [
         *((name, "responses") for name in RESPONSES_ALONE.split()),
@@ -38,7 +38,7 @@ def test_which_models_have_one_api_only(name, api):
     assert only_api(name) == api
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("provider", "name", "asked", "spoken"),
     [
         ("openai", "gpt-4o", "auto", "chat"),
@@ -62,7 +62,7 @@ def test_what_a_job_speaks(provider, name, asked, spoken):
     assert api_of(model(provider, name, api=asked)) == spoken
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("settings", "sure", "told"),
     [
         ({"api": "converse"}, True, "openai has 'chat' and 'responses'. Write one of them, or leave the key out"),
@@ -95,7 +95,7 @@ def test_what_is_known_against_it(settings, sure, told):
     assert told.lower() in advice.told.lower()
 
 
-@pytest.mark.parametrize(
+@each_case(
     "settings",
     [
         {"seed": 1, "stop": ("x",)},

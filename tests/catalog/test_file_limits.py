@@ -1,6 +1,7 @@
 """What each model takes of files, on every provider and API."""
 
 import pytest
+from each_case import each_case
 from priced_models import OWN, chat_models
 
 from pipeline.catalog.file_limits import file_limits
@@ -60,7 +61,7 @@ PDFS = [  # provider, model, mode, api: a PDF is seen, or the words that say why
 ]
 
 
-@pytest.mark.parametrize(("provider", "name", "mode", "api", "seen"), PDFS)
+@each_case(("provider", "name", "mode", "api", "seen"), PDFS)
 def test_a_pdf_is_seen_or_it_is_said_why_not_and_what_to_do(provider, name, mode, api, seen):
     found = limits(provider, name, mode, api)
     assert found.pdf is (seen is True)

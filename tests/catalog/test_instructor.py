@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from each_case import each_case
 
 from pipeline.catalog.instructor import KEYWORDS, LEFT_ALONE, VENDORS
 from pipeline.catalog.known_as import known_as
@@ -79,7 +80,7 @@ def test_modes(name, auto, refused):
     )
 
 
-@pytest.mark.parametrize(("key", "value"), OTHERS.items(), ids=list(OTHERS))
+@each_case(("key", "value"), OTHERS.items(), ids=list(OTHERS))
 def test_a_setting_that_means_nothing_here_is_refused_by_its_name(key, value):
     from pipeline.catalog.apis import api_advice
 
@@ -88,7 +89,7 @@ def test_a_setting_that_means_nothing_here_is_refused_by_its_name(key, value):
     assert any(one.sure and f"model.{key}" in one.told for one in found), found
 
 
-@pytest.mark.parametrize("key", KEYWORDS)
+@each_case("key", KEYWORDS)
 def test_a_keyword_of_instructors_own_is_refused_by_its_name(key):
     (advice,) = settings_advice(model(extra={key: 1}))
     assert advice.sure

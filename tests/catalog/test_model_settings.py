@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from each_case import each_case
 
 from pipeline.catalog.model_settings import settings_advice
 from pipeline.catalog.sampling import stop_advice, top_p_advice
@@ -45,14 +46,14 @@ def told(provider, **settings):
     return list(settings_advice(Model(provider=provider, name=NAMES[provider], max_output_tokens=9, **settings)))
 
 
-@pytest.mark.parametrize(("provider", "settings", "words"), REFUSED)
+@each_case(("provider", "settings", "words"), REFUSED)
 def test_what_every_request_would_be_refused_for_is_said_by_name(provider, settings, words):
     (advice,) = told(provider, **settings)
     assert advice.sure
     assert re.search(words, advice.told), advice.told
 
 
-@pytest.mark.parametrize(("provider", "settings"), TAKEN)
+@each_case(("provider", "settings"), TAKEN)
 def test_what_is_taken_is_nothing_to_speak_of(provider, settings):
     assert told(provider, **settings) == []
 
@@ -92,7 +93,7 @@ SAMPLING = {  # model: (top_p of 0.5, stop) → surely refused, perhaps (False),
 }
 
 
-@pytest.mark.parametrize("name", SAMPLING)
+@each_case("name", SAMPLING)
 def test_models_that_reason_refuse_top_p_and_stop_words(name):
     found = top_p_advice(name, 0.5), stop_advice(name)
     assert tuple(advice and advice.sure for advice in found) == SAMPLING[name]

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from each_case import each_case
 from places import RECORDINGS
 
 from pipeline.catalog.modes import ability_of, mode_for, mode_problem
@@ -10,7 +11,7 @@ from pipeline.catalog.modes import ability_of, mode_for, mode_problem
 SCHEMA, TOOL, WORDS = "json_schema", "tool", "json_object"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("provider", "model", "api", "mode"),
     [
         ("openai", "gpt-4o-mini", "", SCHEMA),

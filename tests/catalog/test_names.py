@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from each_case import each_case
 
 from pipeline.catalog.modes import ability_of
 from pipeline.catalog.names import bare_model
@@ -74,7 +75,7 @@ AS_PEOPLE_HAVE_THEM = [  # provider, name, input price, window
 ]
 
 
-@pytest.mark.parametrize(("provider", "name", "usd", "window"), AS_PEOPLE_HAVE_THEM)
+@each_case(("provider", "name", "usd", "window"), AS_PEOPLE_HAVE_THEM)
 def test_a_name_as_people_have_it_is_found_or_is_not_guessed_at(provider, name, usd, window):
     """By its price, which is never another model's, and by its window."""
     rate, limits = rate_for(provider, name, Prices()), limits_of(name)

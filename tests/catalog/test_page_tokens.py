@@ -1,6 +1,7 @@
 """What pictures and pages cost: the published figures by value, and a ceiling over all that can be billed."""
 
 import pytest
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 from priced_models import OWN, chat_models
@@ -48,7 +49,7 @@ PAGES = [  # an A4 page at 100, 150, 200 and 300 dpi
 ]
 
 
-@pytest.mark.parametrize(("name", "provider", "tokens"), PAGES)
+@each_case(("name", "provider", "tokens"), PAGES)
 def test_a_page_costs_what_the_provider_s_rule_says(name, provider, tokens):
     assert costs(name, provider) == tokens
 
@@ -96,7 +97,7 @@ PDF_PAGES = [  # tokens of the picture, and whether its text is billed beside it
 ]
 
 
-@pytest.mark.parametrize(("name", "provider", "tokens", "text"), PDF_PAGES)
+@each_case(("name", "provider", "tokens", "text"), PDF_PAGES)
 def test_a_page_of_a_pdf_has_a_picture_and_its_text(name, provider, tokens, text):
     asked = model(name, provider)
     assert (pdf_page_tokens(asked, *A4_PT).expected, pdf_text_billed(asked)) == (tokens, text)
@@ -141,10 +142,8 @@ def test_what_fits_as_it_is_costs_more_with_every_pixel(name, width, height):
     assert cost.expected <= wider.expected or name.startswith(("gpt-4", "gpt-5", "o1", "o3", "nova", "chatgpt", "comp"))
 
 
-@pytest.mark.parametrize(
-    "size", [(0, 0), (-1, 5), (float("inf"), 800.0), (float("nan"), 1.0), (1e-9, 1e-9), (1e9, 1e9)]
-)
-@pytest.mark.parametrize("name", ["gpt-5.6", "gpt-4o", "claude-opus-5", "gemini-3", "nova-lite", "x"])
+@each_case("size", [(0, 0), (-1, 5), (float("inf"), 800.0), (float("nan"), 1.0), (1e-9, 1e-9), (1e9, 1e9)])
+@each_case("name", ["gpt-5.6", "gpt-4o", "claude-opus-5", "gemini-3", "nova-lite", "x"])
 def test_a_page_of_any_size_has_a_price(name, size):
     cost = pdf_page_tokens(model(name), *size)
     assert 0 < cost.expected <= cost.ceiling

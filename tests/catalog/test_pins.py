@@ -1,11 +1,11 @@
 """Whether a name is one version for ever."""
 
-import pytest
+from each_case import each_case
 
 from pipeline.catalog.pins import pin_of
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("provider", "name", "pinned"),
     [
         ("openai", "gpt-4o-mini-2024-07-18", True),

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from each_case import each_case
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
@@ -35,7 +36,7 @@ BOTH = {"input_usd_per_mtok": "2", "output_usd_per_mtok": "10"}
 CACHED, WRITE = {"cached_input_usd_per_mtok": "0.05"}, {"cache_write_usd_per_mtok": "2.5"}
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("provider", "model", "classes"),
     [
         ("openai", "gpt-4o-mini", ("0.15", "0.075", "0.15", "0.6")),
@@ -72,8 +73,8 @@ def test_a_long_request_has_its_dearer_tier(model):
     assert (tier.input, tier.output) == (2 * rate.input, rate.output * Decimal("1.5"))
 
 
-@pytest.mark.parametrize("provider", ["openai", "azure", "anthropic", "bedrock", "gemini", "vertex", "sandbox"])
-@pytest.mark.parametrize("model", ["no-such-model-7", ""])
+@each_case("provider", ["openai", "azure", "anthropic", "bedrock", "gemini", "vertex", "sandbox"])
+@each_case("model", ["no-such-model-7", ""])
 def test_an_unknown_model_has_no_price(provider, model):
     """None, and not a price of nothing: a budget cannot hold without a price."""
     assert rate_for(provider, model, Prices()) is None
@@ -208,7 +209,7 @@ def test_all_names_of_a_provider_have_a_price_in_all_their_forms(provider):
     assert unpriced <= BY_NO_TOKEN
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("url", "name", "classes"),
     [
         ("https://openrouter.ai/api/v1", "openai/gpt-4o-mini", ("0.15", "0.075", "0.15", "0.6")),

@@ -1,6 +1,7 @@
 """How much a model reasons: in its own words, on every provider, or refused by name."""
 
 import pytest
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 from priced_models import OWN, chat_models
@@ -75,7 +76,7 @@ OF_OPENAI = {  # none, minimal, low, medium, high, and 2,000 tokens
 WORDS = dict(zip("nilmh", LEVELS, strict=True))
 
 
-@pytest.mark.parametrize("name", OF_OPENAI)
+@each_case("name", OF_OPENAI)
 def test_openai_takes_words_and_refuses_those_that_a_model_lacks(name):
     for level, letter in zip((*LEVELS, 2000), OF_OPENAI[name], strict=True):
         asked = model(name=name, reasoning=level, base_url="http://127.0.0.1:9/v1")
@@ -151,7 +152,7 @@ SAID = [  # provider, model, what is asked, what is sent
 ]
 
 
-@pytest.mark.parametrize(("provider", "name", "asked", "sent"), SAID)
+@each_case(("provider", "name", "asked", "sent"), SAID)
 def test_each_model_is_told_in_its_own_words(provider, name, asked, sent):
     job = model(provider, name, asked)
     advice = reasoning_advice(job, "json_schema")
@@ -218,7 +219,7 @@ BESIDE = [  # what of the job does not go together with it, and what does
 ]
 
 
-@pytest.mark.parametrize(("job", "told"), BESIDE)
+@each_case(("job", "told"), BESIDE)
 def test_what_does_not_go_together_with_reasoning_is_refused(job, told):
     advice = reasoning_advice(job, "json_schema")
     assert (advice is None) if told is None else (advice.sure and told in advice.told)

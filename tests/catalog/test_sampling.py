@@ -1,6 +1,6 @@
 """Which models take a temperature: what providers answered, and names of tomorrow."""
 
-import pytest
+from each_case import each_case
 
 from pipeline.catalog.prices import priced_names
 from pipeline.catalog.sampling import temperature_advice
@@ -40,7 +40,7 @@ KNOWN = {  # model: whether 0.0 is surely refused; None: nothing is said
 }
 
 
-@pytest.mark.parametrize("model", KNOWN)
+@each_case("model", KNOWN)
 def test_a_temperature_of_nothing(model):
     advice = temperature_advice(model, 0.0)
     assert (advice and advice.sure) == KNOWN[model]

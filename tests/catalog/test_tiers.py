@@ -4,6 +4,7 @@ import json
 from decimal import Decimal
 
 import pytest
+from each_case import each_case
 from streams import CLAUDE, GEMINI, OPENAI, STREAMS, frame, sse
 
 from pipeline.catalog.prices import rate_for
@@ -35,7 +36,7 @@ def test_every_provider_has_its_factors():
     assert FACTORS.keys() == {entry.name for entry in ENTRIES}
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("provider", "model", "service", "usd"),
     [
         ("openai", "gpt-5", "", "11.25"),

@@ -1,11 +1,12 @@
 """How much a model takes and gives."""
 
 import pytest
+from each_case import each_case
 
 from pipeline.catalog.windows import ModelLimits, limits_of
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("model", "context", "output"),
     [
         ("gpt-4o-mini", 128_000, 16_384),

@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import pytest
+from each_case import each_case
 from examples import examples
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -101,7 +102,7 @@ def test_the_whole_text_is_tokenised_once(counter):
 WORDS = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("larger", "kept", "smaller"),
     [
         ("\x0c", "\x0c", "\n\n"),

@@ -1,6 +1,7 @@
 """Facts of pages → what of a file goes to the model, or why nothing can."""
 
 import pytest
+from each_case import each_case
 from msgspec.structs import replace
 
 from pipeline.catalog.file_limits import FileLimits
@@ -40,7 +41,7 @@ def why(found, limits=SEES, **settings):
     return str(caught.value)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("facts", "sort"),
     [
         (WORDS, "text"),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import tiktoken
+from each_case import each_case
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tiktoken_ext import openai_public
@@ -178,7 +179,7 @@ def test_counting_in_pieces_counts_the_same(blank):
         assert abs(difference) <= 2 * (size // MAX_BLANKS)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("provider", "model", "name", "exact"),
     [
         ("openai", "gpt-4o-mini", "o200k_base", True),

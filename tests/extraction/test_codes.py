@@ -1,6 +1,7 @@
 """The codes of attempts: in ledgers and files that users have, so that none of the words may change."""
 
 import pytest
+from each_case import each_case
 
 from pipeline.codes import AnswerFrom, AttemptCode, ErrorCode
 from pipeline.errors import CallFailed, Kind
@@ -18,13 +19,13 @@ WORDS = {
 }
 
 
-@pytest.mark.parametrize("kind", Kind)
+@each_case("kind", Kind)
 def test_every_kind_of_failure_is_booked_by_the_word_it_always_had(kind):
     """Its own, but for those that a user need not tell apart."""
     assert KIND_CODES[kind] == WORDS.get(kind, kind.value)
 
 
-@pytest.mark.parametrize("kind", Kind)
+@each_case("kind", Kind)
 def test_a_row_that_a_failure_ends_has_the_code_of_the_attempt(kind):
     decision = decide(CallFailed(kind, "no"), 99, Policy(), 0.5)
     assert decision.action is not Action.RETRY

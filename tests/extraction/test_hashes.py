@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
-import pytest
+from each_case import each_case
 from msgspec.structs import fields, replace
 
 from pipeline.commands.consent.decide import PARTS
@@ -48,7 +48,7 @@ def another(field, value):
     return {str: "other", bool: not value, int: 7, float: 0.5, Decimal: Decimal(7)}[hint]
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
+@each_case("setting", SETTINGS)
 def test_a_setting_makes_rows_due_again_exactly_when_a_change_of_it_is_told(setting):
     """One that changes answers and is not hashed gives yesterday's; one that is not told is paid for unasked."""
     section, _, key = setting.partition(".")

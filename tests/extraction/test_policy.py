@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +20,7 @@ def failed(kind, hint=None):
     return CallFailed(kind, "no", retry_after_s=hint)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("kind", "first", "last"),
     [
         (Kind.THROTTLED, Action.WAIT, Action.WAIT),
@@ -94,7 +95,7 @@ def test_a_pause_of_hours_parks_the_run():
     assert decide(failed(Kind.THROTTLED, 1e9), 1, POLICY, 0.5).park is ParkReason.QUOTA
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("stop", "valid", "tried", "expected"),
     [
         (Stop.DONE, True, Tried(), Next.ACCEPT),

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-import pytest
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,7 +42,7 @@ def test_what_was_saved_is_the_difference_of_both_bills(rate, requests, tokens):
     assert saved_usd(tokens * (requests - 1), tokens, rate) == plain - marked
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("asked", "fixed_tokens", "requests", "marked", "warm", "told"),
     [
         (model(), 2000, 500, True, True, "2,000 tokens marked: written once, read by 499 requests"),

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import msgspec
 import pytest
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
@@ -85,12 +86,12 @@ DOUBTFUL = {
 }
 
 
-@pytest.mark.parametrize("text", AROUND.values(), ids=AROUND)
+@each_case("text", AROUND.values(), ids=AROUND)
 def test_what_stands_around_the_only_object_is_left_out(text):
     assert read(text).record == Order(**GOOD)
 
 
-@pytest.mark.parametrize("text", DOUBTFUL.values(), ids=DOUBTFUL)
+@each_case("text", DOUBTFUL.values(), ids=DOUBTFUL)
 def test_nothing_is_chosen_where_there_is_doubt(text):
     assert isinstance(read(text), Invalid)
 
@@ -101,7 +102,7 @@ def test_several_objects_are_told():
     )
 
 
-@pytest.mark.parametrize("text", [*AROUND.values(), *DOUBTFUL.values()])
+@each_case("text", [*AROUND.values(), *DOUBTFUL.values()])
 def test_of_an_enforced_answer_only_a_fence_is_left_out(text):
     """As ever: what does not fit is never read as if it did."""
     assert isinstance(read(text, loose=False), Valid) == (text == AROUND["a byte order mark"])
@@ -152,8 +153,8 @@ WITHIN = {
 }
 
 
-@pytest.mark.parametrize(("changes", "record"), WITHIN.values(), ids=WITHIN)
-@pytest.mark.parametrize("mode", ["tool", "json_object"])
+@each_case(("changes", "record"), WITHIN.values(), ids=WITHIN)
+@each_case("mode", ["tool", "json_object"])
 def test_what_leaves_no_doubt_is_mended_within(changes, record, mode):
     """In every mode without a decoder that was held to the schema; maps of strict tools are asked for as entries."""
     if mode == "tool":

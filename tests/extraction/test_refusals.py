@@ -1,6 +1,7 @@
 """Which refusals say nothing of a document, and what would mend them."""
 
 import pytest
+from each_case import each_case
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.extraction.refusals import never_fits, refusal
@@ -82,7 +83,7 @@ def test_a_page_is_an_address_and_an_empty_answer_is_none():
     assert refused(Kind.NO_ANSWER, "no content in the answer: {}", 200) is None
 
 
-@pytest.mark.parametrize("kind", sorted(set(Kind) - {Kind.INVALID_REQUEST, Kind.NO_ANSWER}), ids=str)
+@each_case("kind", sorted(set(Kind) - {Kind.INVALID_REQUEST, Kind.NO_ANSWER}), ids=str)
 def test_every_other_kind_has_its_own_end(kind):
     assert refused(kind, "<html>", 404) is None
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -103,7 +104,7 @@ def test_what_a_provider_in_trouble_has_failed_goes_on_as_an_outage():
     assert cause_of(Outcome(b"d", 0, Status.OK, ("{}",))) is None
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("change", "told"),
     [
         ({"fallbacks": [on("a", "refused")], "models": {}}, "model = 'a' is no [models.NAME]"),

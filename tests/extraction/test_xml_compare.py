@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
@@ -107,7 +108,7 @@ def test_only_what_both_sides_have_is_compared(name):
     assert conflicts(changed, English.model_json_schema(), {}) == ()
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("name", "value"),
     [
         ("supplier", "BEI SPIEL"),
@@ -208,7 +209,7 @@ def test_objects_give_their_names_a_sense():
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("name", "fact"),
     [
         ("numeroFacture", "number"), ("date_echeance", "due_on"), ("fecha_de_vencimiento", "due_on"),

@@ -1,6 +1,7 @@
 """`instructor:NAME` as a word."""
 
 import pytest
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +10,7 @@ from pipeline.job.instructor import NATIVE, PREFIX, name_in, refused, split_mode
 WORDS = st.text("abcdefghijklmnopqrstuvwxyz0123456789_-./", min_size=1)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("name", "native"),
     [("openai", "openai"), ("azure_openai", "azure"), ("azure", "azure"), ("anthropic", "anthropic"),
      ("bedrock", "bedrock"), ("google", "gemini"), ("gemini", "gemini"), ("generative-ai", "gemini"),

@@ -17,7 +17,7 @@ from warm_start import Warm, launcher
 
 from pipeline.cli import main
 from pipeline.console import speak
-from pipeline.reader import process as _  # noqa: F401 (readers are started: by what sys.executable is as it is imported)
+from pipeline.reader.pool import Readers
 
 SCHEMA = """
 from decimal import Decimal
@@ -84,7 +84,7 @@ class JobFolder:
     def pipeline(self, *arguments, code=None):
         """The same in this process, which costs a twentieth."""
         environment = patch.dict(os.environ, self.env, clear=True)
-        with _as_it_was(self.folder), chdir(self.folder), environment, patch.object(sys, "executable", launcher()):
+        with _as_it_was(self.folder), chdir(self.folder), environment, _warm_starts():
             ended = CliRunner().invoke(main, [*map(str, arguments)], prog_name="pipeline")
         if ended.exception is not None and not isinstance(ended.exception, SystemExit):
             raise ended.exception
@@ -137,16 +137,24 @@ def _ended(returncode, out, err, expected):
 
 
 @contextmanager
+def _warm_starts():
+    """What starts processes starts them warm: by sys.executable, and readers by what that was as they were imported."""
+    program = (launcher(), "-P", "-m", "pipeline.reader.child")
+    with patch.object(sys, "executable", program[0]), patch.dict(Readers.__init__.__kwdefaults__, program=program):
+        yield
+
+
+@contextmanager
 def _as_it_was(folder):
     """What a run changes for the rest of its process is changed back."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     thresholds, path, modules = gc.get_threshold(), list(sys.path), set(sys.modules)
     try:
-        yield
+        with patch.object(gc, "freeze"):  # of what tests have made: it would have to be undone for all that is frozen
+            yield
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        gc.unfreeze()
         gc.set_threshold(*thresholds)
         speak("text")
         sys.path[:] = path

@@ -42,6 +42,7 @@ def ray_environ(folder):
 def ray_cluster(folder, nodes=2, **environ):
     """A cluster with so many nodes of two CPUs each."""
     env = {**os.environ, **ray_environ(folder), **environ}
+    env["RAY_TMPDIR"] = str(folder)  # else it writes to a /tmp/ray that need not be there
     with Path(folder, "nodes.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, str(SCRIPT), str(folder)],

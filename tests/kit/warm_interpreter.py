@@ -3,15 +3,16 @@
 `python -P warm_interpreter.py DOOR LIFE HOME`: two open sockets, one that listens and one that its owner holds, and the
 folder that is to go with it.
 
-Each asker has a connection. It says what is to run (JSON) and hands over its descriptors; it is told the process's id
-and, at its end, the exit code as `subprocess` has it. A process whose asker is gone is killed, as it would be itself.
+Each asker has a connection. It says what is to run (in `marshal`: it shall import little for it) and hands over its
+descriptors; it is told the process's id and, at its end, the exit code as `subprocess` has it. A process whose asker is
+gone is killed, as it would be itself.
 """
 
 import contextlib
 import fcntl
 import gc
 import importlib
-import json
+import marshal
 import os
 import runpy
 import selectors
@@ -27,6 +28,7 @@ PRELOADED = (
     "pipeline.engine.workers.process", "pipeline.output.publish", "pipeline.providers.openai.wire",
     "pipeline.providers.openai.stream", "pipeline.sandbox.server", "genai_prices.data", "encodings.idna",
 )  # fmt: skip
+OF_EXTRAS = ("pypdfium2_raw", "PIL.Image")
 MESSAGE_BYTES, DESCRIPTORS = 200_000, 32
 HIGH = 1000  # above all descriptors that somebody asks for
 SEEN_AT_START = ("PYTHON", "LC_", "LANG", "TZ")  # variables that only an interpreter that starts looks at
@@ -62,7 +64,7 @@ class Waiting:
 
     def _forked(self, connection):
         message, descriptors, _, _ = socket.recv_fds(connection, MESSAGE_BYTES, DESCRIPTORS)
-        ask = json.loads(message) if message else {}
+        ask = marshal.loads(message) if message else {}
         if not ask or not alike(ask["env"]):
             connection.send(b"no")
             connection.close()
@@ -122,6 +124,9 @@ def become(ask, descriptors):
 def preload():
     for name in PRELOADED:
         importlib.import_module(name)
+    for name in OF_EXTRAS:
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(name)
     sys.modules["pipeline.documents.tokens"].vocabulary("o200k_base")
     threads = list(Path("/proc/self/task").iterdir())
     assert len(threads) == 1, f"{len(threads)} threads, of which a fork has one"

@@ -7,7 +7,7 @@ does not show is how an interpreter starts: `JobFolder.start(fresh=True)`, and w
 import atexit
 import contextlib
 import functools
-import json
+import marshal
 import os
 import selectors
 import shlex
@@ -32,14 +32,15 @@ words = sys.argv[1:]
 safe_path = words[:1] == ["-P"]
 rest = words[safe_path:]
 if rest[:1] == ["-m"] and rest[1].startswith("pipeline"):
-    import json, socket
+    import _socket, array, marshal  # `socket` and `json` would take as long as all the rest
     numbers = [int(name) for name in os.listdir("/proc/self/fd")]
     numbers = [number for number in numbers if number < 3 or os.path.exists(f"/proc/self/fd/{{number}}")]
-    asker = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    asker = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     asker.connect({door!r})
     ask = {{"module": rest[1], "arguments": rest[2:], "cwd": os.getcwd(), "env": dict(os.environ), "numbers": numbers,
             "safe_path": safe_path, "executable": sys.argv[0]}}
-    socket.send_fds(asker, [json.dumps(ask).encode()], numbers)
+    rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", numbers))
+    asker.sendmsg([marshal.dumps(ask)], [rights])
     if asker.recv(20) != b"no":
         for number in numbers:
             os.close(number)
@@ -65,7 +66,7 @@ class Warm:
         self.stdout, self.stderr = os.fdopen(out[0]), os.fdopen(err[0])
         self._asker = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._asker.connect(str(home / "door"))
-        socket.send_fds(self._asker, [json.dumps(ask).encode()], theirs)
+        socket.send_fds(self._asker, [marshal.dumps(ask)], theirs)
         for descriptor in theirs:
             os.close(descriptor)
         self.pid = int(self._asker.recv(20))

@@ -1,6 +1,7 @@
 """What batch APIs have in common: states in any spelling, times in any form, limits in a message."""
 
 import pytest
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +21,7 @@ def test_a_word_that_nobody_knows_is_of_one_that_runs(word):
     assert state_of(f"{word}q", STATES) is RemoteState.RUNNING
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("value", "expected"),
     [
         (1_796_000_523, 1_796_000_523),

@@ -5,6 +5,7 @@ import json
 from contextlib import asynccontextmanager
 
 import pytest
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 from streams import STREAMS, TEXT, chunk, sse
@@ -54,9 +55,9 @@ def test_a_whole_stream_is_its_answer(name):
     assert (reply.text, reply.usage) == (TEXT, USED)
 
 
-@pytest.mark.parametrize("which", [0, 1], ids=["first", "second"])
-@pytest.mark.parametrize("how", SPOILED)
-@pytest.mark.parametrize("name", SSE)
+@each_case("which", [0, 1], ids=["first", "second"])
+@each_case("how", SPOILED)
+@each_case("name", SSE)
 def test_a_piece_that_cannot_be_read_fails_its_answer(name, how, which):
     """It is billed as its end says, where there is one; else all that it may have cost is at risk."""
     failed = replied(name, *with_one_spoiled(name, STREAMS[name].said[which], SPOILED[how]))

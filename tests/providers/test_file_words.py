@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from each_case import each_case
 from every_wire import wire
 
 from pipeline.errors import CallFailed, Kind
@@ -50,8 +51,8 @@ def failed(name, status, body, headers):
     return failure.value
 
 
-@pytest.mark.parametrize("name", ERRORS)
-@pytest.mark.parametrize("words", SAID)
+@each_case("name", ERRORS)
+@each_case("words", SAID)
 def test_the_words_mean_the_same_on_every_wire(name, words):
     """A gateway passes on those of the vendor behind it."""
     failure = failed(name, 400, *ERRORS[name](words))
@@ -59,7 +60,7 @@ def test_the_words_mean_the_same_on_every_wire(name, words):
     assert not failure.fate_unknown
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("name", "status", "body", "headers", "kind"),
     [
         ("anthropic", 413, {"type": "error", "error": {"type": "request_too_large", "message": "x"}}, {}, FEWER),

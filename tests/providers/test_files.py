@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from documents_sent import BYTES, JPEG, PDF, PNG, loaded, part, request_of
+from each_case import each_case
 from every_wire import SHAPE, WIRES, model, wire
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,13 +105,13 @@ def content(name, request):
     return json.loads(bytes(wire_named(name).body(request)))[turns][-1][inner]
 
 
-@pytest.mark.parametrize(("name", "kind"), CASES)
+@each_case(("name", "kind"), CASES)
 def test_a_file_has_the_vendors_own_form_and_stands_before_the_text(name, kind):
     file, text, *_ = FORMS.get(name, FORMS["openai"])
     assert content(name, request_of(loaded(kind))) == [file(kind), text("Read it.")]
 
 
-@pytest.mark.parametrize(("name", "kind"), CASES)
+@each_case(("name", "kind"), CASES)
 def test_a_blank_text_is_left_out_where_none_is_needed(name, kind):
     """All vendors refuse one; Bedrock wants some text beside a document."""
     file, text, *_ = FORMS.get(name, FORMS["openai"])
@@ -118,14 +119,14 @@ def test_a_blank_text_is_left_out_where_none_is_needed(name, kind):
     assert content(name, request_of(loaded(kind), text=" \n")) == [file(kind), *beside]
 
 
-@pytest.mark.parametrize(("name", "kind"), REFUSED)
+@each_case(("name", "kind"), REFUSED)
 def test_what_a_wire_has_no_form_for_is_not_sent(name, kind):
     with pytest.raises(CallFailed) as failed:
         wire_named(name).body(request_of(loaded(kind)))
     assert (failed.value.kind, failed.value.sent, failed.value.fate_unknown) == (Kind.INVALID_REQUEST, False, False)
 
 
-@pytest.mark.parametrize("name", sorted(FORMS))
+@each_case("name", sorted(FORMS))
 def test_a_kind_of_file_that_nobody_takes_is_not_sent(name):
     if name in {"gemini", "vertex"}:
         return  # these take far more kinds than the others
@@ -138,7 +139,7 @@ def test_azure_says_what_takes_a_pdf():
         wire("azure").body(request_of(loaded(PDF)))
 
 
-@pytest.mark.parametrize("name", sorted(FORMS))
+@each_case("name", sorted(FORMS))
 def test_a_file_that_nobody_has_read_is_not_sent(name):
     with pytest.raises(CallFailed, match="was not read") as failed:
         wire_named(name).body(request_of(part(PDF)))
@@ -155,7 +156,7 @@ def test_files_come_where_they_stand_whatever_the_text_beside_them_says(name, te
     assert content(name, request) == [file(PNG), said(one), file(JPEG), said(two)]
 
 
-@pytest.mark.parametrize("name", sorted(FORMS))
+@each_case("name", sorted(FORMS))
 def test_a_repair_sends_the_file_again(name):
     asked = request_of(loaded(PDF), loaded(PNG))
     repair = (*asked.turns, Turn("assistant", text_parts("no")), Turn("user", text_parts("Again.")))

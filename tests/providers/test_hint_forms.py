@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from each_case import each_case
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Model
@@ -86,8 +87,8 @@ FORMS = {  # name → headers, error, seconds
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize(("wire", "listed"), [*((wire, False) for wire in WIRES), *((wire, True) for wire in GOOGLE)])
+@each_case("form", FORMS)
+@each_case(("wire", "listed"), [*((wire, False) for wire in WIRES), *((wire, True) for wire in GOOGLE)])
 def test_each_form_of_a_hint_is_read_on_each_wire(wire, form, listed):
     """Also where the error is in a list, as Google's endpoints send it."""
     headers, error, seconds = FORMS[form]
@@ -111,9 +112,7 @@ DAYS = {  # what holds until tomorrow, whatever it says of seconds
 }
 
 
-@pytest.mark.parametrize(
-    ("wire", "form"), [(wire, form) for form, (wires, _) in DAYS.items() for wire in wires.split()]
-)
+@each_case(("wire", "form"), [(wire, form) for form, (wires, _) in DAYS.items() for wire in wires.split()])
 def test_a_day_s_allowance_that_is_used_up_is_no_rate_limit(wire, form):
     """It parks the run, and is not waited out."""
     error = DAYS[form][1]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,7 +42,7 @@ def info(delay):
     return {"details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}]}
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "seconds"),
     [
         ("6m0s", 360.0),
@@ -75,7 +76,7 @@ def test_durations(text, seconds):
     assert found == (seconds if seconds is None else pytest.approx(seconds))
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("headers", "seconds"),
     [
         ({"retry-after": "7"}, 7.0),
@@ -117,7 +118,7 @@ def test_a_date_without_a_date_header_is_read_by_the_clock():
     assert 3590 < retry_after_s({"retry-after": format_datetime(until, usegmt=True)}) <= 3600
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "seconds"),
     [
         ("Limit 3, Used 3, Requested 1. Please try again in 20s. Visit 2 pages", 20.0),

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,8 +72,8 @@ def given_back(name, value):
     return wire(name).reply(HttpAnswer(200, {}, filled(BODIES[name], value))).text
 
 
-@pytest.mark.parametrize("digits", LONG)
-@pytest.mark.parametrize("name", BODIES)
+@each_case("digits", LONG)
+@each_case("name", BODIES)
 def test_no_digit_of_an_answer_is_lost(name, digits):
     """Where the answer is JSON within the body, as it is where it is text: amounts are Decimal, and ids are long."""
     assert given_back(name, b'{"total": %s}' % digits.encode()) == f'{{"total":{digits}}}'
@@ -118,7 +119,7 @@ def test_a_whole_number_is_a_count_however_it_is_written(told):
     assert told_count(parsed(told.encode())) == count(parsed(told.encode())) == 12
 
 
-@pytest.mark.parametrize(
+@each_case(
     "told",
     ["null", "true", "-1", "-1.0", "1.5", '"1.5"', '"-1"', '" 1"', '"1e3"', '""', '"\u0661"', "[1]", "1e999"],
 )

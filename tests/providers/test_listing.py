@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -105,8 +106,8 @@ MODELS = [
 ]
 
 
-@pytest.mark.parametrize("body", PATHS)
-@pytest.mark.parametrize("failure", [openai, anthropic, gemini, bedrock])
+@each_case("body", PATHS)
+@each_case("failure", [openai, anthropic, gemini, bedrock])
 def test_a_404_of_an_address_is_no_404_of_a_model(failure, body):
     """A warning, of a server that is not the provider's own; the provider has listings, so there it is of the model."""
     failed = failure(HttpAnswer(404, {}, body))
@@ -140,7 +141,7 @@ def test_a_window_that_is_not_as_our_table_has_it(name, told, levels):
     assert [one.level for one in windows(model, *told)] == levels
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("name", "of_text"),
     [
         ("text-embedding-3-small", False),

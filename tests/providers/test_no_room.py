@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from each_case import each_case
 from every_wire import wire
 
 from pipeline.errors import CallFailed, Kind
@@ -48,7 +49,7 @@ TOLD = {  # (wire, status, body, headers) → (kind, whether there is no room)
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", TOLD)
+@each_case("name", TOLD)
 def test_no_room_is_no_limit_of_ones_own(name):
     """What has none is not billed, and may go out at the standard tier; a limit that is used up holds for both."""
     by, status, body, headers, kind, no_room = TOLD[name]

@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from each_case import each_case
 from every_wire import HASH, REQUEST, SHAPE, WIRES, model, wire
 from msgspec.structs import replace
 
@@ -38,8 +39,8 @@ def added(name, request=REQUEST, **more):
     return place, {key: value for key, value in now.items() if key not in was}
 
 
-@pytest.mark.parametrize("name", TOP_P_AND_STOP)
-@pytest.mark.parametrize("free_text", [False, True])
+@each_case("name", TOP_P_AND_STOP)
+@each_case("free_text", [False, True])
 def test_top_p_and_stop_words_stand_where_the_wire_has_them(name, free_text):
     request = replace(REQUEST, free_text=free_text)
     assert added(name, request, top_p=0.5, stop=("END",)) == TOP_P_AND_STOP[name]
@@ -72,7 +73,7 @@ TIERS = {  # (tier, what the body has more)
 }
 
 
-@pytest.mark.parametrize(("name", "tier"), TIERS)
+@each_case(("name", "tier"), TIERS)
 def test_a_service_tier_stands_in_the_body(name, tier):
     assert added(name, service_tier=tier) == ("", TIERS[name, tier])
 
@@ -98,8 +99,8 @@ def test_safety_settings_are_those_of_the_job(name):
     assert added(name, safety=asked) == ("", {"safetySettings": told})
 
 
-@pytest.mark.parametrize("name", WIRES)
-@pytest.mark.parametrize("free_text", [False, True])
+@each_case("name", WIRES)
+@each_case("free_text", [False, True])
 def test_what_is_extra_stands_at_the_top_of_every_body(name, free_text):
     extra = {"provider": {"order": ["a", "b"], "allow_fallbacks": False}, "min_p": 0.1}
     assert added(name, replace(REQUEST, free_text=free_text), extra=extra) == ("", extra)
@@ -157,7 +158,7 @@ PLAIN = {  # of each wire's bodies, with a temperature and without, shaped and f
 }
 
 
-@pytest.mark.parametrize("name", WIRES)
+@each_case("name", WIRES)
 def test_bodies_without_any_of_it_are_what_they_were(name):
     """To the byte: what providers keep of a prompt is found by it."""
     digest = hashlib.blake2b(digest_size=8)

@@ -4,6 +4,7 @@ import json
 from itertools import product
 
 import pytest
+from each_case import each_case
 from msgspec.structs import replace
 
 from pipeline.job.settings import Model
@@ -64,7 +65,7 @@ INVOKED = [
 ALL = [(*one, "auto") for one in SAID] + [(*one, "invoke") for one in INVOKED]
 
 
-@pytest.mark.parametrize(("provider", "name", "asked", "place", "value", "api"), ALL)
+@each_case(("provider", "name", "asked", "place", "value", "api"), ALL)
 def test_it_stands_where_the_provider_looks_for_it(provider, name, asked, place, value, api):
     """In requests with the schema, and in those in plain words; streamed or not."""
     for free_text, stream in product((False, True), repeat=2):
@@ -74,7 +75,7 @@ def test_it_stands_where_the_provider_looks_for_it(provider, name, asked, place,
         assert found == value
 
 
-@pytest.mark.parametrize(("provider", "name", "asked", "place", "value", "api"), ALL)
+@each_case(("provider", "name", "asked", "place", "value", "api"), ALL)
 def test_default_leaves_the_body_as_it_was(provider, name, asked, place, value, api):
     told = json.dumps(body(provider, name, "default", api=api))
     assert not any(word in told for word in ("easoning", "think", "effort"))

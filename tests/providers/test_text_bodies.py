@@ -2,7 +2,7 @@
 
 import json
 
-import pytest
+from each_case import each_case
 from every_wire import REQUEST, SHAPE, WIRES, model
 from msgspec.structs import replace
 from places import REPO
@@ -34,7 +34,7 @@ def bodies(name, caching):
     return found
 
 
-@pytest.mark.parametrize("caching", ["on", "off"])
-@pytest.mark.parametrize("name", WIRES)
+@each_case("caching", ["on", "off"])
+@each_case("name", WIRES)
 def test_a_request_of_text_alone_has_the_bytes_it_always_had(name, caching):
     assert bodies(name, caching) == json.loads(GOLDEN.read_text())[f"{name} {caching}"]

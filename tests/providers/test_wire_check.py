@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from each_case import each_case
 from every_wire import REQUEST, SHAPE, WIRES, model, wire
 
 from pipeline.errors import JobError
@@ -12,7 +13,7 @@ from pipeline.types import AnswerShape
 TOOL = AnswerShape("Thing", "tool", {"type": "object", "properties": {}}, strict=False)
 
 
-@pytest.mark.parametrize("name", WIRES)
+@each_case("name", WIRES)
 def test_every_key_of_a_body_is_refused_by_its_name_and_no_other(name):
     for key in json.loads(wire(name).body(REQUEST)):
         (told,) = wire_problems(model(name, extra={key: 1, "of_their_own": 2}), SHAPE)
@@ -57,7 +58,7 @@ def test_a_tier_with_another_price_goes_by_its_own_setting(name, extra, refused)
     )
 
 
-@pytest.mark.parametrize("name", WIRES)
+@each_case("name", WIRES)
 def test_nothing_is_looked_at_where_the_environment_has_the_rest(name):
     """A region or host that only the environment says is no matter here."""
     bare = model(name, base_url="", region="", project="", extra={"of_their_own": 2})

@@ -1,6 +1,7 @@
 """What holds for every wire."""
 
 import pytest
+from each_case import each_case
 
 from pipeline.catalog.providers import ENTRIES
 from pipeline.errors import CallFailed, Kind
@@ -20,7 +21,7 @@ MODELS = [
 ]
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: "-".join(model.values()))
+@each_case("model", MODELS, ids=lambda model: "-".join(model.values()))
 def test_a_file_that_a_wire_cannot_carry_is_refused_before_anything_is_sent(model):
     """It is never left out in silence; and what was not sent has cost nothing."""
     settings = {"base_url": "http://127.0.0.1:9", "region": "us-east-1", "project": "p", "api_version": "2024-10-21"}

@@ -1,6 +1,7 @@
 """XML of e-invoices: one vocabulary for CII of three ages and UBL; bombs are refused."""
 
 import pytest
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 from office_files import LAUGHS
@@ -127,7 +128,7 @@ def test_the_price_of_a_hundred_is_not_that_of_one():
     assert "unit_price" not in facts_of(CII.format(base=100).encode())["lines"][0]
 
 
-@pytest.mark.parametrize(
+@each_case(
     "xml",
     [
         b"", b"no xml", b"<html/>", b"<Invoice/>", b"<Invoice><ID>7</ID>", f"{LAUGHS}{UBL}".encode(),

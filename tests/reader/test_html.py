@@ -1,6 +1,7 @@
 """HTML: what a browser shows, tables row by row."""
 
 import pytest
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +10,7 @@ from pipeline.reader.kinds import read_bytes
 from pipeline.reader.read import DAMAGED, ReadOptions, Unreadable
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("html", "text"),
     [
         ("<p>One  \n two</p><p>three", "One two\n\nthree"),

@@ -4,6 +4,7 @@ import io
 import sys
 
 import pytest
+from each_case import each_case
 from pictures import chunk, gif, jpeg, png, webp
 
 from pipeline.reader import media_types as m
@@ -43,7 +44,7 @@ def test_a_picture_is_one_page_without_text(data, kind, size):
 WRONG_LENGTH = png()[:8] + b"\x7f\xff\xff\xff" + png()[12:]
 
 
-@pytest.mark.parametrize(
+@each_case(
     "data",
     [
         *(whole[: len(whole) - cut] for whole in (png(), jpeg(), webp()) for cut in (1, 5, 12)),

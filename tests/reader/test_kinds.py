@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from each_case import each_case
 from hypothesis import example, given
 from hypothesis import strategies as st
 from office_files import docx, mail, paragraph, xlsx, zipped
@@ -45,7 +46,7 @@ def refused(data, name="file", **options):
     return caught.value
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("data", "name", "kind"),
     [
         (b"%PDF-1.7\n", "a.txt", m.PDF),
@@ -96,7 +97,7 @@ def test_the_kind_is_told_by_the_bytes(data, name, kind):
     assert kind_of(data, name) == kind
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("data", "name", "reason", "told"),
     [
         (b"", "a.pdf", EMPTY, "0 bytes"),

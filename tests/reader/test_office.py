@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from each_case import each_case
 from office_files import LAUGHS, docx, paragraph, table, zipped
 from pictures import png
 
@@ -32,7 +33,7 @@ MOVED = "<w:moveFrom><w:r><w:t>gone</w:t></w:r></w:moveFrom>"
 CHOICE = f"<mc:Choice>{BOX}</mc:Choice><mc:Fallback>{BOX}</mc:Fallback>"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("body", "text"),
     [
         (paragraph("One") + paragraph("two"), "One\ntwo"),

@@ -1,6 +1,7 @@
 """XLSX: a page a sheet, a line a row, numbers as they are shown."""
 
 import pytest
+from each_case import each_case
 from office_files import LAUGHS, xlsx, zipped
 
 from pipeline.reader import sheets
@@ -52,7 +53,7 @@ def test_a_formula_is_its_saved_value_or_itself():
     assert pages(data) == ["2 | =SUM(A1:A3)"]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("code", "stored", "shown"),
     [
         ("General", "0.30000000000000004", "0.3"),

@@ -2,7 +2,7 @@
 
 import json
 
-import pytest
+from each_case import each_case
 from raw_server import answering, ok
 from scripted_server import GOOD, Scripted, completion, document_of
 from spellings import SPELLINGS, tells
@@ -86,7 +86,7 @@ def test_a_key_that_comes_back_is_nowhere(job):
     assert [name for name, data in kept.items() if tells(data.decode("utf-8", "replace"), KEY)] == []
 
 
-@pytest.mark.parametrize("spelling", SPELLINGS)
+@each_case("spelling", SPELLINGS)
 def test_a_text_that_tells_it_is_known_as_one(spelling):
     """Else the test above would see nothing."""
     assert tells(f"<{SPELLINGS[spelling](KEY)}>", KEY)

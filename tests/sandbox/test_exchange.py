@@ -1,6 +1,6 @@
 """What of a conversation is the document, and what a complaint about the answer to it."""
 
-import pytest
+from each_case import each_case
 
 from pipeline.extraction.validate import repair_turns
 from pipeline.parts import text_parts
@@ -12,7 +12,7 @@ FIT = repair_turns([Turn("user", text_parts("a bill"))], '{"name":1}', ["name: I
 WRONG, COMPLAINT = (("assistant", FIT[1].text), ("user", FIT[2].text))
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("turns", "document", "errors"),
     [
         ([ASKED], "a bill", None),

@@ -2,7 +2,7 @@
 
 import json
 
-import pytest
+from each_case import each_case
 
 from pipeline.extraction.packs import apart, words
 from pipeline.job.settings import Sandbox
@@ -40,7 +40,7 @@ def test_each_document_is_answered_as_if_it_was_alone():
     assert [json.loads(text)["invoice_number"] for text in found] == ["A-1", "A-2", "A-3"]
 
 
-@pytest.mark.parametrize("variant", range(16))
+@each_case("variant", range(16))
 def test_an_answer_that_is_spoiled_is_no_list_or_holds_one_bad_record(variant):
     found = apart(asked(Fault.INVALID_OUTPUT, variant).text, Stop.DONE, len(TEXTS))
     if variant // 4 % 2:

@@ -4,6 +4,7 @@ import struct
 import zlib
 
 import pytest
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 from sent_files import png
@@ -76,7 +77,7 @@ DAMAGED = [
 ]
 
 
-@pytest.mark.parametrize("data", DAMAGED)
+@each_case("data", DAMAGED)
 def test_what_is_damaged_is_no_picture(data):
     assert picture_of(data) is None
 

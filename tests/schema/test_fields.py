@@ -13,6 +13,7 @@ from uuid import UUID
 
 import pyarrow as pa
 import pytest
+from each_case import each_case
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,7 +67,7 @@ def of(annotation, default=...):
 PRICE = pa.decimal128(12, 2)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("annotation", "kind"),
     [
         (Price, PRICE),

@@ -2,10 +2,10 @@
 
 import json
 
-import pytest
 from dialect_answers import Answerer
 from dialect_models import Left, Names, Node, models
 from dialect_rules import circles, refused
+from each_case import each_case
 from examples import examples
 from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
@@ -76,8 +76,8 @@ NODE = {"value": 1, "children": [{"value": 2, "named": {"x": {"value": 3, "other
 LEFT = {"right": {"lefts": [{"right": {"lefts": [{}]}}]}}
 
 
-@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda one: one.name)
-@pytest.mark.parametrize(
+@each_case("dialect", DIALECTS, ids=lambda one: one.name)
+@each_case(
     ("model", "record"), [(Node, NODE), (Left, LEFT), (Names, {"a": 1})], ids=["circle", "two circles", "no object"]
 )
 def test_schemas_that_refer_to_themselves_and_roots_that_are_no_objects(dialect, model, record):

@@ -7,6 +7,7 @@ import subprocess
 from decimal import Decimal
 
 import pytest
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -66,7 +67,7 @@ def test_a_change_is_told_with_its_rows_and_its_cost():
     )
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("due", "why", "cost", "consent", "level"),
     [
         (RowsDue(5, again=5), WHY, BAND, FREELY, "ask"),

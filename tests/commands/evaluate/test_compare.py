@@ -1,6 +1,6 @@
 """A known record and a found one, leaf by leaf."""
 
-import pytest
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,7 +45,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("known", "found", "verdicts"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+@each_case(("known", "found", "verdicts"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_verdicts(known, found, verdicts):
     assert [f"{one.at.path} {one.verdict}" for one in judged(known, found)] == verdicts
 

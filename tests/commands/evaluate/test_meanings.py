@@ -4,6 +4,7 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
+from each_case import each_case
 
 from pipeline.commands.evaluate.meanings import (
     Fields,
@@ -57,12 +58,12 @@ DIFFERENT = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "found", "known"), SAME)
+@each_case(("kind", "found", "known"), SAME)
 def test_the_same_by_value(kind, found, known):
     assert meaning_of(Leaf(kind))(found) == meaning_of(Leaf(kind))(known)
 
 
-@pytest.mark.parametrize(("kind", "found", "known"), DIFFERENT)
+@each_case(("kind", "found", "known"), DIFFERENT)
 def test_not_the_same(kind, found, known):
     assert meaning_of(Leaf(kind))(found) != meaning_of(Leaf(kind))(known)
 

@@ -14,6 +14,7 @@ from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
+from each_case import each_case
 from msgspec.structs import replace
 from virtual_time import run as in_virtual_time
 
@@ -543,8 +544,8 @@ def test_a_usage_that_is_not_told_is_said_once_and_teaches_nothing():
     assert [call.usage for call in bed.calls(0)] == [Usage(1000, output_tokens=1)]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-@pytest.mark.parametrize("hedge_after", [0.0, 0.9], ids=["once", "may-hedge"])
+@each_case("case", CASES, ids=lambda case: case.name)
+@each_case("hedge_after", [0.0, 0.9], ids=["once", "may-hedge"])
 def test_each_call_is_booked_once_to_the_unit_and_ends_as_its_kind_says(case, hedge_after):
     """Attempts are numbered as they leave; what nobody knows the fate of is at risk with its worst case."""
     random.seed(1)

@@ -1,6 +1,7 @@
 """Where a record's values stand in the text that they were taken from: found by meaning, told exactly."""
 
 import pytest
+from each_case import each_case
 
 from pipeline.extraction.evidence import Source, align, grounded_share, prepared, ungrounded
 
@@ -62,7 +63,7 @@ SPELLINGS = [
 ]
 
 
-@pytest.mark.parametrize(("field", "value", "text", "quote"), SPELLINGS)
+@each_case(("field", "value", "text", "quote"), SPELLINGS)
 def test_a_value_is_found_however_it_is_spelt(field, value, text, quote):
     """The quote is what the text says, and where it says so."""
     found = leaf(field, value, text)
@@ -70,7 +71,7 @@ def test_a_value_is_found_however_it_is_spelt(field, value, text, quote):
     assert text[found.start : found.end] == quote
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("field", "value", "text"),
     [
         (NUMBER, "1234.56", "Summe 1.234,57"),

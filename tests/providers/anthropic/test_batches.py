@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from batch_lines import JSON, answered, asked, failed, http, lines_with, made, recording, whole
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -250,8 +251,8 @@ OF_LINES = [
 ]
 
 
-@pytest.mark.parametrize(("word", "message", "kind"), OF_LINES)
-@pytest.mark.parametrize("bare", [False, True])
+@each_case(("word", "message", "kind"), OF_LINES)
+@each_case("bare", [False, True])
 def test_a_refused_line_is_typed_by_the_live_wire(word, message, kind, bare):
     told = error(word, message, request_id="req_1")
     found = WIRE.read(line({"type": "errored", "error": told["error"] if bare else told}))
@@ -273,7 +274,7 @@ def test_an_item_without_an_answer_may_have_been_billed(result):
     assert failed(LIVE.reply, found.answer).kind is Kind.NO_ANSWER
 
 
-@pytest.mark.parametrize(
+@each_case(
     "told",
     [b"", b" ", line({"type": "expired"})[:-2], b"\xff", b"null", b"[]", b'{"custom_id":"n-1"}',
      b'{"custom_id":1,"result":{"type":"expired"}}', b'{"custom_id":"","result":{}}', b'{"result":{"type":"expired"}}'],

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import orjson
 import pytest
+from each_case import each_case
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
@@ -350,7 +351,7 @@ ENDINGS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("word", ENDINGS)
+@each_case("word", ENDINGS)
 def test_every_ending_has_one_meaning(word):
     """The documented endings; one to be gone on with is no answer, one that is not known is judged by its content."""
     got = outcome(message([TEXT], stop_reason=word))
@@ -413,7 +414,7 @@ def test_usage_adds_up():
     assert outcome(message([TEXT], usage=usage)).usage == Usage(235, 30, 200, 9, 4)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("usage", "expected"),
     [
         (None, PartialUsage()),
@@ -525,7 +526,7 @@ ERRORS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ERRORS)
+@each_case("name", ERRORS)
 def test_every_error_has_its_kind(name):
     """By the code that names the cause, then the type, then the status; words tell apart only what these do not."""
     status, kind, text, code, expected = ERRORS[name]
@@ -533,7 +534,7 @@ def test_every_error_has_its_kind(name):
     assert (got.kind, got.status, got.provider_request_id, got.usage) == (expected, status, "req_1", None)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("status", "body", "kind", "words"),
     [
         (502, b"<html>Bad gateway</html>", Kind.OVERLOADED, "Bad gateway"),
@@ -721,7 +722,7 @@ MODELS = {  # name: (refuses a temperature, refuses to be forced, the shortest p
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", MODELS)
+@each_case("name", MODELS)
 def test_what_models_differ_in(name):
     """Older models take a temperature and can be forced; each family has its own shortest cached prompt."""
     temperature, forcing, tokens = MODELS[name]

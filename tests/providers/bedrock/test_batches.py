@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from batch_lines import asked, failed, http, lines_with, made, whole
 from clouds import HAIKU, ROLE
+from each_case import each_case
 from hypothesis import given
 
 from pipeline.errors import CallFailed, JobError, Kind
@@ -130,8 +131,8 @@ def test_the_other_questions():
     assert WIRE.listing("p/1").url.endswith("sortBy=CreationTime&sortOrder=Descending&nextToken=p%2F1")
 
 
-@pytest.mark.parametrize("secret", [KEY, Secret(sigv4.SECRET, "ASIASANDBOX1", "a token")])
-@pytest.mark.parametrize(
+@each_case("secret", [KEY, Secret(sigv4.SECRET, "ASIASANDBOX1", "a token")])
+@each_case(
     ("ask", "service"),
     [
         (WIRE.upload("n"), "s3"),
@@ -224,7 +225,7 @@ def test_what_a_bucket_refuses_and_what_to_mend(status, code, headers, kind, men
 OUT = ("s3://mine/night/n0nce/j0b/n0nce.jsonl.out",)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("status", "done", "state", "rest", "results"),
     [
         ("Submitted", 0, RemoteState.RUNNING, None, ()),

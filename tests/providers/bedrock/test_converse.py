@@ -30,6 +30,7 @@ from bedrock_wires import (
     spoiled_events,
     streamed,
 )
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 from places import RECORDINGS
@@ -251,7 +252,7 @@ BLOCKS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", BLOCKS)
+@each_case("case", BLOCKS)
 def test_the_blocks_of_an_answer_are_read_for_what_they_are(case):
     """Whatever kinds of blocks there are, and in whatever order; odd ones are left for validation to judge."""
     blocks, text = BLOCKS[case]
@@ -317,8 +318,8 @@ EXCEPTIONS = {  # of the service's model, of its page on errors, and of AWS's fr
 NAMED = [(code, kind) for kind, codes in EXCEPTIONS.items() for code in codes.split()]
 
 
-@pytest.mark.parametrize("where", ["header", "body", "coral"])
-@pytest.mark.parametrize(("code", "kind"), NAMED)
+@each_case("where", ["header", "body", "coral"])
+@each_case(("code", "kind"), NAMED)
 def test_an_exception_is_known_by_its_name(code, kind, where):
     """In the header or in the body; its status does not matter, not even 200."""
     for status in (400, 429, 503, 200):
@@ -356,7 +357,7 @@ MEANINGS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "message"), MEANINGS)
+@each_case(("kind", "message"), MEANINGS)
 def test_a_validation_exception_means_what_its_words_say(kind, message):
     """With the exception's name, and where a recording has lost it, by the status 400."""
     assert outcome(converse(), refused(400, "ValidationException", message)).kind is kind
@@ -382,20 +383,20 @@ TWO_MEANINGS = [
 ]
 
 
-@pytest.mark.parametrize(("code", "message", "kind"), TWO_MEANINGS)
+@each_case(("code", "message", "kind"), TWO_MEANINGS)
 def test_where_a_name_has_two_meanings_the_words_decide(code, message, kind):
     """Access to a model or to the account; a minute's quota or a day's; a model's own refusal as its failure."""
     assert outcome(converse(), refused(400, code, message)).kind is kind
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("status", "kind"),
     [(401, Kind.AUTH), (402, Kind.QUOTA), (403, Kind.AUTH), (404, Kind.INVALID_REQUEST), (408, Kind.OVERLOADED),
      (409, Kind.OVERLOADED), (413, Kind.CONTEXT_EXCEEDED), (422, Kind.INVALID_REQUEST), (424, Kind.OVERLOADED),
      (425, Kind.OVERLOADED), (429, Kind.THROTTLED), (500, Kind.OVERLOADED), (502, Kind.OVERLOADED),
      (529, Kind.OVERLOADED), (301, Kind.NO_ANSWER)],
 )  # fmt: skip
-@pytest.mark.parametrize("body", [b"", b"<html>proxy</html>", b"{}", b"[]", b'{"message":"odd"}'])
+@each_case("body", [b"", b"<html>proxy</html>", b"{}", b"[]", b'{"message":"odd"}'])
 def test_without_a_name_the_status_decides(status, kind, body):
     """Also where a proxy answered; a hint in a header is kept whole."""
     failed = outcome(converse(), answered(body, status, retry_after="120"))
@@ -676,7 +677,7 @@ def test_a_mode_is_sent_as_it_was_asked_for(name):
         assert {"outputConfig", "toolConfig"} & set(body_of(converse(mode, name=name))) == ({field} if field else set())
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("name", "strict"),
     [
         (HAIKU, True),

@@ -20,6 +20,7 @@ from bedrock_wires import (
     spoiled_events,
     streamed,
 )
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -167,7 +168,7 @@ FAMILIES = {  # model → body for a document in free text, answer to it, what i
 }
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@each_case("name", FAMILIES)
 def test_every_family_has_a_body_of_its_own_and_an_answer(name):
     """What is sent in free text; and text, ending and tokens, which are in the body or in headers."""
     body, told, (finish, usage) = FAMILIES[name]
@@ -176,7 +177,7 @@ def test_every_family_has_a_body_of_its_own_and_an_answer(name):
     assert (got.text, got.finish_reason, got.stop, got.usage) == ("hi", finish, Stop.DONE, usage)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@each_case("name", FAMILIES)
 def test_every_family_repairs_and_is_told_a_schema(name):
     """Three turns are in the body, the schema before them; a temperature only if there is one."""
     sent = invoke(name, "json_object", temperature=0.25).body(request("Read.", REPAIR)).decode()
@@ -245,7 +246,7 @@ ENDINGS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "told", "stop", "text"), ENDINGS)
+@each_case(("name", "told", "stop", "text"), ENDINGS)
 def test_endings_of_every_family(name, told, stop, text):
     """In each maker's own words."""
     got = outcome(invoke(name), answered(told))
@@ -271,8 +272,8 @@ def test_an_ending_that_says_nothing_is_no_answer(name, told):
 IN, OUT = "x_amzn_bedrock_input_token_count", "x_amzn_bedrock_output_token_count"
 
 
-@pytest.mark.parametrize("body", [None, {}, {"input_tokens": None, "output_tokens": None}, {"input_tokens": 0}])
-@pytest.mark.parametrize(
+@each_case("body", [None, {}, {"input_tokens": None, "output_tokens": None}, {"input_tokens": 0}])
+@each_case(
     ("headers", "usage"),
     [
         (COUNTED, IN_HEADERS),

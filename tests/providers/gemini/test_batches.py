@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from batch_lines import JSON, SCHEMA, answered, asked, failed, http, lines_with, made, recording, whole
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -190,9 +191,9 @@ WORDS = {
 }
 
 
-@pytest.mark.parametrize("prefix", ["BATCH_STATE_", "JOB_STATE_", ""])
-@pytest.mark.parametrize("change", [str.upper, str.lower])
-@pytest.mark.parametrize(("word", "state"), [(word, state) for state, words in WORDS.items() for word in words])
+@each_case("prefix", ["BATCH_STATE_", "JOB_STATE_", ""])
+@each_case("change", [str.upper, str.lower])
+@each_case(("word", "state"), [(word, state) for state, words in WORDS.items() for word in words])
 def test_states_in_any_case_and_of_either_kind(prefix, change, word, state):
     found = WIRE.looked(operation(change(prefix + word)))
     assert (found.state, found.status) == (state, change(prefix + word))
@@ -351,7 +352,7 @@ def test_the_name_of_an_inline_answer(metadata):
     assert WIRE.read(json.dumps({"metadata": metadata, "response": GOOD}).encode()).name == "n-1"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("error", "kind", "code"),
     [
         ({"code": 3, "message": "bad field"}, Kind.INVALID_REQUEST, "INVALID_ARGUMENT"),
@@ -403,7 +404,7 @@ def test_an_item_without_an_answer_may_have_been_billed(told):
     assert failed(LIVE.reply, found.answer).kind is Kind.NO_ANSWER
 
 
-@pytest.mark.parametrize(
+@each_case(
     "told",
     [b"", b" ", line(response=GOOD)[:-2], b"\xff", b"null", b"[]", b'{"key":"n-1"}', b'{"key":1,"response":{}}',
      b'{"response":{}}', b'{"key":"","error":{}}', b'{"metadata":{"key":3},"response":{}}'],

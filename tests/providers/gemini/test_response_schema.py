@@ -3,6 +3,7 @@
 import pytest
 from dialect_models import models
 from dialect_rules import nodes
+from each_case import each_case
 from examples import examples
 from hypothesis import HealthCheck, given
 
@@ -23,7 +24,7 @@ def field(schema, **root):
     return response_schema({"type": "object", "properties": {"a": schema}, **root})["properties"]["a"]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("schema", "written"),
     [
         ({"type": "string"}, {"type": "STRING"}),

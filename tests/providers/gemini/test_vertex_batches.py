@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from batch_lines import SCHEMA, asked, failed, http, lines_with, made, whole
+from each_case import each_case
 from hypothesis import given
 
 from pipeline.errors import CallFailed, JobError, Kind
@@ -183,7 +184,7 @@ def test_without_a_bucket_there_is_no_job():
 # ── what it answers ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("state", "more", "found", "rest", "folder"),
     [
         ("QUEUED", {}, RemoteState.RUNNING, None, ""),

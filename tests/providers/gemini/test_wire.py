@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import orjson
 import pytest
+from each_case import each_case
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
@@ -370,7 +371,7 @@ def candidate(*parts, finish="STOP", **more):
     return {"candidates": [{"content": {"parts": list(parts), "role": "model"}, "finishReason": finish, **more}]}
 
 
-@pytest.mark.parametrize("word", STOPS)
+@each_case("word", STOPS)
 def test_every_finish_word_with_text(word):
     """Each word of the API's list ends an answer as the table says, and is told as the provider said it."""
     found = outcome(answered(candidate({"text": "x"}, finish=word)))
@@ -533,7 +534,7 @@ ERRORS = {
 }
 
 
-@pytest.mark.parametrize("name", ERRORS)
+@each_case("name", ERRORS)
 def test_an_error_is_of_its_kind(name):
     """Reasons in the details first, then the status name, then the HTTP status, and text last."""
     kind, answer = ERRORS[name]

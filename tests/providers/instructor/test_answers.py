@@ -1,6 +1,6 @@
 """Vendors' answers as chat completions, and the counts in them."""
 
-import pytest
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +11,7 @@ READ = {"input_tokens": 900, "output_tokens": 90}
 BILLED = {"input_tokens": 100, "output_tokens": 20}
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("body", "counts"),
     [
         ({"usage": {**BOTH, "total_tokens": 120}}, BOTH),

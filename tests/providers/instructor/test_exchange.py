@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import httpx2
 import pytest
+from each_case import each_case
 from scripted_server import Scripted
 
 from pipeline.errors import CallFailed, Kind
@@ -88,7 +89,7 @@ def test_an_answer_without_end_is_given_up(server, monkeypatch):
     assert (found.failure.kind, found.failure.unread) == (Kind.NO_ANSWER, True)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("raised", "sent", "kind", "counts_as_sent"),
     [
         (httpx2.ReadTimeout("x"), True, Kind.TIMEOUT, True),
@@ -99,7 +100,7 @@ def test_an_answer_without_end_is_given_up(server, monkeypatch):
         (TypeError("create() got an unexpected keyword argument 'sk-real-key'"), False, Kind.INVALID_REQUEST, False),
     ],
 )
-@pytest.mark.parametrize("wrapped", [False, True])
+@each_case("wrapped", [False, True])
 def test_what_a_client_raises_is_told_by_what_it_came_from(raised, sent, kind, counts_as_sent, wrapped):
     error = raised
     if wrapped and sent:

@@ -2,6 +2,7 @@
 
 import orjson
 import pytest
+from each_case import each_case
 
 from pipeline.errors import CallFailed, Kind
 from pipeline.job.settings import Model
@@ -113,7 +114,7 @@ def test_how_coheres_answers_end(finish, stop):
         assert replied(answer).stop is stop
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("status", "answer", "kind"),
     [
         (401, {"message": "invalid api token"}, Kind.AUTH),  # Cohere

@@ -1,6 +1,7 @@
 """OpenAI's wire: what becomes of answers and errors."""
 
 import pytest
+from each_case import each_case
 from openai_family import GOOD, body_of, error, made, model_of, replied
 
 from pipeline.errors import CallFailed, Kind
@@ -18,7 +19,7 @@ def failed(body, status=400, headers=None, wire=WIRE):
 # ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("finish", "stop"),
     [
         *(
@@ -42,7 +43,7 @@ def test_finish_words(finish, stop):
     assert (reply.stop, reply.finish_reason, reply.text) == (stop, finish if isinstance(finish, str) else "", '{"a":1}')
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("message", "text"),
     [
         ({"content": "x"}, "x"),
@@ -93,7 +94,7 @@ def test_the_first_of_several_choices_counts():
     assert (reply.text, reply.stop) == ('{"a":1}', Stop.DONE)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("told", "usage"),
     [
         ({"prompt_tokens": 9, "completion_tokens": 4}, Usage(9, 0, 0, 4, 0)),
@@ -189,7 +190,7 @@ def test_responses_bodies_are_understood():
 TOO_LARGE = "Rate limit reached on tokens per min: Limit 30000, Used 0, Requested 39143."
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("status", "body", "kind"),
     [
         (401, error("bad", "invalid_api_key"), Kind.AUTH),

@@ -10,6 +10,7 @@ import time
 
 import pytest
 from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
+from each_case import each_case
 from msgspec.structs import replace
 from openai_family import (  # fmt: skip
     DOCUMENT,
@@ -86,7 +87,7 @@ def test_a_key_has_a_header_of_its_own():
     assert "api-key" not in token
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("changes", "cap"),
     [
         ({"name": "my-deployment"}, "max_completion_tokens"),
@@ -117,7 +118,7 @@ def refused(status, error, headers=None):
     return caught.value
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("status", "error", "kind"),
     [
         (401, {"code": "401", "message": "Access denied."}, Kind.AUTH),
@@ -287,10 +288,10 @@ def test_nothing_at_all_names_all_ways():
 # ── rounds ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("version", [{}, DATED], ids=["v1", "dated"])
-@pytest.mark.parametrize("free_text", [False, True])
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("mode", MODES)
+@each_case("version", [{}, DATED], ids=["v1", "dated"])
+@each_case("free_text", [False, True])
+@each_case("stream", [False, True])
+@each_case("mode", MODES)
 def test_in_memory(mode, stream, free_text, version):
     """Every mode, at once and streamed, at both endpoints."""
     wire = made(azure(stream=stream, **version), mode)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from batch_lines import JSON, answered, asked, failed, http, lines_with, made, recording, whole
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 from openai_family import GOOD, error, model_of
@@ -145,7 +146,7 @@ WORDS = {
 }
 
 
-@pytest.mark.parametrize(("word", "state"), [(word, state) for state, words in WORDS.items() for word in words])
+@each_case(("word", "state"), [(word, state) for state, words in WORDS.items() for word in words])
 def test_states_in_any_case(word, state):
     found = WIRE.looked(batch(status=word))
     assert (found.state, found.status) == (state, word)
@@ -346,7 +347,7 @@ def test_long_numbers_keep_their_digits():
     assert LIVE.reply(WIRE.read(line).answer).text == content
 
 
-@pytest.mark.parametrize(
+@each_case(
     "line",
     [b"", b"  ", b"\n", body_line()[:-9], b"\xff\xfe", b"null", b"[]", b"7", b'{"id":"x"}', b'{"custom_id":"n-1"}',
      b'{"custom_id":7,"response":null}', b'{"custom_id":"","response":null,"error":null}'],

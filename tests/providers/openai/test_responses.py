@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from each_case import each_case
 from openai_family import (
     DOCUMENT,
     MODES,
@@ -101,7 +102,7 @@ def test_the_fixed_part_stands_first_and_is_the_same_for_all_rows(mode):
     assert one[: one.index(b"first")] == two[: two.index(b"second")]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("settings", "member"),
     [
         ({"temperature": 0.0}, {"temperature": 0.0}),
@@ -117,7 +118,7 @@ def test_the_fixed_part_stands_first_and_is_the_same_for_all_rows(mode):
         ),
     ],
 )
-@pytest.mark.parametrize("free_text", [False, True])
+@each_case("free_text", [False, True])
 def test_only_what_is_set_is_sent(settings, member, free_text):
     """In the words of this API; each is one member more."""
     body, plain = (
@@ -206,8 +207,8 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize(("body", "stop", "text", "finish"), ANSWERS)
+@each_case("stream", [False, True])
+@each_case(("body", "stop", "text", "finish"), ANSWERS)
 def test_answers(body, stop, text, finish, stream):
     reply = replied(WIRE, streamed(body) if stream else body)
     assert (reply.stop, reply.text, reply.finish_reason) == (stop, text, finish)
@@ -233,7 +234,7 @@ def test_what_is_not_whole_is_no_answer_but_has_a_price(body):
     assert (failed.kind, failed.usage, failed.tier) == (Kind.NO_ANSWER, Usage(10, 4, 2, 7, 3), "flex")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("code", "kind"),
     [
         ("server_error", Kind.OVERLOADED),
@@ -249,7 +250,7 @@ def test_what_is_not_whole_is_no_answer_but_has_a_price(body):
         ("a_new_one", Kind.NO_ANSWER),
     ],
 )
-@pytest.mark.parametrize("stream", [False, True])
+@each_case("stream", [False, True])
 def test_a_failed_response_is_what_its_error_says(code, kind, stream):
     """Whole or streamed, with the status 200 that both have."""
     body = body_of(status="failed", usage=None)
@@ -328,7 +329,7 @@ def test_a_stream_that_says_it_is_done_is_done():
     assert (reply.text, reply.stop, reply.usage) == ('{"a":1}', Stop.DONE, PartialUsage())
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("events", "kind"),
     [
         ([DELTA], Kind.CONNECTION),
@@ -401,9 +402,9 @@ def test_a_recorded_request_that_was_too_long():
 # ── rounds through the sandbox ──────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", OF)
+@each_case("stream", [False, True])
+@each_case("mode", MODES)
+@each_case("name", OF)
 def test_a_round_in_memory(name, mode, stream):
     wire = made(model(name, stream=stream), mode)
     question, reply = round_in_memory(wire, OF[name][0], asked(), stream=stream)

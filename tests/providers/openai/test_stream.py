@@ -4,6 +4,7 @@ import json
 
 import orjson
 import pytest
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 from openai_family import GOOD, body_of, error, made, model_of, outcome, replied
@@ -120,7 +121,7 @@ def test_other_choices_of_a_stream_are_left_out():
     assert (reply.text, reply.stop) == ("x", Stop.TRUNCATED)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("events", "kind"),
     [
         ([delta("x")], Kind.CONNECTION),

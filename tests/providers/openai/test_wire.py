@@ -5,6 +5,7 @@ import json
 import random
 
 import pytest
+from each_case import each_case
 from openai_family import (
     DOCUMENT,
     MODES,
@@ -84,7 +85,7 @@ def test_only_what_is_set_is_sent():
     assert (body["stream"], body["stream_options"]) == (True, {"include_usage": True})
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("name", "cap"),
     [
         ("gpt-4o-mini", "max_completion_tokens"),
@@ -273,9 +274,9 @@ def told(found):
 # ── rounds ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("free_text", [False, True])
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("mode", MODES)
+@each_case("free_text", [False, True])
+@each_case("stream", [False, True])
+@each_case("mode", MODES)
 def test_in_memory(mode, stream, free_text):
     """Every mode, at once and streamed: the sandbox takes what the wire sends, and the wire what it answers."""
     wire = made(model_of(stream=stream), mode)

@@ -6,6 +6,7 @@ import zlib
 from itertools import pairwise
 
 import pytest
+from each_case import each_case
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,7 +112,7 @@ def test_a_connection_is_kept_only_where_the_next_answer_can_be_told_from_this(d
     assert (answer.body, usable) == (b"x", kept)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "data",
     [
         b"SMTP ready\r\n",

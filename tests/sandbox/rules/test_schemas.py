@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import orjson
 import pytest
+from each_case import each_case
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from made_up_models import MODELS, PATTERNS, Colour, one_of
@@ -179,7 +180,7 @@ def test_no_schema_takes_long(schema):
     assert len(orjson.dumps(answer)) < 500_000
 
 
-@pytest.mark.parametrize(
+@each_case(
     "source",
     [
         *PATTERNS,

@@ -6,6 +6,7 @@ import math
 
 import orjson
 import pytest
+from each_case import each_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sandbox_client import SCHEMA, STUB, always, client_of, nested
@@ -362,7 +363,7 @@ REFUSALS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", REFUSALS)
+@each_case("name", REFUSALS)
 def test_what_the_provider_refuses_is_refused(name):
     """A bad request is a 400 in the provider's shape that names what is wrong."""
     body, words = REFUSALS[name]
@@ -467,7 +468,7 @@ SCHEMAS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
+@each_case("name", SCHEMAS)
 def test_a_schema_that_is_not_taken_says_why(name):
     """Anywhere in the schema; the words name the type and the keyword."""
     found, words = SCHEMAS[name]

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from each_case import each_case
 from sandbox_client import SCHEMA, ask, shaped, with_client
 
 from pipeline.providers.hints import limits_seen, retry_after_s
@@ -68,7 +69,7 @@ def test_who_is_let_in(headers, status, part):
     assert part in got[2]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("path", "body", "status", "code"),
     [
         (at(""), ask(), 404, "404"),

@@ -10,6 +10,7 @@ from itertools import product
 import orjson
 import pytest
 from bedrock_wires import HAIKU, MODES, NOVA, REPAIR, anything, made, mutated, request
+from each_case import each_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sandbox_client import SCHEMA, STUB, always, client_of, nested
@@ -105,7 +106,7 @@ def answered(ours, asked, text=None, ending=Ending.DONE):
     return ours.reply(HttpAnswer(200, headers, assembler.finish(200, headers)))
 
 
-@pytest.mark.parametrize(("pair", "mode", "stream"), MATRIX)
+@each_case(("pair", "mode", "stream"), MATRIX)
 def test_each_way_of_asking_is_answered(pair, mode, stream):
     """A document and a repair come back as records, free text as text; usage and request id with them."""
     ours = wire(pair, mode, stream=stream)
@@ -122,7 +123,7 @@ def test_each_way_of_asking_is_answered(pair, mode, stream):
     assert (free.text, free.finish_reason) == (LONG, "end_turn")
 
 
-@pytest.mark.parametrize(("pair", "mode", "stream"), MATRIX)
+@each_case(("pair", "mode", "stream"), MATRIX)
 def test_each_ending_is_read_as_it_was_meant(pair, mode, stream):
     """Cut off, declined, and an answer that fits no schema, in every mode; both ways of reading agree."""
     ours = wire(pair, mode, stream=stream)
@@ -387,7 +388,7 @@ INCOMPLETE = (403, "IncompleteSignatureException")
 SIGNED = GOOD.headers["authorization"]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("call", "code"),
     [
         (GOOD, None),
@@ -529,7 +530,7 @@ REFUSALS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", REFUSALS)
+@each_case("case", REFUSALS)
 def test_what_converse_would_refuse_is_refused(case):
     """A 400 with the exception in a header and the service's words in the body."""
     body, words = REFUSALS[case]
@@ -563,7 +564,7 @@ OWN_REFUSALS = {
 }
 
 
-@pytest.mark.parametrize("case", OWN_REFUSALS)
+@each_case("case", OWN_REFUSALS)
 def test_what_claude_would_refuse_is_refused(case):
     """In its own body, that is."""
     body, words = OWN_REFUSALS[case]
@@ -581,7 +582,7 @@ LLAMA, TITAN, MISTRAL = (
 BY_NAME, ANY = {"tool": {"name": "Thing"}}, {"any": {}}
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("model", "body", "path", "words"),
     [
         (NOVA, text_format(SCHEMA), "converse", "output_config.format: Extra inputs"),
@@ -679,7 +680,7 @@ FINE = [
 ]
 
 
-@pytest.mark.parametrize("case", SCHEMAS)
+@each_case("case", SCHEMAS)
 def test_a_schema_outside_the_subset_is_named(case):
     """By keyword, wherever it is."""
     schema, words = SCHEMAS[case]

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import orjson
 import pytest
+from each_case import each_case
 from sandbox_client import SCHEMA, STUB, always
 
 from pipeline.errors import CallFailed, Kind
@@ -74,7 +75,7 @@ def played(wire, sandbox, request, ending=Ending.DONE):
 MATRIX = [(p, m, s) for p in PROVIDERS for m in (*MODES, "free text") for s in (False, True)]
 
 
-@pytest.mark.parametrize(("provider", "mode", "stream"), MATRIX)
+@each_case(("provider", "mode", "stream"), MATRIX)
 def test_our_wire_and_the_sandboxs_understand_each_other(provider, mode, stream):
     """In every mode, streamed or not, the record comes back with usage, version and id."""
     sandbox = PROVIDERS[provider][1]
@@ -89,7 +90,7 @@ def test_our_wire_and_the_sandboxs_understand_each_other(provider, mode, stream)
     assert reply.usage.input_tokens >= tokens_of("Read.") + tokens_of("a document")
 
 
-@pytest.mark.parametrize(("provider", "mode", "stream"), [case for case in MATRIX if case[1] != "free text"])
+@each_case(("provider", "mode", "stream"), [case for case in MATRIX if case[1] != "free text"])
 def test_a_repair_is_understood(provider, mode, stream):
     """After an answer and what was wrong with it, the record is repaired with that."""
     turns = (Turn("user", text_parts("x")), Turn("assistant", text_parts("{")), Turn("user", text_parts("no JSON")))
@@ -97,8 +98,8 @@ def test_a_repair_is_understood(provider, mode, stream):
     assert json.loads(reply.text) == {"name": "x", "note": "no JSON"}
 
 
-@pytest.mark.parametrize(("provider", "mode", "stream"), MATRIX[:6] + MATRIX[8:14])
-@pytest.mark.parametrize(("ending", "stop"), [(Ending.TRUNCATED, Stop.TRUNCATED), (Ending.REFUSED, Stop.BLOCKED)])
+@each_case(("provider", "mode", "stream"), MATRIX[:6] + MATRIX[8:14])
+@each_case(("ending", "stop"), [(Ending.TRUNCATED, Stop.TRUNCATED), (Ending.REFUSED, Stop.BLOCKED)])
 def test_other_endings(provider, mode, stream, ending, stop):
     """A cut answer is truncated; a refusal is played as what safety stopped, since Google has no other word."""
     reply = played(wire_of(provider, mode, stream=stream), PROVIDERS[provider][1], request_of(), ending)
@@ -178,7 +179,7 @@ KEYS = [
 ]
 
 
-@pytest.mark.parametrize(("sandbox", "path", "headers", "query", "expected"), KEYS)
+@each_case(("sandbox", "path", "headers", "query", "expected"), KEYS)
 def test_who_is_let_in(sandbox, path, headers, query, expected):
     """Keys for AI Studio, tokens for Vertex, keys on Vertex's express paths only; each refusal in its own shape."""
     found = refused(sandbox, path, headers=headers, query=query)
@@ -275,8 +276,8 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSALS)
-@pytest.mark.parametrize(("sandbox", "path"), [(Gemini(), PATH), (Vertex(), VERTEX_PATH)])
+@each_case("name", REFUSALS)
+@each_case(("sandbox", "path"), [(Gemini(), PATH), (Vertex(), VERTEX_PATH)])
 def test_what_google_refuses_is_refused(sandbox, path, name):
     """A bad request is INVALID_ARGUMENT, and the message has the words that clients look for."""
     body, words = REFUSALS[name]
@@ -377,7 +378,7 @@ SCHEMAS = {
 }
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
+@each_case("name", SCHEMAS)
 def test_a_schema_that_gemini_would_not_keep(name):
     """The place and the reason are told."""
     schema, words = SCHEMAS[name]

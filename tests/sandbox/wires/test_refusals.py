@@ -1,6 +1,7 @@
 """What the provider would refuse, the sandbox refuses, in the same shape."""
 
 import pytest
+from each_case import each_case
 from sandbox_client import OPEN, SCHEMA, TOOL, USER, ask, nested, posted, shaped, with_client
 
 from pipeline.sandbox.wires.openai.strict_schemas import problem
@@ -161,7 +162,7 @@ STRICT = {
 }
 
 
-@pytest.mark.parametrize("name", STRICT)
+@each_case("name", STRICT)
 def test_strict_mode_names_the_place(name):
     """A schema outside strict mode is refused anywhere in it, and the message says where."""
     schema, words = STRICT[name]

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from each_case import each_case
 from sandbox_client import FORCED, OPEN, SCHEMA, posted, with_client
 
 from pipeline.sandbox.exchange import Received, Refused
@@ -73,7 +74,7 @@ def test_a_repair_is_seen():
     assert (question.document, question.errors) == ("doc", "no")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("changes", "param", "code", "words"),
     [
         ({"seed": 1}, "seed", "unknown_parameter", "Unknown parameter: 'seed'"),
