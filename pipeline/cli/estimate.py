@@ -111,7 +111,7 @@ def _estimated(prepared: "Prepared", *, exact: bool) -> dict[str, Any]:
 
 
 def _text(report: dict[str, Any]) -> str:
-    from pipeline.telemetry.summary import estimate_text
+    from pipeline.telemetry.estimate_text import estimate_text
 
     if "pilot" not in report:
         return estimate_text(report)

@@ -8,8 +8,9 @@ from readings import reading
 from pipeline.errors import CallFailed, Kind
 from pipeline.ledger.records import Send
 from pipeline.telemetry.display import line, panel_lines
+from pipeline.telemetry.estimate_text import _pack_lines
 from pipeline.telemetry.snapshot import opening
-from pipeline.telemetry.summary import _now_lines, _pack_lines, lost_text, parked_text
+from pipeline.telemetry.summary import _now_lines, lost_text, parked_text
 from pipeline.types import Purpose
 
 NOW = datetime(2026, 11, 30, 9, 0, 0, tzinfo=UTC)
