@@ -50,7 +50,7 @@ class RayExecutor:
         self._doubts = Doubts()
         self._concluding = 0
         self._twins: dict[bytes, int] = {}  # by content: how many rows end with one that is not yet concluded
-        self._changed = asyncio.Event()
+        self._changed, self._looking = asyncio.Event(), False
         self._ledger_error: LedgerError | None = None
         self._crew = Crew(kit, self)
         self._files = FileRows(kit, self._queue, self)
@@ -104,6 +104,13 @@ class RayExecutor:
             await self._changed.wait()
 
     def changed(self) -> None:
+        """Look what is to be done, once in this turn of the loop: the words of many rows come together."""
+        if not self._looking:
+            self._looking = True
+            asyncio.get_running_loop().call_soon(self._look)
+
+    def _look(self) -> None:
+        self._looking = False
         self._pump()
         self._changed.set()
 
@@ -148,7 +155,7 @@ class RayExecutor:
             return
         if (known := self._queue.add(task)) is not None:
             self._tally.concluded(known)
-        self._pump()
+        self.changed()
 
     def _pump(self) -> None:
         """Give rows out to who has room."""
