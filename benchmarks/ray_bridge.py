@@ -81,8 +81,8 @@ class Runs:
         found = measured([sys.executable, "-m", "pipeline", "run", str(job)], REPO)
         if found["code"]:
             sys.exit(found["err"])
-        told = json.loads((folder / "out/run.json").read_text()).get("workers", ())
-        found["workers_s"] = sum(one["cpu_s"] for one in told)
+        told = json.loads((folder / "out/run.json").read_text()).get("workers", ()) if ray else ()
+        found["workers_s"] = sum(one["cpu_s"] for one in told)  # others are children of the command, and in its CPU
         found["daemons_s"] = cluster_cpu_s(self.cluster.pid) - before if ray else 0.0
         return found
 
