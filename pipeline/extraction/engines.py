@@ -41,6 +41,7 @@ def told_of_engine(job: Job, *, documents: bool) -> list[Finding]:
         told = "the built-in sandbox listens on this machine alone: workers on other nodes do not reach it"
         found.append(Finding("engine", "warning", f"{told}. Start `pipeline sandbox` where all do: model.base_url"))
     if documents and not job.input.path.startswith(REMOTE):
-        told = f"files are read where the worker is: each node needs {job.input.path}"
+        those = f"those that {job.input.path} names by a path" if job.input.document else job.input.path
+        told = f"files are read where the worker is: each node needs {those}"
         found.append(Finding("engine", "warning", f"{told}, or name them in a bucket"))
     return found

@@ -9,7 +9,7 @@ import os
 import signal
 from pathlib import Path
 
-STEPS = ("given", "granted", "named", "sent", "answered", "written", "told")
+STEPS = ("given", "asks", "named", "sent", "answered", "written", "told")
 APART = 24  # rows: more than a worker is given at once, so that none of them is there at two deaths
 ARM = """
 import sys
@@ -68,9 +68,9 @@ def _arm(step, number, die):  # noqa: C901 (a table of steps)
     match step:
         case "given":
             _hook(RowCarrier, "_row", lambda _, given: given.row.index == number, before=die)
-        case "granted":
-            _hook(LiveLane, "_named", of_attempt, before=die)
-        case "named":
+        case "asks":
+            _hook(LiveLane, "_let_in", lambda _, request, *__, **___: request.row == number, before=die)
+        case "named":  # the run has let it in, and has put it on the ledger
             _hook(LiveLane, "_named", of_attempt, after=die)
         case "sent":  # in the kernel's hands, which sends it whatever becomes of the process
             _hook(Connection, "ask", lambda _, body, *__: b"<<r%d>>" % number in body, after=die)

@@ -242,7 +242,7 @@ def test_a_row_that_kills_its_workers_is_named(run, server):
 
 STEPS = [  # of a call at which a worker dies; whether it is booked as lost, and how often it is paid
     ("given", False, 1),
-    ("granted", False, 1),
+    ("asks", False, 1),
     ("named", True, 1),
     ("sent", True, 2),
     ("answered", True, 2),

@@ -7,7 +7,6 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 from msgspec import Struct
 
@@ -115,8 +114,6 @@ class RowCarrier:
             self._make_of(errand, job)
 
     def _make_of(self, errand: Errand, job: Job) -> None:
-        if errand.folder and not Path(errand.folder).exists():
-            raise JobError(f"{errand.folder} is not there: documents lie in a bucket, or where all nodes find them")
         prepared = prepare(job, documents=errand.documents)
         if (prepared.plan.request_hash, prepared.plan.outcome_salt) != errand.hashes:
             raise JobError("the same job is another one there: a module that its schema imports differs")

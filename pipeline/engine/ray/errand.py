@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -15,7 +14,7 @@ from pipeline.extraction.hashes import outcome_salt
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.prepare import Prepared
 from pipeline.extraction.routing import MAIN
-from pipeline.job.settings import REMOTE, Model
+from pipeline.job.settings import Model
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.remote import packed_keys
 from pipeline.schema.tools import tools_hash
@@ -68,7 +67,6 @@ async def errand_of(kit: Kit, sources: Mapping[str, str], earlier: Sequence[Plan
         kit.base_url,
         sources,
         kit.prepared.source.documents,
-        _folder_of(kit.prepared),
         (plan.request_hash, _salt_of(kit.prepared)),
         kit.ledger.run,
         None if keys is None else await asyncio.to_thread(packed_keys, keys),
@@ -83,11 +81,3 @@ def _salt_of(prepared: Prepared) -> bytes:
     """As the job has it that workers get: without the models that it names and whose key is missing."""
     job = prepared.job
     return outcome_salt(prepared.plan.request_hash, job, prepared.schema_hash, tools_hash(job.extract.tools))
-
-
-def _folder_of(prepared: Prepared) -> str:
-    """Where the job's documents lie on this machine, as all nodes have to find them; "" where none do."""
-    source, path = prepared.source, prepared.job.input.path
-    if not source.documents or path.startswith(REMOTE):
-        return ""
-    return str(Path(source.files[0]).parent)

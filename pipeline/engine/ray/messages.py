@@ -37,7 +37,6 @@ class Errand(Struct, frozen=True, array_like=True, tag="errand"):
     base_url: str  # of the embedded sandbox, or ""
     sources: Mapping[str, str]  # of the job's own Python files: where each lies on the worker → its text
     documents: bool  # rows are files
-    folder: str  # where they lie, if not in a bucket; else ""
     hashes: tuple[bytes, bytes]  # of the run's plan: of requests, of outcomes
     run: int
     keys: bytes | None  # of `ledger.remote.RemoteLedger`

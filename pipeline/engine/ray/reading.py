@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 from msgspec import Struct
 
+from pipeline.documents.sources.lying import Lying
 from pipeline.engine.feed import keys_under
 from pipeline.engine.ray.messages import RowDecided, RowGiven, RowRead
+from pipeline.errors import JobError
 from pipeline.extraction.hashes import content_key
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.prepare import Prepared
@@ -70,6 +73,8 @@ class RowReader:
 
     def _found(self, some: Sequence[RowGiven]) -> list[Found]:
         files = {given.row.index: given.lying for given in some if given.lying is not None}
+        for lying in files.values():
+            _require_there(lying)
         rows = self._prepared.source.read([given.row for given in some], files)
         return [(row, self._word_of(row)) for row in rows]
 
@@ -95,3 +100,13 @@ class RowReader:
                 continue
             waiting.set_result(row)
             self._send(word)
+
+
+def _require_there(lying: Lying) -> None:
+    """A file whose folder is not on this node is no row's fault.
+
+    Raises:
+        JobError: it is not.
+    """
+    if lying.path and not (folder := Path(lying.path).parent).is_dir():
+        raise JobError(f"{folder} is not there: documents lie in a bucket, or where all nodes find them")

@@ -1,6 +1,7 @@
 """Rows that are files, read by workers far from the run: what these say of them is looked up, and each is done once."""
 
 import json
+import shutil
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +21,7 @@ from pipeline.documents.sources.spool import Spool
 from pipeline.engine.executors import ray as executor
 from pipeline.engine.ray import crew, files
 from pipeline.engine.ray.places import StartSeat
+from pipeline.engine.ray.reading import RowReader
 from pipeline.errors import JobError
 from pipeline.extraction import engines
 from pipeline.job.folder import LEDGER
@@ -190,3 +192,11 @@ def test_a_reader_that_cannot_be_had_there_is_told(filed, job, server, monkeypat
 
 def _no_reader(*_):
     raise JobError("no file can be read here: install pypdfium2")
+
+
+def test_a_folder_that_the_nodes_have_not_got_is_no_rows_fault(filed, job, server, monkeypatch):
+    """The run ends before anything is sent, and says where documents belong; no row has failed for it."""
+    read = RowReader._found
+    monkeypatch.setattr(RowReader, "_found", lambda *asked: (shutil.move("inbox", "elsewhere"), read(*asked))[1])
+    assert "inbox is not there: documents lie in a bucket" in filed().run(code=2).err
+    assert server.sent == 0
