@@ -180,7 +180,7 @@ class Decisions:
         """By place: the row's content under the last earlier job in which it ended well, else ended, else may have."""
         found: dict[int, tuple[int, bytes]] = {}
         for number, plan in enumerate(self.plans):
-            docs = keys_under(plan, rows) if told is None else told[number]
+            docs = keys_under(plan, rows) if told is None else _of_rows(told[number], rows)
             ended = ends(self._db, list(docs.values()))
             for index, doc in docs.items():
                 end = ended.get(doc)
@@ -197,6 +197,10 @@ class Decisions:
         if self._cut:
             return Decided(entry, task_of(self._prepared, row, doc, end, exact=self._prepared.exact), end)
         return Decided(entry, _uncut(row, doc, end), end)
+
+
+def _of_rows(docs: Mapping[int, bytes], rows: Iterable[Row]) -> dict[int, bytes]:
+    return {row.index: docs[row.index] for row in rows if row.index in docs}
 
 
 def task_of(prepared: Prepared, row: Row, doc: bytes, end: ContentEnd | None, *, exact: bool) -> RowTask:

@@ -110,8 +110,12 @@ def test_a_row_goes_by_how_it_ended_under_an_earlier_job(filed, job, server):
     filed().run()
     filed(extract={"merge": "first"}).run()
     with closing(connect(job.out / LEDGER)) as db:
-        assert db.execute("SELECT COUNT(earlier) FROM rows").fetchone() == (GOOD,)
+        (known,) = db.execute("SELECT COUNT(earlier) FROM rows").fetchone()
+        assert ASKED <= known <= GOOD, "one of two that are equal may have been read when the other had ended"
         assert db.execute("SELECT COUNT(*) FROM spent WHERE inherited > 0").fetchone() == (ASKED,)
+    job.run()
+    with closing(connect(job.out / LEDGER)) as db:
+        assert db.execute("SELECT COUNT(earlier) FROM rows").fetchone() == (0,), "they have outcomes of their own now"
     assert (server.sent, sound(job)["ok"]) == (ASKED, GOOD)
     assert {row["answer_from"] for row in job.results() if row["status"] == "ok"} <= {"ledger", "duplicate"}
 
