@@ -243,7 +243,7 @@ TOLD = {  # who looks at the clock on the wall: to say when something was, to si
     "providers/transport/http.py", "providers/transport/sdk.py", "providers/transport/sdk_httpx.py",
     "output/manifest.py", "output/publish.py", "output/remote/lease.py", "output/remote/sync.py",
     "telemetry/alerts.py", "telemetry/prometheus.py", "engine/ray/crew.py", "engine/shared/sharing.py",
-    "output/remote/take_up.py",
+    "output/remote/take_up.py", "engine/executors/processes.py", "engine/workers/served.py",
 }  # fmt: skip
 
 

@@ -120,6 +120,8 @@ def _listed(path: str) -> list[File]:
 def fingerprint(files: Sequence[File], named: Iterable[str] = ()) -> str:
     """blake2b-128 over names, sizes, times of change, and both ends of every file; and over what is `named` by them.
 
+    The ends of documents in a bucket are left out: that would be a request for each, and a row goes by its content.
+
     Raises:
         JobError: a file cannot be read.
     """
@@ -171,9 +173,9 @@ def unreadable(file: File, error: BaseException) -> JobError:
 
 
 def _edges(file: File) -> str:
-    """Of a document that cannot be opened "": its row says why, and no other row pays for it."""
-    if file.format == DOCUMENT and is_local(file.fs):
-        return _edges_on_disk(file)
+    """Of a document in a bucket, or one that cannot be opened, "": its row says why, and no other row pays for it."""
+    if file.format == DOCUMENT:
+        return _edges_on_disk(file) if is_local(file.fs) else ""
     digest = blake2b(digest_size=DIGEST_BYTES)
     try:
         with file.fs.open_input_file(file.path) as stream:

@@ -6,7 +6,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import fs as pafs
 
+from pipeline.documents.sources.files import File, fingerprint
 from pipeline.documents.sources.source import Source
 from pipeline.errors import JobError
 from pipeline.job.settings import Input
@@ -199,3 +201,15 @@ def test_the_fingerprint_sees_every_change(tmp_path):
     changed()
     assert len(set(seen)) == len(seen) == 9
     assert all(len(one) == 32 for one in seen)
+
+
+def test_of_documents_in_a_bucket_nothing_is_read_for_it(tmp_path):
+    """There may be a million of them; of a table there both ends are, as on a disk."""
+    bucket = pafs.SubTreeFileSystem(str(tmp_path), pafs.LocalFileSystem())
+
+    def of(kind, size, mtime_ns):
+        return fingerprint([File(bucket, "a.pdf", "a.pdf", "s3://b/a.pdf", size, mtime_ns, kind, None)])
+
+    assert len({of("document", 5, 1), of("document", 6, 1), of("document", 5, 2)}) == 3
+    with pytest.raises(JobError):
+        of("jsonl", 5, 1)
