@@ -8,7 +8,7 @@ from pipeline.engine.ray.sequence import Heard, Outbox
 if TYPE_CHECKING:  # the bridge needs no more than the actor's name
     from pipeline.engine.ray.carrier import RowCarrier
 
-LINGER_S = 0.008  # a call costs both ends a millisecond of CPU: what comes up in that time goes along
+LINGER_S = 0.004  # a call costs both ends a millisecond of CPU: what comes up in that time goes along
 SAY_S = 5.0  # how long a call waits for something to say: that it comes back shows that the worker lives
 
 
