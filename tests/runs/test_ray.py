@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,6 +27,7 @@ import pipeline
 from pipeline.commands.verify import verify
 from pipeline.engine.ray import crew, room
 from pipeline.engine.ray.versions import versions
+from pipeline.telemetry.snapshot import read_live
 
 sys.path.append(str(REPO / "benchmarks"))
 
@@ -100,16 +102,6 @@ def test_the_results_are_those_of_one_process(run, server, cluster):
     assert server.sent == sent
 
 
-def test_a_budget_is_one_for_all(run, server):
-    """It parks the run below its cap; what is left is done when there is more."""
-    run.run("--max-usd", "0.0006", code=3)
-    manifest = run.manifest()
-    assert float(manifest["cost_usd"]) <= 0.0006
-    assert 0 < manifest["rows"]["ok"] < COUNT
-    run.run()
-    assert whole(run, server) == []
-
-
 @pytest.fixture
 def under_way(run, server):
     """A run that has just had its 20th request."""
@@ -141,10 +133,22 @@ def test_a_worker_that_is_killed_is_replaced(run, server, cluster, under_way):
     assert "its rows are taken up again" in err
 
 
+def busy_node(run, cluster):
+    """One whose worker makes calls, as far as the run tells."""
+    deadline_s = time.monotonic() + 30
+    while time.monotonic() < deadline_s:
+        told = (read_live(run.out) or {}).get("workers", ())
+        if busy := [one["node"] for one in told if one["calls"] and one["node"] in cluster.nodes]:
+            return busy[0]
+        time.sleep(0.05)
+    return pytest.fail("no worker has made a call")
+
+
 def test_a_node_that_is_gone_is_done_without(run, server, cluster, under_way):
     """All of its workers, with no notice."""
-    gone = cluster.nodes.pop()
     server.script = lambda document, _nth, _body: good(document, 2.0)  # it goes on while the node is killed
+    gone = busy_node(run, cluster)
+    cluster.nodes.remove(gone)
     cluster.ask("kill", gone)
     server.script = lambda document, _nth, _body: good(document)
     out, err = under_way.communicate(timeout=90)
@@ -318,17 +322,17 @@ def test_workers_that_cannot_begin_are_not_started_for_ever(run, server):
     """What they die of is told; nothing was sent."""
     schema = run.folder / "thing.py"
     schema.write_text("import sys, os\nif 'ray' in sys.modules: os._exit(9)\n" + schema.read_text())
-    found = run.run(code=2)
-    assert "6 workers on the Ray cluster died before they could begin: " in found.err
+    found = run.run("--set", "engine.workers=1", code=2)
+    assert "4 workers on the Ray cluster died before they could begin: " in found.err
     assert server.sent == 0
 
 
 def test_what_is_no_cluster_is_said_to_be_none(on_ray, server, monkeypatch):
     """Nothing listens there, or something else does: then it is not waited for as long as Ray would."""
-    monkeypatch.setattr(crew, "OPEN_S", 6.0)
+    monkeypatch.setattr(crew, "OPEN_S", 3.0)
     port = server.url.rpartition(":")[2].partition("/")[0]
     on_ray.write(server.url, rows=ROWS)
-    for address, told in (("127.0.0.1:9", "Connection refused"), (f"127.0.0.1:{port}", "no answer within 6 s")):
+    for address, told in (("127.0.0.1:9", "Connection refused"), (f"127.0.0.1:{port}", "no answer within 3 s")):
         found = on_ray.run("--on", "ray", "--ray-address", address, code=2)
         assert f"the Ray cluster at {address} cannot be used, and nothing was sent: " in found.err
         assert told in found.err
@@ -382,7 +386,7 @@ def test_what_the_schema_imports_from_beside_it_goes_along(run, server):
 
 
 def test_a_program_gets_instances_of_its_own_class(server, cluster, folder, tmp_path, monkeypatch):
-    """Of texts and of files; the class's module is where this program alone finds it."""
+    """Of files; the class's module is where this program alone finds it."""
     Path(tmp_path, "own_things.py").write_text(SCHEMA.rstrip())
     monkeypatch.syspath_prepend(tmp_path)
     for name, value in {**ray_environ(folder), "OPENAI_API_KEY": SECRET}.items():
@@ -391,14 +395,13 @@ def test_a_program_gets_instances_of_its_own_class(server, cluster, folder, tmp_
     server.script = a_file_or
     letter = Path(tmp_path, "a.txt")
     letter.write_text("a letter")
-    for documents, wanted in ((["one", "two"], ["one", "two"]), ([letter], ["a letter"])):
-        result = pipeline.extract(
-            iter(documents), schema=thing, model="openai:gpt-4o-mini", prompt="<<{text}>>", base_url=server.url,
-            output=Path(tmp_path, "out"), max_usd=1,
-            set={"engine.on": "ray", "engine.address": cluster.address, "engine.workers": 1},
-        )  # fmt: skip
-        assert [(type(row.record), row.record.name) for row in result] == [(thing, name) for name in wanted]
-    assert server.sent == 3
+    result = pipeline.extract(
+        [letter], schema=thing, model="openai:gpt-4o-mini", prompt="<<{text}>>", base_url=server.url,
+        output=Path(tmp_path, "out"), max_usd=1,
+        set={"engine.on": "ray", "engine.address": cluster.address, "engine.workers": 1},
+    )  # fmt: skip
+    assert [(type(row.record), row.record.name) for row in result] == [(thing, "a letter")]
+    assert server.sent == 1
 
 
 def test_no_secret_is_left_on_the_cluster(run, server, cluster, folder):
@@ -407,26 +410,6 @@ def test_no_secret_is_left_on_the_cluster(run, server, cluster, folder):
     written = [path for path in Path(folder, "ray").rglob("*") if path.is_file()]
     assert {"gcs_server.out", "raylet.out"} <= {path.name for path in written}
     assert [path for path in written if SECRET.encode() in path.read_bytes()] == []
-
-
-STRONG = '[models.strong]\nprovider = "openai"\nname = "gpt-4o"\nmax_output_tokens = 200\nbase_url = "{}"\n'
-DOWN = Scripted(status=503, raw=b'{"error": {"message": "down"}}')
-
-
-@pytest.mark.parametrize(("first", "cause"), [(Scripted(text="no JSON"), "invalid_output"), (DOWN, "outage")])
-def test_rows_go_on_to_the_next_model(run, server, first, cause):
-    """A row that the first gets wrong, and all of them while it is down."""
-    server.script = lambda document, _nth, body: first if "mini" in body["model"] else good(document)
-    fallback = f'[[fallback]]\non = ["{cause}"]\nmodel = "strong"\n'
-    run.file.write_text(f"{run.file.read_text()}\n{STRONG.format(server.url)}{fallback}")
-    run.run()
-    assert {(row["status"], row["model"]) for row in run.results()} == {("ok", "gpt-4o")}
-    tried = [row["models_tried"] for row in run.results()]
-    assert all(names[-1] == "strong" for names in tried)
-    at_first = sum(call["model"] == "gpt-4o-mini" for call in run.calls())
-    assert at_first < COUNT if cause == "outage" else at_first == 2 * COUNT
-    run.reconcile()
-    assert [check.problem for check in verify(run.out) if check.problem] == []
 
 
 def test_without_the_head_a_run_parks(run, server, cluster, under_way):

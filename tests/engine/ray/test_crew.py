@@ -19,11 +19,18 @@ ROWS = [{"id": f"r{number}", "text": f"bill {number}"} for number in range(30)]
 
 
 @pytest.fixture
-def losing(job, server, monkeypatch):
-    """A job on two workers, one call at a time, whose first worker dies at the fifth answer, and is booked late."""
+def run(job, server, monkeypatch):
+    """A job on two workers."""
     monkeypatch.setattr(engines, "find_spec", lambda _: object())
     monkeypatch.setattr(crew, "Link", LinkHere)
     server.script = lambda *_: Scripted(text=json.dumps({"name": "Blue Mill", "total": "1"}))
+    limits = {"concurrency": 3, "timeout_s": 1.0}
+    return job.write(server.url, rows=ROWS, engine={"on": "ray", "workers": 2}, limits=limits)
+
+
+@pytest.fixture
+def losing(run, monkeypatch):
+    """Its first worker dies at the fifth answer, and is booked late."""
     record, lose, answered, more = Ledger.record, Ledger.lose, [], []
 
     def recorded(ledger, call, *rest):
@@ -42,8 +49,7 @@ def losing(job, server, monkeypatch):
 
     monkeypatch.setattr(Ledger, "record", recorded)
     monkeypatch.setattr(Ledger, "lose", lost_late)
-    limits = {"concurrency": 3, "timeout_s": 1.0}
-    return job.write(server.url, rows=ROWS, engine={"on": "ray", "workers": 2}, limits=limits)
+    return run
 
 
 def test_nothing_is_named_for_a_worker_once_it_is_gone(losing, server):
@@ -52,3 +58,14 @@ def test_nothing_is_named_for_a_worker_once_it_is_gone(losing, server):
     with closing(connect(losing.out / LEDGER)) as db:
         assert db.execute("SELECT COUNT(*) FROM sends").fetchone() == (0,)
     assert [check.problem for check in verify(losing.out) if check.problem] == []
+
+
+def test_a_budget_is_one_for_all(run, server):
+    """It parks the run below its cap; what is left is done when there is more, and nothing is paid for twice."""
+    run.run("--max-usd", "0.0006", code=3)
+    manifest = run.manifest()
+    assert float(manifest["cost_usd"]) <= 0.0006
+    assert 0 < manifest["rows"]["ok"] < len(ROWS)
+    run.run()
+    assert (run.reconcile()["rows"]["ok"], server.sent) == (len(ROWS), len(ROWS))
+    assert [check.problem for check in verify(run.out) if check.problem] == []
