@@ -71,7 +71,7 @@ class RowCarrier:
         self._rows: set[asyncio.Task[None]] = set()
         self._ending: asyncio.Task[None] | None = None
         self._pulsing: asyncio.Task[None] | None = None
-        self._channel.send(Here(versions()))
+        self._channel.send(Here(versions(documents=True)))
 
     def hear(self, data: bytes) -> None:
         self._channel.data_received(data)

@@ -232,7 +232,8 @@ class Crew:
                     self._forget(seat, "drained")
 
     def _compare(self, seat: Seat, here: Here) -> None:
-        if other := difference(versions(), here.versions):
+        documents = self._kit.prepared.source.documents
+        if other := difference(versions(documents=documents), here.versions):
             self._told.unfit(f"{seat.name} has {other}: give the cluster's nodes what this machine has")
         else:
             seat.channel.send(Entrusted(self._kit.secrets()))
