@@ -66,10 +66,10 @@ class Waiting:
         message, descriptors, _, _ = socket.recv_fds(connection, MESSAGE_BYTES, DESCRIPTORS)
         ask = marshal.loads(message) if message else {}
         if not ask or not alike(ask["env"]):
-            connection.send(b"no")
+            _told(connection, b"no")
             connection.close()
         elif pid := os.fork():
-            connection.send(b"%d" % pid)
+            _told(connection, b"%d" % pid)
             child = (connection, pid, os.pidfd_open(pid))
             for waited in (connection, child[2]):
                 self._events.register(waited, selectors.EVENT_READ)
@@ -90,8 +90,7 @@ class Waiting:
         for one in (connection, handle):
             self._events.unregister(one)
             del self._children[one]
-        with contextlib.suppress(OSError):
-            connection.send(b"%d" % code)
+        _told(connection, b"%d" % code)
         connection.close()
         os.close(handle)
 
@@ -100,6 +99,12 @@ class Waiting:
         self._events.close()
         for one in (self._door, self._life, *self._children):
             os.close(one) if isinstance(one, int) else one.close()
+
+
+def _told(connection, word):
+    """Who asked may be gone; the others must not go with it."""
+    with contextlib.suppress(OSError):
+        connection.send(word)
 
 
 def become(ask, descriptors):

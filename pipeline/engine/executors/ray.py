@@ -89,6 +89,7 @@ class RayExecutor:
             await asyncio.gather(feeding, return_exceptions=True)
             await self._crew.leave(cut=cut)
             await self._files.close()
+            self._files.enter_unread([*self._queue.clear(), *self._crew.left])
         if self._ledger_error is not None:
             raise self._ledger_error
         if not feeding.cancelled():
@@ -151,7 +152,7 @@ class RayExecutor:
 
     def _add(self, task: RowTask) -> None:
         if self._stopped:  # the rows that follow are entered all the same, and stay pending
-            self._files.enter_unread([task] if task.lying is not None else [])
+            self._files.enter_unread([task])
             return
         if (known := self._queue.add(task)) is not None:
             self._tally.concluded(known)
@@ -194,10 +195,12 @@ class RayExecutor:
                 if message.tenant is not None:
                     self.issues.over_budget.setdefault(message.tenant, message.message)
                 self._queue.left(task)
+                self._files.enter_unread([task])
             case RowBroke():
                 sys.stderr.write(f"{seat.name}:\n{message.trace}")
                 self.issues.bug = self.issues.bug or WorkerFailed(message.error)
                 self._admission.stop(ParkReason.INTERRUPTED, f"internal error: {message.error}")
+                self._files.enter_unread([task])
         self.changed()
 
     def row_dropped(self, seat: Seat, row: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.codes import ParkReason
 from pipeline.console import say
+from pipeline.engine.feed import RowTask
 from pipeline.engine.frames import Frames
 from pipeline.engine.ray import room
 from pipeline.engine.ray.books import ServedLedger
@@ -123,6 +124,11 @@ class Crew:
     def busy(self) -> bool:
         """Whether a row is out, or what a lost worker had is not yet given back."""
         return any(seat.rows for seat in self.seats.values()) or any(not task.done() for task in self._booking)
+
+    @property
+    def left(self) -> list[RowTask]:
+        """What was given to workers and has not ended."""
+        return [task for seat in self.seats.values() for task in seat.rows.values()]
 
     def tell(self, message: RunStopped | ModelHealth) -> None:
         for seat in self.seats.values():

@@ -64,9 +64,9 @@ class FileRows:
             self._deciding.add_done_callback(self._decided)
 
     def enter_unread(self, tasks: Iterable[RowTask]) -> None:
-        """Rows whose files nobody comes to any more, as the run ends: they stay pending."""
+        """Those whose files nobody comes to any more, as the run ends: they stay pending."""
         try:
-            self._kit.ledger.enter_unread([_unread(task) for task in tasks])
+            self._kit.ledger.enter_unread([_unread(task) for task in tasks if task.lying is not None and not task.doc])
         except LedgerError as error:
             self._owner.cannot_write(error)
 

@@ -147,13 +147,13 @@ class RowQueue:
         self.size += size_of(task)
 
     def clear(self) -> Sequence[RowTask]:
-        """Nothing more is begun. Those that nobody has read."""
-        unread = [one for one in (*self._todo, *self._suspects) if one.lying is not None]
+        """Nothing more is begun. Those that were not."""
+        left = [*self._todo, *self._suspects]
         self._todo.clear()
         self.size = 0
         self._suspects.clear()
         self._waiting.clear()
-        return unread
+        return left
 
 
 def size_of(task: RowTask) -> int:

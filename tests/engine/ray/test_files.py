@@ -204,3 +204,21 @@ def test_a_folder_that_the_nodes_have_not_got_is_no_rows_fault(filed, job, serve
     monkeypatch.setattr(RowReader, "_found", lambda *asked: (shutil.move("inbox", "elsewhere"), read(*asked))[1])
     assert "inbox is not there: documents lie in a bucket" in filed().run(code=2).err
     assert server.sent == 0
+
+
+def test_rows_whose_files_could_not_be_read_for_a_fault_of_the_node_are_pending(filed, job, server, monkeypatch):
+    """Some are done by then: every row is in the results, and the next command does the rest."""
+    read, asked = Source.read, []
+
+    def failing(self, rows, files):
+        asked.append(rows)
+        if len(asked) == 2:
+            raise JobError("no file can be read here")
+        return read(self, rows, files)
+
+    monkeypatch.setattr(Source, "read", failing)
+    monkeypatch.setattr(executor, "SPARE", 0)
+    filed(calls=1, workers=1).run(code=None)
+    assert sorted(row["id"] for row in job.results()) == sorted(BODIES)
+    filed().run()
+    assert (sound(job)["ok"], server.sent) == (GOOD, ASKED)
