@@ -120,7 +120,7 @@ def _listed(path: str) -> list[File]:
 def fingerprint(files: Sequence[File], named: Iterable[str] = ()) -> str:
     """blake2b-128 over names, sizes, times of change, and both ends of every file; and over what is `named` by them.
 
-    The ends of documents in a bucket are left out: that would be a request for each, and a row goes by its content.
+    Of documents in a bucket no ends: that were a request for each, and a row goes by its content.
 
     Raises:
         JobError: a file cannot be read.
