@@ -40,48 +40,49 @@ def test_all_that_needs_are_worked_out_from_is_told():
 DRAFT = Send("r-1", 0, "a", 0, Purpose.EXTRACT, 1, 0, 0, "acme")
 
 
-def test_a_call_that_the_run_has_named_has_its_time_and_its_price():
-    """As the ledger has it, so that what is recorded of it is the same call."""
+def played(then):
+    """What the run is told of a call that asks, and what `then` (the gate, the call, its number) gives."""
     sent = []
 
     async def main():
         gate = RemoteGate(sent.append)
         admitting = asyncio.create_task(gate.admit(REQUEST, retry=False, draft=DRAFT))
         await asyncio.sleep(0)
-        gate.granted(Granted(sent[0].number, Decimal("0.5"), 77))
+        return await then(gate, admitting, sent[0].number)
+
+    return sent, asyncio.run(main())
+
+
+def test_a_call_that_the_run_has_named_has_its_time_and_its_price():
+    """As the ledger has it, so that what is recorded of it is the same call."""
+
+    async def granted(gate, admitting, number):
+        gate.granted(Granted(number, Decimal("0.5"), 77))
         return await admitting
 
-    ticket = asyncio.run(main())
+    sent, ticket = played(granted)
     assert sent[0].draft == DRAFT
     assert ticket.named == Send("r-1", 0, "a", 0, Purpose.EXTRACT, 1, 77, to_units(Decimal("0.5")), "acme")
 
 
 def test_what_never_left_is_given_back_by_its_number():
     """The run has its name, and takes it off the ledger."""
-    sent = []
 
-    async def main():
-        gate = RemoteGate(sent.append)
-        admitting = asyncio.create_task(gate.admit(REQUEST, retry=False, draft=DRAFT))
-        await asyncio.sleep(0)
-        gate.granted(Granted(sent[0].number, Decimal(1)))
+    async def unsent(gate, admitting, number):
+        gate.granted(Granted(number, Decimal(1)))
         gate.finish(await admitting, NEVER_SENT)
 
-    asyncio.run(main())
+    sent, _ = played(unsent)
     assert sent[1:] == [Leave(sent[0].number)]
 
 
 def test_a_turn_that_comes_when_nobody_waits_goes_back():
     """The worker has stopped, and the word of the run was on its way: nobody would make that call."""
-    sent = []
 
-    async def main():
-        gate = RemoteGate(sent.append)
-        admitting = asyncio.create_task(gate.admit(REQUEST, retry=False, draft=DRAFT))
-        await asyncio.sleep(0)
+    async def late(gate, admitting, number):
         gate.stopped_by_run(ParkReason.BUDGET, "enough")
         await asyncio.gather(admitting, return_exceptions=True)
-        gate.granted(Granted(sent[0].number, Decimal(1)))
+        gate.granted(Granted(number, Decimal(1)))
 
-    asyncio.run(main())
+    sent, _ = played(late)
     assert sent[1:] == [Leave(sent[0].number)]
