@@ -133,15 +133,20 @@ def test_a_worker_that_is_killed_is_replaced(run, server, cluster, under_way):
     assert "its rows are taken up again" in err
 
 
-def busy_node(run, cluster):
-    """One whose worker makes calls, as far as the run tells."""
+def told(run, is_so):
+    """The first worker of which that is so, once the run tells so while it goes on."""
     deadline_s = time.monotonic() + 30
     while time.monotonic() < deadline_s:
-        told = (read_live(run.out) or {}).get("workers", ())
-        if busy := [one["node"] for one in told if one["calls"] and one["node"] in cluster.nodes]:
-            return busy[0]
+        workers = (read_live(run.out) or {}).get("workers", ())
+        if found := [one for one in workers if is_so(one)]:
+            return found[0]
         time.sleep(0.05)
-    return pytest.fail("no worker has made a call")
+    return pytest.fail("it has not been so")
+
+
+def busy_node(run, cluster):
+    """One whose worker makes calls."""
+    return told(run, lambda one: one["calls"] and one["node"] in cluster.nodes)["node"]
 
 
 def test_a_node_that_is_gone_is_done_without(run, server, cluster, under_way):
@@ -162,15 +167,20 @@ def test_a_node_that_is_gone_is_done_without(run, server, cluster, under_way):
 
 def test_a_node_that_is_announced_to_go_loses_nothing(run, server, cluster, under_way):
     """Its workers are given no more rows, and end what they have."""
-    gone = cluster.nodes.pop()
-    server.script = lambda document, _nth, _body: good(document, 0.5)
+    server.script = lambda document, _nth, _body: good(document, 1.5)  # it goes on until the worker is gone
+    gone = busy_node(run, cluster)
+    cluster.nodes.remove(gone)
     cluster.ask("drain", gone)
+    told(run, lambda one: one["node"] == gone and one.get("ended") == "drained")
+    server.script = lambda document, _nth, _body: good(document)
     out, err = under_way.communicate(timeout=60)
     cluster.nodes.append(cluster.ask("add"))
     assert under_way.returncode == 0, out + err
     assert whole(run, server) == []
     assert "its node goes away in" in err
-    assert (gone, "drained") in {(one["node"], one.get("ended")) for one in run.manifest()["workers"]}
+    ends = {(one["node"], one.get("ended")) for one in run.manifest()["workers"]}
+    assert (gone, "drained") in ends
+    assert (gone, None) not in ends
 
 
 def test_a_run_that_is_killed_goes_on(run, server, cluster, under_way):
