@@ -9,7 +9,9 @@ from ray_here import LinkHere
 from scripted_server import Scripted
 
 from pipeline.commands.verify import verify
+from pipeline.engine.executors import ray as executor
 from pipeline.engine.ray import crew
+from pipeline.engine.ray.places import SeatDraining
 from pipeline.extraction import engines
 from pipeline.job.folder import LEDGER
 from pipeline.ledger.files import connect
@@ -69,3 +71,21 @@ def test_a_budget_is_one_for_all(run, server):
     run.run()
     assert (run.reconcile()["rows"]["ok"], server.sent) == (len(ROWS), len(ROWS))
     assert [check.problem for check in verify(run.out) if check.problem] == []
+
+
+def test_a_worker_that_is_taken_away_ends_what_it_has_and_is_given_no_more(run, server, monkeypatch):
+    """Another takes its place; nothing is lost, and run.json says how it ended."""
+    monkeypatch.setattr(executor, "SPARE", 0)  # it has few rows, and ends long before the run
+    answers = iter(range(1000))
+
+    def script(*_):
+        if next(answers) == 5:
+            link = LinkHere.last
+            link.loop.call_soon_threadsafe(link.say, SeatDraining(1, 25.0))
+        return Scripted(text=json.dumps({"name": "Blue Mill", "total": "1"}), delay_s=0.01)
+
+    server.script = script
+    assert "worker 1 on here: its node goes away in 25 s; it is replaced" in run.run().err
+    ends = {one["worker"]: one.get("ended") for one in run.manifest()["workers"]}
+    assert ends == {1: "drained", 2: None, 3: None}
+    assert (run.reconcile()["rows"]["ok"], server.sent) == (len(ROWS), len(ROWS))
