@@ -3,7 +3,6 @@
 What is found is decided in `extraction.evidence`; here is the order, and who is asked.
 """
 
-import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -11,6 +10,7 @@ from typing import Any, Protocol
 from pipeline.codes import ErrorCode, Status
 from pipeline.engine.ask import RowFailed
 from pipeline.engine.row_end import ChunkAnswer, RowEnds
+from pipeline.engine.threads import in_thread_if_long
 from pipeline.extraction.evidence.align import Leaf
 from pipeline.extraction.evidence.asked import MOST_VALUES, lines_named, question
 from pipeline.extraction.evidence.rows import Found, RowText, carried, named, ready_for, share_of
@@ -21,7 +21,6 @@ from pipeline.types import Chunk, Request, Row
 
 MOST_NAMED = 12  # of a row's values that are nowhere, in words
 MOST_SHOWN_CHARS = 80
-THREAD_CHARS = 20_000
 
 
 class Second(Protocol):
@@ -80,9 +79,7 @@ class Grounding:
 
     async def _looked(self, text: RowText, records: Sequence[str]) -> list[Found]:
         """A long text takes its time (a millisecond a KB): off the event loop then."""
-        if len(text.text) <= THREAD_CHARS:
-            return self._found(text, records)
-        return await asyncio.to_thread(self._found, text, records)
+        return await in_thread_if_long(text.text, lambda: self._found(text, records))
 
     def _found(self, text: RowText, records: Sequence[str]) -> list[Found]:
         """With one record per chunk each in its chunk, else in all of the text."""

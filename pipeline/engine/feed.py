@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pipeline.codes import ErrorCode, Status
-from pipeline.documents.sources.lying import Lying
+from pipeline.documents.sources.file_refs import FileRef
 from pipeline.extraction.hashes import content_key
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.prepare import Prepared
@@ -28,7 +28,7 @@ EARLIER_JOBS = 8  # the last so many are looked at for how a row ended under the
 class RowTask(Struct, frozen=True):
     """One row to be done. `stale_session`: a bad answer of that session or before is what a retry is to replace.
 
-    `lying`: its file, which is to be read first; until then nobody knows `doc`.
+    `file`: its file, which is to be read first; until then nobody knows `doc`.
     """
 
     row: Row
@@ -36,7 +36,7 @@ class RowTask(Struct, frozen=True):
     chunks: Sequence[Chunk]
     stale_session: int = 0
     skipped: int = 0  # chunks of its document that are not asked about
-    lying: Lying | None = None
+    file: FileRef | None = None
 
 
 class Batch(Struct):
@@ -83,11 +83,18 @@ class Share(Struct, frozen=True):
 
 
 async def feed(
-    prepared: Prepared, ledger_path: Path, selection: Selection, share: Share | None = None, *, elsewhere: bool = False
+    prepared: Prepared,
+    ledger_path: Path,
+    selection: Selection,
+    share: Share | None = None,
+    *,
+    cut: bool = True,
+    elsewhere: bool = False,
 ) -> AsyncIterator[Batch]:
     """All rows of the input in order, or a share of them; the next batch is made while the last is worked on.
 
-    `elsewhere`: rows are worked on by others, who cut them, read their files, and say what is in there.
+    `cut`: each document into its chunks, for whoever is given the row here. `elsewhere`: rows are worked on by others,
+    who cut them, read their files, and say what is in there.
 
     Raises:
         JobError: the input cannot be read to its end.
@@ -95,7 +102,7 @@ async def feed(
     loop = asyncio.get_running_loop()
     source = prepared.source
     rows = source.listed(BATCH_ROWS) if elsewhere else ((rows, {}) for rows in source.batches(BATCH_ROWS))
-    with closing(Decisions(prepared, ledger_path, selection, cut=not elsewhere)) as decisions:
+    with closing(Decisions(prepared, ledger_path, selection, cut=cut and not elsewhere)) as decisions:
 
         def make() -> Batch | None:
             found = next(rows, None)
@@ -110,7 +117,7 @@ async def feed(
             await asyncio.gather(upcoming, return_exceptions=True)  # what fails once nobody reads on is no news
 
 
-def _batch(decisions: "Decisions", rows: Sequence[Row], files: Mapping[int, Lying], share: Share | None) -> Batch:
+def _batch(decisions: "Decisions", rows: Sequence[Row], files: Mapping[int, FileRef], share: Share | None) -> Batch:
     batch = Batch(read=len(rows))
     unread = [row for row in rows if row.index in files and row.problem is None] if files else []
     here = [row for row in rows if row.index not in files or row.problem is not None] if files else rows
@@ -119,7 +126,7 @@ def _batch(decisions: "Decisions", rows: Sequence[Row], files: Mapping[int, Lyin
         keyed = [(row, doc) for row, doc in keyed if share.mine(row, doc)]
     for decided in decisions.of(keyed):
         batch.take(decided)
-    batch.todo += [RowTask(row, b"", (), lying=files[row.index]) for row in unread]
+    batch.todo += [RowTask(row, b"", (), file=files[row.index]) for row in unread]
     return batch
 
 
@@ -193,10 +200,10 @@ class Decisions:
         entry = RowEntry(row.index, row.id, doc, row.problem, row.tenant, before.get(row.index), row.document)
         if doc is None or not chosen(row, end, self._selection):
             return Decided(entry, None, end)
+        if not self._cut:
+            return Decided(entry, _uncut(row, doc, end), end)
         self._prepared.source.keep(row.parts)
-        if self._cut:
-            return Decided(entry, task_of(self._prepared, row, doc, end, exact=self._prepared.exact), end)
-        return Decided(entry, _uncut(row, doc, end), end)
+        return Decided(entry, task_of(self._prepared, row, doc, end, exact=self._prepared.exact), end)
 
 
 def _of_rows(docs: Mapping[int, bytes], rows: Iterable[Row]) -> dict[int, bytes]:

@@ -28,6 +28,7 @@ from pipeline.engine.endpoint import Endpoint, Lent, endpoint_for, limits_key, l
 from pipeline.engine.feed import RowTask
 from pipeline.engine.row import Extraction
 from pipeline.engine.shared.sharing import sharing
+from pipeline.engine.threads import in_thread_if_long
 from pipeline.engine.workers.messages import ModelPlace
 from pipeline.errors import JobError
 from pipeline.extraction.prepare import Prepared
@@ -47,8 +48,6 @@ from pipeline.providers.credentials.keys import credentials_for
 from pipeline.schema.arrow import RecordColumn
 from pipeline.telemetry.snapshot import ModelNow
 from pipeline.types import Outcome
-
-THREAD_CHARS = 20_000  # a text from this size on is cut for another model off the event loop
 
 
 class Way(Struct, frozen=True):
@@ -119,7 +118,7 @@ class Several:
             return task
         prepared = self._stations[model].prepared
         cut = partial(prepared.cut, task.row, exact=prepared.exact)
-        found = await asyncio.to_thread(cut) if len(task.row.text) > THREAD_CHARS else cut()
+        found = await in_thread_if_long(task.row.text, cut)
         return replace(task, chunks=found.chunks, skipped=found.skipped)
 
 

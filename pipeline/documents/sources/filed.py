@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from pipeline.documents.pages import Rules, Sorted, made_ready, may_need_ocr
 from pipeline.documents.reading import reading_of
-from pipeline.documents.sources.lying import Lying
+from pipeline.documents.sources.file_refs import FileRef
 from pipeline.documents.sources.readings import Readings
 from pipeline.documents.sources.seen import seen_too
 from pipeline.documents.sources.spool import Placed, Spool
@@ -43,7 +43,7 @@ class FiledRows:
         """How many rows to read before any of them is worked on."""
         return min(wanted, SLOW_ROWS) if may_need_ocr(self._rules) and installed() else wanted
 
-    def placed(self, one: Lying | Unreadable) -> Placed | Unreadable:
+    def placed(self, one: FileRef | Unreadable) -> Placed | Unreadable:
         """Where it is on this machine, by now."""
         if isinstance(one, Unreadable):
             return one

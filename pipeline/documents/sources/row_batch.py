@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipeline.documents.sources import lying as where
+from pipeline.documents.sources import file_refs
+from pipeline.documents.sources.file_refs import FileRef
 from pipeline.documents.sources.files import DOCUMENT, File
-from pipeline.documents.sources.lying import Lying
 from pipeline.documents.sources.rows import SeenIds, duplicate, located
 from pipeline.parts import text_parts
 from pipeline.reader.read import Unreadable
@@ -52,9 +52,9 @@ def placed(filed: "FiledRows", file: File, cell: Any) -> "Placed | Unreadable": 
         return error
 
 
-def lying(_filed: "FiledRows", file: File, cell: Any) -> Lying | Unreadable:  # noqa: ANN401 (what a table holds)
+def referred(_filed: "FiledRows", file: File, cell: Any) -> FileRef | Unreadable:  # noqa: ANN401 (what a table holds)
     """A row's file, wherever it is."""
     try:
-        return where.of_file(file) if file.format == DOCUMENT else where.of_cell(cell, file)
+        return file_refs.of_file(file) if file.format == DOCUMENT else file_refs.of_cell(cell, file)
     except Unreadable as error:
         return error

@@ -19,7 +19,7 @@ from pipeline.documents.sources import jsonl
 from pipeline.documents.sources.files import DOCUMENT, File, Stats, fingerprint, left_out
 from pipeline.documents.sources.kept import KeptColumns
 from pipeline.documents.sources.records import Records
-from pipeline.documents.sources.row_batch import RowBatch, lying, placed
+from pipeline.documents.sources.row_batch import RowBatch, placed, referred
 from pipeline.documents.sources.rows import RowMaker, SeenIds
 from pipeline.job.settings import Input
 from pipeline.parts import FilePart, Parts
@@ -28,8 +28,8 @@ from pipeline.types import Row
 
 if TYPE_CHECKING:
     from pipeline.documents.pages import Rules
+    from pipeline.documents.sources.file_refs import FileRef
     from pipeline.documents.sources.filed import FiledRows
-    from pipeline.documents.sources.lying import Lying
     from pipeline.documents.sources.spool import Placed
 
 SHOWN_FILES = 5
@@ -213,18 +213,18 @@ class Source:
                     for row in rows:  # its reader has come back, or has left: what was fetched for it goes
                         filed.release(row, kept_too=False)
 
-    def listed(self, size: int = 256) -> "Iterator[tuple[list[Row], dict[int, Lying]]]":
+    def listed(self, size: int = 256) -> "Iterator[tuple[list[Row], dict[int, FileRef]]]":
         """As `batches`, with no file read: where each lies goes with the rows, by the row's index, for `read`.
 
         Raises:
             JobError: a file of rows cannot be read to its end.
         """
-        for batch in self._batched(size, lying, None):
+        for batch in self._batched(size, referred, None):
             found = {index: one for index, one in batch.files.items() if not isinstance(one, Unreadable)}
             none = {index: one for index, one in batch.files.items() if isinstance(one, Unreadable)}
             yield self._filed.completed(batch.rows, none) if none else batch.rows, found
 
-    def read(self, rows: Sequence[Row], files: "Mapping[int, Lying]") -> list[Row]:
+    def read(self, rows: Sequence[Row], files: "Mapping[int, FileRef]") -> list[Row]:
         """Rows of `listed`, on any machine, with their files read. Each is given to `release` sooner or later."""
         filed = self._filed
         return filed.completed(rows, {index: filed.placed(one) for index, one in files.items()})
@@ -232,7 +232,7 @@ class Source:
     def _batched(
         self,
         size: int,
-        place: "Callable[[FiledRows, File, Any], Lying | Placed | Unreadable]",
+        place: "Callable[[FiledRows, File, Any], FileRef | Placed | Unreadable]",
         wanted: Container[int] | None,
     ) -> "Iterator[RowBatch]":
         """All rows in order, with duplicate ids marked and every problem located; files are where `place` says."""

@@ -12,10 +12,10 @@ import pyarrow as pa
 from msgspec import Struct
 from pyarrow import fs as pafs
 
-from pipeline.documents.sources import lying
+from pipeline.documents.sources import file_refs
+from pipeline.documents.sources.file_refs import NOT_THERE, FileRef
 from pipeline.documents.sources.files import File
 from pipeline.documents.sources.filesystems import Places
-from pipeline.documents.sources.lying import NOT_THERE, Lying
 from pipeline.errors import JobError
 from pipeline.reader.read import CHANGED, OUT_OF_REACH, TOO_LARGE, Unreadable
 
@@ -60,7 +60,7 @@ class Spool:
         Raises:
             Unreadable: it is a link that leads out of its folder, too large to fetch, or out of reach.
         """
-        return self.of(lying.of_file(file), (file.fs, file.path))
+        return self.of(file_refs.of_file(file), (file.fs, file.path))
 
     def of_cell(self, value: Any, table: File) -> Placed:  # noqa: ANN401 (what a table holds)
         """What a table's column holds, or names.
@@ -68,9 +68,9 @@ class Spool:
         Raises:
             Unreadable: it is neither bytes nor the name of a file that may be read.
         """
-        return self.of(lying.of_cell(value, table))
+        return self.of(file_refs.of_cell(value, table))
 
-    def of(self, one: Lying, at: tuple[pafs.FileSystem, str] | None = None) -> Placed:
+    def of(self, one: FileRef, at: tuple[pafs.FileSystem, str] | None = None) -> Placed:
         """What lies there, on this machine. `at`: where that is, in a file system that is open already.
 
         Raises:

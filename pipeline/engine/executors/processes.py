@@ -27,7 +27,7 @@ from pipeline.engine.executors import RunIssues
 from pipeline.engine.executors.deaths import Deaths, deadly_text
 from pipeline.engine.feed import Selection, Share, feed
 from pipeline.engine.frames import Channel, Frames
-from pipeline.engine.workers.ending import ended
+from pipeline.engine.workers.ending import wait_or_kill
 from pipeline.engine.workers.facts import ended_fact
 from pipeline.engine.workers.messages import (
     Admit,
@@ -153,12 +153,14 @@ class ProcessExecutor:
         """The rows that no worker of this share has come to: they stay pending, and are in the results."""
         read = 0
         try:
-            async for batch in feed(self._prepared, self._ledger.path, selection, share):
+            async for batch in feed(self._prepared, self._ledger.path, selection, share, cut=False):
                 self._ledger.enter_rows(batch.entries)
                 read += batch.read
             self._ledger.end_rows(read)
         except JobError as error:
             self.issues.input = self.issues.input or error
+        except OSError as error:  # no room for a copy of a document
+            self.issues.machine = self.issues.machine or error
 
     async def _started(self, share: Share, selection: Selection, deaths: Deaths | None) -> WorkerSlot:
         ours, theirs = socket.socketpair()
@@ -216,7 +218,7 @@ class ProcessExecutor:
         """Wait for its end, and kill it, by its own id, if that does not come; give back what it held."""
         process = seat.process
         if process is not None and process.returncode is None:
-            await ended(process, STOP_S)
+            await wait_or_kill(process, STOP_S)
         seat.gate.gone()
         return None if process is None else process.returncode
 

@@ -20,8 +20,8 @@ from pipeline.engine.executors.doubts import Doubts
 from pipeline.engine.executors.processes import WorkerFailed
 from pipeline.engine.feed import RowTask, Selection, feed
 from pipeline.engine.ray.crew import Crew
+from pipeline.engine.ray.deciding import RowDecider
 from pipeline.engine.ray.errand import Kit
-from pipeline.engine.ray.files import FileRows
 from pipeline.engine.ray.messages import RowBroke, RowEnded, RowGiven, RowLeft, RowRead, Work
 from pipeline.engine.ray.rows import DEATHS_MOST, RowQueue
 from pipeline.engine.ray.seat import RowTold, Seat
@@ -53,7 +53,7 @@ class RayExecutor:
         self._changed, self._looking = asyncio.Event(), False
         self._ledger_error: LedgerError | None = None
         self._crew = Crew(kit, self)
-        self._files = FileRows(kit, self._queue, self)
+        self._decider = RowDecider(kit, self._queue, self)
         for name, way in kit.ways.items():
             way.gate.on_health = partial(self._tell_health, name)
         self.models: Callable[[], tuple[ModelNow, ...]] = tuple  # how those of a job with several do
@@ -73,10 +73,10 @@ class RayExecutor:
         Raises:
             LedgerError: nothing can be written any more; what was in flight is at risk.
         """
-        self._files.open(selection)
+        self._decider.open(selection)
         cut, feeding = True, asyncio.create_task(self._feed(selection))
         try:
-            await self._crew.open(self._files.earlier)
+            await self._crew.open(self._decider.earlier)
             await self._until(lambda: feeding.done() and self._idle)
             for known in self._doubts.end(self._admission.stopped):
                 self._conclude(*known)
@@ -88,8 +88,8 @@ class RayExecutor:
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
             await self._crew.leave(cut=cut)
-            await self._files.close()
-            self._files.enter_unread([*self._queue.clear(), *self._crew.left])
+            await self._decider.close()
+            self._decider.enter_unread([*self._queue.clear(), *self._crew.left])
         if self._ledger_error is not None:
             raise self._ledger_error
         if not feeding.cancelled():
@@ -152,7 +152,7 @@ class RayExecutor:
 
     def _add(self, task: RowTask) -> None:
         if self._stopped:  # the rows that follow are entered all the same, and stay pending
-            self._files.enter_unread([task])
+            self._decider.enter_unread([task])
             return
         if (known := self._queue.add(task)) is not None:
             self._tally.concluded(known)
@@ -161,7 +161,7 @@ class RayExecutor:
     def _pump(self) -> None:
         """Give rows out to who has room."""
         if self._stopped:
-            self._files.enter_unread(self._queue.clear())
+            self._decider.enter_unread(self._queue.clear())
             return
         seats = [seat for seat in self._crew.seats.values() if seat.takes]
         share = -(-self._calls // max(1, self._crew.sharing))
@@ -183,7 +183,7 @@ class RayExecutor:
 
     def row_told(self, seat: Seat, message: RowTold) -> None:
         if isinstance(message, RowRead):
-            self._files.told(seat, message)
+            self._decider.told(seat, message)
             return
         task = seat.back(message.row)
         match message:
@@ -195,12 +195,12 @@ class RayExecutor:
                 if message.tenant is not None:
                     self.issues.over_budget.setdefault(message.tenant, message.message)
                 self._queue.left(task)
-                self._files.enter_unread([task])
+                self._decider.enter_unread([task])
             case RowBroke():
                 sys.stderr.write(f"{seat.name}:\n{message.trace}")
                 self.issues.bug = self.issues.bug or WorkerFailed(message.error)
                 self._admission.stop(ParkReason.INTERRUPTED, f"internal error: {message.error}")
-                self._files.enter_unread([task])
+                self._decider.enter_unread([task])
         self.changed()
 
     def row_dropped(self, seat: Seat, row: int) -> None:

@@ -115,9 +115,8 @@ class LiveLane:
             self._gate.finish(ticket, NEVER_SENT)
             raise Abandoned
         tries.sent += 1
-        attempt = Attempt(request, ticket, tries.sent, round((self._loop.time() - asked_s) * 1000))
-        if self._naming is not None:
-            attempt = replace(attempt, named=cast("Named", ticket).named)
+        named = None if self._naming is None else cast("Named", ticket).named
+        attempt = Attempt(request, ticket, tries.sent, round((self._loop.time() - asked_s) * 1000), named=named)
         files = self._carrier.files
         if files is None or not holds_files(request):
             return await self._attempt(attempt, tries, life)

@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 
 from msgspec import Struct
 
@@ -38,18 +39,17 @@ from pipeline.engine.ray.messages import (
 from pipeline.engine.ray.reading import RowReader
 from pipeline.engine.ray.sources import laid_out
 from pipeline.engine.ray.versions import versions
+from pipeline.engine.threads import in_thread_if_long
 from pipeline.engine.workers.carrying import Held, carrying, gates_for
 from pipeline.engine.workers.gate import RemoteGate, hear
 from pipeline.engine.workers.messages import Granted, ModelHealth, ModelPlace, Refused, RunStopped
 from pipeline.errors import JobError, machine_words
-from pipeline.extraction.hashes import content_key
 from pipeline.extraction.prepare import Prepared, prepare
 from pipeline.extraction.routing import MAIN
 from pipeline.job.settings import Job
 from pipeline.ledger.remote import Durable, OnRecord, RemoteLedger
 from pipeline.runtime import settle_garbage, spare_pandas
 from pipeline.telemetry.tally import Tally
-from pipeline.types import Row
 
 PULSE_S = 1.0
 ACKNOWLEDGED_S = 10.0  # how long the last words are waited for once all has ended
@@ -152,22 +152,21 @@ class RowCarrier:
 
     async def _done(self, given: RowGiven) -> RowEnded | None:
         """None: it was not to be done, after all."""
-        if given.lying is None:
-            return await self._outcome(given.row, given.doc, given.stale_session)
+        if given.file is None:
+            return await self._outcome(given)
         assert self._reader is not None and self._prepared is not None  # noqa: S101, PT018 (rows are files)
-        if (found := await self._reader.read(given)) is None:
+        if (read := await self._reader.read(given)) is None:
             return None
-        row, stale_session = found
         try:
-            return await self._outcome(row, content_key(self._prepared.plan, row), stale_session)
+            return await self._outcome(read)
         finally:
-            self._prepared.source.release(row)
+            self._prepared.source.release(read.row)
 
-    async def _outcome(self, row: Row, doc: bytes, stale_session: int) -> RowEnded:
-        prepared, ledger = self._prepared, self._ledger
+    async def _outcome(self, given: RowGiven) -> RowEnded:
+        prepared, ledger, row = self._prepared, self._ledger, given.row
         assert prepared is not None and ledger is not None and self._outcomes is not None  # noqa: S101, PT018 (ready)
-        cut = prepared.cut(row, exact=prepared.exact)
-        task = RowTask(row, doc, cut.chunks, stale_session, cut.skipped)
+        cut = await in_thread_if_long(row.text, partial(prepared.cut, row, exact=prepared.exact))
+        task = RowTask(row, given.doc, cut.chunks, given.stale_session, cut.skipped)
         outcome = await self._outcomes.outcome(task)
         return RowEnded(row.index, outcome, paid_as(prepared, ledger, task, outcome))
 

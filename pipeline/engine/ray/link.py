@@ -16,7 +16,7 @@ from msgspec import Struct
 from pipeline.engine.frames import Channel, Frames, M
 from pipeline.engine.ray.mux import Mux
 from pipeline.engine.ray.places import FromBridge
-from pipeline.engine.workers.ending import ended
+from pipeline.engine.workers.ending import wait_or_kill
 
 ROOT = Path(__file__).parents[3]  # the folder that holds the package
 STOP_S = 5.0
@@ -73,7 +73,7 @@ class Link:
         """End it, and with it all workers; by its own id, if it takes too long."""
         self._mux.close()
         if self._process is not None:
-            await ended(self._process, STOP_S)
+            await wait_or_kill(self._process, STOP_S)
         self._notices.close()
 
     def _on_bytes(self, seat: int, data: bytes) -> None:

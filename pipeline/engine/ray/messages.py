@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from pipeline.documents.sources.lying import Lying
+from pipeline.documents.sources.file_refs import FileRef
 from pipeline.engine.workers.messages import (
     Admit,
     Finish,
@@ -49,13 +49,13 @@ class Errand(Struct, frozen=True, array_like=True, tag="errand"):
 class RowGiven(Struct, frozen=True, array_like=True):
     """One row to be done; the columns that its prompt names are text. `stale_session` as of `RowTask`.
 
-    `lying`: its file, to be read first: the worker says what it is by `RowRead`, and hears whether to go on.
+    `file`: its file, to be read first: the worker says what it is by `RowRead`, and hears whether to go on.
     """
 
     row: Row
     doc: bytes
     stale_session: int
-    lying: Lying | None = None
+    file: FileRef | None = None
 
 
 class Work(Struct, frozen=True, array_like=True, tag="work"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from pipeline.documents.sources.lying import Lying
+from pipeline.documents.sources.file_refs import FileRef
 from pipeline.engine.feed import keys_under
 from pipeline.engine.ray.messages import RowDecided, RowGiven, RowRead
 from pipeline.errors import JobError
@@ -30,30 +30,30 @@ class RowReader:
         self._prepared, self._earlier, self._send = prepared, earlier, send
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(AT_ONCE, "files")
-        self._waiting: list[tuple[RowGiven, asyncio.Future[Row]]] = []
+        self._waiting: list[tuple[RowGiven, asyncio.Future[Found]]] = []
         self._told: dict[int, asyncio.Future[int | None]] = {}
 
-    async def read(self, given: RowGiven) -> tuple[Row, int] | None:
-        """The row as its file has it, and its `stale_session`; None: it is not to be done. Then it is for `release`.
+    async def read(self, given: RowGiven) -> RowGiven | None:
+        """The row as its file has it, to be given to `release` at its end; None: it is not to be done.
 
         Raises:
             JobError: no file can be read here.
         """
         if not self._waiting:
             self._loop.call_soon(self._begin)
-        found: asyncio.Future[Row] = self._loop.create_future()
+        found: asyncio.Future[Found] = self._loop.create_future()
         told: asyncio.Future[int | None] = self._loop.create_future()
         self._waiting.append((given, found))
         self._told[given.row.index] = told
         try:
-            row = await found
+            row, word = await found
             stale_session = await told
         finally:
             del self._told[given.row.index]
-        if stale_session is not None:
-            return row, stale_session
-        self._prepared.source.release(row)
-        return None
+        if stale_session is None or word.doc is None:
+            self._prepared.source.release(row)
+            return None
+        return RowGiven(row, word.doc, stale_session)
 
     def told(self, decided: RowDecided) -> None:
         """What the run says of a row that was read."""
@@ -72,9 +72,9 @@ class RowReader:
             reading.add_done_callback(partial(self._found_of, some))
 
     def _found(self, some: Sequence[RowGiven]) -> list[Found]:
-        files = {given.row.index: given.lying for given in some if given.lying is not None}
-        for lying in files.values():
-            _require_there(lying)
+        files = {given.row.index: given.file for given in some if given.file is not None}
+        for file in files.values():
+            _require_there(file)
         rows = self._prepared.source.read([given.row for given in some], files)
         return [(row, self._word_of(row)) for row in rows]
 
@@ -86,7 +86,7 @@ class RowReader:
         return RowRead(row.index, doc, None, row.document, len(row.text), earlier)
 
     def _found_of(
-        self, some: Sequence[tuple[RowGiven, "asyncio.Future[Row]"]], done: "asyncio.Future[list[Found]]"
+        self, some: Sequence[tuple[RowGiven, "asyncio.Future[Found]"]], done: "asyncio.Future[list[Found]]"
     ) -> None:
         error = None if done.cancelled() else done.exception()
         if error is not None or done.cancelled():
@@ -98,15 +98,15 @@ class RowReader:
             if waiting.done():  # cut off
                 self._prepared.source.release(row)
                 continue
-            waiting.set_result(row)
+            waiting.set_result((row, word))
             self._send(word)
 
 
-def _require_there(lying: Lying) -> None:
+def _require_there(file: FileRef) -> None:
     """A file whose folder is not on this node is no row's fault.
 
     Raises:
         JobError: it is not.
     """
-    if lying.path and not (folder := Path(lying.path).parent).is_dir():
+    if file.path and not (folder := Path(file.path).parent).is_dir():
         raise JobError(f"{folder} is not there: documents lie in a bucket, or where all nodes find them")

@@ -71,7 +71,7 @@ class RowQueue:
 
     def add(self, task: RowTask) -> Outcome | None:
         """A row that is to be done, or how its content has ended since somebody looked."""
-        claim = task.lying is not None or self.claim(task)
+        claim = task.file is not None or self.claim(task)
         if isinstance(claim, Outcome):
             return claim
         if claim:
@@ -121,7 +121,7 @@ class RowQueue:
         """It stays as it is; one with the same content may have more luck, or more money."""
         twins, unread = self._waiting.pop(task.doc, []), list[RowTask]()
         for number, twin in enumerate(twins, 1):
-            if twin.lying is None:
+            if twin.file is None:
                 self._waiting[task.doc] = twins[number:]
                 self._first(twin)
                 break
@@ -134,7 +134,7 @@ class RowQueue:
         back = list(tasks)
         deadly = self._deaths.died(task.row.index for task in back)
         for task in reversed(back):
-            if task.lying is not None and task.doc:
+            if task.file is not None and task.doc:
                 self.left(task)
             if self.is_suspect(task):
                 self._suspects.appendleft(_unread(task))
@@ -158,9 +158,9 @@ class RowQueue:
 
 def size_of(task: RowTask) -> int:
     """Of its text, in characters, or of its file, in bytes, as far as that is known."""
-    return len(task.row.text) if task.lying is None else task.lying.size or 0
+    return len(task.row.text) if task.file is None else task.file.size or 0
 
 
 def _unread(task: RowTask) -> RowTask:
     """As it was before its file was read, if it is one."""
-    return task if task.lying is None else replace(task, doc=b"", stale_session=0)
+    return task if task.file is None else replace(task, doc=b"", stale_session=0)

@@ -60,14 +60,14 @@ class Seat(Struct):
 
     def given(self, task: RowTask) -> RowGiven:
         """A row as it is told: its columns are text, as its prompt has them, but for what its file is to say."""
-        row, unread = task.row, task.lying is not None
+        row, unread = task.row, task.file is not None
         self.rows[row.index] = task
         self.sizes[row.index] = size_of(task)
         self.size += size_of(task)
         if row.values:
             values = {name: None if value is None and unread else as_text(value) for name, value in row.values.items()}
             row = replace(row, values=values)
-        return RowGiven(row, task.doc, task.stale_session, task.lying)
+        return RowGiven(row, task.doc, task.stale_session, task.file)
 
 
 RowTold = RowRead | RowEnded | RowLeft | RowBroke

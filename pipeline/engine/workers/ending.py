@@ -4,8 +4,8 @@ import asyncio
 from asyncio.subprocess import Process
 
 
-async def ended(process: Process, patience_s: float) -> None:
-    """Wait for it, and kill it, by its own id, if it takes longer."""
+async def wait_or_kill(process: Process, patience_s: float) -> None:
+    """Wait for its end, and kill it, by its own id, if that takes longer."""
     try:
         async with asyncio.timeout(patience_s):
             await process.wait()

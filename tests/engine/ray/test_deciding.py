@@ -4,9 +4,9 @@ import asyncio
 from types import SimpleNamespace
 
 from pipeline.codes import Status
-from pipeline.documents.sources.lying import Lying
+from pipeline.documents.sources.file_refs import FileRef
 from pipeline.engine.feed import Decided, RowTask
-from pipeline.engine.ray.files import FileRows
+from pipeline.engine.ray.deciding import RowDecider
 from pipeline.engine.ray.messages import RowDecided, RowRead
 from pipeline.engine.ray.rows import RowQueue
 from pipeline.engine.ray.seat import Seat
@@ -36,13 +36,13 @@ class Looked:
 
 
 class Run:
-    """Who gives rows out, and all that `FileRows` is lent."""
+    """Who gives rows out, and all that `RowDecider` is lent."""
 
     def __init__(self):
         self.entered, self.errors, self.queue, self.tally = [], [], RowQueue(), Tally()
         ledger = SimpleNamespace(enter_rows=self.entered.extend, enter_unread=self.entered.extend)
-        self.files = FileRows(SimpleNamespace(ledger=ledger, tally=self.tally), self.queue, self)
-        self.files._decisions = self.looked = Looked()
+        self.decider = RowDecider(SimpleNamespace(ledger=ledger, tally=self.tally), self.queue, self)
+        self.decider._decisions = self.looked = Looked()
         self.seats = [self.seat(number) for number in (1, 2)]
 
     def seat(self, number):
@@ -51,14 +51,14 @@ class Run:
 
     def given(self, seat, row):
         """A row that a worker has been given, unread."""
-        seat.given(RowTask(Row(row, f"r{row}", text_parts(""), None, {}), b"", (), lying=Lying("a.pdf", size=5)))
+        seat.given(RowTask(Row(row, f"r{row}", text_parts(""), None, {}), b"", (), file=FileRef("a.pdf", size=5)))
 
     def read(self, seat, row, doc):
-        self.files.told(seat, RowRead(row, doc, None if doc else "broken", None, 100))
+        self.decider.told(seat, RowRead(row, doc, None if doc else "broken", None, 100))
 
     async def decided(self):
-        if self.files._deciding is not None:
-            await asyncio.wait([self.files._deciding])
+        if self.decider._deciding is not None:
+            await asyncio.wait([self.decider._deciding])
             await asyncio.sleep(0)  # and what is done when it ends
 
     def row_dropped(self, seat, row):
@@ -78,7 +78,7 @@ def played(script):
         run = Run()
         await script(run, *run.seats)
         await run.decided()
-        await run.files.close()
+        await run.decider.close()
         return run
 
     return asyncio.run(main())
@@ -142,7 +142,7 @@ def test_where_the_ledger_cannot_be_asked_every_row_is_given_back():
 def test_rows_that_nobody_came_to_are_pending_under_a_key_of_their_own():
     async def script(run, _first, _second):
         rows = [Row(place, f"r{place}", text_parts(""), "acme", {}) for place in (1, 2)]
-        run.files.enter_unread(RowTask(row, b"", (), lying=Lying("a.pdf")) for row in rows)
+        run.decider.enter_unread(RowTask(row, b"", (), file=FileRef("a.pdf")) for row in rows)
 
     entries = played(script).entered
     assert [(entry.row, entry.id, entry.problem, entry.tenant) for entry in entries] == [

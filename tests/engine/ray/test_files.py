@@ -19,7 +19,7 @@ from pipeline.commands.verify import verify
 from pipeline.documents.sources.source import Source
 from pipeline.documents.sources.spool import Spool
 from pipeline.engine.executors import ray as executor
-from pipeline.engine.ray import crew, files
+from pipeline.engine.ray import crew, deciding
 from pipeline.engine.ray.places import StartSeat
 from pipeline.engine.ray.reading import RowReader
 from pipeline.errors import JobError
@@ -171,18 +171,18 @@ def test_a_worker_that_dies_while_it_reads_loses_nothing(filed, job, server, mon
 
 def test_a_worker_that_dies_while_its_rows_are_looked_up_is_not_told(filed, job, server, monkeypatch):
     """They are another's by then."""
-    of, dead = files.Decisions.of, []
+    of, dead = deciding.Decisions.of, []
 
     def dying(self, *asked):
         found = of(self, *asked)
-        if not dead and len(asked) == 2:  # as `FileRows` asks
+        if not dead and len(asked) == 2:  # as `RowDecider` asks
             dead.append(True)
             done = threading.Event()
             LinkHere.last.loop.call_soon_threadsafe(lambda: (LinkHere.last.lose(1), done.set()))
             done.wait(10)
         return found
 
-    monkeypatch.setattr(files.Decisions, "of", dying)
+    monkeypatch.setattr(deciding.Decisions, "of", dying)
     filed(workers=2).run()
     assert (sound(job), server.sent, len(dead)) == ({"total": 6, "ok": GOOD, "failed": 1, "pending": 0}, ASKED, 1)
 

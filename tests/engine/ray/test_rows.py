@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pipeline.codes import ErrorCode, Status
-from pipeline.documents.sources.lying import Lying
+from pipeline.documents.sources.file_refs import FileRef
 from pipeline.engine.feed import RowTask
 from pipeline.engine.ray.rows import DEATHS_DOUBTED, DEATHS_MOST, Recent, RowQueue
 from pipeline.parts import text_parts
@@ -108,7 +108,7 @@ def test_no_row_is_lost_and_none_is_out_twice(steps):
 
 
 def unread(place, size=10):
-    return RowTask(Row(place, f"r{place}", text_parts(""), None, {}), b"", (), lying=Lying("a.pdf", size=size))
+    return RowTask(Row(place, f"r{place}", text_parts(""), None, {}), b"", (), file=FileRef("a.pdf", size=size))
 
 
 def test_a_row_claims_its_content_once_its_file_has_been_read():

@@ -12,9 +12,9 @@ from pyarrow import fs as pafs
 
 from pipeline.catalog.file_limits import file_limits
 from pipeline.documents.pages import Rules
-from pipeline.documents.sources import lying
+from pipeline.documents.sources import file_refs
+from pipeline.documents.sources.file_refs import FileRef
 from pipeline.documents.sources.files import File
-from pipeline.documents.sources.lying import Lying
 from pipeline.documents.sources.source import Source
 from pipeline.job.settings import Documents, Input, Model
 from pipeline.parts import FilePart
@@ -36,14 +36,16 @@ def test_what_lies_in_a_bucket_is_named_by_its_address(tmp_path):
     """A file of the input with its size, and those that a table names beside it or anywhere."""
     remote = far(tmp_path)
     file = File(remote, "in/a.pdf", "a.pdf", "s3://b/in/a.pdf", 5, 1, "document", None)
-    assert lying.of_file(file) == Lying("a.pdf", url="s3://b/in/a.pdf", size=5)
+    assert file_refs.of_file(file) == FileRef("a.pdf", url="s3://b/in/a.pdf", size=5)
     named = table(remote, "in/rows.jsonl", "s3://b/in/rows.jsonl")
-    assert lying.of_cell("x/b.pdf", named) == Lying("b.pdf", url="s3://b/in/x/b.pdf")
-    assert lying.of_cell("gs://c/d.pdf", named) == Lying("d.pdf", url="gs://c/d.pdf")
+    assert file_refs.of_cell("x/b.pdf", named) == FileRef("b.pdf", url="s3://b/in/x/b.pdf")
+    assert file_refs.of_cell("gs://c/d.pdf", named) == FileRef("d.pdf", url="gs://c/d.pdf")
 
 
 def test_what_a_table_holds_goes_along(tmp_path):
-    assert lying.of_cell(memoryview(b"bytes"), table(LOCAL, "/in/rows.parquet", "")) == Lying("", size=5, data=b"bytes")
+    assert file_refs.of_cell(memoryview(b"bytes"), table(LOCAL, "/in/rows.parquet", "")) == FileRef(
+        "", size=5, data=b"bytes"
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,7 +60,7 @@ def test_what_a_table_holds_goes_along(tmp_path):
 )
 def test_what_no_machine_may_read_is_told_before_it_is_tried(tmp_path, cell, reason):
     with pytest.raises(Unreadable, match=reason):
-        lying.of_cell(cell, table(LOCAL, str(tmp_path / "rows.jsonl"), ""))
+        file_refs.of_cell(cell, table(LOCAL, str(tmp_path / "rows.jsonl"), ""))
 
 
 @pytest.fixture
@@ -109,7 +111,7 @@ def test_rows_that_are_read_elsewhere_are_the_same_rows(spec):
     wanted = [bare(row) for batch in here.batches(4) for row in batch]
     found = []
     for rows, files in source(spec).listed(4):
-        sent = msgpack.decode(msgpack.encode(files), type=dict[int, Lying])
+        sent = msgpack.decode(msgpack.encode(files), type=dict[int, FileRef])
         read = iter(there.read([row for row in rows if row.index in sent], sent))
         found += [bare(next(read)) if row.index in sent else bare(row) for row in rows]
     assert found == wanted

@@ -34,7 +34,7 @@ class Owner(Protocol):
     def changed(self) -> None: ...
 
 
-class FileRows:
+class RowDecider:
     """What is told while the last of it is looked up is looked up next, all of it at once."""
 
     def __init__(self, kit: Kit, queue: RowQueue, owner: Owner) -> None:
@@ -66,7 +66,7 @@ class FileRows:
     def enter_unread(self, tasks: Iterable[RowTask]) -> None:
         """Those whose files nobody comes to any more, as the run ends: they stay pending."""
         try:
-            self._kit.ledger.enter_unread([_unread(task) for task in tasks if task.lying is not None and not task.doc])
+            self._kit.ledger.enter_unread([_unread(task) for task in tasks if task.file is not None and not task.doc])
         except LedgerError as error:
             self._owner.cannot_write(error)
 
@@ -100,7 +100,7 @@ class FileRows:
             if decided.task is None:
                 self._drop(seat, given)
             else:
-                self._begin(seat, replace(decided.task, lying=given.lying))
+                self._begin(seat, replace(decided.task, file=given.file))
         self._kit.ledger.enter_rows(batch.entries)
         self._kit.tally.ok += batch.ok
         self._kit.tally.failed.update(batch.failed)

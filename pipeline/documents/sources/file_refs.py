@@ -15,7 +15,7 @@ NOT_THERE, NOT_ALLOWED, NO_FILE = "no such file", "not allowed", "no file"
 REFUSED = "documents are read from below the table's folder, or from s3://, gs:// and az://"
 
 
-class Lying(Struct, frozen=True, array_like=True):
+class FileRef(Struct, frozen=True, array_like=True):
     """In a bucket, where it has a `url`; in a table, where it has `data`; else in a file system, at `path`."""
 
     name: str  # its base name, for people and for kinds that only a name tells
@@ -25,7 +25,7 @@ class Lying(Struct, frozen=True, array_like=True):
     data: bytes = b""
 
 
-def of_file(file: File) -> Lying:
+def of_file(file: File) -> FileRef:
     """A file of the input itself.
 
     Raises:
@@ -33,42 +33,42 @@ def of_file(file: File) -> Lying:
     """
     name = file.path.rpartition("/")[2]
     if not _is_local(file):
-        return Lying(name, url=file.url, size=file.size)
+        return FileRef(name, url=file.url, size=file.size)
     root = file.path.removesuffix(file.name)
     if Path(file.path).is_symlink() and not _below(os.path.realpath(file.path), root):
         raise Unreadable(NOT_ALLOWED, "it is a link that leads out of the folder")
-    return Lying(name, file.path, size=file.size)
+    return FileRef(name, file.path, size=file.size)
 
 
-def of_cell(value: Any, table: File) -> Lying:  # noqa: ANN401 (what a table holds)
+def of_cell(value: Any, table: File) -> FileRef:  # noqa: ANN401 (what a table holds)
     """What a table's column holds, or names.
 
     Raises:
         Unreadable: it is neither bytes nor the name of a file that may be read.
     """
     if isinstance(value, bytes | bytearray | memoryview):
-        return Lying("", size=len(value), data=bytes(value))
+        return FileRef("", size=len(value), data=bytes(value))
     if value is None or not isinstance(value, str) or not value.strip():
         raise Unreadable(NO_FILE, "the column is empty" if not value else "it should be bytes, or a file's name")
     if value.startswith(REMOTE):
-        return Lying(value.rpartition("/")[2], url=value)
+        return FileRef(value.rpartition("/")[2], url=value)
     if "://" in value[:12]:
         raise Unreadable(NOT_ALLOWED, f"{value[:80]!r}: {REFUSED}")
     return _beside(value, table)
 
 
-def _beside(value: str, table: File) -> Lying:
+def _beside(value: str, table: File) -> FileRef:
     folder, name = table.path.rpartition("/")[0], value.rpartition("/")[2]
     if value.startswith("/") or ".." in value.split("/"):
         raise Unreadable(NOT_ALLOWED, f"{value[:80]!r}: {REFUSED}")
     if not _is_local(table):
-        return Lying(name, url=f"{table.url.rpartition('/')[0]}/{value}")
+        return FileRef(name, url=f"{table.url.rpartition('/')[0]}/{value}")
     path = f"{folder}/{value}"
     if not Path(path).exists():
         raise Unreadable(NOT_THERE, f"{value[:80]!r}, seen from the table's folder")
     if not _below(os.path.realpath(path), folder):
         raise Unreadable(NOT_ALLOWED, f"{value[:80]!r} is a link that leads out of the table's folder")
-    return Lying(name, path)
+    return FileRef(name, path)
 
 
 def _is_local(file: File) -> bool:
